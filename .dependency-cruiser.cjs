@@ -1,0 +1,110 @@
+/** The layers of the product, lowest first. See docs/architecture.md. */
+const test = '\\.test\\.ts$|^test/';
+const vendor = (name, packages, folder) => ({
+  name,
+  severity: 'error',
+  from: { pathNot: `^${folder}|${test}` },
+  to: { path: `node_modules/(${packages})/` },
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['\\.d\\.ts$', '\\.test\\.ts$', '\\.config\\.ts$', '^electron/', '^tools/'] },
+      to: {},
+    },
+    {
+      name: 'base-imports-nothing',
+      severity: 'error',
+      from: { path: '^src/base/', pathNot: test },
+      to: { pathNot: '^src/base/' },
+    },
+    {
+      name: 'contract-imports-base-only',
+      severity: 'error',
+      from: { path: '^src/contract/', pathNot: test },
+      to: { pathNot: '^src/(base|contract)/|node_modules/(@orpc/contract|zod)/' },
+    },
+    {
+      name: 'ui-knows-only-the-contract',
+      severity: 'error',
+      from: { path: '^src/ui/' },
+      to: { path: '^(src|electron)/', pathNot: '^src/(ui|contract|base)/' },
+    },
+    {
+      name: 'ui-has-no-node',
+      severity: 'error',
+      from: { path: '^src/ui/', pathNot: test },
+      to: { dependencyTypes: ['core'] },
+    },
+    { name: 'nobody-imports-ui', severity: 'error', from: { pathNot: '^src/ui/' }, to: { path: '^src/ui/' } },
+    {
+      name: 'leaves-do-not-know-each-other',
+      severity: 'error',
+      from: { path: '^src/(torrent|xmpp|omemo|nat|storage)/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|$1)/' },
+    },
+    {
+      name: 'player-knows-torrent-only',
+      severity: 'error',
+      from: { path: '^src/player/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|torrent|player)/' },
+    },
+    {
+      name: 'spheres-below-player-and-hosts',
+      severity: 'error',
+      from: { path: '^src/spheres/', pathNot: test },
+      to: { path: '^(src/(player|engine|swarm|media|cli|ui)|electron)/' },
+    },
+    {
+      name: 'swarm-process-knows-torrent-and-nat',
+      severity: 'error',
+      from: { path: '^src/swarm/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|torrent|nat|swarm)/' },
+    },
+    {
+      name: 'media-process-knows-the-player-only',
+      severity: 'error',
+      from: { path: '^src/media/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|player|media)/' },
+    },
+    {
+      name: 'command-line-knows-the-contract',
+      severity: 'error',
+      from: { path: '^src/cli/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|cli)/|^src/engine/serve\\.ts$|^src/engine/profile' },
+    },
+    vendor('electron-only-in-electron', 'electron', 'electron/'),
+    vendor(
+      'torrent-packages-only-in-torrent',
+      'webtorrent|create-torrent|bittorrent-[a-z]+|torrent-piece|parse-torrent',
+      'src/torrent/',
+    ),
+    vendor('xmpp-packages-only-in-xmpp', '@xmpp|ltx', 'src/xmpp/'),
+    vendor('signal-only-in-omemo', 'libsignal-protocol-typescript|@privacyresearch', 'src/omemo/'),
+    vendor('decoders-only-in-media', 'node-av|sharp|@seydx', 'src/media/'),
+    {
+      name: 'sqlite-only-in-storage',
+      severity: 'error',
+      from: { pathNot: `^src/storage/|${test}` },
+      to: { path: '^(node:)?sqlite$|node_modules/better-sqlite3/' },
+    },
+    {
+      name: 'not-to-test',
+      severity: 'error',
+      from: { pathNot: test },
+      to: { path: test },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/torrent/bencode/node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

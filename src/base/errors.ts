@@ -1,0 +1,59 @@
+/** Every expected failure of the product; the UI translates the code and never shows the message. */
+export const ERROR_CODES = [
+  'bad-input',
+  'not-found',
+  'conflict',
+  'cancelled',
+  'timed-out',
+  'internal',
+  'disconnected',
+  'no-account',
+  'account-exists',
+  'wrong-password',
+  'server-unreachable',
+  'bad-certificate',
+  'tls-required',
+  'server-lacks-rooms',
+  'server-lacks-pep',
+  'registration-refused',
+  'name-taken',
+  'not-a-member',
+  'not-allowed',
+  'cannot-encrypt',
+  'encryption-unsafe',
+  'forged',
+  'too-large',
+  'disk-full',
+  'disk-error',
+  'file-changed',
+  'file-missing',
+  'path-outside',
+  'invalid-torrent',
+  'swarm-unavailable',
+  'profile-in-use',
+  'database-newer',
+  'database-damaged',
+  'secrets-unavailable',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** An expected failure. `details` holds what a log or a translation needs, never secrets or message text. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** The code of an expected failure, `internal` for anything else. */
+export function errorCode(error: unknown): ErrorCode {
+  if (error instanceof AppError) return error.code;
+  if (error instanceof Error && error.name === 'AbortError') return 'cancelled';
+  return 'internal';
+}

@@ -1,0 +1,164 @@
+import { eventIterator, oc } from '@orpc/contract';
+import * as z from 'zod';
+import { bareJidSchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
+import {
+  accountSchema,
+  invitationSchema,
+  itemSchema,
+  limitsSchema,
+  memberSchema,
+  messageSchema,
+  sequencedEventSchema,
+  snapshotSchema,
+  sphereSchema,
+  swarmSchema,
+} from './views.ts';
+
+/** What the UI and the command line may ask of the engine. Commands are calls, facts are events. */
+
+const done = z.object({ ok: z.literal(true) });
+const inSphere = z.object({ sphereId: sphereIdSchema });
+const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
+const name = z.string().trim().min(1).max(200);
+const path = z.string().min(1).max(4096);
+
+const account = {
+  /** Connects, checks the server and keeps the account. Rejects with the reason when it cannot. */
+  signIn: oc
+    .input(
+      z.object({
+        jid: bareJidSchema,
+        password: z.string().min(1).max(1024),
+        /** Creates the account first (XEP-0077). */
+        register: z.boolean().default(false),
+        /** `host:port` instead of the domain's own records. */
+        server: z.string().max(300).optional(),
+        /** PEM file of a certificate authority to trust besides the system's. */
+        caFile: path.optional(),
+      }),
+    )
+    .output(z.object({ account: accountSchema })),
+  signOut: oc.output(done),
+};
+
+const spheres = {
+  create: oc.input(z.object({ name })).output(z.object({ sphere: sphereSchema })),
+  list: oc.output(z.object({ spheres: z.array(sphereSchema) })),
+  members: oc.input(inSphere).output(z.object({ members: z.array(memberSchema) })),
+  invite: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
+  remove: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
+  leave: oc.input(inSphere).output(done),
+  invitations: oc.output(z.object({ invitations: z.array(invitationSchema) })),
+  join: oc.input(z.object({ invitationId: z.string() })).output(z.object({ sphere: sphereSchema })),
+  decline: oc.input(z.object({ invitationId: z.string() })).output(done),
+  markRead: oc.input(inSphere).output(done),
+};
+
+const items = {
+  list: oc.input(inSphere).output(z.object({ items: z.array(itemSchema) })),
+  /** Resolves when each path is hashed and its event queued; with `wait` when the server has the events. */
+  share: oc
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        paths: z.array(path).min(1).max(1000),
+        plain: z.boolean().default(false),
+        wait: z.boolean().default(false),
+      }),
+    )
+    .output(z.object({ items: z.array(itemSchema) })),
+  cancelShare: oc.input(z.object({ jobId: z.string() })).output(done),
+  /** Starts the download; with `wait` resolves when the item is verified on disk. */
+  get: oc
+    .input(z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, wait: z.boolean().default(false) }))
+    .output(z.object({ item: itemSchema })),
+  /** The address on the engine's port that answers Range requests for one file. */
+  playback: oc
+    .input(
+      z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, file: z.number().int().nonnegative().default(0) }),
+    )
+    .output(z.object({ url: z.string(), type: z.string(), playable: z.enum(['here', 'elsewhere', 'no']) })),
+  /** Hands the file (or its playback address) to the system's own player. */
+  openElsewhere: oc
+    .input(
+      z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, file: z.number().int().nonnegative().default(0) }),
+    )
+    .output(done),
+  showInFolder: oc.input(ofItem).output(done),
+  pause: oc.input(ofItem).output(done),
+  resume: oc.input(ofItem).output(done),
+};
+
+const messages = {
+  /** Oldest first: the newest `limit` ones, or those that follow `after`, or those before `before`. */
+  list: oc
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        after: eventIdSchema.optional(),
+        before: eventIdSchema.optional(),
+        limit: z.number().int().min(1).max(500).default(100),
+      }),
+    )
+    .output(z.object({ messages: z.array(messageSchema) })),
+  say: oc
+    .input(z.object({ sphereId: sphereIdSchema, text: z.string().min(1).max(200_000) }))
+    .output(z.object({ message: messageSchema })),
+};
+
+const transfers = {
+  limits: oc.output(limitsSchema),
+  setLimits: oc.input(limitsSchema.partial()).output(limitsSchema),
+  pauseAll: oc.output(done),
+  resumeAll: oc.output(done),
+};
+
+const system = {
+  status: oc.output(
+    z.object({
+      version: z.string(),
+      pid: z.number().int(),
+      url: z.string(),
+      account: accountSchema.nullable(),
+      swarm: swarmSchema,
+    }),
+  ),
+  snapshot: oc.output(snapshotSchema),
+  /** Everything after `since`; ends with `conflict` when that is too long ago: take a new snapshot. */
+  events: oc.input(z.object({ since: z.number().int().nonnegative() })).output(eventIterator(sequencedEventSchema)),
+  /** Folders and files below the person's home, for the path picker of the browser. */
+  browse: oc.input(z.object({ path: path.optional() })).output(
+    z.object({
+      path: z.string(),
+      parent: z.string().nullable(),
+      entries: z.array(
+        z.object({ name: z.string(), path: z.string(), kind: z.enum(['folder', 'file']), bytes: z.number().int() }),
+      ),
+    }),
+  ),
+  /** Waits until outbox, room archives and log heads are settled. */
+  sync: oc.output(z.object({ idle: z.boolean() })),
+  /** The sphere's event ids in canonical order with their headers: equal on members that agree. */
+  exportLog: oc.input(inSphere).output(
+    z.object({
+      events: z.array(
+        z.object({
+          id: eventIdSchema,
+          author: z.string(),
+          device: z.string(),
+          sequence: z.number().int(),
+          lamport: z.number().int(),
+          type: z.string(),
+          body: z.unknown(),
+        }),
+      ),
+    }),
+  ),
+  /** Names of items of which nobody else is known to hold a full copy: quitting now leaves them unreachable. */
+  onlyCopies: oc.output(z.object({ names: z.array(z.string()) })),
+  /** Ends the engine; used by the command line and by Quit. */
+  shutDown: oc.output(done),
+};
+
+export const appContract = { account, spheres, items, messages, transfers, system };
+export type AppContract = typeof appContract;

@@ -1,0 +1,39 @@
+import { oc } from '@orpc/contract';
+import * as z from 'zod';
+import { mediaKindSchema } from './views.ts';
+
+/** What the engine asks of the media process, which opens hostile files and may die at any call. */
+
+const count = z.number().int().nonnegative();
+
+export const probeSchema = z.object({
+  kind: mediaKindSchema,
+  /** MIME type by content, not by name. */
+  type: z.string(),
+  durationMs: count.nullable(),
+  width: count.nullable(),
+  height: count.nullable(),
+  /** Codec names as ffmpeg spells them; empty when the file is no media. */
+  streams: z.array(z.object({ kind: z.enum(['video', 'audio', 'subtitle', 'other']), codec: z.string() })),
+  /** Byte ranges of the file a player reads before the first frame: moov, cues, index. `to` is exclusive. */
+  indexRanges: z.array(z.object({ from: count, to: count })),
+});
+export type Probe = z.infer<typeof probeSchema>;
+
+export const previewSchema = z.object({
+  /** WebP, at most 320 px on the longer side, without any metadata of the original. */
+  image: z.instanceof(Uint8Array),
+  thumbhash: z.instanceof(Uint8Array),
+  width: count,
+  height: count,
+});
+export type Preview = z.infer<typeof previewSchema>;
+
+const file = z.object({ path: z.string() });
+
+export const mediaContract = {
+  probe: oc.input(file).output(probeSchema),
+  /** null when nothing in the file can be drawn. */
+  preview: oc.input(file).output(previewSchema.nullable()),
+};
+export type MediaContract = typeof mediaContract;

@@ -1,0 +1,179 @@
+import { eventIterator, oc } from '@orpc/contract';
+import * as z from 'zod';
+import { ERROR_CODES } from '../base/errors.ts';
+import { deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
+import { limitsSchema } from './views.ts';
+
+/** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
+
+const count = z.number().int().nonnegative();
+const bytes = z.instanceof(Uint8Array);
+const done = z.object({ ok: z.literal(true) });
+
+/** What a file was when it was hashed or opened; nanoseconds and inode as decimal text. */
+export const fileIdentitySchema = z.object({
+  size: count,
+  mtimeNs: z.string(),
+  ctimeNs: z.string(),
+  inode: z.string(),
+});
+export type FileIdentity = z.infer<typeof fileIdentitySchema>;
+
+/** A part of the torrent's byte space. What no segment covers is zero padding, which is never stored. */
+export const segmentSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('file'),
+    offset: count,
+    length: count,
+    /** Absolute. Sharers read it in place, receivers write it decrypted. */
+    path: z.string(),
+    /** The folder that must contain the file after links are resolved; null for a sharer's own original. */
+    root: z.string().nullable(),
+    /** For files that are shared or complete: what they must still be at every read. */
+    identity: fileIdentitySchema.nullable(),
+  }),
+  z.object({ kind: z.literal('bytes'), offset: count, bytes }),
+]);
+export type Segment = z.infer<typeof segmentSchema>;
+
+/** The keys of one epoch, derived by HKDF from its epoch key. */
+export const epochKeysSchema = z.object({ admission: bytes, tracker: bytes, lan: bytes });
+export type EpochKeys = z.infer<typeof epochKeysSchema>;
+
+export const swarmPeerSchema = z.object({
+  infoHash: infoHashSchema,
+  device: deviceKeySchema,
+  address: z.string(),
+  path: z.enum(['tcp']),
+  bytesHave: count,
+  downBps: count,
+  upBps: count,
+});
+export type SwarmPeer = z.infer<typeof swarmPeerSchema>;
+
+const hashing = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('progress'), bytesDone: count }),
+  z.object({
+    kind: z.literal('done'),
+    /** Concatenated SHA-1 of every piece of the ciphertext. */
+    pieces: bytes,
+    /** In the order of the file segments. */
+    identities: z.array(fileIdentitySchema),
+  }),
+]);
+export type Hashing = z.infer<typeof hashing>;
+
+export const torrentStateSchema = z.object({
+  infoHash: infoHashSchema,
+  state: z.enum(['starting', 'downloading', 'paused', 'complete', 'changed', 'missing', 'disk-full', 'failed']),
+  error: z.object({ code: z.enum(ERROR_CODES), message: z.string() }).nullable(),
+  bytesHave: count,
+  downBps: count,
+  upBps: count,
+  peers: count,
+  /** Connected peers that hold every piece. */
+  seeds: count,
+});
+export type TorrentState = z.infer<typeof torrentStateSchema>;
+
+export const swarmEventSchema = z.discriminatedUnion('kind', [
+  /** The whole bitfield (BEP 3 bit order) each time pieces were verified and written. */
+  z.object({
+    kind: z.literal('have'),
+    infoHash: infoHashSchema,
+    bitfield: bytes,
+    bytesHave: count,
+    /** Set when the last piece was written and the files synced: their identity from now on. */
+    identities: z.array(fileIdentitySchema).nullable(),
+  }),
+  z.object({ kind: z.literal('state'), torrent: torrentStateSchema }),
+  z.object({ kind: z.literal('peers'), peers: z.array(swarmPeerSchema) }),
+  /** Where other members can reach this device now; tell them. */
+  z.object({
+    kind: z.literal('candidates'),
+    endpoints: z.array(z.string()),
+    trackers: z.array(z.string()),
+    mapped: z.string().nullable(),
+  }),
+  z.object({ kind: z.literal('totals'), downBps: count, upBps: count, peers: count, port: count }),
+]);
+export type SwarmEvent = z.infer<typeof swarmEventSchema>;
+
+export const swarmContract = {
+  /** First call of all: identity of this device and where to listen. Answers with the ports really taken. */
+  start: oc
+    .input(
+      z.object({
+        deviceKey: deviceKeySchema,
+        /** PKCS#8 DER of the Ed25519 device key. */
+        devicePrivateKey: bytes,
+        /** Preferred port, 0 = any. */
+        dataPort: count,
+        /** Addresses to listen on; empty = all. */
+        addresses: z.array(z.string()),
+        mapPorts: z.boolean(),
+        limits: limitsSchema,
+      }),
+    )
+    .output(z.object({ dataPort: count, trackerPort: count })),
+  /** Keys of the current and the previous epoch (newest first) and the devices that may connect. */
+  setSphere: oc
+    .input(z.object({ sphereId: sphereIdSchema, epochs: z.array(epochKeysSchema), devices: z.array(deviceKeySchema) }))
+    .output(done),
+  removeSphere: oc.input(z.object({ sphereId: sphereIdSchema })).output(done),
+  /** A member's addresses and trackers, as told in an ephemeral sealed message. */
+  setEndpoints: oc
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        device: deviceKeySchema,
+        endpoints: z.array(z.string()).max(32),
+        trackers: z.array(z.string()).max(8),
+      }),
+    )
+    .output(done),
+  /** Encrypts and hashes in one pass; ends with `file-changed` when a file was touched meanwhile. */
+  hash: oc
+    .input(
+      z.object({
+        segments: z.array(segmentSchema),
+        length: count,
+        pieceLength: count,
+        /** null = plain item, hashed as it is. */
+        mediaKey: bytes.nullable(),
+      }),
+    )
+    .output(eventIterator(hashing)),
+  add: oc
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        infoHash: infoHashSchema,
+        /** Whole .torrent, checked again before webtorrent sees it. */
+        metainfo: bytes,
+        /** null = keep and serve the bytes as they are (a blind box). */
+        mediaKey: bytes.nullable(),
+        segments: z.array(segmentSchema),
+        /** Pieces known to be on disk; null = none. */
+        bitfield: bytes.nullable(),
+        paused: z.boolean(),
+        /** false = fetch only what windows ask for. */
+        background: z.boolean(),
+      }),
+    )
+    .output(done),
+  remove: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
+  pause: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
+  resume: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
+  /** Bytes a reader wants next, in the torrent's byte space; `to` is exclusive, an empty range drops the reader. */
+  window: oc.input(z.object({ infoHash: infoHashSchema, reader: z.string(), from: count, to: count })).output(done),
+  setLimits: oc.input(limitsSchema).output(done),
+  /** Asks the given sphere's online members for a metainfo too large for a stanza. */
+  fetchMetainfo: oc
+    .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, sha256: bytes, maxBytes: count }))
+    .output(z.object({ metainfo: bytes })),
+  heartbeat: oc.output(done),
+  events: oc.output(eventIterator(swarmEventSchema)),
+  stop: oc.output(done),
+};
+export type SwarmContract = typeof swarmContract;

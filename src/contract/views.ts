@@ -1,0 +1,204 @@
+import * as z from 'zod';
+import { ERROR_CODES } from '../base/errors.ts';
+import { bareJidSchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
+
+/** What the engine shows of its state. All sizes are bytes, all times milliseconds since the epoch. */
+
+const count = z.number().int().nonnegative();
+const errorSchema = z.object({ code: z.enum(ERROR_CODES), message: z.string() });
+export type ErrorView = z.infer<typeof errorSchema>;
+
+export const accountSchema = z.object({
+  jid: bareJidSchema,
+  /** `failed` needs the person (a wrong password), `offline` mends itself. */
+  state: z.enum(['connecting', 'online', 'offline', 'failed']),
+  error: errorSchema.nullable(),
+});
+export type AccountView = z.infer<typeof accountSchema>;
+
+export const roleSchema = z.enum(['owner', 'admin', 'member', 'viewer']);
+export type Role = z.infer<typeof roleSchema>;
+
+export const memberSchema = z.object({
+  jid: bareJidSchema,
+  /** null until the invited person has joined. */
+  person: personIdSchema.nullable(),
+  name: z.string(),
+  role: roleSchema,
+  devices: count,
+  /** `waiting`: only the server lists the person, no member with authority invited them. */
+  state: z.enum(['invited', 'joined', 'waiting']),
+  online: z.boolean(),
+  isMe: z.boolean(),
+});
+export type MemberView = z.infer<typeof memberSchema>;
+
+export const sphereSchema = z.object({
+  id: sphereIdSchema,
+  name: z.string(),
+  room: bareJidSchema,
+  folder: z.string(),
+  myRole: roleSchema,
+  /** `left` and `removed` spheres stay readable but receive nothing. */
+  state: z.enum(['joining', 'joined', 'offline', 'left', 'removed']),
+  members: z.array(memberSchema),
+  itemCount: count,
+  unread: count,
+  lastActivityMs: count,
+  /** Preview address of the newest item that has one, for the sphere's card. */
+  coverUrl: z.string().nullable(),
+});
+export type SphereView = z.infer<typeof sphereSchema>;
+
+export const invitationSchema = z.object({
+  id: z.string(),
+  sphereId: sphereIdSchema,
+  sphere: z.string(),
+  from: bareJidSchema,
+  atMs: count,
+});
+export type InvitationView = z.infer<typeof invitationSchema>;
+
+/** The states of an item on this device. */
+export const itemStateSchema = z.enum([
+  'listed',
+  'queued',
+  'downloading',
+  'paused',
+  'verifying',
+  'complete',
+  'sharing',
+  'changed',
+  'missing',
+  'disk-full',
+  'failed',
+]);
+export type ItemState = z.infer<typeof itemStateSchema>;
+
+export const mediaKindSchema = z.enum(['video', 'audio', 'image', 'pdf', 'folder', 'other']);
+export type MediaKind = z.infer<typeof mediaKindSchema>;
+
+export const itemFileSchema = z.object({
+  index: count,
+  name: z.string(),
+  type: z.string(),
+  kind: mediaKindSchema,
+  bytes: count,
+  /** How the file can be shown: in the page, by another program only, or not before it is complete. */
+  playable: z.enum(['here', 'elsewhere', 'no']),
+  durationMs: count.nullable(),
+});
+export type ItemFileView = z.infer<typeof itemFileSchema>;
+
+export const itemSchema = z.object({
+  id: itemIdSchema,
+  sphereId: sphereIdSchema,
+  name: z.string(),
+  type: z.string(),
+  kind: mediaKindSchema,
+  bytes: count,
+  bytesHave: count,
+  state: itemStateSchema,
+  error: errorSchema.nullable(),
+  from: bareJidSchema,
+  fromName: z.string(),
+  mine: z.boolean(),
+  plain: z.boolean(),
+  atMs: count,
+  /** Complete copies known elsewhere, our own not counted. */
+  copies: count,
+  downBps: count,
+  upBps: count,
+  /** Absolute path of the item on this disk, once there is one. */
+  path: z.string().nullable(),
+  /** Address of the preview picture on the engine's own port. */
+  previewUrl: z.string().nullable(),
+  /** base64 of a thumbhash, for the blur shown before the preview. */
+  thumbhash: z.string().nullable(),
+  width: count.nullable(),
+  height: count.nullable(),
+  durationMs: count.nullable(),
+  files: z.array(itemFileSchema),
+});
+export type ItemView = z.infer<typeof itemSchema>;
+
+export const messageSchema = z.object({
+  id: eventIdSchema,
+  sphereId: sphereIdSchema,
+  from: bareJidSchema,
+  fromName: z.string(),
+  mine: z.boolean(),
+  kind: z.enum(['text', 'item', 'notice']),
+  text: z.string(),
+  itemId: itemIdSchema.nullable(),
+  atMs: count,
+  /** `guest` lines come from ordinary XMPP clients; `undecryptable` and `forged` are shown, never hidden. */
+  state: z.enum(['queued', 'sent', 'delivered', 'received', 'guest', 'undecryptable', 'forged']),
+  encrypted: z.boolean(),
+});
+export type MessageView = z.infer<typeof messageSchema>;
+
+/** One file or folder on its way into a sphere. */
+export const shareJobSchema = z.object({
+  id: z.string(),
+  sphereId: sphereIdSchema,
+  name: z.string(),
+  phase: z.enum(['looking', 'preparing', 'sending', 'done', 'cancelled', 'failed']),
+  bytesDone: count,
+  bytesTotal: count,
+  bytesPerSecond: count,
+  /** Names of symbolic links that were not followed. */
+  skippedLinks: z.array(z.string()),
+  itemId: itemIdSchema.nullable(),
+  error: errorSchema.nullable(),
+});
+export type ShareJobView = z.infer<typeof shareJobSchema>;
+
+export const swarmSchema = z.object({
+  state: z.enum(['starting', 'running', 'restarting', 'stopped']),
+  port: count,
+  downBps: count,
+  upBps: count,
+  paused: z.boolean(),
+  /** The address the router gave us, `host:port`, when a mapping stands. */
+  mapped: z.string().nullable(),
+  peers: count,
+});
+export type SwarmView = z.infer<typeof swarmSchema>;
+
+/** Bytes per second, 0 = no limit. */
+export const limitsSchema = z.object({ up: count, down: count });
+export type LimitsView = z.infer<typeof limitsSchema>;
+
+export const snapshotSchema = z.object({
+  seq: count,
+  version: z.string(),
+  account: accountSchema.nullable(),
+  spheres: z.array(sphereSchema),
+  invitations: z.array(invitationSchema),
+  items: z.array(itemSchema),
+  jobs: z.array(shareJobSchema),
+  swarm: swarmSchema,
+  limits: limitsSchema,
+});
+export type Snapshot = z.infer<typeof snapshotSchema>;
+
+/** A fact that changed. Upserts carry the whole view, so that applying one twice does no harm. */
+export const appEventSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('account'), account: accountSchema.nullable() }),
+  z.object({ kind: z.literal('sphere'), sphere: sphereSchema }),
+  z.object({ kind: z.literal('sphere-removed'), sphereId: sphereIdSchema }),
+  z.object({ kind: z.literal('invitation'), invitation: invitationSchema }),
+  z.object({ kind: z.literal('invitation-removed'), id: z.string() }),
+  z.object({ kind: z.literal('item'), item: itemSchema }),
+  z.object({ kind: z.literal('message'), message: messageSchema }),
+  z.object({ kind: z.literal('job'), job: shareJobSchema }),
+  z.object({ kind: z.literal('swarm'), swarm: swarmSchema }),
+  z.object({ kind: z.literal('limits'), limits: limitsSchema }),
+  /** Something the person should read once; `params` fill the translated sentence. */
+  z.object({ kind: z.literal('notice'), code: z.string(), params: z.record(z.string(), z.string()) }),
+]);
+export type AppEvent = z.infer<typeof appEventSchema>;
+
+export const sequencedEventSchema = z.object({ seq: count, event: appEventSchema });
+export type SequencedEvent = z.infer<typeof sequencedEventSchema>;
