@@ -30,3 +30,6 @@ export const personIdSchema = branded<PersonId>(parsePersonId);
 export const deviceKeySchema = branded<DeviceKey>(parseDeviceKey);
 export const infoHashSchema = branded<InfoHash>(parseInfoHash);
 export const bareJidSchema = branded<BareJid>(parseBareJid);
+
+/** Binary data; the length bounds stand where it is used. */
+export const bytesSchema = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');

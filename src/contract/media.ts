@@ -1,5 +1,6 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
+import { bytesSchema } from './ids.ts';
 import { mediaKindSchema } from './views.ts';
 
 /** What the engine asks of the media process, which opens hostile files and may die at any call. */
@@ -22,8 +23,8 @@ export type Probe = z.infer<typeof probeSchema>;
 
 export const previewSchema = z.object({
   /** WebP, at most 320 px on the longer side, without any metadata of the original. */
-  image: z.instanceof(Uint8Array),
-  thumbhash: z.instanceof(Uint8Array),
+  image: bytesSchema,
+  thumbhash: bytesSchema,
   width: count,
   height: count,
 });

@@ -1,13 +1,12 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
-import { deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
+import { bytesSchema as bytes, deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
 import { limitsSchema } from './views.ts';
 
 /** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
 
 const count = z.number().int().nonnegative();
-const bytes = z.instanceof(Uint8Array);
 const done = z.object({ ok: z.literal(true) });
 
 /** What a file was when it was hashed or opened; nanoseconds and inode as decimal text. */

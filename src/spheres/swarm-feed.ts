@@ -1,0 +1,197 @@
+import type { ContractRouterClient } from '@orpc/contract';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { EpochKeys, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
+import type { LimitsView } from '../contract/views.ts';
+
+/** The swarm as spheres see it: the process behind it may die and come back at any time. */
+export type SwarmCalls = ContractRouterClient<SwarmContract>;
+
+/** One torrent the swarm must hold for as long as we want it. */
+export interface TorrentSpec {
+  readonly sphereId: SphereId;
+  readonly infoHash: InfoHash;
+  readonly metainfo: Uint8Array;
+  readonly mediaKey: Uint8Array | null;
+  readonly segments: Segment[];
+  readonly bitfield: Uint8Array | null;
+  readonly paused: boolean;
+  readonly background: boolean;
+}
+
+/** How this device presents itself to the swarm process. */
+export interface SwarmIdentity {
+  readonly deviceKey: DeviceKey;
+  readonly devicePrivateKey: Uint8Array;
+  readonly dataPort: number;
+  readonly addresses: string[];
+  readonly mapPorts: boolean;
+}
+
+interface SphereKeys {
+  readonly epochs: EpochKeys[];
+  readonly devices: DeviceKey[];
+}
+
+interface Endpoints {
+  readonly sphereId: SphereId;
+  readonly device: DeviceKey;
+  readonly endpoints: string[];
+  readonly trackers: string[];
+}
+
+/**
+ * Remembers everything the swarm process was told, so that a restarted one is fed the same again:
+ * the process keeps no state of its own.
+ */
+export class SwarmFeed {
+  readonly onEvent: Emitter<SwarmEvent>;
+  readonly #log: Logger;
+  readonly #spheres = new Map<SphereId, SphereKeys>();
+  readonly #endpoints = new Map<string, Endpoints>();
+  readonly #torrents = new Map<InfoHash, TorrentSpec>();
+  #identity: SwarmIdentity | null = null;
+  #limits: LimitsView = { up: 0, down: 0 };
+  #calls: SwarmCalls | null = null;
+  #port = 0;
+
+  constructor(deps: { log: Logger }) {
+    this.#log = deps.log;
+    this.onEvent = new Emitter((error) => deps.log.error('swarm listener failed', { error }));
+  }
+
+  /** The data port the swarm really took, 0 while it does not run. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get running(): boolean {
+    return this.#calls !== null && this.#port !== 0;
+  }
+
+  /** A swarm process is there (first time or again): tells it everything, then passes on its events until it dies. */
+  async attach(calls: SwarmCalls, signal: AbortSignal): Promise<void> {
+    this.#calls = calls;
+    try {
+      if (this.#identity !== null) await this.#feed(calls, this.#identity);
+      for await (const event of await calls.events(undefined, { signal })) this.#take(event);
+    } finally {
+      if (this.#calls === calls) {
+        this.#calls = null;
+        this.#port = 0;
+      }
+    }
+  }
+
+  /** Starts listening as this device; null stops sharing (signed out). */
+  async setIdentity(identity: SwarmIdentity | null): Promise<void> {
+    const before = this.#identity;
+    this.#identity = identity;
+    if (this.#calls === null) return;
+    if (identity === null) {
+      if (before !== null) await this.#calls.stop();
+      return;
+    }
+    await this.#feed(this.#calls, identity);
+  }
+
+  async setSphere(sphereId: SphereId, keys: SphereKeys): Promise<void> {
+    this.#spheres.set(sphereId, keys);
+    await this.#tell((calls) => calls.setSphere({ sphereId, ...keys }));
+  }
+
+  async removeSphere(sphereId: SphereId): Promise<void> {
+    this.#spheres.delete(sphereId);
+    await this.#tell((calls) => calls.removeSphere({ sphereId }));
+  }
+
+  async setEndpoints(endpoints: Endpoints): Promise<void> {
+    this.#endpoints.set(`${endpoints.sphereId} ${endpoints.device}`, endpoints);
+    await this.#tell((calls) => calls.setEndpoints(endpoints));
+  }
+
+  has(infoHash: InfoHash): boolean {
+    return this.#torrents.has(infoHash);
+  }
+
+  async add(spec: TorrentSpec): Promise<void> {
+    this.#torrents.set(spec.infoHash, spec);
+    await this.#tell((calls) => calls.add(spec));
+  }
+
+  async remove(infoHash: InfoHash): Promise<void> {
+    if (!this.#torrents.delete(infoHash)) return;
+    await this.#tell((calls) => calls.remove({ infoHash }));
+  }
+
+  async setPaused(infoHash: InfoHash, paused: boolean): Promise<void> {
+    const spec = this.#torrents.get(infoHash);
+    if (spec === undefined) return;
+    this.#torrents.set(infoHash, { ...spec, paused });
+    await this.#tell((calls) => (paused ? calls.pause({ infoHash }) : calls.resume({ infoHash })));
+  }
+
+  async setLimits(limits: LimitsView): Promise<void> {
+    this.#limits = limits;
+    await this.#tell((calls) => calls.setLimits(limits));
+  }
+
+  async window(infoHash: InfoHash, reader: string, from: number, to: number): Promise<void> {
+    await this.#tell((calls) => calls.window({ infoHash, reader, from, to }));
+  }
+
+  /** The running process, for calls whose answer is needed. Rejects with `swarm-unavailable` while it restarts. */
+  calls(): SwarmCalls {
+    if (this.#calls === null) throw new AppError('swarm-unavailable', 'the swarm process is not running');
+    return this.#calls;
+  }
+
+  async #feed(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
+    const { dataPort } = await calls.start({ ...identity, limits: this.#limits });
+    this.#port = dataPort;
+    for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
+    for (const spec of this.#torrents.values()) await this.#addQuietly(calls, spec);
+    for (const endpoints of this.#endpoints.values()) await calls.setEndpoints(endpoints);
+  }
+
+  /** One torrent the swarm refuses must not keep the others from being fed. */
+  async #addQuietly(calls: SwarmCalls, spec: TorrentSpec): Promise<void> {
+    try {
+      await calls.add(spec);
+    } catch (error) {
+      if (this.#calls !== calls) throw error;
+      this.#log.warn('torrent not accepted again', { infoHash: spec.infoHash, error });
+    }
+  }
+
+  /** While the process is away the call is dropped: feeding it again says the same. */
+  async #tell(call: (calls: SwarmCalls) => Promise<unknown>): Promise<void> {
+    const calls = this.#calls;
+    if (calls === null || this.#identity === null) return;
+    try {
+      await call(calls);
+    } catch (error) {
+      if (this.#calls === calls) throw error;
+    }
+  }
+
+  #take(event: SwarmEvent): void {
+    if (event.kind === 'have') {
+      const spec = this.#torrents.get(event.infoHash);
+      // A restarted process continues from what this one had verified.
+      if (spec !== undefined) this.#torrents.set(event.infoHash, withProgress(spec, event));
+    }
+    this.onEvent.emit(event);
+  }
+}
+
+function withProgress(spec: TorrentSpec, have: Extract<SwarmEvent, { kind: 'have' }>): TorrentSpec {
+  if (have.identities === null) return { ...spec, bitfield: have.bitfield };
+  const identities = [...have.identities];
+  const segments = spec.segments.map((segment) =>
+    segment.kind === 'file' ? { ...segment, identity: identities.shift() ?? segment.identity } : segment,
+  );
+  return { ...spec, bitfield: have.bitfield, segments };
+}
