@@ -27,7 +27,7 @@ module.exports = {
       name: 'contract-imports-base-only',
       severity: 'error',
       from: { path: '^src/contract/', pathNot: test },
-      to: { pathNot: '^src/(base|contract)/|node_modules/(@orpc/contract|zod)/' },
+      to: { pathNot: '^src/(base|contract)/|node_modules/(@orpc/(client|contract|server)|zod)/' },
     },
     {
       name: 'ui-knows-only-the-contract',
