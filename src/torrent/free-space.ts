@@ -1,0 +1,24 @@
+import { statfs } from 'node:fs/promises';
+import { AppError } from '../base/errors.ts';
+import { fileError } from './file-error.ts';
+
+/** Left free for everything else the person does, and for our own database. */
+export const RESERVE_BYTES = 64 * 1024 * 1024;
+
+/** Bytes an ordinary user can still write on the disk that holds `folder`. */
+export async function freeSpace(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(folder, { bigint: true });
+    return Number(bavail * bsize);
+  } catch (cause) {
+    throw fileError(cause, 'cannot ask the disk for its free space', { path: folder });
+  }
+}
+
+/** Fails with `disk-full` when `bytes` more would not fit beside the reserve. */
+export async function requireSpace(folder: string, bytes: number): Promise<void> {
+  const free = await freeSpace(folder);
+  if (free < bytes + RESERVE_BYTES) {
+    throw new AppError('disk-full', 'the disk cannot hold the item', { needed: bytes, free });
+  }
+}
