@@ -1,0 +1,49 @@
+import type { BareJid } from '../base/id.ts';
+import type { Columns } from './columns.ts';
+import { integer, nullable, sealedText, text } from './columns.ts';
+import type { Database } from './database.ts';
+import { Rows } from './rows.ts';
+
+/** Our own XMPP login. */
+export interface AccountRow {
+  readonly jid: BareJid;
+  readonly password: string;
+  /** `host:port` instead of the domain's own records. */
+  readonly server: string | null;
+  /** PEM text of a certificate authority to trust besides the system's. */
+  readonly ca: string | null;
+}
+
+const COLUMNS: Columns<AccountRow & { readonly id: number }> = {
+  id: integer('id'),
+  jid: text('jid'),
+  password: sealedText('password'),
+  server: nullable(text('server')),
+  ca: nullable(text('ca')),
+};
+
+/** Holds at most one account. */
+export class AccountTable {
+  readonly #rows: Rows<AccountRow & { readonly id: number }, 'id'>;
+
+  constructor(deps: { database: Database }) {
+    this.#rows = new Rows({ database: deps.database, table: 'account', columns: COLUMNS, key: ['id'] });
+  }
+
+  get(): AccountRow | undefined {
+    const row = this.#rows.get({ id: 1 });
+    return row === undefined ? undefined : { jid: row.jid, password: row.password, server: row.server, ca: row.ca };
+  }
+
+  put(account: AccountRow): void {
+    this.#rows.put({ id: 1, ...account });
+  }
+
+  update(changes: Partial<AccountRow>): boolean {
+    return this.#rows.update({ id: 1 }, changes);
+  }
+
+  remove(): boolean {
+    return this.#rows.remove({ id: 1 });
+  }
+}

@@ -1,0 +1,86 @@
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { AppError } from '../base/errors.ts';
+import { databaseError } from './database-error.ts';
+import type { Migration } from './migrations.ts';
+import { applyMigration, schemaVersion } from './migrations.ts';
+
+const OWNER_ONLY = 0o600;
+
+/**
+ * Looks at an existing file without changing a byte of it and returns its schema version.
+ * A damaged or newer file is refused and stays where it is: replacing it would be a silent loss of identity.
+ */
+export function inspectDatabaseFile(path: string, newestVersion: number): number {
+  if (statSync(path).size === 0) throw new AppError('database-damaged', 'the database file is empty', { path });
+  try {
+    using checked = closing(new Sqlite(path, { readonly: true, fileMustExist: true }));
+    const version = schemaVersion(checked.sqlite);
+    if (version > newestVersion) {
+      throw new AppError('database-newer', 'a newer program wrote this database', { path, version, newestVersion });
+    }
+    const verdict: unknown = checked.sqlite.pragma('quick_check(1)', { simple: true });
+    if (verdict !== 'ok') throw new AppError('database-damaged', 'the database is damaged', { path, verdict });
+    if (version === 0) throw new AppError('database-damaged', 'the database has no schema', { path });
+    return version;
+  } catch (error) {
+    throw databaseError(error, path);
+  }
+}
+
+/** Builds the database beside its final place: a crash half-way leaves no file that looks like an emptied one. */
+export function createDatabaseFile(
+  path: string,
+  migrations: readonly Migration[],
+  fill: (sqlite: Sqlite.Database) => void,
+): void {
+  // A write-ahead log without its database means that the database was lost, not that there never was one.
+  if (existsSync(`${path}-wal`)) throw new AppError('database-damaged', 'the database file is missing', { path });
+  const draft = `${path}.new`;
+  for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true });
+  try {
+    using opened = closing(new Sqlite(draft));
+    opened.sqlite.pragma('synchronous = FULL');
+    for (const migration of migrations) applyMigration(opened.sqlite, migration);
+    fill(opened.sqlite);
+  } catch (error) {
+    throw databaseError(error, path);
+  }
+  moveIntoPlace(draft, path);
+}
+
+/** A complete copy, the write-ahead log included. Returns its path. */
+export function backUpDatabase(sqlite: Sqlite.Database, path: string, version: number): string {
+  const backup = `${path}.backup-v${version}`;
+  const draft = `${backup}.new`;
+  rmSync(draft, { force: true });
+  sqlite.prepare('VACUUM INTO ?').run(draft);
+  moveIntoPlace(draft, backup);
+  return backup;
+}
+
+export function databaseFileExists(path: string): boolean {
+  return existsSync(path);
+}
+
+function moveIntoPlace(draft: string, path: string): void {
+  chmodSync(draft, OWNER_ONLY);
+  syncPath(draft, 'r+');
+  renameSync(draft, path);
+  // A directory cannot be opened on Windows; there a rename is durable by itself.
+  if (process.platform !== 'win32') syncPath(dirname(path), 'r');
+}
+
+function syncPath(path: string, mode: 'r' | 'r+'): void {
+  const descriptor = openSync(path, mode);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function closing(sqlite: Sqlite.Database): Disposable & { readonly sqlite: Sqlite.Database } {
+  return { sqlite, [Symbol.dispose]: () => sqlite.close() };
+}

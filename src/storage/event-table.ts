@@ -1,0 +1,84 @@
+import type { DeviceKey, EventId, SphereId } from '../base/id.ts';
+import type { Columns } from './columns.ts';
+import { blob, integer, sealedBytes, text } from './columns.ts';
+import type { Database } from './database.ts';
+import { Rows } from './rows.ts';
+
+/** A signed event of a sphere's log, kept byte for byte. */
+export interface EventRow {
+  readonly id: EventId;
+  readonly sphereId: SphereId;
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly device: DeviceKey;
+  readonly sequence: number;
+  readonly lamport: number;
+  readonly type: string;
+  readonly receivedAtMs: number;
+  /** What the log made of it. */
+  readonly verdict: string;
+}
+
+const COLUMNS: Columns<EventRow> = {
+  id: text('id'),
+  sphereId: text('sphere_id'),
+  bytes: sealedBytes('bytes'),
+  signature: blob('signature'),
+  device: text('device'),
+  sequence: integer('sequence'),
+  lamport: integer('lamport'),
+  type: text('type'),
+  receivedAtMs: integer('received_at_ms'),
+  verdict: text('verdict'),
+};
+
+export class EventTable {
+  readonly #rows: Rows<EventRow, 'id'>;
+
+  constructor(deps: { database: Database }) {
+    this.#rows = new Rows({ database: deps.database, table: 'event', columns: COLUMNS, key: ['id'] });
+  }
+
+  /** Returns false when the event was there already; what is stored never changes. */
+  add(event: EventRow): boolean {
+    return this.#rows.insertIfAbsent(event);
+  }
+
+  get(id: EventId): EventRow | undefined {
+    return this.#rows.get({ id });
+  }
+
+  has(id: EventId): boolean {
+    return this.#rows.has({ id });
+  }
+
+  /** In the order of the log: Lamport time, then device, sequence and id. */
+  list(sphereId: SphereId): EventRow[] {
+    return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY lamport, device, sequence, id', { sphereId });
+  }
+
+  listOfType(sphereId: SphereId, type: string): EventRow[] {
+    const rest = 'WHERE sphere_id = @sphereId AND type = @type ORDER BY lamport, device, sequence, id';
+    return this.#rows.select(rest, { sphereId, type });
+  }
+
+  /** Events of one device with a greater sequence number, at most `limit`: what a member who asks still lacks. */
+  listAfter(sphereId: SphereId, device: DeviceKey, sequence: number, limit: number): EventRow[] {
+    return this.#rows.select(
+      'WHERE sphere_id = @sphereId AND device = @device AND sequence > @sequence ORDER BY sequence, id LIMIT @limit',
+      { sphereId, device, sequence, limit },
+    );
+  }
+
+  count(sphereId: SphereId): number {
+    return this.#rows.count('sphere_id = @sphereId', { sphereId });
+  }
+
+  setVerdict(id: EventId, verdict: string): boolean {
+    return this.#rows.update({ id }, { verdict });
+  }
+
+  remove(id: EventId): boolean {
+    return this.#rows.remove({ id });
+  }
+}

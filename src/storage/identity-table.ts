@@ -1,0 +1,52 @@
+import type { DeviceKey, PersonId } from '../base/id.ts';
+import type { Columns } from './columns.ts';
+import { blob, integer, sealedBytes, text } from './columns.ts';
+import type { Database } from './database.ts';
+import { Rows } from './rows.ts';
+
+/** Who we are: our person and this installation. The private keys are in whatever encoding their owner gives. */
+export interface IdentityRow {
+  readonly person: PersonId;
+  readonly personPrivateKey: Uint8Array;
+  readonly device: DeviceKey;
+  readonly devicePrivateKey: Uint8Array;
+  /** Tells a profile that was copied or restored from the one that went on running. */
+  readonly bootNonce: Uint8Array;
+}
+
+const COLUMNS: Columns<IdentityRow & { readonly id: number }> = {
+  id: integer('id'),
+  person: text('person'),
+  personPrivateKey: sealedBytes('person_private_key'),
+  device: text('device'),
+  devicePrivateKey: sealedBytes('device_private_key'),
+  bootNonce: blob('boot_nonce'),
+};
+
+/** Holds at most one identity. */
+export class IdentityTable {
+  readonly #rows: Rows<IdentityRow & { readonly id: number }, 'id'>;
+
+  constructor(deps: { database: Database }) {
+    this.#rows = new Rows({ database: deps.database, table: 'identity', columns: COLUMNS, key: ['id'] });
+  }
+
+  get(): IdentityRow | undefined {
+    const row = this.#rows.get({ id: 1 });
+    if (row === undefined) return undefined;
+    const { id: _id, ...identity } = row;
+    return identity;
+  }
+
+  put(identity: IdentityRow): void {
+    this.#rows.put({ id: 1, ...identity });
+  }
+
+  update(changes: Partial<IdentityRow>): boolean {
+    return this.#rows.update({ id: 1 }, changes);
+  }
+
+  remove(): boolean {
+    return this.#rows.remove({ id: 1 });
+  }
+}

@@ -1,0 +1,79 @@
+import * as z from 'zod';
+import type { InfoHash, ItemId, SphereId } from '../base/id.ts';
+import type { Segment } from '../contract/swarm.ts';
+import { segmentSchema } from '../contract/swarm.ts';
+import type { ItemState } from '../contract/views.ts';
+import type { Columns } from './columns.ts';
+import { blob, flag, integer, nullable, sealedJson, text } from './columns.ts';
+import type { Database } from './database.ts';
+import { Rows } from './rows.ts';
+
+/** What this device has of an item; what the item is stands in its event. */
+export interface ItemRow {
+  readonly itemId: ItemId;
+  readonly sphereId: SphereId;
+  readonly infoHash: InfoHash;
+  readonly state: ItemState;
+  readonly wanted: boolean;
+  readonly paused: boolean;
+  readonly bytesHave: number;
+  /** Verified pieces in BEP 3 bit order; null = none. */
+  readonly bitfield: Uint8Array | null;
+  /** Absolute path of the item on this disk. */
+  readonly path: string | null;
+  /** Where the torrent's bytes are on this disk; null until that is decided. */
+  readonly layout: readonly Segment[] | null;
+  readonly updatedAtMs: number;
+}
+
+const segments = z.array(segmentSchema);
+
+const COLUMNS: Columns<ItemRow> = {
+  itemId: text('item_id'),
+  sphereId: text('sphere_id'),
+  infoHash: text('info_hash'),
+  state: text('state'),
+  wanted: flag('wanted'),
+  paused: flag('paused'),
+  bytesHave: integer('bytes_have'),
+  bitfield: nullable(blob('bitfield')),
+  path: nullable(text('path')),
+  layout: nullable(sealedJson<readonly Segment[]>('layout', (value) => segments.parse(value))),
+  updatedAtMs: integer('updated_at_ms'),
+};
+
+export class ItemTable {
+  readonly #rows: Rows<ItemRow, 'itemId'>;
+
+  constructor(deps: { database: Database }) {
+    this.#rows = new Rows({ database: deps.database, table: 'item', columns: COLUMNS, key: ['itemId'] });
+  }
+
+  get(itemId: ItemId): ItemRow | undefined {
+    return this.#rows.get({ itemId });
+  }
+
+  byInfoHash(infoHash: InfoHash): ItemRow[] {
+    return this.#rows.select('WHERE info_hash = @infoHash ORDER BY item_id', { infoHash });
+  }
+
+  list(sphereId: SphereId): ItemRow[] {
+    return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY item_id', { sphereId });
+  }
+
+  listAll(): ItemRow[] {
+    return this.#rows.select('ORDER BY sphere_id, item_id');
+  }
+
+  put(item: ItemRow): void {
+    this.#rows.put(item);
+  }
+
+  update(itemId: ItemId, changes: Partial<Omit<ItemRow, 'itemId'>>): boolean {
+    return this.#rows.update({ itemId }, changes);
+  }
+
+  remove(itemId: ItemId): boolean {
+    return this.#rows.remove({ itemId });
+  }
+}

@@ -1,0 +1,46 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { concatBytes, toUtf8 } from '../base/bytes.ts';
+import { AppError } from '../base/errors.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { systemRandom } from '../base/random.ts';
+
+/** Encrypts single values of the database. `label` names the column: a value moved to another one does not open. */
+export interface SecretBox {
+  seal(bytes: Uint8Array, label: string): Uint8Array;
+  open(sealed: Uint8Array, label: string): Uint8Array;
+}
+
+const VERSION = 1;
+const IV_LENGTH = 12;
+const TAG_LENGTH = 16;
+const HEADER_LENGTH = 1 + IV_LENGTH;
+
+/** AES-256-GCM under a 32-byte master key: version byte, 12-byte IV, ciphertext, 16-byte tag. */
+export function createSecretBox(deps: { masterKey: Uint8Array; random?: RandomBytes }): SecretBox {
+  if (deps.masterKey.length !== 32) throw new AppError('bad-input', 'a master key has 32 bytes');
+  const key = deps.masterKey.slice();
+  const random = deps.random ?? systemRandom;
+  return {
+    seal(bytes, label) {
+      const iv = random(IV_LENGTH);
+      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      cipher.setAAD(toUtf8(label));
+      const body = cipher.update(bytes);
+      cipher.final();
+      return concatBytes(Uint8Array.of(VERSION), iv, body, cipher.getAuthTag());
+    },
+    open(sealed, label) {
+      if (sealed[0] !== VERSION || sealed.length < HEADER_LENGTH + TAG_LENGTH) {
+        throw new AppError('database-damaged', 'a sealed value has an unknown form', { label });
+      }
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(1, HEADER_LENGTH));
+      decipher.setAAD(toUtf8(label));
+      decipher.setAuthTag(sealed.subarray(-TAG_LENGTH));
+      try {
+        return concatBytes(decipher.update(sealed.subarray(HEADER_LENGTH, -TAG_LENGTH)), decipher.final());
+      } catch (error) {
+        throw new AppError('database-damaged', 'a sealed value does not open', { label }, error);
+      }
+    },
+  };
+}

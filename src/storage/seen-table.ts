@@ -1,0 +1,41 @@
+import type { Columns } from './columns.ts';
+import { integer, text } from './columns.ts';
+import type { Database } from './database.ts';
+import { Rows } from './rows.ts';
+
+interface SeenRow {
+  readonly scope: string;
+  readonly id: string;
+  readonly atMs: number;
+}
+
+const COLUMNS: Columns<SeenRow> = { scope: text('scope'), id: text('id'), atMs: integer('at_ms') };
+
+/** What was dealt with already: archive ids and hashes of key elements, each in the scope that gave it. */
+export class SeenTable {
+  readonly #database: Database;
+  readonly #rows: Rows<SeenRow, 'scope' | 'id'>;
+
+  constructor(deps: { database: Database }) {
+    this.#database = deps.database;
+    this.#rows = new Rows({ database: deps.database, table: 'seen', columns: COLUMNS, key: ['scope', 'id'] });
+  }
+
+  has(scope: string, id: string): boolean {
+    return this.#rows.has({ scope, id });
+  }
+
+  /** Returns true the first time only. */
+  add(scope: string, id: string, atMs: number): boolean {
+    return this.#rows.insertIfAbsent({ scope, id, atMs });
+  }
+
+  /** Forgets what is older than `beforeMs`; returns how many. */
+  prune(beforeMs: number): number {
+    return this.#database.run('DELETE FROM seen WHERE at_ms < @beforeMs', { beforeMs }).changes;
+  }
+
+  removeScope(scope: string): number {
+    return this.#database.run('DELETE FROM seen WHERE scope = @scope', { scope }).changes;
+  }
+}

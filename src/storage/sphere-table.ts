@@ -1,0 +1,67 @@
+import type { BareJid, SphereId } from '../base/id.ts';
+import type { Columns } from './columns.ts';
+import { integer, nullable, sealedText, text } from './columns.ts';
+import type { Database } from './database.ts';
+import { Rows } from './rows.ts';
+
+export interface SphereRow {
+  readonly id: SphereId;
+  readonly name: string;
+  readonly room: BareJid;
+  /** Absolute path. */
+  readonly folder: string;
+  readonly state: 'joining' | 'joined' | 'left' | 'removed';
+  readonly invitedBy: BareJid | null;
+  /** Archive id of the last room message dealt with. */
+  readonly archiveCursor: string | null;
+  readonly readAtMs: number;
+  readonly createdAtMs: number;
+  /** Place in the person's own list. */
+  readonly position: number;
+}
+
+const COLUMNS: Columns<SphereRow> = {
+  id: text('id'),
+  name: sealedText('name'),
+  room: text('room'),
+  folder: text('folder'),
+  state: text('state'),
+  invitedBy: nullable(text<BareJid>('invited_by')),
+  archiveCursor: nullable(text('archive_cursor')),
+  readAtMs: integer('read_at_ms'),
+  createdAtMs: integer('created_at_ms'),
+  position: integer('position'),
+};
+
+/** Removing a sphere removes its events, keys, items, messages and outgoing mail with it. */
+export class SphereTable {
+  readonly #rows: Rows<SphereRow, 'id'>;
+
+  constructor(deps: { database: Database }) {
+    this.#rows = new Rows({ database: deps.database, table: 'sphere', columns: COLUMNS, key: ['id'] });
+  }
+
+  get(id: SphereId): SphereRow | undefined {
+    return this.#rows.get({ id });
+  }
+
+  byRoom(room: BareJid): SphereRow[] {
+    return this.#rows.select('WHERE room = @room ORDER BY created_at_ms', { room });
+  }
+
+  list(): SphereRow[] {
+    return this.#rows.select('ORDER BY position, created_at_ms, id');
+  }
+
+  put(sphere: SphereRow): void {
+    this.#rows.put(sphere);
+  }
+
+  update(id: SphereId, changes: Partial<Omit<SphereRow, 'id'>>): boolean {
+    return this.#rows.update({ id }, changes);
+  }
+
+  remove(id: SphereId): boolean {
+    return this.#rows.remove({ id });
+  }
+}

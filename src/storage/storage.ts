@@ -1,0 +1,66 @@
+import { AccountTable } from './account-table.ts';
+import { AttachmentTable } from './attachment-table.ts';
+import type { Database, DatabaseDeps } from './database.ts';
+import { openDatabase } from './database.ts';
+import { EpochTable } from './epoch-table.ts';
+import { EventTable } from './event-table.ts';
+import { IdentityTable } from './identity-table.ts';
+import { InvitationTable } from './invitation-table.ts';
+import { ItemTable } from './item-table.ts';
+import { KnownDeviceTable } from './known-device-table.ts';
+import { MessageTable } from './message-table.ts';
+import { OmemoTable } from './omemo-table.ts';
+import { OutboxTable } from './outbox-table.ts';
+import { SeenTable } from './seen-table.ts';
+import { SettingTable } from './setting-table.ts';
+import { SphereTable } from './sphere-table.ts';
+
+/** One account's database with all of its tables. */
+export class Storage implements Disposable {
+  readonly settings: SettingTable;
+  readonly account: AccountTable;
+  readonly identity: IdentityTable;
+  readonly omemo: OmemoTable;
+  readonly knownDevices: KnownDeviceTable;
+  readonly spheres: SphereTable;
+  readonly events: EventTable;
+  readonly attachments: AttachmentTable;
+  readonly epochs: EpochTable;
+  readonly outbox: OutboxTable;
+  readonly items: ItemTable;
+  readonly messages: MessageTable;
+  readonly invitations: InvitationTable;
+  readonly seen: SeenTable;
+  readonly #database: Database;
+
+  constructor(deps: { database: Database }) {
+    this.#database = deps.database;
+    this.settings = new SettingTable(deps);
+    this.account = new AccountTable(deps);
+    this.identity = new IdentityTable(deps);
+    this.omemo = new OmemoTable(deps);
+    this.knownDevices = new KnownDeviceTable(deps);
+    this.spheres = new SphereTable(deps);
+    this.events = new EventTable(deps);
+    this.attachments = new AttachmentTable(deps);
+    this.epochs = new EpochTable(deps);
+    this.outbox = new OutboxTable(deps);
+    this.items = new ItemTable(deps);
+    this.messages = new MessageTable(deps);
+    this.invitations = new InvitationTable(deps);
+    this.seen = new SeenTable(deps);
+  }
+
+  /** Everything `work` writes is kept together or not at all; on return it is on the disk. */
+  transaction<T>(work: () => T): T {
+    return this.#database.transaction(work);
+  }
+
+  [Symbol.dispose](): void {
+    this.#database[Symbol.dispose]();
+  }
+}
+
+export function openStorage(deps: DatabaseDeps): Storage {
+  return new Storage({ database: openDatabase(deps) });
+}
