@@ -1,0 +1,150 @@
+import * as z from 'zod';
+import type { BareJid, DeviceKey, EventId, InfoHash, PersonId } from '../../base/id.ts';
+import { parseBareJid } from '../../base/id.ts';
+
+/**
+ * Bodies of the events this version understands. Fields it does not know are ignored, so a field may be added
+ * later only when a reader without it still does the right thing; everything else becomes a new type.
+ */
+
+const hex = <T extends string>(digits: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[0-9a-f]{${digits}}$`))
+    .transform((text) => text as T);
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const sha256 = hex<string>(64);
+const signature = hex<string>(128);
+const eventId = hex<EventId>(64);
+const personId = hex<PersonId>(64);
+const deviceKey = hex<DeviceKey>(64);
+/** 33 bytes, 0x05 first: an X25519 key as OMEMO 0.3 publishes it. */
+const identityKey = z
+  .string()
+  .regex(/^05[0-9a-f]{64}$/)
+  .transform((text) => text as string);
+const omemoDeviceId = z.number().int().min(1).max(2_147_483_647);
+
+/** One account has one spelling, else one person could be two members. */
+const jid = z.string().transform((text, context): BareJid => {
+  try {
+    const parsed = parseBareJid(text);
+    if (parsed === text) return parsed;
+  } catch {
+    // Told as an issue of the schema below, like a second spelling.
+  }
+  context.addIssue({ code: 'custom', message: 'not a normalised bare address' });
+  return z.NEVER;
+});
+const name = z.string().min(1).max(200);
+
+export const roleSchema = z.enum(['owner', 'admin', 'member', 'viewer']);
+export type SphereRole = z.infer<typeof roleSchema>;
+
+/** The last event of a device that is still accepted; what lies beyond is refused whenever it arrives. */
+const lastAccepted = z.array(z.object({ device: deviceKey, sequence: count, hash: eventId })).max(32);
+
+const genesis = z.object({
+  name,
+  room: jid,
+  /** The account the owner acts from; the owner is whoever holds the author's person key. */
+  ownerJid: jid,
+  /** Makes the id of every sphere unique, even of two with one name made by one device. */
+  nonce: hex<string>(32),
+  policy: z.object({
+    /** What a new member gets to see: everything, or what is shared after joining. */
+    history: z.enum(['all', 'from-join']),
+  }),
+});
+
+/** Authored by the device it certifies. An account may be absent: then the four account fields are null together. */
+const device = z
+  .object({
+    person: personId,
+    device: deviceKey,
+    jid: jid.nullable(),
+    omemoDeviceId: omemoDeviceId.nullable(),
+    omemoIdentityKey: identityKey.nullable(),
+    personSignature: signature,
+    identitySignature: signature.nullable(),
+    /** Ordinary OMEMO devices of the same account that may get human lines. */
+    vouched: z.array(z.object({ deviceId: omemoDeviceId, identityKey })).max(16),
+  })
+  .refine((body) => {
+    const account = [body.jid, body.omemoDeviceId, body.omemoIdentityKey, body.identitySignature];
+    return account.every((field) => field === null) || account.every((field) => field !== null);
+  });
+
+const invite = z.object({
+  jid,
+  role: z.enum(['admin', 'member', 'viewer']),
+  /** Public half of the key whose secret travels in the sealed 1:1 invitation only. */
+  key: hex<string>(64),
+});
+const answer = z.object({ invite: eventId, proof: signature });
+const leave = z.object({});
+const remove = z.object({ jid, person: personId.nullable(), lastAccepted });
+const role = z.object({ jid, role: z.enum(['admin', 'member', 'viewer']), lastAccepted });
+const epoch = z.object({ number: count, commitment: sha256, reason: z.enum(['start', 'removal', 'renewal']) });
+
+const item = z
+  .object({
+    name,
+    infoHash: hex<InfoHash>(40),
+    /** Of the files alone, without manifest and padding. */
+    bytes: count,
+    fileCount: z.number().int().min(1).max(10_000),
+    pieceLength: z.number().int().min(16_384).max(67_108_864),
+    metainfoBytes: z.number().int().min(1).max(10_485_760),
+    metainfoSha256: sha256,
+    /** Place in the torrent's byte space; offset null = only beside the event. */
+    manifest: z.object({ offset: count.nullable(), length: count, sha256 }),
+    /** true = anyone with the torrent can read it; then there is no key. */
+    plain: z.boolean(),
+    keyCheck: sha256.nullable(),
+    /** The epoch event under whose key the media key is wrapped. */
+    epoch: eventId.nullable(),
+    media: z.object({
+      kind: z.enum(['video', 'audio', 'image', 'pdf', 'folder', 'other']),
+      type: z.string().max(100),
+      width: count.nullable(),
+      height: count.nullable(),
+      durationMs: count.nullable(),
+    }),
+    /** base64 */
+    thumbhash: z
+      .string()
+      .regex(/^[A-Za-z0-9+/]{4,44}={0,2}$/)
+      .nullable(),
+    previewSha256: sha256.nullable(),
+    /** The item this one is a new version of. */
+    replaces: eventId.nullable(),
+  })
+  .refine((body) => body.plain === (body.keyCheck === null) && body.plain === (body.epoch === null));
+
+const message = z.object({ textSha256: sha256, replyTo: eventId.nullable() });
+const rename = z.object({ name });
+
+export const eventBodySchemas = {
+  genesis,
+  device,
+  invite,
+  join: answer,
+  decline: answer,
+  leave,
+  remove,
+  role,
+  epoch,
+  item,
+  message,
+  rename,
+} as const;
+
+export type KnownType = keyof typeof eventBodySchemas;
+export type EventBodies = { readonly [T in KnownType]: z.output<(typeof eventBodySchemas)[T]> };
+export type LastAccepted = z.output<typeof lastAccepted>;
+export type SpherePolicy = EventBodies['genesis']['policy'];
+
+export function isKnownType(type: string): type is KnownType {
+  return Object.hasOwn(eventBodySchemas, type);
+}
