@@ -1,0 +1,95 @@
+import { Emitter } from '../base/emitter.ts';
+import { equalBytes } from '../base/bytes.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { DeviceAddress, OmemoBundle } from '../omemo/types.ts';
+import type { KnownDeviceTable } from '../storage/known-device-table.ts';
+
+/** The PEP nodes of OMEMO 0.3, bound to one connection. */
+export interface DeviceNodes {
+  /** Empty when the account publishes none. */
+  deviceList(jid: BareJid, signal?: AbortSignal): Promise<readonly number[]>;
+  bundle(jid: BareJid, deviceId: number, signal?: AbortSignal): Promise<OmemoBundle>;
+  publishDeviceList(deviceIds: readonly number[], signal?: AbortSignal): Promise<void>;
+  publishBundle(deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void>;
+}
+
+/** What servers say about other people's OMEMO devices. It never gives authority: see `recipients.ts`. */
+export class DeviceDirectory {
+  /** An account's list has changed, ours included. */
+  readonly onChange: Emitter<BareJid>;
+  readonly #nodes: DeviceNodes;
+  readonly #known: KnownDeviceTable;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #lists = new Map<BareJid, Promise<readonly number[]>>();
+
+  constructor(deps: { nodes: DeviceNodes; known: KnownDeviceTable; clock: Clock; log: Logger }) {
+    this.#nodes = deps.nodes;
+    this.#known = deps.known;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.onChange = new Emitter((error) => deps.log.error('device list listener failed', { error }));
+  }
+
+  /** The devices an account publishes; asked once and then kept up to date by notifications. */
+  deviceIds(jid: BareJid): Promise<readonly number[]> {
+    const cached = this.#lists.get(jid);
+    if (cached !== undefined) return cached;
+    // Without the caller's signal: several callers wait for this one answer.
+    const asked = this.#ask(jid);
+    this.#lists.set(jid, asked);
+    asked.catch(() => {
+      // A failed question must not answer later ones; the caller hears of it through `asked` itself.
+      if (this.#lists.get(jid) === asked) this.#lists.delete(jid);
+    });
+    return asked;
+  }
+
+  /** A notification told the account's new list. */
+  learn(jid: BareJid, deviceIds: readonly number[]): void {
+    this.#lists.set(jid, Promise.resolve(deviceIds));
+    this.onChange.emit(jid);
+  }
+
+  /** After a new connection nothing is certain: lists may have changed unseen. */
+  forget(): void {
+    this.#lists.clear();
+  }
+
+  /** The bundle of a device whose identity key, once seen, must stay what it was. */
+  async bundle(address: DeviceAddress, signal?: AbortSignal): Promise<OmemoBundle> {
+    const bundle = await this.#nodes.bundle(address.jid, address.deviceId, signal);
+    const known = this.#known.get(address.jid, address.deviceId);
+    if (known !== undefined && !equalBytes(known.identityKey, bundle.identityKey)) {
+      throw new AppError('forged', 'the device shows another identity key than before', { device: address.deviceId });
+    }
+    if (known === undefined) {
+      this.#known.learn(address.jid, address.deviceId, bundle.identityKey, this.#clock.now());
+    }
+    return bundle;
+  }
+
+  /** Makes our own device findable: bundle first, so that nobody meets an id without keys. */
+  async publishOwn(own: BareJid, deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void> {
+    await this.#nodes.publishBundle(deviceId, bundle, signal);
+    const listed = await this.deviceIds(own);
+    if (listed.includes(deviceId)) return;
+    const complete = [...listed, deviceId];
+    await this.#nodes.publishDeviceList(complete, signal);
+    this.#lists.set(own, Promise.resolve(complete));
+    this.#log.info('own device listed', { deviceId, devices: complete.length });
+  }
+
+  async #ask(jid: BareJid): Promise<readonly number[]> {
+    try {
+      return await this.#nodes.deviceList(jid);
+    } catch (error) {
+      // No such node: an account whose clients never used OMEMO.
+      if (errorCode(error) === 'not-found') return [];
+      throw error;
+    }
+  }
+}
