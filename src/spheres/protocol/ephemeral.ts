@@ -1,0 +1,135 @@
+import * as z from 'zod';
+import { concatBytes, fromHex, toUtf8 } from '../../base/bytes.ts';
+import { AppError } from '../../base/errors.ts';
+import type { DeviceKey, EventId, SphereId } from '../../base/id.ts';
+import type { RandomBytes } from '../../base/random.ts';
+import { AEAD_OVERHEAD, decryptAead, encryptAead } from './aead.ts';
+import type { Json } from './canonical-json.ts';
+import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
+import type { EpochSecrets } from './epoch.ts';
+import type { DeviceSigningKey } from './keys.ts';
+import { isSignedBy, SIGNATURE_BYTES, signFor } from './keys.ts';
+
+export const EPHEMERAL_NAMESPACE = 'urn:spherecast:ephemeral:0';
+export const EPHEMERAL_VERSION = 1;
+const MAX_RECORD_BYTES = 8192;
+
+/** What the ephemeral element says in its attributes. `epoch` is the id of the epoch event. */
+export interface EphemeralContext {
+  readonly sphere: SphereId;
+  readonly epoch: EventId;
+}
+
+const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
+const port = z.string().min(3).max(300);
+const bodySchemas = {
+  /** Where the sender's device can be reached now: `host:port` with IPv6 in brackets, tracker URLs. */
+  endpoints: z.object({ endpoints: z.array(port).max(32), trackers: z.array(port).max(8) }),
+  /** The newest event of each device that the sender has. */
+  heads: z.object({
+    heads: z.array(z.object({ device: hex64, sequence: z.number().int().nonnegative(), hash: hex64 })).max(40),
+  }),
+  typing: z.object({ isTyping: z.boolean() }),
+} as const;
+
+type Known = keyof typeof bodySchemas;
+export type EphemeralBody =
+  | { [K in Known]: { readonly kind: K; readonly body: z.output<(typeof bodySchemas)[K]> } }[Known]
+  | { readonly kind: 'unknown'; readonly name: string; readonly body: Json };
+
+export type EphemeralMessage = EphemeralBody & {
+  readonly device: DeviceKey;
+  /** Grows with every message of a device; milliseconds since the epoch, or one more than the last. */
+  readonly counter: number;
+};
+
+const recordSchema = z.strictObject({
+  v: z.literal(EPHEMERAL_VERSION),
+  sphere: hex64,
+  epoch: hex64,
+  device: hex64,
+  counter: z.number().int().nonnegative(),
+  kind: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  body: z.custom<Json>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
+});
+
+/** The content of the ephemeral element: signed by the device, then encrypted under the epoch. */
+export function sealEphemeral<K extends Known>(
+  input: {
+    readonly context: EphemeralContext;
+    readonly epoch: EpochSecrets;
+    readonly device: DeviceSigningKey;
+    readonly counter: number;
+    readonly random: RandomBytes;
+  },
+  kind: K,
+  body: z.input<(typeof bodySchemas)[K]>,
+): Uint8Array<ArrayBuffer> {
+  const record = encodeCanonical({
+    v: EPHEMERAL_VERSION,
+    sphere: input.context.sphere,
+    epoch: input.context.epoch,
+    device: input.device.id,
+    counter: input.counter,
+    kind,
+    body: bodySchemas[kind].parse(body),
+  });
+  if (record.length > MAX_RECORD_BYTES) {
+    throw new AppError('too-large', 'the message is too long to be ephemeral', { bytes: record.length });
+  }
+  const signed = concatBytes(signFor('ephemeral', input.device, record), record);
+  return encryptAead(
+    { key: input.epoch.ephemeral, context: contextBytes(input.context), random: input.random },
+    signed,
+  );
+}
+
+/**
+ * Throws `forged` for anything that is not a new message of a device in good standing.
+ * `lastCounter` gives the counter last heard of a device, -1 for none yet, undefined for a device that has no say.
+ */
+export function openEphemeral(
+  input: {
+    readonly context: EphemeralContext;
+    readonly epoch: EpochSecrets;
+    readonly lastCounter: (device: DeviceKey) => number | undefined;
+  },
+  sealed: Uint8Array,
+): EphemeralMessage {
+  if (sealed.length > MAX_RECORD_BYTES + SIGNATURE_BYTES + AEAD_OVERHEAD) {
+    throw new AppError('too-large', 'the message is too long to be ephemeral', { bytes: sealed.length });
+  }
+  const signed = decryptAead({ key: input.epoch.ephemeral, context: contextBytes(input.context) }, sealed);
+  const bytes = signed.subarray(SIGNATURE_BYTES);
+  const record = recordSchema.safeParse(decodeCanonical(bytes, MAX_RECORD_BYTES));
+  if (!record.success) throw new AppError('bad-input', 'the ephemeral message breaks a rule', {}, record.error);
+  const { data } = record;
+  // The signed record repeats the context: a member cannot carry another's message into a different sphere or epoch.
+  if (data.sphere !== input.context.sphere || data.epoch !== input.context.epoch) {
+    throw new AppError('forged', 'the ephemeral message belongs elsewhere');
+  }
+  if (!isSignedBy('ephemeral', data.device, bytes, signed.subarray(0, SIGNATURE_BYTES))) {
+    throw new AppError('forged', 'the ephemeral message is not signed by the device it names');
+  }
+  const device = data.device as DeviceKey;
+  const last = input.lastCounter(device);
+  if (last === undefined) throw new AppError('forged', 'the device has no say in this sphere');
+  if (data.counter <= last) throw new AppError('forged', 'the ephemeral message was heard before');
+  return { ...readBody(data.kind, data.body), device, counter: data.counter };
+}
+
+function readBody(name: string, body: Json): EphemeralBody {
+  if (!Object.hasOwn(bodySchemas, name)) return { kind: 'unknown', name, body };
+  const kind = name as Known;
+  const parsed = bodySchemas[kind].safeParse(body);
+  if (!parsed.success) throw new AppError('bad-input', 'the ephemeral message breaks a rule', { kind }, parsed.error);
+  return { kind, body: parsed.data } as EphemeralBody;
+}
+
+function contextBytes({ sphere, epoch }: EphemeralContext): Uint8Array {
+  const sphereBytes = fromHex(sphere);
+  const epochBytes = fromHex(epoch);
+  if (sphereBytes?.length !== 32 || epochBytes?.length !== 32)
+    throw new AppError('bad-input', 'not a sphere and an epoch');
+  return concatBytes(toUtf8(EPHEMERAL_NAMESPACE), Uint8Array.of(EPHEMERAL_VERSION), sphereBytes, epochBytes);
+}

@@ -1,0 +1,87 @@
+import * as z from 'zod';
+import { AppError } from '../../base/errors.ts';
+import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
+
+/** The real tree of an item: inside the encrypted byte space, and beside the event when it is short. */
+
+export const MAX_MANIFEST_FILES = 10_000;
+export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
+/** Up to here the manifest also travels beside its event. */
+export const INLINE_MANIFEST_BYTES = 4096;
+/** How much of a file's beginning and end is hashed; a file up to twice as long is hashed whole by both. */
+export const EDGE_BYTES = 65_536;
+const MAX_LEVELS = 16;
+const MANIFEST_VERSION = 1;
+
+const count = z.number().int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** Names are checked here for what no system allows; making them safe for this disk is the receiver's work. */
+const component = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine((name) => name !== '.' && name !== '..' && !/[/\\\0]/.test(name));
+
+const probe = z.object({
+  container: z.string().max(40),
+  /** RFC 6381 names. */
+  codecs: z.array(z.string().max(60)).max(32),
+  width: count.nullable(),
+  height: count.nullable(),
+  durationMs: count.nullable(),
+  /** Byte ranges of the file that a player needs first. */
+  index: z.array(z.object({ offset: count, length: count })).max(16),
+});
+
+const file = z.object({
+  path: z.array(component).min(1).max(MAX_LEVELS),
+  type: z.string().max(100),
+  bytes: count,
+  mtimeMs: count,
+  headSha256: sha256,
+  tailSha256: sha256,
+  probe: probe.nullable(),
+});
+const manifestSchema = z.object({
+  v: z.literal(MANIFEST_VERSION),
+  /** In the order of the byte space. */
+  files: z.array(file).min(1).max(MAX_MANIFEST_FILES),
+});
+
+export type FileProbe = z.output<typeof probe>;
+export type ManifestFile = z.output<typeof file>;
+export interface Manifest {
+  readonly files: readonly ManifestFile[];
+}
+
+/** Canonical JSON; its length and SHA-256 stand in the item event. */
+export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
+  const checked = check({ v: MANIFEST_VERSION, files: manifest.files });
+  const bytes = encodeCanonical({ v: MANIFEST_VERSION, files: checked.files });
+  if (bytes.length > MAX_MANIFEST_BYTES)
+    throw new AppError('too-large', 'the list of files is too long', { bytes: bytes.length });
+  return bytes;
+}
+
+/** Only call it after the bytes were compared with the SHA-256 in the event. */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  return check(decodeCanonical(bytes, MAX_MANIFEST_BYTES));
+}
+
+/** The parts of a file of `bytes` that `headSha256` and `tailSha256` cover; `to` is exclusive. */
+export function edgeRanges(bytes: number): {
+  readonly head: { from: number; to: number };
+  readonly tail: { from: number; to: number };
+} {
+  if (bytes <= 2 * EDGE_BYTES) return { head: { from: 0, to: bytes }, tail: { from: 0, to: bytes } };
+  return { head: { from: 0, to: EDGE_BYTES }, tail: { from: bytes - EDGE_BYTES, to: bytes } };
+}
+
+function check(value: unknown): Manifest {
+  const parsed = manifestSchema.safeParse(value);
+  if (!parsed.success) throw new AppError('bad-input', 'the list of files breaks a rule', {}, parsed.error);
+  const paths = new Set(parsed.data.files.map((entry) => JSON.stringify(entry.path)));
+  if (paths.size !== parsed.data.files.length) throw new AppError('bad-input', 'two files of the item have one path');
+  return { files: parsed.data.files };
+}
