@@ -120,8 +120,7 @@ function decodeInfo(bytes: Uint8Array): BencodedDict {
 }
 
 /** Refuses impossible and dangerous numbers, for torrents made here as well as for those received. */
-export function checkShape(shape: TorrentShape): void {
-  const { length, pieceLength, pieces } = shape;
+export function checkGeometry({ length, pieceLength }: Pick<TorrentShape, 'length' | 'pieceLength'>): void {
   if (!Number.isSafeInteger(length) || length < 1 || length > MAX_TORRENT_BYTES) {
     throw new AppError('invalid-torrent', 'impossible length', { length });
   }
@@ -129,9 +128,14 @@ export function checkShape(shape: TorrentShape): void {
   if (!powerOfTwo || pieceLength < MIN_PIECE_LENGTH || pieceLength > MAX_PIECE_LENGTH) {
     throw new AppError('invalid-torrent', 'impossible piece length', { pieceLength });
   }
-  const count = pieceCount(shape);
+  const count = pieceCount({ length, pieceLength });
   if (count > MAX_PIECES) throw new AppError('invalid-torrent', 'too many pieces', { count });
-  if (pieces.length !== count * DIGEST_BYTES) {
-    throw new AppError('invalid-torrent', 'wrong number of piece digests', { count, bytes: pieces.length });
+}
+
+function checkShape(shape: TorrentShape): void {
+  checkGeometry(shape);
+  const count = pieceCount(shape);
+  if (shape.pieces.length !== count * DIGEST_BYTES) {
+    throw new AppError('invalid-torrent', 'wrong number of piece digests', { count, bytes: shape.pieces.length });
   }
 }

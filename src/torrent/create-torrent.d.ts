@@ -1,0 +1,18 @@
+/** The part of create-torrent that is compared with our own hasher. */
+declare module 'create-torrent' {
+  import type { Readable } from 'node:stream';
+
+  export interface CreateTorrentOptions {
+    readonly name: string;
+    readonly private: boolean;
+    readonly pieceLength: number;
+    /** Left out it names public trackers. */
+    readonly announceList: readonly (readonly string[])[];
+  }
+
+  export default function createTorrent(
+    input: string | (Readable & { name: string }),
+    options: CreateTorrentOptions,
+    done: (error: Error | null, torrent: Uint8Array) => void,
+  ): void;
+}

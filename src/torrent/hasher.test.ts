@@ -1,0 +1,240 @@
+import { createCipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { appendFile, copyFile, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import createTorrent from 'create-torrent';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../base/system-clock.ts';
+import type { FileSegment } from './byte-space.ts';
+import { readIdentity } from './file-identity.ts';
+import type { HashRequest } from './hasher.ts';
+import { Hasher } from './hasher.ts';
+import { buildMetainfo } from './metainfo.ts';
+
+const PIECE = 16 * 1024;
+const never = new AbortController().signal;
+const ignore = (): void => undefined;
+let folder: string;
+let hasher: Hasher;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hasher-'));
+  hasher = new Hasher({ clock: systemClock });
+});
+afterAll(async () => {
+  await hasher[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+let counter = 0;
+async function makeFile(content: Uint8Array): Promise<string> {
+  counter += 1;
+  const path = join(folder, `file-${counter}`);
+  await writeFile(path, content);
+  return path;
+}
+
+function whole(path: string, length: number): FileSegment {
+  return { kind: 'file', offset: 0, length, path, root: null, identity: null };
+}
+
+function digests(bytes: Uint8Array, pieceLength: number): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += pieceLength) {
+    text += createHash('sha1')
+      .update(bytes.subarray(at, at + pieceLength))
+      .digest('hex');
+  }
+  return text;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+test('files, inline bytes, gaps and padding are encrypted and hashed as one byte space', async () => {
+  const [first, second, manifest] = [randomBytes(300_001), randomBytes(77), randomBytes(1000)];
+  const length = 31 * PIECE + 5;
+  const plain = Buffer.alloc(length);
+  first.copy(plain, 0);
+  second.copy(plain, 300_016);
+  manifest.copy(plain, 400_000);
+  const mediaKey = randomBytes(32);
+  const key = Buffer.from(hkdfSync('sha256', mediaKey, '', 'spherecast-ctr-v1', 32));
+  const expected = createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(plain);
+  const request: HashRequest = {
+    segments: [
+      whole(await makeFile(first), first.length),
+      { ...whole(await makeFile(second), second.length), offset: 300_016 },
+      { ...whole(await makeFile(new Uint8Array()), 0), offset: 300_112 },
+      { kind: 'bytes', offset: 400_000, bytes: manifest },
+    ],
+    length,
+    pieceLength: PIECE,
+    mediaKey,
+  };
+  const result = await hasher.hash(request, ignore, never);
+  expect(hex(result.pieces)).toBe(digests(expected, PIECE));
+  expect(result.identities.map(({ size }) => size)).toEqual([300_001, 77, 0]);
+});
+
+test('a large file is split over the workers with the same result, and progress comes at most four times a second', async () => {
+  const bytes = randomBytes(200 * 1024 * 1024 + 3);
+  const path = await makeFile(bytes);
+  const mediaKey = randomBytes(32);
+  const key = Buffer.from(hkdfSync('sha256', mediaKey, '', 'spherecast-ctr-v1', 32));
+  const told: { done: number; at: number }[] = [];
+  const result = await hasher.hash(
+    { segments: [whole(path, bytes.length)], length: bytes.length, pieceLength: 1 << 20, mediaKey },
+    (done) => told.push({ done, at: performance.now() }),
+    never,
+  );
+  const expected = createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(bytes);
+  expect(hex(result.pieces)).toBe(digests(expected, 1 << 20));
+  for (const [index, { done, at }] of told.entries()) {
+    expect(done).toBeLessThanOrEqual(bytes.length);
+    expect(done).toBeGreaterThan(told[index - 1]?.done ?? 0);
+    expect(at - (told[index - 1]?.at ?? 0)).toBeGreaterThan(200);
+  }
+});
+
+test('a plain file has the info hash that create-torrent gives it', async () => {
+  const bytes = randomBytes(3 * PIECE + 17);
+  const path = await makeFile(bytes);
+  const { pieces } = await hasher.hash(
+    { segments: [whole(path, bytes.length)], length: bytes.length, pieceLength: PIECE, mediaKey: null },
+    ignore,
+    never,
+  );
+  const ours = buildMetainfo({ length: bytes.length, pieceLength: PIECE, pieces });
+  const stream = Object.assign(Readable.from([bytes]), { name: 'data' });
+  const options = { name: 'data', private: true, pieceLength: PIECE, announceList: [] };
+  const theirs = await new Promise<Uint8Array>((resolve, reject) => {
+    createTorrent(stream, options, (error, torrent) => (error === null ? resolve(torrent) : reject(error)));
+  });
+  const start = Buffer.from(theirs).indexOf('4:info') + 6;
+  const info = theirs.subarray(start, theirs.length - 1);
+  expect(createHash('sha1').update(info).digest('hex')).toBe(ours.infoHash);
+});
+
+test('two items are hashed in turns: the small one does not wait for the large one', async () => {
+  const large = await makeFile(Buffer.alloc(256 * 1024 * 1024));
+  const small = await makeFile(randomBytes(1000));
+  const order: string[] = [];
+  const request = (path: string, length: number): HashRequest => ({
+    segments: [whole(path, length)],
+    length,
+    pieceLength: 1 << 20,
+    mediaKey: null,
+  });
+  await Promise.all([
+    hasher.hash(request(large, 256 * 1024 * 1024), ignore, never).then(() => order.push('large')),
+    hasher.hash(request(small, 1000), ignore, never).then(() => order.push('small')),
+  ]);
+  expect(order).toEqual(['small', 'large']);
+});
+
+test('cancelling ends the hashing within 200 ms and the pool goes on with the next item', async () => {
+  const path = await makeFile(new Uint8Array());
+  const length = 64 * 2 ** 30;
+  await truncate(path, length);
+  const abort = new AbortController();
+  const hashing = hasher.hash(
+    { segments: [whole(path, length)], length, pieceLength: 1 << 20, mediaKey: randomBytes(32) },
+    ignore,
+    abort.signal,
+  );
+  await systemClock.sleep(300);
+  const start = performance.now();
+  abort.abort();
+  await expect(hashing).rejects.toMatchObject({ name: 'AbortError' });
+  expect(performance.now() - start).toBeLessThan(200);
+  const next = performance.now();
+  const bytes = randomBytes(100);
+  const { pieces } = await hasher.hash(
+    { segments: [whole(await makeFile(bytes), 100)], length: 100, pieceLength: PIECE, mediaKey: null },
+    ignore,
+    never,
+  );
+  expect(hex(pieces)).toBe(digests(bytes, PIECE));
+  expect(performance.now() - next).toBeLessThan(1000);
+});
+
+const LARGE = 400 * 1024 * 1024;
+const touches: [string, (path: string) => Promise<void>][] = [
+  ['appended to', (path) => appendFile(path, 'x')],
+  ['cut', (path) => truncate(path, 1000)],
+  ['given another time', (path) => utimes(path, 1, 1)],
+  ['replaced by its twin', (path) => rename(`${path}-twin`, path)],
+  ['deleted and written again', (path) => rm(path).then(() => copyFile(`${path}-twin`, path))],
+];
+for (const [what, touch] of touches) {
+  test(`a file that is ${what} while it is hashed gives no result`, async () => {
+    const path = await makeFile(new Uint8Array());
+    await truncate(path, LARGE);
+    await writeFile(`${path}-twin`, '');
+    await truncate(`${path}-twin`, LARGE);
+    const hashing = hasher.hash(
+      { segments: [whole(path, LARGE)], length: LARGE, pieceLength: 1 << 20, mediaKey: randomBytes(32) },
+      ignore,
+      never,
+    );
+    const touching = systemClock.sleep(20).then(() => touch(path));
+    await expect(hashing).rejects.toMatchObject({ code: expect.stringMatching(/^file-(changed|missing)$/) });
+    await touching;
+  });
+}
+
+test('a file that is not what its segment says is refused before a byte is read', async () => {
+  const path = await makeFile(randomBytes(100));
+  const identity = await readIdentity(path);
+  await utimes(path, 5, 5);
+  const request = { length: 100, pieceLength: PIECE, mediaKey: null };
+  const stale = hasher.hash({ ...request, segments: [{ ...whole(path, 100), identity }] }, ignore, never);
+  await expect(stale).rejects.toMatchObject({ code: 'file-changed' });
+  const shorter = hasher.hash({ ...request, segments: [whole(path, 99)] }, ignore, never);
+  await expect(shorter).rejects.toMatchObject({ code: 'file-changed' });
+});
+
+test('a missing file, a folder and a link are reported as missing', async () => {
+  const target = await makeFile(randomBytes(10));
+  const link = `${target}-link`;
+  await symlink(target, link);
+  for (const path of [join(folder, 'nowhere'), folder, link]) {
+    const hashing = hasher.hash(
+      { segments: [whole(path, 10)], length: 10, pieceLength: PIECE, mediaKey: null },
+      ignore,
+      never,
+    );
+    await expect(hashing).rejects.toMatchObject({ code: 'file-missing' });
+  }
+});
+
+test('impossible sizes are refused', async () => {
+  const path = await makeFile(randomBytes(10));
+  for (const [length, pieceLength] of [
+    [0, PIECE],
+    [10, 0],
+    [10, PIECE + 1],
+    [1e15, PIECE],
+  ] as const) {
+    const hashing = hasher.hash({ segments: [whole(path, 10)], length, pieceLength, mediaKey: null }, ignore, never);
+    await expect(hashing).rejects.toMatchObject({ code: 'invalid-torrent' });
+  }
+});
+
+test('closing the hasher ends what is under way and takes nothing new', async () => {
+  const other = new Hasher({ clock: systemClock, workers: 1 });
+  const path = await makeFile(new Uint8Array());
+  await truncate(path, 2 ** 33);
+  const request: HashRequest = {
+    segments: [whole(path, 2 ** 33)],
+    length: 2 ** 33,
+    pieceLength: 1 << 20,
+    mediaKey: null,
+  };
+  const hashing = other.hash(request, ignore, never);
+  const closing = systemClock.sleep(50).then(() => other[Symbol.asyncDispose]());
+  await expect(hashing).rejects.toMatchObject({ code: 'cancelled' });
+  await closing;
+  await expect(other.hash(request, ignore, never)).rejects.toMatchObject({ code: 'cancelled' });
+});
