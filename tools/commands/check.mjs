@@ -1,0 +1,71 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { inRoot } from '../bootstrap/root.mjs';
+import { binOf, childEnvironment } from '../bootstrap/runtime.mjs';
+import { seconds } from '../bootstrap/say.mjs';
+import { run } from '../bootstrap/spawn.mjs';
+import { alignColumns, lastLine, sum } from '../report.mjs';
+import { SUITES } from '../suites.mjs';
+import { runVitest } from './vitest.mjs';
+
+/**
+ * The steps before the tests, cheapest first. Each runs with the pinned runtime.
+ * @returns {{ name: string, args: string[] }[]}
+ */
+function steps() {
+  const layers = ['--config', '.dependency-cruiser.cjs', ...layerFolders()];
+  return [
+    { name: 'format', args: [binOf('oxfmt', 'oxfmt'), '--check'] },
+    { name: 'lint', args: [binOf('oxlint', 'oxlint'), '--deny-warnings'] },
+    { name: 'types', args: [binOf('@typescript/native', 'tsc'), '-p', '.'] },
+    { name: 'types of the UI', args: [binOf('vue-tsc', 'vue-tsc'), '--noEmit', '-p', 'src/ui'] },
+    { name: 'layers', args: [binOf('dependency-cruiser', 'depcruise'), ...layers] },
+  ];
+}
+
+/** Folders without a source file would end the layer check with an error. */
+function layerFolders() {
+  return ['src', 'electron'].filter((folder) => existsSync(inRoot(folder)) && readdirSync(inRoot(folder)).length > 0);
+}
+
+/**
+ * Runs all steps and the unit tests. A step counts as one test.
+ * @param {string} runtime
+ * @param {number} timeoutMs
+ * @returns {Promise<import('../report.mjs').Counts & { notes: string[] }>}
+ */
+export async function runCheck(runtime, timeoutMs) {
+  const env = childEnvironment(runtime);
+  /** @type {import('../report.mjs').Counts[]} */
+  const all = [];
+  const rows = [['step', 'time', 'result']];
+  /** @type {string[]} */
+  const failed = [];
+  for (const step of steps()) {
+    console.log(`\n▸ ${step.name}`);
+    const result = await run(runtime, step.args, { env, timeoutMs, group: true });
+    const ok = result.code === 0;
+    all.push({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] });
+    if (!ok) failed.push(step.name);
+    rows.push([step.name, seconds(result.ms), ok ? 'ok' : 'FAILED']);
+  }
+  console.log('\n▸ unit tests');
+  const startedMs = performance.now();
+  const tests = await runVitest({ name: 'check', projects: ['unit', 'ui'], runtime, env, timeoutMs });
+  all.push(tests);
+  if (tests.failed > 0) failed.push('unit tests');
+  const result = tests.failed > 0 ? 'FAILED' : 'ok';
+  rows.push(['unit tests', seconds(performance.now() - startedMs), `${result} · ${lastLine(tests)}`]);
+  console.log(`\n${alignColumns(rows)}`);
+  return { ...sum(all), notes: failed.length === 0 ? [] : [`failed: ${failed.join(', ')}`] };
+}
+
+/**
+ * `npm run check`
+ * @param {string} runtime
+ */
+export async function check(runtime) {
+  const budgetSeconds = SUITES.find((suite) => suite.name === 'check')?.budgetSeconds ?? 100;
+  const counts = await runCheck(runtime, budgetSeconds * 4000);
+  console.log(`\n${lastLine(counts)}`);
+  return counts.failed === 0 ? 0 : 1;
+}

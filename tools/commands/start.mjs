@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { openBrowser } from '../bootstrap/browser.mjs';
+import { ensureElectron } from '../bootstrap/electron.mjs';
+import { inRoot, root } from '../bootstrap/root.mjs';
+import { childEnvironment } from '../bootstrap/runtime.mjs';
+import { say } from '../bootstrap/say.mjs';
+import { exitCode, run } from '../bootstrap/spawn.mjs';
+import { build, hasEntry } from '../build.mjs';
+
+/** Options of the program that stand before its command, with the number of values that follow each. */
+const GLOBAL_OPTIONS = new Map([
+  ['--profile', 1],
+  ['--timeout', 1],
+  ['--verbose', 0],
+]);
+
+/**
+ * Splits the person's arguments into those before `serve`, those after it, and whether a browser may be opened.
+ * @param {readonly string[]} args
+ */
+export function splitArguments(args) {
+  /** @type {{ before: string[], after: string[], open: boolean }} */
+  const split = { before: [], after: [], open: true };
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? '';
+    const values = GLOBAL_OPTIONS.get(arg.split('=')[0] ?? '');
+    if (arg === '--no-open') split.open = false;
+    else if (values === undefined) split.after.push(arg);
+    else {
+      const taken = arg.includes('=') ? 0 : values;
+      split.before.push(...args.slice(index, index + 1 + taken));
+      index += taken;
+    }
+  }
+  return split;
+}
+
+/**
+ * `npm start`: the window when Electron is there and can show one, else the same application in the browser.
+ * @param {string} runtime
+ * @param {readonly string[]} args
+ */
+export async function start(runtime, args) {
+  await build('ui', runtime);
+  const { open } = splitArguments(args);
+  const electron = open ? await ensureElectron(runtime) : { reason: '--no-open was given' };
+  if ('program' in electron && hasEntry('electron')) return openWindow(electron.program, runtime, args);
+  if ('reason' in electron)
+    say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
+  return serve(runtime, args);
+}
+
+/**
+ * @param {string} program
+ * @param {string} runtime
+ * @param {readonly string[]} args
+ */
+async function openWindow(program, runtime, args) {
+  await build('electron', runtime);
+  // Chromium refuses to start its sandbox for root.
+  const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const result = await run(program, [...sandbox, root, ...args], { env: childEnvironment(runtime) });
+  return result.code;
+}
+
+/**
+ * @param {string} runtime
+ * @param {readonly string[]} args
+ * @returns {Promise<number>}
+ */
+function serve(runtime, args) {
+  const { before, after, open } = splitArguments(args);
+  const main = inRoot('src', 'cli', 'main.ts');
+  const child = spawn(
+    runtime,
+    [main, '--json', ...before, 'serve', '--no-open', ...after.filter((arg) => arg !== '--json')],
+    {
+      cwd: process.env['INIT_CWD'] ?? root,
+      env: childEnvironment(runtime),
+      stdio: ['inherit', 'pipe', 'inherit'],
+    },
+  );
+  for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => {
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
+  createInterface({ input: child.stdout }).on('line', (line) => announce(line, open, after.includes('--json')));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(exitCode(code, signal)));
+  });
+}
+
+/**
+ * @param {string} line
+ * @param {boolean} open
+ * @param {boolean} json
+ */
+function announce(line, open, json) {
+  const url = readUrl(line);
+  if (json || url === undefined) console.log(line);
+  else console.log(open ? `Spherecast runs at ${url} (Ctrl-C ends it)` : url);
+  if (open && url !== undefined) openBrowser(url);
+}
+
+/**
+ * The address in the line that the engine prints when it is ready.
+ * @param {string} line
+ * @returns {string | undefined}
+ */
+export function readUrl(line) {
+  try {
+    const value = JSON.parse(line);
+    return typeof value?.url === 'string' ? value.url : undefined;
+  } catch {
+    // Anything that is not the ready line is passed on as it is.
+    return undefined;
+  }
+}

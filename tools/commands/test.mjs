@@ -1,0 +1,108 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { ensurePackages } from '../bootstrap/packages.mjs';
+import { inRoot } from '../bootstrap/root.mjs';
+import { childEnvironment } from '../bootstrap/runtime.mjs';
+import { Told, say } from '../bootstrap/say.mjs';
+import { build, hasEntry } from '../build.mjs';
+import { lastLine, suiteTable, sum } from '../report.mjs';
+import { SUITES } from '../suites.mjs';
+import { runCheck } from './check.mjs';
+import { runVitest } from './vitest.mjs';
+
+/**
+ * `npm test [-- SUITE …]`; the long form gives property tests and fuzzers more runs and every suite more time.
+ * @param {string} runtime
+ * @param {readonly string[]} names
+ * @param {boolean} long
+ */
+export async function test(runtime, names, long) {
+  const suites = chooseSuites(names);
+  await ensurePackages('test');
+  const factor = long ? 10 : 1;
+  /** @type {import('../report.mjs').SuiteResult[]} */
+  const results = [];
+  for (const suite of suites) {
+    console.log(`\n━━ ${suite.name}: ${suite.what}`);
+    const result = await runSuite(suite, runtime, factor);
+    console.log(`━━ ${suite.name}: ${(result.ms / 1000).toFixed(1)} s, ${lastLine(result)}`);
+    results.push(result);
+  }
+  return conclude(results);
+}
+
+/**
+ * @param {readonly string[]} names none for all
+ * @returns {readonly import('../suites.mjs').Suite[]}
+ */
+function chooseSuites(names) {
+  const known = SUITES.map((suite) => suite.name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Told(`There is no suite ${unknown.join(', ')}; there are: ${known.join(', ')}`, 2);
+  return names.length === 0 ? SUITES : SUITES.filter((suite) => names.includes(suite.name));
+}
+
+/**
+ * @param {import('../suites.mjs').Suite} suite
+ * @param {string} runtime
+ * @param {number} factor
+ * @returns {Promise<import('../report.mjs').SuiteResult>}
+ */
+async function runSuite(suite, runtime, factor) {
+  const startedMs = performance.now();
+  const budgetSeconds = suite.budgetSeconds * factor;
+  // A hanging test must not hang the whole run: three times the budget is the end.
+  const timeoutMs = budgetSeconds * 3000;
+  const env = { ...childEnvironment(runtime), ...(factor > 1 ? { SPHERECAST_LONG: '1' } : {}) };
+  const counts = await guarded(suite, async () => {
+    for (const target of suite.builds) if (hasEntry(target)) await build(target, runtime);
+    if (suite.steps) return runCheck(runtime, timeoutMs);
+    return { ...(await runVitest({ name: suite.name, projects: suite.projects, runtime, env, timeoutMs })), notes: [] };
+  });
+  const files = testFiles(suite);
+  if (files === 0) counts.notes.push('no test files');
+  else if (counts.passed + counts.failed + counts.skipped.length === 0) {
+    counts.failed = 1;
+    counts.notes.push(`none of its ${files} files ran a test`);
+  }
+  return { ...counts, name: suite.name, ms: performance.now() - startedMs, budgetSeconds };
+}
+
+/**
+ * A suite that could not start is a failed one; the others still run.
+ * @param {import('../suites.mjs').Suite} suite
+ * @param {() => Promise<import('../report.mjs').Counts & { notes: string[] }>} work
+ */
+async function guarded(suite, work) {
+  try {
+    return await work();
+  } catch (error) {
+    say(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
+    return { passed: 0, failed: 1, skipped: [], notes: ['could not start'] };
+  }
+}
+
+/** @param {import('../suites.mjs').Suite} suite */
+function testFiles(suite) {
+  let count = 0;
+  for (const place of suite.files) {
+    const folder = inRoot(...place.folder.split('/'));
+    if (!existsSync(folder)) continue;
+    const names = readdirSync(folder, { recursive: place.deep, encoding: 'utf8' });
+    count += names.filter((name) => place.pattern.test(path.basename(name)) && !name.includes('node_modules')).length;
+  }
+  return count;
+}
+
+/** @param {readonly import('../report.mjs').SuiteResult[]} results */
+function conclude(results) {
+  const counts = sum(results);
+  console.log(`\n${suiteTable(results)}`);
+  for (const result of results) for (const name of result.skipped) console.log(`skipped: ${result.name} › ${name}`);
+  // On a machine where everything can be installed a skipped test would hide that something is not tested.
+  const mustRunAll = process.platform === 'linux' && process.getuid?.() === 0;
+  const refusedSkips = mustRunAll && counts.skipped.length > 0;
+  if (refusedSkips) console.log('As root on Linux nothing may be skipped: this run has failed.');
+  console.log(`\n${lastLine(counts)}`);
+  return counts.failed > 0 || refusedSkips ? 1 : 0;
+}

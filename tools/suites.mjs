@@ -1,0 +1,60 @@
+/**
+ * The suites of `npm test` in the order they run, each with its time budget; together at most eight minutes.
+ * `projects` are those of vitest.config.ts, `files` says where their tests lie, `builds` what is built first.
+ * @typedef {{
+ *   name: string,
+ *   what: string,
+ *   projects: string[],
+ *   files: { folder: string, deep: boolean, pattern: RegExp }[],
+ *   builds: string[],
+ *   steps: boolean,
+ *   budgetSeconds: number,
+ * }} Suite
+ */
+
+const TEST = /\.test\.ts$/;
+
+/** @type {readonly Suite[]} */
+export const SUITES = [
+  {
+    name: 'check',
+    what: 'format, types, lint, layers, unit tests and fixtures',
+    projects: ['unit', 'ui'],
+    files: [
+      { folder: 'src', deep: true, pattern: TEST },
+      { folder: 'electron', deep: true, pattern: TEST },
+      { folder: 'tools', deep: true, pattern: TEST },
+      { folder: 'test', deep: false, pattern: TEST },
+    ],
+    builds: [],
+    steps: true,
+    budgetSeconds: 100,
+  },
+  {
+    name: 'integration',
+    what: 'against a real Prosody and real processes',
+    projects: ['integration'],
+    files: [{ folder: 'test/integration', deep: true, pattern: TEST }],
+    builds: [],
+    steps: false,
+    budgetSeconds: 120,
+  },
+  {
+    name: 'netlab',
+    what: 'routers in network namespaces',
+    projects: ['netlab'],
+    files: [{ folder: 'test/netlab', deep: true, pattern: TEST }],
+    builds: [],
+    steps: false,
+    budgetSeconds: 60,
+  },
+  {
+    name: 'e2e',
+    what: 'the whole application in Chromium and in the Electron stand-in',
+    projects: ['e2e'],
+    files: [{ folder: 'test/e2e', deep: true, pattern: TEST }],
+    builds: ['ui', 'electron'],
+    steps: false,
+    budgetSeconds: 200,
+  },
+];
