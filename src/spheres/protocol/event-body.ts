@@ -19,10 +19,7 @@ const eventId = hex<EventId>(64);
 const personId = hex<PersonId>(64);
 const deviceKey = hex<DeviceKey>(64);
 /** 33 bytes, 0x05 first: an X25519 key as OMEMO 0.3 publishes it. */
-const identityKey = z
-  .string()
-  .regex(/^05[0-9a-f]{64}$/)
-  .transform((text) => text as string);
+const identityKey = z.string().regex(/^05[0-9a-f]{64}$/);
 const omemoDeviceId = z.number().int().min(1).max(2_147_483_647);
 
 /** One account has one spelling, else one person could be two members. */

@@ -8,7 +8,7 @@ export const MAX_MANIFEST_FILES = 10_000;
 export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 /** Up to here the manifest also travels beside its event. */
 export const INLINE_MANIFEST_BYTES = 4096;
-/** How much of a file's beginning and end is hashed; a file up to twice as long is hashed whole by both. */
+/** How much of a file's beginning and of its end is hashed; a shorter file is hashed whole by both. */
 export const EDGE_BYTES = 65_536;
 const MAX_LEVELS = 16;
 const MANIFEST_VERSION = 1;
@@ -51,6 +51,11 @@ const manifestSchema = z.object({
 
 export type FileProbe = z.output<typeof probe>;
 export type ManifestFile = z.output<typeof file>;
+/** A part of one file; `to` is exclusive. */
+export interface FileRange {
+  readonly from: number;
+  readonly to: number;
+}
 export interface Manifest {
   readonly files: readonly ManifestFile[];
 }
@@ -70,12 +75,9 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
 }
 
 /** The parts of a file of `bytes` that `headSha256` and `tailSha256` cover; `to` is exclusive. */
-export function edgeRanges(bytes: number): {
-  readonly head: { from: number; to: number };
-  readonly tail: { from: number; to: number };
-} {
-  if (bytes <= 2 * EDGE_BYTES) return { head: { from: 0, to: bytes }, tail: { from: 0, to: bytes } };
-  return { head: { from: 0, to: EDGE_BYTES }, tail: { from: bytes - EDGE_BYTES, to: bytes } };
+export function edgeRanges(bytes: number): { readonly head: FileRange; readonly tail: FileRange } {
+  const length = Math.min(EDGE_BYTES, bytes);
+  return { head: { from: 0, to: length }, tail: { from: bytes - length, to: bytes } };
 }
 
 function check(value: unknown): Manifest {

@@ -1,0 +1,125 @@
+import type { DeviceKey, EventId, SphereId } from '../../base/id.ts';
+import type { SignedEvent } from './event.ts';
+import type { HoldReason } from './verdict.ts';
+
+/** How far a Lamport time may be ahead of the one before it. */
+export const MAX_LAMPORT_STEP = 2 ** 20;
+
+/** The order in which every member folds the same events: Lamport time, then device, sequence and id. */
+export function compareEvents(a: SignedEvent, b: SignedEvent): number {
+  return (
+    a.header.lamport - b.header.lamport ||
+    compareText(a.header.device, b.header.device) ||
+    a.header.sequence - b.header.sequence ||
+    compareText(a.id, b.id)
+  );
+}
+
+/**
+ * Places events in canonical order and finds, for each, what its author had seen. All of it is a function
+ * of the set of events alone, whatever order they came in.
+ */
+export class LogOrder {
+  readonly ordered: SignedEvent[] = [];
+  readonly held = new Map<EventId, HoldReason>();
+  /** Events that contradict the events they name. */
+  readonly broken = new Set<EventId>();
+  /** 0 when nothing is in the log yet. */
+  nextLamport = 0;
+  readonly #byId: ReadonlyMap<EventId, SignedEvent>;
+  readonly #position = new Map<EventId, number>();
+  readonly #seen = new Map<EventId, number>();
+  readonly #seenByDevice = new Map<DeviceKey, number>();
+  readonly #hasGenesis: boolean;
+
+  /** `byId` is read again when events are appended. */
+  constructor(sphereId: SphereId, byId: ReadonlyMap<EventId, SignedEvent>) {
+    this.#byId = byId;
+    this.#hasGenesis = byId.has(sphereId as string as EventId);
+    const sorted = [...byId.values()].sort(compareEvents);
+    for (const event of sorted) this.#place(event);
+    for (const event of this.ordered) this.#check(event);
+    for (const events of groupByDevice(this.ordered).values()) this.#findSeen(events);
+  }
+
+  /** Adds the newest event of a device that stands after all others. */
+  append(event: SignedEvent): void {
+    this.#place(event);
+    if (this.position(event.id) === undefined) return;
+    this.#check(event);
+    this.#findSeen([event]);
+  }
+
+  /** Place in `ordered`; undefined for events that wait because of their time. */
+  position(id: EventId): number | undefined {
+    return this.#position.get(id);
+  }
+
+  /**
+   * Position of the newest membership event that the author had seen: the event's own reference or that of any
+   * earlier event of the same device, so that nobody can go back behind what they once acknowledged.
+   */
+  seen(id: EventId): number {
+    return this.#seen.get(id) ?? -1;
+  }
+
+  #place(event: SignedEvent): void {
+    if (!this.#hasGenesis) {
+      this.held.set(event.id, 'genesis-missing');
+    } else if (event.header.lamport > this.nextLamport + MAX_LAMPORT_STEP) {
+      this.held.set(event.id, 'lamport-ahead');
+    } else {
+      this.#position.set(event.id, this.ordered.length);
+      this.ordered.push(event);
+      this.nextLamport = event.header.lamport + 1;
+    }
+  }
+
+  #check(event: SignedEvent): void {
+    const { membership, previous, lamport } = event.header;
+    if (membership !== null) {
+      const reference = this.#byId.get(membership);
+      if (reference === undefined || this.held.has(membership)) this.held.set(event.id, 'membership-missing');
+      else if (reference.header.lamport >= lamport) this.broken.add(event.id);
+    }
+    const before = previous === null ? undefined : this.#byId.get(previous);
+    if (before !== undefined && !follows(event, before)) this.broken.add(event.id);
+  }
+
+  /** `events` of one device, by sequence. */
+  #findSeen(events: readonly SignedEvent[]): void {
+    for (const event of events) {
+      const { device, membership } = event.header;
+      if (this.held.has(event.id)) continue;
+      const own = membership === null ? -1 : (this.#position.get(membership) ?? -1);
+      const seen = Math.max(own, this.#seenByDevice.get(device) ?? -1);
+      this.#seenByDevice.set(device, seen);
+      this.#seen.set(event.id, seen);
+    }
+  }
+}
+
+function follows(event: SignedEvent, before: SignedEvent): boolean {
+  return (
+    before.header.device === event.header.device &&
+    before.header.sequence === event.header.sequence - 1 &&
+    before.header.lamport < event.header.lamport
+  );
+}
+
+function groupByDevice(events: readonly SignedEvent[]): Map<DeviceKey, SignedEvent[]> {
+  const groups = new Map<DeviceKey, SignedEvent[]>();
+  for (const event of events) {
+    const group = groups.get(event.header.device);
+    if (group === undefined) groups.set(event.header.device, [event]);
+    else group.push(event);
+  }
+  for (const group of groups.values())
+    group.sort((a, b) => a.header.sequence - b.header.sequence || compareEvents(a, b));
+  return groups;
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

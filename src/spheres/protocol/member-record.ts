@@ -1,0 +1,43 @@
+import type { BareJid, EventId, PersonId } from '../../base/id.ts';
+import type { Cut } from './cut.ts';
+import type { SphereRole } from './event-body.ts';
+import type { KnownEvent, SignedEvent } from './event.ts';
+
+export type MemberState = 'invited' | 'joined' | 'left' | 'removed';
+
+/** One time in the sphere: what was done in it is judged by it, also after it ended. */
+export interface Span {
+  readonly cuts: Cut[];
+}
+
+export interface MemberRecord {
+  readonly jid: BareJid;
+  /** null until the invited person has joined. */
+  readonly person: PersonId | null;
+  readonly role: SphereRole;
+  readonly state: MemberState;
+  /** Invitations that may be answered, with their public keys. */
+  readonly invites: ReadonlyMap<EventId, string>;
+  readonly span: Span | null;
+}
+
+export const RANK: Record<SphereRole, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
+
+type StructuralType = 'genesis' | 'device' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role';
+/** Events that say who is in the sphere. */
+export type StructuralEvent = KnownEvent<StructuralType>;
+
+const STRUCTURAL: ReadonlySet<string> = new Set<StructuralType>([
+  'genesis',
+  'device',
+  'invite',
+  'join',
+  'decline',
+  'leave',
+  'remove',
+  'role',
+]);
+
+export function isStructural(event: SignedEvent): event is StructuralEvent {
+  return STRUCTURAL.has(event.type);
+}

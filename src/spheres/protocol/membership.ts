@@ -1,0 +1,322 @@
+import type { BareJid, EventId, PersonId, SphereId } from '../../base/id.ts';
+import { Certificates } from './certificates.ts';
+import { drawCut, isBeyond } from './cut.ts';
+import type { Decision } from './decisions.ts';
+import { Decisions } from './decisions.ts';
+import type { LastAccepted, SphereRole } from './event-body.ts';
+import type { KnownEvent, SignedEvent } from './event.ts';
+import { isInviteProven } from './invite-proof.ts';
+import type { LogOrder } from './log-order.ts';
+import type { MemberRecord, Span, StructuralEvent } from './member-record.ts';
+import { isStructural, RANK } from './member-record.ts';
+import type { RefusalReason, Verdict } from './verdict.ts';
+import { ACCEPTED, refused } from './verdict.ts';
+
+const MAX_MEMBERS = 50;
+
+export interface Standing {
+  readonly record: MemberRecord;
+  readonly rank: number;
+}
+
+export interface MembershipInput {
+  readonly sphereId: SphereId;
+  readonly order: LogOrder;
+  readonly byId: ReadonlyMap<EventId, SignedEvent>;
+  /** Whether person key and OMEMO identity key both signed the certificate. */
+  readonly isCertified: (event: KnownEvent<'device'>) => boolean;
+}
+
+type Snapshot = { readonly position: number; readonly joined: ReadonlyMap<PersonId, MemberRecord> };
+type CutLine = {
+  readonly role: SphereRole | null;
+  readonly coversUnlisted: boolean;
+  readonly lastAccepted: LastAccepted;
+};
+type Act = { readonly event: SignedEvent; readonly needs: number; readonly span: Span | null };
+
+/**
+ * Who is in the sphere, folded over its structural events. When a decision turns out to be void because of a later
+ * one, the fold starts again without it: each round excludes at least one more event, so it ends.
+ */
+export function foldMembership(input: MembershipInput): Membership {
+  const voided = new Map<EventId, RefusalReason>();
+  for (;;) {
+    const membership = new Membership(input, voided);
+    if (membership.run()) return membership;
+  }
+}
+
+export class Membership {
+  readonly verdicts = new Map<EventId, Verdict>();
+  /** Everyone who was ever invited, as of the end of the log. */
+  members: ReadonlyMap<BareJid, MemberRecord> = new Map();
+  /** The account each person last joined with. */
+  readonly accounts = new Map<PersonId, BareJid>();
+  readonly genesis: KnownEvent<'genesis'> | null = null;
+  newest: EventId | null = null;
+  /** Place of the last removal or leave, -1 for none. */
+  lastEnd = -1;
+  readonly certificates: Certificates;
+  readonly #input: MembershipInput;
+  readonly #voided: Map<EventId, RefusalReason>;
+  readonly #snapshots: Snapshot[] = [];
+  readonly #decisions = new Decisions();
+  readonly #inviteJids = new Map<EventId, BareJid>();
+  readonly #acts: Act[] = [];
+
+  constructor(input: MembershipInput, voided: Map<EventId, RefusalReason>) {
+    this.#input = input;
+    this.#voided = voided;
+    const genesis = input.byId.get(input.sphereId as string as EventId);
+    if (genesis?.type === 'genesis') this.genesis = genesis;
+    const { ordered } = input.order;
+    const usable = ordered.filter((event) => this.#contradiction(event) === null);
+    this.certificates = new Certificates(usable, input.isCertified);
+  }
+
+  /** False when an earlier decision was found void: then everything must be folded again. */
+  run(): boolean {
+    const before = this.#voided.size;
+    for (const event of this.#input.order.ordered) {
+      if (!isStructural(event)) continue;
+      const verdict = this.#contradiction(event) ?? this.#fold(event);
+      this.verdicts.set(event.id, verdict);
+      if (verdict.kind === 'accepted' && event.type !== 'device') this.#take(event);
+      if (this.#voided.size > before) return false;
+    }
+    return true;
+  }
+
+  /** What keeps an event from being judged at all; null when nothing does. */
+  obstacle(event: SignedEvent): Verdict | null {
+    const contradiction = this.#contradiction(event);
+    if (contradiction !== null) return contradiction;
+    const certificates = this.certificates.of(event.header.device);
+    if (certificates.length === 0) return { kind: 'held', reason: 'certificate-missing' };
+    return certificates.some((entry) => entry.header.person === event.header.person) ? null : refused('unproven');
+  }
+
+  /** The author's rights, judged at the newest membership event they had seen and behind every cut. */
+  standing(event: SignedEvent): Standing | RefusalReason {
+    const seen = this.#input.order.seen(event.id);
+    const record = this.#snapshotAt(seen)?.joined.get(event.header.person);
+    if (record === undefined) return 'not-a-member';
+    let rank = RANK[record.role];
+    for (const cut of record.span?.cuts ?? []) {
+      if (cut.position <= seen || !isBeyond(cut, event)) continue;
+      if (cut.role === null) return 'removed';
+      rank = Math.min(rank, RANK[cut.role]);
+    }
+    return { record, rank };
+  }
+
+  #contradiction(event: SignedEvent): Verdict | null {
+    const reason = this.#input.order.held.get(event.id);
+    if (reason !== undefined) return { kind: 'held', reason };
+    if (this.#input.order.broken.has(event.id)) return refused('broken-chain');
+    const voided = this.#voided.get(event.id);
+    return voided === undefined ? null : refused(voided);
+  }
+
+  #fold(event: StructuralEvent): Verdict {
+    switch (event.type) {
+      case 'genesis':
+        return this.#foldGenesis(event);
+      case 'device':
+        return this.certificates.has(event) ? ACCEPTED : refused('unproven');
+      case 'decline':
+        // The invitation's secret is proof enough: who declines need not show a device.
+        return this.#foldAnswer(event);
+      default:
+        return this.obstacle(event) ?? this.#foldAct(event);
+    }
+  }
+
+  #foldAct(event: KnownEvent<'invite' | 'join' | 'leave' | 'remove' | 'role'>): Verdict {
+    if (event.type === 'join') return this.#foldAnswer(event);
+    const standing = this.standing(event);
+    if (typeof standing === 'string') return refused(standing);
+    switch (event.type) {
+      case 'invite':
+        return this.#foldInvite(event, standing);
+      case 'leave':
+        return this.#foldLeave(event, standing);
+      case 'remove':
+        return this.#foldRemove(event, standing);
+      case 'role':
+        return this.#foldRole(event, standing);
+    }
+  }
+
+  #foldGenesis(event: KnownEvent<'genesis'>): Verdict {
+    if (event !== this.genesis) return refused('other-sphere');
+    const { ownerJid } = event.body;
+    this.#put({
+      jid: ownerJid,
+      person: event.header.person,
+      role: 'owner',
+      state: 'joined',
+      invites: new Map(),
+      span: { cuts: [] },
+    });
+    this.accounts.set(event.header.person, ownerJid);
+    return ACCEPTED;
+  }
+
+  #foldInvite(event: KnownEvent<'invite'>, standing: Standing): Verdict {
+    const { jid, role, key } = event.body;
+    const decision = this.#decision(event, standing, jid);
+    const isRoleSettled = this.#decisions.isRoleSettled(decision);
+    const obstacle = this.#decide(standing, decision, RANK[role] + 1);
+    if (obstacle !== null) return obstacle;
+    const record = this.members.get(jid);
+    if (record?.state === 'joined') return refused('already-a-member');
+    const pending = record?.state === 'invited' ? record : null;
+    if (pending === null && this.#activeCount() >= MAX_MEMBERS) return refused('sphere-full');
+    this.#note(event, standing, decision, RANK[role] + 1);
+    this.#inviteJids.set(event.id, jid);
+    this.#put({
+      jid,
+      person: null,
+      role: pending !== null && isRoleSettled ? pending.role : role,
+      state: 'invited',
+      invites: new Map([...(pending?.invites ?? []), [event.id, key]]),
+      span: null,
+    });
+    return ACCEPTED;
+  }
+
+  #foldAnswer(event: KnownEvent<'join' | 'decline'>): Verdict {
+    const jid = this.#inviteJids.get(event.body.invite);
+    const record = jid === undefined ? undefined : this.members.get(jid);
+    if (record?.state === 'joined') return refused('already-a-member');
+    const key = record?.state === 'invited' ? record.invites.get(event.body.invite) : undefined;
+    if (record === undefined || key === undefined) return refused('not-invited');
+    if (!isInviteProven(event, key)) return refused('unproven');
+    const { person, device } = event.header;
+    if (event.type === 'decline') {
+      this.#put({ ...record, state: 'left', invites: new Map() });
+      return ACCEPTED;
+    }
+    const isOfAccount = this.certificates
+      .of(device)
+      .some((entry) => entry.header.person === person && entry.body.jid === record.jid);
+    if (!isOfAccount) return refused('unproven');
+    if ([...this.members.values()].some((other) => other.state === 'joined' && other.person === person)) {
+      return refused('already-a-member');
+    }
+    this.#put({ ...record, person, state: 'joined', invites: new Map(), span: { cuts: [] } });
+    this.accounts.set(person, record.jid);
+    return ACCEPTED;
+  }
+
+  #foldLeave(event: KnownEvent<'leave'>, standing: Standing): Verdict {
+    // The owner hands the sphere over first.
+    if (standing.rank === RANK.owner) return refused('not-allowed');
+    const record = this.members.get(standing.record.jid);
+    if (record?.state !== 'joined' || record.span !== standing.record.span) return refused('not-a-member');
+    const { device, sequence } = event.header;
+    this.#put({ ...record, state: 'left' });
+    this.#cut(event, record.span, {
+      role: null,
+      coversUnlisted: false,
+      lastAccepted: [{ device, sequence, hash: event.id }],
+    });
+    this.lastEnd = this.#positionOf(event);
+    return ACCEPTED;
+  }
+
+  #foldRemove(event: KnownEvent<'remove'>, standing: Standing): Verdict {
+    const { jid, person, lastAccepted } = event.body;
+    const record = this.members.get(jid);
+    if (record === undefined || record.state === 'removed') return refused('no-such-member');
+    if (person !== null && person !== record.person) return refused('no-such-member');
+    const decision = this.#decision(event, standing, jid);
+    const needs = RANK[record.role] + 1;
+    const obstacle = this.#decide(standing, decision, needs);
+    if (obstacle !== null) return obstacle;
+    this.#note(event, standing, decision, needs);
+    this.#put({ ...record, state: 'removed', invites: new Map() });
+    this.#cut(event, record.span, { role: null, coversUnlisted: true, lastAccepted });
+    this.lastEnd = this.#positionOf(event);
+    return ACCEPTED;
+  }
+
+  #foldRole(event: KnownEvent<'role'>, standing: Standing): Verdict {
+    const { jid, role, lastAccepted } = event.body;
+    const record = this.members.get(jid);
+    if (record?.state !== 'joined' && record?.state !== 'invited') return refused('no-such-member');
+    const decision = this.#decision(event, standing, jid);
+    const needs = Math.max(RANK[record.role], RANK[role]) + 1;
+    const obstacle = this.#decide(standing, decision, needs);
+    if (obstacle !== null) return obstacle;
+    this.#note(event, standing, decision, needs);
+    this.#put({ ...record, role });
+    if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, coversUnlisted: true, lastAccepted });
+    return ACCEPTED;
+  }
+
+  #decision(event: KnownEvent<Decision['kind']>, standing: Standing, jid: BareJid): Decision {
+    const { order } = this.#input;
+    const position = this.#positionOf(event);
+    return { id: event.id, jid, kind: event.type, rank: standing.rank, position, seen: order.seen(event.id) };
+  }
+
+  /** Whether the author may decide this, and no stronger decision was taken at the same time; null = go on. */
+  #decide(standing: Standing, decision: Decision, needs: number): Verdict | null {
+    if (standing.rank < Math.max(RANK.admin, needs)) return refused('not-allowed');
+    const weighed = this.#decisions.weigh(decision);
+    if (weighed.kind === 'overruled') return refused('overruled');
+    for (const id of weighed.voids) this.#voided.set(id, 'overruled');
+    return null;
+  }
+
+  #note(event: SignedEvent, standing: Standing, decision: Decision, needs: number): void {
+    this.#decisions.add(decision);
+    this.#acts.push({ event, needs: Math.max(RANK.admin, needs), span: standing.record.span });
+  }
+
+  /** A cut reaches back: what the member decided beyond it, and was folded already, becomes void. */
+  #cut(event: SignedEvent, span: Span | null, line: CutLine): void {
+    if (span === null) return;
+    span.cuts.push(drawCut({ position: this.#positionOf(event), ...line }, this.#input.byId));
+    for (const act of this.#acts) {
+      if (act.span !== span) continue;
+      const standing = this.standing(act.event);
+      if (typeof standing === 'string') this.#voided.set(act.event.id, standing);
+      else if (standing.rank < act.needs) this.#voided.set(act.event.id, 'not-allowed');
+    }
+  }
+
+  #put(record: MemberRecord): void {
+    this.members = new Map([...this.members, [record.jid, record]]);
+  }
+
+  #take(event: SignedEvent): void {
+    const joined = new Map<PersonId, MemberRecord>();
+    for (const record of this.members.values()) {
+      if (record.state === 'joined' && record.person !== null) joined.set(record.person, record);
+    }
+    this.#snapshots.push({ position: this.#positionOf(event), joined });
+    this.newest = event.id;
+  }
+
+  #activeCount(): number {
+    return [...this.members.values()].filter((record) => record.state === 'joined' || record.state === 'invited')
+      .length;
+  }
+
+  #positionOf(event: SignedEvent): number {
+    return this.#input.order.position(event.id) ?? -1;
+  }
+
+  #snapshotAt(position: number): Snapshot | undefined {
+    return this.#snapshots.findLast((snapshot) => snapshot.position <= position);
+  }
+}
+
+/** A certificate is made known by the device it names, which so proves to hold its own key. */
+function isOwnCertificate(event: KnownEvent<'device'>): boolean {
+  return event.header.device === event.body.device && event.header.person === event.body.person;
+}
