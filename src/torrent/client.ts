@@ -1,0 +1,90 @@
+import { tmpdir } from 'node:os';
+import type { Socket } from 'node:net';
+import type { Torrent } from 'webtorrent';
+import WebTorrent from 'webtorrent';
+import { AppError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { ChunkStore } from './piece-store.ts';
+
+/** webtorrent counts its own dialled connections only; ours are counted by the dialer. */
+const NO_LIMIT = 1_000_000;
+
+export interface ClientTorrentOptions {
+  /** Validated: webtorrent's own parser is not trusted with anything else. */
+  readonly metainfo: Uint8Array;
+  readonly store: ChunkStore;
+  /** Pieces on the disk, in BEP 3 bit order; spare bits zero. */
+  readonly bitfield: Uint8Array;
+}
+
+/**
+ * The one place that runs webtorrent: without listener, discovery, extensions, trackers, web seeds and HTTP server.
+ * It is fed validated metainfo and admitted connections, and nothing else.
+ */
+export class TorrentClient implements AsyncDisposable {
+  readonly #client: WebTorrent;
+  readonly #log: Logger;
+
+  private constructor(client: WebTorrent, log: Logger) {
+    this.#client = client;
+    this.#log = log;
+    client.on('error', (error: unknown) => this.#log.error('torrent client failed', { error }));
+  }
+
+  static async open(deps: { log: Logger }): Promise<TorrentClient> {
+    const client = new WebTorrent({
+      dht: false,
+      lsd: false,
+      utPex: false,
+      utp: false,
+      natUpnp: false,
+      natPmp: false,
+      tracker: false,
+      webSeeds: false,
+      secure: 0,
+      maxConns: NO_LIMIT,
+    });
+    const { tcpServer } = client._connPool;
+    // The listener cannot be switched off, so nothing answers on it until it is closed.
+    tcpServer.removeAllListeners('connection');
+    tcpServer.on('connection', (socket: Socket) => socket.destroy());
+    await new Promise<void>((resolve, reject) => {
+      client.once('listening', resolve);
+      client.once('error', reject);
+    });
+    tcpServer.close();
+    client.removeAllListeners('error');
+    return new TorrentClient(client, deps.log);
+  }
+
+  /** A torrent that takes connections; nothing was read or hashed on the way. */
+  async add(options: ClientTorrentOptions): Promise<Torrent> {
+    const torrent = this.#client.add(options.metainfo, {
+      announce: [],
+      urlList: [],
+      path: tmpdir(),
+      private: true,
+      preloadedStore: options.store,
+      storeCacheSlots: 0,
+      destroyStoreOnDestroy: false,
+      deselect: true,
+      bitfield: options.bitfield,
+    });
+    // The store checks every piece before it is first served, so the start needs no look at the disk.
+    torrent._verifyPieces = (done) => done(null);
+    await new Promise<void>((resolve, reject) => {
+      torrent.once('ready', resolve);
+      torrent.once('error', (cause: unknown) =>
+        reject(new AppError('invalid-torrent', 'the torrent client refused the torrent', {}, cause)),
+      );
+    });
+    torrent.removeAllListeners('error');
+    return torrent;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#client.destroyed) return;
+    // Closing a listener that is closed already reports an error, which is the wanted outcome here.
+    await new Promise<void>((resolve) => this.#client.destroy(() => resolve()));
+  }
+}

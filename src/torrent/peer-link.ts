@@ -1,0 +1,180 @@
+import type { Socket } from 'node:net';
+import type { Peer, Wire } from 'webtorrent';
+import type { DeviceKey } from '../base/id.ts';
+import type { TokenBucket } from './limits.ts';
+import type { BlockRequest } from './uploads.ts';
+import { Uploads } from './uploads.ts';
+import { WireFramer } from './wire-framer.ts';
+import type { WireGeometry } from './wire-guard.ts';
+import { disarmExtensions, dispatchMessage } from './wire-guard.ts';
+
+/** Global limits; every connection of the process draws from the same two. */
+export interface Buckets {
+  readonly up: TokenBucket;
+  readonly down: TokenBucket;
+}
+
+export interface PeerLinkDeps {
+  readonly device: DeviceKey;
+  /** `host:port` of the other end, for display. */
+  readonly address: string;
+  /** Which of the two dialled: decides between two connections of one pair. */
+  readonly weDialled: boolean;
+  readonly socket: Socket;
+  readonly peer: Peer;
+  readonly wire: Wire;
+  readonly geometry: WireGeometry;
+  readonly buckets: Buckets;
+  readonly have: (piece: number) => boolean;
+  readonly read: (request: BlockRequest, signal: AbortSignal) => Promise<Uint8Array>;
+  /** The connection ends because of `error`: hostile input or an unreadable file. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** One admitted connection of one torrent: limits, back-pressure and checks between its socket and webtorrent's wire. */
+export class PeerLink {
+  readonly device: DeviceKey;
+  readonly address: string;
+  readonly weDialled: boolean;
+  readonly id: string;
+  readonly wire: Wire;
+  readonly #deps: PeerLinkDeps;
+  readonly #uploads: Uploads;
+  readonly #abort = new AbortController();
+  #paidFor = false;
+  #corked = false;
+
+  constructor(deps: PeerLinkDeps) {
+    this.#deps = deps;
+    this.device = deps.device;
+    this.address = deps.address;
+    this.weDialled = deps.weDialled;
+    this.id = deps.peer.id;
+    this.wire = deps.wire;
+    this.#uploads = this.#createUploads();
+    disarmExtensions(deps.wire);
+    this.#takeOverRequests();
+    this.#takeOverOutput();
+    this.#takeOverInput();
+    deps.socket.once('close', () => {
+      this.#abort.abort();
+      this.#uploads[Symbol.dispose]();
+    });
+  }
+
+  destroy(): void {
+    this.#deps.peer.destroy();
+  }
+
+  #createUploads(): Uploads {
+    const { socket, wire } = this.#deps;
+    return new Uploads({
+      bucket: this.#deps.buckets.up,
+      read: this.#deps.read,
+      send: (request, block) => {
+        this.#paidFor = true;
+        wire.piece(request.index, request.offset, block);
+        this.#paidFor = false;
+      },
+      reject: ({ index, offset, length }) => {
+        if (wire.hasFast) wire.reject(index, offset, length);
+      },
+      backlog: () => socket.writableLength,
+      drained: (signal) => drained(socket, signal),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  /** Requests wait in our own queue instead of being answered all at once into the socket's buffer. */
+  #takeOverRequests(): void {
+    const { wire, have } = this.#deps;
+    wire._onRequest = (index, offset, length) => {
+      const request = { index, offset, length };
+      if (wire.amChoking || !have(index)) {
+        if (wire.hasFast) wire.reject(index, offset, length);
+        return;
+      }
+      if (!this.#uploads.request(request)) this.#fail(new Error('peer asks for more than it may'));
+    };
+    wire._onCancel = (index, offset, length) => this.#uploads.cancel({ index, offset, length });
+    const choke = wire.choke.bind(wire);
+    wire.choke = () => {
+      choke();
+      this.#uploads.rejectAll();
+    };
+  }
+
+  /** What the wire sends goes straight to the socket, all of one tick in one write. */
+  #takeOverOutput(): void {
+    const { socket, wire, peer, buckets } = this.#deps;
+    wire.push = (chunk) => {
+      if (chunk === null || socket.destroyed) return false;
+      peer.emit('upload', chunk.length);
+      if (!this.#paidFor) buckets.up.debit(chunk.length);
+      if (!this.#corked) {
+        this.#corked = true;
+        socket.cork();
+        setImmediate(() => {
+          this.#corked = false;
+          socket.uncork();
+        });
+      }
+      return socket.write(chunk);
+    };
+  }
+
+  #takeOverInput(): void {
+    const { socket, wire, peer, geometry, buckets } = this.#deps;
+    const framer = new WireFramer({
+      pieceCount: geometry.pieceCount,
+      onHandshake: (bytes) => wire._onHandshakeBuffer(bytes),
+      onMessage: (bytes) => dispatchMessage(wire, bytes, geometry),
+    });
+    socket.on('data', (chunk: Uint8Array) => {
+      if (peer.destroyed) return;
+      peer.emit('download', chunk.length);
+      buckets.down.debit(chunk.length);
+      try {
+        framer.push(chunk);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      if (!buckets.down.open) this.#restUntilAllowed();
+    });
+    socket.resume();
+  }
+
+  #restUntilAllowed(): void {
+    const { socket, buckets } = this.#deps;
+    socket.pause();
+    const goOn = (): void => {
+      if (!socket.destroyed) socket.resume();
+    };
+    // A rejected wait means the connection has closed meanwhile.
+    buckets.down.take(0, this.#abort.signal).then(goOn, () => undefined);
+  }
+
+  #fail(error: unknown): void {
+    this.#deps.onFailure(error);
+    this.destroy();
+  }
+}
+
+function drained(socket: Socket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      socket.off('drain', onDrain);
+      socket.off('close', onClose);
+      signal.removeEventListener('abort', onAbort);
+      act();
+    };
+    const onDrain = (): void => settle(resolve);
+    const onClose = (): void => settle(resolve);
+    const onAbort = (): void => settle(() => reject(signal.reason));
+    socket.on('drain', onDrain);
+    socket.on('close', onClose);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (!socket.writableNeedDrain) onDrain();
+  });
+}

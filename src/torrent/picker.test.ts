@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PiecePicker } from './picker.ts';
+
+const everything = (): boolean => true;
+
+function picker(options: { pieceCount: number; background?: boolean; have?: Set<number> }) {
+  const have = options.have ?? new Set<number>();
+  return new PiecePicker({
+    pieceCount: options.pieceCount,
+    have: (piece) => have.has(piece),
+    random: () => 0.5,
+    background: options.background ?? true,
+  });
+}
+
+function pieces(source: PiecePicker, peer = 'a', has: (piece: number) => boolean = everything): number[] {
+  return Array.from(source.candidates(peer, has), (candidate) => candidate.piece);
+}
+
+test('the rarest piece comes first', () => {
+  const subject = picker({ pieceCount: 4 });
+  subject.countAll(everything, 1);
+  subject.count(0, 1);
+  subject.count(1, 1);
+  subject.count(3, 1);
+  subject.count(3, 1);
+  expect(pieces(subject)).toEqual([2, 0, 1, 3]);
+});
+
+test('a begun piece is finished before a rarer one is begun', () => {
+  const subject = picker({ pieceCount: 3 });
+  subject.count(1, 1);
+  subject.begun(1, 'a');
+  expect(pieces(subject)[0]).toBe(1);
+});
+
+test('pieces of a window come first, in order, its head urgent', () => {
+  const subject = picker({ pieceCount: 20 });
+  subject.setWindow('player', { from: 10, to: 16 });
+  const first = Array.from(subject.candidates('a', everything)).slice(0, 7);
+  expect(first.map(({ piece }) => piece).slice(0, 6)).toEqual([10, 11, 12, 13, 14, 15]);
+  expect(first.map(({ urgent }) => urgent)).toEqual([true, true, true, true, false, false, false]);
+});
+
+test('without background only windows are wanted', () => {
+  const subject = picker({ pieceCount: 8, background: false });
+  expect(pieces(subject)).toEqual([]);
+  subject.setWindow('player', { from: 2, to: 4 });
+  expect(pieces(subject)).toEqual([2, 3]);
+  expect([subject.wanted(2), subject.wanted(5), subject.wantsAnything]).toEqual([true, false, true]);
+  expect(subject.setWindow('player', { from: 0, to: 0 })).toBe(true);
+  expect([pieces(subject), subject.wantsAnything]).toEqual([[], false]);
+});
+
+test('a window that slides on does not count as a jump, one that moves elsewhere does', () => {
+  const subject = picker({ pieceCount: 100 });
+  expect(subject.setWindow('player', { from: 0, to: 10 })).toBe(true);
+  expect(subject.setWindow('player', { from: 3, to: 13 })).toBe(false);
+  expect(subject.setWindow('player', { from: 60, to: 70 })).toBe(true);
+  expect(subject.setWindow('player', { from: 10, to: 20 })).toBe(true);
+});
+
+test('a piece that failed its check is fetched from one peer alone', () => {
+  const subject = picker({ pieceCount: 2 });
+  subject.failed(0);
+  subject.begun(0, 'a');
+  expect(pieces(subject, 'a')).toContain(0);
+  expect(pieces(subject, 'b')).not.toContain(0);
+  subject.peerLeft('a');
+  expect(pieces(subject, 'b')).toContain(0);
+});
+
+test('every wanted piece a peer holds is offered exactly once per kind of reason', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 60 }),
+      fc.array(fc.nat(59)),
+      fc.array(fc.nat(59)),
+      fc.boolean(),
+      fc.tuple(fc.nat(59), fc.nat(60)),
+      (pieceCount, have, peerHas, background, [from, to]) => {
+        const haves = new Set(have);
+        const peer = new Set(peerHas);
+        const subject = picker({ pieceCount, background, have: haves });
+        subject.setWindow('r', { from: Math.min(from, pieceCount - 1), to });
+        const offered = new Set(pieces(subject, 'a', (piece) => peer.has(piece)));
+        for (let piece = 0; piece < pieceCount; piece += 1) {
+          expect(offered.has(piece)).toBe(peer.has(piece) && subject.wanted(piece));
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});

@@ -1,0 +1,171 @@
+/** What we use of webtorrent 3.0.21 and bittorrent-protocol 5.0.9; members with an underscore are theirs, not public. */
+declare module 'webtorrent' {
+  import type { EventEmitter } from 'node:events';
+  import type { Server, Socket } from 'node:net';
+
+  export interface BitField {
+    readonly buffer: Uint8Array;
+    get(index: number): boolean;
+    set(index: number, value: boolean): void;
+  }
+
+  export interface WireRequest {
+    readonly piece: number;
+    readonly offset: number;
+    readonly length: number;
+  }
+
+  export interface Wire extends EventEmitter {
+    readonly destroyed: boolean;
+    readonly amChoking: boolean;
+    readonly peerChoking: boolean;
+    readonly hasFast: boolean;
+    readonly peerId: string | null;
+    isSeeder?: boolean;
+    peerPieces: { get(index: number): boolean | number; readonly buffer: Uint8Array };
+    peerExtensions: { extended?: boolean; fast?: boolean; dht?: boolean };
+    extendedHandshake: Record<string, unknown>;
+    peerExtendedHandshake: Record<string, unknown>;
+    readonly requests: readonly WireRequest[];
+    readonly peerRequests: readonly WireRequest[];
+    downloadSpeed(bytes?: number): number;
+    uploadSpeed(bytes?: number): number;
+    uploaded: number;
+    downloaded: number;
+    destroy(): void;
+    cancel(index: number, offset: number, length: number): void;
+    reject(index: number, offset: number, length: number): void;
+    piece(index: number, offset: number, block: Uint8Array): void;
+    choke(): void;
+    unchoke(): void;
+    use(extension: ExtensionClass): void;
+    push(chunk: Uint8Array | null): boolean;
+    _write(chunk: Uint8Array, done: (error: Error | null) => void): void;
+    _onHandshakeBuffer(bytes: Uint8Array): void;
+    _onMessage(bytes: Uint8Array): void;
+    _onRequest(index: number, offset: number, length: number): void;
+    _onCancel(index: number, offset: number, length: number): void;
+    _onExtended(extension: number, bytes: Uint8Array): void;
+    [extension: string]: unknown;
+  }
+
+  export interface ExtensionClass {
+    readonly prototype: { readonly name: string };
+    new (wire: Wire): object;
+  }
+
+  export interface Peer extends EventEmitter {
+    readonly id: string;
+    readonly wire: Wire | null;
+    readonly conn: Socket | null;
+    readonly destroyed: boolean;
+    setThrottlePipes(): void;
+    destroy(error?: Error): void;
+  }
+
+  export interface Piece {
+    readonly length: number;
+    readonly missing: number;
+    readonly sources: readonly Wire[] | null;
+  }
+
+  export interface Torrent extends EventEmitter {
+    readonly infoHash: string;
+    readonly ready: boolean;
+    readonly destroyed: boolean;
+    readonly done: boolean;
+    readonly pieces: readonly (Piece | null)[];
+    readonly bitfield: BitField;
+    readonly wires: readonly Wire[];
+    readonly downloadSpeed: number;
+    readonly uploadSpeed: number;
+    addPeer(peer: Socket & { id: string; connected: boolean }): boolean;
+    removePeer(id: string): void;
+    readonly _peers: Map<string, Peer>;
+    _verifyPieces(done: (error: Error | null) => void): void;
+    _updateWire(wire: Wire): void;
+    _updateWireWrapper(): void;
+    _request(wire: Wire, piece: number, hotswap: boolean): boolean;
+    _markUnverified(index: number): void;
+    _update(): void;
+    destroy(options: { destroyStore: boolean }, done: (error?: Error | null) => void): void;
+  }
+
+  export interface ClientOptions {
+    readonly dht: false;
+    readonly lsd: false;
+    readonly utPex: false;
+    readonly utp: false;
+    readonly natUpnp: false;
+    readonly natPmp: false;
+    readonly tracker: false;
+    readonly webSeeds: false;
+    readonly secure: 0;
+    readonly maxConns: number;
+  }
+
+  export interface AddOptions {
+    readonly announce: readonly [];
+    readonly urlList: readonly [];
+    readonly path: string;
+    readonly private: true;
+    readonly preloadedStore: object;
+    readonly storeCacheSlots: 0;
+    readonly destroyStoreOnDestroy: false;
+    readonly deselect: true;
+    readonly bitfield?: Uint8Array;
+  }
+
+  export default class WebTorrent extends EventEmitter {
+    constructor(options: ClientOptions);
+    readonly listening: boolean;
+    readonly destroyed: boolean;
+    readonly _connPool: { readonly tcpServer: Server };
+    add(metainfo: Uint8Array, options: AddOptions): Torrent;
+    destroy(done: (error?: Error | null) => void): void;
+  }
+}
+
+declare module 'bittorrent-tracker' {
+  import type { EventEmitter } from 'node:events';
+  import type { Server as HttpServer } from 'node:http';
+
+  export interface TrackerPeer {
+    readonly type: string;
+    readonly complete: boolean;
+    readonly peerId: string;
+    readonly ip: string;
+    readonly port: number;
+  }
+
+  export interface TrackerSwarm {
+    readonly peers: { readonly length: number; readonly keys: readonly string[] };
+    complete: number;
+    incomplete: number;
+  }
+
+  export interface TrackerParams {
+    readonly info_hash: string | readonly string[];
+    readonly peer_id?: string;
+    readonly ip?: string;
+    readonly port?: number;
+  }
+
+  export class Server extends EventEmitter {
+    constructor(options: {
+      readonly http: true;
+      readonly udp: false;
+      readonly ws: false;
+      readonly stats: false;
+      readonly trustProxy: false;
+      readonly interval: number;
+      readonly peersCacheLength: number;
+      readonly peersCacheTtl: number;
+      readonly filter: (infoHash: string, params: TrackerParams, allow: (error: Error | null) => void) => void;
+    });
+    readonly http: HttpServer;
+    readonly torrents: Record<string, TrackerSwarm>;
+    onHttpRequest(request: object, response: object, options?: object): void;
+    close(done?: () => void): void;
+  }
+}

@@ -1,0 +1,115 @@
+// BEP 3: peer messages, BEP 6: Fast Extension, BEP 10: Extension Protocol
+import { EventEmitter } from 'node:events';
+import type { Wire } from 'webtorrent';
+import { AppError } from '../base/errors.ts';
+import type { Bencoded } from './bencode/bencode.ts';
+import { decodeCanonical } from './bencode/bencode.ts';
+import { REQUEST_QUEUE } from './uploads.ts';
+
+const LARGEST_BLOCK = 128 * 1024;
+const LARGEST_EXTENDED_HANDSHAKE = 4096;
+const PROTOCOL_VERSION = 'Spherecast';
+
+/** The geometry a peer's messages must fit. */
+export interface WireGeometry {
+  readonly pieceCount: number;
+  readonly pieceSize: (index: number) => number;
+}
+
+const BITFIELD = 5;
+const REQUEST = 6;
+const PIECE = 7;
+const CANCEL = 8;
+const REJECT = 16;
+const EXTENDED = 20;
+/** Messages of one fixed length, id included; every other length is refused. */
+const FIXED_LENGTHS: Readonly<Record<number, number>> = {
+  0: 1,
+  1: 1,
+  2: 1,
+  3: 1,
+  4: 5,
+  [REQUEST]: 13,
+  [CANCEL]: 13,
+  14: 1,
+  15: 1,
+  [REJECT]: 13,
+};
+
+/**
+ * Replaces the extensions of one wire: none is offered, none is answered, and of a peer's extended handshake
+ * only the length of its request queue is read. ut_metadata and ut_pex would tell what only events may tell.
+ */
+export function disarmExtensions(wire: Wire): void {
+  wire.use = (extension) => {
+    wire[extension.prototype.name] = new InertExtension();
+  };
+  wire.extendedHandshake = { reqq: REQUEST_QUEUE, v: PROTOCOL_VERSION };
+  wire._onExtended = (extension, bytes) => {
+    if (extension !== 0) return;
+    const reqq = readRequestQueue(bytes);
+    wire.peerExtendedHandshake = reqq === undefined ? {} : { reqq };
+  };
+}
+
+/** Hands one message to the wire when an honest peer could have sent it; fails with `bad-input` when not. */
+export function dispatchMessage(wire: Wire, message: Uint8Array, geometry: WireGeometry): void {
+  const id = message[0] ?? -1;
+  if (id === EXTENDED) {
+    wire._onExtended(message[1] ?? -1, message.subarray(2));
+    return;
+  }
+  const fixed = FIXED_LENGTHS[id];
+  // Unknown messages, ports, suggestions and allowed-fast sets are of no use here.
+  if (fixed === undefined && id !== BITFIELD && id !== PIECE) return;
+  if (fixed !== undefined && message.length !== fixed) throw refused('length', id);
+  if (id === BITFIELD) checkBitfield(message.subarray(1), geometry.pieceCount);
+  else if (id === PIECE) checkBlock(uint32(message, 1), uint32(message, 5), message.length - 9, geometry);
+  else if (id === REQUEST || id === CANCEL || id === REJECT) {
+    checkBlock(uint32(message, 1), uint32(message, 5), uint32(message, 9), geometry);
+  } else if (id === 4 && uint32(message, 1) >= geometry.pieceCount) throw refused('piece', id);
+  wire._onMessage(message);
+}
+
+class InertExtension extends EventEmitter {
+  setMetadata(): void {}
+  fetch(): void {}
+  cancel(): void {}
+}
+
+function checkBitfield(bits: Uint8Array, pieceCount: number): void {
+  if (bits.length !== Math.ceil(pieceCount / 8)) throw refused('length', BITFIELD);
+  const spare = bits.length * 8 - pieceCount;
+  // BEP 3: spare bits at the end are zero.
+  if (((bits.at(-1) ?? 0) & ((1 << spare) - 1)) !== 0) throw refused('spare bits', BITFIELD);
+}
+
+function checkBlock(index: number, offset: number, length: number, geometry: WireGeometry): void {
+  if (index >= geometry.pieceCount) throw refused('piece', index);
+  if (length < 1 || length > LARGEST_BLOCK || offset + length > geometry.pieceSize(index)) {
+    throw refused('block', index);
+  }
+}
+
+function readRequestQueue(bytes: Uint8Array): number | undefined {
+  if (bytes.length > LARGEST_EXTENDED_HANDSHAKE) throw refused('length', EXTENDED);
+  let handshake: Bencoded;
+  try {
+    handshake = decodeCanonical(bytes, LARGEST_EXTENDED_HANDSHAKE);
+  } catch (error) {
+    throw new AppError('bad-input', 'extended handshake is not bencode', {}, error);
+  }
+  if (typeof handshake !== 'object' || Array.isArray(handshake) || handshake instanceof Uint8Array) {
+    throw refused('type', EXTENDED);
+  }
+  const reqq = handshake['reqq'];
+  return typeof reqq === 'number' && reqq > 0 ? reqq : undefined;
+}
+
+function uint32(bytes: Uint8Array, offset: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(offset);
+}
+
+function refused(what: string, of: number): AppError {
+  return new AppError('bad-input', `peer message with an impossible ${what}`, { of });
+}
