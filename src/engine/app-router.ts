@@ -1,0 +1,129 @@
+import { implement } from '@orpc/server';
+import type { Logger } from '../base/log.ts';
+import { appContract } from '../contract/app.ts';
+import type { SequencedEvent } from '../contract/views.ts';
+import type { AppServices } from './app-services.ts';
+import { browseFolder } from './browse-folder.ts';
+import type { EventLog } from './event-log.ts';
+import { toRpcError } from './rpc-error.ts';
+
+/** The engine's own facts, which no service knows. */
+export interface EngineHost {
+  readonly version: string;
+  readonly pid: number;
+  /** The address that opens the UI, with its token. */
+  readonly url: () => string;
+  /** The person's home: the path picker never leaves it. */
+  readonly home: string;
+  /** Ends the engine soon after the answer is on its way. */
+  readonly shutDown: () => void;
+}
+
+interface RouterDeps {
+  readonly services: AppServices;
+  readonly events: EventLog;
+  readonly host: EngineHost;
+  readonly log: Logger;
+}
+
+const os = implement(appContract);
+
+/** Joins the contract of UI and command line to the services. */
+export function createAppRouter(deps: RouterDeps) {
+  const { services } = deps;
+  return os.router({
+    account: accountRouter(services.account),
+    spheres: sphereRouter(services.spheres),
+    items: itemRouter(services.items),
+    messages: {
+      list: os.messages.list.handler(({ input, signal }) => services.messages.list(input, given(signal))),
+      say: os.messages.say.handler(({ input, signal }) => services.messages.say(input, given(signal))),
+    },
+    transfers: {
+      limits: os.transfers.limits.handler(({ signal }) => services.transfers.limits(given(signal))),
+      setLimits: os.transfers.setLimits.handler(({ input, signal }) =>
+        services.transfers.setLimits(input, given(signal)),
+      ),
+      pauseAll: os.transfers.pauseAll.handler(({ signal }) => services.transfers.pauseAll(given(signal))),
+      resumeAll: os.transfers.resumeAll.handler(({ signal }) => services.transfers.resumeAll(given(signal))),
+    },
+    system: systemRouter(deps),
+  });
+}
+
+function accountRouter(account: AppServices['account']) {
+  return {
+    signIn: os.account.signIn.handler(({ input, signal }) => account.signIn(input, given(signal))),
+    signOut: os.account.signOut.handler(({ signal }) => account.signOut(given(signal))),
+  };
+}
+
+function sphereRouter(spheres: AppServices['spheres']) {
+  return {
+    create: os.spheres.create.handler(({ input, signal }) => spheres.create(input, given(signal))),
+    list: os.spheres.list.handler(({ signal }) => spheres.list(given(signal))),
+    members: os.spheres.members.handler(({ input, signal }) => spheres.members(input, given(signal))),
+    invite: os.spheres.invite.handler(({ input, signal }) => spheres.invite(input, given(signal))),
+    remove: os.spheres.remove.handler(({ input, signal }) => spheres.remove(input, given(signal))),
+    leave: os.spheres.leave.handler(({ input, signal }) => spheres.leave(input, given(signal))),
+    invitations: os.spheres.invitations.handler(({ signal }) => spheres.invitations(given(signal))),
+    join: os.spheres.join.handler(({ input, signal }) => spheres.join(input, given(signal))),
+    decline: os.spheres.decline.handler(({ input, signal }) => spheres.decline(input, given(signal))),
+    markRead: os.spheres.markRead.handler(({ input, signal }) => spheres.markRead(input, given(signal))),
+  };
+}
+
+function itemRouter(items: AppServices['items']) {
+  return {
+    list: os.items.list.handler(({ input, signal }) => items.list(input, given(signal))),
+    share: os.items.share.handler(({ input, signal }) => items.share(input, given(signal))),
+    cancelShare: os.items.cancelShare.handler(({ input, signal }) => items.cancelShare(input, given(signal))),
+    get: os.items.get.handler(({ input, signal }) => items.get(input, given(signal))),
+    playback: os.items.playback.handler(({ input, signal }) => items.playback(input, given(signal))),
+    openElsewhere: os.items.openElsewhere.handler(({ input, signal }) => items.openElsewhere(input, given(signal))),
+    showInFolder: os.items.showInFolder.handler(({ input, signal }) => items.showInFolder(input, given(signal))),
+    pause: os.items.pause.handler(({ input, signal }) => items.pause(input, given(signal))),
+    resume: os.items.resume.handler(({ input, signal }) => items.resume(input, given(signal))),
+  };
+}
+
+function systemRouter({ services, events, host, log }: RouterDeps) {
+  const { system } = services;
+  return {
+    status: os.system.status.handler(async ({ signal }) => {
+      const { account, swarm } = await services.snapshot(given(signal));
+      return { version: host.version, pid: host.pid, url: host.url(), account, swarm };
+    }),
+    snapshot: os.system.snapshot.handler(async ({ signal }) => {
+      // The number is taken first: an event seen in both snapshot and stream does no harm, a missed one does.
+      const seq = events.seq;
+      return { ...(await services.snapshot(given(signal))), seq, version: host.version };
+    }),
+    events: os.system.events.handler(({ input, signal }) => translated(events.since(input.since, given(signal)), log)),
+    browse: os.system.browse.handler(({ input, signal }) => browseFolder(host.home, input.path, given(signal))),
+    sync: os.system.sync.handler(({ signal }) => system.sync(given(signal))),
+    exportLog: os.system.exportLog.handler(({ input, signal }) => system.exportLog(input, given(signal))),
+    onlyCopies: os.system.onlyCopies.handler(({ signal }) => system.onlyCopies(given(signal))),
+    shutDown: os.system.shutDown.handler(() => {
+      host.shutDown();
+      return { ok: true as const };
+    }),
+  };
+}
+
+/** Failures inside a stream do not pass the interceptors, so they are translated here. */
+async function* translated(
+  events: AsyncGenerator<SequencedEvent, void, void>,
+  log: Logger,
+): AsyncGenerator<SequencedEvent, void, void> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw toRpcError(error, log);
+  }
+}
+
+/** The transport always gives a signal; a direct call in a test may not. */
+function given(signal: AbortSignal | undefined): AbortSignal {
+  return signal ?? new AbortController().signal;
+}

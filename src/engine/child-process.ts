@@ -1,0 +1,164 @@
+import type { AnyContractRouter, ContractRouterClient } from '@orpc/contract';
+import { backoffDelay } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import { AppError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { Scope } from '../base/scope.ts';
+import { connectChannel } from '../contract/process-channel.ts';
+import type { LaunchedProcess, ProcessLauncher } from './process-launcher.ts';
+
+const HEARTBEAT_MS = 5000;
+const STOP_MS = 2000;
+const RESTART = { baseMs: 250, maxMs: 30_000 };
+/** A process that ran this long had a good start: its next death is a first one again. */
+const SETTLED_MS = 60_000;
+
+interface ChildProcessDeps<Contract extends AnyContractRouter> {
+  readonly name: string;
+  readonly entry: URL;
+  readonly launcher: ProcessLauncher;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The code of calls that meet a dead process. */
+  readonly closedCode: ErrorCode;
+  readonly maxHeapMb?: number;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** A cheap call; a process that leaves it unanswered for 5 s is ended and started again. */
+  readonly heartbeat?: (client: ContractRouterClient<Contract>, signal: AbortSignal) => Promise<unknown>;
+  /**
+   * Runs beside each process, the first and every later one: feeds it its state and listens to its
+   * events. The signal aborts when this process is gone.
+   */
+  readonly attend?: (client: ContractRouterClient<Contract>, signal: AbortSignal) => Promise<void>;
+  /** Asks the process to end by itself when the engine stops. */
+  readonly stop?: (client: ContractRouterClient<Contract>) => Promise<unknown>;
+}
+
+interface Running<Contract extends AnyContractRouter> {
+  readonly process: LaunchedProcess;
+  readonly client: ContractRouterClient<Contract>;
+}
+
+/** Keeps one child process alive: restarts it after a crash or a hang until disposed. */
+export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDisposable {
+  readonly #deps: ChildProcessDeps<Contract>;
+  readonly #scope: Scope;
+  #running: Running<Contract> | undefined;
+  #stopping = false;
+
+  constructor(deps: ChildProcessDeps<Contract>) {
+    this.#deps = deps;
+    this.#scope = new Scope({ log: deps.log });
+    this.#scope.spawn(`${deps.name} process`, (signal) => this.#keepAlive(signal));
+  }
+
+  /** The client of the process that runs now; throws the closed code between two of them. */
+  get client(): ContractRouterClient<Contract> {
+    if (this.#running === undefined) {
+      throw new AppError(this.#deps.closedCode, `the ${this.#deps.name} process does not run`);
+    }
+    return this.#running.client;
+  }
+
+  get pid(): number | undefined {
+    return this.#running?.process.pid;
+  }
+
+  /** Ends the process that runs now; a new one follows. */
+  restart(): void {
+    this.#running?.process.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    await this.#askToStop();
+    await this.#scope[Symbol.asyncDispose]();
+  }
+
+  async #askToStop(): Promise<void> {
+    const { stop, clock, log, name } = this.#deps;
+    const running = this.#running;
+    if (running === undefined || stop === undefined) return;
+    const abort = new AbortController();
+    try {
+      await Promise.race([stop(running.client), clock.sleep(STOP_MS, abort.signal)]);
+    } catch (error) {
+      // It is killed in any case.
+      log.debug('process did not stop by itself', { process: name, error });
+    } finally {
+      abort.abort();
+    }
+  }
+
+  async #keepAlive(signal: AbortSignal): Promise<void> {
+    const { clock, log, name } = this.#deps;
+    let attempt = 0;
+    while (!signal.aborted && !this.#stopping) {
+      const startedAt = clock.monotonic();
+      const how = await this.#runOnce(signal);
+      if (signal.aborted || this.#stopping) return;
+      if (clock.monotonic() - startedAt >= SETTLED_MS) attempt = 0;
+      log.warn('process ended', { process: name, ...how, attempt });
+      await clock.sleep(backoffDelay(attempt, RESTART, this.#deps.random), signal);
+      attempt += 1;
+    }
+  }
+
+  /** Starts the process and resolves when it is gone. */
+  async #runOnce(signal: AbortSignal): Promise<{ code: number | null; signal: string | null }> {
+    const { launcher, entry, closedCode, maxHeapMb, attend, heartbeat, log } = this.#deps;
+    const process = launcher.launch(entry, maxHeapMb === undefined ? {} : { maxHeapMb });
+    const client = connectChannel<Contract>(process.channel, closedCode);
+    this.#running = { process, client };
+    const kill = (): void => process.kill();
+    signal.addEventListener('abort', kill, { once: true });
+    await using tasks = new Scope({ log });
+    if (attend !== undefined) tasks.spawn('attend', (gone) => this.#attend(() => attend(client, gone), process));
+    if (heartbeat !== undefined) tasks.spawn('heartbeat', (gone) => this.#watch(heartbeat, client, process, gone));
+    try {
+      return await new Promise((resolve) => process.onExit(resolve));
+    } finally {
+      signal.removeEventListener('abort', kill);
+      this.#running = undefined;
+    }
+  }
+
+  /** A process that could not be fed its state is useless: it is replaced. */
+  async #attend(attend: () => Promise<void>, process: LaunchedProcess): Promise<void> {
+    try {
+      await attend();
+    } catch (error) {
+      process.kill();
+      if (!this.#stopping) throw error;
+    }
+  }
+
+  async #watch(
+    heartbeat: NonNullable<ChildProcessDeps<Contract>['heartbeat']>,
+    client: ContractRouterClient<Contract>,
+    process: LaunchedProcess,
+    gone: AbortSignal,
+  ): Promise<void> {
+    const { clock, log, name } = this.#deps;
+    while (!gone.aborted) {
+      await clock.sleep(HEARTBEAT_MS, gone);
+      const beat = new AbortController();
+      const late = clock.sleep(HEARTBEAT_MS, AbortSignal.any([gone, beat.signal])).then(
+        () => 'late' as const,
+        () => 'over' as const,
+      );
+      const answer = heartbeat(client, gone).then(
+        () => 'alive' as const,
+        () => 'late' as const,
+      );
+      const outcome = await Promise.race([answer, late]);
+      beat.abort();
+      if (outcome !== 'late' || gone.aborted) continue;
+      log.warn('process does not answer', { process: name });
+      process.kill();
+      return;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { ChildProcess, Serializable } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Channel, ProcessEnd } from '../contract/process-channel.ts';
+import { processChannel } from '../contract/process-channel.ts';
+
+/** A running child process. */
+export interface LaunchedProcess {
+  readonly channel: Channel;
+  readonly pid: number | undefined;
+  /** Called once, at once when it is over already. */
+  onExit(listener: (how: { code: number | null; signal: string | null }) => void): void;
+  /** Ends it without asking. */
+  kill(): void;
+}
+
+/** Starts child processes; the desktop shell puts its own way of doing so in this place. */
+export interface ProcessLauncher {
+  launch(entry: URL, options?: { maxHeapMb?: number }): LaunchedProcess;
+}
+
+/** Children of plain Node, by the same runtime that runs the engine. */
+export const nodeLauncher: ProcessLauncher = {
+  launch(entry, options = {}) {
+    const child = fork(fileURLToPath(entry), [], {
+      serialization: 'advanced',
+      execArgv: options.maxHeapMb === undefined ? [] : [`--max-old-space-size=${options.maxHeapMb}`],
+      // Standard output of the engine belongs to the command line; children may only complain.
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
+    let ended: { code: number | null; signal: string | null } | undefined;
+    const listeners = new Set<(how: { code: number | null; signal: string | null }) => void>();
+    const end = (how: { code: number | null; signal: string | null }): void => {
+      if (ended !== undefined) return;
+      ended = how;
+      for (const listener of listeners) listener(how);
+    };
+    child.on('exit', (code, signal) => end({ code, signal }));
+    child.on('error', () => end({ code: null, signal: null }));
+    return {
+      channel: processChannel(endOf(child)),
+      pid: child.pid,
+      onExit(listener) {
+        if (ended === undefined) listeners.add(listener);
+        else listener(ended);
+      },
+      kill: () => void child.kill('SIGKILL'),
+    };
+  },
+};
+
+/** The part of a child that carries messages; only structured clones are ever sent. */
+function endOf(child: ChildProcess): ProcessEnd {
+  return {
+    get connected() {
+      return child.connected;
+    },
+    send: (message, handle, options, callback) => child.send(message as Serializable, handle, options, callback),
+    on: (event: string, listener: (message: unknown) => void) => child.on(event, listener),
+  };
+}

@@ -1,0 +1,123 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import * as z from 'zod';
+import { AppError } from '../base/errors.ts';
+import { writeFileAtomically } from './atomic-file.ts';
+import { lockHolder } from './profile-lock.ts';
+
+/** Where one installation keeps everything. All paths are absolute. */
+export interface Profile {
+  readonly folder: string;
+  readonly accountsFolder: string;
+  readonly logsFolder: string;
+  /** Where sphere folders are made. */
+  readonly spheresFolder: string;
+  readonly lockFile: string;
+  readonly engineFile: string;
+  readonly configFile: string;
+}
+
+const engineFileSchema = z.object({
+  pid: z.number().int().positive(),
+  startedAt: z.number().int(),
+  url: z.string(),
+  token: z.string(),
+});
+/** How to reach the running engine; `startedAt` is in milliseconds since the epoch. */
+export type EngineFile = z.infer<typeof engineFileSchema>;
+
+const configSchema = z.object({
+  /** The port of the last run, tried first so that an open page finds a restarted engine. */
+  port: z.number().int().min(0).max(65_535).default(0),
+  swarm: z
+    .object({
+      /** Addresses to listen on for other members; empty = all. */
+      addresses: z.array(z.string()).default([]),
+      /** The port to ask for, 0 = any. */
+      dataPort: z.number().int().min(0).max(65_535).default(0),
+      /** Ask the router to forward the port. */
+      mapPorts: z.boolean().default(true),
+    })
+    .prefault({}),
+});
+export type ProfileConfig = z.infer<typeof configSchema>;
+
+/** The paths of a profile; without `folder` those of the platform's data folder. Touches nothing. */
+export function locateProfile(folder?: string, home: string = homedir()): Profile {
+  const own = folder === undefined ? path.join(dataFolder(home), dataFolderName()) : path.resolve(folder);
+  return {
+    folder: own,
+    accountsFolder: path.join(own, 'accounts'),
+    logsFolder: path.join(own, 'logs'),
+    spheresFolder: folder === undefined ? path.join(home, 'Spherecast') : path.join(own, 'spheres'),
+    lockFile: path.join(own, 'lock'),
+    engineFile: path.join(own, 'engine.json'),
+    configFile: path.join(own, 'config.json'),
+  };
+}
+
+function dataFolder(home: string): string {
+  if (process.platform === 'darwin') return path.join(home, 'Library', 'Application Support');
+  if (process.platform === 'win32') return absolute(process.env['LOCALAPPDATA']) ?? path.join(home, 'AppData', 'Local');
+  return absolute(process.env['XDG_DATA_HOME']) ?? path.join(home, '.local', 'share');
+}
+
+function dataFolderName(): string {
+  return process.platform === 'linux' ? 'spherecast' : 'Spherecast';
+}
+
+/** The XDG base directory specification ignores relative values. */
+function absolute(value: string | undefined): string | undefined {
+  return value !== undefined && path.isAbsolute(value) ? value : undefined;
+}
+
+/** Makes the folders, readable by their owner only. */
+export function createProfileFolders(profile: Profile): void {
+  try {
+    for (const folder of [profile.folder, profile.accountsFolder, profile.logsFolder]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      chmodSync(folder, 0o700);
+    }
+  } catch (error) {
+    throw new AppError('disk-error', 'the profile folder cannot be made', {}, error);
+  }
+}
+
+export async function writeEngineFile(profile: Profile, content: EngineFile): Promise<void> {
+  await writeFileAtomically(profile.engineFile, JSON.stringify(content));
+}
+
+export function removeEngineFile(profile: Profile): void {
+  rmSync(profile.engineFile, { force: true });
+}
+
+/** How to reach the engine that runs for this profile; undefined when none does, whatever files lie about. */
+export function readEngineFile(profile: Profile): EngineFile | undefined {
+  const holder = lockHolder(profile.lockFile);
+  if (holder === undefined) return undefined;
+  const parsed = engineFileSchema.safeParse(readJson(profile.engineFile));
+  return parsed.success && parsed.data.pid === holder.pid ? parsed.data : undefined;
+}
+
+/** The settings of this installation; a damaged file counts as absent, nothing in it is worth a refusal to start. */
+export function readConfig(profile: Profile): ProfileConfig {
+  const parsed = configSchema.safeParse(readJson(profile.configFile) ?? {});
+  return parsed.success ? parsed.data : configSchema.parse({});
+}
+
+/** Keeps the fields this version does not know. */
+export async function writeConfig(profile: Profile, config: ProfileConfig): Promise<void> {
+  const known = z.record(z.string(), z.unknown()).safeParse(readJson(profile.configFile));
+  const merged = { ...(known.success ? known.data : {}), ...config };
+  await writeFileAtomically(profile.configFile, `${JSON.stringify(merged, null, 2)}\n`);
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Missing or damaged: the callers treat both as absent.
+    return undefined;
+  }
+}

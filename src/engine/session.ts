@@ -1,0 +1,68 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+
+const LIFETIME_MS = 30 * 24 * 3600 * 1000;
+
+/**
+ * Who may talk to the engine: programs by this launch's token, browsers by a cookie they get for it.
+ * The cookie outlives the launch, so that an open page finds its way back to a restarted engine.
+ */
+export class SessionGuard {
+  readonly #token: string;
+  readonly #cookieKey: Uint8Array;
+  readonly #clock: Clock;
+
+  constructor(deps: { token: string; cookieKey: Uint8Array; clock: Clock }) {
+    this.#token = deps.token;
+    this.#cookieKey = deps.cookieKey;
+    this.#clock = deps.clock;
+  }
+
+  isToken(candidate: string | null): boolean {
+    return candidate !== null && equalText(candidate, this.#token);
+  }
+
+  /** Checks `Authorization: Bearer` and the cookie; either is enough. */
+  isAuthorised(headers: { authorization?: string | undefined; cookie?: string | undefined }, port: number): boolean {
+    if (headers.authorization?.startsWith('Bearer ') === true) {
+      return this.isToken(headers.authorization.slice('Bearer '.length));
+    }
+    const value = readCookie(headers.cookie, cookieName(port));
+    return value !== undefined && this.#isCookie(value);
+  }
+
+  /** The value of a Set-Cookie header. */
+  setCookie(port: number): string {
+    const issuedMs = String(this.#clock.now());
+    return `${cookieName(port)}=${issuedMs}.${this.#mac(issuedMs)}; Path=/; HttpOnly; SameSite=Strict`;
+  }
+
+  #isCookie(value: string): boolean {
+    const [issuedMs = '', mac = ''] = value.split('.');
+    if (!/^\d{1,15}$/.test(issuedMs) || !equalText(mac, this.#mac(issuedMs))) return false;
+    return this.#clock.now() - Number(issuedMs) < LIFETIME_MS;
+  }
+
+  #mac(issuedMs: string): string {
+    return createHmac('sha256', this.#cookieKey).update(`spherecast-session-v1 ${issuedMs}`).digest('base64url');
+  }
+}
+
+/** Browsers send a cookie to every port of a host, so that engines side by side need names of their own. */
+function cookieName(port: number): string {
+  return `spherecast-${port}`;
+}
+
+function readCookie(header: string | undefined, name: string): string | undefined {
+  const pair = header
+    ?.split(';')
+    .map((part) => part.trim())
+    .find((part) => part.startsWith(`${name}=`));
+  return pair?.slice(name.length + 1);
+}
+
+/** Compares digests, so that neither content nor length is told by the time it takes. */
+function equalText(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
