@@ -34,6 +34,7 @@ export const ERROR_CODES = [
   'database-newer',
   'database-damaged',
   'secrets-unavailable',
+  'cannot-decrypt',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
