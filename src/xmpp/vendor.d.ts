@@ -60,8 +60,7 @@ declare module '@xmpp/client' {
   }
 
   export interface Transport {
-    new (): object;
-    prototype: {
+    readonly prototype: {
       Socket: unknown;
       Parser: unknown;
       socketParameters(service: string): object | undefined;

@@ -1,0 +1,339 @@
+// RFC 6120: XMPP Core
+import { backoffDelay } from '../base/backoff.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { Scope } from '../base/scope.ts';
+import { judgeStanza } from './authority.ts';
+import { connectAccount } from './connect.ts';
+import { attr, type Element, xml } from './element.ts';
+import { IqTable } from './iq-table.ts';
+import { domainOf } from './jid.ts';
+import type { XmppLogin } from './login.ts';
+import { Outgoing } from './outgoing.ts';
+import type { IqHandler, XmppPort, XmppState } from './port.ts';
+import { fraction, type SrvResolver } from './server-address.ts';
+import type { Resumption, Session } from './session.ts';
+import { errorElement } from './stanza-error.ts';
+import { isDropped } from './stream-parser.ts';
+
+const RETRY = { baseMs: 1000, maxMs: 60_000 };
+/** A connection that lasted this long was a good one: the next retry starts quickly again. */
+const GOOD_MS = 60_000;
+const PING_MS = 60_000;
+
+interface ClientDeps {
+  readonly login: XmppLogin;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  readonly resolver?: SrvResolver;
+}
+
+interface RegisteredHandler {
+  readonly type: 'get' | 'set';
+  readonly xmlns: string;
+  readonly name: string;
+  handler: IqHandler | undefined;
+}
+
+/** One account's connection to its server, kept up until it is disposed or the server refuses the password. */
+export class XmppClient implements XmppPort, AsyncDisposable {
+  readonly jid: BareJid;
+  readonly domain: string;
+  readonly onState: Emitter<XmppState>;
+  readonly onStanza: Emitter<Element>;
+  readonly #deps: ClientDeps;
+  readonly #log: Logger;
+  readonly #scope: Scope;
+  readonly #iqs: IqTable;
+  readonly #outgoing: Outgoing;
+  readonly #handlers: RegisteredHandler[] = [];
+  readonly #queries = new Map<string, { readonly archive: string; readonly onResult: (message: Element) => void }>();
+  #state: XmppState = { kind: 'offline', error: new AppError('disconnected', 'not connected yet') };
+  #session: Session | undefined;
+  #resumption: Resumption | undefined;
+  #fullJid = '';
+  #hurry = new AbortController();
+  #isSupervised = false;
+  #refused = 0;
+
+  constructor(deps: ClientDeps) {
+    this.#deps = deps;
+    this.jid = deps.login.jid;
+    this.domain = domainOf(deps.login.jid);
+    this.#log = deps.log.child('xmpp');
+    const onError = (error: unknown): void => this.#log.error('a listener failed', { error });
+    this.onState = new Emitter(onError);
+    this.onStanza = new Emitter(onError);
+    this.#scope = new Scope({ log: this.#log });
+    this.#iqs = new IqTable(deps);
+    this.#outgoing = new Outgoing();
+  }
+
+  get state(): XmppState {
+    return this.#state;
+  }
+
+  get fullJid(): string {
+    return this.#fullJid;
+  }
+
+  /** How many incoming stanzas were refused because their author had no right to them. */
+  get refusedCount(): number {
+    return this.#refused;
+  }
+
+  /** Signs in for the first time. A failure rejects and nothing is retried; after success the connection is kept up. */
+  async connect(signal: AbortSignal): Promise<void> {
+    if (this.#isSupervised) return;
+    const started = AbortSignal.any([signal, this.#scope.signal]);
+    try {
+      await this.#open(started);
+    } catch (error) {
+      const known = toAppError(error);
+      this.#setState({ kind: isFinal(known) ? 'failed' : 'offline', error: known });
+      throw error;
+    }
+    this.#supervise();
+  }
+
+  /** Keeps the connection up from now on, however long the first success takes: for an account known to be good. */
+  start(): void {
+    if (!this.#isSupervised) this.#supervise();
+  }
+
+  /** The network may be back: does not wait for the next retry. */
+  retryNow(): void {
+    this.#hurry.abort();
+  }
+
+  newId(): string {
+    return toHex(this.#deps.random(12));
+  }
+
+  async send(stanza: Element): Promise<void> {
+    await this.#outgoing.send(this.#online(), stanza);
+  }
+
+  async sendConfirmed(stanza: Element, signal?: AbortSignal): Promise<void> {
+    const session = this.#online();
+    if (session.acknowledges) {
+      await this.#outgoing.sendConfirmed(session, stanza, this.#deps.clock, signal);
+      return;
+    }
+    await this.#outgoing.send(session, stanza);
+    // Without acknowledgements, an answer to a later request proves that the server has read the stanza.
+    await this.#ping(signal);
+  }
+
+  async iq(type: 'get' | 'set', to: string | undefined, payload: Element, signal?: AbortSignal): Promise<Element> {
+    return await this.#iqs.request((stanza) => this.send(stanza), { type, to, payload }, signal);
+  }
+
+  handleIq(type: 'get' | 'set', xmlns: string, name: string, handler: IqHandler): Disposable {
+    let entry = this.#handlers.find((known) => known.type === type && known.xmlns === xmlns && known.name === name);
+    if (entry === undefined) {
+      entry = { type, xmlns, name, handler };
+      this.#handlers.push(entry);
+      if (this.#session !== undefined) this.#install(this.#session, entry);
+    } else if (entry.handler === undefined) entry.handler = handler;
+    else throw new AppError('conflict', 'this request has a handler already', { xmlns, name });
+    const registered = entry;
+    return {
+      [Symbol.dispose]: () => {
+        registered.handler = undefined;
+      },
+    };
+  }
+
+  openArchiveQuery(archive: string, queryId: string, onResult: (message: Element) => void): Disposable {
+    this.#queries.set(queryId, { archive, onResult });
+    return {
+      [Symbol.dispose]: () => {
+        this.#queries.delete(queryId);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const error = new AppError('disconnected', 'signed out');
+    const session = this.#session;
+    const stopped = this.#scope[Symbol.asyncDispose]();
+    await session?.close();
+    await stopped;
+    this.#lose(error, false);
+    this.#state = { kind: 'offline', error };
+  }
+
+  #supervise(): void {
+    this.#isSupervised = true;
+    this.#scope.spawn('keep connected', (signal) => this.#keepConnected(signal));
+  }
+
+  async #keepConnected(signal: AbortSignal): Promise<void> {
+    let attempt = 0;
+    while (!signal.aborted) {
+      const session = this.#session;
+      if (session !== undefined) {
+        const sinceMs = this.#deps.clock.monotonic();
+        const error = await this.#outlive(session, signal);
+        if (signal.aborted) return;
+        this.#lose(error, true, session);
+        if (this.#deps.clock.monotonic() - sinceMs >= GOOD_MS) attempt = 0;
+        this.#setState({ kind: 'offline', error });
+      }
+      if (session !== undefined || attempt > 0) await this.#pause(attempt, signal);
+      attempt += 1;
+      if (!(await this.#retry(signal))) return;
+    }
+  }
+
+  /** False when only the user can help. */
+  async #retry(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#open(signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      const known = toAppError(error);
+      this.#log.warn('connecting failed', { error: known });
+      this.#setState({ kind: isFinal(known) ? 'failed' : 'offline', error: known });
+      if (!isFinal(known)) return true;
+      this.#isSupervised = false;
+      this.#outgoing.failAll(known);
+      return false;
+    }
+  }
+
+  async #pause(attempt: number, signal: AbortSignal): Promise<void> {
+    this.#hurry = new AbortController();
+    const { clock, random } = this.#deps;
+    const delayMs = backoffDelay(attempt, RETRY, () => fraction(random));
+    // Cut short by retryNow or by disposal, which the caller looks at.
+    await clock.sleep(delayMs, AbortSignal.any([signal, this.#hurry.signal])).catch(() => undefined);
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    this.#setState({ kind: 'connecting' });
+    const listener = {
+      onStanza: (stanza: Element) => this.#receive(stanza),
+      onAck: (stanza: Element) => this.#outgoing.acknowledge(stanza),
+      onUnsent: (stanza: Element) => this.#outgoing.fail(stanza),
+    };
+    const install = (session: Session): void => {
+      for (const entry of this.#handlers) this.#install(session, entry);
+    };
+    const deps = { ...this.#deps, log: this.#log, resumption: this.#resumption, listener, install };
+    const session = await connectAccount(deps, signal);
+    this.#session = session;
+    this.#fullJid = session.fullJid;
+    if (!session.isResumed) this.#outgoing.failAll(new AppError('disconnected', 'the session was not resumed'));
+    this.#resumption = undefined;
+    this.#log.info('signed in', { resumed: session.isResumed, acknowledges: session.acknowledges });
+    this.#setState({ kind: 'online', resumed: session.isResumed });
+  }
+
+  /** Waits for the end of the session, and asks a server that acknowledges nothing whether it is still there. */
+  async #outlive(session: Session, signal: AbortSignal): Promise<AppError> {
+    const over = new AbortController();
+    const watch = async (): Promise<never> => {
+      for (;;) {
+        await this.#deps.clock.sleep(PING_MS, AbortSignal.any([signal, over.signal]));
+        if (!session.acknowledges)
+          await this.#ping(signal).catch((error: unknown) => this.#abandonSilent(session, error));
+      }
+    };
+    const watching = watch().catch(() => undefined);
+    try {
+      return await session.ended;
+    } finally {
+      over.abort();
+      await watching;
+    }
+  }
+
+  #abandonSilent(session: Session, error: unknown): void {
+    if (errorCode(error) === 'timed-out')
+      session.abandon(new AppError('disconnected', 'the server is silent', {}, error));
+  }
+
+  /** Any answer will do: a server without ping refuses, and so proves that it is there. */
+  async #ping(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.iq('get', this.domain, xml('ping', { xmlns: 'urn:xmpp:ping' }), signal);
+    } catch (error) {
+      const isAnswer = error instanceof AppError && error.details['condition'] !== undefined;
+      if (!isAnswer) throw error;
+    }
+  }
+
+  #lose(error: AppError, mayResume: boolean, session?: Session): void {
+    this.#session = undefined;
+    this.#resumption = mayResume ? session?.resumption() : undefined;
+    this.#iqs.failAll(error);
+    if (this.#resumption === undefined) this.#outgoing.failAll(error);
+  }
+
+  #online(): Session {
+    if (this.#session === undefined || this.#state.kind !== 'online') throw new AppError('disconnected', 'not online');
+    return this.#session;
+  }
+
+  #receive(stanza: Element): void {
+    const verdict = judgeStanza(stanza, {
+      own: this.jid,
+      isLiveQuery: (queryId, archive) => this.#queries.get(queryId)?.archive === archive,
+    });
+    if (verdict.kind === 'refuse') {
+      this.#refused += 1;
+      this.#log.warn('stanza refused', { reason: verdict.reason, count: this.#refused });
+      return;
+    }
+    if (stanza.name === 'iq') {
+      const own = { bare: this.jid, full: this.#fullJid, domain: this.domain };
+      const isAnswer = ['result', 'error'].includes(attr(stanza, 'type') ?? '');
+      if (isAnswer && !this.#iqs.settle(stanza, own)) this.#log.debug('an answer that nobody waits for');
+      return;
+    }
+    if (isDropped(stanza)) {
+      this.#log.warn('stanza over the limits dropped', { name: stanza.name });
+      return;
+    }
+    if (attr(stanza, 'from') === undefined) stanza.attrs['from'] = this.jid;
+    if (verdict.kind === 'archive') this.#queries.get(verdict.queryId)?.onResult(stanza);
+    else this.onStanza.emit(stanza);
+  }
+
+  #install(session: Session, entry: RegisteredHandler): void {
+    session.handleIq(entry.type, entry.xmlns, entry.name, async (stanza) => {
+      const payload = stanza.getChildElements()[0];
+      if (entry.handler === undefined || payload === undefined) return errorElement('not-found');
+      try {
+        return await entry.handler({ type: entry.type, from: attr(stanza, 'from') ?? this.jid, payload });
+      } catch (error) {
+        this.#log.warn('a request was refused', { name: entry.name, error });
+        return errorElement(errorCode(error));
+      }
+    });
+  }
+
+  #setState(state: XmppState): void {
+    if (this.#scope.signal.aborted) return;
+    this.#state = state;
+    this.onState.emit(state);
+  }
+}
+
+function toAppError(error: unknown): AppError {
+  return error instanceof AppError ? error : new AppError(errorCode(error), 'connecting failed', {}, error);
+}
+
+/** Trying the same password again could only lock the account. */
+function isFinal(error: AppError): boolean {
+  return error.code === 'wrong-password';
+}

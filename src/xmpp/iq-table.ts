@@ -1,0 +1,82 @@
+// RFC 6120: XMPP Core, §8.2.3
+import { toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { withDeadline } from './deadline.ts';
+import { attr, type Element, xml } from './element.ts';
+import { sameJid } from './jid.ts';
+import { stanzaError } from './stanza-error.ts';
+import { isDropped } from './stream-parser.ts';
+
+const ANSWER_MS = 15_000;
+
+interface Pending {
+  readonly to: string | undefined;
+  readonly resolve: (answer: Element) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+/** Requests that wait for their answer. Only the asked address can answer, and only by an id that nobody can guess. */
+export class IqTable {
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(deps: { clock: Clock; random: RandomBytes }) {
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+  }
+
+  /** Sends a request and waits for the answer: the whole result stanza. */
+  async request(
+    send: (stanza: Element) => Promise<void>,
+    request: { readonly type: 'get' | 'set'; readonly to: string | undefined; readonly payload: Element },
+    signal?: AbortSignal,
+  ): Promise<Element> {
+    const { type, to, payload } = request;
+    const id = toHex(this.#random(12));
+    const { promise, resolve, reject } = Promise.withResolvers<Element>();
+    // The connection may end while the request is being written, before anybody waits for the answer.
+    promise.catch(() => undefined);
+    this.#pending.set(id, { to, resolve, reject });
+    try {
+      return await withDeadline(this.#clock, ANSWER_MS, signal, async () => {
+        await send(xml('iq', { type, id, to }, payload));
+        return await promise;
+      });
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Whether the stanza answered one of our requests. `own` is our full address. */
+  settle(stanza: Element, own: { readonly bare: string; readonly full: string; readonly domain: string }): boolean {
+    const id = attr(stanza, 'id');
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    if (id === undefined || pending === undefined) return false;
+    if (!mayAnswer(attr(stanza, 'from'), pending.to, own)) return false;
+    this.#pending.delete(id);
+    if (isDropped(stanza)) pending.reject(new AppError('too-large', 'the answer is over the limits'));
+    else if (attr(stanza, 'type') === 'error') pending.reject(stanzaError(stanza));
+    else pending.resolve(stanza);
+    return true;
+  }
+
+  failAll(error: AppError): void {
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+  }
+}
+
+/** RFC 6120 §8.1.2.1: no author means our own account, and a request without address is answered by it. */
+function mayAnswer(
+  from: string | undefined,
+  to: string | undefined,
+  own: { readonly bare: string; readonly full: string; readonly domain: string },
+): boolean {
+  if (to === undefined) {
+    return from === undefined || [own.bare, own.full, own.domain].some((address) => sameJid(address, from));
+  }
+  return from === undefined ? sameJid(to, own.bare) : sameJid(from, to);
+}

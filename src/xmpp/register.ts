@@ -1,0 +1,82 @@
+// XEP-0077: In-Band Registration, version 2.4
+import { toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { openAccountSocket } from './connect.ts';
+import { withDeadline } from './deadline.ts';
+import { attr, child, childText, type Element, xml } from './element.ts';
+import { domainOf, localPartOf } from './jid.ts';
+import type { XmppLogin } from './login.ts';
+import { NegotiationStream } from './negotiation-stream.ts';
+import type { SrvResolver } from './server-address.ts';
+import { errorCondition, stanzaError } from './stanza-error.ts';
+import { readForm, submitForm } from './xep/0004-data-forms.ts';
+
+const NS_REGISTER = 'jabber:iq:register';
+const ANSWER_MS = 20_000;
+
+interface RegisterDeps {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  readonly resolver?: SrvResolver;
+}
+
+/** Creates the account on its server. Rejects with `name-taken`, `registration-refused` or what connecting rejects with. */
+export async function registerAccount(login: XmppLogin, deps: RegisterDeps, signal: AbortSignal): Promise<void> {
+  const socket = await openAccountSocket({ ...deps, login }, signal);
+  try {
+    await withDeadline(deps.clock, ANSWER_MS, signal, async (deadline) => {
+      using stream = new NegotiationStream(socket);
+      await stream.open(domainOf(login.jid), deadline);
+      const fields = await request(stream, deps, 'get', xml('query', { xmlns: NS_REGISTER }), deadline);
+      await request(stream, deps, 'set', filledIn(login, fields), deadline);
+    });
+  } finally {
+    socket.destroySoon();
+  }
+}
+
+async function request(
+  stream: NegotiationStream,
+  deps: RegisterDeps,
+  type: 'get' | 'set',
+  query: Element,
+  signal: AbortSignal,
+): Promise<Element> {
+  const id = toHex(deps.random(12));
+  stream.write(xml('iq', { type, id }, query));
+  for (;;) {
+    const answer = await stream.next(signal);
+    if (answer.name !== 'iq' || attr(answer, 'id') !== id) continue;
+    if (attr(answer, 'type') === 'result') return answer;
+    throw refusal(stanzaError(answer));
+  }
+}
+
+// XEP-0077 §3.1: a form, when there is one, takes the place of the plain fields.
+function filledIn(login: XmppLogin, answer: Element): Element {
+  const fields = child(answer, 'query', NS_REGISTER);
+  const values: Record<string, string> = { username: localPartOf(login.jid), password: login.password };
+  const form = readForm(fields);
+  if (form === undefined) {
+    const missing = ['username', 'password'].filter((name) => childText(fields, name) === undefined);
+    if (missing.length > 0) throw new AppError('registration-refused', 'the server registers elsewhere', { missing });
+    const content = Object.entries(values).map(([name, value]) => xml(name, {}, value));
+    return xml('query', { xmlns: NS_REGISTER }, ...content);
+  }
+  const unknown = form.fields.filter(({ isRequired, name }) => isRequired && !Object.hasOwn(values, name));
+  if (unknown.length > 0) {
+    const names = unknown.map(({ name }) => name);
+    throw new AppError('registration-refused', 'the server asks for more than a name and a password', { names });
+  }
+  return xml('query', { xmlns: NS_REGISTER }, submitForm(NS_REGISTER, values));
+}
+
+function refusal(error: AppError): AppError {
+  const condition = errorCondition(error);
+  if (condition === 'conflict') return new AppError('name-taken', 'the name is taken', { condition }, error);
+  return new AppError('registration-refused', 'the server does not create the account', { condition }, error);
+}

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { errorCode } from '../../src/base/errors.ts';
+import { parseBareJid } from '../../src/base/id.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import { XmppClient } from '../../src/xmpp/client.ts';
+import { checkServer } from '../../src/xmpp/features.ts';
+import type { XmppLogin } from '../../src/xmpp/login.ts';
+import { registerAccount } from '../../src/xmpp/register.ts';
+import { freePort, type Prosody, startProsody } from '../fixtures/prosody.ts';
+
+const base = { clock: systemClock, random: systemRandom, log: silentLogger };
+const never = new AbortController().signal;
+let server: Prosody;
+
+async function loginAt(prosody: Prosody, user: string, password: string, directTls = false): Promise<XmppLogin> {
+  const port = directTls ? prosody.directTlsPort : prosody.c2sPort;
+  const ca = [await readFile(prosody.caFile, 'utf8')];
+  return {
+    jid: parseBareJid(`${user}@${prosody.domain}`),
+    password,
+    server: { host: prosody.host, port, directTls },
+    ca,
+  };
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'no error',
+    (error: unknown) => errorCode(error),
+  );
+}
+
+beforeAll(async () => {
+  server = await startProsody({ users: { romeo: 'päss wörd' } });
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+describe('signing in', () => {
+  test.each([
+    ['STARTTLS', false],
+    ['direct TLS', true],
+  ])('works over %s', async (_, directTls) => {
+    await using client = new XmppClient({ ...base, login: await loginAt(server, 'romeo', 'päss wörd', directTls) });
+    await client.connect(never);
+    expect(client.state).toEqual({ kind: 'online', resumed: false });
+    expect(client.fullJid.startsWith('romeo@a.test/')).toBe(true);
+  });
+
+  test('a wrong password is named and not tried again', async () => {
+    await using client = new XmppClient({ ...base, login: await loginAt(server, 'romeo', 'wrong') });
+    expect(await codeOf(client.connect(never))).toBe('wrong-password');
+    expect(client.state.kind).toBe('failed');
+  });
+
+  test('an account that does not exist looks like a wrong password', async () => {
+    await using client = new XmppClient({ ...base, login: await loginAt(server, 'nobody', 'x') });
+    expect(await codeOf(client.connect(never))).toBe('wrong-password');
+  });
+
+  test('a server that is not there is named', async () => {
+    const login = await loginAt(server, 'romeo', 'päss wörd');
+    const port = await freePort();
+    await using client = new XmppClient({ ...base, login: { ...login, server: { host: '127.0.0.1', port } } });
+    expect(await codeOf(client.connect(never))).toBe('server-unreachable');
+  });
+
+  test.each([
+    ['STARTTLS', false],
+    ['direct TLS', true],
+  ])('an authority that is not trusted is refused over %s', async (_, directTls) => {
+    const login = await loginAt(server, 'romeo', 'päss wörd', directTls);
+    await using client = new XmppClient({ ...base, login: { ...login, ca: undefined } });
+    expect(await codeOf(client.connect(never))).toBe('bad-certificate');
+  });
+
+  test('cancelling ends the attempt', async () => {
+    await using client = new XmppClient({ ...base, login: await loginAt(server, 'romeo', 'päss wörd') });
+    const cancel = new AbortController();
+    const connecting = client.connect(cancel.signal);
+    cancel.abort();
+    expect(await codeOf(connecting)).toBe('cancelled');
+  });
+});
+
+describe('creating an account', () => {
+  test('the new account can sign in, and its name is taken from then on', async () => {
+    const login = await loginAt(server, 'juliet', 'secret & <more>');
+    await registerAccount(login, base, never);
+    await using client = new XmppClient({ ...base, login });
+    await client.connect(never);
+    expect(await codeOf(registerAccount(login, base, never))).toBe('name-taken');
+  });
+
+  test('a server that creates no accounts is named', async () => {
+    await using closed = await startProsody({ registration: false });
+    expect(await codeOf(registerAccount(await loginAt(closed, 'juliet', 'pw'), base, never))).toBe(
+      'registration-refused',
+    );
+  });
+});
+
+describe('what a server must have', () => {
+  test('rooms and personal eventing are found', async () => {
+    await using client = new XmppClient({ ...base, login: await loginAt(server, 'romeo', 'päss wörd') });
+    await client.connect(never);
+    expect(await checkServer(client, never)).toEqual({
+      muc: 'rooms.a.test',
+      pep: true,
+      publishOptions: true,
+      archive: true,
+      carbons: true,
+    });
+  });
+
+  test.each([
+    ['rooms', { withoutMuc: true }, 'server-lacks-rooms'],
+    ['personal eventing', { withoutPep: true }, 'server-lacks-pep'],
+  ])('a server without %s is named', async (_, options, code) => {
+    await using lacking = await startProsody({ ...options, users: { romeo: 'pw' } });
+    await using client = new XmppClient({ ...base, login: await loginAt(lacking, 'romeo', 'pw') });
+    await client.connect(never);
+    expect(await codeOf(checkServer(client, never))).toBe(code);
+  });
+});
