@@ -26,6 +26,8 @@ export class LogOrder {
   readonly broken = new Set<EventId>();
   /** 0 when nothing is in the log yet. */
   nextLamport = 0;
+  /** True when an event is held until others come closer to its Lamport time. */
+  isWaitingForTime = false;
   readonly #byId: ReadonlyMap<EventId, SignedEvent>;
   readonly #position = new Map<EventId, number>();
   readonly #seen = new Map<EventId, number>();
@@ -68,6 +70,7 @@ export class LogOrder {
       this.held.set(event.id, 'genesis-missing');
     } else if (event.header.lamport > this.nextLamport + MAX_LAMPORT_STEP) {
       this.held.set(event.id, 'lamport-ahead');
+      this.isWaitingForTime = true;
     } else {
       this.#position.set(event.id, this.ordered.length);
       this.ordered.push(event);

@@ -55,8 +55,8 @@ export class Membership {
   readonly accounts = new Map<PersonId, BareJid>();
   readonly genesis: KnownEvent<'genesis'> | null = null;
   newest: EventId | null = null;
-  /** Place of the last removal or leave, -1 for none. */
-  lastEnd = -1;
+  /** Places of all removals and leaves, in order. */
+  readonly ends: number[] = [];
   readonly certificates: Certificates;
   readonly #input: MembershipInput;
   readonly #voided: Map<EventId, RefusalReason>;
@@ -223,7 +223,7 @@ export class Membership {
       coversUnlisted: false,
       lastAccepted: [{ device, sequence, hash: event.id }],
     });
-    this.lastEnd = this.#positionOf(event);
+    this.ends.push(this.#positionOf(event));
     return ACCEPTED;
   }
 
@@ -239,7 +239,7 @@ export class Membership {
     this.#note(event, standing, decision, needs);
     this.#put({ ...record, state: 'removed', invites: new Map() });
     this.#cut(event, record.span, { role: null, coversUnlisted: true, lastAccepted });
-    this.lastEnd = this.#positionOf(event);
+    this.ends.push(this.#positionOf(event));
     return ACCEPTED;
   }
 
@@ -314,9 +314,4 @@ export class Membership {
   #snapshotAt(position: number): Snapshot | undefined {
     return this.#snapshots.findLast((snapshot) => snapshot.position <= position);
   }
-}
-
-/** A certificate is made known by the device it names, which so proves to hold its own key. */
-function isOwnCertificate(event: KnownEvent<'device'>): boolean {
-  return event.header.device === event.body.device && event.header.person === event.body.person;
 }

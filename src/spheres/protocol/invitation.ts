@@ -1,0 +1,109 @@
+import { AppError } from '../../base/errors.ts';
+import type { BareJid, EventId, PersonId, SphereId } from '../../base/id.ts';
+import type { DeliveredEvent, EnvelopeEntry } from './envelope.ts';
+import { attachment, entryOf, findAttachment, parseEntries } from './envelope.ts';
+import type { SphereRole } from './event-body.ts';
+import type { KnownEvent, SignedEvent } from './event.ts';
+import { sphereOf } from './event.ts';
+import { inviteKeyOf } from './invite-proof.ts';
+import { isStructural } from './member-record.ts';
+import type { SphereLog } from './sphere-log.ts';
+import { SphereLog as Log } from './sphere-log.ts';
+
+/** What an invited person learns before answering. */
+export interface Invitation {
+  readonly sphereId: SphereId;
+  /** The invite event, which an answer refers to. */
+  readonly invite: EventId;
+  readonly name: string;
+  readonly room: BareJid;
+  readonly from: BareJid;
+  readonly fromPerson: PersonId;
+  readonly jid: BareJid;
+  readonly role: SphereRole;
+  /** Proves the answer; 32 bytes. */
+  readonly secret: Uint8Array;
+  /** All events that came along, to begin the log with. */
+  readonly delivered: readonly DeliveredEvent[];
+}
+
+/**
+ * The content of the sealed 1:1 invitation: the invite with its secret, then genesis, membership, the certificates
+ * of everyone who decided something, and the name. The element's `event` is the invite's id.
+ */
+export function invitationEntries(
+  log: SphereLog,
+  invite: KnownEvent<'invite'>,
+  secret: Uint8Array,
+): readonly EnvelopeEntry[] {
+  if (inviteKeyOf(secret) !== invite.body.key) throw new AppError('bad-input', 'the secret is of another invitation');
+  const first = entryOf(invite, [attachment('invite-secret', secret)]);
+  return [
+    first,
+    ...foundation(log)
+      .filter((event) => event.id !== invite.id)
+      .map((event) => entryOf(event)),
+  ];
+}
+
+/**
+ * Reads an invitation addressed to `jid`. `forged` when the secret does not fit or the inviter had no right;
+ * `isDeviceProven` as in `SphereLog`.
+ */
+export function readInvitation(
+  input: {
+    readonly sphereId: SphereId;
+    readonly jid: BareJid;
+    readonly isDeviceProven: (event: KnownEvent<'device'>) => boolean;
+  },
+  entries: readonly EnvelopeEntry[],
+): Invitation {
+  const { sphereId, jid } = input;
+  const { delivered } = parseEntries(entries, sphereId);
+  const [first] = delivered;
+  const secret = findAttachment(first?.attachments ?? [], 'invite-secret');
+  if (first?.event.type !== 'invite' || first.event.body.jid !== jid || secret === undefined) {
+    throw new AppError('bad-input', 'this is not an invitation for us');
+  }
+  const invite = first.event;
+  if (secret.length !== 32 || inviteKeyOf(secret) !== invite.body.key) {
+    throw new AppError('forged', 'the invitation and its secret do not belong together');
+  }
+  const log = new Log({ sphereId, isDeviceProven: input.isDeviceProven });
+  log.addAll(delivered.map(({ event }) => event));
+  const { genesis, name, accounts, members } = log.state();
+  const from = accounts.get(invite.header.person);
+  const role = members.get(jid)?.role;
+  const verdict = log.verdict(invite.id);
+  if (genesis === null || from === undefined || role === undefined || verdict?.kind !== 'accepted') {
+    throw new AppError('forged', 'whoever sent the invitation had no right to', { verdict });
+  }
+  return {
+    sphereId,
+    invite: invite.id,
+    name,
+    room: genesis.room,
+    from,
+    fromPerson: invite.header.person,
+    jid,
+    role,
+    secret,
+    delivered,
+  };
+}
+
+/** The id of the sphere that a first event would found. */
+export function sphereIdOf(genesis: KnownEvent<'genesis'>): SphereId {
+  return sphereOf(genesis);
+}
+
+/** The events without which nobody's authority can be judged, and the newest name. */
+function foundation(log: SphereLog): readonly SignedEvent[] {
+  const events = log.events();
+  const deciding = events.filter((event) => isStructural(event) && event.type !== 'device');
+  const name = events.findLast((event) => event.type === 'rename' && log.verdict(event.id)?.kind === 'accepted');
+  const authors = new Set([...deciding, ...(name === undefined ? [] : [name])].map((event) => event.header.device));
+  return events.filter(
+    (event) => event === name || (isStructural(event) && (event.type !== 'device' || authors.has(event.header.device))),
+  );
+}

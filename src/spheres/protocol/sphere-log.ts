@@ -1,0 +1,206 @@
+import type * as z from 'zod';
+import type { DeviceKey, EventId, SphereId } from '../../base/id.ts';
+import { isCertifiedByPerson } from './certificate.ts';
+import { Content } from './content.ts';
+import type { eventBodySchemas, KnownType } from './event-body.ts';
+import type { Author, EventHeader, KnownEvent, SignedEvent } from './event.ts';
+import { buildEvent, sphereOf } from './event.ts';
+import type { DeviceLine, MissingRange } from './gaps.ts';
+import { findMissing, headsOf, isBehind } from './gaps.ts';
+import { LogOrder, MAX_LAMPORT_STEP, compareEvents } from './log-order.ts';
+import { isStructural } from './member-record.ts';
+import type { Membership } from './membership.ts';
+import { foldMembership } from './membership.ts';
+import type { Heads, SphereState } from './sphere-state.ts';
+import { describeState } from './describe-state.ts';
+import type { Verdict } from './verdict.ts';
+import { ACCEPTED, refused } from './verdict.ts';
+
+export type AddResult = 'new' | 'known' | 'held' | 'refused';
+
+export interface SphereLogDeps {
+  readonly sphereId: SphereId;
+  /** Whether the OMEMO identity key that a certificate names signed it; see `isProvenByIdentity`. Asked once per event. */
+  readonly isDeviceProven: (event: KnownEvent<'device'>) => boolean;
+}
+
+interface Fold {
+  readonly order: LogOrder;
+  readonly membership: Membership;
+  readonly content: Content;
+}
+
+/** The events of one sphere: takes them in any order and computes what they amount to. */
+export class SphereLog {
+  readonly sphereId: SphereId;
+  readonly #isDeviceProven: SphereLogDeps['isDeviceProven'];
+  readonly #byId = new Map<EventId, SignedEvent>();
+  readonly #lines = new Map<DeviceKey, DeviceLine>();
+  /** Ids that events here name, present or not. */
+  readonly #named = new Set<EventId>();
+  readonly #certified = new Map<EventId, boolean>();
+  #fold: Fold | null = null;
+  #state: SphereState | null = null;
+
+  constructor(deps: SphereLogDeps) {
+    this.sphereId = deps.sphereId;
+    this.#isDeviceProven = deps.isDeviceProven;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** `refused` events are kept too, as long as they are of this sphere: what arrives later may change the verdict. */
+  add(event: SignedEvent): AddResult {
+    return this.addAll([event])[0] ?? 'refused';
+  }
+
+  /** Adds many events and judges them once, in their order. */
+  addAll(events: readonly SignedEvent[]): readonly AddResult[] {
+    const fresh = events.map(
+      (event) => sphereOf(event) === this.sphereId && !this.#byId.has(event.id) && this.#store(event),
+    );
+    return events.map((event, index) => {
+      const { kind } = this.verdict(event.id) ?? refused('other-sphere');
+      if (kind === 'accepted') return fresh[index] === true ? 'new' : 'known';
+      return fresh[index] === true || !this.#byId.has(event.id) ? kind : 'known';
+    });
+  }
+
+  has(id: EventId): boolean {
+    return this.#byId.has(id);
+  }
+
+  get(id: EventId): SignedEvent | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** undefined for an event that is not here. */
+  verdict(id: EventId): Verdict | undefined {
+    if (!this.#byId.has(id)) return undefined;
+    const { order, membership, content } = this.#folded();
+    const held = order.held.get(id);
+    if (held !== undefined) return { kind: 'held', reason: held };
+    return membership.verdicts.get(id) ?? content.verdicts.get(id) ?? ACCEPTED;
+  }
+
+  /** A picture of this moment: it does not change when events are added. */
+  state(): SphereState {
+    this.#state ??= describeState({ ...this.#folded(), sphereId: this.sphereId, lines: this.#lines });
+    return this.#state;
+  }
+
+  /** The newest event of each device. */
+  heads(): Heads {
+    return headsOf(this.#lines);
+  }
+
+  /** What to ask for: gaps, events that others name, and whatever `remote` has beyond ours. */
+  missing(remote: Heads = new Map()): { readonly ranges: readonly MissingRange[]; readonly ids: readonly EventId[] } {
+    return {
+      ranges: findMissing(this.#lines, remote),
+      ids: [...this.#named].filter((id) => !this.#byId.has(id)),
+    };
+  }
+
+  /** Everything, in the order that is the same for all members. */
+  events(): readonly SignedEvent[] {
+    return [...this.#byId.values()].sort(compareEvents);
+  }
+
+  /** What somebody with these heads lacks, in canonical order. */
+  eventsBeyond(remote: Heads): readonly SignedEvent[] {
+    return this.events().filter((event) => isBehind(remote.get(event.header.device), event));
+  }
+
+  /** The header of this device's next event. */
+  nextHeader(device: DeviceKey, wallMs: number): Omit<EventHeader, 'person' | 'device' | 'type'> {
+    const head = this.heads().get(device);
+    const { newestMembership, nextLamport } = this.state();
+    return {
+      sphere: this.sphereId,
+      sequence: head === undefined ? 0 : head.sequence + 1,
+      previous: head?.hash ?? null,
+      lamport: nextLamport,
+      wallMs,
+      membership: newestMembership,
+    };
+  }
+
+  /** Builds this device's next event and adds it. */
+  append<T extends KnownType>(
+    author: Author,
+    wallMs: number,
+    type: T,
+    body: z.input<(typeof eventBodySchemas)[T]>,
+  ): KnownEvent<T> {
+    const event = buildEvent(author, this.nextHeader(author.device.id, wallMs), type, body);
+    this.add(event as SignedEvent);
+    return event;
+  }
+
+  #store(event: SignedEvent): boolean {
+    this.#state = null;
+    const extendsFold = this.#canExtend(event);
+    this.#byId.set(event.id, event);
+    for (const id of [event.header.previous, event.header.membership]) if (id !== null) this.#named.add(id);
+    this.#addToLine(event);
+    if (extendsFold && this.#fold !== null) {
+      this.#fold.order.append(event);
+      this.#fold.content.apply(event);
+    } else {
+      this.#fold = null;
+    }
+    return true;
+  }
+
+  /** True for content that comes after everything else and that nothing here waits for. */
+  #canExtend(event: SignedEvent): boolean {
+    const order = this.#fold?.order;
+    const last = order?.ordered.at(-1);
+    if (order === undefined || last === undefined || order.isWaitingForTime || isStructural(event)) return false;
+    const isNewest = compareEvents(last, event) < 0 && event.header.lamport <= order.nextLamport + MAX_LAMPORT_STEP;
+    const isNextOfDevice = event.header.sequence > (this.#lines.get(event.header.device)?.highest ?? -1);
+    return isNewest && isNextOfDevice && !this.#named.has(event.id);
+  }
+
+  #addToLine(event: SignedEvent): void {
+    const { device, sequence } = event.header;
+    const line = this.#lines.get(device) ?? { highest: -1, bySequence: new Map() };
+    const ids = [...(line.bySequence.get(sequence) ?? []), event.id].sort();
+    line.bySequence.set(sequence, ids);
+    line.highest = Math.max(line.highest, sequence);
+    this.#lines.set(device, line);
+  }
+
+  #folded(): Fold {
+    if (this.#fold !== null) return this.#fold;
+    const order = new LogOrder(this.sphereId, this.#byId);
+    const membership = foldMembership({
+      sphereId: this.sphereId,
+      order,
+      byId: this.#byId,
+      isCertified: (event) => this.#isCertified(event),
+    });
+    const content = new Content({ membership, order });
+    for (const event of order.ordered) content.apply(event);
+    this.#fold = { order, membership, content };
+    return this.#fold;
+  }
+
+  #isCertified(event: KnownEvent<'device'>): boolean {
+    const known = this.#certified.get(event.id);
+    if (known !== undefined) return known;
+    const isCertified = isCertifiedByPerson(event.body) && this.#isDeviceProven(event);
+    this.#certified.set(event.id, isCertified);
+    return isCertified;
+  }
+}
+
+/** The state of a set of events, whatever their order and however often they are given. */
+export function computeState(deps: SphereLogDeps, events: readonly SignedEvent[]): SphereState {
+  const log = new SphereLog(deps);
+  log.addAll(events);
+  return log.state();
+}
