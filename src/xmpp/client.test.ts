@@ -1,0 +1,344 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type CertificateFiles, makeTestCa, type TestCa } from '../../test/fixtures/certificates.ts';
+import {
+  FAKE_ACCOUNT,
+  FAKE_DOMAIN,
+  FAKE_FULL_JID,
+  type FakeServer,
+  type FakeServerOptions,
+  startFakeServer,
+} from '../../test/fixtures/fake-xmpp-server.ts';
+import { errorCode } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { XmppClient } from './client.ts';
+import { type Element, xml } from './element.ts';
+import type { XmppState } from './port.ts';
+import { registerAccount } from './register.ts';
+
+const never = new AbortController().signal;
+const base = { clock: systemClock, random: systemRandom, log: silentLogger };
+const PASSWORD = 'correct horse battery';
+let ca: TestCa;
+let certificate: CertificateFiles;
+
+beforeAll(async () => {
+  ca = await makeTestCa();
+  certificate = await ca.issue([FAKE_DOMAIN]);
+});
+afterAll(async () => {
+  await ca[Symbol.asyncDispose]();
+});
+
+async function serve(options: Partial<FakeServerOptions> = {}): Promise<FakeServer> {
+  const server = await startFakeServer({ certificate, ...options });
+  onTestFinished(async () => await server[Symbol.asyncDispose]());
+  return server;
+}
+
+async function clientOf(
+  server: FakeServer,
+  options: { directTls?: boolean; trust?: boolean } = {},
+): Promise<XmppClient> {
+  const login = {
+    jid: parseBareJid(FAKE_ACCOUNT),
+    password: PASSWORD,
+    server: { host: server.host, port: server.port, directTls: options.directTls ?? false },
+    ca: options.trust === false ? undefined : [await readFile(ca.certFile, 'utf8')],
+  };
+  const client = new XmppClient({ ...base, login });
+  onTestFinished(async () => await client[Symbol.asyncDispose]());
+  return client;
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'no error',
+    (error: unknown) => errorCode(error),
+  );
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; waited < 8000; waited += 10) {
+    if (condition()) return;
+    await sleep(10);
+  }
+  throw new Error(`never: ${what}`);
+}
+
+/** Nothing that could help to guess the password: neither itself nor a proof made with it. */
+function expectNoPassword(server: FakeServer): void {
+  for (const bytes of [server.plainBytes(), server.secureBytes()]) {
+    expect(bytes).not.toContain('<auth');
+    expect(bytes).not.toContain(PASSWORD);
+    expect(bytes).not.toContain(Buffer.from(`\0romeo\0${PASSWORD}`).toString('base64'));
+    expect(bytes).not.toContain('romeo');
+  }
+}
+
+describe('no password byte leaves', () => {
+  test.each([
+    ['STARTTLS taken out', { startTls: 'strip' }, 'tls-required'],
+    ['STARTTLS refused', { startTls: 'refuse' }, 'tls-required'],
+    ['plain data after STARTTLS', { startTls: 'inject' }, 'tls-required'],
+    ['a stream error before TLS', { greeting: '<oops>' }, 'server-unreachable'],
+  ] as const)('to a server with %s', async (_, options, code) => {
+    const server = await serve(options);
+    expect(await codeOf((await clientOf(server)).connect(never))).toBe(code);
+    expectNoPassword(server);
+  });
+
+  test('to a plain server on the port of direct TLS', async () => {
+    const server = await serve();
+    expect(await codeOf((await clientOf(server, { directTls: true })).connect(never))).toBe('tls-required');
+    expectNoPassword(server);
+  });
+
+  describe.each([
+    ['STARTTLS', false],
+    ['direct TLS', true],
+  ])('over %s', (_, directTls) => {
+    test('to a certificate of another name', async () => {
+      const server = await serve({ directTls, certificate: await ca.issue(['localhost', '127.0.0.1', 'b.test']) });
+      expect(await codeOf((await clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
+      expectNoPassword(server);
+    });
+
+    test('to an authority that is not trusted', async () => {
+      const server = await serve({ directTls });
+      expect(await codeOf((await clientOf(server, { directTls, trust: false })).connect(never))).toBe(
+        'bad-certificate',
+      );
+      expectNoPassword(server);
+    });
+
+    test('to an expired certificate', async () => {
+      const folder = (await makeTestCa()).folder;
+      const server = await serve({ directTls, certificate: await ca.issue([FAKE_DOMAIN], { folder, expired: true }) });
+      expect(await codeOf((await clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
+      expectNoPassword(server);
+    });
+
+    test('but the right server gets it', async () => {
+      const server = await serve({ directTls });
+      const client = await clientOf(server, { directTls });
+      await client.connect(never);
+      expect(client.fullJid).toBe(FAKE_FULL_JID);
+      expect(server.plainBytes()).not.toContain('<auth');
+    });
+  });
+
+  test('when an account is created', async () => {
+    const server = await serve({ startTls: 'strip' });
+    const login = { jid: parseBareJid(FAKE_ACCOUNT), password: PASSWORD, server };
+    expect(await codeOf(registerAccount(login, base, never))).toBe('tls-required');
+    expectNoPassword(server);
+  });
+});
+
+describe('who may say what', () => {
+  const NS_FORWARD = "xmlns='urn:xmpp:forward:0'";
+  const inner = "<message xmlns='jabber:client' from='romeo@a.test/x' to='juliet@a.test'><body>forged</body></message>";
+  const carbon = (from: string): string =>
+    `<message ${from} to='${FAKE_FULL_JID}'><sent xmlns='urn:xmpp:carbons:2'><forwarded ${NS_FORWARD}>${inner}</forwarded></sent></message>`;
+  const result = (from: string, queryId: string): string =>
+    `<message ${from}><result xmlns='urn:xmpp:mam:2' queryid='${queryId}' id='1'><forwarded ${NS_FORWARD}>${inner}</forwarded></result></message>`;
+
+  test.each([
+    ['a carbon from somebody else', carbon("from='mallory@evil.test'")],
+    ['a carbon from our server', carbon("from='a.test'")],
+    ['a carbon from another device of ours', carbon("from='romeo@a.test/other'")],
+    ['an archive result that nobody asked for', result("from='romeo@a.test'", 'unknown')],
+    ['a live archive result from somebody else', result("from='mallory@evil.test'", 'live')],
+    ['a live archive result from an occupant', result("from='room@rooms.a.test/nick'", 'live')],
+    ['a message to somebody else', "<message from='a@b.test' to='juliet@a.test'><body>forged</body></message>"],
+    ['a message in another namespace', "<message xmlns='jabber:server' from='a@b.test'><body>forged</body></message>"],
+  ])('%s is shown to nobody', async (_, forged) => {
+    const server = await serve();
+    const client = await clientOf(server);
+    const seen: string[] = [];
+    client.onStanza.on((stanza) => seen.push(stanza.toString()));
+    await client.connect(never);
+    using _query = client.openArchiveQuery('room@rooms.a.test', 'live', (message) => seen.push(message.toString()));
+    server.push(`${forged}<message from='a@b.test'><body>last</body></message>`);
+    await until(() => seen.length > 0, 'the last message');
+    expect(seen).toHaveLength(1);
+    expect(seen[0]).toContain('last');
+    expect(client.refusedCount).toBe(1);
+  });
+
+  test('a carbon of our own account and a result of the asked archive arrive', async () => {
+    const server = await serve();
+    const client = await clientOf(server);
+    const seen: string[] = [];
+    client.onStanza.on(() => seen.push('carbon'));
+    await client.connect(never);
+    using _query = client.openArchiveQuery('room@rooms.a.test', 'live', () => seen.push('result'));
+    server.push(carbon("from='romeo@a.test'") + result("from='room@rooms.a.test'", 'live') + carbon(''));
+    await until(() => seen.length === 3, 'three stanzas');
+    expect(seen).toEqual(['carbon', 'result', 'carbon']);
+  });
+
+  test('an answer counts only from the asked address and with the right id', async () => {
+    const answers = (id: string): string =>
+      [
+        `<iq type='result' id='${id}' from='mallory@evil.test' to='${FAKE_FULL_JID}'><q xmlns='urn:forged'/></iq>`,
+        `<iq type='result' id='${id}' from='juliet@a.test' to='${FAKE_FULL_JID}'><q xmlns='urn:forged'/></iq>`,
+        `<iq type='result' id='${id}' to='${FAKE_FULL_JID}'><q xmlns='urn:forged'/></iq>`,
+        `<iq type='result' id='guess' from='juliet@a.test/home'><q xmlns='urn:forged'/></iq>`,
+        `<iq type='result' id='${id}' from='Juliet@A.test/home' to='${FAKE_FULL_JID}'><q xmlns='urn:true'/></iq>`,
+      ].join('');
+    const server = await serve({ answer: (stanza, id) => (stanza.includes('urn:ask') ? answers(id) : undefined) });
+    const client = await clientOf(server);
+    await client.connect(never);
+    const answer = await client.iq('get', 'juliet@a.test/home', xml('q', { xmlns: 'urn:ask' }), never);
+    expect(answer.getChild('q')?.getNS()).toBe('urn:true');
+  });
+
+  test('an error answer keeps its condition', async () => {
+    const error = "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    const server = await serve({ answer: (_, id) => `<iq type='error' id='${id}' from='a.test'>${error}</iq>` });
+    const client = await clientOf(server);
+    await client.connect(never);
+    await expect(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' }))).rejects.toMatchObject({
+      code: 'not-allowed',
+      details: { condition: 'forbidden', type: 'auth' },
+    });
+  });
+});
+
+describe('a hostile server', () => {
+  test.each([
+    ['an unknown reference', '<message>&bomb;</message>'],
+    ['a document type', '<!DOCTYPE x>'],
+    ['an extra end tag', '</message></message>'],
+    ['more after the end of the stream', '</stream:stream><message/>'],
+    ['broken UTF-8', Buffer.from([0x3c, 0x6d, 0xff, 0xfe])],
+    ['a stanza without end', `<message>${'x'.repeat(2_000_000)}`],
+    [
+      'a redirection',
+      "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>evil.test</see-other-host></stream:error>",
+    ],
+    ['an empty stream error', '<stream:error/>'],
+    [
+      'an unasked acknowledgement',
+      "<a xmlns='urn:xmpp:sm:3' h='4000000'/><message from='broken@@@/'/></stream:stream>",
+    ],
+    ['an unasked failure', "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></stream:stream>"],
+  ])('that sends %s ends the connection and not the process', async (_, hostile) => {
+    const server = await serve({ streamManagement: true });
+    const client = await clientOf(server);
+    const states: string[] = [];
+    client.onState.on((state: XmppState) => states.push(state.kind));
+    await client.connect(never);
+    server.push(hostile);
+    await until(() => states.includes('offline'), 'offline');
+    server.push('<message>late');
+    await until(() => server.signIns === 2, 'signed in again');
+    expect(client.state.kind === 'online' || client.state.kind === 'connecting').toBe(true);
+  });
+
+  test('that answers over the limits fails the request and not the connection', async () => {
+    const deep = '<x>'.repeat(100) + '</x>'.repeat(100);
+    const server = await serve({ answer: (_, id) => `<iq type='result' id='${id}' from='a.test'>${deep}</iq>` });
+    const client = await clientOf(server);
+    await client.connect(never);
+    expect(await codeOf(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' })))).toBe('too-large');
+    expect(client.state.kind).toBe('online');
+  });
+});
+
+describe('sending', () => {
+  test('is refused while there is no connection', async () => {
+    const client = await clientOf(await serve());
+    expect(await codeOf(client.send(xml('message')))).toBe('disconnected');
+    expect(await codeOf(client.iq('get', undefined, xml('q', { xmlns: 'urn:ask' })))).toBe('disconnected');
+  });
+
+  test.each([
+    ['too large for servers', 'x'.repeat(300_000), 'too-large'],
+    ['with a control character', '\u0001', 'bad-input'],
+    ['with half a character', '\uD83C', 'bad-input'],
+  ])('a stanza %s is refused before it ends the stream', async (_, text, code) => {
+    const client = await clientOf(await serve());
+    await client.connect(never);
+    expect(await codeOf(client.send(xml('message', {}, xml('body', {}, text))))).toBe(code);
+    expect(client.state.kind).toBe('online');
+  });
+
+  test('a stanza without an acknowledgement from the server is not confirmed', async () => {
+    const server = await serve({
+      streamManagement: true,
+      answer: (stanza) => (stanza.includes('second') ? "<a xmlns='urn:xmpp:sm:3' h='2'/>" : undefined),
+    });
+    const client = await clientOf(server);
+    await client.connect(never);
+    const order: string[] = [];
+    const first = client.sendConfirmed(xml('message', { id: 'first' })).then(() => order.push('first'));
+    await sleep(100);
+    order.push('still waiting');
+    await client.sendConfirmed(xml('message', { id: 'second' }));
+    await first;
+    expect(order).toEqual(['still waiting', 'first']);
+  });
+});
+
+describe('a broken connection', () => {
+  test('is resumed, and what was not acknowledged is sent again', async () => {
+    const server = await serve({ streamManagement: true });
+    const client = await clientOf(server);
+    const states: unknown[] = [];
+    client.onState.on((state) => states.push(state.kind === 'online' ? `online ${state.resumed}` : state.kind));
+    await client.connect(never);
+    await client.send(xml('message', { id: 'precious', to: 'juliet@a.test' }));
+    await until(() => server.secureBytes().includes('precious'), 'the message');
+    server.cut();
+    await until(() => states.at(-1) === 'online true', 'resumed');
+    expect(states).toEqual(['connecting', 'online false', 'offline', 'connecting', 'online true']);
+    await until(() => server.secureBytes().split('precious').length === 3, 'the message again');
+    expect(client.fullJid).toBe(FAKE_FULL_JID);
+  });
+
+  test('is made anew when the server cannot resume, and requests under way fail', async () => {
+    const server = await serve();
+    const client = await clientOf(server);
+    await client.connect(never);
+    const request = codeOf(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' })));
+    await until(() => server.secureBytes().includes('urn:ask'), 'the request');
+    server.cut();
+    expect(await request).toBe('disconnected');
+    await until(() => client.state.kind === 'online', 'online');
+    expect(client.state).toEqual({ kind: 'online', resumed: false });
+  });
+
+  test('a request is answered by the handler of the day, across connections', async () => {
+    const server = await serve();
+    const client = await clientOf(server);
+    client.handleIq('get', 'urn:ask', 'q', (request) => xml('a', { xmlns: 'urn:ask', from: request.from }));
+    await client.connect(never);
+    const ask = "<iq type='get' id='7' from='a@b.test/c'><q xmlns='urn:ask'/></iq>";
+    server.push(ask);
+    await until(() => server.secureBytes().includes('from="a@b.test/c"'), 'the first answer');
+    server.cut();
+    await until(() => server.signIns === 2, 'signed in again');
+    server.push(ask);
+    await until(() => server.secureBytes().split('from="a@b.test/c"').length === 3, 'the second answer');
+    expect(client.state.kind).toBe('online');
+  });
+
+  test('disposing leaves no connection and no listener behind', async () => {
+    const server = await serve({ streamManagement: true });
+    const client = await clientOf(server);
+    const seen: Element[] = [];
+    client.onStanza.on((stanza) => seen.push(stanza));
+    await client.connect(never);
+    await client[Symbol.asyncDispose]();
+    await until(() => server.secureBytes().includes('</stream:stream>'), 'the end of the stream');
+    expect(await codeOf(client.send(xml('message')))).toBe('disconnected');
+    expect(client.state.kind).toBe('offline');
+  });
+});
