@@ -38,6 +38,9 @@ export function forksOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Map<DeviceKe
   return forks;
 }
 
+/** Nobody makes us ask for more at once by naming a high number. */
+const MAX_RANGE = 1024;
+
 /** Gaps below our own heads, and what lies between them and the heads that somebody else has. */
 export function findMissing(lines: ReadonlyMap<DeviceKey, DeviceLine>, remote: Heads): MissingRange[] {
   const ranges: MissingRange[] = [];
@@ -47,14 +50,25 @@ export function findMissing(lines: ReadonlyMap<DeviceKey, DeviceLine>, remote: H
     const known = [...(line?.bySequence.keys() ?? [])].sort((a, b) => a - b);
     let next = 0;
     for (const sequence of known) {
-      if (sequence > next) ranges.push({ device, from: next, to: sequence - 1 });
+      if (sequence > next) ranges.push(range(device, next, sequence - 1));
       next = sequence + 1;
     }
     if (theirs === undefined) continue;
-    if (theirs.sequence >= next) ranges.push({ device, from: next, to: theirs.sequence });
-    else if (isBranch(line, theirs)) ranges.push({ device, from: theirs.sequence, to: theirs.sequence });
+    if (theirs.sequence >= next) ranges.push(range(device, next, theirs.sequence));
+    else if (isBranch(line, theirs)) ranges.push(range(device, theirs.sequence, theirs.sequence));
   }
   return ranges;
+}
+
+/** The end of the unbroken chain of a device; undefined when its first event is not here. */
+export function chainEnd(line: DeviceLine, previousOf: (id: EventId) => EventId | null): Head | undefined {
+  let [hash] = line.bySequence.get(0) ?? [];
+  if (hash === undefined) return undefined;
+  for (let sequence = 1; ; sequence += 1) {
+    const next = line.bySequence.get(sequence)?.find((id) => previousOf(id) === hash);
+    if (next === undefined) return { sequence: sequence - 1, hash };
+    hash = next;
+  }
 }
 
 /** Whether somebody whose head of this device is `head` lacks the event. */
@@ -66,4 +80,8 @@ export function isBehind(head: Head | undefined, event: SignedEvent): boolean {
 function isBranch(line: DeviceLine | undefined, head: Head): boolean {
   const ids = line?.bySequence.get(head.sequence);
   return ids !== undefined && !ids.includes(head.hash);
+}
+
+function range(device: DeviceKey, from: number, to: number): MissingRange {
+  return { device, from, to: Math.min(to, from + MAX_RANGE - 1) };
 }

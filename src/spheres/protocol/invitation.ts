@@ -4,11 +4,9 @@ import type { DeliveredEvent, EnvelopeEntry } from './envelope.ts';
 import { attachment, entryOf, findAttachment, parseEntries } from './envelope.ts';
 import type { SphereRole } from './event-body.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
-import { sphereOf } from './event.ts';
 import { inviteKeyOf } from './invite-proof.ts';
 import { isStructural } from './member-record.ts';
-import type { SphereLog } from './sphere-log.ts';
-import { SphereLog as Log } from './sphere-log.ts';
+import { SphereLog } from './sphere-log.ts';
 
 /** What an invited person learns before answering. */
 export interface Invitation {
@@ -46,18 +44,21 @@ export function invitationEntries(
   ];
 }
 
+export interface InvitationInput {
+  readonly sphereId: SphereId;
+  /** The account that received it. */
+  readonly jid: BareJid;
+  /** Who sealed the OMEMO message; the identity key has 33 bytes, in hex. */
+  readonly sender: { readonly jid: BareJid; readonly omemoIdentityKey: string };
+  /** As in `SphereLog`. */
+  readonly isDeviceProven: (event: KnownEvent<'device'>) => boolean;
+}
+
 /**
- * Reads an invitation addressed to `jid`. `forged` when the secret does not fit or the inviter had no right;
- * `isDeviceProven` as in `SphereLog`.
+ * Reads an invitation. `forged` when the secret does not fit, the inviter had no right, or the OMEMO device that sent
+ * it is not a certified device of the inviter.
  */
-export function readInvitation(
-  input: {
-    readonly sphereId: SphereId;
-    readonly jid: BareJid;
-    readonly isDeviceProven: (event: KnownEvent<'device'>) => boolean;
-  },
-  entries: readonly EnvelopeEntry[],
-): Invitation {
+export function readInvitation(input: InvitationInput, entries: readonly EnvelopeEntry[]): Invitation {
   const { sphereId, jid } = input;
   const { delivered } = parseEntries(entries, sphereId);
   const [first] = delivered;
@@ -69,15 +70,22 @@ export function readInvitation(
   if (secret.length !== 32 || inviteKeyOf(secret) !== invite.body.key) {
     throw new AppError('forged', 'the invitation and its secret do not belong together');
   }
-  const log = new Log({ sphereId, isDeviceProven: input.isDeviceProven });
+  const log = new SphereLog({ sphereId, isDeviceProven: input.isDeviceProven });
   log.addAll(delivered.map(({ event }) => event));
-  const { genesis, name, accounts, members } = log.state();
+  const { genesis, name, accounts, members, devices } = log.state();
   const from = accounts.get(invite.header.person);
   const role = members.get(jid)?.role;
   const verdict = log.verdict(invite.id);
   if (genesis === null || from === undefined || role === undefined || verdict?.kind !== 'accepted') {
     throw new AppError('forged', 'whoever sent the invitation had no right to', { verdict });
   }
+  const isFromInviter = [...devices.values()].some(
+    (device) =>
+      device.person === invite.header.person &&
+      device.jid === input.sender.jid &&
+      device.omemoIdentityKey === input.sender.omemoIdentityKey,
+  );
+  if (!isFromInviter) throw new AppError('forged', 'the invitation was not sent by the one it names');
   return {
     sphereId,
     invite: invite.id,
@@ -90,11 +98,6 @@ export function readInvitation(
     secret,
     delivered,
   };
-}
-
-/** The id of the sphere that a first event would found. */
-export function sphereIdOf(genesis: KnownEvent<'genesis'>): SphereId {
-  return sphereOf(genesis);
 }
 
 /** The events without which nobody's authority can be judged, and the newest name. */

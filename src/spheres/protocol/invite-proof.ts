@@ -31,7 +31,18 @@ export function proveInvite(kind: 'join' | 'decline', secret: Uint8Array, answer
   return toHex(signFor(kind, keyOf(secret), answerBytes(answer)));
 }
 
+/** Proofs checked before: an event names one invitation, which has one key. */
+const checked = new WeakMap<KnownEvent, boolean>();
+
 export function isInviteProven(event: KnownEvent<'join' | 'decline'>, inviteKey: string): boolean {
+  const known = checked.get(event);
+  if (known !== undefined) return known;
+  const isProven = checkProof(event, inviteKey);
+  checked.set(event, isProven);
+  return isProven;
+}
+
+function checkProof(event: KnownEvent<'join' | 'decline'>, inviteKey: string): boolean {
   const { person, device } = event.header;
   const proof = fromHex(event.body.proof);
   const answer = answerBytes({ invite: event.body.invite, person, device });

@@ -1,12 +1,12 @@
 import type * as z from 'zod';
-import type { DeviceKey, EventId, SphereId } from '../../base/id.ts';
+import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import { isCertifiedByPerson } from './certificate.ts';
 import { Content } from './content.ts';
-import type { eventBodySchemas, KnownType } from './event-body.ts';
+import type { eventBodySchemas, KnownType, LastAccepted } from './event-body.ts';
 import type { Author, EventHeader, KnownEvent, SignedEvent } from './event.ts';
 import { buildEvent, sphereOf } from './event.ts';
 import type { DeviceLine, MissingRange } from './gaps.ts';
-import { findMissing, headsOf, isBehind } from './gaps.ts';
+import { chainEnd, findMissing, headsOf, isBehind } from './gaps.ts';
 import { LogOrder, MAX_LAMPORT_STEP, compareEvents } from './log-order.ts';
 import { isStructural } from './member-record.ts';
 import type { Membership } from './membership.ts';
@@ -112,6 +112,20 @@ export class SphereLog {
   /** What somebody with these heads lacks, in canonical order. */
   eventsBeyond(remote: Heads): readonly SignedEvent[] {
     return this.events().filter((event) => isBehind(remote.get(event.header.device), event));
+  }
+
+  /**
+   * The line that a removal or a lowered role draws through a person's events: for each device the end of its unbroken
+   * chain. An event after a gap is never the line, or the gap could be filled later with what should be beyond it.
+   */
+  lastAccepted(person: PersonId): LastAccepted {
+    const lines: LastAccepted = [];
+    for (const { device, person: owner } of this.state().devices.values()) {
+      const line = owner === person ? this.#lines.get(device) : undefined;
+      const end = line && chainEnd(line, (id) => this.#byId.get(id)?.header.previous ?? null);
+      if (end !== undefined) lines.push({ device, ...end });
+    }
+    return lines;
   }
 
   /** The header of this device's next event. */
