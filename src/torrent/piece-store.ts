@@ -1,7 +1,16 @@
+import { hash } from 'node:crypto';
+import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { Span } from './byte-space.ts';
+import { ByteSpace } from './byte-space.ts';
+import type { ChunkSource } from './chunk-store.ts';
+import { cipherKey, cipherRange } from './cipher.ts';
 import type { FilePool } from './file-pool.ts';
 import type { TorrentShape } from './metainfo.ts';
+import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
+import { PieceCache } from './piece-cache.ts';
+import { StoreFile } from './store-file.ts';
 
 /** A file that is not what it was when it was shared or completed; nothing of it is served while that lasts. */
 export interface StoreFault {
@@ -16,80 +25,282 @@ export interface PieceStoreDeps {
   readonly segments: readonly Segment[];
   /** null = the disk holds the bytes of the swarm as they are. */
   readonly mediaKey: Uint8Array | null;
+  /** Shared by all stores of the process. */
   readonly files: FilePool;
-  /** Called once when a file becomes faulty, and with null when every file is right again. */
+  /** Called when a file becomes faulty or faulty in another way, and with null when every file is right again. */
   readonly onFault: (fault: StoreFault | null) => void;
   /** Checked pieces kept in memory, in bytes; 16 MiB when left out. */
   readonly cacheBytes?: number;
 }
 
-/** The surface of abstract-chunk-store, for webtorrent's `preloadedStore` option (with `storeCacheSlots: 0`). */
-export interface ChunkStore {
-  readonly chunkLength: number;
-  get(index: number, options: ChunkRange | null, done: ChunkCallback): void;
-  get(index: number, done: ChunkCallback): void;
-  put(index: number, bytes: Uint8Array, done?: (error: Error | null) => void): void;
-  close(done?: (error: Error | null) => void): void;
-  /** Closes; never deletes a file. */
-  destroy(done?: (error: Error | null) => void): void;
-}
-export interface ChunkRange {
-  readonly offset?: number;
-  readonly length?: number;
-}
-export type ChunkCallback = (error: Error | null, bytes?: Uint8Array) => void;
+const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
+/** Decrypted pieces on their way to the disk; more writers than this get a buffer of their own. */
+const SCRATCH_BUFFERS = 4;
+let stores = 0;
 
 /**
- * The pieces of one torrent: ciphertext towards the swarm, plain files on the disk. Bytes leave only when their
- * SHA-1 was checked since the store was opened and the files they come from are still the same.
+ * The pieces of one torrent: ciphertext towards the swarm, plain files on the disk.
+ *
+ * What `read` gives was compared with the piece's SHA-1 since the store was opened. The comparison is repeated at
+ * every reading from the disk unless the files of the piece are fixed (shared, or complete and synced) and have the
+ * same identity before and after the reading. A file that is still being written changes with each of our own
+ * writes, so its pieces are compared at every reading until `sync`.
  */
-export class PieceStore implements AsyncDisposable {
+export class PieceStore implements ChunkSource {
+  readonly shape: TorrentShape;
+  readonly #space: ByteSpace;
+  readonly #files: readonly StoreFile[];
+  readonly #key: Uint8Array | null;
+  readonly #onFault: (fault: StoreFault | null) => void;
+  readonly #cache: PieceCache;
+  readonly #loading = new Map<number, Promise<Uint8Array>>();
+  /** Pieces compared since opening whose files are all fixed. */
+  readonly #checked = new Set<number>();
+  readonly #faults = new Map<number, StoreFault>();
+  readonly #scratch: Uint8Array[] = [];
+  #closed = false;
+
   constructor(deps: PieceStoreDeps) {
-    void deps;
+    if (deps.shape.pieces.length !== pieceCount(deps.shape) * DIGEST_BYTES) {
+      throw new AppError('invalid-torrent', 'wrong number of piece digests');
+    }
+    const id = (stores += 1);
+    this.shape = deps.shape;
+    this.#space = new ByteSpace(deps.segments, deps.shape.length);
+    this.#files = this.#space.files.map(
+      (segment, index) => new StoreFile({ segment, pool: deps.files, key: `${id}:${index}` }),
+    );
+    this.#key = deps.mediaKey === null ? null : cipherKey(deps.mediaKey);
+    this.#onFault = deps.onFault;
+    this.#cache = new PieceCache(deps.cacheBytes ?? DEFAULT_CACHE_BYTES);
   }
 
-  /** A part of a checked piece; do not write to it. Fails with `file-changed` or `file-missing` when it must not leave. */
-  read(index: number, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    void [index, offset, length, signal];
-    return Promise.reject(new AppError('internal', 'under construction'));
+  get pieceLength(): number {
+    return this.shape.pieceLength;
   }
 
-  /** Takes a whole piece whose SHA-1 the caller has compared; `bytes` are not kept. Fails with `disk-full`, `disk-error`, `invalid-torrent`. */
-  write(index: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    void [index, bytes, signal];
-    return Promise.reject(new AppError('internal', 'under construction'));
+  size(index: number): number {
+    return pieceSize(this.shape, index);
   }
 
-  /** The given bitfield without the pieces whose files are gone or too short: call it before a resumed download goes on. */
-  usable(bitfield: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    void [bitfield, signal];
-    return Promise.reject(new AppError('internal', 'under construction'));
+  /**
+   * A part of a piece as it goes to the swarm, as a view that must not be written to. Fails with `file-changed` or
+   * `file-missing` when the bytes must not leave.
+   */
+  async read(index: number, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+    this.#require(index);
+    if (offset < 0 || length < 0 || offset + length > this.size(index)) {
+      throw new AppError('bad-input', 'range outside the piece', { index, offset, length });
+    }
+    const piece = this.#cache.get(index) ?? (await this.#shared(index));
+    signal?.throwIfAborted();
+    return piece.subarray(offset, offset + length);
   }
 
-  /** Reads pieces back and gives those that fail their SHA-1: for the pieces of earlier runs, before a download is called complete. */
-  badPieces(indices: Iterable<number>, signal: AbortSignal): Promise<number[]> {
-    void [indices, signal];
-    return Promise.reject(new AppError('internal', 'under construction'));
+  /**
+   * Writes a whole piece whose SHA-1 the caller has compared; `bytes` are left alone and not kept. Fails with
+   * `invalid-torrent` when padding is not zero or the manifest differs, with `disk-full` or `disk-error`.
+   */
+  async write(index: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    this.#require(index);
+    signal?.throwIfAborted();
+    const size = this.size(index);
+    if (bytes.length !== size) throw new AppError('bad-input', 'not a whole piece', { index, bytes: bytes.length });
+    const offset = index * this.shape.pieceLength;
+    const spans = this.#space.plan(offset, size);
+    const scratch = this.#key === null ? null : (this.#scratch.pop() ?? new Uint8Array(this.shape.pieceLength));
+    try {
+      const plain = this.#key === null || scratch === null ? bytes : cipherRange(this.#key, offset, bytes, scratch);
+      for (const span of spans) checkSpan(span, plain);
+      this.#forget(index);
+      for (const span of spans) {
+        const part = plain.subarray(span.at, span.at + span.length);
+        if (span.kind === 'file') await this.#onFile(span.file, (file) => file.write(part, span.position));
+      }
+    } finally {
+      if (scratch !== null && this.#scratch.length < SCRATCH_BUFFERS) this.#scratch.push(scratch);
+    }
   }
 
-  /** Everything was written: flushes files and folders to the disk and gives what the files are from now on. */
-  sync(signal: AbortSignal): Promise<FileIdentity[]> {
-    void signal;
-    return Promise.reject(new AppError('internal', 'under construction'));
+  /**
+   * Tells the store what an earlier run wrote and gives the part of that bitfield whose files are still there:
+   * to be called before a resumed download goes on.
+   */
+  async resume(bitfield: Uint8Array, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const usable = new Uint8Array(Math.ceil(pieceCount(this.shape) / 8));
+    usable.set(bitfield.subarray(0, usable.length));
+    for (const [index, file] of this.#files.entries()) {
+      signal.throwIfAborted();
+      const pieces = this.#space.piecesOf(index, this.shape.pieceLength);
+      if (pieces === null || !hasAny(usable, pieces) || (await file.resume())) continue;
+      for (let piece = pieces.first; piece <= pieces.last; piece += 1) clearBit(usable, piece);
+    }
+    return usable;
   }
 
-  /** Looks at all files without reading them, so that a missing disk is noticed (and its return too); the first fault or null. */
-  check(signal: AbortSignal): Promise<StoreFault | null> {
-    void signal;
-    return Promise.reject(new AppError('internal', 'under construction'));
+  /**
+   * Reads pieces back from the disk and gives those that fail their SHA-1: for the pieces of earlier runs, before a
+   * download is called complete, because a power cut can lose what was written last.
+   */
+  async badPieces(indices: Iterable<number>, signal: AbortSignal): Promise<number[]> {
+    const bad: number[] = [];
+    for (const index of indices) {
+      this.#require(index);
+      signal.throwIfAborted();
+      this.#forget(index);
+      if (!this.#isIntact(index, await this.#fromDisk(index))) bad.push(index);
+    }
+    return bad;
   }
 
+  /** Everything is written: puts it on the disk for good and gives what the files are from now on. */
+  async sync(signal: AbortSignal): Promise<FileIdentity[]> {
+    const identities: FileIdentity[] = [];
+    for (const [index] of this.#files.entries()) {
+      signal.throwIfAborted();
+      identities.push(await this.#onFile(index, (file) => file.finish()));
+    }
+    return identities;
+  }
+
+  /** Looks at the files without reading them, so that a disk that went away or came back is noticed. */
+  async check(signal: AbortSignal): Promise<StoreFault | null> {
+    for (const [index, file] of this.#files.entries()) {
+      signal.throwIfAborted();
+      this.#note(index, await file.look());
+    }
+    return this.#faults.values().next().value ?? null;
+  }
+
+  /** Forgets everything and closes the files; deletes nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.resolve();
+    this.#closed = true;
+    this.#cache.clear();
+    this.#checked.clear();
+    await Promise.allSettled(this.#loading.values());
+    await Promise.all(this.#files.map((file) => file.close()));
+  }
+
+  #require(index: number): void {
+    if (this.#closed) throw new AppError('cancelled', 'the store is closed');
+    if (!Number.isInteger(index) || index < 0 || index >= pieceCount(this.shape)) {
+      throw new AppError('bad-input', 'no such piece', { index });
+    }
+  }
+
+  /** Peers ask for a piece in sixty-four parts: one reading serves them all. */
+  #shared(index: number): Promise<Uint8Array> {
+    const known = this.#loading.get(index);
+    if (known !== undefined) return known;
+    const loading = this.#load(index).finally(() => this.#loading.delete(index));
+    this.#loading.set(index, loading);
+    return loading;
+  }
+
+  async #load(index: number): Promise<Uint8Array> {
+    const files = this.#filesOf(index);
+    // Asked before reading: what is read from a file being written says nothing about the file once it is finished.
+    const fixed = files.every((file) => this.#files[file]?.fixed === true);
+    const piece = await this.#fromDisk(index);
+    if (!this.#checked.has(index)) {
+      if (!this.#isIntact(index, piece)) throw this.#differs(index, files);
+      if (fixed) this.#checked.add(index);
+    }
+    if (!this.#closed) this.#cache.set(index, piece);
+    return piece;
+  }
+
+  async #fromDisk(index: number): Promise<Uint8Array> {
+    const size = this.size(index);
+    const offset = index * this.shape.pieceLength;
+    const piece = new Uint8Array(size);
+    for (const span of this.#space.plan(offset, size)) {
+      const part = piece.subarray(span.at, span.at + span.length);
+      if (span.kind === 'bytes') part.set(span.bytes);
+      else if (span.kind === 'file') await this.#onFile(span.file, (file) => file.read(part, span.position));
+    }
+    return this.#key === null ? piece : cipherRange(this.#key, offset, piece, piece);
+  }
+
+  #isIntact(index: number, piece: Uint8Array): boolean {
+    const expected = this.shape.pieces.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+    return hash('sha1', piece, 'hex') === toHex(expected);
+  }
+
+  /** Right identity, wrong content: a damaged disk, or an edit that the identity does not show. */
+  #differs(index: number, files: readonly number[]): AppError {
+    const error = new AppError('file-changed', 'a piece on the disk is not what it was', { index });
+    for (const file of files) {
+      if (this.#files[file]?.fixed !== true) continue;
+      this.#files[file].condemn();
+      this.#note(file, error);
+    }
+    return error;
+  }
+
+  #filesOf(index: number): number[] {
+    const spans = this.#space.plan(index * this.shape.pieceLength, this.size(index));
+    return spans.flatMap((span) => (span.kind === 'file' ? [span.file] : []));
+  }
+
+  async #onFile<T>(index: number, job: (file: StoreFile) => Promise<T>): Promise<T> {
+    const file = this.#files[index];
+    if (file === undefined) throw new AppError('internal', 'no such file', { index });
+    try {
+      const result = await job(file);
+      this.#note(index, null);
+      return result;
+    } catch (error) {
+      if (error instanceof AppError) this.#note(index, error);
+      throw error;
+    }
+  }
+
+  #note(index: number, error: AppError | null): void {
+    const known = this.#faults.get(index);
+    const kind = error?.code === 'file-changed' ? 'changed' : error?.code === 'file-missing' ? 'missing' : null;
+    if (error !== null && kind !== null) {
+      this.#distrust(index);
+      if (known?.kind === kind) return;
+      const fault: StoreFault = { kind, file: index, path: this.#files[index]?.path ?? '' };
+      this.#faults.set(index, fault);
+      this.#onFault(fault);
+    } else if (error === null && this.#faults.delete(index) && this.#faults.size === 0) this.#onFault(null);
+  }
+
+  #distrust(file: number): void {
+    const pieces = this.#space.piecesOf(file, this.shape.pieceLength);
+    if (pieces === null) return;
+    for (const index of this.#checked) if (index >= pieces.first && index <= pieces.last) this.#checked.delete(index);
+    this.#cache.clear();
+  }
+
+  #forget(index: number): void {
+    this.#checked.delete(index);
+    this.#cache.delete(index);
   }
 }
 
-export function chunkStore(store: PieceStore): ChunkStore {
-  void store;
-  throw new AppError('internal', 'under construction');
+/** Space that belongs to no file must be zero, and inline bytes what the sharer announced: nothing hides there. */
+function checkSpan(span: Span, plain: Uint8Array): void {
+  if (span.kind === 'file') return;
+  const part = plain.subarray(span.at, span.at + span.length);
+  const expected = span.kind === 'bytes' ? span.bytes : new Uint8Array(span.length);
+  if (Buffer.compare(part, expected) !== 0) {
+    throw new AppError('invalid-torrent', `the ${span.kind} between the files differ from what was announced`);
+  }
+}
+
+function hasAny(bitfield: Uint8Array, { first, last }: { first: number; last: number }): boolean {
+  for (let index = first; index <= last; index += 1) if (hasBit(bitfield, index)) return true;
+  return false;
+}
+
+/** BEP 3: the high bit of the first byte is piece 0. */
+function hasBit(bitfield: Uint8Array, index: number): boolean {
+  return ((bitfield[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
+}
+
+function clearBit(bitfield: Uint8Array, index: number): void {
+  bitfield[index >> 3] = (bitfield[index >> 3] ?? 0) & ~(0x80 >> (index & 7));
 }

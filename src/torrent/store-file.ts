@@ -1,0 +1,203 @@
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { AppError } from '../base/errors.ts';
+import type { FileIdentity } from '../contract/swarm.ts';
+import type { FileSegment } from './byte-space.ts';
+import { openContained, openFile } from './contained-file.ts';
+import { fileError, systemCode } from './file-error.ts';
+import { fileIdentity, sameIdentity } from './file-identity.ts';
+import type { FilePool } from './file-pool.ts';
+
+type State =
+  /** Nothing is on the disk yet: the first write makes the file. */
+  | { readonly kind: 'new' }
+  /** Being written by us: it must be there, and its identity moves with every write. */
+  | { readonly kind: 'begun' }
+  /** Shared or complete: it must stay exactly this. */
+  | { readonly kind: 'fixed'; readonly identity: FileIdentity }
+  /** Its identity is right and its content is not: nothing of it can be believed until the store is opened anew. */
+  | { readonly kind: 'condemned' };
+
+/** One file of an item as a store sees it. */
+export class StoreFile {
+  readonly path: string;
+  readonly length: number;
+  readonly #root: string | null;
+  readonly #pool: FilePool;
+  readonly #key: string;
+  #state: State;
+
+  constructor(deps: { segment: FileSegment; pool: FilePool; key: string }) {
+    const { path, root, length, identity } = deps.segment;
+    if (root === null && identity === null) {
+      throw new AppError('bad-input', "a sharer's own file needs its identity", { path });
+    }
+    this.path = path;
+    this.length = length;
+    this.#root = root;
+    this.#pool = deps.pool;
+    this.#key = deps.key;
+    this.#state = identity === null ? { kind: 'new' } : { kind: 'fixed', identity };
+  }
+
+  /** Whether the disk promises that bytes checked once are still the same. */
+  get fixed(): boolean {
+    return this.#state.kind === 'fixed';
+  }
+
+  /** Fills `into` from `position`; fails with `file-changed` or `file-missing` when the file is not what it was. */
+  async read(into: Uint8Array, position: number): Promise<void> {
+    if (this.#state.kind === 'new') throw this.#missing();
+    if (this.#state.kind === 'condemned') throw this.#changed();
+    await this.#use(async (handle) => {
+      const before = await this.#identify(handle);
+      for (let at = 0; at < into.length;) {
+        const { bytesRead } = await handle.read(into, at, into.length - at, position + at);
+        if (bytesRead === 0) throw this.#changed();
+        at += bytesRead;
+      }
+      const after = await this.#identify(handle);
+      if (this.fixed && !sameIdentity(before, after)) throw this.#changed();
+    });
+  }
+
+  /** Writes `bytes` at `position`; the rest of a new file stays a hole. */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    if (this.fixed || this.#state.kind === 'condemned') {
+      throw new AppError('conflict', 'the file is finished', { path: this.path });
+    }
+    await this.#use(async (handle) => {
+      await this.#identify(handle);
+      for (let at = 0; at < bytes.length;) {
+        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
+        at += bytesWritten;
+      }
+    });
+  }
+
+  /** Puts everything on the disk for good; from now on the file must stay what it is. */
+  async finish(): Promise<FileIdentity> {
+    if (this.#state.kind === 'fixed') return this.#state.identity;
+    if (this.#state.kind === 'new' && this.length > 0) throw this.#missing();
+    if (this.#state.kind === 'condemned') throw this.#changed();
+    const identity = await this.#use(async (handle) => {
+      await this.#identify(handle);
+      await handle.sync();
+      return fileIdentity(await handle.stat({ bigint: true }));
+    });
+    await syncFolder(dirname(this.path));
+    this.#state = { kind: 'fixed', identity };
+    // The next user opens it for reading only.
+    await this.close();
+    return identity;
+  }
+
+  /** Looks without reading: null, or the error that a read would give. A file not begun yet is fine. */
+  async look(): Promise<AppError | null> {
+    if (this.#state.kind === 'new') return null;
+    if (this.#state.kind === 'condemned') return this.#changed();
+    try {
+      const stat = await lstat(this.path, { bigint: true });
+      if (!stat.isFile()) return this.#missing();
+      this.#compare(stat);
+      return null;
+    } catch (error) {
+      const failure = fileError(error, 'cannot look at a file', { path: this.path });
+      if (failure instanceof AppError) return failure;
+      throw failure;
+    }
+  }
+
+  /** Tells that an earlier run began the file; false when it is gone or not as long as it was made. */
+  async resume(): Promise<boolean> {
+    if (this.fixed) return (await this.look()) === null;
+    this.#state = { kind: 'begun' };
+    if ((await this.look()) === null) return true;
+    this.#state = { kind: 'new' };
+    return false;
+  }
+
+  condemn(): void {
+    this.#state = { kind: 'condemned' };
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.discard(this.#key);
+  }
+
+  async #use<T>(job: (handle: FileHandle) => Promise<T>): Promise<T> {
+    try {
+      return await this.#pool.use(this.#key, () => this.#open(), job);
+    } catch (cause) {
+      // A file that came back after its disk was away, or that was put in its place, is opened anew.
+      await this.close();
+      throw fileError(cause, 'cannot use a file', { path: this.path });
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    if (this.#root === null) return openFile(this.path);
+    if (this.#state.kind === 'fixed') return openContained(this.path, this.#root, 'read');
+    const create = this.#state.kind === 'new';
+    const handle = await openContained(this.path, this.#root, create ? 'create' : 'write');
+    if (!create) return handle;
+    try {
+      const { size } = await handle.stat();
+      if (size > this.length) throw this.#changed();
+      await handle.truncate(this.length);
+    } catch (cause) {
+      await handle.close();
+      throw fileError(cause, 'cannot make room for a file', { path: this.path });
+    }
+    this.#state = { kind: 'begun' };
+    return handle;
+  }
+
+  async #identify(handle: FileHandle): Promise<FileIdentity> {
+    const stat = await handle.stat({ bigint: true });
+    // An open file outlives its name: what is written to it then would be lost.
+    if (stat.nlink === 0n) throw (await this.#isGone()) ? this.#missing() : this.#changed();
+    return this.#compare(stat);
+  }
+
+  #compare(stat: BigIntStats): FileIdentity {
+    const identity = fileIdentity(stat);
+    const same = this.#state.kind === 'fixed' ? sameIdentity(identity, this.#state.identity) : true;
+    if (!same || identity.size !== this.length) throw this.#changed();
+    return identity;
+  }
+
+  async #isGone(): Promise<boolean> {
+    try {
+      await lstat(this.path);
+      return false;
+    } catch (error) {
+      // Any other failure is not the same as "gone".
+      return systemCode(error) === 'ENOENT';
+    }
+  }
+
+  #changed(): AppError {
+    return new AppError('file-changed', 'a file is not what it was', { path: this.path });
+  }
+
+  #missing(): AppError {
+    return new AppError('file-missing', 'a file is gone', { path: this.path });
+  }
+}
+
+/** Makes the names in a folder durable, where the system can do that (Windows does it by itself). */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(resolve(folder), 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Network file systems refuse to sync a folder; the file itself is safe.
+    if (!['EINVAL', 'ENOTSUP', 'EBADF'].includes(systemCode(error) ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
