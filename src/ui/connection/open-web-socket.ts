@@ -1,0 +1,53 @@
+import { createORPCClient } from '@orpc/client';
+import { RPCLink } from '@orpc/client/websocket';
+import { AppError } from '../../base/errors.ts';
+import type { EngineClient, Transport } from './engine-client.ts';
+
+/** Close code of a socket that the engine opened only to say that this page has no session. */
+const NOT_SIGNED_IN = 4401;
+
+/** Opens the engine's WebSocket on the page's own host. */
+export async function openWebSocket(signal: AbortSignal): Promise<Transport> {
+  const url = new URL('/rpc', location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const socket = new WebSocket(url);
+  socket.binaryType = 'arraybuffer';
+  const closed = new Promise<void>((resolve) => {
+    socket.addEventListener('close', () => resolve(), { once: true });
+  });
+  await opened(socket, signal);
+  const client: EngineClient = createORPCClient(new RPCLink({ websocket: socket }));
+  return { client, closed, close: () => socket.close() };
+}
+
+function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      socket.close();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.addEventListener('open', () => resolve(), { once: true });
+    socket.addEventListener(
+      'close',
+      (event) => {
+        signal.removeEventListener('abort', onAbort);
+        void refusal(event.code, signal).then(reject, reject);
+      },
+      { once: true },
+    );
+  });
+}
+
+/** A browser hides the status of a refused upgrade, so a plain request tells refusal from absence. */
+async function refusal(closeCode: number, signal: AbortSignal): Promise<AppError> {
+  const refused = new AppError('not-allowed', 'the engine does not know this page');
+  if (closeCode === NOT_SIGNED_IN) return refused;
+  try {
+    const answer = await fetch('/', { cache: 'no-store', signal });
+    if (answer.status === 401 || answer.status === 403) return refused;
+  } catch (error) {
+    return new AppError('disconnected', 'the engine does not answer', {}, error);
+  }
+  return new AppError('disconnected', 'the engine closed the line', { closeCode });
+}

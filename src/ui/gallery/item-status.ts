@@ -1,0 +1,70 @@
+import type { ItemView, MediaKind } from '../../contract/views.ts';
+
+/** How an item's state is shown on its tile. */
+export type ItemStatus =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'moving' }
+  /** On its way, but nobody gives anything right now. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'checking' }
+  | { readonly kind: 'away' }
+  | { readonly kind: 'trouble' };
+
+export function itemStatus(item: Pick<ItemView, 'state' | 'downBps'>): ItemStatus {
+  switch (item.state) {
+    case 'complete':
+    case 'sharing':
+      return { kind: 'here' };
+    case 'downloading':
+      return { kind: item.downBps > 0 ? 'moving' : 'waiting' };
+    case 'queued':
+      return { kind: 'waiting' };
+    case 'paused':
+      return { kind: 'paused' };
+    case 'verifying':
+      return { kind: 'checking' };
+    case 'listed':
+      return { kind: 'away' };
+    case 'changed':
+    case 'missing':
+    case 'disk-full':
+    case 'failed':
+      return { kind: 'trouble' };
+  }
+}
+
+/** On its way to this computer, finished or not started items not counted. */
+export function isArriving(item: Pick<ItemView, 'state' | 'downBps'>): boolean {
+  const { kind } = itemStatus(item);
+  return kind === 'moving' || kind === 'waiting' || kind === 'paused' || kind === 'checking';
+}
+
+export const KIND_ICONS: Readonly<Record<MediaKind, string>> = {
+  video: 'i-lucide-clapperboard',
+  audio: 'i-lucide-music',
+  image: 'i-lucide-image',
+  pdf: 'i-lucide-file-text',
+  folder: 'i-lucide-folder',
+  other: 'i-lucide-file',
+};
+
+/** A day's items, newest day first. */
+export interface DayGroup {
+  readonly atMs: number;
+  readonly items: ItemView[];
+}
+
+/** Items in the order given, cut wherever the calendar day changes. */
+export function groupByDay(items: readonly ItemView[]): DayGroup[] {
+  const groups: DayGroup[] = [];
+  let day = '';
+  for (const item of items) {
+    const date = new Date(item.atMs).toDateString();
+    const last = groups[groups.length - 1];
+    if (last !== undefined && date === day) last.items.push(item);
+    else groups.push({ atMs: item.atMs, items: [item] });
+    day = date;
+  }
+  return groups;
+}

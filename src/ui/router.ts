@@ -1,0 +1,28 @@
+import { createRouter, createWebHashHistory, type Router } from 'vue-router';
+
+/** The screens. The hash keeps every address on the one page that the engine serves. */
+export function createScreens(): Router {
+  return createRouter({
+    history: createWebHashHistory(),
+    routes: [
+      { path: '/', name: 'home', component: () => import('./home/HomePage.vue') },
+      {
+        path: '/sphere/:sphereId',
+        name: 'sphere',
+        component: () => import('./sphere/SpherePage.vue'),
+        props: true,
+        children: [
+          {
+            path: 'item/:itemId/:file?',
+            name: 'item',
+            component: () => import('./player/ItemView.vue'),
+            props: true,
+          },
+        ],
+      },
+      { path: '/transfers', name: 'transfers', component: () => import('./transfers/TransfersPage.vue') },
+      { path: '/settings', name: 'settings', component: () => import('./settings/SettingsPage.vue') },
+      { path: '/:rest(.*)', redirect: '/' },
+    ],
+  });
+}

@@ -1,0 +1,62 @@
+import { ref, watch } from 'vue';
+import { useI18n } from 'vue-i18n';
+import type { SphereId } from '../../base/id.ts';
+import { desktop } from '../desktop.ts';
+import { useEngine } from '../stores/engine.ts';
+import { useWorld } from '../stores/world.ts';
+import { useNotify } from '../use-notify.ts';
+import type { Dropped } from './dropped-paths.ts';
+
+/** Everything that leads to sharing in one sphere: the button, the drop and the picker. */
+export function useShare(sphereId: () => SphereId) {
+  const engine = useEngine();
+  const world = useWorld();
+  const notify = useNotify();
+  const { t } = useI18n();
+  const picking = ref(false);
+  /** Names that were dropped where the page cannot learn their paths. */
+  const wanted = ref<readonly string[]>([]);
+
+  async function share(paths: readonly string[]): Promise<void> {
+    const before = new Set(world.jobs.keys());
+    const target = sphereId();
+    try {
+      await engine.call((client) => client.items.share({ sphereId: target, paths: [...paths] }));
+    } catch (error) {
+      // A job of this call that failed shows its own reason; saying it twice helps nobody.
+      const told = world.jobList.some((job) => !before.has(job.id) && job.error !== null && job.sphereId === target);
+      if (!told) notify.failure(error);
+    }
+  }
+
+  async function add(): Promise<void> {
+    const shell = desktop();
+    if (shell?.pickFiles === undefined) {
+      wanted.value = [];
+      picking.value = true;
+      return;
+    }
+    const paths = await shell.pickFiles({ folders: false });
+    if (paths.length > 0) await share(paths);
+  }
+
+  function take(dropped: Dropped): void {
+    if (dropped.kind === 'paths') void share(dropped.paths);
+    if (dropped.kind !== 'no-paths') return;
+    wanted.value = dropped.names;
+    picking.value = true;
+  }
+
+  const toldLinks = new Set<string>();
+  watch(
+    () => world.jobsOf(sphereId()).filter((job) => job.skippedLinks.length > 0 && !toldLinks.has(job.id)),
+    (jobs) => {
+      for (const job of jobs) {
+        toldLinks.add(job.id);
+        notify.notice('links-skipped', { name: job.name, names: job.skippedLinks.slice(0, 3).join(', ') });
+      }
+    },
+  );
+
+  return { picking, wanted, share, add, take, addLabel: () => t('share.add') };
+}
