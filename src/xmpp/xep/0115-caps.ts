@@ -1,0 +1,73 @@
+// XEP-0115: Entity Capabilities, version 1.6.0
+import { createHash } from 'node:crypto';
+import { attr, child, type Element, xml } from '../element.ts';
+import type { XmppPort } from '../port.ts';
+import { type DiscoInfo, discoInfo, NS_DISCO_INFO, readDiscoInfo } from './0030-disco.ts';
+
+export const NS_CAPS = 'http://jabber.org/protocol/caps';
+const NODE = 'https://spherecast.org';
+const MAX_KNOWN = 500;
+
+/** What a presence says of its sender's abilities. */
+export interface CapsTag {
+  readonly node: string;
+  readonly ver: string;
+}
+
+/** The verification string of §5.1: the same abilities give the same text. */
+export function capsVersion(info: DiscoInfo): string {
+  const identities = info.identities.map(({ category, type, name }) => `${category}/${type}//${name ?? ''}<`);
+  const features = info.features.map((feature) => `${feature}<`);
+  const text = identities.toSorted(byOctets).join('') + features.toSorted(byOctets).join('');
+  return createHash('sha1').update(text, 'utf8').digest('base64');
+}
+
+function byOctets(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+export function capsTag(info: DiscoInfo): Element {
+  return xml('c', { xmlns: NS_CAPS, hash: 'sha-1', node: NODE, ver: capsVersion(info) });
+}
+
+export function readCapsTag(presence: Element): CapsTag | undefined {
+  const tag = child(presence, 'c', NS_CAPS);
+  const node = attr(tag, 'node');
+  const ver = attr(tag, 'ver');
+  if (node === undefined || ver === undefined || attr(tag, 'hash') !== 'sha-1') return undefined;
+  return { node, ver };
+}
+
+/** Answers questions about our abilities until disposed. */
+export function answerDisco(client: XmppPort, info: DiscoInfo): Disposable {
+  return client.handleIq('get', NS_DISCO_INFO, 'query', ({ payload }) => discoInfo(info, attr(payload, 'node')));
+}
+
+/** Announces us and our abilities (`+notify` features ask for news of PEP nodes); to be repeated in each new session. */
+export async function sendPresence(client: XmppPort, info: DiscoInfo): Promise<void> {
+  await client.send(xml('presence', {}, capsTag(info)));
+}
+
+/** Remembers what abilities a verification string stands for, so that each is asked once. */
+export class CapsCache {
+  readonly #client: XmppPort;
+  readonly #known = new Map<string, ReadonlySet<string>>();
+
+  constructor(deps: { client: XmppPort }) {
+    this.#client = deps.client;
+  }
+
+  /** The features of whoever sent the tag from `address`; empty when the answer does not match the tag. */
+  async featuresOf(address: string, tag: CapsTag, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    const known = this.#known.get(tag.ver);
+    if (known !== undefined) return known;
+    const question = xml('query', { xmlns: NS_DISCO_INFO, node: `${tag.node}#${tag.ver}` });
+    const info = readDiscoInfo(await this.#client.iq('get', address, question, signal));
+    // §5.4: an answer that does not give the same string would speak for others.
+    if (capsVersion(info) !== tag.ver) return new Set();
+    const features = new Set(info.features);
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(tag.ver, features);
+    return features;
+  }
+}

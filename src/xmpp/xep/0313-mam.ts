@@ -1,0 +1,81 @@
+// XEP-0313: Message Archive Management, version 1.1.0
+// XEP-0059: Result Set Management, version 1.0
+import { AppError } from '../../base/errors.ts';
+import { attr, child, childText, type Element, xml } from '../element.ts';
+import type { XmppPort } from '../port.ts';
+import { submitForm } from './0004-data-forms.ts';
+import { readForwarded } from './0297-forwarding.ts';
+
+export const NS_MAM = 'urn:xmpp:mam:2';
+const NS_RSM = 'http://jabber.org/protocol/rsm';
+const PAGE_SIZE = 50;
+
+export interface ArchiveEntry {
+  /** The id in the archive, which is the stanza id of the live message. */
+  readonly id: string;
+  readonly message: Element;
+  readonly delayMs: number | undefined;
+}
+
+export interface ArchiveQuery {
+  /** The archive's bare address; undefined asks our own account's. */
+  readonly archive?: string;
+  /** Only what came after the entry with this id. */
+  readonly after?: string | undefined;
+  readonly with?: string;
+  readonly pageSize?: number;
+}
+
+export interface ArchivePage {
+  readonly isComplete: boolean;
+  readonly last: string | undefined;
+}
+
+export function archiveQuery(queryId: string, query: ArchiveQuery): Element {
+  const form = query.with === undefined ? undefined : submitForm(NS_MAM, { with: query.with });
+  const after = query.after === undefined ? undefined : xml('after', {}, query.after);
+  const set = xml('set', { xmlns: NS_RSM }, xml('max', {}, String(query.pageSize ?? PAGE_SIZE)), after);
+  return xml('query', { xmlns: NS_MAM, queryid: queryId }, form, set);
+}
+
+/** One archived message. The outer stanza's author and query id are the client's to check. */
+export function readArchiveEntry(stanza: Element): ArchiveEntry | undefined {
+  const result = child(stanza, 'result', NS_MAM);
+  const id = attr(result, 'id');
+  const forwarded = readForwarded(result);
+  return id === undefined || id === '' || forwarded === undefined ? undefined : { id, ...forwarded };
+}
+
+export function readArchivePage(answer: Element): ArchivePage {
+  const fin = child(answer, 'fin', NS_MAM);
+  if (fin === undefined) throw new AppError('bad-input', 'the archive ends its answer without a word');
+  return { isComplete: attr(fin, 'complete') === 'true', last: childText(child(fin, 'set', NS_RSM), 'last') };
+}
+
+/** All entries, oldest first, fetched page by page as they are read. */
+export async function* queryArchive(
+  client: XmppPort,
+  query: ArchiveQuery,
+  signal: AbortSignal,
+): AsyncGenerator<ArchiveEntry, void, undefined> {
+  let after = query.after;
+  for (;;) {
+    const queryId = client.newId();
+    const entries: ArchiveEntry[] = [];
+    const collect = (stanza: Element): void => {
+      const entry = readArchiveEntry(stanza);
+      if (entry !== undefined) entries.push(entry);
+    };
+    let page: ArchivePage;
+    {
+      using _open = client.openArchiveQuery(query.archive ?? client.jid, queryId, collect);
+      const answer = await client.iq('set', query.archive, archiveQuery(queryId, { ...query, after }), signal);
+      page = readArchivePage(answer);
+    }
+    yield* entries;
+    const last = page.last ?? entries.at(-1)?.id;
+    // A page that leads nowhere would be asked for without end.
+    if (page.isComplete || last === undefined || last === after) return;
+    after = last;
+  }
+}
