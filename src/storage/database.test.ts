@@ -1,0 +1,189 @@
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { createLogger } from '../base/log.ts';
+import type { LogEntry } from '../base/log.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { openDatabase } from './database.ts';
+import type { Migration } from './migrations.ts';
+import { loadMigrations } from './migrations.ts';
+import { createSecretBox } from './secret-box.ts';
+import { openStorage, Storage } from './storage.ts';
+
+const refused = (code: string): unknown => expect.objectContaining({ code });
+const next: Migration = {
+  version: loadMigrations().length + 1,
+  name: 'colours',
+  sql: "CREATE TABLE colour (name TEXT PRIMARY KEY) STRICT; INSERT INTO colour VALUES ('red');",
+};
+
+function fill(folder: StorageFolder): void {
+  using storage = openStorage(folder.deps());
+  storage.transaction(() => {
+    for (let index = 0; index < 2000; index += 1) storage.seen.add('scope', `id ${index}`, index);
+  });
+}
+
+test('a new database is made with every migration, readable by its owner only', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  using sqlite = closing(new Sqlite(folder.path));
+  expect(sqlite.db.pragma('user_version', { simple: true })).toBe(loadMigrations().length);
+  expect(sqlite.db.pragma('journal_mode', { simple: true })).toBe('wal');
+  expect(statSync(folder.path).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder.folder).filter((name) => name.endsWith('.new'))).toEqual([]);
+});
+
+test('what was kept is there after opening again', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  using storage = openStorage(folder.deps());
+  expect(storage.seen.has('scope', 'id 1999')).toBe(true);
+});
+
+test('an existing database is copied before it is migrated, and the copy is complete', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const entries: LogEntry[] = [];
+  const log = createLogger({ clock: systemClock, sink: (entry) => entries.push(entry) });
+  using database = openDatabase(folder.deps({ migrations: [...loadMigrations(), next], log }));
+  expect(database.all('SELECT name FROM colour')).toEqual([{ name: 'red' }]);
+  const backup = `${folder.path}.backup-v${next.version - 1}`;
+  using sqlite = closing(new Sqlite(backup, { readonly: true }));
+  expect(sqlite.db.prepare('SELECT count(*) AS count FROM seen').get()).toEqual({ count: 2000 });
+  expect(sqlite.db.pragma('user_version', { simple: true })).toBe(next.version - 1);
+  expect(entries.find(({ text }) => text === 'database migrated')?.fields).toMatchObject({ name: 'colours', backup });
+});
+
+test('a migration that fails leaves the database as it was', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const broken = { ...next, sql: `${next.sql} INSERT INTO nowhere VALUES (1);` };
+  expect(() => openDatabase(folder.deps({ migrations: [...loadMigrations(), broken] }))).toThrow('nowhere');
+  using storage = openStorage(folder.deps());
+  expect(storage.seen.has('scope', 'id 0')).toBe(true);
+});
+
+test('a migration that leaves broken references is taken back', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const sql = "INSERT INTO attachment (event_id, kind, bytes) VALUES ('none', 'preview', x'00');";
+  expect(() => openDatabase(folder.deps({ migrations: [...loadMigrations(), { ...next, sql }] }))).toThrow(
+    refused('internal'),
+  );
+  using storage = openStorage(folder.deps());
+  expect(storage.seen.has('scope', 'id 0')).toBe(true);
+});
+
+test('a database of a newer program is refused and not touched', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  openDatabase(folder.deps({ migrations: [...loadMigrations(), next] }))[Symbol.dispose]();
+  const before = readFileSync(folder.path);
+  expect(() => openStorage(folder.deps())).toThrow(refused('database-newer'));
+  expect(readFileSync(folder.path).equals(before)).toBe(true);
+});
+
+test('another master key is refused and changes nothing', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const secretBox = createSecretBox({ masterKey: new Uint8Array(32).fill(8) });
+  expect(() => openStorage(folder.deps({ secretBox }))).toThrow(refused('secrets-unavailable'));
+  using storage = openStorage(folder.deps());
+  expect(storage.seen.has('scope', 'id 0')).toBe(true);
+});
+
+test.each([
+  ['bytes in its middle were overwritten', (path: string): void => overwrite(path, 0.5)],
+  ['its first page was overwritten', (path: string): void => overwrite(path, 0)],
+  ['it was cut in half', (path: string): void => truncateSync(path, statSync(path).size / 2)],
+  ['it was emptied', (path: string): void => truncateSync(path, 0)],
+  ['something else stands in its place', (path: string): void => writeFileSync(path, 'not a database'.repeat(1000))],
+])('a damaged database is refused and kept as it is: %s', (_what, damage) => {
+  using folder = new StorageFolder();
+  fill(folder);
+  damage(folder.path);
+  const before = readFileSync(folder.path);
+  expect(() => openStorage(folder.deps())).toThrow(refused('database-damaged'));
+  expect(() => openStorage(folder.deps())).toThrow(refused('database-damaged'));
+  expect(readFileSync(folder.path).equals(before)).toBe(true);
+});
+
+test('a write-ahead log whose database is gone is not taken for a first start', () => {
+  using folder = new StorageFolder();
+  const storage = openStorage(folder.deps());
+  storage.seen.add('scope', 'id', 0);
+  expect(existsSync(`${folder.path}-wal`)).toBe(true);
+  unlinkSync(folder.path);
+  expect(() => openStorage(folder.deps())).toThrow(refused('database-damaged'));
+  expect(existsSync(folder.path)).toBe(false);
+  storage[Symbol.dispose]();
+});
+
+test('a draft left by a crash during the first start does no harm', () => {
+  using folder = new StorageFolder();
+  writeFileSync(`${folder.path}.new`, 'half a database');
+  fill(folder);
+  expect(existsSync(`${folder.path}.new`)).toBe(false);
+});
+
+test('a transaction that throws keeps nothing, an inner one only takes back its own part', () => {
+  using folder = new StorageFolder();
+  using storage = openStorage(folder.deps());
+  const fail = (): never => {
+    throw new Error('no');
+  };
+  expect(() => storage.transaction(() => [storage.seen.add('s', 'lost', 0), fail()])).toThrow('no');
+  storage.transaction(() => {
+    storage.seen.add('s', 'outer', 0);
+    expect(() => storage.transaction(() => [storage.seen.add('s', 'inner', 0), fail()])).toThrow('no');
+  });
+  expect(['lost', 'outer', 'inner'].map((id) => storage.seen.has('s', id))).toEqual([false, true, false]);
+});
+
+test('work that would go on after the transaction is refused', () => {
+  using folder = new StorageFolder();
+  using storage = openStorage(folder.deps());
+  expect(() => storage.transaction(() => Promise.resolve())).toThrow('promise');
+});
+
+test('a full disk is reported as such, and what was kept before is still there', () => {
+  using folder = new StorageFolder();
+  using database = openDatabase(folder.deps());
+  const { settings } = new Storage({ database });
+  settings.set('before', 1);
+  database.one('PRAGMA max_page_count = 1');
+  expect(() => settings.set('large', 'x'.repeat(1_000_000))).toThrow(refused('disk-full'));
+  expect(settings.get('before', Number)).toBe(1);
+});
+
+test('migrations are numbered in sequence', () => {
+  using folder = new StorageFolder();
+  writeFileSync(`${folder.folder}/0002-later.sql`, '');
+  expect(() => loadMigrations(folder.folder)).toThrow(refused('internal'));
+  writeFileSync(`${folder.folder}/0001-first.sql`, '');
+  expect(loadMigrations(folder.folder).map(({ name }) => name)).toEqual(['first', 'later']);
+  writeFileSync(`${folder.folder}/notes.txt`, '');
+  expect(() => loadMigrations(folder.folder)).toThrow(refused('internal'));
+});
+
+function overwrite(path: string, part: number): void {
+  const bytes = readFileSync(path);
+  bytes.fill(0xa5, Math.floor(bytes.length * part), Math.floor(bytes.length * part) + 4096);
+  chmodSync(path, 0o600);
+  writeFileSync(path, bytes);
+}
+
+function closing(db: Sqlite.Database): Disposable & { readonly db: Sqlite.Database } {
+  return { db, [Symbol.dispose]: () => db.close() };
+}

@@ -1,0 +1,262 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import {
+  account,
+  ana,
+  attachment,
+  ben,
+  epoch,
+  event,
+  identity,
+  invitation,
+  item,
+  knownDevice,
+  message,
+  omemoChanges,
+  outboxEntry,
+  sphere,
+} from '../../test/fixtures/storage-rows.ts';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { parseDeviceKey, parseEventId, parseItemId, parseSphereId } from '../base/id.ts';
+import type { OmemoStore } from '../omemo/store.ts';
+import type { Storage } from './storage.ts';
+import { openStorage } from './storage.ts';
+
+let folder: StorageFolder;
+let storage: Storage;
+
+beforeEach(() => {
+  folder = new StorageFolder();
+  storage = openStorage(folder.deps());
+});
+
+afterEach(() => {
+  storage[Symbol.dispose]();
+  folder[Symbol.dispose]();
+});
+
+const eventIdOf = (number: number): typeof event.id => parseEventId(number.toString(16).padStart(64, '0'));
+const numberOf = (id: string): number => parseInt(id, 16);
+
+test('settings keep any JSON, bytes included, and check it on the way out', () => {
+  const value = { up: 1000, list: [null, 'x'], key: Uint8Array.of(1, 2, 255) };
+  storage.settings.set('limits', { up: 1 });
+  storage.settings.set('limits', value);
+  expect(storage.settings.get('limits', (stored) => stored)).toEqual(value);
+  expect(storage.settings.get('limits', Number)).toBeNaN();
+  expect(storage.settings.get('none', (stored) => stored)).toBeUndefined();
+  expect(storage.settings.remove('limits')).toBe(true);
+  expect(storage.settings.remove('limits')).toBe(false);
+  expect(() => storage.settings.set('function', () => 1)).toThrow(expect.objectContaining({ code: 'bad-input' }));
+});
+
+test('there is at most one account', () => {
+  expect(storage.account.get()).toBeUndefined();
+  storage.account.put({ ...account, jid: ben });
+  storage.account.put(account);
+  expect(storage.account.get()).toEqual(account);
+  storage.account.update({ password: 'changed', ca: 'PEM' });
+  expect(storage.account.get()).toEqual({ ...account, password: 'changed', ca: 'PEM' });
+  storage.account.remove();
+  expect(storage.account.get()).toBeUndefined();
+});
+
+test('there is at most one identity', () => {
+  storage.identity.put(identity);
+  storage.identity.update({ bootNonce: Uint8Array.of(9) });
+  expect(storage.identity.get()).toEqual({ ...identity, bootNonce: Uint8Array.of(9) });
+  storage.identity.remove();
+  expect(storage.identity.get()).toBeUndefined();
+});
+
+test('known devices keep their first date; a vouch ends when the key changes', () => {
+  const { jid, deviceId, identityKey } = knownDevice;
+  storage.knownDevices.put(knownDevice);
+  storage.knownDevices.learn(jid, deviceId, identityKey, 9999);
+  expect(storage.knownDevices.get(jid, deviceId)).toEqual(knownDevice);
+  const changed = new Uint8Array(33).fill(6);
+  storage.knownDevices.learn(jid, deviceId, changed, 9999);
+  expect(storage.knownDevices.list(jid)).toEqual([{ ...knownDevice, identityKey: changed, vouched: false }]);
+  storage.knownDevices.update(jid, deviceId, { vouched: true });
+  expect(storage.knownDevices.get(jid, deviceId)?.vouched).toBe(true);
+  expect(storage.knownDevices.list(ana)).toEqual([]);
+  expect(storage.knownDevices.remove(jid, deviceId)).toBe(true);
+});
+
+test('the OMEMO table is a store for the OMEMO leaf', () => {
+  const store: OmemoStore = storage.omemo;
+  const address = { jid: ben, deviceId: 77 };
+  expect([store.own(), store.session(address), store.identityKey(address)]).toEqual([undefined, undefined, undefined]);
+  store.apply(omemoChanges);
+  expect(store.own()).toEqual(omemoChanges.own);
+  expect(store.preKeys()).toEqual(omemoChanges.preKeys);
+  expect(store.preKey(1)).toEqual(omemoChanges.preKeys[0]);
+  expect(store.signedPreKeys()).toEqual(omemoChanges.signedPreKeys);
+  expect(store.signedPreKey(2)).toEqual(omemoChanges.signedPreKeys[0]);
+  expect(store.session(address)).toBe('{"sessions":{}}');
+  expect(store.identityKey(address)).toEqual(new Uint8Array(33).fill(5));
+  expect(storage.knownDevices.get(ben, 77)).toMatchObject({ firstSeenMs: 1000, vouched: false });
+  const used = omemoChanges.preKeys.map((preKey) => ({ ...preKey, usedAtMs: 123 }));
+  store.apply({ ...omemoChanges, own: null, preKeys: used, removedSignedPreKeys: [2] });
+  expect(store.preKey(1)?.usedAtMs).toBe(123);
+  expect(store.signedPreKeys()).toEqual([]);
+  expect(store.own()).toEqual(omemoChanges.own);
+  store.apply({ ...omemoChanges, removedPreKeys: [1] });
+  expect(store.preKeys()).toEqual([]);
+  expect(storage.omemo.removeSession(address)).toBe(true);
+  expect(store.session(address)).toBeUndefined();
+});
+
+test('spheres are listed in the order of the person', () => {
+  const other = { ...sphere, id: parseSphereId('b'.repeat(64)), position: 0, invitedBy: null };
+  storage.spheres.put(sphere);
+  storage.spheres.put(other);
+  expect(storage.spheres.list()).toEqual([other, sphere]);
+  expect(storage.spheres.byRoom(sphere.room)).toHaveLength(2);
+  expect(storage.spheres.update(sphere.id, { archiveCursor: 'x1', state: 'left' })).toBe(true);
+  expect(storage.spheres.get(sphere.id)).toEqual({ ...sphere, archiveCursor: 'x1', state: 'left' });
+  expect(storage.spheres.update(parseSphereId('c'.repeat(64)), { name: 'x' })).toBe(false);
+});
+
+test('writing a sphere again does not remove what belongs to it, removing it does', () => {
+  storage.spheres.put(sphere);
+  storage.events.add(event);
+  storage.attachments.put(attachment);
+  storage.epochs.put(epoch);
+  storage.outbox.add(outboxEntry);
+  storage.items.put(item);
+  storage.messages.add(message);
+  storage.spheres.put({ ...sphere, name: 'Renamed' });
+  const left = (): number[] => [
+    storage.events.count(sphere.id),
+    storage.attachments.list(event.id).length,
+    storage.epochs.list(sphere.id).length,
+    storage.outbox.count('queued'),
+    storage.items.list(sphere.id).length,
+    storage.messages.newest(sphere.id, 10).length,
+  ];
+  expect(left()).toEqual([1, 1, 1, 1, 1, 1]);
+  storage.spheres.remove(sphere.id);
+  expect(left()).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
+test('an event is kept once, and listed in the order of the log', () => {
+  storage.spheres.put(sphere);
+  const other = parseDeviceKey('0'.repeat(64));
+  const events = [
+    { ...event, id: eventIdOf(1), lamport: 2, sequence: 2 },
+    { ...event, id: eventIdOf(2), lamport: 1, sequence: 1, type: 'genesis' },
+    { ...event, id: eventIdOf(3), lamport: 2, sequence: 7, device: other },
+  ];
+  expect(events.map((each) => storage.events.add(each))).toEqual([true, true, true]);
+  expect(storage.events.add({ ...event, id: eventIdOf(1), bytes: Uint8Array.of(0) })).toBe(false);
+  expect(storage.events.list(sphere.id)).toEqual([events[1], events[2], events[0]]);
+  expect(storage.events.listOfType(sphere.id, 'genesis')).toEqual([events[1]]);
+  expect(storage.events.listAfter(sphere.id, event.device, 1, 10)).toEqual([events[0]]);
+  expect(storage.events.listAfter(sphere.id, event.device, 0, 1)).toEqual([events[1]]);
+  expect(storage.events.has(eventIdOf(9))).toBe(false);
+  storage.events.setVerdict(eventIdOf(1), 'refused');
+  expect(storage.events.get(eventIdOf(1))).toEqual({ ...events[0], verdict: 'refused' });
+  expect(storage.events.remove(eventIdOf(1))).toBe(true);
+});
+
+test('an event of an unknown sphere is refused instead of forgotten', () => {
+  expect(() => storage.events.add(event)).toThrow(expect.objectContaining({ code: 'conflict' }));
+});
+
+test('attachments belong to their event', () => {
+  storage.spheres.put(sphere);
+  storage.events.add(event);
+  storage.attachments.put(attachment);
+  storage.attachments.put({ ...attachment, bytes: Uint8Array.of(2) });
+  expect(storage.attachments.get(event.id, 'preview')).toEqual(Uint8Array.of(2));
+  expect([storage.attachments.has(event.id, 'preview'), storage.attachments.has(event.id, 'key')]).toEqual([
+    true,
+    false,
+  ]);
+  expect(storage.attachments.remove(event.id, 'preview')).toBe(true);
+  expect(storage.attachments.list(event.id)).toEqual([]);
+});
+
+test('epochs are listed newest first', () => {
+  storage.spheres.put(sphere);
+  const next = { ...epoch, epochId: 'd'.repeat(64), number: 2, key: new Uint8Array(32).fill(3) };
+  storage.epochs.put(epoch);
+  storage.epochs.put(next);
+  expect(storage.epochs.list(sphere.id)).toEqual([next, epoch]);
+  expect(storage.epochs.newest(sphere.id)).toEqual(next);
+  expect(storage.epochs.get(sphere.id, epoch.epochId)).toEqual(epoch);
+  storage.epochs.update(sphere.id, epoch.epochId, { number: 3 });
+  expect(storage.epochs.newest(sphere.id)?.epochId).toBe(epoch.epochId);
+  expect(storage.epochs.remove(sphere.id, next.epochId)).toBe(true);
+});
+
+test('the outbox is first in, first out, and what was sent unconfirmed goes out again', () => {
+  storage.spheres.put(sphere);
+  const first = storage.outbox.add(outboxEntry);
+  const second = storage.outbox.add({ ...outboxEntry, sphereId: null, line: null, to: ben });
+  expect(storage.outbox.next()).toEqual({ ...outboxEntry, id: first });
+  storage.outbox.update(first, { state: 'sent', stanzaId: 's1', attempts: 1 });
+  expect(storage.outbox.next()).toEqual({ ...outboxEntry, id: second, sphereId: null, line: null, to: ben });
+  expect(storage.outbox.byStanza('s1')?.id).toBe(first);
+  expect(storage.outbox.byEvent(event.id).map(({ id }) => id)).toEqual([first, second]);
+  expect(storage.outbox.listOfSphere(sphere.id).map(({ id }) => id)).toEqual([first]);
+  expect(storage.outbox.requeueSent()).toBe(1);
+  expect(storage.outbox.next()?.id).toBe(first);
+  storage.outbox.remove(second);
+  expect(storage.outbox.add(outboxEntry)).toBeGreaterThan(second);
+});
+
+test('items keep layout, bitfield and sizes beyond 32 bits', () => {
+  storage.spheres.put(sphere);
+  storage.items.put(item);
+  expect(storage.items.get(item.itemId)).toEqual(item);
+  expect(storage.items.byInfoHash(item.infoHash)).toEqual([item]);
+  storage.items.update(item.itemId, { bitfield: Uint8Array.of(0xff), bytesHave: 5, paused: true, state: 'paused' });
+  const changed = { ...item, bitfield: Uint8Array.of(0xff), bytesHave: 5, paused: true, state: 'paused' };
+  expect(storage.items.list(sphere.id)).toEqual([changed]);
+  const bare = { ...item, itemId: parseItemId('0'.repeat(64)), layout: null, path: null, bitfield: null };
+  storage.items.put(bare);
+  expect(storage.items.listAll()).toEqual([bare, changed]);
+  expect(storage.items.remove(item.itemId)).toBe(true);
+});
+
+test('messages are paged in both directions and kept once', () => {
+  storage.spheres.put(sphere);
+  const orders = [1, 2, 3, 4, 5].map((number) =>
+    storage.messages.add({ ...message, id: eventIdOf(number), atMs: number, from: number === 5 ? ana : ben }),
+  );
+  expect(storage.messages.add({ ...message, id: eventIdOf(3) })).toBeUndefined();
+  const ids = (rows: readonly { id: string }[]): number[] => rows.map(({ id }) => numberOf(id));
+  expect(ids(storage.messages.newest(sphere.id, 2))).toEqual([4, 5]);
+  expect(ids(storage.messages.after(sphere.id, orders[1] ?? 0, 2))).toEqual([3, 4]);
+  expect(ids(storage.messages.before(sphere.id, orders[3] ?? 0, 2))).toEqual([2, 3]);
+  expect(storage.messages.countUnread(sphere.id, ana, 2)).toBe(2);
+  storage.messages.update(eventIdOf(1), { state: 'forged' });
+  expect(storage.messages.get(eventIdOf(1))).toEqual({
+    ...message,
+    id: eventIdOf(1),
+    atMs: 1,
+    state: 'forged',
+    order: orders[0],
+  });
+  expect(storage.messages.remove(eventIdOf(1))).toBe(true);
+});
+
+test('invitations need no sphere and are listed by state', () => {
+  storage.invitations.put(invitation);
+  expect(storage.invitations.list('open')).toEqual([invitation]);
+  expect(storage.invitations.bySphere(invitation.sphereId)).toEqual([invitation]);
+  storage.invitations.update(invitation.id, { state: 'declined' });
+  expect(storage.invitations.list('open')).toEqual([]);
+  expect(storage.invitations.get(invitation.id)?.state).toBe('declined');
+  expect(storage.invitations.remove(invitation.id)).toBe(true);
+});
+
+test('what was seen is seen once per scope, until it is pruned', () => {
+  expect(storage.seen.add('room', 'x', 10)).toBe(true);
+  expect(storage.seen.add('room', 'x', 20)).toBe(false);
+  expect(storage.seen.add('keys', 'x', 20)).toBe(true);
+  expect(storage.seen.prune(15)).toBe(1);
+  expect([storage.seen.has('room', 'x'), storage.seen.has('keys', 'x')]).toEqual([false, true]);
+  expect(storage.seen.removeScope('keys')).toBe(1);
+});
