@@ -1,0 +1,217 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { ERROR_CODES } from '../src/base/errors.ts';
+
+/** Tests about the source itself: rules that neither the compiler nor the linter can check. */
+
+const root = path.resolve(import.meta.dirname, '..');
+const packageSchema = z.object({
+  dependencies: z.record(z.string(), z.string()),
+  optionalDependencies: z.record(z.string(), z.string()),
+  devDependencies: z.record(z.string(), z.string()),
+  allowScripts: z.record(z.string(), z.boolean()),
+});
+const lockSchema = z.object({
+  packages: z.record(
+    z.string(),
+    z.object({
+      resolved: z.string().optional(),
+      hasInstallScript: z.boolean().optional(),
+      link: z.boolean().optional(),
+    }),
+  ),
+});
+const manifest = packageSchema.parse(readJson('package.json'));
+const lock = lockSchema.parse(readJson('package-lock.json'));
+const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.devDependencies };
+
+function readJson(file: string): unknown {
+  return JSON.parse(read(file));
+}
+
+function read(file: string): string {
+  return readFileSync(path.join(root, file), 'utf8');
+}
+
+/** Files below folders whose names match, as paths from the root with forward slashes. */
+function files(folders: readonly string[], pattern: RegExp): string[] {
+  return folders
+    .filter((folder) => existsSync(path.join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && pattern.test(entry.name))
+        .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)).split(path.sep).join('/')),
+    )
+    .filter((file) => !file.includes('node_modules/'));
+}
+
+const SOURCE = /\.(ts|mjs|cjs|js|vue|css|html)$/;
+const sources = files(['src', 'electron'], SOURCE);
+const product = sources.filter((file) => !file.endsWith('.test.ts'));
+
+/** `file:line` of each line that matches. */
+function findings(where: readonly string[], pattern: RegExp): string[] {
+  return where.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}`] : [])),
+  );
+}
+
+function entries(folder: string): string[] {
+  return readdirSync(path.join(root, folder)).toSorted();
+}
+
+describe('the product source', () => {
+  test('no template puts raw HTML into the page', () => {
+    expect(findings(product, /v-html|\.innerHTML\s*=|insertAdjacentHTML/)).toEqual([]);
+  });
+
+  test('only peers and routers are listened to on all interfaces', () => {
+    const local = product.filter((file) => !/^src\/(torrent|nat|swarm)\//.test(file));
+    expect(findings(local, /['"`](0\.0\.0\.0|::)['"`]/)).toEqual([]);
+  });
+
+  test('no file is longer than 400 lines', () => {
+    const all = [...sources, ...files(['tools', 'test'], SOURCE)];
+    expect(all.filter((file) => read(file).trimEnd().split('\n').length > 400)).toEqual([]);
+  });
+
+  test('no word of unfinished work stands in the source', () => {
+    // An input's placeholder attribute is a word of HTML.
+    expect(findings(sources, /\b(TODO|FIXME|XXX)\b|\bstubs?\b|\bfor now\b|\bplaceholder\b(?!['"]?\s*[=:)-])/)).toEqual(
+      [],
+    );
+  });
+
+  test('electron is loaded in its own folder only', () => {
+    const others = sources.filter((file) => !file.startsWith('electron/'));
+    expect(findings(others, /(from|require\(|import\()\s*['"]electron(\/[a-z]+)?['"]/)).toEqual([]);
+  });
+
+  test('no path of the machine it was written on stands anywhere', () => {
+    const all = [
+      ...product,
+      ...files(['tools', 'docs', 'resources', '.ci'], /\.(ts|mjs|md|vue|json|svg|desktop)$|^run$/),
+    ];
+    expect(findings(all, /(^|[\s'"`(=])\/(root|home\/[a-z]+)\//)).toEqual([]);
+  });
+
+  test('the bootstrap imports nothing that has to be installed', () => {
+    const bootstrap = files(['tools'], /\.mjs$/).filter((file) => file !== 'tools/smoke.mjs');
+    expect(findings(bootstrap, /\bfrom\s+['"](?!node:|\.{1,2}\/)/)).toEqual([]);
+  });
+});
+
+describe('protocol files', () => {
+  const xeps = files(['src/xmpp/xep'], /\.ts$/).filter((file) => !file.endsWith('.test.ts'));
+
+  test('every XEP file is named by its number and begins with number, title and version', () => {
+    const wrong = xeps.filter((file) => {
+      const number = /\/(\d{4})-[a-z0-9-]+\.ts$/.exec(file)?.[1];
+      const banner = /^\/\/ XEP-(\d{4}): .+, version \d+\.\d+(\.\d+)?/.exec(read(file));
+      return number === undefined || banner?.[1] !== number;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('every XEP file has a test or a fixture', () => {
+    const bare = xeps.filter((file) => {
+      const number = path.basename(file).slice(0, 4);
+      return !existsSync(path.join(root, file.replace(/\.ts$/, '.test.ts'))) && !hasFixture(number);
+    });
+    expect(bare).toEqual([]);
+  });
+
+  function hasFixture(number: string): boolean {
+    const folder = path.join('test', 'fixtures', 'xep', number);
+    return existsSync(path.join(root, folder)) && entries(folder).some((name) => name.endsWith('.xml'));
+  }
+});
+
+describe('packages', () => {
+  test('every version is exact', () => {
+    const loose = Object.entries(dependencies).filter(
+      ([, version]) => !/^(npm:(@[a-z]+\/)?[a-z0-9-]+@)?\d+\.\d+\.\d+$/.test(version) && !version.startsWith('file:'),
+    );
+    expect(loose).toEqual([]);
+  });
+
+  test('every dependency says in docs/dependencies.md why it is here', () => {
+    const text = read('docs/dependencies.md');
+    expect(Object.keys(dependencies).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test('the lock file names no registry', () => {
+    const named = Object.entries(lock.packages).filter(([, entry]) => entry.resolved?.startsWith('http') === true);
+    expect(named.map(([name]) => name)).toEqual([]);
+  });
+
+  test('every install script is decided', () => {
+    const names = Object.entries(lock.packages)
+      .filter(([, entry]) => entry.hasInstallScript === true)
+      .map(([place]) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length));
+    expect(names.filter((name) => !(name in manifest.allowScripts))).toEqual([]);
+  });
+});
+
+describe('the layout', () => {
+  test('nothing unknown stands at the top level', () => {
+    const folders = ['.ci', 'docs', 'electron', 'resources', 'src', 'test', 'tools'];
+    const toolFiles = ['.dependency-cruiser.cjs', '.gitattributes', '.gitignore', '.oxfmtrc.json', '.oxlintrc.json'];
+    const documents = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+    const configuration = ['package-lock.json', 'package.json', 'tsconfig.json', 'vite.config.ts', 'vitest.config.ts'];
+    const made = ['.git', 'artefacts', 'coverage', 'dist', 'node_modules'];
+    const known = new Set([...folders, ...toolFiles, ...documents, ...configuration, ...made]);
+    expect(entries('.').filter((name) => !known.has(name) && !name.endsWith('.log'))).toEqual([]);
+  });
+
+  test('src holds the layers and nothing else', () => {
+    const layers = ['base', 'contract', 'xmpp', 'omemo', 'torrent', 'nat', 'storage', 'spheres', 'player'];
+    const hosts = ['engine', 'swarm', 'media', 'cli', 'ui'];
+    expect(entries('src').filter((name) => ![...layers, ...hosts].includes(name))).toEqual([]);
+  });
+
+  test('the test folder holds fixtures, the kinds of tests, and tests about the source', () => {
+    const known = ['bench', 'e2e', 'fixtures', 'integration', 'meta.test.ts', 'netlab'];
+    expect(entries('test').filter((name) => !known.includes(name))).toEqual([]);
+  });
+});
+
+describe('documents', () => {
+  test('every link between documents leads to a file', () => {
+    const documents = [...entries('.').filter((name) => name.endsWith('.md')), ...files(['docs'], /\.md$/)];
+    const broken = documents.flatMap((file) =>
+      [...read(file).matchAll(/(?<!!)\[[^\]]*\]\((?!https?:|mailto:|#)([^)#]+)/g)]
+        .map((match) => path.join(path.dirname(file), match[1] ?? ''))
+        .filter((target) => !existsSync(path.join(root, target)))
+        .map((target) => `${file} → ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+describe('translations', () => {
+  const english = keys('en');
+  const french = keys('fr');
+
+  test('English and French have the same keys', () => {
+    expect(french).toEqual(english);
+  });
+
+  test('every error code has a text', () => {
+    expect(ERROR_CODES.filter((code) => !english.includes(`error.${code}`))).toEqual([]);
+  });
+
+  function keys(language: string): string[] {
+    const file = `src/ui/i18n/${language}.json`;
+    return existsSync(path.join(root, file)) ? flatten('', readJson(file)).toSorted() : [];
+  }
+
+  function flatten(prefix: string, value: unknown): string[] {
+    if (typeof value !== 'object' || value === null) return [prefix];
+    return Object.entries(value).flatMap(([key, inner]) => flatten(prefix === '' ? key : `${prefix}.${key}`, inner));
+  }
+});
