@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { npmCommand } from './install.mjs';
 import { readJson, root } from './root.mjs';
 import { Told, say } from './say.mjs';
 import { run } from './spawn.mjs';
@@ -61,13 +60,10 @@ export async function ensureRuntime(folder = root) {
   say(
     `Running the install script of the package node ${version}: it fetches Node.js for ${host.platform} ${host.arch}.`,
   );
-  const npm = npmCommand(process.env);
-  const npmFolder = npm.args[0] === undefined ? [] : [path.dirname(npm.args[0])];
-  await run(process.execPath, ['installArchSpecificPackage.js'], {
-    cwd: home,
-    streams: 'stderr',
-    env: withPath(process.env, [...npmFolder, path.dirname(process.execPath)]),
-  });
+  const env = withPath(process.env, [path.dirname(process.execPath)]);
+  // The script runs npm of its own, which must take the package for its project and not this checkout.
+  for (const name of ['npm_config_local_prefix', 'npm_config_prefix', 'INIT_CWD']) delete env[name];
+  await run(process.execPath, ['installArchSpecificPackage.js'], { cwd: home, streams: 'stderr', env });
   const fetched = findRuntime(folder, host);
   if (fetched !== undefined) return fetched;
   throw new Told(

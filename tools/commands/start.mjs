@@ -44,7 +44,7 @@ export function splitArguments(args) {
 export async function start(runtime, args) {
   await build('ui', runtime);
   const { open } = splitArguments(args);
-  const electron = open ? await ensureElectron(runtime) : { reason: '--no-open was given' };
+  const electron = open ? await ensureElectron(runtime) : { reason: 'only the address is wanted' };
   if ('program' in electron && hasEntry('electron')) return openWindow(electron.program, runtime, args);
   if ('reason' in electron)
     say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
