@@ -139,6 +139,8 @@ export const eventBodySchemas = {
 
 export type KnownType = keyof typeof eventBodySchemas;
 export type EventBodies = { readonly [T in KnownType]: z.output<(typeof eventBodySchemas)[T]> };
+/** What a body is written from. */
+export type EventInput<T extends KnownType> = z.input<(typeof eventBodySchemas)[T]>;
 export type LastAccepted = z.output<typeof lastAccepted>;
 export type SpherePolicy = EventBodies['genesis']['policy'];
 

@@ -3,7 +3,7 @@ import { AppError } from '../../base/errors.ts';
 import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import type { Json } from './canonical-json.ts';
 import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
-import type { EventBodies, KnownType } from './event-body.ts';
+import type { EventBodies, EventInput, KnownType } from './event-body.ts';
 import { eventBodySchemas, isKnownType } from './event-body.ts';
 import type { DeviceSigningKey } from './keys.ts';
 import { isSignedBy, sha256Hex, signFor } from './keys.ts';
@@ -76,7 +76,7 @@ export function buildEvent<T extends KnownType>(
   author: Author,
   header: Omit<EventHeader, 'person' | 'device' | 'type'>,
   type: T,
-  body: z.input<(typeof eventBodySchemas)[T]>,
+  body: EventInput<T>,
 ): KnownEvent<T> {
   const event = buildAnyEvent(author, header, type, body);
   if (event.type !== type)

@@ -19,6 +19,8 @@ export interface MemberRecord {
   /** Invitations that may be answered, with their public keys. */
   readonly invites: ReadonlyMap<EventId, string>;
   readonly span: Span | null;
+  /** The event that removed the account, and what it was until then. */
+  readonly removal: { readonly id: EventId; readonly from: MemberState } | null;
 }
 
 export const RANK: Record<SphereRole, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };

@@ -7,7 +7,7 @@ import type { LastAccepted, SphereRole } from './event-body.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import { isInviteProven } from './invite-proof.ts';
 import type { LogOrder } from './log-order.ts';
-import type { MemberRecord, Span, StructuralEvent } from './member-record.ts';
+import type { MemberRecord, MemberState, Span, StructuralEvent } from './member-record.ts';
 import { isStructural, RANK } from './member-record.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
 import { ACCEPTED, refused } from './verdict.ts';
@@ -159,6 +159,7 @@ export class Membership {
       state: 'joined',
       invites: new Map(),
       span: { cuts: [] },
+      removal: null,
     });
     this.accounts.set(event.header.person, ownerJid);
     return ACCEPTED;
@@ -183,6 +184,7 @@ export class Membership {
       state: 'invited',
       invites: new Map([...(pending?.invites ?? []), [event.id, key]]),
       span: null,
+      removal: null,
     });
     return ACCEPTED;
   }
@@ -237,7 +239,7 @@ export class Membership {
     const obstacle = this.#decide(standing, decision, needs);
     if (obstacle !== null) return obstacle;
     this.#note(event, standing, decision, needs);
-    this.#put({ ...record, state: 'removed', invites: new Map() });
+    this.#put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
     this.#cut(event, record.span, { role: null, coversUnlisted: true, lastAccepted });
     this.ends.push(this.#positionOf(event));
     return ACCEPTED;
@@ -246,8 +248,9 @@ export class Membership {
   #foldRole(event: KnownEvent<'role'>, standing: Standing): Verdict {
     const { jid, role, lastAccepted } = event.body;
     const record = this.members.get(jid);
-    if (record?.state !== 'joined' && record?.state !== 'invited') return refused('no-such-member');
     const decision = this.#decision(event, standing, jid);
+    const state = record && this.#stateFor(decision, record);
+    if (record === undefined || (state !== 'joined' && state !== 'invited')) return refused('no-such-member');
     const needs = Math.max(RANK[record.role], RANK[role]) + 1;
     const obstacle = this.#decide(standing, decision, needs);
     if (obstacle !== null) return obstacle;
@@ -255,6 +258,14 @@ export class Membership {
     this.#put({ ...record, role });
     if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, coversUnlisted: true, lastAccepted });
     return ACCEPTED;
+  }
+
+  /** A removal that this decision overrules does not stand in its way. */
+  #stateFor(decision: Decision, record: MemberRecord): MemberState {
+    const weighed = this.#decisions.weigh(decision);
+    const { removal } = record;
+    const isOverruled = removal !== null && weighed.kind === 'stands' && weighed.voids.includes(removal.id);
+    return record.state === 'removed' && isOverruled ? removal.from : record.state;
   }
 
   #decision(event: KnownEvent<Decision['kind']>, standing: Standing, jid: BareJid): Decision {

@@ -1,8 +1,7 @@
-import type * as z from 'zod';
 import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import { isCertifiedByPerson } from './certificate.ts';
 import { Content } from './content.ts';
-import type { eventBodySchemas, KnownType, LastAccepted } from './event-body.ts';
+import type { EventInput, KnownType, LastAccepted } from './event-body.ts';
 import type { Author, EventHeader, KnownEvent, SignedEvent } from './event.ts';
 import { buildEvent, sphereOf } from './event.ts';
 import type { DeviceLine, MissingRange } from './gaps.ts';
@@ -143,12 +142,7 @@ export class SphereLog {
   }
 
   /** Builds this device's next event and adds it. */
-  append<T extends KnownType>(
-    author: Author,
-    wallMs: number,
-    type: T,
-    body: z.input<(typeof eventBodySchemas)[T]>,
-  ): KnownEvent<T> {
+  append<T extends KnownType>(author: Author, wallMs: number, type: T, body: EventInput<T>): KnownEvent<T> {
     const event = buildEvent(author, this.nextHeader(author.device.id, wallMs), type, body);
     this.add(event as SignedEvent);
     return event;

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { comparable } from '../../../test/fixtures/protocol/comparable.ts';
+import { isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
+import { randomSphere, seededNumbers } from '../../../test/fixtures/protocol/random-sphere.ts';
+import type { SignedEvent } from './event.ts';
+import { computeState, SphereLog } from './sphere-log.ts';
+
+const SPHERES = 60;
+const ORDERS_PER_SPHERE = 40;
+
+const spheres = Array.from({ length: SPHERES }, (_, seed) => {
+  const sphere = randomSphere(seed, 12 + (seed % 30));
+  const deps = { sphereId: sphere.sphereId, isDeviceProven };
+  return { ...sphere, deps, expected: comparable(computeState(deps, sphere.events)) };
+});
+
+/** A shuffled copy in which some events come twice. */
+function shuffle(events: readonly SignedEvent[], next: (limit: number) => number): SignedEvent[] {
+  const all = [...events, ...events.filter(() => next(4) === 0)];
+  return all
+    .map((event) => ({ event, key: next(2 ** 30) }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ event }) => event);
+}
+
+test('any order and any repetition of the same events gives the same state', () => {
+  fc.assert(
+    fc.property(fc.nat(SPHERES - 1), fc.nat(), (index, seed) => {
+      const sphere = spheres[index];
+      if (sphere === undefined) return;
+      const next = seededNumbers(seed);
+      const log = new SphereLog(sphere.deps);
+      let rest = shuffle(sphere.events, next);
+      while (rest.length > 0) {
+        const length = 1 + next(rest.length);
+        log.addAll(rest.slice(0, length));
+        rest = rest.slice(length);
+      }
+      expect(comparable(log.state())).toBe(sphere.expected);
+    }),
+    { numRuns: SPHERES * ORDERS_PER_SPHERE },
+  );
+}, 60_000);
+
+test('adding one event after the other, as they were written, gives the state of all at once', () => {
+  for (const { deps, events, expected } of spheres) {
+    const log = new SphereLog(deps);
+    for (const event of events.toSorted(byLamport)) log.add(event);
+    expect(comparable(log.state())).toBe(expected);
+  }
+}, 60_000);
+
+test('a state that was handed out does not change when events are added', () => {
+  const [sphere] = spheres;
+  if (sphere === undefined) throw new Error('no sphere');
+  const log = new SphereLog(sphere.deps);
+  log.addAll(sphere.events.slice(0, 20));
+  const state = log.state();
+  const before = comparable(state);
+  log.addAll(sphere.events);
+  expect(comparable(state)).toBe(before);
+});
+
+test('nobody but the owner ever holds the owner’s role, and no member exists whom nobody admitted', () => {
+  for (const { deps, events } of spheres) {
+    const state = computeState(deps, events);
+    const owners = [...state.members.values()].filter((member) => member.role === 'owner');
+    expect(owners.map(({ person, state: kind }) => [person, kind])).toEqual([[state.genesis?.owner, 'joined']]);
+    for (const member of state.members.values()) {
+      if (member.role === 'owner') continue;
+      const invites = events.filter((event) => event.type === 'invite' && event.body.jid === member.jid);
+      expect(invites.some((event) => !state.refused.has(event.id) && !state.held.has(event.id))).toBe(true);
+    }
+  }
+});
+
+function byLamport(a: SignedEvent, b: SignedEvent): number {
+  return a.header.lamport - b.header.lamport;
+}
