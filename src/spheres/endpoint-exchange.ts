@@ -1,0 +1,101 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { DeviceKey, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Carrier } from './carrier.ts';
+import type { IncomingEphemeral } from './incoming-message.ts';
+import { openEphemeral, sealEphemeral } from './protocol/ephemeral.ts';
+import type { Author } from './protocol/event.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+
+/** Where other members can reach this device. */
+export interface Candidates {
+  readonly endpoints: string[];
+  readonly trackers: string[];
+}
+
+interface EndpointExchangeDeps {
+  readonly list: SphereList;
+  readonly carrier: Carrier;
+  readonly feed: SwarmFeed;
+  readonly author: Author;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** How many epochs back an address is still believed: the one being replaced may be in flight. */
+const BELIEVED_EPOCHS = 2;
+
+/** Tells members who are present where this device is, and the swarm where theirs are. Nothing of it is stored. */
+export class EndpointExchange {
+  readonly #deps: EndpointExchangeDeps;
+  readonly #lastCounters = new Map<string, number>();
+  #candidates: Candidates = { endpoints: [], trackers: [] };
+  #counter = 0;
+
+  constructor(deps: EndpointExchangeDeps) {
+    this.#deps = deps;
+  }
+
+  /** Our own addresses changed. */
+  async announce(candidates: Candidates): Promise<void> {
+    this.#candidates = candidates;
+    for (const sphere of this.#deps.list.all()) await this.tell(sphere);
+  }
+
+  /** Somebody came, or keys changed: those present learn where we are. */
+  async tell(sphere: Sphere): Promise<void> {
+    const { carrier, author, random, log } = this.#deps;
+    const [epoch] = sphere.epochs;
+    const { room } = sphere.row;
+    if (epoch === undefined || this.#candidates.endpoints.length === 0 || !carrier.isInRoom(room)) return;
+    const context = { sphere: sphere.id, epoch: epoch.eventId };
+    const input = { context, epoch: epoch.secrets, device: author.device, counter: this.#nextCounter(), random };
+    const { endpoints, trackers } = this.#candidates;
+    const body = { endpoints: endpoints.slice(0, 32), trackers: trackers.slice(0, 8) };
+    try {
+      await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, 'endpoints', body) });
+    } catch (error) {
+      // Whoever joins or returns next makes us tell it again.
+      log.debug('addresses not told', { error });
+    }
+  }
+
+  async receive(message: IncomingEphemeral): Promise<void> {
+    const { list, feed, log } = this.#deps;
+    const sphere = list.ofRoom(message.room);
+    const epoch = sphere?.epochs.slice(0, BELIEVED_EPOCHS).find(({ eventId }) => eventId === message.epoch);
+    if (sphere === undefined || epoch === undefined || sphere.id !== message.sphere) return;
+    try {
+      const context = { sphere: sphere.id, epoch: epoch.eventId };
+      const lastCounter = (device: DeviceKey): number | undefined => this.#lastCounter(sphere, device);
+      const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
+      this.#lastCounters.set(key(sphere.id, opened.device), opened.counter);
+      if (opened.kind !== 'endpoints' || opened.device === sphere.device) return;
+      const { endpoints, trackers } = opened.body;
+      await feed.setEndpoints({ sphereId: sphere.id, device: opened.device, endpoints, trackers });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      log.warn('ephemeral message refused', { error });
+    }
+  }
+
+  #lastCounter(sphere: Sphere, device: DeviceKey): number | undefined {
+    if (!sphere.state.devices.has(device)) return undefined;
+    return this.#lastCounters.get(key(sphere.id, device)) ?? -1;
+  }
+
+  /** Grows over restarts too, as long as the clock does not go back. */
+  #nextCounter(): number {
+    this.#counter = Math.max(this.#deps.clock.now(), this.#counter + 1);
+    return this.#counter;
+  }
+}
+
+function key(sphereId: SphereId, device: DeviceKey): string {
+  return `${sphereId} ${device}`;
+}

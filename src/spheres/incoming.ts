@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { concatBytes, toHex, toUtf8 } from '../base/bytes.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { EventId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { MessageView } from '../contract/views.ts';
+import type { Decrypted, Omemo } from '../omemo/omemo.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { IncomingMessage } from './incoming-message.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { SphereChange } from './effects.ts';
+import type { Sphere } from './sphere.ts';
+
+export interface IncomingDeps {
+  readonly storage: Storage;
+  readonly omemo: Omemo;
+  readonly mailbox: Mailbox;
+  /** The sphere whose room this is. */
+  readonly sphereOfRoom: (room: NonNullable<IncomingMessage['room']>) => Sphere | undefined;
+  /** After the transaction: what became different. */
+  readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
+  readonly onInvitation: (id: string) => void;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** How the steps of reading one message went; `done` never comes back. */
+type Outcome =
+  | { readonly kind: 'changes'; readonly sphere: Sphere; readonly changes: readonly SphereChange[] }
+  | { readonly kind: 'invitation'; readonly id: string }
+  | { readonly kind: 'nothing' };
+
+/**
+ * Reads messages: known ones are dropped, the rest decrypted, opened and taken in, all in the one transaction
+ * that also moves the ratchet. What cannot be read or is forged is shown as such.
+ */
+export class Incoming {
+  readonly #deps: IncomingDeps;
+
+  constructor(deps: IncomingDeps) {
+    this.#deps = deps;
+  }
+
+  async receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
+    if (this.#isKnown(message)) return;
+    const outcome = await this.#read(message, signal);
+    if (outcome.kind === 'changes') this.#deps.onChanges(outcome.sphere, outcome.changes);
+    if (outcome.kind === 'invitation') this.#deps.onInvitation(outcome.id);
+  }
+
+  async #read(message: IncomingMessage, signal: AbortSignal): Promise<Outcome> {
+    const { omemo } = this.#deps;
+    if (message.omemo === null) return this.#showPlain(message);
+    const isOwnEcho = message.from === omemo.address.jid && message.omemo.senderDeviceId === omemo.deviceId;
+    if (isOwnEcho) return this.#finish(message, { kind: 'nothing' });
+    try {
+      const read = await omemo.decrypt(
+        { from: message.from, message: message.omemo },
+        (result, changes) =>
+          this.#deps.storage.transaction(() => {
+            this.#deps.storage.omemo.apply(changes);
+            this.#markSeen(message);
+            return this.#open(message, result);
+          }),
+        signal,
+      );
+      if (read.kind !== 'not-for-us') return read;
+      // A line for people who were members then: honest to show that it is there. Keys and history for others are not ours.
+      const isLine = message.omemo.payload !== null;
+      return isLine ? this.#showUnread(message, 'undecryptable') : this.#finish(message, { kind: 'nothing' });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AppError)) throw error;
+      this.#deps.log.warn('message not readable', { error, room: message.room !== null });
+      return this.#showUnread(message, errorCode(error) === 'forged' ? 'forged' : 'undecryptable');
+    }
+  }
+
+  /** Within the transaction. */
+  #open(message: IncomingMessage, result: Decrypted): Outcome {
+    const { mailbox, log } = this.#deps;
+    try {
+      if (message.sealed === null) return this.#showGuestLine(message, result);
+      if (message.room === null) {
+        const id = mailbox.openInvitation(message, result);
+        return id === undefined ? { kind: 'nothing' } : { kind: 'invitation', id };
+      }
+      const sphere = this.#deps.sphereOfRoom(message.room);
+      if (sphere === undefined) return { kind: 'nothing' };
+      return { kind: 'changes', sphere, changes: mailbox.open(sphere, message, result) };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      log.warn('sealed content refused', { error });
+      return this.#showForged(message);
+    }
+  }
+
+  #showPlain(message: IncomingMessage): Outcome {
+    if (message.body === null || message.room === null) return this.#finish(message, { kind: 'nothing' });
+    return this.#deps.storage.transaction(() => {
+      this.#markSeen(message);
+      return this.#line(message, { state: 'guest', text: message.body ?? '', encrypted: false });
+    });
+  }
+
+  #showGuestLine(message: IncomingMessage, result: Decrypted): Outcome {
+    if (result.text === null) return { kind: 'nothing' };
+    return this.#line(message, { state: 'guest', text: result.text, encrypted: true });
+  }
+
+  #showForged(message: IncomingMessage): Outcome {
+    return this.#line(message, { state: 'forged', text: '', encrypted: true });
+  }
+
+  #showUnread(message: IncomingMessage, state: 'undecryptable' | 'forged'): Outcome {
+    return this.#deps.storage.transaction(() => {
+      this.#markSeen(message);
+      return this.#line(message, { state, text: '', encrypted: true });
+    });
+  }
+
+  /** A line that stands for no event gets an id made from its place in the archive. */
+  #line(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
+    const sphere = message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
+    if (sphere === undefined) return { kind: 'nothing' };
+    const id = lineId(message);
+    const order = this.#deps.storage.messages.add({
+      id,
+      sphereId: sphere.id,
+      from: message.from,
+      kind: 'text',
+      itemId: null,
+      atMs: message.atMs,
+      lamport: 0,
+      ...line,
+    });
+    return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
+  }
+
+  #finish(message: IncomingMessage, outcome: Outcome): Outcome {
+    this.#markSeen(message);
+    return outcome;
+  }
+
+  #isKnown(message: IncomingMessage): boolean {
+    const { seen } = this.#deps.storage;
+    if (message.archiveId !== null && seen.has(scopeOf(message), message.archiveId)) return true;
+    const hash = this.#keyHash(message);
+    return hash !== undefined && seen.has('key', hash);
+  }
+
+  #markSeen(message: IncomingMessage): void {
+    const { seen } = this.#deps.storage;
+    const nowMs = this.#deps.nowMs();
+    if (message.archiveId !== null) seen.add(scopeOf(message), message.archiveId, nowMs);
+    const hash = this.#keyHash(message);
+    if (hash !== undefined) seen.add('key', hash, nowMs);
+  }
+
+  /** A key element is never made twice, whatever a server does to the ids around it. */
+  #keyHash(message: IncomingMessage): string | undefined {
+    const key = message.omemo?.keys.find((element) => element.deviceId === this.#deps.omemo.deviceId);
+    return key === undefined ? undefined : createHash('sha256').update(key.data).digest('hex');
+  }
+}
+
+function scopeOf(message: IncomingMessage): string {
+  return message.room ?? 'direct';
+}
+
+function lineId(message: IncomingMessage): EventId {
+  const parts = ['spherecast-line-v1', message.room ?? '', message.from, message.archiveId ?? String(message.atMs)];
+  const content = message.omemo?.payload ?? toUtf8(message.body ?? '');
+  const digest = createHash('sha256').update(concatBytes(toUtf8(parts.join('\0')), content));
+  return toHex(digest.digest()) as EventId;
+}

@@ -1,0 +1,123 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { open } from 'node:fs/promises';
+import { AppError } from '../base/errors.ts';
+import type { EventId, ItemId } from '../base/id.ts';
+import { fromHex } from '../base/bytes.ts';
+import type { Storage } from '../storage/storage.ts';
+import { fileError } from '../torrent/file-error.ts';
+import type { HaveWaiter } from './have-waiter.ts';
+import type { KnownEvent } from './protocol/event.ts';
+import { sha256Hex } from './protocol/keys.ts';
+import type { Manifest } from './protocol/manifest.ts';
+import { decodeManifest } from './protocol/manifest.ts';
+import { unwrapMediaKey } from './protocol/media-key.ts';
+import type { Sphere } from './sphere.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+
+interface ItemSourceDeps {
+  readonly storage: Storage;
+  readonly feed: SwarmFeed;
+  readonly waiter: HaveWaiter;
+  /** A folder of our own for lists of files that are on their way. */
+  readonly scratchFolder: string;
+}
+
+const MANIFEST_READER = 'manifest';
+
+/** Finds what belongs to an item's event: its key, its metainfo and its list of files. */
+export class ItemSource {
+  readonly #deps: ItemSourceDeps;
+
+  constructor(deps: ItemSourceDeps) {
+    this.#deps = deps;
+  }
+
+  event(sphere: Sphere, itemId: ItemId): KnownEvent<'item'> {
+    const event = sphere.log.get(itemId as string as EventId);
+    if (event?.type !== 'item' || sphere.log.verdict(event.id)?.kind !== 'accepted') {
+      throw new AppError('not-found', 'no such item', { itemId });
+    }
+    return event;
+  }
+
+  /** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
+  mediaKey(sphere: Sphere, event: KnownEvent<'item'>): Uint8Array | null {
+    const { plain, epoch: epochId, infoHash, keyCheck } = event.body;
+    if (plain || epochId === null || keyCheck === null) return null;
+    const wrapped = this.#deps.storage.attachments.get(event.id, 'media-key');
+    const epoch = sphere.epoch(epochId);
+    if (wrapped === undefined || epoch === undefined) {
+      throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
+    }
+    return unwrapMediaKey({ epoch: epoch.secrets, infoHash, keyCheck }, wrapped);
+  }
+
+  async metainfo(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Uint8Array> {
+    const { storage, feed } = this.#deps;
+    const kept = storage.attachments.get(event.id, 'metainfo');
+    if (kept !== undefined) return kept;
+    const { infoHash, metainfoBytes, metainfoSha256 } = event.body;
+    const sha256 = fromHex(metainfoSha256) ?? new Uint8Array();
+    const request = { sphereId: sphere.id, infoHash, sha256, maxBytes: metainfoBytes };
+    const { metainfo } = await feed.calls().fetchMetainfo(request, { signal });
+    if (sha256Hex(metainfo) !== metainfoSha256) throw new AppError('forged', 'another metainfo than announced');
+    storage.attachments.put({ eventId: event.id, kind: 'metainfo', bytes: metainfo });
+    return metainfo;
+  }
+
+  /** The list of files as far as it is here; undefined while it has to be fetched. */
+  knownManifest(itemId: ItemId): Manifest | undefined {
+    const bytes = this.#deps.storage.attachments.get(itemId as string as EventId, 'manifest');
+    return bytes === undefined ? undefined : decodeManifest(bytes);
+  }
+
+  /** A long list of files stands at the end of the item's own bytes: only the pieces that hold it are fetched. */
+  async manifest(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Manifest> {
+    const itemId = event.id as string as ItemId;
+    const known = this.knownManifest(itemId);
+    if (known !== undefined) return known;
+    const { storage, feed } = this.#deps;
+    const { manifest, infoHash, pieceLength } = event.body;
+    if (manifest.offset === null) throw new AppError('not-found', 'the list of files did not come with the item');
+    const from = Math.floor(manifest.offset / pieceLength) * pieceLength;
+    const to = manifest.offset + manifest.length;
+    const path = join(this.#deps.scratchFolder, `${infoHash}.part`);
+    const metainfo = await this.metainfo(sphere, event, signal);
+    try {
+      await feed.add({
+        sphereId: sphere.id,
+        infoHash,
+        metainfo,
+        mediaKey: this.mediaKey(sphere, event),
+        segments: [
+          { kind: 'file', offset: from, length: to - from, path, root: this.#deps.scratchFolder, identity: null },
+        ],
+        bitfield: null,
+        paused: false,
+        background: false,
+      });
+      await feed.window(infoHash, MANIFEST_READER, manifest.offset, to);
+      await this.#deps.waiter.waitFor({ infoHash, pieceLength }, manifest.offset, to, signal);
+      const bytes = await readPart(path, manifest.offset - from, manifest.length);
+      if (sha256Hex(bytes) !== manifest.sha256) throw new AppError('forged', 'another list of files than announced');
+      storage.attachments.put({ eventId: event.id, kind: 'manifest', bytes });
+      return decodeManifest(bytes);
+    } finally {
+      await feed.remove(infoHash);
+      await rm(path, { force: true });
+    }
+  }
+}
+
+async function readPart(path: string, position: number, length: number): Promise<Uint8Array> {
+  try {
+    await using file = await open(path, 'r');
+    const buffer = new Uint8Array(length);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
+    if (bytesRead < length) throw new AppError('file-changed', 'the list of files is cut off');
+    return buffer;
+  } catch (error) {
+    throw fileError(error, 'the list of files cannot be read');
+  }
+}

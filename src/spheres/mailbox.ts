@@ -1,0 +1,115 @@
+import { equalBytes, fromHex, toHex, toUtf8 } from '../base/bytes.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { Decrypted } from '../omemo/omemo.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Effects, SphereChange } from './effects.ts';
+import type { IncomingMessage } from './incoming-message.ts';
+import { isDeviceProven } from './device-proof.ts';
+import { checkAttachments, isTextOf } from './protocol/check-attachments.ts';
+import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
+import { attachment, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import { readInvitation } from './protocol/invitation.ts';
+import { openSealed } from './protocol/seal.ts';
+import type { Sphere } from './sphere.ts';
+
+interface MailboxDeps {
+  readonly storage: Storage;
+  readonly own: BareJid;
+  readonly effectsOf: (sphere: Sphere) => Effects;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** At most so many unanswered invitations are kept: strangers must not fill the disk. */
+const MAX_OPEN_INVITATIONS = 50;
+
+/** Opens the sealed part of decrypted messages and takes in what is inside. Runs within the caller's transaction. */
+export class Mailbox {
+  readonly #deps: MailboxDeps;
+
+  constructor(deps: MailboxDeps) {
+    this.#deps = deps;
+  }
+
+  open(sphere: Sphere, message: IncomingMessage, result: Decrypted): SphereChange[] {
+    const { sealed } = message;
+    if (sealed === null) return [];
+    if (sealed.sphere !== sphere.id) throw new AppError('forged', 'a message about another sphere');
+    const delivered = this.#parse(sealed, result);
+    const taken = delivered.map((one, index) => this.#take(sphere, one, index === 0 ? result.text : null));
+    return this.#deps.effectsOf(sphere).apply(taken.flat());
+  }
+
+  /** Keeps an invitation until it is answered; its id, or undefined when there is nothing to answer. */
+  openInvitation(message: IncomingMessage, result: Decrypted): string | undefined {
+    const { storage, own } = this.#deps;
+    const { sealed } = message;
+    if (sealed === null) return undefined;
+    const context = { sphere: sealed.sphere, event: sealed.event };
+    const entries = openSealed({ messageKey: result.messageKey, context }, sealed.bytes);
+    const sender = { jid: message.from, omemoIdentityKey: toHex(result.identityKey) };
+    const invitation = readInvitation({ sphereId: sealed.sphere, jid: own, sender, isDeviceProven }, entries);
+    if (storage.invitations.get(invitation.invite) !== undefined) return undefined;
+    if (storage.invitations.list('open').length >= MAX_OPEN_INVITATIONS) return undefined;
+    const row = storage.spheres.get(sealed.sphere);
+    if (row !== undefined && (row.state === 'joined' || row.state === 'joining')) return undefined;
+    storage.invitations.put({
+      id: invitation.invite,
+      sphereId: invitation.sphereId,
+      name: invitation.name,
+      room: invitation.room,
+      from: invitation.from,
+      envelope: encodeEnvelope(entries),
+      atMs: this.#deps.nowMs(),
+      state: 'open',
+    });
+    return invitation.invite;
+  }
+
+  #parse(sealed: NonNullable<IncomingMessage['sealed']>, result: Decrypted): readonly DeliveredEvent[] {
+    const context = { sphere: sealed.sphere, event: sealed.event };
+    const entries = openSealed({ messageKey: result.messageKey, context }, sealed.bytes);
+    const { delivered, refused } = parseEntries(entries, sealed.sphere);
+    for (const error of refused) this.#deps.log.warn('event refused', { error });
+    // Nothing genuine inside: whoever sent it is shown as having forged it.
+    if (delivered.length === 0) throw refused[0] ?? new AppError('forged', 'a sealed element without events');
+    return delivered;
+  }
+
+  /** The event, unless it was here already and brought nothing new. */
+  #take(sphere: Sphere, { event, attachments }: DeliveredEvent, line: string | null): SignedEvent[] {
+    const { accepted, unchecked, refused } = checkAttachments(event, withLine(event, attachments, line));
+    if (refused.length > 0)
+      this.#deps.log.warn('attachments refused', { type: event.header.type, count: refused.length });
+    if (event.type === 'device' && !this.#isKeyKnown(event)) return [];
+    if (event.type === 'message' && line !== null && !isTextOf(event, toUtf8(line))) {
+      throw new AppError('forged', 'the line is not the text that was signed');
+    }
+    const kept = [...accepted, ...unchecked];
+    const isNew = sphere.take(event, kept);
+    return isNew || kept.length > 0 ? [event] : [];
+  }
+
+  /** The identity key in a certificate must be the one that this OMEMO device has always shown. */
+  #isKeyKnown(event: Extract<SignedEvent, { type: 'device' }>): boolean {
+    const { jid, omemoDeviceId, omemoIdentityKey } = event.body;
+    if (jid === null || omemoDeviceId === null || omemoIdentityKey === null) return true;
+    const { knownDevices } = this.#deps.storage;
+    const claimed = fromHex(omemoIdentityKey) ?? new Uint8Array();
+    const known = knownDevices.get(jid, omemoDeviceId);
+    if (known === undefined) knownDevices.learn(jid, omemoDeviceId, claimed, this.#deps.nowMs());
+    const fits = known === undefined || equalBytes(known.identityKey, claimed);
+    if (!fits) this.#deps.log.warn('certificate names another identity key', { key: toHex(claimed).slice(0, 8) });
+    return fits;
+  }
+}
+
+/** The text of a message travels as the line that every client shows. */
+function withLine(event: SignedEvent, attachments: readonly Attachment[], line: string | null): readonly Attachment[] {
+  if (event.type !== 'message' || line === null || findAttachment(attachments, 'text') !== undefined)
+    return attachments;
+  return [...attachments, attachment('text', toUtf8(line))];
+}

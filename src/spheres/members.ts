@@ -1,0 +1,260 @@
+import { fromHex, toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
+import { parseBareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { DeviceDirectory } from './device-directory.ts';
+import { invitationLine } from './human-line.ts';
+import type { VouchedDevice } from './protocol/certificate.ts';
+import { certifyDevice } from './protocol/certificate.ts';
+import {
+  attachment,
+  decodeEnvelope,
+  encodeEnvelope,
+  entryOf,
+  findAttachment,
+  parseEntries,
+} from './protocol/envelope.ts';
+import { epochCommitment, generateEpochKey } from './protocol/epoch.ts';
+import type { Author, SignedEvent } from './protocol/event.ts';
+import { foundSphere } from './protocol/found-sphere.ts';
+import { invitationEntries } from './protocol/invitation.ts';
+import { generateInviteSecret, inviteKeyOf, proveInvite } from './protocol/invite-proof.ts';
+import type { PersonSigningKey } from './protocol/keys.ts';
+import type { SphereMember } from './protocol/sphere-state.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+import { welcomeDevice } from './welcome.ts';
+
+/** What members need of the room server. */
+export interface RoomService {
+  /** Domain of the room service; `disconnected` before the first connection. */
+  readonly domain: string;
+  create(room: BareJid, signal: AbortSignal): Promise<void>;
+  /** Enters the room and stays in it over reconnects. Rejects with `not-a-member` when the server refuses. */
+  join(room: BareJid, signal: AbortSignal): Promise<void>;
+  leave(room: BareJid): Promise<void>;
+  setAffiliation(room: BareJid, jid: BareJid, affiliation: 'member' | 'none', signal: AbortSignal): Promise<void>;
+}
+
+interface MembersDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly rooms: RoomService;
+  readonly directory: DeviceDirectory;
+  readonly omemo: Omemo;
+  readonly author: Author;
+  readonly person: PersonSigningKey;
+  readonly own: BareJid;
+  /** Makes the sphere's folder; its absolute path. */
+  readonly makeFolder: (name: string) => Promise<string>;
+  /** Resolves when our outgoing messages of the sphere have left. */
+  readonly flushed: (sphereId: SphereId, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+const MAX_VOUCHED = 16;
+
+/** Who is in a sphere: founding it, inviting, joining, leaving, removing, and the keys that follow from it. */
+export class Members {
+  readonly #deps: MembersDeps;
+
+  constructor(deps: MembersDeps) {
+    this.#deps = deps;
+  }
+
+  async create(name: string, signal: AbortSignal): Promise<Sphere> {
+    const { rooms, list, author, own, random, clock } = this.#deps;
+    // A random address: the name travels sealed.
+    const room = parseBareJid(`${toHex(random(16))}@${rooms.domain}`);
+    await rooms.create(room, signal);
+    const vouched = await this.#vouched(signal);
+    const policy = { history: 'all' as const };
+    const founding = foundSphere({ author, random, wallMs: clock.now() }, { name, room, ownerJid: own, policy });
+    const { sphereId: id, event: genesis } = founding;
+    const row = await this.#row(id, name, room, null);
+    const sphere = list.add({ ...row, state: 'joined' }, (added) => {
+      added.take(genesis, []);
+      return [genesis];
+    });
+    this.#certify(sphere, vouched);
+    this.#startEpoch(sphere, 'start');
+    return sphere;
+  }
+
+  async invite(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
+    const { list, rooms, random, own } = this.#deps;
+    const sphere = list.getJoined(sphereId);
+    this.#requireAuthority(sphere);
+    if (sphere.state.members.get(jid)?.state === 'joined' || jid === own) {
+      throw new AppError('conflict', 'already a member', {});
+    }
+    await rooms.setAffiliation(sphere.row.room, jid, 'member', signal);
+    const secret = generateInviteSecret(random);
+    const body = { jid, role: 'member' as const, key: inviteKeyOf(secret) };
+    const event = list.publish(sphere, 'invite', body, { audience: { kind: 'members' } });
+    const entries = invitationEntries(sphere.log, event, secret);
+    sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, {
+      audience: { kind: 'account', jid },
+      line: invitationLine(sphere.state.name),
+    });
+    list.announce(sphere, [{ kind: 'members' }]);
+  }
+
+  async join(invitationId: string, signal: AbortSignal): Promise<Sphere> {
+    const { storage, list, rooms, author } = this.#deps;
+    const invitation = this.#openInvitation(invitationId);
+    await rooms.join(invitation.room, signal);
+    const vouched = await this.#vouched(signal);
+    const { delivered } = parseEntries(decodeEnvelope(invitation.envelope), invitation.sphereId);
+    const invite = delivered.find(({ event }) => event.id === invitationId);
+    const secret = findAttachment(invite?.attachments ?? [], 'invite-secret');
+    if (invite === undefined || secret === undefined) throw new AppError('not-found', 'the invitation is incomplete');
+    const known = list.find(invitation.sphereId);
+    const row = await this.#row(invitation.sphereId, invitation.name, invitation.room, invitation.from);
+    // A sphere once left keeps its folder, its place and what was read of it.
+    const joined = known === undefined ? row : { ...known.row, state: 'joined' as const, archiveCursor: null };
+    const sphere = list.add({ ...joined, state: 'joined' }, (added) => {
+      for (const { event } of delivered) added.take(event, []);
+      return delivered.map(({ event }) => event);
+    });
+    this.#certify(sphere, vouched);
+    const answer = { invite: invite.event.id, person: author.person, device: author.device.id };
+    const body = { invite: invite.event.id, proof: proveInvite('join', secret, answer) };
+    list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
+    storage.invitations.update(invitationId, { state: 'accepted' });
+    return sphere;
+  }
+
+  async decline(invitationId: string): Promise<void> {
+    // The inviter learns nothing: refusing must cost the refuser nothing, and no presence leaks.
+    this.#openInvitation(invitationId);
+    this.#deps.storage.invitations.update(invitationId, { state: 'declined' });
+    await Promise.resolve();
+  }
+
+  async leave(sphereId: SphereId, signal: AbortSignal): Promise<void> {
+    const { list, rooms, flushed } = this.#deps;
+    const sphere = list.getJoined(sphereId);
+    const isOwner = this.#role(sphere) === 'owner';
+    // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
+    if (!isOwner) {
+      list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
+      await flushed(sphereId, signal);
+    }
+    await rooms.leave(sphere.row.room);
+    list.update(sphere, { state: 'left' });
+  }
+
+  async remove(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
+    const { list, rooms, own } = this.#deps;
+    const sphere = list.getJoined(sphereId);
+    this.#requireAuthority(sphere);
+    if (jid === own) throw new AppError('not-allowed', 'one leaves a sphere, one is not removed by oneself');
+    const member = sphere.state.members.get(jid);
+    if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
+      throw new AppError('not-found', 'no such member');
+    }
+    const body = { jid, person: member.person, lastAccepted: lastAccepted(sphere, member) };
+    list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
+    this.#startEpoch(sphere, 'removal');
+    await rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
+  }
+
+  /** An answer to an invitation came: the new device gets the log and the keys from whoever invited, and the owner. */
+  welcome(sphere: Sphere, joined: SignedEvent): void {
+    const { storage, own, author } = this.#deps;
+    if (joined.type !== 'join' || joined.header.device === author.device.id) return;
+    const invite = sphere.log.get(joined.body.invite);
+    const mayPassOn = invite?.header.person === author.person || this.#role(sphere) === 'owner';
+    if (!mayPassOn || sphere.state.members.get(own)?.state !== 'joined') return;
+    welcomeDevice(sphere, storage, joined.header.device);
+  }
+
+  /** After somebody has gone: owners and admins see to it that what follows is under a key the gone do not have. */
+  async afterDeparture(sphere: Sphere, jid: BareJid | null, signal: AbortSignal): Promise<void> {
+    if (!sphere.state.isEpochDue || !this.#hasAuthority(sphere)) return;
+    this.#startEpoch(sphere, 'removal');
+    if (jid !== null) await this.#deps.rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
+  }
+
+  #startEpoch(sphere: Sphere, reason: 'start' | 'removal'): void {
+    const key = generateEpochKey(this.#deps.random);
+    const number = (sphere.state.currentEpoch?.number ?? 0) + 1;
+    const body = { number, commitment: epochCommitment(key), reason };
+    const attachments = [attachment('epoch-key', key)];
+    this.#deps.list.publish(sphere, 'epoch', body, { audience: { kind: 'certified' }, attachments });
+  }
+
+  #certify(sphere: Sphere, vouched: readonly VouchedDevice[]): void {
+    const { list, person, author, omemo, own } = this.#deps;
+    const account = { jid: own, omemoDeviceId: omemo.deviceId, omemoIdentityKey: omemo.identityKey };
+    const sign = (bytes: Uint8Array): Uint8Array => omemo.identityCountersign(bytes);
+    const body = certifyDevice({ person, device: author.device.id, vouched }, { ...account, sign });
+    list.publish(sphere, 'device', body, { audience: { kind: 'members' } });
+  }
+
+  /** The account's other OMEMO devices, ordinary clients mostly, with the keys they show now. */
+  async #vouched(signal: AbortSignal): Promise<VouchedDevice[]> {
+    const { directory, own, omemo, log } = this.#deps;
+    const vouched: VouchedDevice[] = [];
+    const deviceIds = await directory.deviceIds(own);
+    for (const deviceId of deviceIds.filter((id) => id !== omemo.deviceId).slice(0, MAX_VOUCHED)) {
+      try {
+        const { identityKey } = await directory.bundle({ jid: own, deviceId }, signal);
+        vouched.push({ deviceId, identityKey });
+      } catch (error) {
+        // A device without a readable bundle cannot be written to anyway.
+        signal.throwIfAborted();
+        log.info('own device left out', { deviceId, error });
+      }
+    }
+    return vouched;
+  }
+
+  #openInvitation(id: string) {
+    const invitation = this.#deps.storage.invitations.get(id);
+    if (invitation === undefined || invitation.state !== 'open') {
+      throw new AppError('not-found', 'no such open invitation', {});
+    }
+    return invitation;
+  }
+
+  async #row(id: SphereId, name: string, room: BareJid, invitedBy: BareJid | null) {
+    const { makeFolder, clock, storage } = this.#deps;
+    const nowMs = clock.now();
+    const known = storage.spheres.get(id);
+    const folder = known?.folder ?? (await makeFolder(name));
+    const position = known?.position ?? storage.spheres.list().length;
+    const times = { readAtMs: nowMs, createdAtMs: nowMs };
+    return { id, name, room, folder, state: 'joining' as const, invitedBy, archiveCursor: null, ...times, position };
+  }
+
+  #role(sphere: Sphere): SphereMember['role'] | undefined {
+    const me = sphere.state.members.get(this.#deps.own);
+    return me?.state === 'joined' ? me.role : undefined;
+  }
+
+  #hasAuthority(sphere: Sphere): boolean {
+    const role = this.#role(sphere);
+    return role === 'owner' || role === 'admin';
+  }
+
+  #requireAuthority(sphere: Sphere): void {
+    if (!this.#hasAuthority(sphere)) throw new AppError('not-allowed', 'only owner and admins decide who is in');
+  }
+}
+
+function lastAccepted(sphere: Sphere, member: SphereMember) {
+  const devices = [...sphere.state.devices.values()].filter(({ person }) => person === member.person);
+  return devices.flatMap(({ device }) => {
+    const head = sphere.state.heads.get(device);
+    return head === undefined ? [] : [{ device, sequence: head.sequence, hash: head.hash }];
+  });
+}

@@ -1,0 +1,255 @@
+import { relative, resolve } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { toHex } from '../base/bytes.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { ItemId, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { ShareJobView } from '../contract/views.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { EnumeratedTree } from '../torrent/enumerate.ts';
+import { enumerateTree } from '../torrent/enumerate.ts';
+import { pieceCount } from '../torrent/metainfo.ts';
+import { placeLink } from '../torrent/place-files.ts';
+import type { MediaTools } from './describe-item.ts';
+import { describeItem } from './describe-item.ts';
+import { itemLine } from './human-line.ts';
+import { fullBitfield } from './piece-map.ts';
+import type { PreparedItem } from './prepare-item.ts';
+import { prepareItem } from './prepare-item.ts';
+import type { Attachment } from './protocol/envelope.ts';
+import { attachment } from './protocol/envelope.ts';
+import { sha256Hex } from './protocol/keys.ts';
+import { INLINE_MANIFEST_BYTES } from './protocol/manifest.ts';
+import { keyCheck, wrapMediaKey } from './protocol/media-key.ts';
+import type { HeldEpoch, Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+
+interface ShareServiceDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly feed: SwarmFeed;
+  readonly media: MediaTools;
+  /** The item is stored and announced: seed it. */
+  readonly activate: (itemId: ItemId) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+interface Job {
+  view: ShareJobView;
+  readonly abort: AbortController;
+  readonly startedAtMs: number;
+}
+
+/** Metainfo up to here travels beside the event; beyond, members ask each other for it. */
+const INLINE_METAINFO_BYTES = 24 * 1024;
+const MAX_FINISHED_JOBS = 50;
+
+/** Puts files and folders of this disk into spheres: looks, hashes, then announces; never copies. */
+export class ShareService {
+  readonly onJob: Emitter<ShareJobView>;
+  readonly #deps: ShareServiceDeps;
+  readonly #jobs = new Map<string, Job>();
+  readonly #queue = new SerialQueue();
+
+  constructor(deps: ShareServiceDeps) {
+    this.#deps = deps;
+    this.onJob = new Emitter((error) => deps.log.error('job listener failed', { error }));
+  }
+
+  jobs(): ShareJobView[] {
+    return [...this.#jobs.values()].map(({ view }) => view);
+  }
+
+  cancel(jobId: string): void {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined) throw new AppError('not-found', 'no such share');
+    job.abort.abort(new AppError('cancelled', 'cancelled by the person'));
+  }
+
+  /** One item per path. Resolves when all are announced; the first failure is thrown after the others were tried. */
+  async share(
+    input: { readonly sphereId: SphereId; readonly paths: readonly string[]; readonly plain: boolean },
+    signal: AbortSignal,
+  ): Promise<ItemId[]> {
+    const sphere = this.#deps.list.getJoined(input.sphereId);
+    // Fails now rather than after an hour of hashing.
+    void sphere.currentEpoch;
+    const jobs = input.paths.map((path) => ({ path, job: this.#add(sphere, path) }));
+    const stop = (): void => {
+      for (const { job } of jobs) job.abort.abort(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const work = ({ path, job }: { path: string; job: Job }) => this.#run(sphere, path, input.plain, job);
+      const results = await Promise.allSettled(jobs.map((one) => this.#queue.run(() => work(one))));
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #run(sphere: Sphere, path: string, plain: boolean, job: Job): Promise<ItemId> {
+    try {
+      const itemId = await this.#shareOne(sphere, path, plain, job);
+      this.#show(job, { phase: 'done', itemId, bytesDone: job.view.bytesTotal, bytesPerSecond: 0 });
+      return itemId;
+    } catch (error) {
+      const cancelled = job.abort.signal.aborted;
+      const code = cancelled ? ('cancelled' as const) : errorCode(error);
+      if (!cancelled) this.#deps.log.warn('share failed', { error });
+      const message = error instanceof Error ? error.message : 'unknown';
+      this.#show(job, { phase: cancelled ? 'cancelled' : 'failed', error: { code, message }, bytesPerSecond: 0 });
+      throw cancelled ? new AppError('cancelled', 'the share was cancelled', {}, error) : error;
+    }
+  }
+
+  async #shareOne(sphere: Sphere, path: string, plain: boolean, job: Job): Promise<ItemId> {
+    const { media, feed, random } = this.#deps;
+    const { signal } = job.abort;
+    signal.throwIfAborted();
+    const tree = await enumerateTree(path, signal);
+    this.#show(job, { name: tree.name, bytesTotal: tree.totalBytes, skippedLinks: [...tree.skippedLinks] });
+    const description = await describeItem(tree, media, signal);
+    this.#show(job, { phase: 'preparing' });
+    const onProgress = (bytesDone: number): void => this.#progress(job, bytesDone);
+    const prepared = await prepareItem(
+      { tree, description, plain },
+      { swarm: feed.calls(), random, onProgress },
+      signal,
+    );
+    signal.throwIfAborted();
+    this.#show(job, { phase: 'sending', bytesDone: tree.totalBytes });
+    const itemId = this.#announce(sphere, prepared, resolve(path));
+    await this.#deps.activate(itemId);
+    await this.#link(sphere, path, tree, signal);
+    return itemId;
+  }
+
+  /** From here on the item exists: event, key, layout and outgoing message are kept together. */
+  #announce(sphere: Sphere, item: PreparedItem, path: string): ItemId {
+    const { storage, list, clock, random } = this.#deps;
+    const epoch = item.mediaKey === null ? null : sphere.currentEpoch;
+    const { attachments, kept } = attachmentsOf(item, epoch, random);
+    const body = bodyOf(item, epoch);
+    const line = itemLine({ kind: item.description.media.kind, name: item.tree.name, bytes: item.tree.totalBytes });
+    return storage.transaction(() => {
+      const event = list.publish(sphere, 'item', body, { audience: { kind: 'members' }, attachments, kept, line });
+      const itemId = event.id as string as ItemId;
+      const pieces = pieceCount({ length: item.layout.totalLength, pieceLength: item.layout.pieceLength });
+      storage.items.put({
+        itemId,
+        sphereId: sphere.id,
+        infoHash: item.infoHash,
+        state: 'sharing',
+        wanted: true,
+        paused: false,
+        bytesHave: item.tree.totalBytes,
+        bitfield: fullBitfield(pieces),
+        path,
+        layout: item.segments,
+        updatedAtMs: clock.now(),
+      });
+      return itemId;
+    });
+  }
+
+  /** The link is for people who look into the folder; nothing depends on it. */
+  async #link(sphere: Sphere, path: string, tree: EnumeratedTree, signal: AbortSignal): Promise<void> {
+    const { folder } = sphere.row;
+    if (isInside(path, folder)) return;
+    try {
+      await placeLink({ folder, name: tree.name, target: resolve(path), kind: tree.root }, signal);
+    } catch (error) {
+      this.#deps.log.info('no link in the sphere folder', { error });
+    }
+  }
+
+  #add(sphere: Sphere, path: string): Job {
+    const { clock, random } = this.#deps;
+    const view: ShareJobView = {
+      id: toHex(random(8)),
+      sphereId: sphere.id,
+      name: path.split(/[/\\]/).findLast((part) => part !== '') ?? path,
+      phase: 'looking',
+      bytesDone: 0,
+      bytesTotal: 0,
+      bytesPerSecond: 0,
+      skippedLinks: [],
+      itemId: null,
+      error: null,
+    };
+    const job = { view, abort: new AbortController(), startedAtMs: clock.monotonic() };
+    this.#jobs.set(view.id, job);
+    this.#forgetOld();
+    this.onJob.emit(view);
+    return job;
+  }
+
+  #progress(job: Job, bytesDone: number): void {
+    const seconds = Math.max(0.001, (this.#deps.clock.monotonic() - job.startedAtMs) / 1000);
+    this.#show(job, { bytesDone, bytesPerSecond: Math.round(bytesDone / seconds) });
+  }
+
+  #show(job: Job, change: Partial<ShareJobView>): void {
+    job.view = { ...job.view, ...change };
+    this.onJob.emit(job.view);
+  }
+
+  #forgetOld(): void {
+    const ended = [...this.#jobs.values()].filter(({ view }) => ['done', 'cancelled', 'failed'].includes(view.phase));
+    for (const { view } of ended.slice(0, Math.max(0, ended.length - MAX_FINISHED_JOBS))) this.#jobs.delete(view.id);
+  }
+}
+
+/** What lies in the sphere's folder already needs no link there. */
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, resolve(path));
+  return way !== '' && !way.startsWith('..');
+}
+
+function bodyOf(item: PreparedItem, epoch: HeldEpoch | null) {
+  const { description, layout, manifest, metainfo, tree } = item;
+  return {
+    name: tree.name.slice(0, 200),
+    infoHash: item.infoHash,
+    bytes: tree.totalBytes,
+    fileCount: tree.files.length,
+    pieceLength: layout.pieceLength,
+    metainfoBytes: metainfo.length,
+    metainfoSha256: sha256Hex(metainfo),
+    manifest: { offset: layout.manifest.offset, length: manifest.length, sha256: sha256Hex(manifest) },
+    plain: item.mediaKey === null,
+    keyCheck: item.mediaKey === null ? null : keyCheck(item.mediaKey, item.infoHash),
+    epoch: epoch?.eventId ?? null,
+    media: description.media,
+    thumbhash: description.thumbhash,
+    previewSha256: description.preview === null ? null : sha256Hex(description.preview.image),
+    replaces: null,
+  };
+}
+
+/** What travels beside the event, and what is only kept because it is too long for that. */
+function attachmentsOf(
+  item: PreparedItem,
+  epoch: HeldEpoch | null,
+  random: RandomBytes,
+): { attachments: Attachment[]; kept: Attachment[] } {
+  const { metainfo, manifest, description, mediaKey, infoHash } = item;
+  const attachments: Attachment[] = [];
+  const kept: Attachment[] = [];
+  if (mediaKey !== null && epoch !== null) {
+    attachments.push(attachment('media-key', wrapMediaKey({ epoch: epoch.secrets, infoHash, random }, mediaKey)));
+  }
+  (metainfo.length <= INLINE_METAINFO_BYTES ? attachments : kept).push(attachment('metainfo', metainfo));
+  (manifest.length <= INLINE_MANIFEST_BYTES ? attachments : kept).push(attachment('manifest', manifest));
+  if (description.preview !== null) attachments.push(attachment('preview', description.preview.image));
+  return { attachments, kept };
+}

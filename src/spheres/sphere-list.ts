@@ -1,0 +1,123 @@
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { SphereRow } from '../storage/sphere-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { SphereChange } from './effects.ts';
+import { Effects } from './effects.ts';
+import type { KnownType } from './protocol/event-body.ts';
+import type { Author, KnownEvent, SignedEvent } from './protocol/event.ts';
+import type { Dispatch } from './sphere.ts';
+import { Sphere } from './sphere.ts';
+
+export interface ChangedSphere {
+  readonly sphere: Sphere;
+  readonly changes: readonly SphereChange[];
+}
+
+interface SphereListDeps {
+  readonly storage: Storage;
+  readonly author: Author;
+  readonly own: BareJid;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** All spheres of the account, each with its log in memory. */
+export class SphereList {
+  /** After the database has it. */
+  readonly onChange: Emitter<ChangedSphere>;
+  readonly #deps: SphereListDeps;
+  readonly #spheres = new Map<SphereId, { readonly sphere: Sphere; readonly effects: Effects }>();
+
+  constructor(deps: SphereListDeps) {
+    this.#deps = deps;
+    this.onChange = new Emitter((error) => deps.log.error('sphere listener failed', { error }));
+    for (const row of deps.storage.spheres.list()) this.#load(row.id);
+  }
+
+  all(): Sphere[] {
+    return [...this.#spheres.values()].map(({ sphere }) => sphere);
+  }
+
+  find(id: SphereId): Sphere | undefined {
+    return this.#spheres.get(id)?.sphere;
+  }
+
+  get(id: SphereId): Sphere {
+    const sphere = this.find(id);
+    if (sphere === undefined) throw new AppError('not-found', 'no such sphere', { sphereId: id });
+    return sphere;
+  }
+
+  /** A sphere one can write to. */
+  getJoined(id: SphereId): Sphere {
+    const sphere = this.get(id);
+    const { state } = sphere.row;
+    if (state === 'left' || state === 'removed') throw new AppError('not-a-member', 'no longer a member', { state });
+    return sphere;
+  }
+
+  ofRoom(room: BareJid): Sphere | undefined {
+    return this.all().find(({ row }) => row.room === room && row.state !== 'left' && row.state !== 'removed');
+  }
+
+  effectsOf(sphere: Sphere): Effects {
+    const entry = this.#spheres.get(sphere.id);
+    if (entry === undefined) throw new AppError('not-found', 'no such sphere', { sphereId: sphere.id });
+    return entry.effects;
+  }
+
+  /** Adds a sphere with the events known of it. */
+  add(row: SphereRow, fill: (sphere: Sphere) => readonly SignedEvent[]): Sphere {
+    const { storage } = this.#deps;
+    const changes: SphereChange[] = [];
+    const sphere = storage.transaction(() => {
+      storage.spheres.put(row);
+      const added = this.#load(row.id);
+      const events = fill(added.sphere);
+      changes.push(...added.effects.apply(events));
+      return added.sphere;
+    });
+    this.announce(sphere, changes);
+    return sphere;
+  }
+
+  /** Our next event in a sphere, with everything that follows from it here. */
+  publish<T extends KnownType>(
+    sphere: Sphere,
+    type: T,
+    body: Parameters<typeof Sphere.prototype.append<T>>[1],
+    dispatch: Dispatch,
+  ): KnownEvent<T> {
+    const changes: SphereChange[] = [];
+    const event = this.#deps.storage.transaction(() => {
+      const appended = sphere.append(type, body, dispatch);
+      changes.push(...this.effectsOf(sphere).apply([appended as SignedEvent]));
+      return appended;
+    });
+    this.announce(sphere, changes);
+    return event;
+  }
+
+  /** Tells everybody, once the database has it. */
+  announce(sphere: Sphere, changes: readonly SphereChange[]): void {
+    if (changes.some(({ kind }) => kind === 'epochs' || kind === 'members')) sphere.readEpochs();
+    this.onChange.emit({ sphere, changes });
+  }
+
+  update(sphere: Sphere, change: Partial<Omit<SphereRow, 'id'>>): void {
+    this.#deps.storage.spheres.update(sphere.id, change);
+    this.announce(sphere, [{ kind: 'members' }]);
+  }
+
+  #load(id: SphereId): { readonly sphere: Sphere; readonly effects: Effects } {
+    const { storage, author, clock, own } = this.#deps;
+    const sphere = new Sphere({ id, storage, author, clock });
+    const entry = { sphere, effects: new Effects({ sphere, storage, own }) };
+    this.#spheres.set(id, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,185 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../base/id.ts';
+import type { EpochRow } from '../storage/epoch-table.ts';
+import type { OutboxRow } from '../storage/outbox-table.ts';
+import type { SphereRow } from '../storage/sphere-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Audience } from './audience.ts';
+import type { Attachment } from './protocol/envelope.ts';
+import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
+import type { EpochSecrets } from './protocol/epoch.ts';
+import { deriveEpochSecrets } from './protocol/epoch.ts';
+import type { KnownType } from './protocol/event-body.ts';
+import { isDeviceProven } from './device-proof.ts';
+import type { Author, KnownEvent, SignedEvent } from './protocol/event.ts';
+import { buildEvent, parseEvent } from './protocol/event.ts';
+import { SphereLog } from './protocol/sphere-log.ts';
+import type { SphereState } from './protocol/sphere-state.ts';
+
+type EventInput<T extends KnownType> = Parameters<typeof buildEvent<T>>[3];
+
+/** How an event of ours goes out. */
+export interface Dispatch {
+  readonly audience: Audience;
+  readonly attachments?: readonly Attachment[];
+  /** Attachments kept here but not sent, because they travel otherwise: the text of a message is its line. */
+  readonly kept?: readonly Attachment[];
+  /** The line ordinary clients show; null for technical events. */
+  readonly line?: string | null;
+}
+
+/** An epoch whose key we hold. */
+export interface HeldEpoch {
+  readonly eventId: EventId;
+  readonly number: number;
+  readonly secrets: EpochSecrets;
+}
+
+/** One sphere in memory: its log over what is stored of it. Every change is in the database before it is in here. */
+export class Sphere {
+  readonly id: SphereId;
+  readonly #storage: Storage;
+  readonly #author: Author;
+  readonly #clock: Clock;
+  readonly #log: SphereLog;
+  #epochs: readonly HeldEpoch[] = [];
+
+  constructor(deps: { id: SphereId; storage: Storage; author: Author; clock: Clock }) {
+    this.id = deps.id;
+    this.#storage = deps.storage;
+    this.#author = deps.author;
+    this.#clock = deps.clock;
+    this.#log = new SphereLog({ sphereId: deps.id, isDeviceProven });
+    this.#log.addAll(deps.storage.events.list(deps.id).map((row) => parseEvent(row.bytes, row.signature)));
+    this.readEpochs();
+  }
+
+  get row(): SphereRow {
+    const row = this.#storage.spheres.get(this.id);
+    if (row === undefined) throw new AppError('not-found', 'the sphere is gone', { sphereId: this.id });
+    return row;
+  }
+
+  get log(): SphereLog {
+    return this.#log;
+  }
+
+  get state(): SphereState {
+    return this.#log.state();
+  }
+
+  get device(): DeviceKey {
+    return this.#author.device.id;
+  }
+
+  get person(): PersonId {
+    return this.#author.person;
+  }
+
+  /** Epochs whose keys we hold, newest first. */
+  get epochs(): readonly HeldEpoch[] {
+    return this.#epochs;
+  }
+
+  /** The epoch to seal under: the newest one in force whose key we hold. */
+  get currentEpoch(): HeldEpoch {
+    const [newest] = this.#epochs;
+    if (newest === undefined) throw new AppError('cannot-encrypt', 'the sphere has not told us its key yet');
+    return newest;
+  }
+
+  /** The account a person is a member with. */
+  jidOf(person: PersonId): BareJid | undefined {
+    return this.state.accounts.get(person);
+  }
+
+  /** Our next event: kept and queued for sending in the caller's transaction, or in one of its own. */
+  append<T extends KnownType>(type: T, body: EventInput<T>, dispatch: Dispatch): KnownEvent<T> {
+    const event = this.#build(type, body);
+    const signed = event as SignedEvent;
+    const attachments = dispatch.attachments ?? [];
+    this.#storage.transaction(() => {
+      this.#keep(signed, [...attachments, ...(dispatch.kept ?? [])]);
+      this.enqueue(signed, attachments, dispatch);
+    });
+    this.#log.add(signed);
+    return event;
+  }
+
+  /** Puts an event, ours or another's, into the outbox once more. */
+  enqueue(event: SignedEvent, attachments: readonly Attachment[], dispatch: Omit<Dispatch, 'attachments'>): void {
+    const to = dispatch.audience.kind === 'account' ? dispatch.audience.jid : this.row.room;
+    this.enqueueEnvelope(event.id, encodeEnvelope([entryOf(event, attachments)]), to, dispatch);
+  }
+
+  enqueueEnvelope(
+    eventId: EventId,
+    envelope: Uint8Array,
+    to: BareJid,
+    dispatch: Pick<Dispatch, 'audience' | 'line'>,
+  ): void {
+    const row: Omit<OutboxRow, 'id'> = {
+      sphereId: this.id,
+      to,
+      eventId,
+      envelope,
+      audience: dispatch.audience,
+      line: dispatch.line ?? null,
+      state: 'queued',
+      attempts: 0,
+      atMs: this.#clock.now(),
+      stanzaId: null,
+    };
+    this.#storage.outbox.add(row);
+  }
+
+  /** Takes in an event of anybody, in the caller's transaction. False when it was here already. */
+  take(event: SignedEvent, attachments: readonly Attachment[]): boolean {
+    const isNew = this.#keep(event, attachments);
+    if (isNew) this.#log.add(event);
+    return isNew;
+  }
+
+  /** After epoch keys were stored. */
+  readEpochs(): void {
+    const inForce = new Set(this.state.epochs.map((epoch) => epoch.id));
+    this.#epochs = this.#storage.epochs
+      .list(this.id)
+      .filter((row) => inForce.has(row.eventId))
+      .map((row) => ({ eventId: row.eventId, number: row.number, secrets: deriveEpochSecrets(row.key) }));
+  }
+
+  epoch(eventId: EventId): HeldEpoch | undefined {
+    return this.#epochs.find((epoch) => epoch.eventId === eventId);
+  }
+
+  putEpochKey(eventId: EventId, number: number, key: Uint8Array): void {
+    const row: EpochRow = { sphereId: this.id, epochId: eventId, key, eventId, number };
+    this.#storage.epochs.put(row);
+  }
+
+  #keep(event: SignedEvent, attachments: readonly Attachment[]): boolean {
+    const { header } = event;
+    const isNew = this.#storage.events.add({
+      id: event.id,
+      sphereId: this.id,
+      bytes: event.bytes,
+      signature: event.signature,
+      device: header.device,
+      sequence: header.sequence,
+      lamport: header.lamport,
+      type: header.type,
+      receivedAtMs: this.#clock.now(),
+      verdict: '',
+    });
+    for (const { kind, code, bytes } of attachments) {
+      this.#storage.attachments.put({ eventId: event.id, kind: kind ?? String(code), bytes });
+    }
+    return isNew;
+  }
+
+  #build<T extends KnownType>(type: T, body: EventInput<T>): KnownEvent<T> {
+    return buildEvent(this.#author, this.#log.nextHeader(this.device, this.#clock.now()), type, body);
+  }
+}

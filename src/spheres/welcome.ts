@@ -1,0 +1,46 @@
+import type { DeviceKey } from '../base/id.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
+import { ATTACHMENT_KINDS, encodeEnvelope, entryOf, splitEntries } from './protocol/envelope.ts';
+import { sha256Hex } from './protocol/keys.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import type { EventId } from '../base/id.ts';
+import type { Sphere } from './sphere.ts';
+
+/** Leaves room for base64 and the header in a stanza of 64 KiB. */
+const MAX_GROUP_BYTES = 36 * 1024;
+
+/**
+ * Passes the whole log on to one certified device: events as they were signed, what belongs to them, and the keys
+ * of all epochs. Only for devices whose person was admitted.
+ */
+export function welcomeDevice(sphere: Sphere, storage: Storage, device: DeviceKey): void {
+  const entries = sphere.log.events().map((event) => entryOf(event, attachmentsOf(event, sphere, storage)));
+  const audience = { kind: 'device', device } as const;
+  storage.transaction(() => {
+    for (const group of splitEntries(entries, MAX_GROUP_BYTES)) {
+      sphere.enqueueEnvelope(firstId(group), encodeEnvelope(group), sphere.row.room, { audience });
+    }
+  });
+}
+
+function attachmentsOf(event: SignedEvent, sphere: Sphere, storage: Storage): Attachment[] {
+  const kept = storage.attachments.list(event.id).flatMap(({ kind, bytes }) => fromRow(kind, bytes));
+  if (event.type !== 'epoch') return kept;
+  const epoch = storage.epochs.get(sphere.id, event.id);
+  if (epoch === undefined) return kept;
+  return [...kept, { kind: 'epoch-key', code: ATTACHMENT_KINDS['epoch-key'], bytes: epoch.key }];
+}
+
+function fromRow(kind: string, bytes: Uint8Array): Attachment[] {
+  if (kind === 'invite-secret') return [];
+  if (Object.hasOwn(ATTACHMENT_KINDS, kind)) {
+    const known = kind as AttachmentKind;
+    return [{ kind: known, code: ATTACHMENT_KINDS[known], bytes }];
+  }
+  return [{ kind: null, code: Number(kind), bytes }];
+}
+
+function firstId(group: readonly EnvelopeEntry[]): EventId {
+  return sha256Hex(group[0]?.bytes ?? new Uint8Array()) as EventId;
+}
