@@ -21,6 +21,8 @@ type SessionRecord = z.infer<typeof recordSchema>;
 const OPEN = -1;
 // Chains no longer referred to are only worth keeping for the keys of messages still on their way.
 const MAX_LATE_CHAINS = 20;
+// A forged message costs up to 4000 hashes in every session it is tried with.
+const MAX_CANDIDATES = 5;
 
 /** The identity key of the session that new messages use; undefined when there is none. */
 export function openIdentityKey(record: string | undefined): Uint8Array | undefined {
@@ -52,7 +54,8 @@ export interface Candidate {
 export function candidates(record: string): readonly Candidate[] {
   const { sessions } = parseRecord(record);
   return Object.entries(sessions)
-    .toSorted(([, a], [, b]) => age(b) - age(a))
+    .toSorted(([, a], [, b]) => closedAt(b) - closedAt(a))
+    .slice(0, MAX_CANDIDATES)
     .map(([key, session]) => ({ key, record: serialise({ [key]: { ...session, indexInfo: opened(session) } }) }));
 }
 
@@ -102,7 +105,7 @@ function opened(session: Session): Session['indexInfo'] {
   return { ...session.indexInfo, closed: OPEN };
 }
 
-function age(session: Session): number {
+function closedAt(session: Session): number {
   return session.indexInfo.closed === OPEN ? Infinity : session.indexInfo.closed;
 }
 

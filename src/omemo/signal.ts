@@ -1,26 +1,17 @@
-import type { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { agree, clamp, publicKeyOf, signXeddsa, verifyXeddsa } from './curve.ts';
+import type { LibraryCurve, LibraryWebCrypto } from './library-crypto.ts';
+import { createLibraryCurve, createLibraryWebCrypto } from './library-crypto.ts';
 import { proveSignalSafe } from './self-test.ts';
 import type { SignalClasses, SignalLibrary } from './signal-types.ts';
-import { toBuffer } from './signal-types.ts';
 
 interface SignalModule extends SignalClasses {
   setCurve(curve: LibraryCurve): void;
-  setWebCrypto(crypto: { subtle: webcrypto.SubtleCrypto; getRandomValues(array: Uint8Array): Uint8Array }): void;
-}
-
-interface LibraryCurve {
-  keyPair(privateKey: ArrayBuffer): { pubKey: ArrayBuffer; privKey: ArrayBuffer };
-  sharedSecret(publicKey: ArrayBuffer, privateKey: ArrayBuffer): ArrayBuffer;
-  sign(privateKey: ArrayBuffer, message: ArrayBuffer): ArrayBuffer;
-  /** The library's convention: true means that the signature is wrong. */
-  verify(publicKey: ArrayBuffer, message: ArrayBuffer, signature: ArrayBuffer): boolean;
+  setWebCrypto(crypto: LibraryWebCrypto): void;
 }
 
 interface LockModule {
@@ -50,13 +41,7 @@ function loadUnproven(packageName: string, random: RandomBytes): SignalLibrary {
   const signal = load(main) as SignalModule;
   const { SessionLock } = load(createRequire(main).resolve('./session-lock')) as LockModule;
   signal.setCurve(createLibraryCurve(random));
-  signal.setWebCrypto({
-    subtle: crypto.subtle,
-    getRandomValues(array) {
-      array.set(random(array.length));
-      return array;
-    },
-  });
+  signal.setWebCrypto(createLibraryWebCrypto(random));
   return {
     SessionBuilder: signal.SessionBuilder,
     SessionCipher: signal.SessionCipher,
@@ -91,19 +76,6 @@ function privateLoader(): (file: string) => unknown {
     return module.exports;
   };
   return load;
-}
-
-function createLibraryCurve(random: RandomBytes): LibraryCurve {
-  return {
-    keyPair(privateKey) {
-      const clamped = clamp(new Uint8Array(privateKey));
-      return { pubKey: toBuffer(publicKeyOf(clamped)), privKey: toBuffer(clamped) };
-    },
-    sharedSecret: (publicKey, privateKey) => toBuffer(agree(new Uint8Array(publicKey), new Uint8Array(privateKey))),
-    sign: (privateKey, message) => toBuffer(signXeddsa(new Uint8Array(privateKey), new Uint8Array(message), random)),
-    verify: (publicKey, message, signature) =>
-      !verifyXeddsa(new Uint8Array(publicKey), new Uint8Array(message), new Uint8Array(signature)),
-  };
 }
 
 function processListeners(): number {
