@@ -20,7 +20,7 @@ export interface Channel {
 export interface ProcessEnd {
   readonly connected: boolean;
   readonly send?: (
-    message: unknown,
+    message: string | object,
     handle: undefined,
     options: undefined,
     callback: (error: Error | null) => void,
@@ -32,8 +32,9 @@ export interface ProcessEnd {
 export function processChannel(end: ProcessEnd): Channel {
   return {
     post(message) {
+      if (!end.connected || (typeof message !== 'string' && !isRecord(message))) return;
       // The callback takes the error of a channel that closes meanwhile; without it the process would end.
-      if (end.connected) end.send?.(message, undefined, undefined, () => undefined);
+      end.send?.(message, undefined, undefined, () => undefined);
     },
     onMessage: (listener) => void end.on('message', listener),
     onClose(listener) {

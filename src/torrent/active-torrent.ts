@@ -6,6 +6,7 @@ import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
 import type { FileIdentity, Segment, TorrentState } from '../contract/swarm.ts';
+import { chunkStore } from './chunk-store.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
 import { requireSpace } from './free-space.ts';
@@ -13,14 +14,16 @@ import type { Metainfo } from './metainfo.ts';
 import { parseMetainfo, pieceCount } from './metainfo.ts';
 import type { Buckets, PeerLink } from './peer-link.ts';
 import type { StoreFault } from './piece-store.ts';
-import { chunkStore, PieceStore } from './piece-store.ts';
+import { PieceStore } from './piece-store.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
 /** How often files are looked at (without reading them) while all is well, and while something is wrong. */
 const CHECK_MS = 30_000;
 const FAULTY_CHECK_MS = 5_000;
-const SPACE_RETRY_MS = 5_000;
+const RETRY_MS = 5_000;
+/** What ends by itself: somebody makes room, or plugs the disk in again. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-missing', 'file-changed']);
 
 export interface TorrentSpec {
   readonly sphereId: SphereId;
@@ -70,6 +73,7 @@ export class ActiveTorrent implements AsyncDisposable {
   #fault: StoreFault | null = null;
   #diskFull = false;
   #settled = false;
+  #identities: FileIdentity[] | null = null;
   #failure: AppError | null = null;
 
   constructor(deps: ActiveTorrentDeps) {
@@ -91,10 +95,15 @@ export class ActiveTorrent implements AsyncDisposable {
   async start(): Promise<void> {
     const { signal } = this.#scope;
     const bitfield = await this.#startBitfield(signal);
-    for (let piece = 0; piece < pieceCount(this.metainfo); piece += 1) if (has(bitfield, piece)) this.#earlier.add(piece);
+    await this.#store.check(signal);
+    for (let piece = 0; piece < pieceCount(this.metainfo); piece += 1)
+      if (has(bitfield, piece)) this.#earlier.add(piece);
     const torrent = await this.#deps.client.add({
       metainfo: this.spec.metainfo,
-      store: { ...chunkStore(this.#store), put: (index, bytes, done) => this.#put(index, bytes, done) },
+      store: {
+        ...chunkStore(this.#store),
+        put: (index, bytes, settled = () => undefined) => void this.#put(index, bytes, settled),
+      },
       bitfield,
     });
     const swarm = new TorrentSwarm({
@@ -102,6 +111,7 @@ export class ActiveTorrent implements AsyncDisposable {
       shape: this.metainfo,
       background: this.spec.background,
       buckets: this.#deps.buckets,
+      clock: this.#deps.clock,
       random: this.#deps.random,
       log: this.#deps.log,
       read: ({ index, offset, length }, reading) => this.#store.read(index, offset, length, reading),
@@ -118,8 +128,7 @@ export class ActiveTorrent implements AsyncDisposable {
       },
     });
     this.#swarm = swarm;
-    const known = this.spec.segments.every((segment) => segment.kind !== 'file' || segment.identity !== null);
-    if (swarm.isComplete && known) this.#settled = true;
+    if (swarm.isComplete && this.#filesAreFixed) this.#settled = true;
     else if (swarm.isComplete) this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
     else if (this.spec.background) this.#scope.spawn('reserve space', (waiting) => this.#waitForSpace(waiting));
     this.#scope.spawn('watch files', (watching) => this.#watchFiles(watching));
@@ -129,6 +138,15 @@ export class ActiveTorrent implements AsyncDisposable {
 
   get bitfield(): Uint8Array<ArrayBuffer> {
     return this.#swarm?.bitfield ?? new Uint8Array(Math.ceil(pieceCount(this.metainfo) / 8));
+  }
+
+  get bytesHave(): number {
+    return this.#swarm?.bytesHave ?? 0;
+  }
+
+  /** What the files are since this process completed them; null before that. */
+  get identities(): FileIdentity[] | null {
+    return this.#identities;
   }
 
   get links(): PeerLink[] {
@@ -158,7 +176,7 @@ export class ActiveTorrent implements AsyncDisposable {
       infoHash: this.spec.infoHash,
       state: this.#phase,
       error: this.#failure === null ? null : { code: this.#failure.code, message: this.#failure.message },
-      bytesHave: swarm?.bytesHave ?? 0,
+      bytesHave: this.bytesHave,
       downBps: Math.round(rates.down),
       upBps: Math.round(rates.up),
       peers: links.length,
@@ -211,32 +229,41 @@ export class ActiveTorrent implements AsyncDisposable {
     const bytes = Math.ceil(pieceCount(this.metainfo) / 8);
     const given = this.spec.bitfield;
     if (given === null) return new Uint8Array(bytes);
-    if (given.length !== bytes) throw new AppError('bad-input', 'bitfield has the wrong length', { bytes: given.length });
+    if (given.length !== bytes)
+      throw new AppError('bad-input', 'bitfield has the wrong length', { bytes: given.length });
     const trimmed = Uint8Array.from(given);
     const spare = bytes * 8 - pieceCount(this.metainfo);
     // BEP 3: spare bits are zero.
     trimmed[bytes - 1] = (trimmed[bytes - 1] ?? 0) & (0xff << spare);
-    return this.#store.usable(trimmed, signal);
+    // Fixed files are never written again, whatever became of them: their loss is a fault, not a gap to fill.
+    return this.#filesAreFixed ? trimmed : this.#store.resume(trimmed, signal);
   }
 
-  #put(index: number, bytes: Uint8Array, done: (error: Error | null) => void = () => undefined): void {
-    this.#write(index, bytes, this.#scope.signal).then(
-      () => done(null),
-      (error: unknown) => done(error instanceof Error ? error : new AppError('disk-error', 'write failed', {}, error)),
-    );
+  get #filesAreFixed(): boolean {
+    return this.spec.segments.every((segment) => segment.kind !== 'file' || segment.identity !== null);
   }
 
-  /** A full disk is waited out with the piece in memory, so that the download goes on by itself. */
+  async #put(index: number, bytes: Uint8Array, settled: (error: Error | null) => void): Promise<void> {
+    let failure: Error | null = null;
+    try {
+      await this.#write(index, bytes, this.#scope.signal);
+    } catch (error) {
+      failure = error instanceof Error ? error : new AppError('disk-error', 'write failed', {}, error);
+    }
+    settled(failure);
+  }
+
+  /** A full or absent disk is waited out with the piece in memory, so that the download goes on by itself. */
   async #write(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
         await this.#store.write(index, bytes, signal);
         return;
       } catch (error) {
-        if (errorCode(error) !== 'disk-full') throw error;
-        this.#setDiskFull(true);
+        if (!PASSING.has(errorCode(error))) throw error;
+        this.#setDiskFull(errorCode(error) === 'disk-full');
       }
-      await this.#deps.clock.sleep(SPACE_RETRY_MS, signal);
+      await this.#deps.clock.sleep(RETRY_MS, signal);
       this.#setDiskFull(false);
     }
   }
@@ -251,12 +278,12 @@ export class ActiveTorrent implements AsyncDisposable {
         if (errorCode(error) !== 'disk-full') throw error;
         this.#setDiskFull(true);
       }
-      await this.#deps.clock.sleep(SPACE_RETRY_MS, signal);
+      await this.#deps.clock.sleep(RETRY_MS, signal);
     }
   }
 
   async #requireSpace(): Promise<void> {
-    const missing = this.metainfo.length - this.state.bytesHave;
+    const missing = this.metainfo.length - this.bytesHave;
     const files = this.spec.segments.flatMap((segment) => (segment.kind === 'file' ? [segment] : []));
     const stored = files.reduce((bytes, segment) => bytes + segment.length, 0);
     const root = files.find((segment) => segment.root !== null)?.root;
@@ -271,24 +298,36 @@ export class ActiveTorrent implements AsyncDisposable {
   }
 
   async #complete(signal: AbortSignal): Promise<void> {
-    try {
-      const bad = await this.#store.badPieces(this.#earlier, signal);
-      this.#earlier.clear();
-      if (bad.length > 0) {
-        this.#deps.log.warn('pieces of an earlier run are damaged', { pieces: bad.length });
-        this.#swarm?.lost(bad);
-        this.#tell({ kind: 'have' });
+    for (;;) {
+      try {
+        await this.#settle(signal);
         return;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (!PASSING.has(errorCode(error))) {
+          this.#fail(error);
+          return;
+        }
       }
-      const identities = await this.#store.sync(signal);
-      this.#settled = true;
-      this.#tell({ kind: 'complete', identities });
-      this.#tell({ kind: 'state' });
-      this.#leaveFullCopies();
-    } catch (error) {
-      // An abort is the removal of the torrent.
-      if (!signal.aborted) this.#fail(error);
+      await this.#deps.clock.sleep(RETRY_MS, signal);
     }
+  }
+
+  async #settle(signal: AbortSignal): Promise<void> {
+    const bad = await this.#store.badPieces(this.#earlier, signal);
+    this.#earlier.clear();
+    if (bad.length > 0) {
+      this.#deps.log.warn('pieces of an earlier run are damaged', { pieces: bad.length });
+      this.#swarm?.lost(bad);
+      this.#tell({ kind: 'have' });
+      return;
+    }
+    const identities = await this.#store.sync(signal);
+    this.#settled = true;
+    this.#identities = identities;
+    this.#tell({ kind: 'complete', identities });
+    this.#tell({ kind: 'state' });
+    this.#leaveFullCopies();
   }
 
   /** Two full copies have nothing to say to each other. */

@@ -17,6 +17,7 @@ import {
   NONCE_BYTES,
 } from './admission-frames.ts';
 import { readExactly, writeAll } from './stream-reader.ts';
+import { withinTime } from './within-time.ts';
 
 /** From the first byte to the last proof. */
 export const ADMISSION_TIMEOUT_MS = 5_000;
@@ -58,8 +59,13 @@ export interface CallTarget {
 }
 
 /** Admits ourselves at the other end of a stream we opened. Fails with `not-allowed`, `timed-out` or `disconnected`. */
-export function callIn(stream: Duplex, target: CallTarget, deps: AdmissionDeps, signal: AbortSignal): Promise<Admitted> {
-  return withinTime(deps.clock, signal, async (limited) => {
+export function callIn(
+  stream: Duplex,
+  target: CallTarget,
+  deps: AdmissionDeps,
+  signal: AbortSignal,
+): Promise<Admitted> {
+  return withinTime({ clock: deps.clock, ms: ADMISSION_TIMEOUT_MS }, signal, async (limited) => {
     const own = deps.random(NONCE_BYTES);
     await writeAll(stream, own, limited);
     const nonces: Nonces = { caller: own, answerer: await readExactly(stream, NONCE_BYTES, limited) };
@@ -82,7 +88,7 @@ export function answerCall(
   deps: AdmissionDeps,
   signal: AbortSignal,
 ): Promise<Admitted> {
-  return withinTime(deps.clock, signal, async (limited) => {
+  return withinTime({ clock: deps.clock, ms: ADMISSION_TIMEOUT_MS }, signal, async (limited) => {
     const caller = await readExactly(stream, NONCE_BYTES, limited);
     const nonces: Nonces = { caller, answerer: deps.random(NONCE_BYTES) };
     await writeAll(stream, nonces.answerer, limited);
@@ -129,25 +135,4 @@ function requirePeer(sphere: AdmittingSphere, device: DeviceKey, self: Self): vo
   // A proof replayed at ourselves names our own device.
   if (device === self.device) throw new AppError('not-allowed', 'connected to ourselves');
   if (!sphere.isListed(device)) throw new AppError('not-allowed', 'the device is not listed');
-}
-
-async function withinTime<T>(
-  clock: Clock,
-  signal: AbortSignal,
-  work: (limited: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const done = new AbortController();
-  const late = new AbortController();
-  const limited = AbortSignal.any([signal, late.signal]);
-  const timer = clock.sleep(ADMISSION_TIMEOUT_MS, done.signal).then(
-    () => late.abort(new AppError('timed-out', 'admission took too long')),
-    // The work ended in time and stopped the clock.
-    () => undefined,
-  );
-  try {
-    return await work(limited);
-  } finally {
-    done.abort();
-    await timer;
-  }
 }

@@ -4,7 +4,7 @@ import type { Torrent } from 'webtorrent';
 import WebTorrent from 'webtorrent';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { ChunkStore } from './piece-store.ts';
+import type { ChunkStore } from './chunk-store.ts';
 
 /** webtorrent counts its own dialled connections only; ours are counted by the dialer. */
 const NO_LIMIT = 1_000_000;

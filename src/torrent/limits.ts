@@ -100,12 +100,17 @@ export class TokenBucket implements Disposable {
     const wake = new AbortController();
     this.#wake = wake;
     const sleepMs = Math.max(SHORTEST_SLEEP_MS, ((1 - this.#balance) / Math.max(this.#rate, 1)) * 1000);
-    const next = (): void => {
-      if (this.#wake === wake) this.#wake = null;
-      this.#grantDue();
-    };
-    // A rejected sleep means the rate changed: what is due is looked at again either way.
-    this.#clock.sleep(sleepMs, wake.signal).then(next, next);
+    void this.#grantAfter(sleepMs, wake);
+  }
+
+  async #grantAfter(sleepMs: number, wake: AbortController): Promise<void> {
+    try {
+      await this.#clock.sleep(sleepMs, wake.signal);
+    } catch {
+      // Woken because the rate changed: what is due is looked at again either way.
+    }
+    if (this.#wake === wake) this.#wake = null;
+    this.#grantDue();
   }
 
   #grantDue(): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Peer, Wire } from 'webtorrent';
+import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { TokenBucket } from './limits.ts';
 import type { BlockRequest } from './uploads.ts';
@@ -25,6 +26,7 @@ export interface PeerLinkDeps {
   readonly wire: Wire;
   readonly geometry: WireGeometry;
   readonly buckets: Buckets;
+  readonly clock: Clock;
   readonly have: (piece: number) => boolean;
   readonly read: (request: BlockRequest, signal: AbortSignal) => Promise<Uint8Array>;
   /** The connection ends because of `error`: hostile input or an unreadable file. */
@@ -41,6 +43,7 @@ export class PeerLink {
   readonly #deps: PeerLinkDeps;
   readonly #uploads: Uploads;
   readonly #abort = new AbortController();
+  #heardMs: number;
   #paidFor = false;
   #corked = false;
 
@@ -51,6 +54,7 @@ export class PeerLink {
     this.weDialled = deps.weDialled;
     this.id = deps.peer.id;
     this.wire = deps.wire;
+    this.#heardMs = deps.clock.monotonic();
     this.#uploads = this.#createUploads();
     disarmExtensions(deps.wire);
     this.#takeOverRequests();
@@ -60,6 +64,11 @@ export class PeerLink {
       this.#abort.abort();
       this.#uploads[Symbol.dispose]();
     });
+  }
+
+  /** Both sides send at least a keep-alive every 55 s: who is silent for longer is gone, whatever the system says. */
+  get silentMs(): number {
+    return this.#deps.clock.monotonic() - this.#heardMs;
   }
 
   destroy(): void {
@@ -132,6 +141,7 @@ export class PeerLink {
     });
     socket.on('data', (chunk: Uint8Array) => {
       if (peer.destroyed) return;
+      this.#heardMs = this.#deps.clock.monotonic();
       peer.emit('download', chunk.length);
       buckets.down.debit(chunk.length);
       try {

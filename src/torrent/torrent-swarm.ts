@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Torrent, Wire } from 'webtorrent';
+import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { TorrentShape } from './metainfo.ts';
@@ -24,6 +25,7 @@ export interface TorrentSwarmDeps {
   readonly background: boolean;
   readonly buckets: Buckets;
   readonly read: (request: BlockRequest, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
   readonly onVerified: (piece: number) => void;
@@ -138,6 +140,7 @@ export class TorrentSwarm implements AsyncDisposable {
           wire,
           geometry: { pieceCount: this.#count, pieceSize: (piece) => pieceSize(this.#deps.shape, piece) },
           buckets: this.#deps.buckets,
+          clock: this.#deps.clock,
           have: (piece) => this.has(piece),
           read: this.#deps.read,
           onFailure: (error) => this.#deps.log.warn('connection ended', { device: info.device, error }),

@@ -166,6 +166,6 @@ declare module 'bittorrent-tracker' {
     readonly http: HttpServer;
     readonly torrents: Record<string, TrackerSwarm>;
     onHttpRequest(request: object, response: object, options?: object): void;
-    close(done?: () => void): void;
+    destroyed: boolean;
   }
 }

@@ -1,0 +1,28 @@
+import { networkInterfaces } from 'node:os';
+import { formatEndpoint } from '../torrent/endpoint.ts';
+
+/** Told to members in one message, which has room for as many. */
+const MOST_ENDPOINTS = 32;
+
+/**
+ * Addresses of this machine that members may reach, likeliest first: those we listen on, or all that are
+ * neither loopback nor bound to one link.
+ */
+export function localAddresses(listening: readonly string[]): string[] {
+  const wildcard = listening.every((address) => address === '::' || address === '0.0.0.0');
+  if (!wildcard) return listening.filter((address) => address !== '::' && address !== '0.0.0.0');
+  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  const usable = all.filter((entry) => !entry.internal && !isLinkLocal(entry.address));
+  return usable.toSorted((a, b) => a.family.localeCompare(b.family)).map((entry) => entry.address);
+}
+
+/** `mapped` is the outside address of a router, which comes first because it works from everywhere. */
+export function endpointsOn(addresses: readonly string[], port: number, mapped: string | null): string[] {
+  const own = addresses.map((address) => formatEndpoint(address, port));
+  return (mapped === null ? own : [mapped, ...own]).slice(0, MOST_ENDPOINTS);
+}
+
+/** RFC 4291 §2.5.6 and RFC 3927: such an address means another machine on every link. */
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');
+}

@@ -1,0 +1,40 @@
+import { createLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { processChannel, serveChannel } from '../contract/process-channel.ts';
+import { createSwarmRouter } from './router.ts';
+import { SwarmService } from './swarm-service.ts';
+
+/** The swarm process: started by the engine with an IPC channel, ends with it. An uncaught exception ends it too. */
+const verbose = process.env['SPHERECAST_VERBOSE'] === '1';
+const log = createLogger({
+  clock: systemClock,
+  module: 'swarm',
+  sink: (entry) => {
+    if (verbose || entry.level !== 'debug') process.stderr.write(`${JSON.stringify(entry)}\n`);
+  },
+});
+
+const service = new SwarmService({ clock: systemClock, random: systemRandom, log, portMapping: null });
+let ending = false;
+
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  try {
+    await service[Symbol.asyncDispose]();
+    process.exit(0);
+  } catch (error) {
+    log.error('did not end cleanly', { error });
+    process.exit(1);
+  }
+}
+
+if (process.send === undefined) {
+  process.stderr.write('the swarm process is started by the engine\n');
+  process.exit(2);
+}
+const channel = processChannel(process);
+serveChannel(createSwarmRouter(service), channel);
+channel.onClose(() => void end());
+process.on('SIGTERM', () => void end());

@@ -1,0 +1,70 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { DeviceKey, InfoHash } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { AdmittingSphere } from '../torrent/admission.ts';
+import { receiveMetainfo } from '../torrent/metainfo-exchange.ts';
+import { withinTime } from '../torrent/within-time.ts';
+import type { Caller } from './caller.ts';
+
+const TIMEOUT_MS = 30_000;
+const CONCURRENT = 4;
+
+export interface FetchOptions {
+  readonly sphere: AdmittingSphere;
+  readonly infoHash: InfoHash;
+  readonly sha256: Uint8Array;
+  readonly maxBytes: number;
+  readonly members: readonly { device: DeviceKey; endpoints: readonly string[] }[];
+}
+
+/** Asks members, a few at a time, for a metainfo. Fails with `not-found` when none of them gives it. */
+export async function fetchMetainfo(
+  options: FetchOptions,
+  deps: { caller: Caller; clock: Clock; log: Logger },
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const endpoints = options.members
+    .filter(({ device }) => options.sphere.isListed(device))
+    .flatMap((member) => member.endpoints);
+  const attempts = endpoints.flatMap((endpoint) =>
+    options.sphere.admissionKeys.map((_, attempt) => ({ endpoint, attempt })),
+  );
+  const found = new AbortController();
+  const asking = AbortSignal.any([signal, found.signal]);
+  let metainfo: Uint8Array<ArrayBuffer> | undefined;
+  const askers = Array.from({ length: CONCURRENT }, async () => {
+    for (let next = attempts.shift(); next !== undefined && !asking.aborted; next = attempts.shift()) {
+      try {
+        metainfo ??= await askOne(next, options, deps, asking);
+      } catch (error) {
+        // One member that cannot help leaves the others to ask.
+        if (!asking.aborted) deps.log.debug('member has no metainfo', { code: errorCode(error) });
+      }
+      if (metainfo !== undefined) found.abort();
+    }
+  });
+  await Promise.all(askers);
+  signal.throwIfAborted();
+  if (metainfo === undefined)
+    throw new AppError('not-found', 'no member gives the metainfo', { asked: endpoints.length });
+  return metainfo;
+}
+
+async function askOne(
+  ask: { endpoint: string; attempt: number },
+  options: FetchOptions,
+  deps: { caller: Caller; clock: Clock },
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { sphere, infoHash, sha256, maxBytes } = options;
+  const outcome = await deps.caller.call({ ...ask, sphere, infoHash, purpose: 'metainfo' }, signal);
+  if (outcome.kind !== 'connected') throw new AppError('disconnected', 'member cannot be reached');
+  const { socket } = outcome.dialled;
+  try {
+    const limit = { clock: deps.clock, ms: TIMEOUT_MS };
+    return await withinTime(limit, signal, (limited) => receiveMetainfo(socket, { sha256, maxBytes }, limited));
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,138 @@
+import type { Clock } from '../base/clock.ts';
+import type { InfoHash } from '../base/id.ts';
+import type { FileIdentity, SwarmEvent, SwarmPeer, TorrentState } from '../contract/swarm.ts';
+import type { ActiveTorrent, TorrentChange } from '../torrent/active-torrent.ts';
+import type { EventStream } from './event-stream.ts';
+
+const HAVE_MS = 250;
+const TICKS_PER_SUMMARY = 4;
+
+export interface ReporterDeps {
+  readonly clock: Clock;
+  readonly torrents: () => Iterable<ActiveTorrent>;
+  readonly port: () => number;
+  readonly stream: EventStream<SwarmEvent>;
+}
+
+type Candidates = Extract<SwarmEvent, { kind: 'candidates' }>;
+
+/** Turns what happens into events: at once when a state changes, else at most four times a second per torrent. */
+export class Reporter {
+  readonly #deps: ReporterDeps;
+  readonly #dirty = new Set<ActiveTorrent>();
+  readonly #phases = new Map<InfoHash, TorrentState['state']>();
+  readonly #states = new Map<InfoHash, string>();
+  #candidates: Candidates | null = null;
+  #peers = '';
+  #totals = '';
+
+  constructor(deps: ReporterDeps) {
+    this.#deps = deps;
+  }
+
+  changed(torrent: ActiveTorrent, change: TorrentChange): void {
+    if (change.kind === 'have') this.#dirty.add(torrent);
+    else if (change.kind === 'complete') this.#reportHave(torrent, change.identities);
+    else if (change.kind === 'state') this.#reportPhase(torrent);
+  }
+
+  forget(torrent: ActiveTorrent): void {
+    this.#dirty.delete(torrent);
+    this.#phases.delete(torrent.spec.infoHash);
+    this.#states.delete(torrent.spec.infoHash);
+  }
+
+  setCandidates(candidates: Candidates): void {
+    const before = JSON.stringify(this.#candidates);
+    this.#candidates = candidates;
+    if (JSON.stringify(candidates) !== before) this.#deps.stream.emit(candidates);
+  }
+
+  /** Everything a new reader has to know before it hears of changes. */
+  snapshot(): SwarmEvent[] {
+    const events: SwarmEvent[] = this.#candidates === null ? [] : [this.#candidates];
+    for (const torrent of this.#deps.torrents()) {
+      const { state } = torrent;
+      if (state.bytesHave > 0) events.push(haveEvent(torrent, torrent.identities));
+      events.push({ kind: 'state', torrent: state });
+    }
+    return [...events, { kind: 'peers', peers: this.#allPeers() }, this.#total()];
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (let tick = 1; !signal.aborted; tick += 1) {
+      await this.#deps.clock.sleep(HAVE_MS, signal);
+      for (const torrent of this.#dirty) this.#reportHave(torrent, null);
+      if (tick % TICKS_PER_SUMMARY === 0) this.#summarise();
+    }
+  }
+
+  #reportHave(torrent: ActiveTorrent, identities: FileIdentity[] | null): void {
+    this.#dirty.delete(torrent);
+    this.#deps.stream.emit(haveEvent(torrent, identities));
+  }
+
+  #reportPhase(torrent: ActiveTorrent): void {
+    const { infoHash } = torrent.spec;
+    const { state } = torrent;
+    if (this.#phases.get(infoHash) === state.state) return;
+    this.#phases.set(infoHash, state.state);
+    this.#reportState(torrent, state);
+  }
+
+  #reportState(torrent: ActiveTorrent, state: TorrentState): void {
+    this.#states.set(torrent.spec.infoHash, JSON.stringify(state));
+    this.#deps.stream.emit({ kind: 'state', torrent: state });
+  }
+
+  #summarise(): void {
+    for (const torrent of this.#deps.torrents()) {
+      const { state } = torrent;
+      if (this.#states.get(torrent.spec.infoHash) !== JSON.stringify(state)) this.#reportState(torrent, state);
+    }
+    const peers = this.#allPeers();
+    const peersText = JSON.stringify(peers);
+    if (peersText !== this.#peers) this.#deps.stream.emit({ kind: 'peers', peers });
+    this.#peers = peersText;
+    const total = this.#total();
+    const totalText = JSON.stringify(total);
+    if (totalText !== this.#totals) this.#deps.stream.emit(total);
+    this.#totals = totalText;
+  }
+
+  #allPeers(): SwarmPeer[] {
+    return Array.from(this.#deps.torrents()).flatMap((torrent) =>
+      torrent.links.map((link) => ({
+        infoHash: torrent.spec.infoHash,
+        device: link.device,
+        address: link.address,
+        path: 'tcp' as const,
+        bytesHave: torrent.bytesOf(link),
+        downBps: Math.round(link.wire.downloadSpeed()),
+        upBps: Math.round(link.wire.uploadSpeed()),
+      })),
+    );
+  }
+
+  #total(): SwarmEvent {
+    const states = Array.from(this.#deps.torrents(), (torrent) => torrent.state);
+    const sum = (of: (state: TorrentState) => number): number => states.reduce((total, state) => total + of(state), 0);
+    return {
+      kind: 'totals',
+      downBps: sum((state) => state.downBps),
+      upBps: sum((state) => state.upBps),
+      peers: sum((state) => state.peers),
+      port: this.#deps.port(),
+    };
+  }
+}
+
+function haveEvent(torrent: ActiveTorrent, identities: FileIdentity[] | null): SwarmEvent {
+  return {
+    kind: 'have',
+    infoHash: torrent.spec.infoHash,
+    bitfield: torrent.bitfield,
+    bytesHave: torrent.state.bytesHave,
+    identities,
+  };
+}

@@ -1,0 +1,85 @@
+import { implement } from '@orpc/server';
+import type { Hashing } from '../contract/swarm.ts';
+import { swarmContract } from '../contract/swarm.ts';
+import type { HashRequest } from '../torrent/hasher.ts';
+import { EventStream } from './event-stream.ts';
+import type { SwarmService } from './swarm-service.ts';
+
+const done = { ok: true } as const;
+
+/** The swarm contract over one service. */
+export function createSwarmRouter(service: SwarmService) {
+  const os = implement(swarmContract);
+  return os.router({
+    start: os.start.handler(({ input }) => service.start(input)),
+    stop: os.stop.handler(async () => {
+      await service.stop();
+      return done;
+    }),
+    heartbeat: os.heartbeat.handler(() => done),
+    events: os.events.handler(({ signal }) => service.events(signal ?? new AbortController().signal)),
+    hash: os.hash.handler(({ input, signal }) => hash(service, input, signal ?? new AbortController().signal)),
+    setSphere: os.setSphere.handler(({ input }) => {
+      service.node.host.setSphere(input.sphereId, input.epochs, input.devices);
+      service.node.lookAgain();
+      return done;
+    }),
+    removeSphere: os.removeSphere.handler(async ({ input }) => {
+      service.node.forgetSphere(input.sphereId);
+      await service.node.host.removeSphere(input.sphereId);
+      return done;
+    }),
+    setEndpoints: os.setEndpoints.handler(({ input }) => {
+      service.node.setEndpoints(input.sphereId, input.device, input.endpoints, input.trackers);
+      return done;
+    }),
+    add: os.add.handler(async ({ input }) => {
+      await service.node.host.add(input);
+      return done;
+    }),
+    remove: os.remove.handler(async ({ input }) => {
+      await service.node.host.remove(input.infoHash);
+      return done;
+    }),
+    pause: os.pause.handler(({ input }) => {
+      service.node.host.get(input.infoHash).setPaused(true);
+      return done;
+    }),
+    resume: os.resume.handler(({ input }) => {
+      service.node.host.get(input.infoHash).setPaused(false);
+      return done;
+    }),
+    window: os.window.handler(({ input }) => {
+      service.node.host.get(input.infoHash).setWindow(input.reader, input.from, input.to);
+      return done;
+    }),
+    setLimits: os.setLimits.handler(({ input }) => {
+      service.node.host.setLimits(input);
+      return done;
+    }),
+    fetchMetainfo: os.fetchMetainfo.handler(async ({ input, signal }) => ({
+      metainfo: await service.node.fetchMetainfo(input, signal ?? new AbortController().signal),
+    })),
+  });
+}
+
+/** Progress while it runs, then the result. Leaving the iterator ends the work. */
+async function* hash(service: SwarmService, request: HashRequest, signal: AbortSignal): AsyncGenerator<Hashing, void> {
+  const left = new AbortController();
+  const ended = new AbortController();
+  const stream = new EventStream<Hashing>();
+  const events = stream.read([], ended.signal);
+  const working = AbortSignal.any([signal, left.signal]);
+  const result = service.hasher.hash(request, (bytesDone) => stream.emit({ kind: 'progress', bytesDone }), working);
+  // The result is awaited below; here it only ends the stream of progress.
+  result.then(
+    () => ended.abort(),
+    () => ended.abort(),
+  );
+  try {
+    yield* events;
+    yield { kind: 'done', ...(await result) };
+  } finally {
+    left.abort();
+  }
+}

@@ -1,0 +1,69 @@
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import type { EpochKeys } from '../contract/swarm.ts';
+import { isTrackerUrl } from '../torrent/announcer.ts';
+import type { AdmittingSphere } from '../torrent/admission.ts';
+import { trackerHash } from '../torrent/tracker.ts';
+
+const MOST_TRACKERS = 24;
+
+interface Sphere {
+  readonly epochs: readonly EpochKeys[];
+  readonly devices: ReadonlySet<DeviceKey>;
+  /** By the device that told them. */
+  readonly trackers: Map<DeviceKey, readonly string[]>;
+}
+
+/** Keys, devices and trackers of every sphere, as the engine told them. */
+export class SphereRegistry {
+  readonly #spheres = new Map<SphereId, Sphere>();
+  readonly #isBanned: (device: DeviceKey) => boolean;
+
+  constructor(deps: { isBanned: (device: DeviceKey) => boolean }) {
+    this.#isBanned = deps.isBanned;
+  }
+
+  set(sphereId: SphereId, epochs: readonly EpochKeys[], devices: readonly DeviceKey[]): void {
+    const trackers = this.#spheres.get(sphereId)?.trackers ?? new Map<DeviceKey, readonly string[]>();
+    const listed = new Set(devices);
+    for (const device of trackers.keys()) if (!listed.has(device)) trackers.delete(device);
+    this.#spheres.set(sphereId, { epochs, devices: listed, trackers });
+  }
+
+  delete(sphereId: SphereId): void {
+    this.#spheres.delete(sphereId);
+  }
+
+  setTrackers(sphereId: SphereId, device: DeviceKey, trackers: readonly string[]): void {
+    this.#spheres.get(sphereId)?.trackers.set(device, trackers.filter(isTrackerUrl));
+  }
+
+  trackers(sphereId: SphereId): string[] {
+    const all = Array.from(this.#spheres.get(sphereId)?.trackers.values() ?? []).flat();
+    return Array.from(new Set(all)).slice(0, MOST_TRACKERS);
+  }
+
+  /** Whether a device may connect for torrents of this sphere. */
+  admits(sphereId: SphereId, device: DeviceKey): boolean {
+    return this.#spheres.get(sphereId)?.devices.has(device) === true && !this.#isBanned(device);
+  }
+
+  /** What trackers know a torrent by: the previous epoch too, for members who do not know the newest yet. */
+  trackerHashes(sphereId: SphereId, infoHash: InfoHash): string[] {
+    return (this.#spheres.get(sphereId)?.epochs ?? []).map((epoch) => trackerHash(epoch.tracker, infoHash));
+  }
+
+  admitting(sphereId: SphereId, has: (infoHash: InfoHash) => boolean): AdmittingSphere | undefined {
+    const sphere = this.#spheres.get(sphereId);
+    if (sphere === undefined) return undefined;
+    return {
+      sphereId,
+      admissionKeys: sphere.epochs.map((epoch) => epoch.admission),
+      isListed: (device) => this.admits(sphereId, device),
+      has,
+    };
+  }
+
+  get ids(): SphereId[] {
+    return Array.from(this.#spheres.keys());
+  }
+}

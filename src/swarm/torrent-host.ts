@@ -1,0 +1,213 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { EpochKeys } from '../contract/swarm.ts';
+import type { LimitsView } from '../contract/views.ts';
+import type { TorrentChange, TorrentSpec } from '../torrent/active-torrent.ts';
+import { ActiveTorrent } from '../torrent/active-torrent.ts';
+import type { AdmittingSphere } from '../torrent/admission.ts';
+import type { Announcement } from '../torrent/announcer.ts';
+import { Bans } from '../torrent/bans.ts';
+import type { TorrentClient } from '../torrent/client.ts';
+import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
+import { formatEndpoint } from '../torrent/endpoint.ts';
+import { FilePool } from '../torrent/file-pool.ts';
+import { TokenBucket } from '../torrent/limits.ts';
+import { arbitrate } from './duplicates.ts';
+import { SphereRegistry } from './sphere-registry.ts';
+
+const MOST_LINKS = 500;
+const MOST_LINKS_PER_TORRENT = 60;
+const SILENT_MS = 150_000;
+
+export interface TorrentHostDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly client: TorrentClient;
+  readonly device: DeviceKey;
+  readonly limits: LimitsView;
+  readonly onChange: (torrent: ActiveTorrent, change: TorrentChange) => void;
+  readonly onRemoved: (torrent: ActiveTorrent) => void;
+}
+
+/** The torrents of all spheres, and who may connect for which. */
+export class TorrentHost implements AsyncDisposable {
+  readonly spheres: SphereRegistry;
+  readonly #deps: TorrentHostDeps;
+  readonly #torrents = new Map<InfoHash, ActiveTorrent>();
+  readonly #trackerHashes = new Map<string, InfoHash>();
+  readonly #bans = new Bans();
+  readonly #files = new FilePool();
+  readonly #changes = new SerialQueue();
+  readonly #up: TokenBucket;
+  readonly #down: TokenBucket;
+
+  constructor(deps: TorrentHostDeps) {
+    this.#deps = deps;
+    this.#up = new TokenBucket({ clock: deps.clock, rate: deps.limits.up });
+    this.#down = new TokenBucket({ clock: deps.clock, rate: deps.limits.down });
+    this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
+  }
+
+  get torrents(): Iterable<ActiveTorrent> {
+    return this.#torrents.values();
+  }
+
+  setLimits(limits: LimitsView): void {
+    this.#up.setRate(limits.up);
+    this.#down.setRate(limits.down);
+  }
+
+  setSphere(sphereId: SphereId, epochs: readonly EpochKeys[], devices: readonly DeviceKey[]): void {
+    this.spheres.set(sphereId, epochs, devices);
+    for (const torrent of this.#ofSphere(sphereId)) {
+      torrent.disconnect((link) => !this.spheres.admits(sphereId, link.device));
+    }
+    this.#indexTrackerHashes();
+  }
+
+  async removeSphere(sphereId: SphereId): Promise<void> {
+    this.spheres.delete(sphereId);
+    for (const torrent of this.#ofSphere(sphereId)) await this.remove(torrent.spec.infoHash);
+  }
+
+  /** Replaces a torrent of the same info hash. */
+  add(spec: TorrentSpec): Promise<void> {
+    return this.#changes.run(async () => {
+      await this.#dispose(spec.infoHash);
+      const { clock, random, log, client } = this.#deps;
+      const torrent = new ActiveTorrent({
+        spec,
+        client,
+        clock,
+        random,
+        log,
+        files: this.#files,
+        buckets: { up: this.#up, down: this.#down },
+        onChange: this.#deps.onChange,
+        onBadPiece: (device) => this.#badPiece(device),
+      });
+      this.#torrents.set(spec.infoHash, torrent);
+      this.#indexTrackerHashes();
+      try {
+        await torrent.start();
+      } catch (error) {
+        await this.#dispose(spec.infoHash);
+        throw error;
+      }
+    });
+  }
+
+  remove(infoHash: InfoHash): Promise<void> {
+    return this.#changes.run(() => this.#dispose(infoHash));
+  }
+
+  /** Fails with `not-found`. */
+  get(infoHash: InfoHash): ActiveTorrent {
+    const torrent = this.#torrents.get(infoHash);
+    if (torrent === undefined) throw new AppError('not-found', 'no such torrent', { infoHash });
+    return torrent;
+  }
+
+  admittingSphere(sphereId: SphereId): AdmittingSphere | undefined {
+    return this.spheres.admitting(sphereId, (infoHash) => {
+      const torrent = this.#torrents.get(infoHash);
+      return torrent !== undefined && torrent.spec.sphereId === sphereId && torrent.serves;
+    });
+  }
+
+  get admittingSpheres(): AdmittingSphere[] {
+    return this.spheres.ids.flatMap((id) => this.admittingSphere(id) ?? []);
+  }
+
+  /** Hands an admitted stream to its torrent, or ends it when it is one too many. */
+  connect({ socket, admitted }: Dialled, weDialled: boolean): void {
+    const torrent = this.#torrents.get(admitted.infoHash);
+    if (torrent === undefined || !this.spheres.admits(admitted.sphereId, admitted.device)) {
+      socket.destroy();
+      return;
+    }
+    const existing = torrent.links.filter((link) => link.device === admitted.device);
+    const pair = { ours: this.#deps.device, theirs: admitted.device };
+    const verdict = arbitrate(pair, existing, weDialled);
+    torrent.disconnect((link) => verdict.drop.includes(link));
+    if (!verdict.accept || torrent.links.length >= MOST_LINKS_PER_TORRENT || this.#linkCount >= MOST_LINKS) {
+      socket.destroy();
+      return;
+    }
+    const address = formatEndpoint(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    torrent.connect(socket, { device: admitted.device, address, weDialled });
+  }
+
+  *dialTorrents(): Generator<DialTorrent> {
+    for (const torrent of this.#torrents.values()) {
+      const { sphereId, infoHash } = torrent.spec;
+      const connected = new Set(torrent.links.map((link) => link.device));
+      yield { sphereId, infoHash, appetite: torrent.appetite, connected };
+    }
+  }
+
+  *announcements(): Generator<Announcement> {
+    for (const torrent of this.#torrents.values()) {
+      const { sphereId, infoHash } = torrent.spec;
+      if (!torrent.serves) continue;
+      const hashes = this.spheres.trackerHashes(sphereId, infoHash);
+      const bytesLeft = torrent.metainfo.length - torrent.bytesHave;
+      yield { infoHash, hashes, trackers: this.spheres.trackers(sphereId), bytesLeft };
+    }
+  }
+
+  /** The torrent behind a hash that a tracker is asked for. */
+  byTrackerHash(hash: string): InfoHash | undefined {
+    return this.#trackerHashes.get(hash);
+  }
+
+  /** Ends connections whose other end has fallen silent. */
+  sweep(): void {
+    for (const torrent of this.#torrents.values()) torrent.disconnect((link) => link.silentMs > SILENT_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#changes.run(async () => {
+      await Promise.all(Array.from(this.#torrents.keys(), (infoHash) => this.#dispose(infoHash)));
+    });
+    this.#up[Symbol.dispose]();
+    this.#down[Symbol.dispose]();
+    await this.#files[Symbol.asyncDispose]();
+  }
+
+  get #linkCount(): number {
+    return Array.from(this.#torrents.values()).reduce((count, torrent) => count + torrent.links.length, 0);
+  }
+
+  #ofSphere(sphereId: SphereId): ActiveTorrent[] {
+    return Array.from(this.#torrents.values()).filter((torrent) => torrent.spec.sphereId === sphereId);
+  }
+
+  async #dispose(infoHash: InfoHash): Promise<void> {
+    const torrent = this.#torrents.get(infoHash);
+    if (torrent === undefined) return;
+    this.#torrents.delete(infoHash);
+    this.#indexTrackerHashes();
+    await torrent[Symbol.asyncDispose]();
+    this.#deps.onRemoved(torrent);
+  }
+
+  #badPiece(device: DeviceKey): void {
+    if (!this.#bans.badPiece(device)) return;
+    this.#deps.log.warn('device banned: it sent wrong data', { device });
+    for (const torrent of this.#torrents.values()) torrent.disconnect((link) => link.device === device);
+  }
+
+  #indexTrackerHashes(): void {
+    this.#trackerHashes.clear();
+    for (const { spec } of this.#torrents.values()) {
+      for (const hash of this.spheres.trackerHashes(spec.sphereId, spec.infoHash)) {
+        this.#trackerHashes.set(hash, spec.infoHash);
+      }
+    }
+  }
+}

@@ -1,0 +1,196 @@
+// BEP 3: tracker protocol, BEP 7: IPv6, BEP 23: compact peer lists
+import { get } from 'node:http';
+import type { Clock } from '../base/clock.ts';
+import { toHex } from '../base/bytes.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { InfoHash } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Bencoded } from './bencode/bencode.ts';
+import { decodeCanonical } from './bencode/bencode.ts';
+import { formatEndpoint } from './endpoint.ts';
+import { withinTime } from './within-time.ts';
+
+const ANSWER_TIMEOUT_MS = 10_000;
+const LARGEST_ANSWER = 64 * 1024;
+const LEAST_INTERVAL_MS = 60_000;
+const INTERVAL_MS = 5 * 60_000;
+const RETRY_MS = 120_000;
+/** The least time between two announces, so that a thousand torrents do not announce at once. */
+const SPACING_MS = 100;
+const IDLE_MS = 30_000;
+const PEERS_WANTED = 50;
+/** Members' trackers have exactly this form: a member cannot make us call anything else. */
+const TRACKER_URL = /^http:\/\/(?:[0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\/[0-9a-f]{32}\/announce$/;
+
+export function isTrackerUrl(text: string): boolean {
+  return text.length <= 200 && TRACKER_URL.test(text);
+}
+
+/** One torrent to announce at some trackers. */
+export interface Announcement {
+  readonly infoHash: InfoHash;
+  /** What the trackers know the torrent by, for each current epoch. */
+  readonly hashes: readonly string[];
+  readonly trackers: readonly string[];
+  readonly bytesLeft: number;
+}
+
+export interface AnnouncerDeps {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  readonly port: () => number;
+  readonly announcements: () => Iterable<Announcement>;
+  readonly onPeer: (infoHash: InfoHash, endpoint: string) => void;
+}
+
+/** Tells members' trackers which torrents we take part in, spread in time, and learns addresses from them. */
+export class Announcer {
+  readonly #deps: AnnouncerDeps;
+  readonly #peerId: Uint8Array;
+  readonly #dueMs = new Map<string, number>();
+  #wake = new AbortController();
+
+  constructor(deps: AnnouncerDeps) {
+    this.#deps = deps;
+    this.#peerId = deps.random(20);
+  }
+
+  /** Looks again now: a torrent or a tracker is new. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      const due = this.#next(clock.monotonic());
+      const pauseMs = due.kind === 'announce' ? SPACING_MS : due.inMs;
+      if (due.kind === 'announce') await this.#announce(due, signal);
+      const waking = due.kind === 'announce' ? signal : AbortSignal.any([signal, this.#wake.signal]);
+      try {
+        await clock.sleep(pauseMs, waking);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        // Woken: something is new.
+      }
+    }
+  }
+
+  #next(nowMs: number): Due {
+    const alive = new Set<string>();
+    let first: { key: string; due: number; announcement: Announcement; url: string } | undefined;
+    for (const announcement of this.#deps.announcements()) {
+      for (const tracker of announcement.trackers) {
+        for (const hash of announcement.hashes) {
+          const key = `${hash} ${tracker}`;
+          alive.add(key);
+          const due = this.#dueMs.get(key) ?? 0;
+          if (first === undefined || due < first.due) {
+            first = { key, due, announcement, url: this.#url(tracker, hash, announcement.bytesLeft) };
+          }
+        }
+      }
+    }
+    for (const key of this.#dueMs.keys()) if (!alive.has(key)) this.#dueMs.delete(key);
+    if (first === undefined) return { kind: 'wait', inMs: IDLE_MS };
+    if (first.due > nowMs) return { kind: 'wait', inMs: Math.min(IDLE_MS, first.due - nowMs) };
+    return { kind: 'announce', ...first };
+  }
+
+  async #announce(due: Due & { kind: 'announce' }, signal: AbortSignal): Promise<void> {
+    const { clock, log, onPeer } = this.#deps;
+    let againMs = RETRY_MS;
+    try {
+      const limit = { clock, ms: ANSWER_TIMEOUT_MS };
+      const answer = parseAnswer(await withinTime(limit, signal, (limited) => fetchAnswer(due.url, limited)));
+      againMs = Math.max(LEAST_INTERVAL_MS, answer.intervalMs);
+      for (const endpoint of answer.peers) onPeer(due.announcement.infoHash, endpoint);
+    } catch (error) {
+      // A tracker is a member's own machine and may be off: it is asked again later.
+      log.debug('announce failed', { code: errorCode(error) });
+    }
+    this.#dueMs.set(due.key, clock.monotonic() + againMs);
+  }
+
+  #url(tracker: string, hash: string, bytesLeft: number): string {
+    const query = [
+      `info_hash=${percentEncode(hash)}`,
+      `peer_id=${percentEncode(toHex(this.#peerId))}`,
+      `port=${this.#deps.port()}`,
+      'uploaded=0&downloaded=0',
+      `left=${bytesLeft}`,
+      `compact=1&numwant=${PEERS_WANTED}`,
+    ];
+    return `${tracker}?${query.join('&')}`;
+  }
+}
+
+type Due =
+  | { readonly kind: 'wait'; readonly inMs: number }
+  | { readonly kind: 'announce'; readonly key: string; readonly announcement: Announcement; readonly url: string };
+
+function percentEncode(hex: string): string {
+  return hex.replace(/../g, '%$&');
+}
+
+/** The body of a 200 answer of bounded size; redirects are not followed. */
+function fetchAnswer(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => reject(new AppError('disconnected', 'tracker cannot be reached', {}, cause));
+    const request = get(url, { agent: false, signal }, (response) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      if (response.statusCode !== 200) {
+        request.destroy(new Error(`status ${response.statusCode}`));
+        return;
+      }
+      response.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        chunks.push(chunk);
+        if (length > LARGEST_ANSWER) request.destroy(new Error('answer is too long'));
+      });
+      response.on('end', () => resolve(Buffer.concat(chunks)));
+      response.on('error', fail);
+    });
+    request.on('error', fail);
+  });
+}
+
+/** Fails with `bad-input` when the answer is not an announce response. */
+export function parseAnswer(body: Uint8Array): { intervalMs: number; peers: string[] } {
+  let answer: Bencoded;
+  try {
+    answer = decodeCanonical(body, LARGEST_ANSWER);
+  } catch (error) {
+    throw new AppError('bad-input', 'tracker answer is not bencode', {}, error);
+  }
+  if (typeof answer !== 'object' || Array.isArray(answer) || answer instanceof Uint8Array) {
+    throw new AppError('bad-input', 'tracker answer is not a dictionary');
+  }
+  if (answer['failure reason'] !== undefined) throw new AppError('not-allowed', 'tracker refused the announce');
+  const { interval, peers, peers6 } = answer as Partial<Record<string, Bencoded>>;
+  return {
+    intervalMs: typeof interval === 'number' ? Math.min(Math.max(interval, 0) * 1000, 3_600_000) : INTERVAL_MS,
+    peers: [...compactPeers(peers, 4), ...compactPeers(peers6, 16)].slice(0, PEERS_WANTED),
+  };
+}
+
+function compactPeers(value: Bencoded | undefined, addressBytes: 4 | 16): string[] {
+  if (!(value instanceof Uint8Array) || value.length % (addressBytes + 2) !== 0) return [];
+  const endpoints: string[] = [];
+  for (let offset = 0; offset < value.length; offset += addressBytes + 2) {
+    const address = value.subarray(offset, offset + addressBytes);
+    const port = (value[offset + addressBytes] ?? 0) * 256 + (value[offset + addressBytes + 1] ?? 0);
+    if (port > 0) endpoints.push(formatEndpoint(addressText(address), port));
+  }
+  return endpoints;
+}
+
+function addressText(address: Uint8Array): string {
+  if (address.length === 4) return address.join('.');
+  const groups = toHex(address).match(/.{4}/g) ?? [];
+  return groups.join(':');
+}

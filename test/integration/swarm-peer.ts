@@ -1,0 +1,244 @@
+import type { ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ContractRouterClient } from '@orpc/contract';
+import { toHex } from '../../src/base/bytes.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../../src/base/id.ts';
+import { parseDeviceKey, parseSphereId } from '../../src/base/id.ts';
+import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
+import type { EpochKeys, Segment, SwarmContract, SwarmEvent, TorrentState } from '../../src/contract/swarm.ts';
+import { buildMetainfo } from '../../src/torrent/metainfo.ts';
+
+export type SwarmClient = ContractRouterClient<SwarmContract>;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export const bytes = (length: number): Bytes => new Uint8Array(randomBytes(length));
+
+export function newEpoch(): EpochKeys {
+  return { admission: bytes(32), tracker: bytes(32), lan: bytes(32) };
+}
+
+export function newSphere(): SphereId {
+  return parseSphereId(toHex(bytes(32)));
+}
+
+/** Identity of one installation. */
+export class TestDevice {
+  readonly key: DeviceKey;
+  readonly privateKey: Bytes;
+
+  constructor() {
+    const pair = generateKeyPairSync('ed25519');
+    this.privateKey = new Uint8Array(pair.privateKey.export({ format: 'der', type: 'pkcs8' }));
+    const spki = pair.publicKey.export({ format: 'der', type: 'spki' });
+    this.key = parseDeviceKey(toHex(spki.subarray(spki.length - 32)));
+  }
+}
+
+/** One real swarm process and everything it told. */
+export class SwarmPeer implements AsyncDisposable {
+  readonly device: TestDevice;
+  readonly client: SwarmClient;
+  readonly child: ChildProcess;
+  readonly address: string;
+  readonly events: SwarmEvent[] = [];
+  readonly states = new Map<InfoHash, TorrentState>();
+  readonly bitfields = new Map<InfoHash, Uint8Array>();
+  bytesDown = 0;
+  dataPort = 0;
+  trackerPort = 0;
+
+  private constructor(device: TestDevice, address: string, child: ChildProcess) {
+    this.device = device;
+    this.address = address;
+    this.child = child;
+    this.client = connectChannel<SwarmContract>(processChannel(child));
+  }
+
+  static async start(options: {
+    address: string;
+    device?: TestDevice;
+    dataPort?: number;
+    limits?: { up: number; down: number };
+  }): Promise<SwarmPeer> {
+    const child = fork(new URL('../../src/swarm/main.ts', import.meta.url), {
+      serialization: 'advanced',
+      execArgv: [],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const device = options.device ?? new TestDevice();
+    const peer = new SwarmPeer(device, options.address, child);
+    const ports = await peer.client.start({
+      deviceKey: device.key,
+      devicePrivateKey: device.privateKey,
+      dataPort: options.dataPort ?? 0,
+      addresses: [options.address],
+      mapPorts: false,
+      limits: options.limits ?? { up: 0, down: 0 },
+    });
+    peer.dataPort = ports.dataPort;
+    peer.trackerPort = ports.trackerPort;
+    void peer.#listen();
+    return peer;
+  }
+
+  get endpoint(): string {
+    return `${this.address}:${this.dataPort}`;
+  }
+
+  state(infoHash: InfoHash): TorrentState['state'] | undefined {
+    return this.states.get(infoHash)?.state;
+  }
+
+  /** Trackers this process runs, as members are told. */
+  get trackers(): string[] {
+    const told = this.events.findLast((event) => event.kind === 'candidates');
+    return told?.kind === 'candidates' ? told.trackers : [];
+  }
+
+  async joinSphere(sphereId: SphereId, epochs: EpochKeys[], peers: readonly SwarmPeer[]): Promise<void> {
+    const devices = [this, ...peers].map((peer) => peer.device.key);
+    await this.client.setSphere({ sphereId, epochs, devices });
+  }
+
+  async learn(sphereId: SphereId, peer: SwarmPeer): Promise<void> {
+    await this.client.setEndpoints({ sphereId, device: peer.device.key, endpoints: [peer.endpoint], trackers: [] });
+  }
+
+  async kill(): Promise<void> {
+    const gone = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.disconnect();
+    await gone;
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for await (const event of await this.client.events()) {
+        this.events.push(event);
+        if (event.kind === 'state') this.states.set(event.torrent.infoHash, event.torrent);
+        if (event.kind === 'have') this.bitfields.set(event.infoHash, event.bitfield);
+      }
+    } catch {
+      // The process has ended, which is how every test ends.
+    }
+  }
+}
+
+/** A shared file and what a member needs to fetch it. */
+export interface TestItem {
+  readonly path: string;
+  readonly length: number;
+  readonly mediaKey: Bytes;
+  readonly metainfo: Bytes;
+  readonly infoHash: InfoHash;
+  readonly pieceLength: number;
+  readonly segments: Segment[];
+  readonly total: number;
+}
+
+export async function randomFile(path: string, length: number): Promise<string> {
+  await writeFile(path, '');
+  const step = 8 * 1024 * 1024;
+  for (let left = length; left > 0; left -= step) {
+    await writeFile(path, randomBytes(Math.min(left, step)), { flag: 'a' });
+  }
+  return path;
+}
+
+export async function sparseFile(path: string, length: number): Promise<string> {
+  await writeFile(path, '');
+  await truncate(path, length);
+  return path;
+}
+
+/** Hashes a file in the peer's process and seeds it there. */
+export async function share(
+  peer: SwarmPeer,
+  sphereId: SphereId,
+  path: string,
+  pieceLength = 256 * 1024,
+): Promise<TestItem> {
+  const length = (await stat(path)).size;
+  const total = Math.ceil(length / pieceLength) * pieceLength;
+  const mediaKey = bytes(32);
+  const plan: Segment[] = [{ kind: 'file', offset: 0, length, path, root: null, identity: null }];
+  for await (const step of await peer.client.hash({ segments: plan, length: total, pieceLength, mediaKey })) {
+    if (step.kind === 'progress') continue;
+    const { metainfo, infoHash } = buildMetainfo({ length: total, pieceLength, pieces: step.pieces });
+    const segments: Segment[] = [
+      { kind: 'file', offset: 0, length, path, root: null, identity: step.identities[0] ?? null },
+    ];
+    const bitfield = fullBitfield(total / pieceLength);
+    const item = { path, length, mediaKey, metainfo, infoHash, pieceLength, segments, total };
+    await peer.client.add({
+      sphereId,
+      infoHash,
+      metainfo,
+      mediaKey,
+      segments,
+      bitfield,
+      paused: false,
+      background: true,
+    });
+    return item;
+  }
+  throw new Error('hashing ended without a result');
+}
+
+export async function receive(
+  peer: SwarmPeer,
+  sphereId: SphereId,
+  item: TestItem,
+  root: string,
+  options: { bitfield?: Bytes | null; background?: boolean; paused?: boolean; mediaKey?: Bytes | null } = {},
+): Promise<string> {
+  const path = join(root, 'received');
+  await peer.client.add({
+    sphereId,
+    infoHash: item.infoHash,
+    metainfo: item.metainfo,
+    mediaKey: options.mediaKey === undefined ? item.mediaKey : options.mediaKey,
+    segments: [{ kind: 'file', offset: 0, length: item.length, path, root, identity: null }],
+    bitfield: options.bitfield ?? null,
+    paused: options.paused ?? false,
+    background: options.background ?? true,
+  });
+  return path;
+}
+
+export function fullBitfield(pieces: number): Bytes {
+  const bits = new Uint8Array(Math.ceil(pieces / 8)).fill(0xff);
+  const spare = bits.length * 8 - pieces;
+  bits[bits.length - 1] = (0xff << spare) & 0xff;
+  return bits;
+}
+
+export function countBits(bits: Uint8Array | undefined): number {
+  return Array.from(bits ?? []).reduce((count, byte) => count + byte.toString(2).replaceAll('0', '').length, 0);
+}
+
+export async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+/** Waits until `check` is true; fails with `what` after `ms`. */
+export async function until(what: string, check: () => boolean, ms = 30_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!check()) {
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
