@@ -156,17 +156,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   };
 }
 
-/** Ends the engine on SIGTERM, SIGINT and SIGHUP; after 4.5 s the process ends whatever still hangs. */
-export function stopOnSignals(engine: Engine): void {
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      // A timer that does not keep the process alive, so that a clean end is not delayed.
-      setTimeout(() => process.exit(0), 4500).unref();
-      void engine.stop();
-    });
-  }
-}
-
 /** Lets many callers ask for the one end. */
 class StopSwitch {
   readonly done: Promise<void>;

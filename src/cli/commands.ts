@@ -1,0 +1,18 @@
+import type { Command } from './command.ts';
+import { accountCommands } from './commands/account.ts';
+import { engineCommands } from './commands/engine.ts';
+import { itemCommands } from './commands/items.ts';
+import { messageCommands } from './commands/messages.ts';
+import { sphereCommands } from './commands/spheres.ts';
+import { transferCommands } from './commands/transfers.ts';
+
+/** Every command of the program, in the order in which help and documentation show them. */
+export const commands: readonly Command[] = [
+  ...engineCommands.slice(0, 2),
+  ...accountCommands,
+  ...sphereCommands,
+  ...itemCommands,
+  ...messageCommands,
+  ...transferCommands,
+  ...engineCommands.slice(2),
+];

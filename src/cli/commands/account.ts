@@ -1,0 +1,49 @@
+import path from 'node:path';
+import { defineCommand } from '../command.ts';
+import { usageFailure } from '../failure.ts';
+import { accountAnswerShape } from '../shapes.ts';
+
+export const accountCommands = [
+  defineCommand({
+    name: 'account add',
+    usage: 'JID',
+    summary: 'Signs in. The password is the first line of standard input.',
+    options: {
+      'password-stdin': { required: true, help: 'read the password from standard input; arguments are public' },
+      register: { help: 'create the account on the server first' },
+      server: { value: 'HOST:PORT', help: 'connect there instead of asking the domain’s records' },
+      ca: { value: 'FILE', help: 'also trust this certificate authority (PEM)' },
+    },
+    positionals: { min: 1, max: 1 },
+    shape: accountAnswerShape,
+    async run({ connect, signal, positionals, flags, values, io }) {
+      const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+      if (password === '') throw usageFailure('there was no password on standard input');
+      const server = values.get('server');
+      const authority = values.get('ca');
+      using engine = await connect();
+      return await engine.client.account.signIn(
+        {
+          jid: positionals[0] ?? '',
+          password,
+          register: flags.has('register'),
+          ...(server === undefined ? {} : { server }),
+          ...(authority === undefined ? {} : { caFile: path.resolve(io.cwd, authority) }),
+        },
+        { signal },
+      );
+    },
+    describe: ({ account }) => (account === null ? 'no account' : `signed in as ${account.jid} (${account.state})`),
+  }),
+  defineCommand({
+    name: 'account remove',
+    summary: 'Signs out. Spheres stay readable on this machine.',
+    shape: accountAnswerShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      await engine.client.account.signOut(undefined, { signal });
+      return { account: null };
+    },
+    describe: () => 'signed out',
+  }),
+];

@@ -1,0 +1,80 @@
+import { wholeNumber } from '../arguments.ts';
+import { defineCommand } from '../command.ts';
+import { idleShape, logShape, readyShape, statusShape } from '../shapes.ts';
+import { resolveSphere } from '../resolve.ts';
+import { sizeInWords } from '../words.ts';
+
+const SYNC_GRACE_MS = 1000;
+
+export const engineCommands = [
+  defineCommand({
+    name: 'serve',
+    summary: 'Runs the engine of this profile until it is told to end. Prints one line when it is ready.',
+    options: {
+      port: { value: 'N', help: 'listen on this port of 127.0.0.1, 0 = any' },
+      'no-open': { help: 'do not open the application in the browser' },
+    },
+    shape: readyShape,
+    async run({ values, flags, startEngine, openPage, print, io, verbose, profileOption, signal }) {
+      const port = values.get('port');
+      const engine = await startEngine({
+        profile: profileOption,
+        port: port === undefined ? undefined : wholeNumber('port', port),
+        verbose,
+        onLog: (line) => io.stderr(`${line}\n`),
+      });
+      signal.addEventListener('abort', () => void engine.stop(), { once: true });
+      print({ url: engine.url, pid: engine.pid, version: engine.version });
+      if (!flags.has('no-open')) openPage(engine.url);
+      await engine.stopped;
+      return undefined;
+    },
+    describe: ({ url }) => `Spherecast runs at ${url} (Ctrl-C ends it)`,
+  }),
+  defineCommand({
+    name: 'status',
+    summary: 'Shows the running engine, its account and its transfers.',
+    shape: statusShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      return await engine.client.system.status(undefined, { signal });
+    },
+    describe: ({ url, account, swarm }) =>
+      [
+        `address  ${url}`,
+        `account  ${account === null ? 'none' : `${account.jid} (${account.state})`}`,
+        `sharing  ${swarm.state}, ↓ ${sizeInWords(swarm.downBps)}/s ↑ ${sizeInWords(swarm.upBps)}/s`,
+      ].join('\n'),
+  }),
+  defineCommand({
+    name: 'sync',
+    summary: 'Tells whether outbox, room archives and log heads are settled; with --wait returns when they are.',
+    options: { wait: { help: 'wait until everything is settled' } },
+    shape: idleShape,
+    async run({ connect, signal, flags }) {
+      using engine = await connect();
+      if (flags.has('wait')) return await engine.client.system.sync(undefined, { signal });
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(SYNC_GRACE_MS)]);
+      try {
+        return await engine.client.system.sync(undefined, { signal: limited });
+      } catch (error) {
+        if (signal.aborted || !limited.aborted) throw error;
+        return { idle: false };
+      }
+    },
+    describe: ({ idle }) => (idle ? 'everything is settled' : 'something is still on its way'),
+  }),
+  defineCommand({
+    name: 'export',
+    summary: 'Prints the events of a sphere in canonical order, equal on all members that agree.',
+    options: { log: { value: 'S', required: true, help: 'the sphere' } },
+    shape: logShape,
+    async run({ connect, signal, values }) {
+      const sphereName = values.get('log') ?? '';
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, sphereName, signal);
+      return await engine.client.system.exportLog({ sphereId: sphere.id }, { signal });
+    },
+    describe: ({ events }) => events.map((event) => JSON.stringify(event)).join('\n'),
+  }),
+];

@@ -1,0 +1,95 @@
+import path from 'node:path';
+import { defineCommand } from '../command.ts';
+import { resolveFile, resolveItem, resolveSphere } from '../resolve.ts';
+import { gotItemShape, itemsShape, sharedShape, urlShape } from '../shapes.ts';
+import { percent, plain, sizeInWords, table } from '../words.ts';
+
+export const itemCommands = [
+  defineCommand({
+    name: 'share',
+    usage: 'S PATH…',
+    summary: 'Shares files and folders: returns when they are hashed and queued, with --wait when the server has them.',
+    options: {
+      plain: { help: 'without encryption: anyone with the torrent can read it' },
+      wait: { help: 'wait until the server has the events' },
+    },
+    positionals: { min: 2, max: 1001 },
+    shape: sharedShape,
+    async run({ connect, signal, positionals, flags, io }) {
+      const [sphereName = '', ...paths] = positionals;
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, sphereName, signal);
+      return await engine.client.items.share(
+        {
+          sphereId: sphere.id,
+          paths: paths.map((file) => path.resolve(io.cwd, file)),
+          plain: flags.has('plain'),
+          wait: flags.has('wait'),
+        },
+        { signal },
+      );
+    },
+    describe: ({ items }) =>
+      table(
+        items.map(({ name, bytes, state }) => [plain(name), sizeInWords(bytes), state]),
+        'nothing was shared',
+      ),
+  }),
+  defineCommand({
+    name: 'items',
+    usage: 'S',
+    summary: 'Lists what was shared in a sphere.',
+    positionals: { min: 1, max: 1 },
+    shape: itemsShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.items.list({ sphereId: sphere.id }, { signal });
+    },
+    describe: ({ items }) =>
+      table(
+        items.map(({ name, bytes, bytesHave, state, from }) => [
+          plain(name),
+          sizeInWords(bytes),
+          percent(bytesHave, bytes),
+          state,
+          from,
+        ]),
+        'nothing was shared yet',
+      ),
+  }),
+  defineCommand({
+    name: 'get',
+    usage: 'S ITEM',
+    summary: 'Downloads an item; with --wait returns when it is verified on disk.',
+    options: { wait: { help: 'wait until the item is complete and verified' } },
+    positionals: { min: 2, max: 2 },
+    shape: gotItemShape,
+    async run({ connect, signal, positionals, flags }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      return await engine.client.items.get(
+        { sphereId: sphere.id, itemId: item.id, wait: flags.has('wait') },
+        { signal },
+      );
+    },
+    describe: ({ item }) => `${plain(item.name)}  ${item.state}  ${plain(item.path ?? '')}`,
+  }),
+  defineCommand({
+    name: 'url',
+    usage: 'S ITEM [FILE]',
+    summary: 'Prints the playback address of an item or of one of its files; it answers Range requests.',
+    positionals: { min: 2, max: 3 },
+    shape: urlShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const file = resolveFile(item, positionals[2]);
+      const { url } = await engine.client.items.playback({ sphereId: sphere.id, itemId: item.id, file }, { signal });
+      return { url: new URL(url, engine.origin).href };
+    },
+    describe: ({ url }) => url,
+  }),
+];

@@ -1,0 +1,140 @@
+import { defineCommand } from '../command.ts';
+import { resolveInvitation, resolveSphere } from '../resolve.ts';
+import { invitationsShape, membersShape, okShape, sphereAnswerShape, spheresShape } from '../shapes.ts';
+import { plain, table } from '../words.ts';
+
+const one = { min: 1, max: 1 };
+const two = { min: 2, max: 2 };
+
+const lists = [
+  defineCommand({
+    name: 'sphere list',
+    summary: 'Lists the spheres of this account.',
+    shape: spheresShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      return await engine.client.spheres.list(undefined, { signal });
+    },
+    describe: ({ spheres }) =>
+      table(
+        spheres.map(({ id, name, state, folder }) => [plain(name), state, plain(folder), id]),
+        'no spheres yet',
+      ),
+  }),
+  defineCommand({
+    name: 'sphere members',
+    usage: 'S',
+    summary: 'Lists the members of a sphere.',
+    positionals: one,
+    shape: membersShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.members({ sphereId: sphere.id }, { signal });
+    },
+    describe: ({ members }) =>
+      table(
+        members.map(({ jid, role, state, devices }) => [jid, role, state, `${devices} devices`]),
+        'nobody',
+      ),
+  }),
+  defineCommand({
+    name: 'sphere invitations',
+    summary: 'Lists invitations that wait for an answer.',
+    shape: invitationsShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      return await engine.client.spheres.invitations(undefined, { signal });
+    },
+    describe: ({ invitations }) =>
+      table(
+        invitations.map(({ id, sphere, from }) => [plain(sphere), from, id]),
+        'no invitations',
+      ),
+  }),
+];
+
+const entries = [
+  defineCommand({
+    name: 'sphere create',
+    usage: 'NAME',
+    summary: 'Makes a sphere: a folder here and a private room on the server.',
+    positionals: one,
+    shape: sphereAnswerShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      return await engine.client.spheres.create({ name: positionals[0] ?? '' }, { signal });
+    },
+    describe: ({ sphere }) => `${plain(sphere.name)} is at ${plain(sphere.folder)}`,
+  }),
+  defineCommand({
+    name: 'sphere join',
+    usage: 'INVITATION',
+    summary: 'Accepts an invitation.',
+    positionals: one,
+    shape: sphereAnswerShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const invitation = await resolveInvitation(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.join({ invitationId: invitation.id }, { signal });
+    },
+    describe: ({ sphere }) => `joined ${plain(sphere.name)}`,
+  }),
+  defineCommand({
+    name: 'sphere decline',
+    usage: 'INVITATION',
+    summary: 'Declines an invitation.',
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const invitation = await resolveInvitation(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.decline({ invitationId: invitation.id }, { signal });
+    },
+    describe: () => 'declined',
+  }),
+];
+
+const changes = [
+  defineCommand({
+    name: 'sphere invite',
+    usage: 'S JID',
+    summary: 'Invites a person by XMPP address.',
+    positionals: two,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.invite({ sphereId: sphere.id, jid: positionals[1] ?? '' }, { signal });
+    },
+    describe: () => 'invited',
+  }),
+  defineCommand({
+    name: 'sphere remove',
+    usage: 'S JID',
+    summary: 'Removes a member: they get nothing new from now on.',
+    positionals: two,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.remove({ sphereId: sphere.id, jid: positionals[1] ?? '' }, { signal });
+    },
+    describe: () => 'removed',
+  }),
+  defineCommand({
+    name: 'sphere leave',
+    usage: 'S',
+    summary: 'Leaves a sphere; its files stay on this disk.',
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.leave({ sphereId: sphere.id }, { signal });
+    },
+    describe: () => 'left',
+  }),
+];
+
+export const sphereCommands = [...lists, ...entries, ...changes];

@@ -1,0 +1,235 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { FakeServices } from '../../test/fixtures/fake-services.ts';
+import { fakeItem, ITEM_ID, SPHERE_ID } from '../../test/fixtures/fake-services.ts';
+import type { TestEngine } from '../../test/fixtures/test-engine.ts';
+import { startTestEngine } from '../../test/fixtures/test-engine.ts';
+import { parseItemId } from '../base/id.ts';
+import { runCli } from './run.ts';
+
+let started: TestEngine;
+let services: FakeServices;
+beforeAll(async () => {
+  started = await startTestEngine();
+  services = started.services;
+});
+afterAll(async () => started[Symbol.asyncDispose]());
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command line in this process against the running engine. */
+async function run(line: readonly string[], stdin = '', profile = started.profile): Promise<Result> {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCli(['--profile', profile, ...line], {
+    io: {
+      cwd: '/somewhere',
+      stdout: (text) => (stdout += text),
+      stderr: (text) => (stderr += text),
+      readStdin: async () => stdin,
+    },
+    openPage: () => undefined,
+    startEngine: () => Promise.reject(new Error('not in these tests')),
+  });
+  return { code, stdout, stderr };
+}
+
+/** The one JSON value that a command prints, and nothing else. */
+async function json(line: readonly string[], stdin = ''): Promise<unknown> {
+  const { code, stdout, stderr } = await run(['--json', ...line], stdin);
+  expect({ line, code, stderr, lines: stdout.split('\n').length }).toEqual({ line, code: 0, stderr: '', lines: 2 });
+  return JSON.parse(stdout);
+}
+
+test('each command prints exactly the shape that scripts rely on', async () => {
+  const item = { id: ITEM_ID, name: 'film.mp4', bytes: 1000, state: 'sharing' };
+  const listed = {
+    ...item,
+    type: 'video/mp4',
+    bytesHave: 1000,
+    from: 'ana@example.org',
+    atMs: 1_700_000_000_000,
+    copies: 1,
+    files: [{ name: 'film.mp4', bytes: 1000 }],
+  };
+  const sphere = {
+    id: SPHERE_ID,
+    name: 'Family',
+    room: 'room-1@rooms.example.org',
+    folder: '/home/ana/Spherecast/Family',
+    state: 'joined',
+  };
+  const add = ['account', 'add', 'Ana@Example.org', '--password-stdin'];
+  expect(await json(add, 'secret\nmore')).toEqual({ account: { jid: 'ana@example.org', state: 'online' } });
+  expect(await json(['status'])).toEqual({
+    version: started.engine.version,
+    pid: process.pid,
+    url: started.engine.url,
+    account: { jid: 'ana@example.org', state: 'online' },
+    swarm: { state: 'running', port: 6881, downBps: 0, upBps: 0 },
+  });
+  expect(await json(['sphere', 'list'])).toEqual({ spheres: [sphere] });
+  expect(await json(['sphere', 'members', 'Family'])).toEqual({
+    members: [{ jid: 'ana@example.org', person: 'aa'.repeat(32), role: 'owner', devices: 1, state: 'joined' }],
+  });
+  expect(await json(['sphere', 'invitations'])).toEqual({ invitations: [] });
+  expect(await json(['sphere', 'invite', SPHERE_ID, 'ben@example.org'])).toEqual({ ok: true });
+  expect(await json(['sphere', 'remove', 'Family', 'ben@example.org'])).toEqual({ ok: true });
+  expect(await json(['share', 'Family', 'a.mp4', '/b', '--plain', '--wait'])).toEqual({ items: [item] });
+  expect(services.asked.at(-1)?.input).toEqual({
+    sphereId: SPHERE_ID,
+    paths: ['/somewhere/a.mp4', '/b'],
+    plain: true,
+    wait: true,
+  });
+  expect(await json(['items', 'Family'])).toEqual({ items: [listed] });
+  expect(await json(['get', 'Family', 'film.mp4'])).toEqual({
+    item: { ...listed, path: '/home/ana/Spherecast/Family/film.mp4' },
+  });
+  expect(await json(['url', 'Family', ITEM_ID, '0'])).toEqual({
+    url: `${started.engine.origin}/media/${'ab'.repeat(16)}/0.mp4`,
+  });
+  expect(await json(['say', 'Family', 'hello –there'])).toEqual({ id: '1'.padStart(64, '0'), state: 'sent' });
+  expect(await json(['messages', 'Family', '--limit', '5'])).toEqual({
+    messages: [
+      {
+        id: '1'.padStart(64, '0'),
+        from: 'ana@example.org',
+        kind: 'text',
+        text: 'hello –there',
+        atMs: 1_700_000_000_001,
+        state: 'sent',
+        encrypted: true,
+      },
+    ],
+  });
+  expect(await json(['limit', '--down', '2000000'])).toEqual({ up: 0, down: 2_000_000 });
+  expect(await json(['limit'])).toEqual({ up: 0, down: 2_000_000 });
+  expect(await json(['pause'])).toEqual({ ok: true });
+  expect(await json(['resume'])).toEqual({ ok: true });
+  expect(await json(['sync', '--wait'])).toEqual({ idle: true });
+  expect(await json(['export', '--log', 'Family'])).toEqual({ events: [] });
+  expect(await json(['account', 'remove'])).toEqual({ account: null });
+  expect(await json(['sphere', 'create', 'Holidays'])).toMatchObject({ sphere: { name: 'Holidays' } });
+});
+
+test.each([
+  [[], 'usage'],
+  [['nonsense'], 'usage'],
+  [['sphere'], 'usage'],
+  [['sphere', 'invite', 'Family'], 'usage'],
+  [['items', 'Family', 'more'], 'usage'],
+  [['status', '--wait'], 'usage'],
+  [['status', '--nonsense'], 'usage'],
+  [['status', '--json=yes'], 'usage'],
+  [['limit', '--up'], 'usage'],
+  [['limit', '--up', '-5'], 'usage'],
+  [['limit', '--up', '5', '--up', '6'], 'usage'],
+  [['status', '--timeout', 'soon'], 'usage'],
+  [['status', '--timeout', '0'], 'usage'],
+  [['account', 'add', 'ana@example.org'], 'usage'],
+  [['account', 'add', 'ana@example.org', '--password-stdin'], 'usage'],
+  [['messages', 'Family', '--limit', '0'], 'usage'],
+  [['export'], 'usage'],
+  [['constructor'], 'usage'],
+  [['--__proto__', 'status'], 'usage'],
+])('%j is refused as wrong use with exit code 2', async (line, code) => {
+  const asJson = await run(['--json', ...line]);
+  expect({ code: asJson.code, stderr: asJson.stderr }).toEqual({ code: 2, stderr: '' });
+  expect(JSON.parse(asJson.stdout)).toEqual({ error: { code, message: expect.any(String) } });
+  const asText = await run(line);
+  expect({ code: asText.code, stdout: asText.stdout }).toEqual({ code: 2, stdout: '' });
+  expect(asText.stderr).toMatch(/^spherecast: .+\n$/);
+});
+
+test('failures of the engine are told with their code and exit code 1', async () => {
+  const wrong = await run(['--json', 'account', 'add', 'ana@example.org', '--password-stdin'], 'wrong\n');
+  expect([wrong.code, JSON.parse(wrong.stdout)]).toEqual([
+    1,
+    { error: { code: 'wrong-password', message: 'the server refused the password' } },
+  ]);
+  const malformed = await run(['--json', 'account', 'add', 'nobody', '--password-stdin'], 'x\n');
+  expect([malformed.code, JSON.parse(malformed.stdout)]).toMatchObject([1, { error: { code: 'bad-input' } }]);
+  const unknown = await run(['--json', 'items', 'Nowhere']);
+  expect([unknown.code, JSON.parse(unknown.stdout)]).toMatchObject([1, { error: { code: 'not-found' } }]);
+});
+
+test('a name that two items have is refused, their ids are not', async () => {
+  services.itemViews.push(fakeItem('film.mp4', parseItemId('18'.repeat(32))));
+  const byName = await run(['--json', 'get', 'Family', 'film.mp4']);
+  expect([byName.code, JSON.parse(byName.stdout)]).toMatchObject([1, { error: { code: 'conflict' } }]);
+  expect((await run(['get', 'Family', '18'.repeat(32)])).code).toBe(0);
+  services.itemViews.pop();
+});
+
+test('a command that waits too long ends with exit code 4', async () => {
+  const late = await run(['--json', '--timeout', '0.2', 'get', 'Family', ITEM_ID, '--wait']);
+  expect([late.code, JSON.parse(late.stdout)]).toEqual([
+    4,
+    { error: { code: 'timed-out', message: 'the time is over' } },
+  ]);
+});
+
+test('without a running engine the exit code is 3, whatever lies in the profile', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'spherecast-cli-'));
+  try {
+    const none = await run(['--json', 'status'], '', path.join(folder, 'none'));
+    expect([none.code, JSON.parse(none.stdout)]).toMatchObject([3, { error: { code: 'no-engine' } }]);
+    expect(existsSync(path.join(folder, 'none'))).toBe(false);
+    const stale = { pid: 999_999_999, startedAt: 1, url: 'http://127.0.0.1:1', token: 'x' };
+    writeFileSync(path.join(folder, 'engine.json'), JSON.stringify(stale));
+    expect((await run(['--json', 'status'], '', folder)).code).toBe(3);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('people get words, and what others named cannot steer their terminal', async () => {
+  services.itemViews.push(fakeItem('\u001b[2Jevil\u202e4pm.mp4', parseItemId('19'.repeat(32))));
+  const { stdout } = await run(['items', 'Family']);
+  services.itemViews.pop();
+  expect([stdout.includes('\u001b'), stdout.includes('\u202e')]).toEqual([false, false]);
+  expect(stdout).toContain('film.mp4');
+  expect((await run(['--help'])).stdout).toContain('sphere invite S JID');
+  expect((await run(['share', '--help'])).stdout).toContain('--wait');
+  expect((await run(['--version'])).stdout).toBe(`${started.engine.version}\n`);
+  expect(JSON.parse((await run(['--version', '--json'])).stdout)).toEqual({ version: started.engine.version });
+});
+
+test('serve prints one line, serves, and ends with 0 on SIGTERM within five seconds', async () => {
+  const profile = mkdtempSync(path.join(tmpdir(), 'spherecast-serve-'));
+  const main = new URL('../../test/fixtures/fake-cli.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [main, '--json', 'serve', '--profile', profile, '--no-open'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  try {
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    await once(child.stdout, 'data');
+    const ready = JSON.parse(stdout) as { url: string; pid: number; version: string };
+    expect(ready).toEqual({ url: expect.any(String), pid: child.pid, version: started.engine.version });
+    expect((await fetch(ready.url, { redirect: 'manual' })).status).toBe(302);
+    expect((await run(['--json', 'status'], '', profile)).code).toBe(0);
+    const second = spawn(process.execPath, [main, '--json', 'serve', '--profile', profile]);
+    const [secondCode] = (await once(second, 'close')) as [number];
+    expect(secondCode).toBe(1);
+    const before = performance.now();
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'close')) as [number];
+    expect({ code, lines: stdout.split('\n').length }).toEqual({ code: 0, lines: 2 });
+    expect(performance.now() - before).toBeLessThan(5000);
+    expect(existsSync(path.join(profile, 'engine.json'))).toBe(false);
+    expect((await run(['--json', 'status'], '', profile)).code).toBe(3);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(profile, { recursive: true, force: true });
+  }
+}, 30_000);

@@ -1,0 +1,112 @@
+import * as z from 'zod';
+
+/**
+ * What each command prints with `--json`. Values are parsed with these schemas before they are printed,
+ * so that scripts see exactly these fields. Shapes only grow.
+ */
+
+const bytes = z.number().int().describe('bytes');
+const timeMs = z.number().int().describe('milliseconds since the epoch');
+
+export const okShape = z.object({ ok: z.literal(true) });
+
+const accountShape = z.object({ jid: z.string(), state: z.string() });
+export const accountAnswerShape = z.object({ account: accountShape.nullable() });
+
+export const readyShape = z.object({
+  url: z.string().describe('address that opens the application'),
+  pid: z.number().int(),
+  version: z.string(),
+});
+
+export const statusShape = z.object({
+  version: z.string(),
+  pid: z.number().int(),
+  url: z.string(),
+  account: accountShape.nullable(),
+  swarm: z.object({
+    state: z.string(),
+    port: z.number().int(),
+    downBps: z.number().int(),
+    upBps: z.number().int(),
+  }),
+});
+
+const sphereShape = z.object({
+  id: z.string(),
+  name: z.string(),
+  room: z.string(),
+  folder: z.string(),
+  state: z.string(),
+});
+export const sphereAnswerShape = z.object({ sphere: sphereShape });
+export const spheresShape = z.object({ spheres: z.array(sphereShape) });
+
+export const membersShape = z.object({
+  members: z.array(
+    z.object({
+      jid: z.string(),
+      person: z.string().nullable().describe('null until the invited person has joined'),
+      role: z.string(),
+      devices: z.number().int(),
+      state: z.string(),
+    }),
+  ),
+});
+
+export const invitationsShape = z.object({
+  invitations: z.array(z.object({ id: z.string(), sphere: z.string(), from: z.string(), atMs: timeMs })),
+});
+
+const itemShape = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  bytes,
+  bytesHave: bytes,
+  state: z.string(),
+  from: z.string(),
+  atMs: timeMs,
+  copies: z.number().int().describe('complete copies known elsewhere'),
+  files: z.array(z.object({ name: z.string(), bytes })),
+});
+export const itemsShape = z.object({ items: z.array(itemShape) });
+export const gotItemShape = z.object({ item: itemShape.extend({ path: z.string().nullable() }) });
+export const sharedShape = z.object({
+  items: z.array(itemShape.pick({ id: true, name: true, bytes: true, state: true })),
+});
+export const urlShape = z.object({ url: z.string() });
+
+export const saidShape = z.object({ id: z.string(), state: z.string() });
+export const messagesShape = z.object({
+  messages: z.array(
+    z.object({
+      id: z.string(),
+      from: z.string(),
+      kind: z.string(),
+      text: z.string(),
+      atMs: timeMs,
+      state: z.string(),
+      encrypted: z.boolean(),
+    }),
+  ),
+});
+
+export const limitsShape = z.object({ up: bytes.describe('bytes per second, 0 = none'), down: bytes });
+export const idleShape = z.object({ idle: z.boolean() });
+
+export const logShape = z.object({
+  events: z.array(
+    z.object({
+      id: z.string(),
+      author: z.string(),
+      device: z.string(),
+      sequence: z.number().int(),
+      lamport: z.number().int(),
+      type: z.string(),
+      body: z.unknown(),
+    }),
+  ),
+});
+
+export const errorShape = z.object({ error: z.object({ code: z.string(), message: z.string() }) });

@@ -1,0 +1,49 @@
+import type { LogEntry } from '../base/log.ts';
+import { withoutPrivate } from './log-file.ts';
+import type { CreateServices, Engine } from './start-engine.ts';
+import { startEngine } from './start-engine.ts';
+
+const LAST_RESORT_MS = 4500;
+
+export interface ServeOptions {
+  /** Absolute; the platform's data folder when undefined. */
+  readonly profile: string | undefined;
+  readonly port: number | undefined;
+  /** Gets warnings and errors as readable lines, everything when verbose. */
+  readonly onLog: (line: string) => void;
+  readonly verbose: boolean;
+}
+
+/** How the command line runs an engine in its own process: with these services, ended by the usual signals. */
+export function serveWith(createServices: CreateServices): (options: ServeOptions) => Promise<Engine> {
+  return async ({ profile, port, onLog, verbose }) => {
+    const shown = verbose ? ['debug', 'info', 'warn', 'error'] : ['warn', 'error'];
+    const engine = await startEngine({
+      createServices,
+      ...(profile === undefined ? {} : { profile }),
+      ...(port === undefined ? {} : { port }),
+      onLog: (entry) => {
+        if (shown.includes(entry.level)) onLog(readable(entry));
+      },
+    });
+    stopOnSignals(engine);
+    return engine;
+  };
+}
+
+/** Ends the engine on SIGTERM, SIGINT and SIGHUP; after 4.5 s the process ends whatever still hangs. */
+function stopOnSignals(engine: Engine): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      // The timer does not keep the process alive, so a clean end is not delayed.
+      setTimeout(() => process.exit(0), LAST_RESORT_MS).unref();
+      void engine.stop();
+    });
+  }
+}
+
+function readable(entry: LogEntry): string {
+  const { level, module, text, fields } = withoutPrivate(entry);
+  const details = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
+  return `${level} ${module}: ${text}${details}`;
+}
