@@ -69,13 +69,19 @@ export function suiteTable(results) {
     `${Math.round((100 * each.ms) / Math.max(1, totalMs))} %`,
     `${each.budgetSeconds} s`,
     [
-      each.failed > 0 ? 'FAILED' : 'ok',
+      resultWord(each),
       `${each.passed} passed, ${each.failed} failed, ${each.skipped.length} skipped`,
       ...(each.ms > each.budgetSeconds * 1000 ? ['WARNING: over its budget'] : []),
       ...each.notes,
     ].join(' · '),
   ]);
   return alignColumns([['suite', 'time', 'share', 'budget', 'result'], ...rows]);
+}
+
+/** @param {Counts} counts */
+function resultWord(counts) {
+  if (counts.failed > 0) return 'FAILED';
+  return counts.passed + counts.skipped.length === 0 ? 'EMPTY' : 'ok';
 }
 
 /** @param {readonly (readonly string[])[]} rows */

@@ -58,3 +58,14 @@ export const SUITES = [
     budgetSeconds: 200,
   },
 ];
+
+/** What `npm run test:long` runs besides. */
+export const FRESH_CLONE = {
+  name: 'fresh clone',
+  what: 'installs on a machine without compiler, npm configuration and cache',
+  projects: [],
+  files: [],
+  builds: [],
+  steps: false,
+  budgetSeconds: 120,
+};

@@ -23,3 +23,11 @@ export class Told extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** The person (or the machine) told us to end: nothing else is started. */
+export class Interrupted extends Told {
+  constructor() {
+    super('Ended before everything ran.', 130);
+    this.name = 'Interrupted';
+  }
+}

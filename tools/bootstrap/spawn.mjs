@@ -13,7 +13,7 @@ import { root } from './root.mjs';
  *   group?: boolean,
  *   shell?: boolean,
  * }} RunOptions
- * @typedef {{ code: number, output: string, ms: number, timedOut: boolean }} RunResult
+ * @typedef {{ code: number, output: string, ms: number, timedOut: boolean, interrupted: boolean }} RunResult
  */
 
 /** @type {Record<Streams, import('node:child_process').StdioOptions>} */
@@ -53,16 +53,16 @@ export function run(command, args, options = {}) {
     if (group) killGroup(child.pid, signal);
     else child.kill(signal);
   };
-  const stopForwarding = forwardSignals(kill, group);
+  const signals = forwardSignals(kill, group);
   const deadline = watchDeadline(kill, options.timeoutMs);
   return new Promise((resolve, reject) => {
     child.once('error', (error) => {
-      stopForwarding();
+      signals.stop();
       deadline.clear();
       reject(error);
     });
     child.once('close', (code, signal) => {
-      stopForwarding();
+      signals.stop();
       deadline.clear();
       if (group) killGroup(child.pid, 'SIGKILL');
       resolve({
@@ -70,6 +70,7 @@ export function run(command, args, options = {}) {
         output,
         ms: performance.now() - startedMs,
         timedOut: deadline.passed(),
+        interrupted: signals.seen(),
       });
     });
   });
@@ -102,8 +103,10 @@ function killGroup(pid, signal) {
  * @param {boolean} always
  */
 function forwardSignals(kill, always) {
+  let seen = false;
   /** @param {NodeJS.Signals} signal */
   const forward = (signal) => {
+    seen = true;
     // A terminal sends Ctrl-C to the child as well; a second one would cut its orderly end short.
     if (signal === 'SIGINT' && !always && process.stdin.isTTY) return;
     kill(signal);
@@ -111,8 +114,11 @@ function forwardSignals(kill, always) {
   /** @type {NodeJS.Signals[]} */
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, forward);
-  return () => {
-    for (const signal of signals) process.off(signal, forward);
+  return {
+    seen: () => seen,
+    stop: () => {
+      for (const signal of signals) process.off(signal, forward);
+    },
   };
 }
 

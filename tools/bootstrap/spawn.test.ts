@@ -11,6 +11,7 @@ describe('running a command', () => {
       output: ['', 'err', 'out'],
       ms: 0,
       timedOut: false,
+      interrupted: false,
     });
   });
 
@@ -25,6 +26,13 @@ describe('running a command', () => {
     expect(exitCode(null, 'SIGTERM')).toBe(143);
     expect(exitCode(7, null)).toBe(7);
     expect(exitCode(null, null)).toBe(1);
+  });
+
+  test('a signal reaches the child, whose own exit code counts', async () => {
+    const child =
+      "process.on('SIGHUP', () => process.exit(7)); process.kill(process.ppid, 'SIGHUP'); setInterval(() => {}, 1000)";
+    const result = await run(process.execPath, ['-e', child], { streams: 'quiet', timeoutMs: 5000 });
+    expect(result).toMatchObject({ code: 7, interrupted: true, timedOut: false });
   });
 
   test('a missing command is an error', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { inRoot } from '../bootstrap/root.mjs';
 import { binOf, childEnvironment } from '../bootstrap/runtime.mjs';
-import { seconds } from '../bootstrap/say.mjs';
+import { Interrupted, seconds } from '../bootstrap/say.mjs';
 import { run } from '../bootstrap/spawn.mjs';
 import { alignColumns, lastLine, sum } from '../report.mjs';
 import { SUITES } from '../suites.mjs';
@@ -43,6 +43,7 @@ export async function runCheck(runtime, timeoutMs) {
   for (const step of steps()) {
     console.log(`\n▸ ${step.name}`);
     const result = await run(runtime, step.args, { env, timeoutMs, group: true });
+    if (result.interrupted) throw new Interrupted();
     const ok = result.code === 0;
     all.push({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] });
     if (!ok) failed.push(step.name);

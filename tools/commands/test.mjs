@@ -3,11 +3,12 @@ import path from 'node:path';
 import { ensurePackages } from '../bootstrap/packages.mjs';
 import { inRoot } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
-import { Told, say } from '../bootstrap/say.mjs';
+import { Interrupted, Told, say } from '../bootstrap/say.mjs';
 import { build, hasEntry } from '../build.mjs';
 import { lastLine, suiteTable, sum } from '../report.mjs';
-import { SUITES } from '../suites.mjs';
+import { FRESH_CLONE, SUITES } from '../suites.mjs';
 import { runCheck } from './check.mjs';
+import { freshClone } from './fresh-clone.mjs';
 import { runVitest } from './vitest.mjs';
 
 /**
@@ -17,7 +18,7 @@ import { runVitest } from './vitest.mjs';
  * @param {boolean} long
  */
 export async function test(runtime, names, long) {
-  const suites = chooseSuites(names);
+  const suites = chooseSuites(names, long ? [...SUITES, FRESH_CLONE] : SUITES);
   await ensurePackages('test');
   const factor = long ? 10 : 1;
   /** @type {import('../report.mjs').SuiteResult[]} */
@@ -33,13 +34,13 @@ export async function test(runtime, names, long) {
 
 /**
  * @param {readonly string[]} names none for all
- * @returns {readonly import('../suites.mjs').Suite[]}
+ * @param {readonly import('../suites.mjs').Suite[]} all
  */
-function chooseSuites(names) {
-  const known = SUITES.map((suite) => suite.name);
+function chooseSuites(names, all) {
+  const known = all.map((suite) => suite.name);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Told(`There is no suite ${unknown.join(', ')}; there are: ${known.join(', ')}`, 2);
-  return names.length === 0 ? SUITES : SUITES.filter((suite) => names.includes(suite.name));
+  return names.length === 0 ? all : all.filter((suite) => names.includes(suite.name));
 }
 
 /**
@@ -57,11 +58,12 @@ async function runSuite(suite, runtime, factor) {
   const counts = await guarded(suite, async () => {
     for (const target of suite.builds) if (hasEntry(target)) await build(target, runtime);
     if (suite.steps) return runCheck(runtime, timeoutMs);
+    if (suite === FRESH_CLONE) return freshClone(timeoutMs);
     return { ...(await runVitest({ name: suite.name, projects: suite.projects, runtime, env, timeoutMs })), notes: [] };
   });
   const files = testFiles(suite);
-  if (files === 0) counts.notes.push('no test files');
-  else if (counts.passed + counts.failed + counts.skipped.length === 0) {
+  if (suite.files.length > 0 && files === 0) counts.notes.push('no test files');
+  else if (files > 0 && counts.passed + counts.failed + counts.skipped.length === 0) {
     counts.failed = 1;
     counts.notes.push(`none of its ${files} files ran a test`);
   }
@@ -77,6 +79,7 @@ async function guarded(suite, work) {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     say(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
     return { passed: 0, failed: 1, skipped: [], notes: ['could not start'] };
   }

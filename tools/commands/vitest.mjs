@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../bootstrap/root.mjs';
 import { binOf } from '../bootstrap/runtime.mjs';
-import { say } from '../bootstrap/say.mjs';
+import { Interrupted, say } from '../bootstrap/say.mjs';
 import { run } from '../bootstrap/spawn.mjs';
 import { readCounts } from '../report.mjs';
 
@@ -19,6 +19,7 @@ export async function runVitest(options) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const args = [binOf('vitest', 'vitest'), 'run', ...projects, ...reporters, '--passWithNoTests'];
   const result = await run(options.runtime, args, { env: options.env, timeoutMs: options.timeoutMs, group: true });
+  if (result.interrupted) throw new Interrupted();
   const counts = readCounts(report);
   if (result.timedOut) say(`${options.name} was ended after ${Math.round(options.timeoutMs / 1000)} s.`);
   if (result.code !== 0 && counts.failed === 0) counts.failed = 1;
