@@ -30,11 +30,11 @@ function layerFolders() {
 /**
  * Runs all steps and the unit tests. A step counts as one test.
  * @param {string} runtime
+ * @param {NodeJS.ProcessEnv} env
  * @param {number} timeoutMs
  * @returns {Promise<import('../report.mjs').Counts & { notes: string[] }>}
  */
-export async function runCheck(runtime, timeoutMs) {
-  const env = childEnvironment(runtime);
+export async function runCheck(runtime, env, timeoutMs) {
   /** @type {import('../report.mjs').Counts[]} */
   const all = [];
   const rows = [['step', 'time', 'result']];
@@ -66,7 +66,7 @@ export async function runCheck(runtime, timeoutMs) {
  */
 export async function check(runtime) {
   const budgetSeconds = SUITES.find((suite) => suite.name === 'check')?.budgetSeconds ?? 100;
-  const counts = await runCheck(runtime, budgetSeconds * 4000);
+  const counts = await runCheck(runtime, childEnvironment(runtime), budgetSeconds * 3000);
   console.log(`\n${lastLine(counts)}`);
   return counts.failed === 0 ? 0 : 1;
 }

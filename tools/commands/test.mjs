@@ -57,7 +57,7 @@ async function runSuite(suite, runtime, factor) {
   const env = { ...childEnvironment(runtime), ...(factor > 1 ? { SPHERECAST_LONG: '1' } : {}) };
   const counts = await guarded(suite, async () => {
     for (const target of suite.builds) if (hasEntry(target)) await build(target, runtime);
-    if (suite.steps) return runCheck(runtime, timeoutMs);
+    if (suite.steps) return runCheck(runtime, env, timeoutMs);
     if (suite === FRESH_CLONE) return freshClone(timeoutMs);
     return { ...(await runVitest({ name: suite.name, projects: suite.projects, runtime, env, timeoutMs })), notes: [] };
   });
