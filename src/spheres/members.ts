@@ -1,4 +1,4 @@
-import { fromHex, toHex } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, SphereId } from '../base/id.ts';
@@ -11,14 +11,7 @@ import type { DeviceDirectory } from './device-directory.ts';
 import { invitationLine } from './human-line.ts';
 import type { VouchedDevice } from './protocol/certificate.ts';
 import { certifyDevice } from './protocol/certificate.ts';
-import {
-  attachment,
-  decodeEnvelope,
-  encodeEnvelope,
-  entryOf,
-  findAttachment,
-  parseEntries,
-} from './protocol/envelope.ts';
+import { attachment, decodeEnvelope, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
 import { epochCommitment, generateEpochKey } from './protocol/epoch.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';

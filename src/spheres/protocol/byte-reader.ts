@@ -13,14 +13,14 @@ export class ByteReader {
     return this.#bytes.length - this.#offset;
   }
 
-  /** A view, not a copy. */
-  take(length: number): Uint8Array {
+  /** A copy: a small field must not keep a whole envelope in memory. */
+  take(length: number): Uint8Array<ArrayBuffer> {
     if (length > this.remaining) {
       throw new AppError('bad-input', 'the bytes end too early', { wanted: length, remaining: this.remaining });
     }
     const start = this.#offset;
     this.#offset += length;
-    return this.#bytes.subarray(start, this.#offset);
+    return new Uint8Array(this.#bytes.subarray(start, this.#offset));
   }
 
   /** An unsigned number of 1 to 4 bytes. */

@@ -1,0 +1,67 @@
+import type { Clock } from '../base/clock.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Element } from '../xmpp/element.ts';
+import type { XmppPort } from '../xmpp/port.ts';
+import { queryArchive } from '../xmpp/xep/0313-mam.ts';
+import type { IncomingMessage } from './incoming-message.ts';
+import { readDirectMessage } from './read-stanza.ts';
+
+interface DirectMailDeps {
+  readonly client: XmppPort;
+  readonly own: BareJid;
+  readonly storage: Storage;
+  readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
+  readonly hasArchive: () => boolean;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const CURSOR = 'direct-archive-cursor';
+
+/** Messages to our account alone, which is how invitations come: from the archive where we stopped, then live. */
+export class DirectMail implements Disposable {
+  readonly #deps: DirectMailDeps;
+  readonly #queue = new SerialQueue();
+  readonly #stop: () => void;
+
+  constructor(deps: DirectMailDeps) {
+    this.#deps = deps;
+    this.#stop = deps.client.onStanza.on((stanza) => void this.#take(stanza));
+  }
+
+  /** After each new session. */
+  catchUp(): Promise<void> {
+    return this.#queue.run(async () => {
+      const { client, storage, own, clock, signal, hasArchive } = this.#deps;
+      if (!hasArchive()) return;
+      const after = storage.settings.get(CURSOR, String);
+      for await (const entry of queryArchive(client, { after }, signal)) {
+        await this.#receive(readDirectMessage(own, entry.message, entry, clock.now()));
+        storage.settings.set(CURSOR, entry.id);
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+
+  async #take(stanza: Element): Promise<void> {
+    const { own, clock, signal, log } = this.#deps;
+    const message = readDirectMessage(own, stanza, null, clock.now());
+    if (message === undefined) return;
+    try {
+      await this.#queue.run(() => this.#receive(message));
+    } catch (error) {
+      if (!signal.aborted) log.error('direct message not processed', { error });
+    }
+  }
+
+  async #receive(message: IncomingMessage | undefined): Promise<void> {
+    if (message !== undefined) await this.#deps.receive(message, this.#deps.signal);
+  }
+}

@@ -1,0 +1,56 @@
+import type { BareJid } from '../base/id.ts';
+import { parseBareJid } from '../base/id.ts';
+import type { Element } from '../xmpp/element.ts';
+import { attr, childText } from '../xmpp/element.ts';
+import { splitJid } from '../xmpp/jid.ts';
+import type { RoomMessage } from '../xmpp/room-types.ts';
+import { readEphemeral, readSealed } from '../xmpp/sealed.ts';
+import { readStanzaId } from '../xmpp/xep/0359-stanza-ids.ts';
+import { readOmemoMessage } from '../xmpp/xep/0384-omemo.ts';
+import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
+
+/** A message of a room; undefined when its author's account is not known or it says nothing. */
+export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: number): IncomingMessage | undefined {
+  if (message.from === null) return undefined;
+  const content = readContent(message.stanza);
+  if (content === undefined) return undefined;
+  return { room, from: message.from, archiveId: message.stanzaId, atMs: message.delayMs ?? nowMs, ...content };
+}
+
+/** A message that was sent to our account alone. `archiveId` is given for messages out of our own archive. */
+export function readDirectMessage(
+  own: BareJid,
+  stanza: Element,
+  archived: { readonly id: string; readonly delayMs: number | undefined } | null,
+  nowMs: number,
+): IncomingMessage | undefined {
+  const type = attr(stanza, 'type') ?? 'normal';
+  if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return undefined;
+  const from = readBare(attr(stanza, 'from'));
+  const content = readContent(stanza);
+  if (from === undefined || from === own || content === undefined) return undefined;
+  const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
+  return { room: null, from, archiveId, atMs: archived?.delayMs ?? nowMs, ...content };
+}
+
+export function readRoomEphemeral(room: BareJid, message: RoomMessage): IncomingEphemeral | undefined {
+  // What comes out of an archive was meant for a moment that is over.
+  const part = message.archived ? undefined : readEphemeral(message.stanza);
+  return part === undefined ? undefined : { room, ...part };
+}
+
+function readContent(stanza: Element): Pick<IncomingMessage, 'omemo' | 'sealed' | 'body'> | undefined {
+  const omemo = readOmemoMessage(stanza) ?? null;
+  const sealed = readSealed(stanza) ?? null;
+  const body = omemo === null ? (childText(stanza, 'body') ?? null) : null;
+  return omemo === null && body === null ? undefined : { omemo, sealed, body };
+}
+
+function readBare(address: string | undefined): BareJid | undefined {
+  try {
+    return parseBareJid(splitJid(address ?? '').bare);
+  } catch {
+    // A server's own address has no local part: nobody's account.
+    return undefined;
+  }
+}

@@ -1,0 +1,245 @@
+import { backoffDelay } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Element } from '../xmpp/element.ts';
+import type { Room } from '../xmpp/room.ts';
+import type { RoomMessage } from '../xmpp/room-types.ts';
+import { fractionOf } from './fraction-of.ts';
+import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
+import type { RoomService } from './members.ts';
+import { readRoomEphemeral, readRoomMessage } from './read-stanza.ts';
+
+interface RoomsDeps {
+  readonly openRoom: (address: BareJid) => Room;
+  /** Domain of the account's room service; null before the first connection. */
+  readonly service: () => string | null;
+  readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
+  readonly receiveEphemeral: (message: IncomingEphemeral) => Promise<void>;
+  /** Archive id of the last message dealt with. */
+  readonly cursor: { get(room: BareJid): string | null; set(room: BareJid, id: string): void };
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+interface Kept {
+  readonly room: Room;
+  /** One message after the other: their order is the archive's. */
+  readonly queue: SerialQueue;
+  /** False while something before the newest message may be missing: then the cursor stays where it is. */
+  isCaughtUp: boolean;
+  present: ReadonlySet<string>;
+}
+
+const RETRY = { baseMs: 3_000, maxMs: 120_000 };
+
+/** The rooms of our spheres: kept joined, read from where we stopped, then live. */
+export class Rooms implements RoomService, AsyncDisposable {
+  /** Who is present, or whether we are, has changed. */
+  readonly onPresence: Emitter<BareJid>;
+  /** Somebody came who was not there, or we did: they do not know our addresses. */
+  readonly onArrival: Emitter<BareJid>;
+  readonly onRemoved: Emitter<BareJid>;
+  readonly #deps: RoomsDeps;
+  readonly #kept = new Map<BareJid, Kept>();
+
+  constructor(deps: RoomsDeps) {
+    this.#deps = deps;
+    const onError = (error: unknown): void => deps.log.error('room listener failed', { error });
+    this.onPresence = new Emitter(onError);
+    this.onArrival = new Emitter(onError);
+    this.onRemoved = new Emitter(onError);
+  }
+
+  get domain(): string {
+    const service = this.#deps.service();
+    if (service === null) throw new AppError('disconnected', 'not connected to the server');
+    return service;
+  }
+
+  async create(address: BareJid, signal: AbortSignal): Promise<void> {
+    const kept = this.#open(address);
+    try {
+      await kept.room.create(signal);
+    } catch (error) {
+      await this.#forget(address);
+      throw error;
+    }
+  }
+
+  async join(address: BareJid, signal: AbortSignal): Promise<void> {
+    const { room } = this.#open(address);
+    if (room.state.kind === 'inside') return;
+    try {
+      await room.join(signal);
+    } catch (error) {
+      await this.#forget(address);
+      throw error;
+    }
+  }
+
+  /** Tries to get into the room for as long as it is one of ours, however often that fails. */
+  keepJoined(address: BareJid): void {
+    const { room } = this.#open(address);
+    this.#deps.spawn('join room', async (signal) => {
+      const { clock, random, log } = this.#deps;
+      for (let attempt = 0; this.#kept.get(address)?.room === room; attempt += 1) {
+        try {
+          if (room.state.kind === 'outside') await room.join(signal);
+          return;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (errorCode(error) === 'not-a-member') {
+            this.onRemoved.emit(address);
+            return;
+          }
+          log.info('room not joined yet', { error });
+          await clock.sleep(
+            backoffDelay(attempt, RETRY, () => fractionOf(random(4))),
+            signal,
+          );
+        }
+      }
+    });
+  }
+
+  async leave(address: BareJid): Promise<void> {
+    await this.#forget(address);
+    this.onPresence.emit(address);
+  }
+
+  async setAffiliation(
+    address: BareJid,
+    jid: BareJid,
+    affiliation: 'member' | 'none',
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#inside(address).setAffiliation(jid, affiliation, signal);
+  }
+
+  isInside(address: BareJid): boolean {
+    return this.#kept.get(address)?.room.state.kind === 'inside';
+  }
+
+  /** Accounts present in the room. */
+  present(address: BareJid): ReadonlySet<string> {
+    return this.#kept.get(address)?.present ?? new Set();
+  }
+
+  /** Whether everything the archive holds has been read. */
+  isCaughtUp(address: BareJid): boolean {
+    return this.#kept.get(address)?.isCaughtUp ?? false;
+  }
+
+  async send(address: BareJid, stanza: Element, signal: AbortSignal): Promise<string | null> {
+    return this.#inside(address).send(stanza, signal);
+  }
+
+  async sendNow(address: BareJid, stanza: Element): Promise<void> {
+    await this.#inside(address).sendNow(stanza);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const rooms = [...this.#kept.values()];
+    this.#kept.clear();
+    await Promise.allSettled(rooms.map(({ room }) => room[Symbol.asyncDispose]()));
+  }
+
+  #inside(address: BareJid): Room {
+    const kept = this.#kept.get(address);
+    if (kept === undefined || kept.room.state.kind !== 'inside') {
+      throw new AppError('disconnected', 'not in the room');
+    }
+    return kept.room;
+  }
+
+  #open(address: BareJid): Kept {
+    const known = this.#kept.get(address);
+    if (known !== undefined) return known;
+    const room = this.#deps.openRoom(address);
+    const kept: Kept = { room, queue: new SerialQueue(), isCaughtUp: false, present: new Set() };
+    this.#kept.set(address, kept);
+    room.onMessage.on((message) => this.#take(address, kept, message));
+    room.onOccupants.on(() => this.#occupantsChanged(address, kept));
+    room.onRemoved.on(() => this.onRemoved.emit(address));
+    room.onState.on((state) => {
+      if (state.kind === 'inside') {
+        kept.isCaughtUp = false;
+        void this.#enqueue(kept, () => this.#catchUp(address, kept));
+        this.onArrival.emit(address);
+      }
+      this.onPresence.emit(address);
+    });
+    return kept;
+  }
+
+  async #forget(address: BareJid): Promise<void> {
+    const kept = this.#kept.get(address);
+    this.#kept.delete(address);
+    await kept?.room[Symbol.asyncDispose]();
+  }
+
+  #occupantsChanged(address: BareJid, kept: Kept): void {
+    const before = kept.present;
+    kept.present = new Set(kept.room.occupants.flatMap(({ fullJid, jid }) => fullJid ?? jid ?? []));
+    if ([...kept.present].some((jid) => !before.has(jid))) this.onArrival.emit(address);
+    this.onPresence.emit(address);
+  }
+
+  #take(address: BareJid, kept: Kept, message: RoomMessage): void {
+    const ephemeral = readRoomEphemeral(address, message);
+    if (ephemeral === undefined) void this.#enqueue(kept, () => this.#read(address, kept, message));
+    else void this.#enqueue(kept, () => this.#deps.receiveEphemeral(ephemeral));
+  }
+
+  /** Failures are logged here: nobody waits for the queue. */
+  async #enqueue(kept: Kept, job: () => Promise<void>): Promise<void> {
+    try {
+      await kept.queue.run(job);
+    } catch (error) {
+      if (!this.#deps.signal.aborted) this.#deps.log.error('room message not processed', { error });
+    }
+  }
+
+  /** Reads what came while we were away; until that has succeeded nothing later moves the cursor. */
+  async #catchUp(address: BareJid, kept: Kept): Promise<void> {
+    const { signal, clock, log } = this.#deps;
+    for (let attempt = 0; kept.room.state.kind === 'inside'; attempt += 1) {
+      try {
+        for await (const message of kept.room.history(this.#deps.cursor.get(address), signal)) {
+          await this.#process(address, message);
+          this.#advance(address, message);
+        }
+        kept.isCaughtUp = true;
+        this.onPresence.emit(address);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn('room archive not read', { error, attempt });
+        if (attempt >= 3) return;
+        await clock.sleep(RETRY.baseMs, signal);
+      }
+    }
+  }
+
+  async #read(address: BareJid, kept: Kept, message: RoomMessage): Promise<void> {
+    await this.#process(address, message);
+    if (kept.isCaughtUp) this.#advance(address, message);
+  }
+
+  async #process(address: BareJid, message: RoomMessage): Promise<void> {
+    const read = readRoomMessage(address, message, this.#deps.clock.now());
+    if (read !== undefined) await this.#deps.receive(read, this.#deps.signal);
+  }
+
+  #advance(address: BareJid, message: RoomMessage): void {
+    if (message.stanzaId !== null) this.#deps.cursor.set(address, message.stanzaId);
+  }
+}
