@@ -10,6 +10,7 @@ import {
   type FakeServerOptions,
   startFakeServer,
 } from '../../test/fixtures/fake-xmpp-server.ts';
+import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
@@ -21,7 +22,9 @@ import type { XmppState } from './port.ts';
 import { registerAccount } from './register.ts';
 
 const never = new AbortController().signal;
-const base = { clock: systemClock, random: systemRandom, log: silentLogger };
+/** Ten times faster than life, so that retries and goodbyes cost no time. */
+const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 10, signal) };
+const base = { clock, random: systemRandom, log: silentLogger };
 const PASSWORD = 'correct horse battery';
 let ca: TestCa;
 let certificate: CertificateFiles;

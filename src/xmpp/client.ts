@@ -116,6 +116,10 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     return toHex(this.#deps.random(12));
   }
 
+  jitter(): number {
+    return fraction(this.#deps.random);
+  }
+
   async send(stanza: Element): Promise<void> {
     await this.#outgoing.send(this.#online(), stanza);
   }
@@ -212,10 +216,9 @@ export class XmppClient implements XmppPort, AsyncDisposable {
 
   async #pause(attempt: number, signal: AbortSignal): Promise<void> {
     this.#hurry = new AbortController();
-    const { clock, random } = this.#deps;
-    const delayMs = backoffDelay(attempt, RETRY, () => fraction(random));
+    const delayMs = backoffDelay(attempt, RETRY, () => this.jitter());
     // Cut short by retryNow or by disposal, which the caller looks at.
-    await clock.sleep(delayMs, AbortSignal.any([signal, this.#hurry.signal])).catch(() => undefined);
+    await this.#deps.clock.sleep(delayMs, AbortSignal.any([signal, this.#hurry.signal])).catch(() => undefined);
   }
 
   async #open(signal: AbortSignal): Promise<void> {

@@ -32,6 +32,8 @@ export interface XmppPort {
   readonly onStanza: Emitter<Element>;
   /** A new id that nobody can guess, for stanzas and queries. */
   newId(): string;
+  /** A random number in [0, 1), for spreading retries. */
+  jitter(): number;
   /** Resolves when the stanza is written. Rejects with `disconnected` unless online, `too-large`, `bad-input`. */
   send(stanza: Element): Promise<void>;
   /** Resolves when the server has acknowledged the stanza. Rejects with `disconnected` when it may be lost. */

@@ -1,37 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorCode } from '../../src/base/errors.ts';
-import { parseBareJid } from '../../src/base/id.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { systemRandom } from '../../src/base/random.ts';
-import { systemClock } from '../../src/base/system-clock.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { checkServer } from '../../src/xmpp/features.ts';
-import type { XmppLogin } from '../../src/xmpp/login.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
 import { freePort, type Prosody, startProsody } from '../fixtures/prosody.ts';
+import { codeOf, loginAt, machine as base, never } from '../fixtures/xmpp-accounts.ts';
 
-const base = { clock: systemClock, random: systemRandom, log: silentLogger };
-const never = new AbortController().signal;
 let server: Prosody;
-
-async function loginAt(prosody: Prosody, user: string, password: string, directTls = false): Promise<XmppLogin> {
-  const port = directTls ? prosody.directTlsPort : prosody.c2sPort;
-  const ca = [await readFile(prosody.caFile, 'utf8')];
-  return {
-    jid: parseBareJid(`${user}@${prosody.domain}`),
-    password,
-    server: { host: prosody.host, port, directTls },
-    ca,
-  };
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return await work.then(
-    () => 'no error',
-    (error: unknown) => errorCode(error),
-  );
-}
 
 beforeAll(async () => {
   server = await startProsody({ users: { romeo: 'päss wörd' } });

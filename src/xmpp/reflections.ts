@@ -1,0 +1,66 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import { withDeadline } from './deadline.ts';
+import { attr, type Element } from './element.ts';
+import { stanzaError } from './stanza-error.ts';
+import { readOriginId } from './xep/0359-stanza-ids.ts';
+
+const ECHO_MS = 20_000;
+const MAX_REMEMBERED = 1000;
+
+interface Pending {
+  readonly resolve: (stanzaId: string | null) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+/** Our messages on their way through a room and back: only then has the room taken them. */
+export class Reflections {
+  readonly #clock: Clock;
+  readonly #pending = new Map<string, Pending>();
+  readonly #sent = new Set<string>();
+
+  constructor(deps: { clock: Clock }) {
+    this.#clock = deps.clock;
+  }
+
+  /** Resolves with the room's id for the message, null when it gives none. */
+  async expect(stanza: Element, send: () => Promise<void>, signal?: AbortSignal): Promise<string | null> {
+    const id = this.note(stanza);
+    const { promise, resolve, reject } = Promise.withResolvers<string | null>();
+    // The room may refuse before the write has ended.
+    promise.catch(() => undefined);
+    this.#pending.set(id, { resolve, reject });
+    try {
+      return await withDeadline(this.#clock, ECHO_MS, signal, async () => {
+        await send();
+        return await promise;
+      });
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Remembers a message as ours, and gives its id. */
+  note(stanza: Element): string {
+    const id = attr(stanza, 'id');
+    if (id === undefined) throw new AppError('internal', 'a message for a room needs an id');
+    this.#sent.add(id);
+    const [oldest] = this.#sent;
+    if (this.#sent.size > MAX_REMEMBERED && oldest !== undefined) this.#sent.delete(oldest);
+    return id;
+  }
+
+  /** Whether a message under our own nick is one of ours. A room may rewrite the id and keeps the origin id. */
+  settle(stanza: Element, stanzaId: string | null): boolean {
+    const id = [readOriginId(stanza), attr(stanza, 'id')].find((entry) => entry !== undefined && this.#sent.has(entry));
+    if (id === undefined) return false;
+    this.#pending.get(id)?.resolve(stanzaId);
+    return true;
+  }
+
+  /** The room has answered one of our messages with an error. */
+  refuse(stanza: Element): void {
+    const id = attr(stanza, 'id');
+    if (id !== undefined) this.#pending.get(id)?.reject(stanzaError(stanza));
+  }
+}

@@ -1,0 +1,41 @@
+import type { BareJid } from '../base/id.ts';
+import type { AppError } from '../base/errors.ts';
+import type { Element } from './element.ts';
+import type { Affiliation } from './xep/0045-muc.ts';
+import type { CapsTag } from './xep/0115-caps.ts';
+
+/** One presence in the room: a person may have several, one per device. */
+export interface Occupant {
+  readonly nick: string;
+  /** The real account; null in a room that hides it. */
+  readonly jid: BareJid | null;
+  readonly fullJid: string | null;
+  readonly affiliation: Affiliation;
+  readonly occupantId: string | null;
+  readonly caps: CapsTag | null;
+}
+
+/** A message of the room, live or from its archive. */
+export interface RoomMessage {
+  readonly stanza: Element;
+  /** The author's real account: of the occupant for a live message, as the archive noted it for an archived one. */
+  readonly from: BareJid | null;
+  readonly nick: string;
+  /** The room's own id for it, the same live and in the archive; null when the room keeps no archive. */
+  readonly stanzaId: string | null;
+  readonly archived: boolean;
+  /** Whether it is our own message coming back, sent since this room object was made. */
+  readonly isReflection: boolean;
+  /** When the room got it, for an archived message. */
+  readonly delayMs: number | null;
+}
+
+/** Why we are out for good: nothing is tried again by itself. */
+export type RemovedReason = 'kicked' | 'banned' | 'not-a-member' | 'destroyed';
+
+export type RoomState =
+  | { readonly kind: 'outside' }
+  /** On the way in, or back in after the connection was lost. */
+  | { readonly kind: 'entering' }
+  | { readonly kind: 'inside' }
+  | { readonly kind: 'removed'; readonly reason: RemovedReason; readonly error?: AppError };
