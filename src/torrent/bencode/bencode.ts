@@ -185,13 +185,18 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-/** Encodes canonically; as in the npm package null and undefined are left out. Writes into `target` when one is given. */
-export function encode(value: unknown, target?: Uint8Array, offset = 0): Uint8Array<ArrayBuffer> {
+/**
+ * Encodes canonically; as in the npm package null and undefined are left out, and a `target` that is given is written
+ * to and returned.
+ */
+export function encode(value: unknown): Uint8Array<ArrayBuffer>;
+export function encode(value: unknown, target: Uint8Array, offset?: number): Uint8Array;
+export function encode(value: unknown, target?: Uint8Array, offset = 0): Uint8Array {
   const parts: Uint8Array[] = [];
   if (value !== null && value !== undefined) write(parts, value, 0);
   const whole = concat(parts);
   target?.set(whole, offset);
-  return whole;
+  return target ?? whole;
 }
 
 /** The number of bytes `encode` gives. */

@@ -1,0 +1,279 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { ItemLayout } from '../../test/fixtures/shared-item.ts';
+import { SharedItem, readPiece } from '../../test/fixtures/shared-item.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import { systemClock } from '../base/system-clock.ts';
+import type { Segment } from '../contract/swarm.ts';
+import { readIdentity } from './file-identity.ts';
+
+const PIECE = 16 * 1024;
+const never = new AbortController().signal;
+const asRoot = process.platform === 'linux' && process.getuid?.() === 0;
+
+function film(size = 200_000, plain = false): ItemLayout {
+  const files = [{ name: 'film.mp4', content: randomBytes(size) }];
+  return { pieceLength: PIECE, padding: 100, manifest: randomBytes(50), files, plain };
+}
+
+async function edit(path: string, position: number, byte: number): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.write(Uint8Array.of(byte), 0, 1, position);
+}
+
+const TOUCHES: [string, ErrorCode, (path: string) => Promise<unknown>][] = [
+  ['edited in place', 'file-changed', (path) => edit(path, 5000, 1)],
+  ['cut', 'file-changed', (path) => truncate(path, 1000)],
+  ['lengthened', 'file-changed', (path) => appendFile(path, 'more')],
+  ['given another time', 'file-changed', (path) => utimes(path, 1, 1)],
+  ['given other rights', 'file-changed', (path) => chmod(path, 0o600)],
+  ['deleted', 'file-missing', (path) => rm(path)],
+  ['moved away', 'file-missing', (path) => rename(path, `${path}-elsewhere`)],
+  [
+    'replaced by a copy of itself',
+    'file-changed',
+    (path) => copyFile(path, `${path}-copy`).then(() => rename(`${path}-copy`, path)),
+  ],
+  ['replaced by a folder', 'file-changed', (path) => rm(path).then(() => mkdir(path))],
+  [
+    'replaced by a link to its copy',
+    'file-changed',
+    (path) => rename(path, `${path}-copy`).then(() => symlink(`${path}-copy`, path)),
+  ],
+];
+for (const [what, code, touch] of TOUCHES) {
+  test(`nothing of a shared file is served after it was ${what}`, async () => {
+    await using item = await SharedItem.make(film());
+    const { store, faults } = item.openShared({ cacheBytes: 0 });
+    await readPiece(store, 0);
+    await readPiece(store, 1);
+    await touch(item.original('film.mp4'));
+    for (const index of [0, 1, 2, 3]) {
+      await expect(readPiece(store, index)).rejects.toMatchObject({ code: expect.stringMatching(/^file-|^path-/) });
+    }
+    const kind = code === 'file-changed' ? 'changed' : 'missing';
+    expect(faults.at(-1)).toMatchObject({ file: 0, path: item.original('film.mp4') });
+    expect(faults.some((fault) => fault?.kind === kind)).toBe(true);
+    expect(await store.check(never)).toMatchObject({ file: 0 });
+  });
+}
+
+test('a file edited before the store was opened is never served, whatever its identity says', async () => {
+  await using item = await SharedItem.make(film());
+  const path = item.original('film.mp4');
+  await edit(path, 5 * PIECE, 0);
+  await edit(path, 5 * PIECE + 1, 1);
+  const identity = await readIdentity(path);
+  const segments = item.segments.map((segment): Segment =>
+    segment.kind === 'file' ? { ...segment, identity } : segment,
+  );
+  const { store, faults } = item.openShared({ segments });
+  expect((await readPiece(store, 4)).length).toBe(PIECE);
+  await expect(readPiece(store, 5)).rejects.toMatchObject({ code: 'file-changed' });
+  expect(faults).toMatchObject([{ kind: 'changed' }]);
+  // From then on nothing of the file is believed.
+  await expect(readPiece(store, 6)).rejects.toMatchObject({ code: 'file-changed' });
+  expect(await store.check(never)).toMatchObject({ kind: 'changed' });
+});
+
+test('while a shared file is being edited every byte that leaves is the ciphertext of the original', async () => {
+  await using item = await SharedItem.make(film(40 * PIECE));
+  const { store: before } = item.openShared();
+  const pieces = await Promise.all(Array.from({ length: 40 }, (_, index) => readPiece(before, index)));
+  const { store, faults } = item.openShared({ cacheBytes: 0 });
+  const results = { served: 0, refused: 0, wrong: 0 };
+  const reading = Promise.all(
+    Array.from({ length: 8 }, async (_, reader) => {
+      for (let round = 0; round < 100; round += 1) {
+        const index = (round * 7 + reader) % 40;
+        const piece = await readPiece(store, index).catch(() => null);
+        if (piece === null) results.refused += 1;
+        else if (pieces[index] !== undefined && Buffer.compare(piece, pieces[index]) === 0) results.served += 1;
+        else results.wrong += 1;
+      }
+    }),
+  );
+  await systemClock.sleep(20);
+  for (let round = 0; round < 50; round += 1) await edit(item.original('film.mp4'), round * 9000, round);
+  await reading;
+  expect(results.wrong).toBe(0);
+  expect(results.refused).toBeGreaterThan(0);
+  expect(results.served + results.refused).toBe(800);
+  expect(faults[0]).toMatchObject({ kind: 'changed' });
+});
+
+test('a folder that goes away and comes back is noticed both times', async () => {
+  await using item = await SharedItem.make(film());
+  const { store, faults } = item.openShared({ cacheBytes: 0 });
+  const first = await readPiece(store, 0);
+  const folder = join(item.folder, 'original');
+  await rename(folder, `${folder}-unplugged`);
+  expect(await store.check(never)).toMatchObject({ kind: 'missing' });
+  expect(await store.check(never)).toMatchObject({ kind: 'missing' });
+  await rename(`${folder}-unplugged`, folder);
+  expect(await store.check(never)).toBeNull();
+  expect(await readPiece(store, 0)).toEqual(first);
+  expect(faults).toMatchObject([{ kind: 'missing' }, null]);
+});
+
+test('a file being received that someone else edits is not served from the edited place', async () => {
+  await using item = await SharedItem.make(film());
+  const { store: shared } = item.openShared();
+  const { store } = item.openReceiver();
+  for (const index of [0, 1, 2]) await store.write(index, await readPiece(shared, index));
+  expect(await readPiece(store, 1)).toEqual(await readPiece(shared, 1));
+  await edit(item.received('film.mp4'), 2 * PIECE + 5, 1);
+  await edit(item.received('film.mp4'), 2 * PIECE + 6, 2);
+  await expect(readPiece(store, 2)).rejects.toMatchObject({ code: 'file-changed' });
+  expect(await readPiece(store, 1)).toEqual(await readPiece(shared, 1));
+});
+
+test('a file deleted while it is received is reported, not written into the void', async () => {
+  await using item = await SharedItem.make(film());
+  const { store: shared } = item.openShared();
+  const { store, faults } = item.openReceiver();
+  await store.write(0, await readPiece(shared, 0));
+  await rm(item.received('film.mp4'));
+  await expect(store.write(1, await readPiece(shared, 1))).rejects.toMatchObject({ code: 'file-missing' });
+  expect(faults).toMatchObject([{ kind: 'missing' }]);
+  await expect(store.write(1, await readPiece(shared, 1))).rejects.toMatchObject({ code: 'file-missing' });
+  expect(await readdir(join(item.folder, 'received'))).toEqual([]);
+});
+
+test("a file that is longer than ours is somebody else's and stays as it is", async () => {
+  await using item = await SharedItem.make(film());
+  const { store: shared } = item.openShared();
+  await writeFile(item.received('film.mp4'), 'x'.repeat(200_001));
+  const { store } = item.openReceiver();
+  await expect(store.write(0, await readPiece(shared, 0))).rejects.toMatchObject({ code: 'file-changed' });
+  expect(await readFile(item.received('film.mp4'), 'utf8')).toBe('x'.repeat(200_001));
+});
+
+test('a link on the way or in the place of a file leads nothing out of the folder', async () => {
+  const files = [{ name: 'album/deep/film.mp4', content: randomBytes(1000) }];
+  await using item = await SharedItem.make({ ...film(), files });
+  const outside = join(item.folder, 'outside');
+  await mkdir(outside);
+  await writeFile(join(outside, 'film.mp4'), 'private');
+  const { store: shared } = item.openShared();
+  const piece = await readPiece(shared, 0);
+  const attempts: (() => Promise<unknown>)[] = [
+    () => symlink(outside, item.received('album')),
+    () => mkdir(item.received('album')).then(() => symlink(outside, item.received('album/deep'))),
+    () =>
+      mkdir(item.received('album/deep'), { recursive: true }).then(() =>
+        symlink(join(outside, 'film.mp4'), item.received('album/deep/film.mp4')),
+      ),
+    () =>
+      mkdir(item.received('album/deep'), { recursive: true }).then(() =>
+        symlink(join(outside, 'new'), item.received('album/deep/film.mp4')),
+      ),
+    () => writeFile(item.received('album'), 'a file where a folder should be'),
+  ];
+  for (const attempt of attempts) {
+    await attempt();
+    const { store } = item.openReceiver();
+    await expect(store.write(0, piece)).rejects.toMatchObject({ code: 'path-outside' });
+    await rm(item.received('album'), { recursive: true });
+  }
+  expect(await readdir(outside)).toEqual(['film.mp4']);
+  expect(await readFile(join(outside, 'film.mp4'), 'utf8')).toBe('private');
+});
+
+test('a path that is not plainly inside its folder is refused', async () => {
+  await using item = await SharedItem.make(film());
+  const root = join(item.folder, 'received');
+  const { store: shared } = item.openShared();
+  const piece = await readPiece(shared, 0);
+  for (const path of [
+    join(item.folder, 'evil'),
+    root,
+    `${root}/../evil`,
+    `${root}/a/../../evil`,
+    `${root}-evil/x`,
+    'evil',
+    `${root}//x`,
+    `${root}/./x`,
+  ]) {
+    const segments = item
+      .receiverSegments()
+      .map((segment) => (segment.kind === 'file' ? { ...segment, path } : segment));
+    const { store } = item.openReceiver({ segments });
+    await expect(store.write(0, piece)).rejects.toMatchObject({ code: 'path-outside' });
+  }
+  expect((await readdir(item.folder)).toSorted()).toEqual(['original', 'received']);
+});
+
+test('a folder that is gone is not made again', async () => {
+  await using item = await SharedItem.make(film());
+  const { store: shared } = item.openShared();
+  await rm(join(item.folder, 'received'), { recursive: true });
+  const { store } = item.openReceiver();
+  await expect(store.write(0, await readPiece(shared, 0))).rejects.toMatchObject({ code: 'file-missing' });
+  expect(await readdir(item.folder)).toEqual(['original']);
+});
+
+test("a sharer's segment without an identity is refused", async () => {
+  await using item = await SharedItem.make(film());
+  const segments = item.segments.map((segment): Segment =>
+    segment.kind === 'file' ? { ...segment, identity: null } : segment,
+  );
+  expect(() => item.openShared({ segments })).toThrow(expect.objectContaining({ code: 'bad-input' }));
+});
+
+// Mounting a small disk needs root on Linux.
+test.skipIf(!asRoot)('a full disk refuses the piece and takes it as soon as there is room', async () => {
+  await using item = await SharedItem.make(film(1_500_000));
+  const received = join(item.folder, 'received');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', received]);
+  try {
+    await writeFile(join(received, 'filler'), Buffer.alloc(600_000));
+    const { store: shared } = item.openShared();
+    const { store } = item.openReceiver();
+    const outcomes: unknown[] = [];
+    for (let index = 0; index < 40; index += 1) {
+      outcomes.push(await store.write(index, await readPiece(shared, index)).catch((error: unknown) => error));
+    }
+    const refused = outcomes.findIndex((outcome) => outcome !== undefined);
+    expect(refused).toBeGreaterThan(10);
+    expect(outcomes[refused]).toMatchObject({ code: 'disk-full' });
+    await rm(join(received, 'filler'));
+    await store.write(refused, await readPiece(shared, refused));
+    expect(await readPiece(store, refused)).toEqual(await readPiece(shared, refused));
+    await store[Symbol.asyncDispose]();
+  } finally {
+    execFileSync('umount', [received]);
+  }
+});
+
+// Mounting read-only needs root on Linux.
+test.skipIf(!asRoot)('a disk that cannot be written to is a disk error, not a missing file', async () => {
+  await using item = await SharedItem.make(film());
+  const received = join(item.folder, 'received');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', received]);
+  try {
+    const { store: shared } = item.openShared();
+    const { store, faults } = item.openReceiver();
+    await expect(store.write(0, await readPiece(shared, 0))).rejects.toMatchObject({ code: 'disk-error' });
+    expect(faults).toEqual([]);
+  } finally {
+    execFileSync('umount', [received]);
+  }
+});

@@ -1,0 +1,245 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { ItemLayout } from '../../test/fixtures/shared-item.ts';
+import { SharedItem, readPiece } from '../../test/fixtures/shared-item.ts';
+import { chunkStore } from './chunk-store.ts';
+import { cipherKey, cipherRange } from './cipher.ts';
+import { readIdentity } from './file-identity.ts';
+import type { PieceStore } from './piece-store.ts';
+
+const PIECE = 16 * 1024;
+const never = new AbortController().signal;
+const all = (item: SharedItem): number[] => Array.from({ length: item.pieceCount }, (_, index) => index);
+
+function layout(changes: Partial<ItemLayout> = {}): ItemLayout {
+  return {
+    pieceLength: PIECE,
+    padding: 30_012,
+    manifest: randomBytes(500),
+    files: [
+      { name: 'film.mp4', content: randomBytes(100_001) },
+      { name: 'album/a.jpg', content: randomBytes(7) },
+      { name: 'album/empty', content: new Uint8Array() },
+      { name: 'album/deep/b.jpg', content: randomBytes(40_000) },
+    ],
+    ...changes,
+  };
+}
+
+async function transfer(item: SharedItem, from: PieceStore, to: PieceStore, pieces = all(item)): Promise<void> {
+  for (const index of pieces) await to.write(index, await readPiece(from, index));
+}
+
+async function expectReceived(item: SharedItem): Promise<void> {
+  for (const { name, content } of item.layout.files) {
+    expect(Buffer.compare(await readFile(item.received(name)), content)).toBe(0);
+  }
+}
+
+test('what is shared from one folder arrives in another, byte for byte, and is served on from there', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store: shared } = item.openShared();
+  const { store: receiver, faults } = item.openReceiver();
+  await transfer(item, shared, receiver, all(item).toReversed());
+  const identities = await receiver.sync(never);
+  await expectReceived(item);
+  expect(identities).toEqual(await Promise.all(item.layout.files.map(({ name }) => readIdentity(item.received(name)))));
+  for (const index of all(item)) expect(await readPiece(receiver, index)).toEqual(await readPiece(shared, index));
+  expect(faults).toEqual([]);
+  const modes = await Promise.all(item.layout.files.map(({ name }) => stat(item.received(name))));
+  expect(modes.map(({ mode }) => mode & 0o111)).toEqual([0, 0, 0, 0]);
+});
+
+test('fifty random items arrive unchanged, encrypted and plain, whatever their files and piece order', async () => {
+  const random = (below: number): number => randomBytes(4).readUInt32LE() % below;
+  for (let round = 0; round < 50; round += 1) {
+    const files = Array.from({ length: 1 + random(8) }, (_, index) => ({
+      name: `${'folder/'.repeat(random(3))}file-${index}`,
+      content: randomBytes(random(4) === 0 ? random(20) : random(60_000)),
+    }));
+    const random50 = layout({
+      files,
+      padding: random(40_000),
+      manifest: randomBytes(random(900)),
+      plain: round % 5 === 0,
+    });
+    await using item = await SharedItem.make({ ...random50, padding: random50.padding + 1 });
+    const { store: shared } = item.openShared({ cacheBytes: random(2) * 100_000 });
+    const { store: receiver } = item.openReceiver();
+    const order = all(item).toSorted(() => random(2) - 0.5);
+    await Promise.all(order.map(async (index) => receiver.write(index, await readPiece(shared, index))));
+    const [index = 0] = order;
+    expect(await readPiece(receiver, index)).toEqual(await readPiece(shared, index));
+    await receiver.sync(never);
+    await expectReceived(item);
+    for (const piece of order) expect(await readPiece(receiver, piece)).toEqual(await readPiece(shared, piece));
+  }
+}, 60_000);
+
+test('the swarm sees only ciphertext, and parts of a piece are views of one buffer read once', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store } = item.openShared();
+  const parts = await Promise.all(Array.from({ length: 16 }, (_, part) => store.read(1, part * 1024, 1024)));
+  expect(new Set(parts.map((part) => part.buffer)).size).toBe(1);
+  const piece = await readPiece(store, 1);
+  expect(Buffer.concat(parts).compare(piece)).toBe(0);
+  const plain = item.layout.files[0]?.content.subarray(PIECE, 2 * PIECE) ?? new Uint8Array();
+  expect(Buffer.compare(piece, plain)).not.toBe(0);
+  const key = cipherKey(item.mediaKey ?? new Uint8Array());
+  expect(Buffer.compare(cipherRange(key, PIECE, piece), plain)).toBe(0);
+});
+
+test('without the key a store keeps and serves the ciphertext as it is', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store: shared } = item.openShared();
+  const whole = Buffer.concat(await Promise.all(all(item).map((index) => readPiece(shared, index))));
+  const blind = await SharedItem.make({
+    pieceLength: PIECE,
+    padding: 0,
+    manifest: new Uint8Array(),
+    files: [{ name: 'data', content: whole }],
+    plain: true,
+  });
+  await using _ = blind;
+  expect(blind.shape).toEqual(item.shape);
+  const { store: box } = blind.openReceiver();
+  await transfer(blind, shared, box);
+  await box.sync(never);
+  expect((await readFile(blind.received('data'))).equals(whole)).toBe(true);
+  expect(await readPiece(box, 2)).toEqual(await readPiece(shared, 2));
+});
+
+test('a piece that is refused, of wrong size or beyond the end writes nothing', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store } = item.openReceiver();
+  for (const [index, bytes] of [
+    [0, new Uint8Array(PIECE - 1)],
+    [-1, new Uint8Array(PIECE)],
+    [item.pieceCount, new Uint8Array(PIECE)],
+    [0.5, new Uint8Array(PIECE)],
+  ] as const) {
+    await expect(store.write(index, bytes)).rejects.toMatchObject({ code: 'bad-input' });
+  }
+  await expect(store.read(0, PIECE - 1, 2)).rejects.toMatchObject({ code: 'bad-input' });
+  await expect(store.read(item.pieceCount, 0, 1)).rejects.toMatchObject({ code: 'bad-input' });
+  expect(await readdir(join(item.folder, 'received'))).toEqual([]);
+});
+
+test('padding that is not zero and a manifest that differs are refused although the digest is right', async () => {
+  await using item = await SharedItem.make(layout({ files: [{ name: 'a', content: randomBytes(100) }], padding: 500 }));
+  const key = cipherKey(item.mediaKey ?? new Uint8Array());
+  for (const place of [105, 120, item.shape.length - 1]) {
+    const plain = Buffer.alloc(item.shape.length);
+    plain.set(item.layout.files[0]?.content ?? [], 0);
+    plain.set(item.layout.manifest, 112);
+    plain[place] = (plain[place] ?? 0) ^ 1;
+    const { store } = item.openReceiver();
+    await expect(store.write(0, cipherRange(key, 0, plain))).rejects.toMatchObject({ code: 'invalid-torrent' });
+  }
+  expect(await readdir(join(item.folder, 'received'))).toEqual([]);
+});
+
+test('a resumed download keeps the pieces whose files are still there and fetches the others again', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store: shared } = item.openShared();
+  const { store: first } = item.openReceiver();
+  await transfer(item, shared, first);
+  await first[Symbol.asyncDispose]();
+  const full = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  const { store: same } = item.openReceiver();
+  expect(await same.resume(full, never)).toEqual(full);
+  expect(await readPiece(same, 0)).toEqual(await readPiece(shared, 0));
+  await rm(item.received('album/deep/b.jpg'));
+  const { store: second } = item.openReceiver();
+  const kept = await second.resume(full, never);
+  const has = (index: number): boolean => ((kept[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
+  expect(all(item).map(has)).toEqual(all(item).map((index) => index < 6 || index > 8));
+  await transfer(
+    item,
+    shared,
+    second,
+    all(item).filter((index) => !has(index)),
+  );
+  await second.sync(never);
+  await expectReceived(item);
+  await truncate(item.received('film.mp4'), 50);
+  const { store: third } = item.openReceiver();
+  expect((await third.resume(full, never))[0]).toBe(0x01);
+});
+
+test('what a power cut lost is found before a download is called complete', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store: shared } = item.openShared();
+  const { store } = item.openReceiver();
+  await transfer(item, shared, store);
+  const film = await readFile(item.received('film.mp4'));
+  film.fill(0, 2 * PIECE, 2 * PIECE + 4096);
+  await writeFile(item.received('film.mp4'), film);
+  expect(await store.badPieces(all(item), never)).toEqual([2]);
+  await transfer(item, shared, store, [2]);
+  expect(await store.badPieces(all(item), never)).toEqual([]);
+  await store.sync(never);
+  await expectReceived(item);
+});
+
+test('a finished file is never written to, and a download that is not complete cannot be finished', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store: shared } = item.openShared();
+  await expect(shared.write(0, await readPiece(shared, 0))).rejects.toMatchObject({ code: 'conflict' });
+  const { store } = item.openReceiver();
+  await transfer(item, shared, store, [0]);
+  await expect(store.sync(never)).rejects.toMatchObject({ code: 'file-missing' });
+});
+
+test('descriptors stay within the limit of the pool with far more files than that', async () => {
+  const files = Array.from({ length: 300 }, (_, index) => ({ name: `f${index}`, content: randomBytes(500) }));
+  await using item = await SharedItem.make(layout({ files }));
+  const { store: shared } = item.openShared({ cacheBytes: 0 });
+  const { store } = item.openReceiver();
+  const sizes: number[] = [];
+  await Promise.all(
+    all(item).map(async (index) => {
+      await store.write(index, await readPiece(shared, index));
+      sizes.push(item.pool.size);
+    }),
+  );
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(16);
+  await store.sync(never);
+  await expectReceived(item);
+});
+
+test('a closed store answers nothing and deletes nothing', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store } = item.openShared();
+  await readPiece(store, 0);
+  await store[Symbol.asyncDispose]();
+  await expect(readPiece(store, 0)).rejects.toMatchObject({ code: 'cancelled' });
+  expect(item.pool.size).toBe(0);
+  expect((await readFile(item.original('film.mp4'))).length).toBe(100_001);
+});
+
+test('callbacks of the chunk store give pieces, parts and errors', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store } = item.openShared();
+  const chunks = chunkStore(store);
+  expect(chunks.chunkLength).toBe(PIECE);
+  const get = (index: number, range: { offset?: number; length?: number } | null): Promise<Uint8Array | undefined> =>
+    new Promise((resolve, reject) => {
+      chunks.get(index, range, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
+    });
+  const piece = await get(0, null);
+  expect(
+    createHash('sha1')
+      .update(piece ?? '')
+      .digest('hex'),
+  ).toBe(Buffer.from(item.shape.pieces).toString('hex', 0, 20));
+  expect(await get(0, { offset: 5, length: 7 })).toEqual(piece?.subarray(5, 12));
+  expect(await new Promise((resolve) => chunks.get(0, (_, bytes) => resolve(bytes)))).toEqual(piece);
+  await expect(get(99, null)).rejects.toMatchObject({ code: 'bad-input' });
+  const putError = await new Promise((resolve) => chunks.put(0, piece ?? new Uint8Array(), resolve));
+  expect(putError).toMatchObject({ code: 'conflict' });
+  await new Promise<void>((resolve) => chunks.destroy(() => resolve()));
+  await expect(get(0, null)).rejects.toMatchObject({ code: 'cancelled' });
+});

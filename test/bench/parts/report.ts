@@ -1,0 +1,142 @@
+/** What every bench prints: docs/cli.md describes the shape. */
+
+export interface Bar {
+  readonly op: '>=' | '<=';
+  readonly value: number;
+  readonly of: 'ours' | 'ratio';
+}
+
+export interface BenchResult {
+  readonly name: string;
+  readonly unit: string;
+  /** Medians over the rounds. */
+  readonly ours: number;
+  readonly peer: number | null;
+  readonly peerName: string | null;
+  /** ours / peer. */
+  readonly ratio: number | null;
+  readonly samples: readonly Sample[];
+  readonly bar: Bar | null;
+  readonly pass: boolean;
+}
+
+export interface BenchReport {
+  readonly bench: string;
+  readonly rounds: number;
+  readonly results: readonly BenchResult[];
+  readonly pass: boolean;
+}
+
+/** One round: ours and the peer measured one after the other. */
+export interface Sample {
+  readonly ours: number;
+  readonly peer: number | null;
+}
+
+export interface BenchOptions {
+  readonly json: boolean;
+  readonly bytes: number;
+  readonly rounds: number;
+}
+
+export const GIB = 2 ** 30;
+const MIN_ROUNDS = 3;
+
+/** The peer to compare with is not installed: such a run never passes. */
+export class MissingPeer extends Error {}
+
+/** Reads `--json`, `--bytes N` and `--rounds N`; BENCH_BYTES and BENCH_ROUNDS stand in for the latter two. */
+export function benchOptions(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): BenchOptions {
+  const number = (flag: string, variable: string, otherwise: number): number => {
+    const at = argv.indexOf(flag);
+    const value = Number(at === -1 ? (env[variable] ?? otherwise) : argv[at + 1]);
+    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${flag} needs a whole number above 0`);
+    return value;
+  };
+  return {
+    json: argv.includes('--json'),
+    bytes: number('--bytes', 'BENCH_BYTES', GIB),
+    rounds: Math.max(MIN_ROUNDS, number('--rounds', 'BENCH_ROUNDS', MIN_ROUNDS)),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** One line of the report from the samples of all rounds. */
+export function compare(input: {
+  readonly name: string;
+  readonly unit: string;
+  readonly peerName: string | null;
+  readonly samples: readonly Sample[];
+  readonly bar?: Bar | null;
+}): BenchResult {
+  const { name, unit, peerName, samples, bar = null } = input;
+  const ours = round(median(samples.map((sample) => sample.ours)));
+  const peers = samples.flatMap((sample) => (sample.peer === null ? [] : [sample.peer]));
+  const peer = peers.length === samples.length ? round(median(peers)) : null;
+  const ratio = peer === null ? null : round(ours / peer);
+  const rounded = samples.map((sample) => ({
+    ours: round(sample.ours),
+    peer: sample.peer === null ? null : round(sample.peer),
+  }));
+  return { name, unit, ours, peer, peerName, ratio, samples: rounded, bar, pass: passes(bar, { ours, ratio }) };
+}
+
+function passes(bar: Bar | null, { ours, ratio }: { ours: number; ratio: number | null }): boolean {
+  if (bar === null) return true;
+  const value = bar.of === 'ours' ? ours : ratio;
+  if (value === null) return false;
+  return bar.op === '>=' ? value >= bar.value : value <= bar.value;
+}
+
+const round = (value: number): number => Number(value.toPrecision(4));
+
+/** Runs a bench, prints its report and sets the exit code: 0, 1 = a bar is missed, 2 = the peer is missing. */
+export async function runBench(
+  bench: string,
+  measure: (options: BenchOptions) => Promise<readonly BenchResult[]>,
+): Promise<void> {
+  const options = benchOptions(process.argv.slice(2));
+  try {
+    const results = await measure(options);
+    const pass = results.length > 0 && results.every((result) => result.pass);
+    print({ bench, rounds: options.rounds, results, pass }, options);
+    process.exitCode = pass ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof MissingPeer)) throw error;
+    console.error(error.message);
+    if (options.json) print({ bench, rounds: 0, results: [], pass: false }, options);
+    process.exitCode = 2;
+  }
+}
+
+function print(report: BenchReport, { json }: BenchOptions): void {
+  if (json) {
+    console.log(JSON.stringify(report));
+    return;
+  }
+  const rows = report.results.map((result) => [
+    result.name,
+    `${result.ours} ${result.unit}`,
+    result.peer === null ? '-' : `${result.peer} ${result.unit} (${result.peerName})`,
+    result.ratio === null ? '-' : `× ${result.ratio}`,
+    result.bar === null
+      ? 'no bar'
+      : `${result.pass ? 'pass' : 'MISSED'} (${result.bar.of} ${result.bar.op} ${result.bar.value})`,
+  ]);
+  const table = [['', 'ours', 'peer', 'ratio', 'bar'], ...rows];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  console.log(`${report.bench}: medians of ${report.rounds} rounds`);
+  for (const row of table)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+}

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { systemClock } from '../../src/base/system-clock.ts';
+import { Hasher } from '../../src/torrent/hasher.ts';
+import type { BenchOptions, BenchResult, Sample } from './parts/report.ts';
+import { GIB, MissingPeer, compare, runBench } from './parts/report.ts';
+
+/** Hashing and encrypting a file for sharing, beside libtorrent hashing the same file without encryption. */
+const PYTHON = '/usr/bin/python3';
+const PEER = fileURLToPath(new URL('./parts/hash-with-libtorrent.py', import.meta.url));
+const PIECE_LENGTH = 2 ** 20;
+const CHUNK = 16 * 2 ** 20;
+const run = promisify(execFile);
+
+/** Seconds. */
+interface Measured {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+async function requirePeer(): Promise<void> {
+  try {
+    await run(PYTHON, [PEER]);
+  } catch {
+    throw new MissingPeer('libtorrent is missing: install python3-libtorrent (Debian, Ubuntu) and run the bench again');
+  }
+}
+
+async function measurePeer(path: string): Promise<Measured & { readonly name: string }> {
+  const { stdout } = await run(PYTHON, [PEER, path, String(PIECE_LENGTH)]);
+  const { wall, cpu, name } = JSON.parse(stdout) as { wall: number; cpu: number; name: string };
+  return { wall, cpu, name };
+}
+
+async function measureOurs(
+  hasher: Hasher,
+  path: string,
+  bytes: number,
+  mediaKey: Uint8Array | null,
+): Promise<Measured> {
+  const cpuBefore = process.cpuUsage();
+  const before = performance.now();
+  const segment = { kind: 'file', offset: 0, length: bytes, path, root: null, identity: null } as const;
+  const request = { segments: [segment], length: bytes, pieceLength: PIECE_LENGTH, mediaKey };
+  await hasher.hash(request, () => undefined, new AbortController().signal);
+  const wall = (performance.now() - before) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { wall, cpu: (user + system) / 1e6 };
+}
+
+async function makeFile(path: string, bytes: number): Promise<void> {
+  await using file = await open(path, 'w');
+  const chunk = Buffer.allocUnsafe(CHUNK);
+  for (let at = 0; at < bytes; at += CHUNK) {
+    randomFillSync(chunk);
+    await file.write(chunk, 0, Math.min(CHUNK, bytes - at));
+  }
+}
+
+async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> {
+  await requirePeer();
+  const folder = await mkdtemp(join(tmpdir(), 'bench-share-'));
+  try {
+    const path = join(folder, 'film.mp4');
+    await makeFile(path, bytes);
+    const mediaKey = randomFillSync(new Uint8Array(32));
+    await using hasher = new Hasher({ clock: systemClock });
+    // Not counted: the swarm process has its threads from the first item on, as the peer's interpreter is not counted.
+    await measureOurs(hasher, path, bytes, mediaKey);
+    const samples: Record<'speed' | 'cpu' | 'plainSpeed' | 'plainCpu', Sample[]> = {
+      speed: [],
+      cpu: [],
+      plainSpeed: [],
+      plainCpu: [],
+    };
+    let peerName: string | null = null;
+    for (let round = 0; round < rounds; round += 1) {
+      const peer = await measurePeer(path);
+      const ours = await measureOurs(hasher, path, bytes, mediaKey);
+      const plain = await measureOurs(hasher, path, bytes, null);
+      peerName = peer.name;
+      samples.speed.push({ ours: bytes / 1e6 / ours.wall, peer: bytes / 1e6 / peer.wall });
+      samples.cpu.push({ ours: ours.cpu / (bytes / GIB), peer: peer.cpu / (bytes / GIB) });
+      samples.plainSpeed.push({ ours: bytes / 1e6 / plain.wall, peer: bytes / 1e6 / peer.wall });
+      samples.plainCpu.push({ ours: plain.cpu / (bytes / GIB), peer: peer.cpu / (bytes / GIB) });
+    }
+    return [
+      compare({ name: 'hash and encrypt', unit: 'MB/s', peerName, samples: samples.speed }),
+      compare({ name: 'hash and encrypt, CPU', unit: 's/GiB', peerName, samples: samples.cpu }),
+      compare({ name: 'hash a plain item', unit: 'MB/s', peerName, samples: samples.plainSpeed }),
+      compare({ name: 'hash a plain item, CPU', unit: 's/GiB', peerName, samples: samples.plainCpu }),
+    ];
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+await runBench('share', measure);
