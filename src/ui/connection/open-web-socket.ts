@@ -16,8 +16,20 @@ export async function openWebSocket(signal: AbortSignal): Promise<Transport> {
     socket.addEventListener('close', () => resolve(), { once: true });
   });
   await opened(socket, signal);
-  const client: EngineClient = createORPCClient(new RPCLink({ websocket: socket }));
+  const client: EngineClient = createORPCClient(new RPCLink({ websocket: quiet(socket) }));
   return { client, closed, close: () => socket.close() };
+}
+
+/** The link still says goodbye on a line that is gone, and nobody is there to catch the error. */
+function quiet(socket: WebSocket): Pick<WebSocket, 'addEventListener' | 'removeEventListener' | 'send' | 'readyState'> {
+  return {
+    addEventListener: socket.addEventListener.bind(socket),
+    removeEventListener: socket.removeEventListener.bind(socket),
+    readyState: WebSocket.OPEN,
+    send(data) {
+      if (socket.readyState === WebSocket.OPEN) socket.send(data);
+    },
+  };
 }
 
 function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {

@@ -40,6 +40,11 @@ export function isArriving(item: Pick<ItemView, 'state' | 'downBps'>): boolean {
   return kind === 'moving' || kind === 'waiting' || kind === 'paused' || kind === 'checking';
 }
 
+/** Our own file was edited: the new content can only be given as a new item. */
+export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'path'>): boolean {
+  return item.state === 'changed' && item.mine && item.path !== null;
+}
+
 export const KIND_ICONS: Readonly<Record<MediaKind, string>> = {
   video: 'i-lucide-clapperboard',
   audio: 'i-lucide-music',

@@ -22,6 +22,13 @@ export function useItemActions() {
     download: (item: ItemView) => attempt(() => engine.call((client) => client.items.get(of(item)))),
     pause: (item: ItemView) => attempt(() => engine.call((client) => client.items.pause(of(item)))),
     resume: (item: ItemView) => attempt(() => engine.call((client) => client.items.resume(of(item)))),
+    /** Shares the file as it is now, as a new item. */
+    shareAgain: (item: ItemView) =>
+      attempt(async () => {
+        if (item.path === null) return;
+        const paths = [item.path];
+        await engine.call((client) => client.items.share({ sphereId: item.sphereId, paths }));
+      }),
     showInFolder: (item: ItemView) => attempt(() => engine.call((client) => client.items.showInFolder(of(item)))),
     openElsewhere: (item: ItemView, file = 0) =>
       attempt(() => engine.call((client) => client.items.openElsewhere({ ...of(item), file }))),

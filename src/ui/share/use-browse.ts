@@ -10,7 +10,9 @@ export interface BrowseEntry {
   readonly bytes: number;
 }
 
-/** The state of the path picker: where it is, what it shows and what is chosen, across folders. */
+export type Browse = ReturnType<typeof useBrowse>;
+
+/** Where the path picker is and what lies there. */
 export function useBrowse() {
   const engine = useEngine();
   const home = ref('');
@@ -20,7 +22,9 @@ export function useBrowse() {
   const failure = ref<ErrorCode | null>(null);
   const loading = ref(false);
   const filter = ref('');
+  /** Index into `shown` of the row that the keyboard is on. */
   const cursor = ref(0);
+  /** What is chosen, by path, across folders. */
   const chosen = reactive(new Map<string, BrowseEntry>());
   let latest = 0;
 
@@ -30,9 +34,8 @@ export function useBrowse() {
       ? entries.value
       : entries.value.filter(({ name }) => name.toLocaleLowerCase().includes(wanted));
   });
-  const chosenBytes = computed(() => Array.from(chosen.values()).reduce((sum, entry) => sum + entry.bytes, 0));
-  const hasFolder = computed(() => Array.from(chosen.values()).some((entry) => entry.kind === 'folder'));
 
+  /** Opens the folder `to`, the home folder when none is given. */
   async function go(to?: string): Promise<void> {
     latest += 1;
     const mine = latest;
@@ -40,6 +43,7 @@ export function useBrowse() {
     failure.value = null;
     try {
       const found = await engine.call((client) => client.system.browse(to === undefined ? {} : { path: to }));
+      // A slower answer to an earlier click must not replace this one.
       if (mine !== latest) return;
       if (to === undefined) home.value = found.path;
       path.value = found.path;
@@ -54,61 +58,10 @@ export function useBrowse() {
     }
   }
 
-  function toggle(entry: BrowseEntry): void {
-    if (!chosen.delete(entry.path)) chosen.set(entry.path, entry);
-  }
+  return { home, path, parent, shown, failure, loading, filter, cursor, chosen, go };
+}
 
-  function move(by: number): void {
-    cursor.value = Math.max(0, Math.min(shown.value.length - 1, cursor.value + by));
-  }
-
-  async function up(): Promise<void> {
-    if (parent.value !== null) await go(parent.value);
-  }
-
-  /** True when the key meant something here. */
-  function onKey(event: KeyboardEvent): boolean {
-    const entry = shown.value[cursor.value];
-    if (event.key === 'ArrowDown') move(1);
-    else if (event.key === 'ArrowUp' && event.altKey) void up();
-    else if (event.key === 'ArrowUp') move(-1);
-    else if (event.key === 'PageDown') move(8);
-    else if (event.key === 'PageUp') move(-8);
-    else if (event.key === 'Home') move(-Infinity);
-    else if (event.key === 'End') move(Infinity);
-    else if (event.key === 'Backspace' || event.key === 'ArrowLeft') void up();
-    else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) chooseAll();
-    else if (entry === undefined) return false;
-    else if (event.key === ' ') toggle(entry);
-    else if ((event.key === 'Enter' || event.key === 'ArrowRight') && entry.kind === 'folder') void go(entry.path);
-    else if (event.key === 'Enter') toggle(entry);
-    else return false;
-    return true;
-  }
-
-  function chooseAll(): void {
-    const files = shown.value.filter((entry) => entry.kind === 'file');
-    const every = files.every((entry) => chosen.has(entry.path));
-    for (const entry of files) {
-      if (every) chosen.delete(entry.path);
-      else chosen.set(entry.path, entry);
-    }
-  }
-
-  return {
-    home,
-    path,
-    parent,
-    shown,
-    failure,
-    loading,
-    filter,
-    cursor,
-    chosen,
-    chosenBytes,
-    hasFolder,
-    go,
-    toggle,
-    onKey,
-  };
+/** Chooses an entry, or no longer. */
+export function toggleEntry(browse: Pick<Browse, 'chosen'>, entry: BrowseEntry): void {
+  if (!browse.chosen.delete(entry.path)) browse.chosen.set(entry.path, entry);
 }

@@ -1,0 +1,103 @@
+import type {
+  AccountView,
+  AppEvent,
+  InvitationView,
+  ItemView,
+  LimitsView,
+  ShareJobView,
+  Snapshot,
+  SphereView,
+  SwarmView,
+} from '../../contract/views.ts';
+
+/** All facts the engine told us, except messages. */
+export interface WorldState {
+  /** A snapshot has come. */
+  loaded: boolean;
+  version: string;
+  account: AccountView | null;
+  readonly spheres: Map<string, SphereView>;
+  readonly invitations: Map<string, InvitationView>;
+  readonly items: Map<string, ItemView>;
+  readonly jobs: Map<string, ShareJobView>;
+  swarm: SwarmView;
+  limits: LimitsView;
+}
+
+export function emptyWorld(): WorldState {
+  return {
+    loaded: false,
+    version: '',
+    account: null,
+    spheres: new Map(),
+    invitations: new Map(),
+    items: new Map(),
+    jobs: new Map(),
+    swarm: { state: 'starting', port: 0, downBps: 0, upBps: 0, paused: false, mapped: null, peers: 0 },
+    limits: { up: 0, down: 0 },
+  };
+}
+
+function refill<T extends { readonly id: string }>(map: Map<string, T>, values: readonly T[]): void {
+  map.clear();
+  for (const value of values) map.set(value.id, value);
+}
+
+/** Forgets everything before. */
+export function applySnapshot(world: WorldState, snapshot: Snapshot): void {
+  world.version = snapshot.version;
+  world.account = snapshot.account;
+  refill(world.spheres, snapshot.spheres);
+  refill(world.invitations, snapshot.invitations);
+  refill(world.items, snapshot.items);
+  refill(world.jobs, snapshot.jobs);
+  world.swarm = snapshot.swarm;
+  world.limits = snapshot.limits;
+  world.loaded = true;
+}
+
+function removeSphere(world: WorldState, sphereId: string): void {
+  world.spheres.delete(sphereId);
+  for (const map of [world.items, world.jobs]) {
+    for (const [id, entry] of map) {
+      if (entry.sphereId === sphereId) map.delete(id);
+    }
+  }
+}
+
+/** Applying a fact twice does no harm. */
+export function applyEvent(world: WorldState, event: AppEvent): void {
+  switch (event.kind) {
+    case 'account':
+      world.account = event.account;
+      break;
+    case 'sphere':
+      world.spheres.set(event.sphere.id, event.sphere);
+      break;
+    case 'sphere-removed':
+      removeSphere(world, event.sphereId);
+      break;
+    case 'invitation':
+      world.invitations.set(event.invitation.id, event.invitation);
+      break;
+    case 'invitation-removed':
+      world.invitations.delete(event.id);
+      break;
+    case 'item':
+      world.items.set(event.item.id, event.item);
+      break;
+    case 'job':
+      world.jobs.set(event.job.id, event.job);
+      break;
+    case 'swarm':
+      world.swarm = event.swarm;
+      break;
+    case 'limits':
+      world.limits = event.limits;
+      break;
+    case 'message':
+    case 'notice':
+      // Messages have their own store, notices are shown once and kept nowhere.
+      break;
+  }
+}
