@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,8 @@ const run = promisify(execFile);
 interface Measured {
   readonly wall: number;
   readonly cpu: number;
+  /** SHA-256 in hex of the piece digests. */
+  readonly digest: string;
 }
 
 async function requirePeer(): Promise<void> {
@@ -33,8 +35,7 @@ async function requirePeer(): Promise<void> {
 
 async function measurePeer(path: string): Promise<Measured & { readonly name: string }> {
   const { stdout } = await run(PYTHON, [PEER, path, String(PIECE_LENGTH)]);
-  const { wall, cpu, name } = JSON.parse(stdout) as { wall: number; cpu: number; name: string };
-  return { wall, cpu, name };
+  return JSON.parse(stdout) as Measured & { name: string };
 }
 
 async function measureOurs(
@@ -47,10 +48,10 @@ async function measureOurs(
   const before = performance.now();
   const segment = { kind: 'file', offset: 0, length: bytes, path, root: null, identity: null } as const;
   const request = { segments: [segment], length: bytes, pieceLength: PIECE_LENGTH, mediaKey };
-  await hasher.hash(request, () => undefined, new AbortController().signal);
+  const { pieces } = await hasher.hash(request, () => undefined, new AbortController().signal);
   const wall = (performance.now() - before) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
-  return { wall, cpu: (user + system) / 1e6 };
+  return { wall, cpu: (user + system) / 1e6, digest: hash('sha256', pieces) };
 }
 
 async function makeFile(path: string, bytes: number): Promise<void> {
@@ -83,6 +84,7 @@ async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> 
       const peer = await measurePeer(path);
       const ours = await measureOurs(hasher, path, bytes, mediaKey);
       const plain = await measureOurs(hasher, path, bytes, null);
+      if (plain.digest !== peer.digest) throw new Error('the digests differ from those of the peer');
       peerName = peer.name;
       samples.speed.push({ ours: bytes / 1e6 / ours.wall, peer: bytes / 1e6 / peer.wall });
       samples.cpu.push({ ours: ours.cpu / (bytes / GIB), peer: peer.cpu / (bytes / GIB) });
