@@ -33,6 +33,7 @@ declare module 'webtorrent' {
     uploaded: number;
     downloaded: number;
     destroy(): void;
+    handshake(infoHash: string, peerId: string, extensions: { fast: boolean }): void;
     cancel(index: number, offset: number, length: number): void;
     reject(index: number, offset: number, length: number): void;
     piece(index: number, offset: number, block: Uint8Array): void;
@@ -168,4 +169,11 @@ declare module 'bittorrent-tracker' {
     onHttpRequest(request: object, response: object, options?: object): void;
     destroyed: boolean;
   }
+}
+
+declare module 'bittorrent-protocol' {
+  import type { Wire } from 'webtorrent';
+
+  const Constructor: new (type: string, encryption: 0) => Wire;
+  export default Constructor;
 }

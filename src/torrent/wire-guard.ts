@@ -7,6 +7,7 @@ import { decodeCanonical } from './bencode/bencode.ts';
 import { REQUEST_QUEUE } from './uploads.ts';
 
 const LARGEST_BLOCK = 128 * 1024;
+const SHORTEST_PIECE = 10;
 const LARGEST_EXTENDED_HANDSHAKE = 4096;
 const PROTOCOL_VERSION = 'Spherecast';
 
@@ -63,6 +64,7 @@ export function dispatchMessage(wire: Wire, message: Uint8Array, geometry: WireG
   // Unknown messages, ports, suggestions and allowed-fast sets are of no use here.
   if (fixed === undefined && id !== BITFIELD && id !== PIECE) return;
   if (fixed !== undefined && message.length !== fixed) throw refused('length', id);
+  if (id === PIECE && message.length < SHORTEST_PIECE) throw refused('length', id);
   if (id === BITFIELD) checkBitfield(message.subarray(1), geometry.pieceCount);
   else if (id === PIECE) checkBlock(uint32(message, 1), uint32(message, 5), message.length - 9, geometry);
   else if (id === REQUEST || id === CANCEL || id === REJECT) {

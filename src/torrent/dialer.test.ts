@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import type { DeviceKey } from '../base/id.ts';
+import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import type { Appetite } from './active-torrent.ts';
+import type { DialOutcome, DialRequest } from './dialer.ts';
+import { Dialer } from './dialer.ts';
+
+const sphereId = parseSphereId('5'.repeat(64));
+const infoHash = parseInfoHash('1'.repeat(40));
+const ben = parseDeviceKey('b'.repeat(64));
+const socket = {} as Socket;
+
+let running: { stop: AbortController; done: Promise<void> } | null = null;
+
+afterEach(async () => {
+  running?.stop.abort();
+  await running?.done;
+  running = null;
+});
+
+function start(answer: (request: DialRequest) => DialOutcome['kind']) {
+  const clock = new VirtualClock(0);
+  const state = { appetite: 'eager' as Appetite, connected: new Set<DeviceKey>(), listed: true };
+  const calls: { endpoint: string; attempt: number; atMs: number }[] = [];
+  const dialer = new Dialer({
+    clock,
+    random: () => 0.999_999,
+    log: silentLogger,
+    torrents: () => [{ sphereId, infoHash, appetite: state.appetite, connected: state.connected }],
+    mayCall: () => state.listed,
+    isOurs: (endpoint) => endpoint === '127.0.0.1:1',
+    dial: (request) => {
+      calls.push({ endpoint: request.endpoint, attempt: request.attempt, atMs: Math.round(clock.monotonic()) });
+      const kind = answer(request);
+      const admitted = { sphereId, infoHash, device: ben, purpose: 'swarm' } as const;
+      return Promise.resolve(kind === 'connected' ? { kind, dialled: { socket, admitted } } : { kind });
+    },
+    onConnected: ({ admitted }) => void state.connected.add(admitted.device),
+  });
+  const stop = new AbortController();
+  // Stopping a loop by its signal is the expected end of every test.
+  const done = dialer.run(stop.signal).catch(() => undefined);
+  running = { stop, done };
+  return { dialer, clock, state, calls };
+}
+
+test('a member is called at once when its address arrives, and not again while connected', async () => {
+  const { dialer, clock, calls } = start(() => 'connected');
+  await clock.advance(60_000);
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(600_000);
+  expect(calls).toEqual([{ endpoint: '192.0.2.1:6881', attempt: 0, atMs: 60_000 }]);
+});
+
+test('a refused call is repeated with growing pauses and alternating epochs', async () => {
+  const { dialer, clock, calls } = start(() => 'refused');
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(20_000);
+  expect(calls.map(({ attempt }) => attempt)).toEqual([0, 1, 2, 3, 4]);
+  expect(calls.map(({ atMs }) => Math.round(atMs / 1000))).toEqual([0, 1, 3, 7, 15]);
+});
+
+test('an address where nothing answers is left alone by all torrents for a while', async () => {
+  const { dialer, clock, calls } = start(() => 'unreachable');
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(15_000);
+  expect(calls.map(({ atMs }) => Math.round(atMs / 1000))).toEqual([0, 2, 6, 14]);
+});
+
+test('we never call our own address, nor devices that are not listed', async () => {
+  const { dialer, clock, state, calls } = start(() => 'connected');
+  dialer.setEndpoints(sphereId, ben, ['127.0.0.1:1']);
+  await clock.advance(5_000);
+  state.listed = false;
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(5_000);
+  expect(calls).toEqual([]);
+});
+
+test('a torrent that wants nothing calls nobody until it does', async () => {
+  const { dialer, clock, state, calls } = start(() => 'connected');
+  state.appetite = 'none';
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(60_000);
+  expect(calls).toEqual([]);
+  state.appetite = 'eager';
+  dialer.wake();
+  await clock.advance(1);
+  expect(calls).toHaveLength(1);
+});
+
+test('a full copy offers itself less and less often', async () => {
+  const { dialer, clock, state, calls } = start(() => 'refused');
+  state.appetite = 'lazy';
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(3_600_000);
+  expect(calls.length).toBeLessThan(12);
+});
+
+test('an address from a tracker is called and remembered as its device', async () => {
+  const { dialer, clock, state, calls } = start(() => 'connected');
+  dialer.found(infoHash, '192.0.2.9:6881');
+  await clock.advance(60_000);
+  expect(calls).toHaveLength(1);
+  state.connected.clear();
+  dialer.wake();
+  await clock.advance(60_000);
+  expect(calls).toHaveLength(2);
+});
