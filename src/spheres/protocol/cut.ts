@@ -8,45 +8,46 @@ export interface Cut {
   readonly position: number;
   /** What the member may do beyond the line; null = nothing. */
   readonly role: SphereRole | null;
-  /** Whether all events of devices that are not listed lie beyond. */
-  readonly coversUnlisted: boolean;
+  /** true = only what leads to a listed event is on this side; false = everything that is not after one. */
+  readonly isStrict: boolean;
   readonly lines: ReadonlyMap<DeviceKey, CutLine>;
 }
 
 interface CutLine {
   readonly sequence: number;
   readonly hash: EventId;
-  /** The accepted chain by sequence, as far down as it is known. */
-  readonly chain: ReadonlyMap<number, EventId>;
+  /** The accepted chain, as far down as it is known. */
+  readonly chain: ReadonlySet<EventId>;
 }
 
 export function drawCut(
-  input: Pick<Cut, 'position' | 'role' | 'coversUnlisted'> & { readonly lastAccepted: LastAccepted },
+  input: Pick<Cut, 'position' | 'role' | 'isStrict'> & { readonly lastAccepted: LastAccepted },
   byId: ReadonlyMap<EventId, SignedEvent>,
 ): Cut {
-  const { position, role, coversUnlisted, lastAccepted } = input;
-  const lines = new Map(
-    lastAccepted.map(({ device, sequence, hash }) => [device, { sequence, hash, chain: chainFrom(hash, byId) }]),
-  );
-  return { position, role, coversUnlisted, lines };
+  const { position, role, isStrict, lastAccepted } = input;
+  const lines = new Map(lastAccepted.map((last) => [last.device, { ...last, chain: chainFrom(last, byId) }] as const));
+  return { position, role, isStrict, lines };
 }
 
-/** True for later events of the device, and for those of a branch that does not lead to the last accepted one. */
+/**
+ * True for what comes after the line. Under a strict cut also for what is not known to lead to it: a line may name an
+ * event that is not here yet, and one that names none at all must not let anything through.
+ */
 export function isBeyond(cut: Cut, event: SignedEvent): boolean {
   const { device, sequence } = event.header;
   const line = cut.lines.get(device);
-  if (line === undefined) return cut.coversUnlisted;
-  if (sequence >= line.sequence) return event.id !== line.hash;
-  const accepted = line.chain.get(sequence);
-  return accepted !== undefined && accepted !== event.id;
+  if (line === undefined) return cut.isStrict;
+  if (cut.isStrict) return !line.chain.has(event.id);
+  return sequence >= line.sequence && event.id !== line.hash;
 }
 
-function chainFrom(hash: EventId, byId: ReadonlyMap<EventId, SignedEvent>): Map<number, EventId> {
-  const chain = new Map<number, EventId>();
-  let event = byId.get(hash);
-  // The sequence must fall: a forged chain of hashes cannot make a circle, but a wrong sequence could overwrite.
-  while (event !== undefined && !chain.has(event.header.sequence)) {
-    chain.set(event.header.sequence, event.id);
+function chainFrom(last: LastAccepted[number], byId: ReadonlyMap<EventId, SignedEvent>): Set<EventId> {
+  const chain = new Set<EventId>();
+  let event = byId.get(last.hash);
+  let { sequence } = last;
+  while (event !== undefined && event.header.device === last.device && event.header.sequence === sequence) {
+    chain.add(event.id);
+    sequence -= 1;
     event = event.header.previous === null ? undefined : byId.get(event.header.previous);
   }
   return chain;

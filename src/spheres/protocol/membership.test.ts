@@ -204,6 +204,35 @@ test('an event after a gap is never the line of a removal', () => {
   expect(owner.log.verdict(jump.id)).toEqual({ kind: 'refused', reason: 'removed' });
 });
 
+test('a line that names an event nobody has lets nothing through', () => {
+  const { owner } = foundWorld(ana);
+  const admin = admit(owner, eve, 'admin');
+  const guest = admit(owner, ben);
+  settle(owner, admin, guest);
+  const generous = [{ device: ben.author.device.id, sequence: 1_000_000, hash: 'f'.repeat(64) }];
+  const removal = admin.write('remove', { jid: ben.jid, person: ben.person.id, lastAccepted: generous });
+  const unaware = guest.say('still here');
+  settle(owner, admin, guest);
+  expect(owner.log.verdict(unaware.id)).toEqual({ kind: 'refused', reason: 'removed' });
+  expect(owner.log.missing().ids).toEqual(['f'.repeat(64)]);
+  expect(owner.log.verdict(removal.id)).toEqual({ kind: 'accepted' });
+});
+
+test('what the remover had is accepted as soon as its chain is complete here', () => {
+  const { owner, sphereId } = foundWorld(ana);
+  const guest = admit(owner, ben);
+  settle(owner, guest);
+  const texts = ['one', 'two', 'three'].map((text) => guest.say(text));
+  owner.receive(guest);
+  owner.remove(ben.jid);
+  const late = new Writer(eve, sphereId);
+  late.log.addAll(owner.log.events().filter((event) => event !== texts[1]));
+  expect(texts.map((event) => late.log.verdict(event.id)?.kind)).toEqual(['refused', undefined, 'accepted']);
+  expect(late.log.missing().ids).toEqual([texts[1]?.id]);
+  late.receive(owner);
+  expect(texts.map((event) => late.log.verdict(event.id)?.kind)).toEqual(['accepted', 'accepted', 'accepted']);
+});
+
 test('a removed member who is invited again writes in the new time, and the old line stands', () => {
   const { owner } = foundWorld(ana);
   const guest = admit(owner, ben);

@@ -30,7 +30,7 @@ export interface MembershipInput {
 type Snapshot = { readonly position: number; readonly joined: ReadonlyMap<PersonId, MemberRecord> };
 type CutLine = {
   readonly role: SphereRole | null;
-  readonly coversUnlisted: boolean;
+  readonly isStrict: boolean;
   readonly lastAccepted: LastAccepted;
 };
 type Act = { readonly event: SignedEvent; readonly needs: number; readonly span: Span | null };
@@ -222,7 +222,7 @@ export class Membership {
     this.#put({ ...record, state: 'left' });
     this.#cut(event, record.span, {
       role: null,
-      coversUnlisted: false,
+      isStrict: false,
       lastAccepted: [{ device, sequence, hash: event.id }],
     });
     this.ends.push(this.#positionOf(event));
@@ -240,7 +240,7 @@ export class Membership {
     if (obstacle !== null) return obstacle;
     this.#note(event, standing, decision, needs);
     this.#put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
-    this.#cut(event, record.span, { role: null, coversUnlisted: true, lastAccepted });
+    this.#cut(event, record.span, { role: null, isStrict: true, lastAccepted });
     this.ends.push(this.#positionOf(event));
     return ACCEPTED;
   }
@@ -256,7 +256,7 @@ export class Membership {
     if (obstacle !== null) return obstacle;
     this.#note(event, standing, decision, needs);
     this.#put({ ...record, role });
-    if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, coversUnlisted: true, lastAccepted });
+    if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, isStrict: true, lastAccepted });
     return ACCEPTED;
   }
 

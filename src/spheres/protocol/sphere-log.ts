@@ -152,7 +152,7 @@ export class SphereLog {
     this.#state = null;
     const extendsFold = this.#canExtend(event);
     this.#byId.set(event.id, event);
-    for (const id of [event.header.previous, event.header.membership]) if (id !== null) this.#named.add(id);
+    for (const id of namedBy(event)) this.#named.add(id);
     this.#addToLine(event);
     if (extendsFold && this.#fold !== null) {
       this.#fold.order.append(event);
@@ -204,6 +204,13 @@ export class SphereLog {
     this.#certified.set(event.id, isCertified);
     return isCertified;
   }
+}
+
+/** The events that must be here before this one can be judged for good. */
+function namedBy(event: SignedEvent): EventId[] {
+  const { previous, membership } = event.header;
+  const lines = event.type === 'remove' || event.type === 'role' ? event.body.lastAccepted : [];
+  return [previous, membership, ...lines.map((line) => line.hash)].filter((id) => id !== null);
 }
 
 /** The state of a set of events, whatever their order and however often they are given. */
