@@ -75,6 +75,15 @@ for (const [what, code, touch] of TOUCHES) {
   });
 }
 
+test('once a file is found changed, pieces of it that are still in memory are not served either', async () => {
+  await using item = await SharedItem.make(film());
+  const { store } = item.openShared();
+  await readPiece(store, 0);
+  await edit(item.original('film.mp4'), 190_000, 1);
+  expect(await store.check(never)).toMatchObject({ kind: 'changed' });
+  await expect(readPiece(store, 0)).rejects.toMatchObject({ code: 'file-changed' });
+});
+
 test('a file edited before the store was opened is never served, whatever its identity says', async () => {
   await using item = await SharedItem.make(film());
   const path = item.original('film.mp4');
@@ -136,9 +145,9 @@ test('a folder that goes away and comes back is noticed both times', async () =>
 test('a file being received that someone else edits is not served from the edited place', async () => {
   await using item = await SharedItem.make(film());
   const { store: shared } = item.openShared();
-  const { store } = item.openReceiver();
+  const { store } = item.openReceiver({ cacheBytes: 0 });
   for (const index of [0, 1, 2]) await store.write(index, await readPiece(shared, index));
-  expect(await readPiece(store, 1)).toEqual(await readPiece(shared, 1));
+  for (const index of [1, 2]) expect(await readPiece(store, index)).toEqual(await readPiece(shared, index));
   await edit(item.received('film.mp4'), 2 * PIECE + 5, 1);
   await edit(item.received('film.mp4'), 2 * PIECE + 6, 2);
   await expect(readPiece(store, 2)).rejects.toMatchObject({ code: 'file-changed' });

@@ -213,10 +213,12 @@ export class PieceStore implements ChunkSource {
   async #fromDisk(index: number): Promise<Uint8Array> {
     const size = this.size(index);
     const offset = index * this.shape.pieceLength;
-    const piece = new Uint8Array(size);
+    // Not cleared: every span is filled, or the reading fails.
+    const piece = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
     for (const span of this.#space.plan(offset, size)) {
       const part = piece.subarray(span.at, span.at + span.length);
-      if (span.kind === 'bytes') part.set(span.bytes);
+      if (span.kind === 'padding') part.fill(0);
+      else if (span.kind === 'bytes') part.set(span.bytes);
       else if (span.kind === 'file') await this.#onFile(span.file, (file) => file.read(part, span.position));
     }
     return this.#key === null ? piece : cipherRange(this.#key, offset, piece, piece);
