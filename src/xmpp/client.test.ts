@@ -11,6 +11,7 @@ import {
   startFakeServer,
 } from '../../test/fixtures/fake-xmpp-server.ts';
 import type { Clock } from '../base/clock.ts';
+import { freePort } from '../../test/fixtures/prosody.ts';
 import { errorCode } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
@@ -44,7 +45,7 @@ async function serve(options: Partial<FakeServerOptions> = {}): Promise<FakeServ
 }
 
 async function clientOf(
-  server: FakeServer,
+  server: Pick<FakeServer, 'host' | 'port'>,
   options: { directTls?: boolean; trust?: boolean } = {},
 ): Promise<XmppClient> {
   const login = {
@@ -331,6 +332,38 @@ describe('a broken connection', () => {
     server.push(ask);
     await until(() => server.secureBytes().split('from="a@b.test/c"').length === 3, 'the second answer');
     expect(client.state.kind).toBe('online');
+  });
+
+  test('is tried again and again until the server is back, for an account that is known to be good', async () => {
+    const port = await freePort();
+    const client = await clientOf({ host: '127.0.0.1', port });
+    const states: string[] = [];
+    client.onState.on((state) => states.push(state.kind === 'offline' ? `offline: ${state.error.code}` : state.kind));
+    client.start();
+    await until(() => states.length >= 6, 'three attempts');
+    await serve({ port });
+    client.retryNow();
+    await until(() => client.state.kind === 'online', 'online');
+    expect(states.slice(0, 4)).toEqual([
+      'connecting',
+      'offline: server-unreachable',
+      'connecting',
+      'offline: server-unreachable',
+    ]);
+  });
+
+  test('is not tried again once the server refuses the password', async () => {
+    let refuses = false;
+    const server = await serve({ refusesPassword: () => refuses });
+    const client = await clientOf(server);
+    await client.connect(never);
+    refuses = true;
+    server.cut();
+    await until(() => client.state.kind === 'failed', 'failed');
+    const attempts = server.secureBytes().split('<auth').length;
+    await sleep(500);
+    expect(server.secureBytes().split('<auth').length).toBe(attempts);
+    expect(client.state).toMatchObject({ error: { code: 'wrong-password' } });
   });
 
   test('disposing leaves no connection and no listener behind', async () => {
