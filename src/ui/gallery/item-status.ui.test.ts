@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { fakeItem, fakeSphere } from '../../../test/fixtures/fake-views.ts';
+import { itemStateSchema } from '../../contract/views.ts';
+import { canShareAgain, groupByDay, isArriving, itemStatus } from './item-status.ts';
+
+const sphere = fakeSphere('Sea');
+
+test('every state of the contract has a way to be shown', () => {
+  const kinds = itemStateSchema.options.map((state) => itemStatus({ state, downBps: 1 }).kind);
+  expect(kinds.every((kind) => typeof kind === 'string')).toBe(true);
+});
+
+test('a download that gets nothing is waiting, not moving', () => {
+  expect(itemStatus({ state: 'downloading', downBps: 0 }).kind).toBe('waiting');
+  expect(itemStatus({ state: 'downloading', downBps: 1 }).kind).toBe('moving');
+});
+
+test('what was never started is not arriving', () => {
+  expect(isArriving({ state: 'listed', downBps: 0 })).toBe(false);
+  expect(isArriving({ state: 'paused', downBps: 0 })).toBe(true);
+});
+
+test('only our own edited file can be shared again', () => {
+  expect(canShareAgain({ state: 'changed', mine: true, path: '/a' })).toBe(true);
+  expect(canShareAgain({ state: 'changed', mine: false, path: '/a' })).toBe(false);
+  expect(canShareAgain({ state: 'missing', mine: true, path: '/a' })).toBe(false);
+});
+
+test('items are cut into days without changing their order', () => {
+  const at = (name: string, ...when: [number, number, number, number]) =>
+    fakeItem(sphere, name, 'image', { atMs: new Date(...when).getTime() });
+  const groups = groupByDay([at('c', 2026, 2, 12, 20), at('b', 2026, 2, 12, 1), at('a', 2026, 2, 11, 23)]);
+  expect(groups.map((group) => group.items.map(({ name }) => name))).toEqual([['c', 'b'], ['a']]);
+});

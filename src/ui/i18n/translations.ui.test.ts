@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { ERROR_CODES } from '../../base/errors.ts';
+import { createTranslations } from './create-translations.ts';
+import en from './en.json';
+import fr from './fr.json';
+
+function keysOf(tree: object, prefix = ''): string[] {
+  return Object.entries(tree).flatMap(([key, value]: [string, unknown]) =>
+    typeof value === 'object' && value !== null ? keysOf(value, `${prefix}${key}.`) : [`${prefix}${key}`],
+  );
+}
+
+function textOf(tree: object, key: string): string {
+  let value: unknown = tree;
+  for (const part of key.split('.')) value = Reflect.get(value as object, part);
+  return String(value);
+}
+
+const keys = keysOf(en);
+const sources = import.meta.glob<string>(['../**/*.vue', '../**/*.ts', '!../**/*.test.ts'], {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+/** A key, or with an interpolation the part before it. */
+const used = Object.values(sources).flatMap((source) =>
+  Array.from(source.matchAll(/\bt\(\s*(?:'([\w.-]+)'|`([\w.-]+)\$\{)/g), (match) => match[1] ?? match[2] ?? ''),
+);
+
+describe('translations', () => {
+  test('English and French have the same keys', () => {
+    expect(keysOf(fr)).toEqual(keys);
+  });
+
+  test('both languages fill in the same values', () => {
+    const values = (text: string): string[] => Array.from(new Set(text.match(/\{\w+\}/g) ?? [])).toSorted();
+    const different = keys.filter((key) => `${values(textOf(en, key))}` !== `${values(textOf(fr, key))}`);
+    expect(different).toEqual([]);
+  });
+
+  test('every failure says what happened, what it means for the files and what to do', () => {
+    const missing = ERROR_CODES.flatMap((code) =>
+      ['error', 'meaning', 'remedy'].map((part) => `${part}.${code}`).filter((key) => !keys.includes(key)),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('every text that a screen asks for exists', () => {
+    expect(used.length).toBeGreaterThan(100);
+    const missing = used.filter(
+      (key) => !keys.some((known) => known === key || (key.endsWith('.') && known.startsWith(key))),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('no technical word stands outside the advanced settings', () => {
+    const technical = /\b(torrent|tracker|swarm|omemo|muc|peer|seed|port|bittorrent|jid|stanza)s?\b/i;
+    for (const tree of [en, fr]) {
+      const found = keys.filter((key) => !key.startsWith('advanced.') && technical.test(textOf(tree, key)));
+      // The warning of an item that is not encrypted names the one thing it depends on.
+      expect(found).toEqual(['item.plain']);
+    }
+  });
+
+  test('zero and one are singular in French', () => {
+    const french = createTranslations('fr').global;
+    expect(french.t('sphere.people', 0)).toBe('0 personne');
+    expect(french.t('sphere.people', 2)).toBe('2 personnes');
+    expect(french.t('sphere.items', 0)).toBe('Rien de partagé');
+    expect(createTranslations('en').global.t('sphere.items', 1)).toBe('1 item');
+  });
+});
