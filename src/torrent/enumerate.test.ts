@@ -74,7 +74,7 @@ test('what cannot be shared is refused with its reason', async () => {
   await expect(enumerateTree('/', never)).rejects.toMatchObject({ code: 'bad-input' });
   await expect(enumerateTree('/dev/null', never)).rejects.toMatchObject({ code: 'bad-input' });
   await symlink('loop', join(folder, 'loop'));
-  await expect(enumerateTree(join(folder, 'loop'), never)).rejects.toMatchObject({ code: 'path-outside' });
+  await expect(enumerateTree(join(folder, 'loop'), never)).rejects.toMatchObject({ code: 'file-missing' });
   await mkdir(join(folder, ...Array<string>(17).fill('deep')), { recursive: true });
   await expect(enumerateTree(folder, never)).rejects.toMatchObject({ code: 'too-large', details: { limit: 'levels' } });
 });

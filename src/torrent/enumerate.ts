@@ -126,6 +126,8 @@ async function attempt<T>(path: string, operation: () => Promise<T>): Promise<T>
   try {
     return await operation();
   } catch (cause) {
+    // Only a link that was dropped itself is followed, so this is one that leads to itself.
+    if (systemCode(cause) === 'ELOOP') throw new AppError('file-missing', 'the link leads nowhere', { path }, cause);
     throw fileError(cause, 'cannot read what was chosen', { path });
   }
 }

@@ -43,6 +43,7 @@ export class HashPool implements AsyncDisposable {
   /** Resolves when every piece has its digest; after an abort the workers stop at their next read. */
   async run(job: HashJob, signal: AbortSignal): Promise<void> {
     if (this.#closed) throw new AppError('cancelled', 'the hasher is closed');
+    signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const batch = Math.max(1, Math.floor(BATCH_BYTES / job.pieceLength));
     this.#jobs.set(job.id, { job, batch, count: pieceCount(job), resolve, reject, next: 0, pending: 0 });

@@ -1,7 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { lstat, open } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { lstat } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity } from '../contract/swarm.ts';
 import type { FileSegment } from './byte-space.ts';
@@ -77,7 +76,7 @@ export class StoreFile {
     });
   }
 
-  /** Puts everything on the disk for good; from now on the file must stay what it is. */
+  /** Puts its bytes on the disk for good (its name needs its folder's sync); from now on the file must stay what it is. */
   async finish(): Promise<FileIdentity> {
     if (this.#state.kind === 'fixed') return this.#state.identity;
     if (this.#state.kind === 'new' && this.length > 0) throw this.#missing();
@@ -87,7 +86,6 @@ export class StoreFile {
       await handle.sync();
       return fileIdentity(await handle.stat({ bigint: true }));
     });
-    await syncFolder(dirname(this.path));
     this.#state = { kind: 'fixed', identity };
     // The next user opens it for reading only.
     await this.close();
@@ -185,19 +183,5 @@ export class StoreFile {
 
   #missing(): AppError {
     return new AppError('file-missing', 'a file is gone', { path: this.path });
-  }
-}
-
-/** Makes the names in a folder durable, where the system can do that (Windows does it by itself). */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(resolve(folder), 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Network file systems refuse to sync a folder; the file itself is safe.
-    if (!['EINVAL', 'ENOTSUP', 'EBADF'].includes(systemCode(error) ?? '')) throw error;
-  } finally {
-    await handle.close();
   }
 }

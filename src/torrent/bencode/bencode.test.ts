@@ -1,3 +1,6 @@
+import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Bencoded } from './bencode.ts';
@@ -168,6 +171,24 @@ test('the calls of the packages that use the npm package work', () => {
   expect(latin(bencode.encode(7, target, 2))).toBe('\0\0i7e\0\0\0');
   expect(bencode.encode(undefined).length).toBe(0);
 });
+
+const DEPENDANTS = [
+  'webtorrent',
+  'bittorrent-protocol',
+  'bittorrent-tracker',
+  'create-torrent',
+  'parse-torrent',
+  'ut_metadata',
+  'ut_pex',
+  'bittorrent-dht',
+  'k-rpc-socket',
+];
+for (const name of DEPENDANTS) {
+  test(`${name} gets this decoder instead of the npm package`, () => {
+    const from = createRequire(new URL(`../../../node_modules/${name}/package.json`, import.meta.url));
+    expect(realpathSync(from.resolve('bencode'))).toBe(fileURLToPath(new URL('./bencode.ts', import.meta.url)));
+  });
+}
 
 test('a key that is not UTF-8 reads as hex, as in the npm package, and is refused in our own formats', () => {
   const bytes = Uint8Array.from([0x64, 0x32, 0x3a, 0xff, 0xfe, 0x69, 0x31, 0x65, 0x65]);
