@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { BenchReport, BenchResult } from './bench/parts/report.ts';
-import { MissingPeer, benchOptions, compare, median, runBench } from './bench/parts/report.ts';
+import type { BenchReport, BenchResult } from '../bench/parts/report.ts';
+import { MissingPeer, benchOptions, compare, median, runBench } from '../bench/parts/report.ts';
 
 const samples = [
   { ours: 10, peer: 5 },
