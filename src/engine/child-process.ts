@@ -46,6 +46,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
   readonly #deps: ChildProcessDeps<Contract>;
   readonly #scope: Scope;
   #running: Running<Contract> | undefined;
+  readonly #waiting = new Set<() => void>();
   #stopping = false;
 
   constructor(deps: ChildProcessDeps<Contract>) {
@@ -58,6 +59,18 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
   get client(): ContractRouterClient<Contract> {
     if (this.#running === undefined) {
       throw new AppError(this.#deps.closedCode, `the ${this.#deps.name} process does not run`);
+    }
+    return this.#running.client;
+  }
+
+  /** The client of the process that runs now, or of the next one. */
+  async ready(signal: AbortSignal): Promise<ContractRouterClient<Contract>> {
+    while (this.#running === undefined) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
     }
     return this.#running.client;
   }
@@ -112,6 +125,10 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     const process = launcher.launch(entry, maxHeapMb === undefined ? {} : { maxHeapMb });
     const client = connectChannel<Contract>(process.channel, closedCode);
     this.#running = { process, client };
+    // The channel closes before the exit is known; from then on there is nobody to ask.
+    process.channel.onClose(() => this.#forget(process));
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
     const kill = (): void => process.kill();
     signal.addEventListener('abort', kill, { once: true });
     await using tasks = new Scope({ log });
@@ -121,8 +138,12 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
       return await new Promise((resolve) => process.onExit(resolve));
     } finally {
       signal.removeEventListener('abort', kill);
-      this.#running = undefined;
+      this.#forget(process);
     }
+  }
+
+  #forget(process: LaunchedProcess): void {
+    if (this.#running?.process === process) this.#running = undefined;
   }
 
   /** A process that could not be fed its state is useless: it is replaced. */
