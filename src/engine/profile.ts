@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { AppError } from '../base/errors.ts';
+import { limitsSchema } from '../contract/views.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { lockHolder } from './profile-lock.ts';
 
@@ -40,6 +41,8 @@ const configSchema = z.object({
       mapPorts: z.boolean().default(true),
     })
     .prefault({}),
+  /** Bytes per second over all spheres, 0 = no limit. */
+  limits: limitsSchema.prefault({ up: 0, down: 0 }),
 });
 export type ProfileConfig = z.infer<typeof configSchema>;
 

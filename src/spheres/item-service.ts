@@ -71,7 +71,7 @@ export class ItemService {
     for (const row of this.#deps.storage.items.listAll()) {
       const sphere = this.#deps.list.find(row.sphereId);
       const isMember = sphere !== undefined && !['left', 'removed'].includes(sphere.row.state);
-      if (!isMember || !row.wanted) continue;
+      if (!isMember || !row.wanted || this.#deps.feed.has(row.infoHash)) continue;
       if (row.layout === null) this.#start(row.itemId);
       else await this.activate(row.itemId);
     }
@@ -132,6 +132,15 @@ export class ItemService {
       stop();
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** Resolves when it is decided where the item's files go. */
+  async placed(itemId: ItemId, signal: AbortSignal): Promise<void> {
+    const starting = this.#starting.get(itemId);
+    if (starting !== undefined) await Promise.race([starting, untilAborted(signal)]);
+    if (this.row(itemId).layout !== null) return;
+    const error = this.error(itemId);
+    throw new AppError(error?.code ?? 'not-found', error?.message ?? 'the item has no place on this disk yet');
   }
 
   async setPaused(itemId: ItemId, paused: boolean): Promise<void> {
@@ -348,6 +357,14 @@ export class ItemService {
     this.#deps.storage.items.update(itemId, { ...change, updatedAtMs: this.#deps.clock.now() });
     this.onItem.emit(itemId);
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
 }
 
 function endOf(segment: Segment): number {

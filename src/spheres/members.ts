@@ -154,7 +154,7 @@ export class Members {
     if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
       throw new AppError('not-found', 'no such member');
     }
-    const body = { jid, person: member.person, lastAccepted: lastAccepted(sphere, member) };
+    const body = { jid, person: member.person, lastAccepted: member.person === null ? [] : sphere.log.lastAccepted(member.person) };
     list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
     this.#startEpoch(sphere, 'removal');
     await rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
@@ -242,12 +242,4 @@ export class Members {
   #requireAuthority(sphere: Sphere): void {
     if (!this.#hasAuthority(sphere)) throw new AppError('not-allowed', 'only owner and admins decide who is in');
   }
-}
-
-function lastAccepted(sphere: Sphere, member: SphereMember) {
-  const devices = [...sphere.state.devices.values()].filter(({ person }) => person === member.person);
-  return devices.flatMap(({ device }) => {
-    const head = sphere.state.heads.get(device);
-    return head === undefined ? [] : [{ device, sequence: head.sequence, hash: head.hash }];
-  });
 }

@@ -1,0 +1,14 @@
+import { openPage } from './open-page.ts';
+import { processIo } from './process-io.ts';
+import { runCli } from './run.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  io: processIo,
+  openPage,
+  // Loaded only to serve: every other command starts without databases and protocols.
+  startEngine: async (options) => {
+    const { createServices } = await import('../engine/create-services.ts');
+    const { serveWith } = await import('../engine/serve.ts');
+    return serveWith(createServices)(options);
+  },
+});

@@ -1,0 +1,228 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { getCACertificates } from 'node:tls';
+import * as z from 'zod';
+import { AppError } from '../base/errors.ts';
+import type { BareJid } from '../base/id.ts';
+import { parseBareJid } from '../base/id.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import type { MediaTools } from '../spheres/describe-item.ts';
+import { exportPkcs8 } from '../spheres/protocol/keys.ts';
+import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { AccountRow } from '../storage/account-table.ts';
+import { createSecretBox } from '../storage/secret-box.ts';
+import type { Storage } from '../storage/storage.ts';
+import { openStorage } from '../storage/storage.ts';
+import { fileError } from '../torrent/file-error.ts';
+import type { XmppLogin } from '../xmpp/login.ts';
+import { registerAccount } from '../xmpp/register.ts';
+import { AccountSession } from './account-session.ts';
+import { writeFileAtomically } from './atomic-file.ts';
+import { openIdentity } from './own-identity.ts';
+import type { ServicesDeps } from './start-engine.ts';
+import type { ViewSource } from './view-source.ts';
+
+interface AccountHolderDeps extends ServicesDeps {
+  readonly feed: SwarmFeed;
+  readonly media: ServicesDeps['media'];
+  readonly mediaTools: MediaTools;
+  readonly views: ViewSource;
+  readonly openOmemo: typeof Omemo.open;
+}
+
+export interface SignIn {
+  readonly jid: BareJid;
+  readonly password: string;
+  readonly register: boolean;
+  readonly server?: string | undefined;
+  readonly caFile?: string | undefined;
+}
+
+/** Which account this profile is signed in with; read at the next start. */
+const signedInSchema = z.object({ jid: z.string() });
+
+/** Holds the session of the one account of this profile, over signing in, restarts and signing out. */
+export class AccountHolder implements AsyncDisposable {
+  readonly #deps: AccountHolderDeps;
+  readonly #queue = new SerialQueue();
+  #session: AccountSession | null = null;
+  #unfollow: () => void = () => undefined;
+
+  constructor(deps: AccountHolderDeps) {
+    this.#deps = deps;
+  }
+
+  /** `no-account` when nobody is signed in. */
+  get session(): AccountSession {
+    if (this.#session === null) throw new AppError('no-account', 'nobody is signed in');
+    return this.#session;
+  }
+
+  /** Goes on with the account of the last run, without waiting for the network. */
+  resume(): Promise<void> {
+    return this.#queue.run(() => this.#restore());
+  }
+
+  signIn(input: SignIn, signal: AbortSignal): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#session !== null && this.#session.own !== input.jid) {
+        throw new AppError('account-exists', 'sign out of the other account first');
+      }
+      const account = await accountOf(input);
+      const login = loginOf(account);
+      const { clock, random, log } = this.#deps;
+      if (input.register) await registerAccount(login, { clock, random, log }, signal);
+      await this.#close();
+      const storage = await this.#openStorage(input.jid);
+      const session = await this.#open(storage, login);
+      try {
+        await session.connect(signal);
+      } catch (error) {
+        await session[Symbol.asyncDispose]();
+        // A sign-in that fails leaves whoever was signed in before as they were.
+        await this.#restore();
+        throw error;
+      }
+      storage.account.put(account);
+      await this.#remember(input.jid);
+      await this.#adopt(session);
+    });
+  }
+
+  /** Forgets the password; spheres and messages stay for when the person comes back. */
+  signOut(): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#session === null) throw new AppError('no-account', 'nobody is signed in');
+      this.#session.storage.account.remove();
+      await this.#close();
+      await this.#remember(null);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue.run(() => this.#close());
+  }
+
+  async #restore(): Promise<void> {
+    const jid = await this.#signedIn();
+    if (jid === undefined) return;
+    const storage = await this.#openStorage(jid);
+    const account = storage.account.get();
+    if (account === undefined) {
+      storage[Symbol.dispose]();
+      return;
+    }
+    const session = await this.#open(storage, loginOf(account));
+    await this.#adopt(session);
+    session.start();
+  }
+
+  async #open(storage: Storage, login: XmppLogin): Promise<AccountSession> {
+    const { profile, feed, mediaTools, openOmemo, clock, random, log } = this.#deps;
+    try {
+      return await AccountSession.open({
+        login,
+        storage,
+        identity: openIdentity(storage.identity, random),
+        openOmemo,
+        feed,
+        media: mediaTools,
+        accountFolder: this.#folder(login.jid),
+        spheresFolder: profile.spheresFolder,
+        clock,
+        random,
+        log,
+      });
+    } catch (error) {
+      storage[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #adopt(session: AccountSession): Promise<void> {
+    const { views, feed, config, random } = this.#deps;
+    this.#session = session;
+    this.#unfollow = views.follow(session);
+    const { device } = openIdentity(session.storage.identity, random);
+    await feed.setIdentity({
+      deviceKey: device.id,
+      devicePrivateKey: exportPkcs8(device),
+      dataPort: config.swarm.dataPort,
+      addresses: config.swarm.addresses,
+      mapPorts: config.swarm.mapPorts,
+    });
+  }
+
+  async #close(): Promise<void> {
+    const session = this.#session;
+    if (session === null) return;
+    this.#session = null;
+    this.#unfollow();
+    await this.#deps.feed.setIdentity(null);
+    await session[Symbol.asyncDispose]();
+  }
+
+  #folder(jid: BareJid): string {
+    return path.join(this.#deps.profile.accountsFolder, encodeURIComponent(jid));
+  }
+
+  async #openStorage(jid: BareJid): Promise<Storage> {
+    const { masterKey, clock, log, random } = this.#deps;
+    const folder = this.#folder(jid);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const secretBox = createSecretBox({ masterKey: masterKey.key, random });
+    return openStorage({ path: path.join(folder, 'spherecast.db'), secretBox, clock, log: log.child('storage') });
+  }
+
+  get #noteFile(): string {
+    return path.join(this.#deps.profile.accountsFolder, 'signed-in.json');
+  }
+
+  async #signedIn(): Promise<BareJid | undefined> {
+    try {
+      return parseBareJid(signedInSchema.parse(JSON.parse(await readFile(this.#noteFile, 'utf8'))).jid);
+    } catch {
+      // No note, or one that says nobody: then nobody is signed in.
+      return undefined;
+    }
+  }
+
+  async #remember(jid: BareJid | null): Promise<void> {
+    await writeFileAtomically(this.#noteFile, JSON.stringify({ jid }));
+  }
+}
+
+function loginOf(account: AccountRow): XmppLogin {
+  const { jid, password, server, ca } = account;
+  return {
+    jid,
+    password,
+    ...(server === null ? {} : { server: parseServer(server) }),
+    ...(ca === null ? {} : { ca: [...getCACertificates('default'), ca] }),
+  };
+}
+
+async function accountOf(input: SignIn): Promise<AccountRow> {
+  const server = input.server?.trim();
+  if (server !== undefined && server !== '') parseServer(server);
+  try {
+    const ca = input.caFile === undefined ? null : await readFile(input.caFile, 'utf8');
+    return { jid: input.jid, password: input.password, server: server === '' ? null : (server ?? null), ca };
+  } catch (error) {
+    throw fileError(error, 'the certificate file cannot be read');
+  }
+}
+
+const DIRECT_TLS_PORTS = new Set([443, 5223]);
+
+/** `host:port`, IPv6 in brackets. The ports of direct TLS are told by their number, as servers use them. */
+function parseServer(text: string): { host: string; port: number; directTls: boolean } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new AppError('bad-input', 'a server is given as host:port', {});
+  }
+  return { host, port, directTls: DIRECT_TLS_PORTS.has(port) };
+}

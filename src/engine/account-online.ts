@@ -1,0 +1,148 @@
+import type { Clock } from '../base/clock.ts';
+import type { AppError } from '../base/errors.ts';
+import { errorCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Scope } from '../base/scope.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import type { DeviceDirectory } from '../spheres/device-directory.ts';
+import type { DirectMail } from '../spheres/direct-mail.ts';
+import type { Outgoing } from '../spheres/outgoing.ts';
+import type { Rooms } from '../spheres/rooms.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
+import type { XmppClient } from '../xmpp/client.ts';
+import { checkServer } from '../xmpp/features.ts';
+import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
+import { answerDisco, sendPresence } from '../xmpp/xep/0115-caps.ts';
+import { DEVICE_LIST_NODE, onDeviceList } from '../xmpp/xep/0384-omemo.ts';
+import type { ServerKnowledge } from './account-session.ts';
+
+interface AccountOnlineDeps {
+  readonly client: XmppClient;
+  readonly list: SphereList;
+  readonly rooms: Rooms;
+  readonly outgoing: Outgoing;
+  readonly directory: DeviceDirectory;
+  readonly direct: DirectMail;
+  readonly omemo: Omemo;
+  readonly server: ServerKnowledge;
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What other clients may know about this one. */
+const ABILITIES: DiscoInfo = {
+  identities: [{ category: 'client', type: 'pc', name: 'Spherecast' }],
+  features: [
+    'http://jabber.org/protocol/disco#info',
+    'http://jabber.org/protocol/caps',
+    'jabber:x:conference',
+    `${DEVICE_LIST_NODE}+notify`,
+    'urn:spherecast:sealed:0',
+  ],
+};
+
+const RETRY_MS = 5_000;
+
+/** What has to happen in every new session with the server, in its order. */
+export class AccountOnline implements Disposable {
+  readonly #deps: AccountOnlineDeps;
+  readonly #stops: (() => void)[];
+  readonly #disco: Disposable;
+  #first = Promise.withResolvers<void>();
+  #session = 0;
+
+  constructor(deps: AccountOnlineDeps) {
+    this.#deps = deps;
+    this.#disco = answerDisco(deps.client, ABILITIES);
+    // Without a caller of `ready` nobody waits for the first session.
+    this.#first.promise.catch(() => undefined);
+    this.#stops = [
+      onDeviceList(deps.client, (jid, deviceIds) => this.#listChanged(jid, deviceIds)),
+      deps.omemo.bundleChanged.on(() => deps.scope.spawn('care for keys', (signal) => this.#careForKeys(signal))),
+      deps.client.onState.on((state) => {
+        if (state.kind !== 'online') return;
+        if (state.resumed) deps.outgoing.poke();
+        else deps.scope.spawn('new session', (signal) => this.#begin(signal));
+      }),
+    ];
+  }
+
+  /** Resolves when the first session is set up; rejects when the server cannot carry spheres. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([this.#first.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops) stop();
+    this.#disco[Symbol.dispose]();
+  }
+
+  /** Tried again as long as this session lasts; a server that lacks what spheres need stays without them. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { clock, client, log } = this.#deps;
+    this.#session += 1;
+    const session = this.#session;
+    while (session === this.#session && client.state.kind === 'online') {
+      try {
+        await this.#setUp(signal);
+        this.#first.resolve();
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn('session not set up', { error });
+        this.#first.reject(error);
+        const code = errorCode(error);
+        if (code === 'server-lacks-pep' || code === 'server-lacks-rooms') return;
+        await clock.sleep(RETRY_MS, signal);
+      }
+    }
+  }
+
+  async #setUp(signal: AbortSignal): Promise<void> {
+    const { client, server, directory, omemo, list, rooms, direct, outgoing } = this.#deps;
+    server.features = await checkServer(client, signal);
+    await sendPresence(client, ABILITIES);
+    directory.forget();
+    await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+    for (const sphere of list.all()) {
+      if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);
+    }
+    await direct.catchUp();
+    await this.#careForKeys(signal);
+    outgoing.poke();
+  }
+
+  async #careForKeys(signal: AbortSignal): Promise<void> {
+    const { omemo, directory, client } = this.#deps;
+    if (!(await omemo.careForKeys(signal)) || client.state.kind !== 'online') return;
+    await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+  }
+
+  #listChanged(jid: Parameters<DeviceDirectory['learn']>[0], deviceIds: readonly number[]): void {
+    const { directory, client, omemo, scope, outgoing } = this.#deps;
+    directory.learn(jid, deviceIds);
+    outgoing.poke();
+    if (jid !== client.jid || deviceIds.includes(omemo.deviceId)) return;
+    // Another client of ours published a list without this device: it puts itself back.
+    scope.spawn('list own device', (signal) =>
+      directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal),
+    );
+  }
+}
+
+/** The state of the account as people see it. */
+export function viewAccountState(client: XmppClient): {
+  state: 'connecting' | 'online' | 'offline' | 'failed';
+  error: AppError | null;
+} {
+  const { state } = client;
+  return { state: state.kind, error: state.kind === 'offline' || state.kind === 'failed' ? state.error : null };
+}

@@ -1,0 +1,102 @@
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { Scope } from '../base/scope.ts';
+import type { SphereChange } from '../spheres/effects.ts';
+import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import type { ItemService } from '../spheres/item-service.ts';
+import type { Members } from '../spheres/members.ts';
+import type { Outgoing } from '../spheres/outgoing.ts';
+import type { Rooms } from '../spheres/rooms.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
+import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { Storage } from '../storage/storage.ts';
+
+interface ReactionsDeps {
+  readonly list: SphereList;
+  readonly rooms: Rooms;
+  readonly outgoing: Outgoing;
+  readonly members: Members;
+  readonly items: ItemService;
+  readonly exchange: EndpointExchange;
+  readonly feed: SwarmFeed;
+  readonly storage: Storage;
+  readonly own: BareJid;
+  readonly scope: Scope;
+  readonly stack: AsyncDisposableStack;
+  readonly log: Logger;
+}
+
+/** Peers of an epoch that was replaced a moment ago may still be on their way in. */
+const ACCEPTED_EPOCHS = 2;
+
+/** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
+export function joinReactions(deps: ReactionsDeps): void {
+  const { list, rooms, outgoing, exchange, feed, storage, scope, stack } = deps;
+  scope.spawn('outgoing', (signal) => outgoing.run(signal));
+  scope.spawn('feed swarm', async () => {
+    for (const sphere of list.all()) await feedKeys(deps, sphere);
+    await deps.items.resumeAll();
+  });
+  const stops = [
+    list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
+    outgoing.onSent.on(({ eventId }) => {
+      const message = storage.messages.get(eventId);
+      if (message?.state !== 'queued') return;
+      storage.messages.update(eventId, { state: 'sent' });
+      const sphere = list.find(message.sphereId);
+      if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
+    }),
+    rooms.onArrival.on((room) => {
+      outgoing.poke();
+      const sphere = list.ofRoom(room);
+      if (sphere !== undefined) scope.spawn('tell addresses', () => exchange.tell(sphere));
+    }),
+    rooms.onRemoved.on((room) => {
+      const sphere = list.ofRoom(room);
+      if (sphere !== undefined) scope.spawn('removed', () => removed(deps, sphere));
+    }),
+    feed.onEvent.on((event) => {
+      if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
+    }),
+  ];
+  stack.defer(() => {
+    for (const stop of stops) stop();
+  });
+}
+
+function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {
+  const { scope, exchange, members, outgoing } = deps;
+  const kinds = new Set(changes.map(({ kind }) => kind));
+  for (const change of changes) {
+    if (change.kind === 'joined') members.welcome(sphere, change.event);
+    if (change.kind === 'left') {
+      const jid = sphere.jidOf(change.event.header.person) ?? null;
+      scope.spawn('departure', (signal) => members.afterDeparture(sphere, jid, signal));
+    }
+  }
+  if (kinds.has('members') || kinds.has('epochs')) {
+    scope.spawn('feed swarm', () => feedKeys(deps, sphere));
+    scope.spawn('tell addresses', () => exchange.tell(sphere));
+  }
+  if (kinds.has('epochs')) scope.spawn('wanted items', () => deps.items.resumeAll());
+  outgoing.poke();
+}
+
+/** Which devices may connect for this sphere, and by which keys. */
+async function feedKeys({ feed }: ReactionsDeps, sphere: Sphere): Promise<void> {
+  const { state } = sphere.row;
+  if (state === 'left' || state === 'removed') return;
+  const epochs = sphere.epochs.slice(0, ACCEPTED_EPOCHS).map(({ secrets }) => ({
+    admission: secrets.admission,
+    tracker: secrets.tracker,
+    lan: secrets.lan,
+  }));
+  await feed.setSphere(sphere.id, { epochs, devices: [...sphere.state.devices.keys()] });
+}
+
+async function removed({ list, items, rooms }: ReactionsDeps, sphere: Sphere): Promise<void> {
+  await items.stopSphere(sphere);
+  await rooms.leave(sphere.row.room);
+  list.update(sphere, { state: 'removed' });
+}

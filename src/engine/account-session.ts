@@ -1,0 +1,254 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, ItemId, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { Scope } from '../base/scope.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import { Conversation } from '../spheres/conversation.ts';
+import type { MediaTools } from '../spheres/describe-item.ts';
+import { DeviceDirectory } from '../spheres/device-directory.ts';
+import { DirectMail } from '../spheres/direct-mail.ts';
+import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import { HaveWaiter } from '../spheres/have-waiter.ts';
+import { Incoming } from '../spheres/incoming.ts';
+import { ItemService } from '../spheres/item-service.ts';
+import { ItemSource } from '../spheres/item-source.ts';
+import { Mailbox } from '../spheres/mailbox.ts';
+import { Members } from '../spheres/members.ts';
+import { Outgoing } from '../spheres/outgoing.ts';
+import { Recipients } from '../spheres/recipients.ts';
+import { Rooms } from '../spheres/rooms.ts';
+import { ShareService } from '../spheres/share-service.ts';
+import { SphereList } from '../spheres/sphere-list.ts';
+import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
+import type { Storage } from '../storage/storage.ts';
+import { XmppClient } from '../xmpp/client.ts';
+import type { ServerFeatures } from '../xmpp/features.ts';
+import type { XmppLogin } from '../xmpp/login.ts';
+import { Room } from '../xmpp/room.ts';
+import { fetchBundle, fetchDeviceList, publishBundle, publishDeviceList } from '../xmpp/xep/0384-omemo.ts';
+import { AccountOnline } from './account-online.ts';
+import { joinReactions } from './account-reactions.ts';
+import type { OwnIdentity } from './own-identity.ts';
+import { makeSphereFolder } from './sphere-folder.ts';
+
+export interface AccountSessionDeps {
+  readonly login: XmppLogin;
+  readonly storage: Storage;
+  readonly identity: OwnIdentity;
+  /** Opens the account's encryption; tests put an unsafe one in its place to see what that would show. */
+  readonly openOmemo: typeof Omemo.open;
+  readonly feed: SwarmFeed;
+  readonly media: MediaTools;
+  readonly accountFolder: string;
+  readonly spheresFolder: string;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** What is known of the server since the last sign-in. */
+export interface ServerKnowledge {
+  features: ServerFeatures | null;
+}
+
+/** Everything that belongs to one account, put together; it lives from signing in to signing out. */
+export class AccountSession implements AsyncDisposable {
+  readonly own: BareJid;
+  readonly storage: Storage;
+  readonly client: XmppClient;
+  readonly list: SphereList;
+  readonly rooms: Rooms;
+  readonly outgoing: Outgoing;
+  readonly members: Members;
+  readonly messages: Conversation;
+  readonly shares: ShareService;
+  readonly items: ItemService;
+  readonly source: ItemSource;
+  readonly waiter: HaveWaiter;
+  readonly directory: DeviceDirectory;
+  readonly exchange: EndpointExchange;
+  /** An invitation came. */
+  readonly onInvitation: Emitter<string>;
+  readonly scope: Scope;
+  readonly online: AccountOnline;
+  readonly #stack: AsyncDisposableStack;
+
+  /** Nothing touches the network yet. */
+  static async open(deps: AccountSessionDeps): Promise<AccountSession> {
+    const { storage, login, clock, random, log } = deps;
+    const own = login.jid;
+    const omemo = await deps.openOmemo({ store: storage.omemo, own, clock, random, log: log.child('omemo') });
+    await mkdir(path.join(deps.accountFolder, 'scratch'), { recursive: true, mode: 0o700 });
+    return new AccountSession(deps, omemo);
+  }
+
+  private constructor(deps: AccountSessionDeps, omemo: Omemo) {
+    const { storage, login, identity, feed, clock, random } = deps;
+    const log = deps.log.child('account');
+    const author = identity.author;
+    const server: ServerKnowledge = { features: null };
+    this.#stack = new AsyncDisposableStack();
+    this.own = login.jid;
+    this.storage = this.#stack.use(storage);
+    this.scope = new Scope({ log });
+    this.onInvitation = new Emitter((error) => log.error('invitation listener failed', { error }));
+    this.client = this.#stack.use(new XmppClient({ login, clock, random, log: deps.log }));
+    this.directory = this.#openDirectory(deps);
+    this.list = new SphereList({ storage, author, own: this.own, clock, log });
+    const incoming = this.#openIncoming(deps, omemo);
+    this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
+    const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms });
+    this.exchange = new EndpointExchange({ list: this.list, carrier, feed, author, clock, random, log });
+    const stateOf = (row: { sphereId: SphereId | null }) =>
+      row.sphereId === null ? undefined : this.list.find(row.sphereId)?.state;
+    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
+    this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    this.messages = new Conversation({ list: this.list });
+    this.members = this.#openMembers(deps, omemo);
+    this.waiter = this.#stack.use(new HaveWaiter({ feed }));
+    const scratchFolder = path.join(deps.accountFolder, 'scratch');
+    this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
+    this.items = this.#openItems(deps, log);
+    const activate = (itemId: ItemId): Promise<void> => this.items.activate(itemId);
+    this.shares = new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log });
+    const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
+    this.online = this.#stack.use(
+      new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),
+    );
+    joinReactions({ ...this.#parts(), feed, own: this.own, storage, scope: this.scope, stack: this.#stack, log });
+    this.#stack.use(this.scope);
+  }
+
+  /** Signs in for the first time; rejects with the reason when it cannot. */
+  async connect(signal: AbortSignal): Promise<void> {
+    await this.client.connect(signal);
+    await this.online.ready(signal);
+  }
+
+  /** Connects for as long as it takes. */
+  start(): void {
+    this.client.start();
+  }
+
+  /** Resolves when everything of the sphere that waits to be sent has left. */
+  async flushed(sphereId: SphereId, signal: AbortSignal): Promise<void> {
+    const waits = (): boolean => this.storage.outbox.listOfSphere(sphereId).some((row) => row.state === 'queued');
+    if (!waits()) return;
+    if (this.client.state.kind !== 'online') throw new AppError('disconnected', 'not connected to the server');
+    const sent = Promise.withResolvers<void>();
+    const stop = this.outgoing.onSent.on(() => waits() || sent.resolve());
+    const onAbort = (): void => sent.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.outgoing.poke();
+      await sent.promise;
+    } finally {
+      stop();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  #parts() {
+    const { client, list, rooms, outgoing, members, items, directory, exchange } = this;
+    return { client, list, rooms, outgoing, members, items, directory, exchange };
+  }
+
+  #openDirectory({ storage, clock, log }: AccountSessionDeps): DeviceDirectory {
+    const { client } = this;
+    const nodes = {
+      deviceList: (jid: BareJid, signal?: AbortSignal) => fetchDeviceList(client, jid, signal),
+      bundle: (jid: BareJid, deviceId: number, signal?: AbortSignal) => fetchBundle(client, jid, deviceId, signal),
+      publishDeviceList: (ids: readonly number[], signal?: AbortSignal) => publishDeviceList(client, ids, signal),
+      publishBundle: (deviceId: number, bundle: Parameters<typeof publishBundle>[2], signal?: AbortSignal) =>
+        publishBundle(client, deviceId, bundle, signal),
+    };
+    return new DeviceDirectory({ nodes, known: storage.knownDevices, clock, log });
+  }
+
+  #openIncoming({ storage, clock, log }: AccountSessionDeps, omemo: Omemo): Incoming {
+    const nowMs = (): number => clock.now();
+    const effectsOf: ConstructorParameters<typeof Mailbox>[0]['effectsOf'] = (sphere) => this.list.effectsOf(sphere);
+    const mailbox = new Mailbox({ storage, own: this.own, effectsOf, nowMs, log: log.child('mailbox') });
+    return new Incoming({
+      storage,
+      omemo,
+      mailbox,
+      sphereOfRoom: (room) => this.list.ofRoom(room),
+      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
+      onInvitation: (id) => this.onInvitation.emit(id),
+      nowMs,
+      log: log.child('incoming'),
+    });
+  }
+
+  #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {
+    const { clock, random, log, identity } = deps;
+    const nick = `${this.own.slice(0, this.own.indexOf('@'))}-${identity.author.device.id.slice(0, 6)}`;
+    return new Rooms({
+      openRoom: (address) => new Room({ client: this.client, address, nick, clock, log }),
+      service: () => server.features?.muc ?? null,
+      receive: (message, signal) => incoming.receive(message, signal),
+      receiveEphemeral: (message) => this.exchange.receive(message),
+      cursor: {
+        get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
+        set: (room, id) => {
+          const sphere = this.list.ofRoom(room);
+          if (sphere !== undefined) deps.storage.spheres.update(sphere.id, { archiveCursor: id });
+        },
+      },
+      spawn: (name, task) => this.scope.spawn(name, task),
+      signal: this.scope.signal,
+      clock,
+      random,
+      log: log.child('rooms'),
+    });
+  }
+
+  #openMembers(deps: AccountSessionDeps, omemo: Omemo): Members {
+    const { storage, identity, clock, random, log } = deps;
+    return new Members({
+      storage,
+      list: this.list,
+      rooms: this.rooms,
+      directory: this.directory,
+      omemo,
+      author: identity.author,
+      person: identity.person,
+      own: this.own,
+      makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name),
+      flushed: (sphereId, signal) => this.flushed(sphereId, signal),
+      clock,
+      random,
+      log: log.child('members'),
+    });
+  }
+
+  #openItems({ storage, feed, clock }: AccountSessionDeps, log: Logger): ItemService {
+    const { list, source, waiter, scope } = this;
+    const spawn: ConstructorParameters<typeof ItemService>[0]['spawn'] = (name, task) => scope.spawn(name, task);
+    return new ItemService({ storage, list, feed, source, waiter, spawn, clock, log: log.child('items') });
+  }
+
+  #openDirectMail(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): DirectMail {
+    return new DirectMail({
+      client: this.client,
+      own: this.own,
+      storage: deps.storage,
+      receive: (message, signal) => incoming.receive(message, signal),
+      hasArchive: () => server.features?.archive ?? false,
+      signal: this.scope.signal,
+      clock: deps.clock,
+      log: deps.log.child('direct-mail'),
+    });
+  }
+}

@@ -1,0 +1,199 @@
+import type { ItemId } from '../base/id.ts';
+import { parseItemId } from '../base/id.ts';
+import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { AccountHolder } from './account-holder.ts';
+import type { AppServices } from './app-services.ts';
+import type { PreviewSource } from './http-server.ts';
+import { itemCalls } from './item-calls.ts';
+import { readConfig, writeConfig } from './profile.ts';
+import { viewInvitation, viewMembers } from './sphere-view.ts';
+import type { ServicesDeps } from './start-engine.ts';
+import { waitUntilIdle } from './sync.ts';
+import type { ViewSource } from './view-source.ts';
+
+export interface AppCallsDeps extends ServicesDeps {
+  readonly holder: AccountHolder;
+  readonly feed: SwarmFeed;
+  readonly views: ViewSource;
+}
+
+const DONE = { ok: true as const };
+
+/** Joins every call of the contract to the part of the account's session that does it. */
+export function createAppServices(deps: AppCallsDeps): AppServices {
+  const { views } = deps;
+  return {
+    account: accountCalls(deps),
+    spheres: sphereCalls(deps),
+    items: itemCalls(deps),
+    messages: messageCalls(deps),
+    transfers: transferCalls(deps),
+    system: systemCalls(deps),
+    snapshot: () => Promise.resolve(views.snapshot()),
+    onEvent: views.onEvent,
+  };
+}
+
+/** Previews of the signed-in account's items; the id is the item's. */
+export function previewsOf(holder: AccountHolder): PreviewSource {
+  return {
+    read(id) {
+      try {
+        const itemId = parseItemId(id);
+        return Promise.resolve(holder.session.storage.attachments.get(itemId as never, 'preview'));
+      } catch {
+        // No item's id, or nobody signed in: there is no such picture.
+        return Promise.resolve(undefined);
+      }
+    },
+  };
+}
+
+function accountCalls({ holder, views }: AppCallsDeps): AppServices['account'] {
+  return {
+    async signIn(input, signal) {
+      await holder.signIn(input, signal);
+      const account = views.account();
+      if (account === null) throw new Error('signed in without an account');
+      return { account };
+    },
+    async signOut() {
+      await holder.signOut();
+      return DONE;
+    },
+  };
+}
+
+function sphereCalls({ holder, views }: AppCallsDeps): AppServices['spheres'] {
+  return {
+    async create({ name }, signal) {
+      return { sphere: views.sphere(await holder.session.members.create(name, signal)) };
+    },
+    list: () => Promise.resolve({ spheres: holder.session.list.all().map((sphere) => views.sphere(sphere)) }),
+    members({ sphereId }) {
+      const { storage, rooms, own, list } = holder.session;
+      return Promise.resolve({ members: viewMembers({ storage, rooms, own }, list.get(sphereId)) });
+    },
+    async invite({ sphereId, jid }, signal) {
+      await holder.session.members.invite(sphereId, jid, signal);
+      return DONE;
+    },
+    async remove({ sphereId, jid }, signal) {
+      await holder.session.members.remove(sphereId, jid, signal);
+      return DONE;
+    },
+    async leave({ sphereId }, signal) {
+      const { members, items, list } = holder.session;
+      await members.leave(sphereId, signal);
+      await items.stopSphere(list.get(sphereId));
+      return DONE;
+    },
+    invitations: () =>
+      Promise.resolve({ invitations: holder.session.storage.invitations.list('open').map(viewInvitation) }),
+    async join({ invitationId }, signal) {
+      const sphere = await holder.session.members.join(invitationId, signal);
+      views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });
+      return { sphere: views.sphere(sphere) };
+    },
+    async decline({ invitationId }) {
+      await holder.session.members.decline(invitationId);
+      views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });
+      return DONE;
+    },
+    markRead({ sphereId }) {
+      const { list, storage } = holder.session;
+      const sphere = list.get(sphereId);
+      // Times are their authors': a message dated into the future is read all the same.
+      const [newest] = storage.messages.newest(sphereId, 1);
+      list.update(sphere, { readAtMs: Math.max(sphere.row.readAtMs, newest?.atMs ?? 0) });
+      return Promise.resolve(DONE);
+    },
+  };
+}
+
+function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] {
+  return {
+    list({ sphereId, after, before, limit }) {
+      const { storage, list } = holder.session;
+      list.get(sphereId);
+      const { messages } = storage;
+      const orderOf = (id: NonNullable<typeof after>): number => messages.get(id)?.order ?? 0;
+      const rows =
+        after !== undefined
+          ? messages.after(sphereId, orderOf(after), limit)
+          : before !== undefined
+            ? messages.before(sphereId, orderOf(before), limit)
+            : messages.newest(sphereId, limit);
+      return Promise.resolve({ messages: rows.map((row) => views.message(row)) });
+    },
+    say({ sphereId, text }) {
+      const { messages, storage } = holder.session;
+      const id = messages.say(sphereId, text);
+      const row = storage.messages.get(id);
+      if (row === undefined) throw new Error('the message was not kept');
+      return Promise.resolve({ message: views.message(row) });
+    },
+  };
+}
+
+function transferCalls({ holder, feed, views, profile }: AppCallsDeps): AppServices['transfers'] {
+  return {
+    limits: () => Promise.resolve(views.limits()),
+    async setLimits(change) {
+      const before = views.limits();
+      const limits = { up: change.up ?? before.up, down: change.down ?? before.down };
+      await writeConfig(profile, { ...readConfig(profile), limits });
+      await feed.setLimits(limits);
+      views.setLimits(limits);
+      return limits;
+    },
+    async pauseAll() {
+      await holder.session.items.pauseAll(true);
+      views.setPaused(true);
+      return DONE;
+    },
+    async resumeAll() {
+      await holder.session.items.pauseAll(false);
+      views.setPaused(false);
+      return DONE;
+    },
+  };
+}
+
+function systemCalls({ holder, clock, views }: AppCallsDeps): AppServices['system'] {
+  return {
+    async sync(signal) {
+      await waitUntilIdle(holder.session, clock, signal);
+      return { idle: true };
+    },
+    exportLog({ sphereId }) {
+      const { log } = holder.session.list.get(sphereId);
+      const events = log.events().map(({ id, header, body }) => ({
+        id,
+        author: header.person as string,
+        device: header.device as string,
+        sequence: header.sequence,
+        lamport: header.lamport,
+        type: header.type,
+        body: body as unknown,
+      }));
+      return Promise.resolve({ events });
+    },
+    onlyCopies() {
+      const names = ownItems(holder).flatMap((itemId) => {
+        const item = views.item(itemId);
+        return item !== undefined && item.mine && item.copies === 0 ? [item.name] : [];
+      });
+      return Promise.resolve({ names });
+    },
+  };
+}
+
+function ownItems(holder: AccountHolder): ItemId[] {
+  try {
+    return holder.session.storage.items.listAll().map(({ itemId }) => itemId);
+  } catch {
+    // Nobody is signed in: there is nothing that could be lost by quitting.
+    return [];
+  }
+}

@@ -1,0 +1,88 @@
+import type { MediaContract } from '../contract/media.ts';
+import type { SwarmContract } from '../contract/swarm.ts';
+import { Omemo } from '../omemo/omemo.ts';
+import { fractionOf } from '../spheres/fraction-of.ts';
+import { SwarmFeed } from '../spheres/swarm-feed.ts';
+import { AccountHolder } from './account-holder.ts';
+import { createAppServices, previewsOf } from './app-calls.ts';
+import { ChildProcess } from './child-process.ts';
+import { createMediaTools } from './media-tools.ts';
+import type { CreateServices, RunningServices, ServicesDeps } from './start-engine.ts';
+import { ViewSource } from './view-source.ts';
+
+const SWARM_ENTRY = new URL('../swarm/main.ts', import.meta.url);
+const MEDIA_ENTRY = new URL('../media/main.ts', import.meta.url);
+
+/** What a test may put in place of the product's own part. */
+export interface ServiceParts {
+  readonly openOmemo: typeof Omemo.open;
+  readonly swarmEntry: URL;
+  readonly mediaEntry: URL;
+}
+
+const PRODUCT: ServiceParts = {
+  openOmemo: (deps) => Omemo.open(deps),
+  swarmEntry: SWARM_ENTRY,
+  mediaEntry: MEDIA_ENTRY,
+};
+
+/** The product's services: swarm and media process, the account of this profile, and everything people can ask. */
+export const createServices: CreateServices = createServicesFrom(PRODUCT);
+
+export function createServicesFrom(parts: ServiceParts): CreateServices {
+  return async (deps, signal): Promise<RunningServices> => {
+    await using stack = new AsyncDisposableStack();
+    const { log } = deps;
+    const feed = new SwarmFeed({ log: log.child('swarm-feed') });
+    const views = new ViewSource({ feed, log });
+    await feed.setLimits(deps.config.limits);
+    views.setLimits(deps.config.limits);
+    stack.use(openSwarm(deps, feed, views, parts.swarmEntry));
+    const media = stack.use(openMedia(deps, parts.mediaEntry));
+    const mediaTools = createMediaTools({ process: media, clock: deps.clock, log });
+    const holder = stack.use(new AccountHolder({ ...deps, feed, mediaTools, views, openOmemo: parts.openOmemo }));
+    const services = createAppServices({ ...deps, holder, feed, views });
+    await holder.resume();
+    signal.throwIfAborted();
+    const owned = stack.move();
+    return {
+      services,
+      previews: previewsOf(holder),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  };
+}
+
+function openSwarm(deps: ServicesDeps, feed: SwarmFeed, views: ViewSource, entry: URL): ChildProcess<SwarmContract> {
+  return new ChildProcess<SwarmContract>({
+    name: 'swarm',
+    entry,
+    launcher: deps.launcher,
+    clock: deps.clock,
+    log: deps.log.child('swarm'),
+    closedCode: 'swarm-unavailable',
+    random: () => fractionOf(deps.random(4)),
+    heartbeat: (client, signal) => client.heartbeat(undefined, { signal }),
+    attend: async (client, signal) => {
+      try {
+        await feed.attach(client, signal);
+      } finally {
+        views.emitSwarm();
+      }
+    },
+    stop: (client) => client.stop(),
+  });
+}
+
+function openMedia(deps: ServicesDeps, entry: URL): ChildProcess<MediaContract> {
+  return new ChildProcess<MediaContract>({
+    name: 'media',
+    entry,
+    launcher: deps.launcher,
+    clock: deps.clock,
+    log: deps.log.child('media'),
+    closedCode: 'internal',
+    random: () => fractionOf(deps.random(4)),
+    maxHeapMb: 512,
+  });
+}

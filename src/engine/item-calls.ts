@@ -1,0 +1,116 @@
+import { AppError } from '../base/errors.ts';
+import type { ItemId, SphereId } from '../base/id.ts';
+import type { ItemView } from '../contract/views.ts';
+import { playability } from '../player/playability.ts';
+import type { KnownEvent } from '../spheres/protocol/event.ts';
+import type { ManifestFile } from '../spheres/protocol/manifest.ts';
+import type { AppCallsDeps } from './app-calls.ts';
+import type { AppServices } from './app-services.ts';
+import { probeOf } from './item-view.ts';
+import { openOnDesktop } from './open-on-desktop.ts';
+import { playItem } from './play-item.ts';
+
+const DONE = { ok: true as const };
+
+/** Types another program may be handed by a click: media that is opened, never run. */
+const OPENED_ELSEWHERE = new Set(['video', 'audio', 'image', 'pdf']);
+
+export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
+  const { holder, views } = deps;
+  const view = (itemId: ItemId): ItemView => {
+    const item = views.item(itemId);
+    if (item === undefined) throw new AppError('not-found', 'no such item', { itemId });
+    return item;
+  };
+  return {
+    list: ({ sphereId }) => Promise.resolve({ items: views.items(holder.session.list.get(sphereId)) }),
+    async share({ sphereId, paths, plain, wait }, signal) {
+      const { session } = holder;
+      const ids = await session.shares.share({ sphereId, paths, plain }, signal);
+      if (wait) await session.flushed(sphereId, signal);
+      return { items: ids.map(view) };
+    },
+    cancelShare({ jobId }) {
+      holder.session.shares.cancel(jobId);
+      return Promise.resolve(DONE);
+    },
+    async get({ sphereId, itemId, wait }, signal) {
+      const { items } = holder.session;
+      requireInSphere(deps, sphereId, itemId);
+      items.get(itemId);
+      if (wait) await items.wait(itemId, signal);
+      return { item: view(itemId) };
+    },
+    async playback({ sphereId, itemId, file: index }, signal) {
+      const { file } = await offer(deps, sphereId, itemId, index, signal);
+      return { url: file.url, type: file.type, playable: file.playable };
+    },
+    async openElsewhere({ sphereId, itemId, file: index }, signal) {
+      const { file } = await offer(deps, sphereId, itemId, index, signal);
+      if (!OPENED_ELSEWHERE.has(file.kind)) {
+        throw new AppError('not-allowed', 'only media is opened in another program', { kind: file.kind });
+      }
+      const isWhole = ['complete', 'sharing'].includes(view(itemId).state);
+      await openOnDesktop(isWhole ? file.path : new URL(file.url, deps.origin()).href);
+      return DONE;
+    },
+    async showInFolder({ sphereId, itemId }) {
+      requireInSphere(deps, sphereId, itemId);
+      const { path } = view(itemId);
+      if (path === null) throw new AppError('not-found', 'the item has no place on this disk yet');
+      await openOnDesktop(holder.session.list.get(sphereId).row.folder);
+      return DONE;
+    },
+    async pause({ sphereId, itemId }) {
+      requireInSphere(deps, sphereId, itemId);
+      await holder.session.items.setPaused(itemId, true);
+      return DONE;
+    },
+    async resume({ sphereId, itemId }) {
+      requireInSphere(deps, sphereId, itemId);
+      await holder.session.items.setPaused(itemId, false);
+      return DONE;
+    },
+  };
+}
+
+interface Offered {
+  readonly url: string;
+  readonly path: string;
+  readonly type: string;
+  readonly kind: string;
+  readonly playable: 'here' | 'elsewhere' | 'no';
+}
+
+/** Starts the download when needed and gives one file its address on the engine's port. */
+async function offer(
+  deps: AppCallsDeps,
+  sphereId: SphereId,
+  itemId: ItemId,
+  index: number,
+  signal: AbortSignal,
+): Promise<{ file: Offered }> {
+  const { holder, media, feed, log } = deps;
+  const { items, waiter } = holder.session;
+  const event = requireInSphere(deps, sphereId, itemId);
+  items.get(itemId);
+  await items.placed(itemId, signal);
+  const file = fileOf(deps, itemId, index);
+  const row = items.row(itemId);
+  const item = playItem({ items, feed, waiter, log }, { event, row, file, index });
+  const name = file.path.at(-1) ?? event.body.name;
+  const probe = probeOf(file);
+  const url = media.offer(`${itemId}/${index}`, name, item);
+  return { file: { url, path: item.path, type: file.type, kind: probe.kind, playable: playability(probe) } };
+}
+
+function fileOf({ holder }: AppCallsDeps, itemId: ItemId, index: number): ManifestFile {
+  const file = holder.session.source.knownManifest(itemId)?.files[index];
+  if (file === undefined) throw new AppError('not-found', 'the item has no such file', { index });
+  return file;
+}
+
+function requireInSphere({ holder }: AppCallsDeps, sphereId: SphereId, itemId: ItemId): KnownEvent<'item'> {
+  const { list, source } = holder.session;
+  return source.event(list.get(sphereId), itemId);
+}

@@ -1,0 +1,96 @@
+import type { Probe } from '../contract/media.ts';
+import type { ItemFileView, ItemView } from '../contract/views.ts';
+import { kindOfType } from '../player/media-type.ts';
+import { playability } from '../player/playability.ts';
+import type { ItemService } from '../spheres/item-service.ts';
+import type { ItemSource } from '../spheres/item-source.ts';
+import type { KnownEvent } from '../spheres/protocol/event.ts';
+import type { Manifest, ManifestFile } from '../spheres/protocol/manifest.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import type { ItemRow } from '../storage/item-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import { personName } from './person-name.ts';
+
+interface ItemViewDeps {
+  readonly storage: Storage;
+  readonly items: ItemService;
+  readonly source: ItemSource;
+}
+
+/** An item as people see it: what its event says, and how far this device is with it. */
+export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): ItemView | undefined {
+  const event = sphere.log.get(row.itemId as string as KnownEvent['id']);
+  if (event?.type !== 'item') return undefined;
+  const { body, header } = event;
+  const manifest = deps.source.knownManifest(row.itemId);
+  const live = deps.items.live(row);
+  const from = sphere.jidOf(header.person) ?? sphere.row.room;
+  const mine = header.device === sphere.device;
+  const [first] = manifest?.files ?? [];
+  return {
+    id: row.itemId,
+    sphereId: sphere.id,
+    name: body.name,
+    type: body.media.kind === 'folder' ? 'inode/directory' : (first?.type ?? body.media.type),
+    kind: body.media.kind,
+    bytes: body.bytes,
+    bytesHave: Math.min(row.bytesHave, body.bytes),
+    state: row.state,
+    error: deps.items.error(row.itemId),
+    from,
+    fromName: personName(from),
+    mine,
+    plain: body.plain,
+    atMs: header.wallMs,
+    copies: countCopies(deps, row, mine, live?.seeds ?? 0),
+    downBps: live?.downBps ?? 0,
+    upBps: live?.upBps ?? 0,
+    path: row.path,
+    previewUrl: deps.storage.attachments.has(event.id, 'preview') ? `/preview/${row.itemId}` : null,
+    thumbhash: body.thumbhash,
+    width: body.media.width,
+    height: body.media.height,
+    durationMs: body.media.durationMs,
+    files: viewFiles(manifest),
+  };
+}
+
+/** Whoever shared an item has it; everybody else was seen with all of its pieces. */
+function countCopies(deps: ItemViewDeps, row: ItemRow, mine: boolean, seeds: number): number {
+  return Math.max(deps.items.holders(row.itemId).length, seeds, mine ? 0 : 1);
+}
+
+function viewFiles(manifest: Manifest | undefined): ItemFileView[] {
+  return (manifest?.files ?? []).map((file, index) => {
+    const probe = probeOf(file);
+    return {
+      index,
+      name: file.path.join('/'),
+      type: file.type,
+      kind: probe.kind,
+      bytes: file.bytes,
+      playable: playability(probe),
+      durationMs: probe.durationMs,
+    };
+  });
+}
+
+/** What the sharer found in the file. A claim like everything else about it: it only chooses how to show the file. */
+export function probeOf(file: ManifestFile): Probe {
+  const { probe, type } = file;
+  return {
+    kind: kindOfType(type),
+    type,
+    durationMs: probe?.durationMs ?? null,
+    width: probe?.width ?? null,
+    height: probe?.height ?? null,
+    streams: (probe?.codecs ?? []).flatMap(readStream),
+    indexRanges: (probe?.index ?? []).map(({ offset, length }) => ({ from: offset, to: offset + length })),
+  };
+}
+
+function readStream(text: string): Probe['streams'] {
+  const [kind, codec] = text.split(':', 2);
+  if (codec === undefined) return [];
+  return kind === 'video' || kind === 'audio' || kind === 'subtitle' ? [{ kind, codec }] : [{ kind: 'other', codec }];
+}

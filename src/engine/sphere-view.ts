@@ -1,0 +1,91 @@
+import type { BareJid } from '../base/id.ts';
+import type { InvitationView, MemberView, MessageView, SphereView } from '../contract/views.ts';
+import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
+import type { Rooms } from '../spheres/rooms.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import type { InvitationRow } from '../storage/invitation-table.ts';
+import type { MessageRow } from '../storage/message-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import { personName } from './person-name.ts';
+
+interface SphereViewDeps {
+  readonly storage: Storage;
+  readonly rooms: Rooms;
+  readonly own: BareJid;
+}
+
+export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
+  const { storage, own } = deps;
+  const { row, state } = sphere;
+  const items = storage.items.list(sphere.id);
+  const [latest] = storage.messages.newest(sphere.id, 1);
+  return {
+    id: sphere.id,
+    name: state.name === '' ? row.name : state.name,
+    room: row.room,
+    folder: row.folder,
+    myRole: state.members.get(own)?.role ?? 'member',
+    state: viewState(deps, sphere),
+    members: viewMembers(deps, sphere),
+    itemCount: items.length,
+    unread: storage.messages.countUnread(sphere.id, own, row.readAtMs),
+    lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
+    coverUrl: coverOf(storage, sphere),
+  };
+}
+
+function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state'] {
+  const { state, room } = sphere.row;
+  if (state === 'left' || state === 'removed') return state;
+  // Until the key of the sphere has come there is nothing one could share or read.
+  if (sphere.epochs.length === 0) return 'joining';
+  return rooms.isInside(room) ? 'joined' : 'offline';
+}
+
+function coverOf(storage: Storage, sphere: Sphere): string | null {
+  const newestFirst = [...sphere.state.items.values()].reverse();
+  const pictured = newestFirst.find(({ event }) => storage.attachments.has(event.id, 'preview'));
+  return pictured === undefined ? null : `/preview/${pictured.id}`;
+}
+
+export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] {
+  const present = new Set([...deps.rooms.present(sphere.row.room)].map((full) => full.split('/', 1)[0]));
+  return [...sphere.state.members.values()].flatMap((member) => {
+    if (member.state !== 'joined' && member.state !== 'invited') return [];
+    return [viewMember(deps, sphere, member, present.has(member.jid))];
+  });
+}
+
+function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, online: boolean): MemberView {
+  const devices = [...sphere.state.devices.values()].filter((device) => device.person === member.person);
+  return {
+    jid: member.jid,
+    person: member.person,
+    name: personName(member.jid),
+    role: member.role,
+    devices: member.person === null ? 0 : devices.length,
+    state: member.state === 'joined' ? 'joined' : 'invited',
+    online,
+    isMe: member.jid === deps.own,
+  };
+}
+
+export function viewMessage(own: BareJid, row: MessageRow): MessageView {
+  return {
+    id: row.id,
+    sphereId: row.sphereId,
+    from: row.from,
+    fromName: personName(row.from),
+    mine: row.from === own,
+    kind: row.kind,
+    text: row.text,
+    itemId: row.itemId,
+    atMs: row.atMs,
+    state: row.state,
+    encrypted: row.encrypted,
+  };
+}
+
+export function viewInvitation(row: InvitationRow): InvitationView {
+  return { id: row.id, sphereId: row.sphereId, sphere: row.name, from: row.from, atMs: row.atMs };
+}

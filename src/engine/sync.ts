@@ -1,0 +1,26 @@
+import type { Clock } from '../base/clock.ts';
+import type { AccountSession } from './account-session.ts';
+
+const STEP_MS = 100;
+/** Idle for this long means that nothing is about to follow from what just came. */
+const SETTLED_MS = 500;
+
+/** Resolves once nothing waits to be sent and every room's archive is read, and that has stayed so for a moment. */
+export async function waitUntilIdle(session: AccountSession, clock: Clock, signal: AbortSignal): Promise<void> {
+  let idleSince: number | null = null;
+  for (;;) {
+    const now = clock.monotonic();
+    if (!isIdle(session)) idleSince = null;
+    else idleSince ??= now;
+    if (idleSince !== null && now - idleSince >= SETTLED_MS) return;
+    await clock.sleep(STEP_MS, signal);
+  }
+}
+
+function isIdle({ client, outgoing, list, rooms }: AccountSession): boolean {
+  if (client.state.kind !== 'online' || !outgoing.isIdle) return false;
+  return list
+    .all()
+    .filter(({ row }) => row.state === 'joined')
+    .every(({ row }) => rooms.isCaughtUp(row.room));
+}

@@ -1,0 +1,180 @@
+import { Emitter } from '../base/emitter.ts';
+import type { ItemId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { SwarmEvent } from '../contract/swarm.ts';
+import type {
+  AccountView,
+  AppEvent,
+  ItemView,
+  LimitsView,
+  MessageView,
+  Snapshot,
+  SphereView,
+  SwarmView,
+} from '../contract/views.ts';
+import type { ChangedSphere } from '../spheres/sphere-list.ts';
+import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import type { MessageRow } from '../storage/message-table.ts';
+import { viewAccountState } from './account-online.ts';
+import type { AccountSession } from './account-session.ts';
+import { viewItem } from './item-view.ts';
+import { viewInvitation, viewMessage, viewSphere } from './sphere-view.ts';
+
+/** Shows the state of the engine, whole or change by change. */
+export class ViewSource {
+  readonly onEvent: Emitter<AppEvent>;
+  readonly #feed: SwarmFeed;
+  #session: AccountSession | null = null;
+  #limits: LimitsView = { up: 0, down: 0 };
+  #swarm: Omit<SwarmView, 'state' | 'paused' | 'port'> = { downBps: 0, upBps: 0, mapped: null, peers: 0 };
+  #paused = false;
+  #wasRunning = false;
+
+  constructor(deps: { feed: SwarmFeed; log: Logger }) {
+    this.#feed = deps.feed;
+    this.onEvent = new Emitter((error) => deps.log.error('event listener failed', { error }));
+    deps.feed.onEvent.on((event) => this.#swarmChanged(event));
+  }
+
+  /** Follows the session until the returned function is called. */
+  follow(session: AccountSession): () => void {
+    this.#session = session;
+    const stops = [
+      session.client.onState.on(() => this.accountChanged()),
+      session.list.onChange.on((changed) => this.#sphereChanged(session, changed)),
+      session.rooms.onPresence.on((room) => {
+        const sphere = session.list.ofRoom(room);
+        if (sphere !== undefined) this.emitSphere(sphere);
+      }),
+      session.items.onItem.on((itemId) => this.#itemChanged(session, itemId)),
+      session.shares.onJob.on((job) => this.onEvent.emit({ kind: 'job', job })),
+      session.onInvitation.on((id) => this.#invitationChanged(session, id)),
+    ];
+    this.accountChanged();
+    return () => {
+      for (const stop of stops) stop();
+      this.#session = null;
+      for (const sphere of session.list.all()) this.onEvent.emit({ kind: 'sphere-removed', sphereId: sphere.id });
+      this.accountChanged();
+    };
+  }
+
+  account(): AccountView | null {
+    if (this.#session === null) return null;
+    const { state, error } = viewAccountState(this.#session.client);
+    const view = error === null ? null : { code: error.code, message: error.message };
+    return { jid: this.#session.own, state, error: view };
+  }
+
+  sphere(sphere: Sphere): SphereView {
+    const session = this.#required();
+    return viewSphere({ storage: session.storage, rooms: session.rooms, own: session.own }, sphere);
+  }
+
+  items(sphere: Sphere): ItemView[] {
+    const { storage, items, source } = this.#required();
+    const views = storage.items
+      .list(sphere.id)
+      .flatMap((row) => viewItem({ storage, items, source }, sphere, row) ?? []);
+    return views.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
+  }
+
+  item(itemId: ItemId): ItemView | undefined {
+    const { storage, items, source, list } = this.#required();
+    const row = storage.items.get(itemId);
+    const sphere = row === undefined ? undefined : list.find(row.sphereId);
+    if (row === undefined || sphere === undefined) return undefined;
+    return viewItem({ storage, items, source }, sphere, row);
+  }
+
+  message(row: MessageRow): MessageView {
+    return viewMessage(this.#required().own, row);
+  }
+
+  swarm(): SwarmView {
+    const running = this.#feed.running;
+    const state = running ? 'running' : this.#wasRunning ? 'restarting' : 'starting';
+    return { ...this.#swarm, state, port: this.#feed.port, paused: this.#paused };
+  }
+
+  limits(): LimitsView {
+    return this.#limits;
+  }
+
+  setLimits(limits: LimitsView): void {
+    this.#limits = limits;
+    this.onEvent.emit({ kind: 'limits', limits });
+  }
+
+  setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.emitSwarm();
+  }
+
+  snapshot(): Omit<Snapshot, 'seq' | 'version'> {
+    const session = this.#session;
+    const spheres = session?.list.all() ?? [];
+    return {
+      account: this.account(),
+      spheres: spheres.map((sphere) => this.sphere(sphere)),
+      invitations: session?.storage.invitations.list('open').map(viewInvitation) ?? [],
+      items: spheres.flatMap((sphere) => this.items(sphere)),
+      jobs: session?.shares.jobs() ?? [],
+      swarm: this.swarm(),
+      limits: this.#limits,
+    };
+  }
+
+  accountChanged(): void {
+    this.onEvent.emit({ kind: 'account', account: this.account() });
+  }
+
+  emitSphere(sphere: Sphere): void {
+    this.onEvent.emit({ kind: 'sphere', sphere: this.sphere(sphere) });
+  }
+
+  emitSwarm(): void {
+    this.onEvent.emit({ kind: 'swarm', swarm: this.swarm() });
+  }
+
+  #sphereChanged(session: AccountSession, { sphere, changes }: ChangedSphere): void {
+    for (const change of changes) {
+      if (change.kind === 'message') {
+        const row = session.storage.messages.get(change.id);
+        if (row !== undefined) this.onEvent.emit({ kind: 'message', message: this.message(row) });
+      }
+      if (change.kind === 'item') this.#itemChanged(session, change.id);
+    }
+    this.emitSphere(sphere);
+  }
+
+  #itemChanged(session: AccountSession, itemId: ItemId): void {
+    if (session !== this.#session) return;
+    const item = this.item(itemId);
+    if (item !== undefined) this.onEvent.emit({ kind: 'item', item });
+  }
+
+  #invitationChanged(session: AccountSession, id: string): void {
+    const row = session.storage.invitations.get(id);
+    if (row !== undefined) this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row) });
+  }
+
+  #swarmChanged(event: SwarmEvent): void {
+    if (event.kind === 'totals') {
+      this.#wasRunning = true;
+      const { downBps, upBps, peers } = event;
+      this.#swarm = { ...this.#swarm, downBps, upBps, peers };
+      this.emitSwarm();
+    }
+    if (event.kind === 'candidates') {
+      this.#swarm = { ...this.#swarm, mapped: event.mapped };
+      this.emitSwarm();
+    }
+  }
+
+  #required(): AccountSession {
+    if (this.#session === null) throw new Error('nobody is signed in');
+    return this.#session;
+  }
+}
