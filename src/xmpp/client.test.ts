@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type CertificateFiles, makeTestCa, type TestCa } from '../../test/fixtures/certificates.ts';
@@ -121,7 +123,8 @@ describe('no password byte leaves', () => {
     });
 
     test('to an expired certificate', async () => {
-      const folder = (await makeTestCa()).folder;
+      await using other = await makeTestCa();
+      const { folder } = other;
       const server = await serve({ directTls, certificate: await ca.issue([FAKE_DOMAIN], { folder, expired: true }) });
       expect(await codeOf((await clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
       expectNoPassword(server);
@@ -134,6 +137,20 @@ describe('no password byte leaves', () => {
       expect(client.fullJid).toBe(FAKE_FULL_JID);
       expect(server.plainBytes()).not.toContain('<auth');
     });
+  });
+
+  test('to a server that never says a word', async () => {
+    const heard: Buffer[] = [];
+    const silent = net.createServer((socket) =>
+      socket.on('data', (data) => heard.push(data)).on('error', () => undefined),
+    );
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    onTestFinished(() => void silent.close());
+    const address = silent.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    expect(await codeOf((await clientOf({ host: '127.0.0.1', port })).connect(never))).toBe('server-unreachable');
+    expect(Buffer.concat(heard).toString()).not.toContain('romeo');
   });
 
   test('when an account is created', async () => {

@@ -63,4 +63,9 @@ export class Reflections {
     const id = attr(stanza, 'id');
     if (id !== undefined) this.#pending.get(id)?.reject(stanzaError(stanza));
   }
+
+  /** The messages under way went into a session that is gone. */
+  failAll(error: AppError): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+  }
 }

@@ -220,7 +220,10 @@ export class Room implements AsyncDisposable {
     } else if (state.resumed && this.#state.kind === 'entering' && this.#entry === undefined) {
       this.#setState({ kind: 'inside' });
       this.#scope.spawn('check the room', (signal) => this.#checkInside(signal));
-    } else this.#scope.spawn('return to the room', (signal) => this.#return(signal));
+    } else {
+      this.#reflections.failAll(new AppError('disconnected', 'the connection was made anew'));
+      this.#scope.spawn('return to the room', (signal) => this.#return(signal));
+    }
   }
 
   async #return(signal: AbortSignal): Promise<void> {

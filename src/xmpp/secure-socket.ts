@@ -2,6 +2,7 @@
 // XEP-0368: SRV records for XMPP over TLS, version 1.1.0
 import net from 'node:net';
 import tls from 'node:tls';
+import { domainToASCII } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { withDeadline } from './deadline.ts';
@@ -61,7 +62,8 @@ async function handshake(
   options: SecureSocketOptions,
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
-  const { domain, ca, address } = options;
+  const { ca, address } = options;
+  const domain = domainToASCII(options.domain) || options.domain;
   const secured = tls.connect({
     socket,
     // RFC 6120 §13.7.2.1: the reference identity is the domain, never the host that was looked up.

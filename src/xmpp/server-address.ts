@@ -1,6 +1,7 @@
 // RFC 6120: XMPP Core, §3.2
 // XEP-0368: SRV records for XMPP over TLS, version 1.1.0
 import { resolveSrv } from 'node:dns/promises';
+import { domainToASCII } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -33,9 +34,10 @@ export async function findServerAddresses(
   signal: AbortSignal,
 ): Promise<readonly ServerAddress[]> {
   const resolver: SrvResolver = deps.resolver ?? resolveSrv;
+  const ascii = domainToASCII(domain) || domain;
   const lookUp = async (service: string, directTls: boolean): Promise<Candidate[]> => {
     try {
-      const records = await withDeadline(deps.clock, LOOKUP_MS, signal, () => resolver(`_${service}._tcp.${domain}`));
+      const records = await withDeadline(deps.clock, LOOKUP_MS, signal, () => resolver(`_${service}._tcp.${ascii}`));
       return records.map((record) => ({ ...record, directTls }));
     } catch (error) {
       signal.throwIfAborted();

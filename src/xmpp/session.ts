@@ -135,6 +135,7 @@ export class Session {
   async close(): Promise<void> {
     if (this.#isOver) return;
     this.#isClosing = true;
+    this.#entity.timeout = GOODBYE_MS;
     const { clock, log } = this.#deps;
     try {
       await withDeadline(clock, GOODBYE_MS, undefined, () => this.#entity.stop());
@@ -227,6 +228,8 @@ export class Session {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#ended.resolve(reason);
+    // Ends what the library still waits for, with its timers.
+    this.#entity.emit('error', reason);
     const { socket } = this.#deps;
     // Lets a last stream error out, and does not wait for a peer that reads nothing.
     socket.setTimeout(GOODBYE_MS, () => socket.destroy());

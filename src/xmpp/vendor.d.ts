@@ -77,6 +77,7 @@ declare module '@xmpp/client' {
   export interface Client extends EventEmitter {
     jid: Jid | null;
     status: string;
+    timeout: number;
     transports: Transport[];
     parser: { write(data: Uint8Array): void } | null;
     readonly streamManagement: StreamManagement;

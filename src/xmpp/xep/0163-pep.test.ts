@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { Emitter } from '../../base/emitter.ts';
+import { FakeXmppPort } from '../../../test/fixtures/fake-xmpp-port.ts';
 import { AppError } from '../../base/errors.ts';
-import { parseBareJid } from '../../base/id.ts';
 import { attr, child, type Element, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
 import { NS_DATA, readForm } from './0004-data-forms.ts';
@@ -36,21 +35,7 @@ function fakeServer(refusal: string | undefined, options: { existing?: string; i
     const xmlns = attr(payload, 'xmlns');
     return xml('iq', { type: 'result' }, xml('pubsub', { xmlns }, configure));
   };
-  const port: XmppPort = {
-    jid: parseBareJid('ana@a.test'),
-    fullJid: 'ana@a.test/x',
-    domain: 'a.test',
-    state: { kind: 'online', resumed: false },
-    onState: new Emitter(),
-    onStanza: new Emitter(),
-    newId: () => 'id',
-    jitter: () => 0,
-    send: async () => undefined,
-    sendConfirmed: async () => undefined,
-    iq: async (_type, _to, payload) => answer(payload),
-    handleIq: () => ({ [Symbol.dispose]: () => undefined }),
-    openArchiveQuery: () => ({ [Symbol.dispose]: () => undefined }),
-  };
+  const port = new FakeXmppPort(answer);
   return { port, node };
 }
 

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
+import type { Clock } from '../base/clock.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { attr, type Element, NS_STANZAS, xml } from './element.ts';
+import { Room } from './room.ts';
+import type { RoomMessage } from './room-types.ts';
+import { NS_MUC_USER } from './xep/0045-muc.ts';
+
+const address = parseBareJid('family@rooms.a.test');
+const never = new AbortController().signal;
+const lost = new AppError('disconnected', 'cut');
+/** A thousand times faster than life. */
+const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 1000, signal) };
+
+function presence(nick: string, jid: string, codes: readonly number[], type?: string): Element {
+  const item = xml('item', { jid, affiliation: 'member', role: 'participant' });
+  const statuses = codes.map((code) => xml('status', { code }));
+  return xml('presence', { from: `${address}/${nick}`, type }, xml('x', { xmlns: NS_MUC_USER }, item, ...statuses));
+}
+
+/** A room service that lets ana in, at first under the nicks that are free. */
+function service(options: { taken?: readonly string[]; ping?: () => string | undefined } = {}): FakeXmppPort {
+  const port = new FakeXmppPort(() => {
+    const condition = options.ping?.();
+    if (condition !== undefined) throw new AppError('bad-input', 'refused', { condition });
+    return xml('iq', { type: 'result' });
+  });
+  port.onSend = (stanza) => {
+    const nick = (attr(stanza, 'to') ?? '').split('/')[1] ?? '';
+    if (stanza.name !== 'presence' || attr(stanza, 'type') !== undefined) return;
+    const error = xml('error', { type: 'cancel' }, xml('conflict', { xmlns: NS_STANZAS }));
+    queueMicrotask(() =>
+      port.onStanza.emit(
+        options.taken?.includes(nick) === true
+          ? xml('presence', { from: `${address}/${nick}`, type: 'error' }, error)
+          : presence(nick, port.fullJid, [110]),
+      ),
+    );
+  };
+  return port;
+}
+
+function roomOf(client: FakeXmppPort): Room {
+  const room = new Room({ client, address, nick: 'ana', clock, log: silentLogger });
+  onTestFinished(async () => await room[Symbol.asyncDispose]());
+  return room;
+}
+
+const joins = (port: FakeXmppPort): number =>
+  port.sent.filter((stanza) => stanza.name === 'presence' && attr(stanza, 'type') === undefined).length;
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; waited < 3000; waited += 5) {
+    if (condition()) return;
+    await sleep(5);
+  }
+  throw new Error(`never: ${what}`);
+}
+
+test('a nick that is taken gets a number', async () => {
+  const port = service({ taken: ['ana', 'ana 2'] });
+  const room = roomOf(port);
+  await room.join(never);
+  expect(room.nick).toBe('ana 3');
+});
+
+test('a room that forgot us while the connection was resumed is entered again', async () => {
+  let condition: string | undefined;
+  const port = service({ ping: () => condition });
+  const room = roomOf(port);
+  await room.join(never);
+  port.setState({ kind: 'offline', error: lost });
+  expect(room.state.kind).toBe('entering');
+  port.setState({ kind: 'online', resumed: true });
+  expect(room.state.kind).toBe('inside');
+  await sleep(20);
+  expect(joins(port)).toBe(1);
+  condition = 'not-acceptable';
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'online', resumed: true });
+  await until(() => joins(port) === 2 && room.state.kind === 'inside', 'back inside');
+});
+
+test('a room that shuts down is entered again, a fault of the room as well', async () => {
+  const port = service();
+  const room = roomOf(port);
+  const removals: string[] = [];
+  room.onRemoved.on((reason) => removals.push(reason));
+  await room.join(never);
+  port.onStanza.emit(presence('ana', port.fullJid, [110, 332], 'unavailable'));
+  await until(() => joins(port) === 2 && room.state.kind === 'inside', 'back after the shutdown');
+  port.onStanza.emit(presence('ana', port.fullJid, [110, 307, 333], 'unavailable'));
+  await until(() => joins(port) === 3 && room.state.kind === 'inside', 'back after the fault');
+  expect(removals).toEqual([]);
+});
+
+test('a room that was left is not entered again', async () => {
+  const port = service();
+  const room = roomOf(port);
+  await room.join(never);
+  await room.leave();
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'online', resumed: false });
+  await sleep(20);
+  expect(joins(port)).toBe(1);
+  expect(room.state.kind).toBe('outside');
+});
+
+test('a message is taken for ours only under our nick and with our id', async () => {
+  const port = service();
+  const room = roomOf(port);
+  const heard: RoomMessage[] = [];
+  room.onMessage.on((message) => heard.push(message));
+  await room.join(never);
+  port.onStanza.emit(presence('ben', 'ben@a.test/x', []));
+  const message = (nick: string, id: string, by: string): Element =>
+    xml(
+      'message',
+      { from: `${address}/${nick}`, type: 'groupchat', id },
+      xml('stanza-id', { xmlns: 'urn:xmpp:sid:0', by, id: `archive-${nick}` }),
+    );
+  const sending = room.send(xml('message', { to: address, type: 'groupchat', id: 'mine' }));
+  port.onStanza.emit(message('ben', 'mine', address));
+  port.onStanza.emit(message('ana', 'another', address));
+  port.onStanza.emit(message('ana', 'mine', address));
+  expect(await sending).toBe('archive-ana');
+  expect(heard.map(({ from, isReflection }) => [from, isReflection])).toEqual([
+    ['ben@a.test', false],
+    ['ana@a.test', false],
+    ['ana@a.test', true],
+  ]);
+  port.onStanza.emit(message('ben', 'forged', 'ben@a.test'));
+  expect(heard.at(-1)?.stanzaId).toBe(null);
+});
+
+test('a message that the room refuses, or that goes down with the session, fails', async () => {
+  const port = service();
+  const room = roomOf(port);
+  await room.join(never);
+  const refused = room.send(xml('message', { to: address, type: 'groupchat', id: 'first' })).catch(errorCode);
+  const error = xml('error', { type: 'auth' }, xml('forbidden', { xmlns: NS_STANZAS }));
+  port.onStanza.emit(xml('message', { from: address, type: 'error', id: 'first' }, error));
+  expect(await refused).toBe('not-allowed');
+  const drowned = room.send(xml('message', { to: address, type: 'groupchat', id: 'second' })).catch(errorCode);
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'online', resumed: false });
+  expect(await drowned).toBe('disconnected');
+});
+
+test('what the room repeats from before is left to its archive', async () => {
+  const port = service();
+  const room = roomOf(port);
+  const heard: RoomMessage[] = [];
+  room.onMessage.on((message) => heard.push(message));
+  await room.join(never);
+  const delay = (from: string): Element =>
+    xml('delay', { xmlns: 'urn:xmpp:delay', from, stamp: '2026-01-01T00:00:00Z' });
+  const attrs = { from: `${address}/ben`, type: 'groupchat' };
+  port.onStanza.emit(xml('message', attrs, delay(address)));
+  port.onStanza.emit(xml('message', attrs, delay('a.test')));
+  expect(heard).toHaveLength(1);
+});
