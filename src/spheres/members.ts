@@ -179,7 +179,7 @@ export class Members {
 
   #startEpoch(sphere: Sphere, reason: 'start' | 'removal'): void {
     const key = generateEpochKey(this.#deps.random);
-    const number = (sphere.state.currentEpoch?.number ?? 0) + 1;
+    const number = Math.max(-1, ...sphere.state.epochs.map((epoch) => epoch.number)) + 1;
     const body = { number, commitment: epochCommitment(key), reason };
     const attachments = [attachment('epoch-key', key)];
     this.#deps.list.publish(sphere, 'epoch', body, { audience: { kind: 'certified' }, attachments });
