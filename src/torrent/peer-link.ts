@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Peer, Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { TokenBucket } from './limits.ts';
 import type { BlockRequest } from './uploads.ts';
@@ -103,7 +104,7 @@ export class PeerLink {
         if (wire.hasFast) wire.reject(index, offset, length);
         return;
       }
-      if (!this.#uploads.request(request)) this.#fail(new Error('peer asks for more than it may'));
+      if (!this.#uploads.request(request)) this.#fail(new AppError('bad-input', 'peer asks for more than it may'));
     };
     wire._onCancel = (index, offset, length) => this.#uploads.cancel({ index, offset, length });
     const choke = wire.choke.bind(wire);

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Torrent, Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { TorrentShape } from './metainfo.ts';
@@ -143,7 +144,7 @@ export class TorrentSwarm implements AsyncDisposable {
           clock: this.#deps.clock,
           have: (piece) => this.has(piece),
           read: this.#deps.read,
-          onFailure: (error) => this.#deps.log.warn('connection ended', { device: info.device, error }),
+          onFailure: (error) => this.#logEnd(info.device, error),
         }),
         socket,
       );
@@ -242,6 +243,13 @@ export class TorrentSwarm implements AsyncDisposable {
     const { reqq } = wire.peerExtendedHandshake;
     const allowed = typeof reqq === 'number' ? Math.min(reqq, MOST_REQUESTS * 2) : MOST_REQUESTS;
     return Math.min(allowed, FEWEST_REQUESTS + Math.ceil((seconds * wire.downloadSpeed()) / BLOCK_BYTES));
+  }
+
+  /** An expected failure is told without its cause, which may name a file. */
+  #logEnd(device: DeviceKey, error: unknown): void {
+    const { log } = this.#deps;
+    if (error instanceof AppError) log.warn('connection ended', { device, code: error.code, reason: error.message });
+    else log.error('connection broke', { device, error });
   }
 
   /** What was asked for before and is in the way of a reader, or wanted by nobody any more. */

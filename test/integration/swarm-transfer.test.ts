@@ -1,30 +1,221 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { newEpoch, newSphere, randomFile, receive, sha256, share, SwarmPeer, until } from './swarm-peer.ts';
+import type { EpochKeys } from '../../src/contract/swarm.ts';
+import type { SphereId } from '../../src/base/id.ts';
+import { relay } from './raw-peer.ts';
+import { countBits, newEpoch, newSphere, randomFile, receive, sha256, share, SwarmPeer, until } from './swarm-peer.ts';
 
 const MIB = 1024 * 1024;
 let folder: string;
+let sphere: SphereId;
+let epochs: EpochKeys[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'spherecast-swarm-'));
+  sphere = newSphere();
+  epochs = [newEpoch()];
 });
 
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+async function together(...peers: SwarmPeer[]): Promise<void> {
+  for (const peer of peers) await peer.joinSphere(sphere, epochs, peers);
+}
+
+/** Bytes per second between two moments of a download, as its pieces arrive. */
+async function rate(bytesHave: () => number, ms: number): Promise<number> {
+  const before = bytesHave();
+  const start = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return ((bytesHave() - before) / (performance.now() - start)) * 1000;
+}
+
 test('two members share 64 MiB and both end with the same bytes', async () => {
-  const sphere = newSphere();
-  const epochs = [newEpoch()];
   await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
   await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
-  await anna.joinSphere(sphere, epochs, [ben]);
-  await ben.joinSphere(sphere, epochs, [anna]);
+  await together(anna, ben);
   const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 64 * MIB + 12_345));
   await ben.learn(sphere, anna);
   const path = await receive(ben, sphere, item, folder);
   await until('the download is complete', () => ben.state(item.infoHash) === 'complete');
   expect(await sha256(path)).toBe(await sha256(item.path));
+  expect(ben.events.some((event) => event.kind === 'have' && event.identities?.length === 1)).toBe(true);
+  await until('two full copies part', () => ben.states.get(item.infoHash)?.peers === 0);
+});
+
+test('download and upload limits hold within ten percent', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2', limits: { up: 0, down: 2 * MIB } });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 64 * MIB), 64 * 1024);
+  await ben.learn(sphere, anna);
+  await receive(ben, sphere, item, folder);
+  const have = (): number => countBits(ben.bitfields.get(item.infoHash)) * item.pieceLength;
+  await until('the first pieces are there', () => have() > MIB);
+  const limitedDown = await rate(have, 5_000);
+  expect(limitedDown / (2 * MIB)).toBeGreaterThan(0.88);
+  expect(limitedDown / (2 * MIB)).toBeLessThan(1.1);
+  await anna.client.setLimits({ up: 3 * MIB, down: 0 });
+  await ben.client.setLimits({ up: 0, down: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const limitedUp = await rate(have, 4_000);
+  expect(limitedUp / (3 * MIB)).toBeGreaterThan(0.88);
+  expect(limitedUp / (3 * MIB)).toBeLessThan(1.1);
+});
+
+test('what a reader waits for comes first, and a jump moves it at once', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2', limits: { up: 0, down: 4 * MIB } });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 64 * MIB));
+  await ben.learn(sphere, anna);
+  await receive(ben, sphere, item, folder);
+  const holds = (from: number, to: number): boolean => {
+    const bits = ben.bitfields.get(item.infoHash) ?? new Uint8Array(0);
+    return Array.from({ length: to - from }, (_, index) => from + index).every(
+      (piece) => ((bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0,
+    );
+  };
+  await until('the download runs', () => countBits(ben.bitfields.get(item.infoHash)) > 4);
+  await ben.client.window({ infoHash: item.infoHash, reader: 'player', from: 40 * MIB, to: 44 * MIB });
+  const first = performance.now();
+  await until('the window is there', () => holds(160, 176));
+  expect(performance.now() - first).toBeLessThan(3_000);
+  await ben.client.window({ infoHash: item.infoHash, reader: 'player', from: 20 * MIB, to: 22 * MIB });
+  const second = performance.now();
+  await until('the other window is there', () => holds(80, 88));
+  expect(performance.now() - second).toBeLessThan(2_500);
+});
+
+test('without background only windows are fetched, and a pause lets no byte through', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 64 * MIB));
+  const wire = await relay('127.0.0.3', anna.endpoint);
+  await ben.client.setEndpoints({
+    sphereId: sphere,
+    device: anna.device.key,
+    endpoints: [wire.endpoint],
+    trackers: [],
+  });
+  await receive(ben, sphere, item, folder, { background: false });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(wire.bytes()).toBe(0);
+  await ben.client.window({ infoHash: item.infoHash, reader: 'player', from: 8 * MIB, to: 12 * MIB });
+  await until('the window is there', () => countBits(ben.bitfields.get(item.infoHash)) === 16);
+  await ben.client.setLimits({ up: 0, down: 2 * MIB });
+  await ben.client.window({ infoHash: item.infoHash, reader: 'player', from: 12 * MIB, to: 40 * MIB });
+  await until('more arrives', () => countBits(ben.bitfields.get(item.infoHash)) > 20);
+  await ben.client.pause({ infoHash: item.infoHash });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const paused = wire.bytes();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(wire.bytes()).toBe(paused);
+  expect(ben.state(item.infoHash)).toBe('paused');
+  await ben.client.resume({ infoHash: item.infoHash });
+  await until('it goes on', () => wire.bytes() > paused + MIB);
+  wire.close();
+});
+
+test('a receiver killed at half continues and fetches at most 16 MiB twice', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  const killed = await SwarmPeer.start({ address: '127.0.0.2', limits: { up: 0, down: 16 * MIB } });
+  await together(anna, killed);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 64 * MIB));
+  const wire = await relay('127.0.0.3', anna.endpoint);
+  const learn = (peer: SwarmPeer): Promise<unknown> =>
+    peer.client.setEndpoints({ sphereId: sphere, device: anna.device.key, endpoints: [wire.endpoint], trackers: [] });
+  await learn(killed);
+  await receive(killed, sphere, item, folder);
+  await until('half is there', () => countBits(killed.bitfields.get(item.infoHash)) >= 128);
+  await killed.kill();
+  const bitfield = Uint8Array.from(killed.bitfields.get(item.infoHash) ?? []);
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2', device: killed.device });
+  await together(anna, ben);
+  await learn(ben);
+  const path = await receive(ben, sphere, item, folder, { bitfield });
+  await until('the download is complete', () => ben.state(item.infoHash) === 'complete');
+  expect(await sha256(path)).toBe(await sha256(item.path));
+  expect(wire.bytes() - item.total).toBeLessThan(16 * MIB);
+  wire.close();
+});
+
+test('a blind copy keeps ciphertext and passes it on to a member who can read it', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using box = await SwarmPeer.start({ address: '127.0.0.2' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.3' });
+  await together(anna, box, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 8 * MIB));
+  await box.learn(sphere, anna);
+  const blind = join(folder, 'blind');
+  await box.client.add({
+    sphereId: sphere,
+    infoHash: item.infoHash,
+    metainfo: item.metainfo,
+    mediaKey: null,
+    segments: [{ kind: 'file', offset: 0, length: item.total, path: blind, root: folder, identity: null }],
+    bitfield: null,
+    paused: false,
+    background: true,
+  });
+  await until('the box is complete', () => box.state(item.infoHash) === 'complete');
+  expect(await sha256(blind)).not.toBe(await sha256(item.path));
+  await ben.learn(sphere, box);
+  const path = await receive(ben, sphere, item, folder);
+  await until('the member is complete', () => ben.state(item.infoHash) === 'complete');
+  expect(await sha256(path)).toBe(await sha256(item.path));
+});
+
+test('members who call each other at once end with one connection', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1', limits: { up: MIB, down: 0 } });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 16 * MIB));
+  await receive(ben, sphere, item, folder);
+  await Promise.all([ben.learn(sphere, anna), anna.learn(sphere, ben)]);
+  await until('pieces arrive', () => countBits(ben.bitfields.get(item.infoHash)) > 2);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect([ben.states.get(item.infoHash)?.peers, anna.states.get(item.infoHash)?.peers]).toEqual([1, 1]);
+});
+
+test('a metainfo too large for a message is fetched from a member and checked', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 32 * MIB), 16 * 1024);
+  await ben.learn(sphere, anna);
+  const request = { sphereId: sphere, infoHash: item.infoHash, maxBytes: 2 * MIB };
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', item.metainfo));
+  const { metainfo } = await ben.client.fetchMetainfo({ ...request, sha256: digest });
+  expect(Buffer.compare(metainfo, item.metainfo)).toBe(0);
+  const wrong = ben.client.fetchMetainfo({ ...request, sha256: new Uint8Array(32) });
+  await expect(wrong).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test('members find each other through a tracker alone', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await using carol = await SwarmPeer.start({ address: '127.0.0.3' });
+  await together(anna, ben, carol);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 4 * MIB));
+  await receive(carol, sphere, item, folder, { background: false });
+  await until('the tracker is told', () => carol.trackers.length > 0);
+  for (const peer of [anna, ben]) {
+    await peer.client.setEndpoints({
+      sphereId: sphere,
+      device: carol.device.key,
+      endpoints: [],
+      trackers: carol.trackers,
+    });
+  }
+  const other = join(folder, 'ben');
+  await mkdir(other);
+  const path = await receive(ben, sphere, item, other);
+  await until('the download is complete', () => ben.state(item.infoHash) === 'complete');
+  expect((await stat(path)).size).toBe(item.length);
 });

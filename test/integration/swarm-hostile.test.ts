@@ -1,0 +1,327 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, readFile, rename, rm, unlink } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { SphereId } from '../../src/base/id.ts';
+import type { EpochKeys } from '../../src/contract/swarm.ts';
+import { trackerHash } from '../../src/torrent/tracker.ts';
+import { dialRaw, frame, handshake, message, relay, serveRaw } from './raw-peer.ts';
+import type { TestItem } from './swarm-peer.ts';
+import {
+  countBits,
+  newEpoch,
+  newSphere,
+  randomFile,
+  receive,
+  sha256,
+  share,
+  SwarmPeer,
+  TestDevice,
+  until,
+} from './swarm-peer.ts';
+
+const MIB = 1024 * 1024;
+let folder: string;
+let sphere: SphereId;
+let epochs: EpochKeys[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spherecast-hostile-'));
+  sphere = newSphere();
+  epochs = [newEpoch()];
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function sharing(
+  size = 8 * MIB,
+  others: readonly TestDevice[] = [],
+): Promise<{ anna: SwarmPeer; item: TestItem }> {
+  const anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  const devices = [anna.device.key, ...others.map((device) => device.key)];
+  await anna.client.setSphere({ sphereId: sphere, epochs, devices });
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), size));
+  return { anna, item };
+}
+
+function member(device: TestDevice, anna: SwarmPeer) {
+  return { device, sphereId: sphere, epoch: epochs[0] ?? newEpoch(), listed: [anna.device.key] };
+}
+
+test('a stranger gets 32 random bytes and learns nothing', async () => {
+  const { anna, item } = await sharing();
+  await using _anna = anna;
+  const [host = '', port = '0'] = anna.endpoint.split(':');
+  const openings = [handshake(item.infoHash), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(400, 0x55)];
+  const ask = async (opening: Buffer): Promise<Buffer> => {
+    const socket = connect(Number(port), host);
+    const received: Buffer[] = [];
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.write(opening);
+    await once(socket, 'close');
+    return Buffer.concat(received);
+  };
+  for (const answer of await Promise.all(openings.map(ask))) {
+    expect(answer.length).toBeLessThanOrEqual(32);
+    expect(answer.includes(Buffer.from(item.infoHash, 'hex'))).toBe(false);
+  }
+});
+
+test('one address cannot hold more than eight unfinished calls', async () => {
+  const { anna } = await sharing(MIB);
+  await using _anna = anna;
+  const [host = '', port = '0'] = anna.endpoint.split(':');
+  const sockets = Array.from({ length: 40 }, () => connect(Number(port), host));
+  let open = sockets.length;
+  for (const socket of sockets) {
+    socket.on('error', () => undefined);
+    socket.on('close', () => (open -= 1));
+  }
+  await until('the surplus is cut off', () => open <= 8);
+  expect(open).toBe(8);
+  await until('the rest is cut off after five seconds', () => open === 0, 8_000);
+}, 30_000);
+
+test('an admission names neither the sphere nor the torrent nor a device on the wire', async () => {
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  const { anna, item } = await sharing(MIB, [ben.device]);
+  await using _anna = anna;
+  await ben.client.setSphere({ sphereId: sphere, epochs, devices: [anna.device.key, ben.device.key] });
+  const wire = await relay('127.0.0.3', anna.endpoint);
+  await ben.client.setEndpoints({
+    sphereId: sphere,
+    device: anna.device.key,
+    endpoints: [wire.endpoint],
+    trackers: [],
+  });
+  await receive(ben, sphere, item, folder);
+  await until('the download is complete', () => ben.state(item.infoHash) === 'complete');
+  const beginning = wire.first().subarray(0, 32 + 32 + 165 + 144);
+  for (const name of [item.infoHash, sphere, anna.device.key, ben.device.key]) {
+    expect(beginning.includes(Buffer.from(name, 'hex'))).toBe(false);
+  }
+  wire.close();
+});
+
+test('hostile messages of an admitted member end its connection and nothing else', async () => {
+  const mallory = new TestDevice();
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  const { anna, item } = await sharing(32 * MIB, [mallory, ben.device]);
+  await using _anna = anna;
+  await anna.client.setLimits({ up: 8 * MIB, down: 0 });
+  await ben.client.setSphere({ sphereId: sphere, epochs, devices: [anna.device.key, ben.device.key] });
+  await ben.learn(sphere, anna);
+  const path = await receive(ben, sphere, item, folder);
+  const shaken = handshake(item.infoHash);
+  const extended = (id: number, payload: string): Buffer =>
+    frame(Buffer.from([20, id]), Buffer.from(payload, 'latin1'));
+  const hostile: [string, Buffer][] = [
+    ['ext_negdict', extended(0, 'd-3:')],
+    ['ext_neglist', extended(0, 'l-3:')],
+    ['ext_m_tostring', extended(0, 'd1:md6:ut_pexd8:toString1:xeee')],
+    ['ext_m_dict', extended(0, 'd1:md6:ut_pexdeee')],
+    ['ext_deep', extended(0, 'l'.repeat(4000))],
+    ['utm_empty', extended(1, '')],
+    ['utm_request', extended(1, 'd8:msg_typei0e5:piecei0ee')],
+    ['utm_piece_big', extended(1, 'd8:msg_typei1e5:piecei99999e10:total_sizei16eexxxx')],
+    ['pex_negative', extended(2, 'd-3:')],
+    ['length_2g', Buffer.from([0x7f, 0xff, 0xff, 0xff])],
+    ['bitfield_30m', Buffer.concat([Buffer.from([1, 0xe0, 0, 0, 5]), Buffer.alloc(65_536, 0xff)])],
+    ['have_huge', message(4, 0xff_ff_ff_f0)],
+    ['request_outside', message(6, 0, 0xff_ff_00_00, 16_384)],
+    ['request_unknown_piece', message(6, 1_000_000, 0, 16_384)],
+    ['piece_unasked', frame(Buffer.from([7, 0, 0, 0, 0, 0, 0, 0, 0]), Buffer.alloc(16_384))],
+    ['request_flood', Buffer.concat([message(2), ...Array.from({ length: 20_000 }, () => message(6, 0, 0, 16_384))])],
+    ['wrong_hash', handshake(item.infoHash).fill(9, 28, 48)],
+    ['garbage', Buffer.alloc(300, 0x99)],
+  ];
+  const leaks: string[] = [];
+  for (const [name, bytes] of hostile) {
+    const raw = await dialRaw(anna.endpoint, member(mallory, anna), { infoHash: item.infoHash });
+    if (name !== 'wrong_hash' && name !== 'garbage') raw.socket.write(shaken);
+    raw.socket.write(bytes);
+    await pause(60);
+    const sent = Buffer.concat(raw.received);
+    if (sent.includes(Buffer.from('6:pieces'))) leaks.push(name);
+    raw.socket.destroy();
+  }
+  expect(leaks).toEqual([]);
+  await expect(anna.client.heartbeat()).resolves.toEqual({ ok: true });
+  await until('the other transfer completes', () => ben.state(item.infoHash) === 'complete');
+  expect(await sha256(path)).toBe(await sha256(item.path));
+}, 60_000);
+
+test('metadata is not offered to admitted members either', async () => {
+  const mallory = new TestDevice();
+  const { anna, item } = await sharing(MIB, [mallory]);
+  await using _anna = anna;
+  const raw = await dialRaw(anna.endpoint, member(mallory, anna), { infoHash: item.infoHash });
+  raw.socket.write(handshake(item.infoHash));
+  await until('the extended handshake arrives', () => Buffer.concat(raw.received).includes('reqq'));
+  const sent = Buffer.concat(raw.received).toString('latin1');
+  for (const offered of ['ut_metadata', 'ut_pex', 'metadata_size']) expect(sent).not.toContain(offered);
+  raw.socket.destroy();
+});
+
+test('a member that sends wrong data is banned after three pieces, and the download goes on', async () => {
+  const mallory = new TestDevice();
+  const { anna, item } = await sharing(8 * MIB);
+  await using _anna = anna;
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  const devices = [anna.device.key, ben.device.key, mallory.key];
+  await anna.client.setSphere({ sphereId: sphere, epochs, devices });
+  await ben.client.setSphere({ sphereId: sphere, epochs, devices });
+  let blocks = 0;
+  const haveAll = message(14);
+  const who = { ...member(mallory, ben), listed: devices };
+  const liar = await serveRaw('127.0.0.4', who, item.infoHash, haveAll, (peer, bytes) => {
+    if (bytes[0] === 2) peer.socket.write(message(1));
+    if (bytes[0] !== 6) return;
+    blocks += 1;
+    const request = Buffer.from(bytes);
+    peer.socket.write(frame(Buffer.from([7]), request.subarray(1, 9), Buffer.alloc(request.readUInt32BE(9), 1)));
+  });
+  await ben.client.setEndpoints({ sphereId: sphere, device: mallory.key, endpoints: [liar.endpoint], trackers: [] });
+  const path = await receive(ben, sphere, item, folder);
+  await until('wrong data was sent', () => blocks >= 3 * 16);
+  await pause(1_000);
+  const sent = blocks;
+  await pause(3_000);
+  expect(blocks).toBe(sent);
+  expect(blocks).toBeLessThan(16 * 16);
+  await ben.learn(sphere, anna);
+  await until('the honest member serves', () => ben.state(item.infoHash) === 'complete');
+  expect(await sha256(path)).toBe(await sha256(item.path));
+  liar.close();
+}, 60_000);
+
+test.each([
+  [
+    'edited in place',
+    async (path: string) => {
+      await using file = await open(path, 'r+');
+      await file.write(Buffer.from('edited'), 0, 6, 3 * MIB);
+    },
+    'changed',
+  ],
+  [
+    'replaced by another of the same size',
+    async (path: string) => {
+      const other = await randomFile(`${path}.new`, 8 * MIB);
+      await rename(other, path);
+    },
+    'changed',
+  ],
+  ['deleted', async (path: string) => unlink(path), 'missing'],
+])('a shared file that was %s is not served', async (_how, touch, state) => {
+  const { anna, item } = await sharing();
+  await using _anna = anna;
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await anna.joinSphere(sphere, epochs, [ben]);
+  await ben.joinSphere(sphere, epochs, [anna]);
+  await touch(item.path);
+  const wire = await relay('127.0.0.3', anna.endpoint);
+  await ben.client.setEndpoints({
+    sphereId: sphere,
+    device: anna.device.key,
+    endpoints: [wire.endpoint],
+    trackers: [],
+  });
+  await receive(ben, sphere, item, folder);
+  await until('the sharer notices', () => anna.state(item.infoHash) === state);
+  await pause(1_500);
+  expect(countBits(ben.bitfields.get(item.infoHash))).toBe(0);
+  expect(wire.bytes()).toBeLessThan(16_384);
+  wire.close();
+});
+
+test('a removed member is cut off at once and gets nothing under the old epoch', async () => {
+  const { anna, item } = await sharing(32 * MIB);
+  await using _anna = anna;
+  await using eve = await SwarmPeer.start({ address: '127.0.0.2', limits: { up: 0, down: MIB } });
+  await anna.joinSphere(sphere, epochs, [eve]);
+  await eve.joinSphere(sphere, epochs, [anna]);
+  await eve.learn(sphere, anna);
+  await receive(eve, sphere, item, folder);
+  await until('it downloads', () => countBits(eve.bitfields.get(item.infoHash)) > 2);
+  const devices = [anna.device.key];
+  await anna.client.setSphere({ sphereId: sphere, epochs: [newEpoch(), ...epochs], devices });
+  await until('the connection is gone', () => eve.states.get(item.infoHash)?.peers === 0);
+  const had = countBits(eve.bitfields.get(item.infoHash));
+  await eve.learn(sphere, anna);
+  await pause(3_000);
+  expect(countBits(eve.bitfields.get(item.infoHash))).toBe(had);
+});
+
+/** The flood uses up what one address may ask, so the honest member asks from another one. */
+async function announceFrom(localAddress: string, url: string, hash: string): Promise<string> {
+  const query = `info_hash=${hash.replace(/../g, '%$&')}&peer_id=${'a'.repeat(20)}&port=1234&left=1&compact=1`;
+  const request = get(`${url}?${query}`, { localAddress, agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return text(response);
+}
+
+test('a flood of 20,000 unknown hashes leaves the tracker small and answering', async () => {
+  const { anna, item } = await sharing(MIB);
+  await using _anna = anna;
+  await until('the tracker is told', () => anna.trackers.length > 0);
+  const url = anna.trackers[0] ?? '';
+  const memory = (): number => {
+    const status = execFileSync('cat', [`/proc/${anna.child.pid}/status`]).toString();
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
+  };
+  const announce = async (hash: string): Promise<string> => {
+    const query = `info_hash=${hash.replace(/../g, '%$&')}&peer_id=${'a'.repeat(20)}&port=1234&left=1&compact=1`;
+    try {
+      return await (await fetch(`${url}?${query}`)).text();
+    } catch (error) {
+      return String(error);
+    }
+  };
+  await Promise.all(Array.from({ length: 50 }, (_, index) => announce(index.toString(16).padStart(40, '0'))));
+  const before = memory();
+  for (let batch = 0; batch < 20_000; batch += 200) {
+    await Promise.all(
+      Array.from({ length: 200 }, (_, index) => announce((batch + index).toString(16).padStart(40, 'f'))),
+    );
+  }
+  expect(memory() - before).toBeLessThan(64 * MIB);
+  const known = trackerHash((epochs[0] ?? newEpoch()).tracker, item.infoHash);
+  expect(await announceFrom('127.0.0.9', url, known)).toContain('interval');
+}, 120_000);
+
+test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
+  'a full disk pauses the download, which goes on by itself when there is room (needs root on Linux)',
+  async () => {
+    const { anna, item } = await sharing(24 * MIB);
+    await using _anna = anna;
+    await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+    await anna.joinSphere(sphere, epochs, [ben]);
+    await ben.joinSphere(sphere, epochs, [anna]);
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', disk]);
+    try {
+      await ben.learn(sphere, anna);
+      const path = await receive(ben, sphere, item, disk);
+      await until('the full disk is noticed', () => ben.state(item.infoHash) === 'disk-full');
+      execFileSync('mount', ['-o', 'remount,size=200m', disk]);
+      await until('it goes on', () => ben.state(item.infoHash) === 'complete');
+      expect(Buffer.compare(await readFile(path), await readFile(item.path))).toBe(0);
+    } finally {
+      await ben.client.remove({ infoHash: item.infoHash });
+      execFileSync('umount', ['-l', disk]);
+    }
+  },
+);
