@@ -49,6 +49,8 @@ function plainFields(fields: LogFields): LogFields {
 function plainValue(value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   const code: unknown = 'code' in value ? value.code : undefined;
+  // The message of a system error holds the path, and so a file's name.
+  if ('syscall' in value) return { name: value.name, code, syscall: value.syscall };
   return {
     name: value.name,
     message: value.message,
