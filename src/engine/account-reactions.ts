@@ -35,7 +35,10 @@ export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
   scope.spawn('feed swarm', async () => {
-    for (const sphere of list.all()) await feedKeys(deps, sphere);
+    for (const sphere of list.all()) {
+      await feedKeys(deps, sphere);
+      if (sphere.row.state === 'joined') deps.members.welcomePending(sphere);
+    }
     await deps.items.resumeAll();
   });
   const stops = [

@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { connect as connectSocket } from 'node:net';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
@@ -187,6 +189,33 @@ test('pages of the router are the UI, missing files are 404', async () => {
   });
   expect((await ask(started, '/assets/missing.js', { headers })).status).toBe(404);
   expect(await ask(started, '/', { headers, method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+});
+
+test('a playback address needs no session, and is of no use under a foreign name', async () => {
+  await using started = await startTestEngine();
+  const file = path.join(started.profile, 'film.mp4');
+  writeFileSync(file, 'twelve bytes');
+  const address = started.deps.media.offer('item/0', 'film.mp4', {
+    size: 12,
+    path: file,
+    type: 'video/mp4',
+    indexRanges: [],
+    have: () => true,
+    waitFor: () => Promise.resolve(),
+    want: () => undefined,
+    drop: () => undefined,
+  });
+  expect(await ask(started, address, { headers: { range: 'bytes=7-' } })).toMatchObject({
+    status: 206,
+    headers: { 'content-type': 'video/mp4', 'cross-origin-resource-policy': 'same-origin' },
+    body: 'bytes',
+  });
+  const foreign = [{ host: 'evil.example' }, { 'sec-fetch-site': 'cross-site' }, { origin: 'http://evil.example' }];
+  for (const headers of foreign) {
+    expect(await ask(started, address, { headers })).toMatchObject({ status: 403, body: '' });
+  }
+  expect((await ask(started, address, { method: 'POST', body: 'x' })).status).toBe(405);
+  expect((await ask(started, `/media/${'0'.repeat(32)}/film.mp4`)).status).toBe(404);
 });
 
 test('previews are shown as WebP pictures only', async () => {

@@ -37,10 +37,10 @@ class MemoryKeychain implements SecretStore {
 test('a keychain that answers keeps the key and the profile holds nothing of it', async () => {
   const keychain = new MemoryKeychain();
   const first = await open([keychain]);
-  expect(first).toEqual({ key: keychain.secret, keptIn: 'keychain' });
+  expect(first).toEqual({ key: keychain.secret, keptIn: 'keychain', isNew: true });
   expect(existsSync(path.join(folder, 'secret.key'))).toBe(false);
   expect(readFileSync(path.join(folder, 'secret.json'), 'utf8')).toBe('{"keptIn":"keychain"}');
-  expect(await open([keychain])).toEqual(first);
+  expect(await open([keychain])).toEqual({ ...first, isNew: false });
 });
 
 test('without a keychain the key lies in a private file, and the answer says so', async () => {
@@ -50,7 +50,7 @@ test('without a keychain the key lies in a private file, and the answer says so'
   expect(first.keptIn).toBe('file');
   expect(statSync(path.join(folder, 'secret.key')).mode & 0o777).toBe(0o600);
   keychain.broken = false;
-  expect(await open([keychain])).toEqual(first);
+  expect(await open([keychain])).toEqual({ ...first, isNew: false });
 });
 
 test('a keychain that does not answer any more is an error, never a new key', async () => {

@@ -22,6 +22,8 @@ export interface MasterKey {
   readonly key: Uint8Array;
   /** `file`: no keychain answered, whoever reads the profile can read the key. The UI says so. */
   readonly keptIn: 'keychain' | 'file';
+  /** Made by this start: the moment to tell the person where it is kept. */
+  readonly isNew: boolean;
 }
 
 const noteSchema = z.object({ keptIn: z.string() });
@@ -43,7 +45,7 @@ export async function openMasterKey(
     const key = await tryStore(store, deps.random(KEY_BYTES), signal);
     if (key === undefined) continue;
     await writeFileAtomically(noteFile, JSON.stringify({ keptIn: store.name }));
-    return { key, keptIn: keptIn(store.name) };
+    return { key, keptIn: keptIn(store.name), isNew: true };
   }
   throw new AppError('secrets-unavailable', 'the key of this profile can be stored nowhere');
 }
@@ -59,7 +61,7 @@ async function readKept(stores: readonly SecretStore[], name: string, signal: Ab
     throw new AppError('secrets-unavailable', 'the keychain does not answer', { name }, error);
   }
   if (key?.length !== KEY_BYTES) throw new AppError('secrets-unavailable', 'the key of this profile is gone', { name });
-  return { key, keptIn: keptIn(name) };
+  return { key, keptIn: keptIn(name), isNew: false };
 }
 
 /** Stores the fresh key and proves that it can be read back; a key left there by an unfinished start is used. */

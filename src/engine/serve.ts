@@ -18,7 +18,7 @@ export interface ServeOptions {
 export function serveWith(createServices: CreateServices): (options: ServeOptions) => Promise<Engine> {
   return async ({ profile, port, onLog, verbose }) => {
     const shown = verbose ? ['debug', 'info', 'warn', 'error'] : ['warn', 'error'];
-    const engine = await startEngine({
+    const engine = startEngine({
       createServices,
       ...(profile === undefined ? {} : { profile }),
       ...(port === undefined ? {} : { port }),
@@ -27,17 +27,23 @@ export function serveWith(createServices: CreateServices): (options: ServeOption
       },
     });
     stopOnSignals(engine);
+    // Only watches: the process still ends, but the log says why.
+    process.on('uncaughtExceptionMonitor', (error) => void engine.then(({ log }) => log.error('uncaught', { error })));
     return engine;
   };
 }
 
-/** Ends the engine on SIGTERM, SIGINT and SIGHUP; after 4.5 s the process ends whatever still hangs. */
-function stopOnSignals(engine: Engine): void {
+/** Ends the engine on SIGTERM, SIGINT and SIGHUP, also while it starts; after 4.5 s the process ends whatever hangs. */
+function stopOnSignals(starting: Promise<Engine>): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.once(signal, () => {
       // The timer does not keep the process alive, so a clean end is not delayed.
       setTimeout(() => process.exit(0), LAST_RESORT_MS).unref();
-      void engine.stop();
+      starting.then(
+        (engine) => engine.stop(),
+        // A failed start is told by whoever waits for it.
+        () => undefined,
+      );
     });
   }
 }

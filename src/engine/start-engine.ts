@@ -80,6 +80,7 @@ export interface EngineOptions {
 export interface Engine extends AsyncDisposable {
   readonly version: string;
   readonly pid: number;
+  readonly log: Logger;
   /** `http://127.0.0.1:<port>` */
   readonly origin: string;
   readonly token: string;
@@ -102,10 +103,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   starting.use(lockProfile(profile.lockFile));
   const log = createEngineLog(profile, clock, options.onLog);
   const scope = starting.use(new Scope({ log }));
-  const masterKey = await openMasterKey(
-    { folder: profile.folder, stores: options.secretStores ?? [desktopKeychain(profile.folder)], random, clock },
-    scope.signal,
-  );
+  const masterKey = await openKey(profile, options, { random, clock, log }, scope.signal);
 
   const media = starting.use(new MediaServer({ clock, random, log: log.child('media-server') }));
   const config = readConfig(profile);
@@ -142,10 +140,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await writeEngineFile(profile, { pid: process.pid, startedAt: clock.now(), url: origin, token });
 
   stop.take(starting.move());
-  log.info('engine started', { version, port: server.port, kept: masterKey.keptIn });
+  log.info('engine started', { version, port: server.port });
   const end = (): Promise<void> => stop.run();
   return {
     version,
+    log,
     pid: process.pid,
     origin,
     token,
@@ -154,6 +153,20 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     stop: end,
     [Symbol.asyncDispose]: end,
   };
+}
+
+/** The profile's key; a file instead of a keychain is said once, when it is made. */
+async function openKey(
+  { folder }: Profile,
+  { secretStores }: EngineOptions,
+  deps: { random: RandomBytes; clock: Clock; log: Logger },
+  signal: AbortSignal,
+): Promise<MasterKey> {
+  const key = await openMasterKey({ ...deps, folder, stores: secretStores ?? [desktopKeychain(folder)] }, signal);
+  if (key.isNew && key.keptIn === 'file') {
+    deps.log.warn('no keychain answered: whoever can read the profile can read the key that protects it');
+  }
+  return key;
 }
 
 /** Lets many callers ask for the one end. */

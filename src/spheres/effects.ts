@@ -113,16 +113,21 @@ export class Effects {
   ): SphereChange[] {
     const from = this.#sphere.jidOf(event.header.person) ?? this.#own;
     const isOwn = event.header.device === this.#sphere.device;
-    const order = this.#storage.messages.add({
+    const row = {
       id: event.id,
       sphereId: this.#sphere.id,
       from,
       ...line,
       atMs: event.header.wallMs,
       lamport: event.header.lamport,
-      state: isOwn ? 'queued' : 'received',
+      state: isOwn ? ('queued' as const) : ('received' as const),
       encrypted: true,
-    });
+    };
+    const order = this.#storage.messages.add(row);
+    if (order === undefined && this.#storage.messages.get(event.id)?.state === 'undecryptable') {
+      this.#storage.messages.update(event.id, row);
+      return [{ kind: 'message', id: event.id }];
+    }
     return order === undefined ? [] : [{ kind: 'message', id: event.id }];
   }
 }

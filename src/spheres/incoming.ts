@@ -65,9 +65,9 @@ export class Incoming {
         signal,
       );
       if (read.kind !== 'not-for-us') return read;
-      // A line for people who were members then: honest to show that it is there. Keys and history for others are not ours.
-      const isLine = message.omemo.payload !== null;
-      return isLine ? this.#showUnread(message, 'undecryptable') : this.#finish(message, { kind: 'nothing' });
+      return this.#isLineForUs(message)
+        ? this.#showUnread(message, 'undecryptable')
+        : this.#finish(message, { kind: 'nothing' });
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
       this.#deps.log.warn('message not readable', { error, room: message.room !== null });
@@ -122,7 +122,8 @@ export class Incoming {
   #line(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
     const sphere = message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
     if (sphere === undefined) return { kind: 'nothing' };
-    const id = lineId(message);
+    // Under the event's own id, so that the event takes its place should a member pass it on.
+    const id = (line.state === 'undecryptable' ? message.sealed?.event : undefined) ?? lineId(message);
     const order = this.#deps.storage.messages.add({
       id,
       sphereId: sphere.id,
@@ -134,6 +135,12 @@ export class Incoming {
       ...line,
     });
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
+  }
+
+  /** Keys and history for others are not ours, nor is what was said before we came: a welcome brings that. */
+  #isLineForUs(message: IncomingMessage): boolean {
+    const sphere = message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
+    return sphere !== undefined && message.omemo?.payload !== null && message.atMs >= sphere.row.createdAtMs;
   }
 
   #finish(message: IncomingMessage, outcome: Outcome): Outcome {

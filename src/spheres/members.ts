@@ -21,7 +21,7 @@ import type { PersonSigningKey } from './protocol/keys.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
-import { welcomeDevice } from './welcome.ts';
+import { wasWelcomed, welcomeDevice } from './welcome.ts';
 
 /** What members need of the room server. */
 export interface RoomService {
@@ -154,7 +154,11 @@ export class Members {
     if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
       throw new AppError('not-found', 'no such member');
     }
-    const body = { jid, person: member.person, lastAccepted: member.person === null ? [] : sphere.log.lastAccepted(member.person) };
+    const body = {
+      jid,
+      person: member.person,
+      lastAccepted: member.person === null ? [] : sphere.log.lastAccepted(member.person),
+    };
     list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
     this.#startEpoch(sphere, 'removal');
     await rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
@@ -168,6 +172,16 @@ export class Members {
     const mayPassOn = invite?.header.person === author.person || this.#role(sphere) === 'owner';
     if (!mayPassOn || sphere.state.members.get(own)?.state !== 'joined') return;
     welcomeDevice(sphere, storage, joined.header.device);
+  }
+
+  /** After a start: answers that were kept, but whose welcome was not. */
+  welcomePending(sphere: Sphere): void {
+    for (const event of sphere.log.events()) {
+      if (event.type !== 'join' || sphere.log.verdict(event.id)?.kind !== 'accepted') continue;
+      const { device } = event.header;
+      const isHere = sphere.state.devices.has(device);
+      if (isHere && !wasWelcomed(sphere, this.#deps.storage, device)) this.welcome(sphere, event);
+    }
   }
 
   /** After somebody has gone: owners and admins see to it that what follows is under a key the gone do not have. */

@@ -18,10 +18,19 @@ export function welcomeDevice(sphere: Sphere, storage: Storage, device: DeviceKe
   const entries = sphere.log.events().map((event) => entryOf(event, attachmentsOf(event, sphere, storage)));
   const audience = { kind: 'device', device } as const;
   storage.transaction(() => {
+    storage.settings.set(welcomedKey(sphere, device), true);
     for (const group of splitEntries(entries, MAX_GROUP_BYTES)) {
       sphere.enqueueEnvelope(firstId(group), encodeEnvelope(group), sphere.row.room, { audience });
     }
   });
+}
+
+export function wasWelcomed(sphere: Sphere, storage: Storage, device: DeviceKey): boolean {
+  return storage.settings.get(welcomedKey(sphere, device), Boolean) ?? false;
+}
+
+function welcomedKey(sphere: Sphere, device: DeviceKey): string {
+  return `welcomed/${sphere.id}/${device}`;
 }
 
 function attachmentsOf(event: SignedEvent, sphere: Sphere, storage: Storage): Attachment[] {

@@ -1,0 +1,76 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { lockProfile } from './profile-lock.ts';
+import {
+  createProfileFolders,
+  locateProfile,
+  readConfig,
+  readEngineFile,
+  writeConfig,
+  writeEngineFile,
+} from './profile.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'spherecast-profile-'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('spheres lie in the home folder, or in the profile when one was named', () => {
+  expect(locateProfile(folder, '/home/ana')).toMatchObject({
+    folder,
+    spheresFolder: path.join(folder, 'spheres'),
+    engineFile: path.join(folder, 'engine.json'),
+    lockFile: path.join(folder, 'lock'),
+  });
+  expect(locateProfile(undefined, '/home/ana').spheresFolder).toBe(path.join('/home/ana', 'Spherecast'));
+});
+
+test.runIf(process.platform === 'linux')('on Linux the profile follows XDG_DATA_HOME unless that is relative', () => {
+  vi.stubEnv('XDG_DATA_HOME', '/data');
+  expect(locateProfile(undefined, '/home/ana').folder).toBe('/data/spherecast');
+  vi.stubEnv('XDG_DATA_HOME', 'data');
+  expect(locateProfile(undefined, '/home/ana').folder).toBe('/home/ana/.local/share/spherecast');
+});
+
+test('the engine file is believed only while the process that wrote it holds the lock', async () => {
+  const profile = locateProfile(folder);
+  createProfileFolders(profile);
+  const content = { pid: process.pid, startedAt: 1, url: 'http://127.0.0.1:1', token: 'secret' };
+  await writeEngineFile(profile, content);
+  expect(statSync(profile.engineFile).mode & 0o777).toBe(0o600);
+  expect(readEngineFile(profile)).toBeUndefined();
+  using _lock = lockProfile(profile.lockFile);
+  expect(readEngineFile(profile)).toEqual(content);
+  await writeEngineFile(profile, { ...content, pid: process.pid + 1 });
+  expect(readEngineFile(profile)).toBeUndefined();
+});
+
+test('settings survive a newer version’s fields, and a damaged file is as good as none', async () => {
+  const profile = locateProfile(folder);
+  expect(readConfig(profile)).toMatchObject({ port: 0, swarm: { addresses: [], mapPorts: true } });
+  writeFileSync(profile.configFile, JSON.stringify({ future: 1, swarm: { addresses: ['127.0.0.2'] } }));
+  await writeConfig(profile, { ...readConfig(profile), port: 4000 });
+  expect(JSON.parse(readFileSync(profile.configFile, 'utf8'))).toMatchObject({
+    future: 1,
+    port: 4000,
+    swarm: { addresses: ['127.0.0.2'], mapPorts: true },
+  });
+  writeFileSync(profile.configFile, '{');
+  expect(readConfig(profile).port).toBe(0);
+  expect(readdirSync(folder)).toEqual(['config.json']);
+});
+
+test('folders are readable by their owner only', () => {
+  const profile = locateProfile(path.join(folder, 'new', 'profile'));
+  createProfileFolders(profile);
+  for (const made of [profile.folder, profile.accountsFolder, profile.logsFolder]) {
+    expect(statSync(made).mode & 0o777).toBe(0o700);
+  }
+  expect(existsSync(profile.engineFile)).toBe(false);
+});
