@@ -2,6 +2,9 @@ import { openPage } from './open-page.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run.ts';
 
+// The reader of a pipe may have seen enough.
+process.stdout.on('error', () => process.exit(1));
+
 process.exitCode = await runCli(process.argv.slice(2), {
   io: processIo,
   openPage,

@@ -42,6 +42,5 @@ export function parseTarget(target: string | undefined): Target | undefined {
 }
 
 function isUnsafe(segment: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-  return segment === '.' || segment === '..' || /[/\\\u0000-\u001f\u007f]/.test(segment);
+  return segment === '.' || segment === '..' || /[/\\\p{Cc}]/u.test(segment);
 }

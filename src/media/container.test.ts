@@ -83,7 +83,7 @@ test.each([
         const bytes = Buffer.from(small);
         for (const [position, part] of edits) bytes.set(part.subarray(0, bytes.length - position), position);
         const kept = cut % 3 === 0 ? bytes.subarray(0, cut) : bytes;
-        expectSane(await read(memorySource(kept)), kept.length);
+        expect(isSane(await read(memorySource(kept)), kept.length)).toBe(true);
       }),
       { numRuns: RUNS / 5 },
     );
@@ -97,22 +97,23 @@ test('noise of any kind is read without harm', async () => {
       const format = detectFormat(Buffer.from(noise));
       expect(format === null || typeof format.type === 'string').toBe(true);
       const box = Buffer.concat([Buffer.from('0000000866747970', 'hex'), noise]);
-      expectSane(await readIsoBmff(memorySource(box)), box.length);
+      expect(isSane(await readIsoBmff(memorySource(box)), box.length)).toBe(true);
       const ebml = Buffer.concat([
         Buffer.from('1a45dfa380', 'hex'),
         Buffer.from('1853806701ffffffffffffff', 'hex'),
         noise,
       ]);
-      expectSane(await readMatroska(memorySource(ebml)), ebml.length);
+      expect(isSane(await readMatroska(memorySource(ebml)), ebml.length)).toBe(true);
     }),
     { numRuns: RUNS },
   );
 }, 60_000);
 
-function expectSane(facts: ContainerFacts, size: number): void {
-  expect(facts.streams.length).toBeLessThanOrEqual(1024);
-  for (const value of [facts.durationMs, facts.width, facts.height]) {
-    expect(value === null || (Number.isSafeInteger(value) && value >= 0)).toBe(true);
-  }
-  for (const { from, to } of facts.indexRanges) expect(from >= 0 && from < to && to <= size).toBe(true);
+function isSane(facts: ContainerFacts, size: number): boolean {
+  const numbers = [facts.durationMs, facts.width, facts.height];
+  return (
+    facts.streams.length <= 1024 &&
+    numbers.every((value) => value === null || (Number.isSafeInteger(value) && value >= 0)) &&
+    facts.indexRanges.every(({ from, to }) => from >= 0 && from < to && to <= size)
+  );
 }
