@@ -10,11 +10,16 @@ import type { Outgoing } from '../spheres/outgoing.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { XmppClient } from '../xmpp/client.ts';
+import type { ServerFeatures } from '../xmpp/features.ts';
 import { checkServer } from '../xmpp/features.ts';
 import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
 import { answerDisco, sendPresence } from '../xmpp/xep/0115-caps.ts';
 import { DEVICE_LIST_NODE, onDeviceList } from '../xmpp/xep/0384-omemo.ts';
-import type { ServerKnowledge } from './account-session.ts';
+
+/** What is known of the server since the last sign-in. */
+export interface ServerKnowledge {
+  features: ServerFeatures | null;
+}
 
 interface AccountOnlineDeps {
   readonly client: XmppClient;

@@ -28,10 +28,10 @@ import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
 import { XmppClient } from '../xmpp/client.ts';
-import type { ServerFeatures } from '../xmpp/features.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { Room } from '../xmpp/room.ts';
 import { fetchBundle, fetchDeviceList, publishBundle, publishDeviceList } from '../xmpp/xep/0384-omemo.ts';
+import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import type { OwnIdentity } from './own-identity.ts';
@@ -50,11 +50,6 @@ export interface AccountSessionDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
-}
-
-/** What is known of the server since the last sign-in. */
-export interface ServerKnowledge {
-  features: ServerFeatures | null;
 }
 
 /** Everything that belongs to one account, put together; it lives from signing in to signing out. */

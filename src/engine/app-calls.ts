@@ -1,21 +1,13 @@
 import type { ItemId } from '../base/id.ts';
 import { parseItemId } from '../base/id.ts';
-import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { AccountHolder } from './account-holder.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import type { PreviewSource } from './http-server.ts';
 import { itemCalls } from './item-calls.ts';
 import { readConfig, writeConfig } from './profile.ts';
 import { viewInvitation, viewMembers } from './sphere-view.ts';
-import type { ServicesDeps } from './start-engine.ts';
 import { waitUntilIdle } from './sync.ts';
-import type { ViewSource } from './view-source.ts';
-
-export interface AppCallsDeps extends ServicesDeps {
-  readonly holder: AccountHolder;
-  readonly feed: SwarmFeed;
-  readonly views: ViewSource;
-}
 
 const DONE = { ok: true as const };
 

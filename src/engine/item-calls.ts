@@ -4,7 +4,7 @@ import type { ItemView } from '../contract/views.ts';
 import { playability } from '../player/playability.ts';
 import type { KnownEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
-import type { AppCallsDeps } from './app-calls.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { probeOf } from './item-view.ts';
 import { openOnDesktop } from './open-on-desktop.ts';

@@ -1,7 +1,11 @@
+import type { ContractRouterClient } from '@orpc/contract';
 import type { Clock } from '../base/clock.ts';
+import { errorCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { SerialQueue } from '../base/queue.ts';
+import { withinTime } from '../base/within-time.ts';
 import type { MediaContract, Preview, Probe } from '../contract/media.ts';
-import { kindOfType, PLAIN_BYTES, typeOfName } from '../player/media-type.ts';
+import { kindOfType, typeOfName } from '../player/media-type.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import type { ChildProcess } from './child-process.ts';
 
@@ -11,47 +15,46 @@ interface MediaToolsDeps {
   readonly log: Logger;
 }
 
-/** A file that takes longer is not worth a picture; the process is replaced, for it may hang for good. */
+/** The process itself gives up after 20 s; this is for one that cannot even do that. */
 const TIMEOUT_MS = 25_000;
 
-/** Asks the media process; a file that kills or stalls it is shared all the same, just not described. */
+/** Asks the media process, one file at a time; a file that kills or stalls it is shared all the same, undescribed. */
 export function createMediaTools({ process, clock, log }: MediaToolsDeps): MediaTools {
-  async function ask<T>(
+  const queue = new SerialQueue();
+
+  function ask<T>(
     what: string,
-    call: (signal: AbortSignal) => Promise<T>,
+    call: (client: ContractRouterClient<MediaContract>, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T | null> {
-    const over = new AbortController();
-    const stop = AbortSignal.any([signal, over.signal]);
-    const late = clock.sleep(TIMEOUT_MS, stop).then(() => {
-      process.restart();
-      return null;
-    });
-    late.catch(() => undefined);
-    try {
-      return await Promise.race([call(stop), late]);
-    } catch (error) {
+    return queue.run(async () => {
       signal.throwIfAborted();
-      log.info('file not described', { what, error });
-      return null;
-    } finally {
-      over.abort();
-    }
+      try {
+        return await withinTime({ clock, ms: TIMEOUT_MS }, signal, async (limited) =>
+          call(await process.ready(limited), limited),
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        if (errorCode(error) === 'timed-out') process.restart();
+        log.info('file not described', { what, error });
+        return null;
+      }
+    });
   }
 
   return {
     async probe(path, signal): Promise<Probe> {
-      const probe = await ask('probe', (stop) => process.client.probe({ path }, { signal: stop }), signal);
+      const probe = await ask('probe', (client, limited) => client.probe({ path }, { signal: limited }), signal);
       return probe ?? byName(path);
     },
-    async preview(path, signal): Promise<Preview | null> {
-      return ask('preview', (stop) => process.client.preview({ path }, { signal: stop }), signal);
+    preview(path, signal): Promise<Preview | null> {
+      return ask('preview', (client, limited) => client.preview({ path }, { signal: limited }), signal);
     },
   };
 }
 
 /** All that can be said of a file nobody could open: what its name claims. */
 function byName(path: string): Probe {
-  const type = typeOfName(path) ?? PLAIN_BYTES;
+  const type = typeOfName(path);
   return { kind: kindOfType(type), type, durationMs: null, width: null, height: null, streams: [], indexRanges: [] };
 }

@@ -1,0 +1,11 @@
+import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { AccountHolder } from './account-holder.ts';
+import type { ServicesDeps } from './start-engine.ts';
+import type { ViewSource } from './view-source.ts';
+
+/** What the calls of the contract work with. */
+export interface AppCallsDeps extends ServicesDeps {
+  readonly holder: AccountHolder;
+  readonly feed: SwarmFeed;
+  readonly views: ViewSource;
+}

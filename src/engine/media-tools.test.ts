@@ -1,0 +1,115 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeSamples } from '../../test/fixtures/samples.ts';
+import type { Clock } from '../base/clock.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemClock } from '../base/system-clock.ts';
+import type { MediaContract } from '../contract/media.ts';
+import type { MediaTools } from '../spheres/describe-item.ts';
+import { ChildProcess } from './child-process.ts';
+import { createMediaTools } from './media-tools.ts';
+import type { LaunchedProcess } from './process-launcher.ts';
+import { nodeLauncher } from './process-launcher.ts';
+
+const { signal } = new AbortController();
+let folder = '';
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'spherecast-media-process-'));
+  await makeSamples(folder);
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Started extends AsyncDisposable {
+  readonly tools: MediaTools;
+  /** The process that runs now. */
+  current(): LaunchedProcess | undefined;
+  launches(): number;
+}
+
+function start(clock: Clock = systemClock): Started {
+  const launched: LaunchedProcess[] = [];
+  const child = new ChildProcess<MediaContract>({
+    name: 'media',
+    entry: new URL('../media/main.ts', import.meta.url),
+    clock: systemClock,
+    log: silentLogger,
+    random: Math.random,
+    closedCode: 'disconnected',
+    launcher: {
+      launch(entry, options) {
+        const process = nodeLauncher.launch(entry, options);
+        launched.push(process);
+        return process;
+      },
+    },
+  });
+  return {
+    tools: createMediaTools({ process: child, clock, log: silentLogger }),
+    current: () => launched.at(-1),
+    launches: () => launched.length,
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}
+
+test('probes and previews come from a process of their own', async () => {
+  await using media = start();
+  const file = path.join(folder, 'end.mp4');
+  expect(await media.tools.probe(file, signal)).toMatchObject({ kind: 'video', type: 'video/mp4', width: 320 });
+  const preview = await media.tools.preview(file, signal);
+  expect(preview?.image).toBeInstanceOf(Uint8Array);
+  expect(preview?.width).toBe(320);
+  expect(await media.tools.probe(path.join(folder, 'missing.mp4'), signal)).toMatchObject({
+    type: 'video/mp4',
+    streams: [],
+  });
+}, 30_000);
+
+test('a file that kills the process has no preview, and the next file has one', async () => {
+  await using media = start();
+  const file = path.join(folder, 'film.mkv');
+  await media.tools.probe(file, signal);
+  const doomed = media.tools.preview(file, signal);
+  media.current()?.kill();
+  expect(await doomed).toBeNull();
+  expect(await media.tools.preview(file, signal)).not.toBeNull();
+  expect(media.launches()).toBe(2);
+}, 30_000);
+
+test('a file that stalls the process costs 25 seconds and the process, not the next file', async () => {
+  const slept: number[] = [];
+  const hurried: Clock = {
+    ...systemClock,
+    sleep: (ms, stop) => {
+      slept.push(ms);
+      return systemClock.sleep(ms / 50, stop);
+    },
+  };
+  await using media = start(hurried);
+  const file = path.join(folder, 'photo.jpg');
+  const stalled = media.current()?.pid;
+  if (stalled === undefined) throw new Error('no process');
+  process.kill(stalled, 'SIGSTOP');
+  expect(await media.tools.preview(file, signal)).toBeNull();
+  expect(slept).toEqual([25_000]);
+  expect((await media.tools.preview(file, signal))?.width).toBe(320);
+  expect(media.launches()).toBe(2);
+}, 30_000);
+
+test('damaged films are answered, one way or the other, and the engine lives on', async () => {
+  await using media = start();
+  const originals = ['end.mp4', 'film.mkv', 'camcorder.mts', 'cover.mp3', 'photo.avif'];
+  for (let round = 0; round < 40; round += 1) {
+    const name = originals[round % originals.length] ?? '';
+    const bytes = readFileSync(path.join(folder, name));
+    // A fixed recipe, so that a failure can be repeated.
+    for (let edit = 0; edit < 20; edit += 1)
+      bytes[(round * 7919 + edit * 104_729) % bytes.length] = (round + edit * 37) & 255;
+    const damaged = path.join(folder, `damaged-${round}`);
+    writeFileSync(damaged, round % 4 === 0 ? bytes.subarray(0, bytes.length >> 1) : bytes);
+    const preview = await media.tools.preview(damaged, signal);
+    expect(preview === null || preview.image.length <= 12 * 1024).toBe(true);
+  }
+  expect(await media.tools.probe(path.join(folder, 'end.mp4'), signal)).toMatchObject({ kind: 'video' });
+}, 120_000);
