@@ -2,7 +2,9 @@ import { createLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { processChannel, serveChannel } from '../contract/process-channel.ts';
+import { createGatewayFinders } from '../nat/gateway-finders.ts';
 import { createSwarmRouter } from './router.ts';
+import { RouterPortMapping } from './router-port-mapping.ts';
 import { SwarmService } from './swarm-service.ts';
 
 /** The swarm process: started by the engine with an IPC channel, ends with it. An uncaught exception ends it too. */
@@ -15,7 +17,9 @@ const log = createLogger({
   },
 });
 
-const service = new SwarmService({ clock: systemClock, random: systemRandom, log, portMapping: null });
+const tools = { clock: systemClock, random: systemRandom, log };
+const portMapping = new RouterPortMapping({ ...tools, finders: createGatewayFinders(tools) });
+const service = new SwarmService({ ...tools, portMapping });
 let ending = false;
 
 async function end(): Promise<void> {
@@ -23,6 +27,7 @@ async function end(): Promise<void> {
   ending = true;
   try {
     await service[Symbol.asyncDispose]();
+    await portMapping[Symbol.asyncDispose]();
     process.exit(0);
   } catch (error) {
     log.error('did not end cleanly', { error });
