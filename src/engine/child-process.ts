@@ -81,7 +81,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
 
   /** Ends the process that runs now; a new one follows. */
   restart(): void {
-    this.#running?.process.kill();
+    if (this.#running !== undefined) this.#end(this.#running.process);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,6 +142,12 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     }
   }
 
+  /** From the decision on nobody gets this process any more. */
+  #end(process: LaunchedProcess): void {
+    this.#forget(process);
+    process.kill();
+  }
+
   #forget(process: LaunchedProcess): void {
     if (this.#running?.process === process) this.#running = undefined;
   }
@@ -151,7 +157,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     try {
       await attend();
     } catch (error) {
-      process.kill();
+      this.#end(process);
       if (!this.#stopping) throw error;
     }
   }
@@ -178,7 +184,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
       beat.abort();
       if (outcome !== 'late' || gone.aborted) continue;
       log.warn('process does not answer', { process: name });
-      process.kill();
+      this.#end(process);
       return;
     }
   }

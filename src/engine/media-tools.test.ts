@@ -83,7 +83,7 @@ test('a file that stalls the process costs 25 seconds and the process, not the n
     ...systemClock,
     sleep: (ms, stop) => {
       slept.push(ms);
-      return systemClock.sleep(ms / 50, stop);
+      return systemClock.sleep(ms / 10, stop);
     },
   };
   await using media = start(hurried);
