@@ -20,6 +20,21 @@ export const TARGETS = {
     entry: 'src/ui/index.html',
     command: () => [binOf('vite', 'vite'), 'build', '--logLevel', 'warn'],
   },
+  electron: {
+    sources: [
+      'electron',
+      ...['base', 'contract', 'xmpp', 'omemo', 'torrent', 'nat', 'storage', 'spheres', 'player'].map(
+        (name) => `src/${name}`,
+      ),
+      ...['engine', 'swarm', 'media'].map((name) => `src/${name}`),
+      'resources/icons',
+      'tools/build-electron.ts',
+      'package-lock.json',
+    ],
+    output: 'dist/electron',
+    entry: 'electron/main.ts',
+    command: () => [inRoot('tools', 'build-electron.ts')],
+  },
 };
 
 /**

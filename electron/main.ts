@@ -1,0 +1,53 @@
+import path from 'node:path';
+import * as electron from 'electron';
+import { systemClock } from '../src/base/system-clock.ts';
+import { createProfileFolders, locateProfile } from '../src/engine/profile.ts';
+import { EngineProcess } from './engine-process.ts';
+import { readLaunchOptions } from './launch-options.ts';
+import { secretSealer } from './secret-sealer.ts';
+import { DesktopShell } from './shell.ts';
+import { ShellStateFile } from './shell-state.ts';
+import { electronForker } from './utility-forker.ts';
+import { wordsFor } from './words.ts';
+
+/** The main process of the desktop application. */
+
+const { app } = electron;
+const folder = import.meta.dirname;
+const options = readLaunchOptions(process.argv.slice(1), process.env['INIT_CWD'] ?? process.cwd());
+const profile = locateProfile(options.profile);
+// Each profile is an application of its own: its own lock, cookies and window size.
+createProfileFolders(profile);
+app.setPath('userData', path.join(profile.folder, 'desktop'));
+app.setName('Spherecast');
+app.setAppUserModelId('org.spherecast.desktop');
+
+if (app.requestSingleInstanceLock()) void run();
+else app.exit(0);
+
+async function run(): Promise<void> {
+  await app.whenReady();
+  const { platform } = process;
+  const shell = new DesktopShell({
+    electron,
+    engine: new EngineProcess({
+      profile: options.profile,
+      forker: electronForker(electron, folder),
+      sealer: secretSealer({ safeStorage: electron.safeStorage, platform }),
+      clock: systemClock,
+      random: Math.random,
+    }),
+    stateFile: new ShellStateFile(path.join(app.getPath('userData'), 'window.json')),
+    words: wordsFor(app.getPreferredSystemLanguages()),
+    platform,
+    folder,
+  });
+  app.on('second-instance', () => shell.open());
+  app.on('activate', () => shell.open());
+  app.on('before-quit', (event) => shell.beforeQuit(event));
+  // Without a listener Electron would quit: closing the window does not end the sharing.
+  app.on('window-all-closed', () => undefined);
+  if (platform !== 'win32') electron.powerMonitor.on('shutdown', () => shell.endNow());
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => shell.endNow());
+  shell.start();
+}
