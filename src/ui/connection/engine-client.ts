@@ -1,4 +1,5 @@
 import type { ContractRouterClient } from '@orpc/contract';
+import type { AppError } from '../../base/errors.ts';
 import type { AppContract } from '../../contract/app.ts';
 
 /** Every call of the contract, typed. */
@@ -7,8 +8,8 @@ export type EngineClient = ContractRouterClient<AppContract>;
 /** One open line to the engine. */
 export interface Transport {
   readonly client: EngineClient;
-  /** Resolves when the line is gone, whatever the reason. */
-  readonly closed: Promise<void>;
+  /** Resolves with the reason when the line is gone: `not-allowed` or `disconnected`. */
+  readonly closed: Promise<AppError>;
   close(): void;
 }
 

@@ -90,9 +90,10 @@ export class EngineConnection implements Disposable {
     const transport = await this.#deps.open(signal);
     this.#transport = transport;
     const events = new AbortController();
+    let reason: AppError | null = null;
     const gone = lost(transport);
-    // Handled here already: the loop below may have left the race when the line goes.
-    gone.catch(() => {
+    gone.catch((error: unknown) => {
+      reason = toAppError(error);
       if (this.#transport === transport) this.#transport = null;
     });
     try {
@@ -104,6 +105,9 @@ export class EngineConnection implements Disposable {
         this.#deps.listener.onState({ kind: 'online' });
         await Promise.race([this.#follow(transport, snapshot.seq, events.signal), gone]);
       }
+    } catch (error) {
+      // A call that failed because the line went says less than the line itself.
+      throw reason ?? error;
     } finally {
       if (this.#transport === transport) this.#transport = null;
       events.abort();
@@ -140,6 +144,5 @@ export class EngineConnection implements Disposable {
 }
 
 async function lost(transport: Transport): Promise<never> {
-  await transport.closed;
-  throw new AppError('disconnected', 'the line to the engine is gone');
+  throw await transport.closed;
 }

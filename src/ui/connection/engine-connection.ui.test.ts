@@ -17,8 +17,8 @@ function snapshotAt(seq: number): Snapshot {
 class FakeLine implements Transport {
   readonly asked: number[] = [];
   snapshotSeq = 1;
-  readonly closed: Promise<void>;
-  #end: () => void = () => undefined;
+  readonly closed: Promise<AppError>;
+  #end: (reason: AppError) => void = () => undefined;
   #next: ((step: SequencedEvent | Error) => void) | null = null;
   readonly #queue: (SequencedEvent | Error)[] = [];
   readonly client: EngineClient;
@@ -48,8 +48,8 @@ class FakeLine implements Transport {
     else next(step);
   }
 
-  close(): void {
-    this.#end();
+  close(reason = new AppError('disconnected', 'gone')): void {
+    this.#end(reason);
   }
 
   async *#events(): AsyncGenerator<SequencedEvent> {
@@ -173,6 +173,15 @@ describe('the connection to the engine', () => {
     await running;
     expect(kinds()).toEqual(['connecting', 'refused']);
     expect(clock.sleeps).toEqual([]);
+  });
+
+  test('stops for good when an open line is closed because the session has ended', async () => {
+    const line = new FakeLine();
+    const { kinds, running } = start([line]);
+    await settle();
+    line.close(new AppError('not-allowed', 'session ended'));
+    await running;
+    expect(kinds()).toEqual(['connecting', 'online', 'refused']);
   });
 
   test('a pending call fails with disconnected when the line is lost', async () => {

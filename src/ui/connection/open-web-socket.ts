@@ -12,8 +12,8 @@ export async function openWebSocket(signal: AbortSignal): Promise<Transport> {
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
-  const closed = new Promise<void>((resolve) => {
-    socket.addEventListener('close', () => resolve(), { once: true });
+  const closed = new Promise<AppError>((resolve) => {
+    socket.addEventListener('close', (event) => resolve(closeReason(event.code)), { once: true });
   });
   await opened(socket, signal);
   const client: EngineClient = createORPCClient(new RPCLink({ websocket: quiet(socket) }));
@@ -51,15 +51,19 @@ function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
   });
 }
 
+function closeReason(code: number): AppError {
+  return code === NOT_SIGNED_IN
+    ? new AppError('not-allowed', 'the engine does not know this page')
+    : new AppError('disconnected', 'the engine closed the line', { code });
+}
+
 /** A browser hides the status of a refused upgrade, so a plain request tells refusal from absence. */
 async function refusal(closeCode: number, signal: AbortSignal): Promise<AppError> {
-  const refused = new AppError('not-allowed', 'the engine does not know this page');
-  if (closeCode === NOT_SIGNED_IN) return refused;
   try {
     const answer = await fetch('/', { cache: 'no-store', signal });
-    if (answer.status === 401 || answer.status === 403) return refused;
+    if (answer.status === 401 || answer.status === 403) return closeReason(NOT_SIGNED_IN);
   } catch (error) {
     return new AppError('disconnected', 'the engine does not answer', {}, error);
   }
-  return new AppError('disconnected', 'the engine closed the line', { closeCode });
+  return closeReason(closeCode);
 }
