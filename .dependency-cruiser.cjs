@@ -76,7 +76,10 @@ module.exports = {
       name: 'command-line-knows-the-contract',
       severity: 'error',
       from: { path: '^src/cli/', pathNot: test },
-      to: { path: '^src/', pathNot: '^src/(base|contract|cli)/|^src/engine/(serve|version|create-services)\\.ts$|^src/engine/profile' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(base|contract|cli)/|^src/engine/(serve|version|create-services)\\.ts$|^src/engine/profile',
+      },
     },
     vendor('electron-only-in-electron', 'electron', 'electron/'),
     vendor(

@@ -9,6 +9,8 @@ import { connectChannel } from '../contract/process-channel.ts';
 import type { LaunchedProcess, ProcessLauncher } from './process-launcher.ts';
 
 const HEARTBEAT_MS = 5000;
+/** Until the first answer: a slow machine may need long to load the process. */
+const START_MS = 60_000;
 const STOP_MS = 2000;
 const RESTART = { baseMs: 250, maxMs: 30_000 };
 /** A process that ran this long had a good start: its next death is a first one again. */
@@ -25,7 +27,7 @@ interface ChildProcessDeps<Contract extends AnyContractRouter> {
   readonly maxHeapMb?: number;
   /** A number in [0, 1). */
   readonly random: () => number;
-  /** A cheap call; a process that leaves it unanswered for 5 s is ended and started again. */
+  /** A cheap call; a process that leaves it unanswered for 5 s (its first one for a minute) is ended and replaced. */
   readonly heartbeat?: (client: ContractRouterClient<Contract>, signal: AbortSignal) => Promise<unknown>;
   /**
    * Runs beside each process, the first and every later one: feeds it its state and listens to its
@@ -169,10 +171,10 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     gone: AbortSignal,
   ): Promise<void> {
     const { clock, log, name } = this.#deps;
-    while (!gone.aborted) {
+    for (let deadlineMs = START_MS; !gone.aborted; deadlineMs = HEARTBEAT_MS) {
       await clock.sleep(HEARTBEAT_MS, gone);
       const beat = new AbortController();
-      const late = clock.sleep(HEARTBEAT_MS, AbortSignal.any([gone, beat.signal])).then(
+      const late = clock.sleep(deadlineMs, AbortSignal.any([gone, beat.signal])).then(
         () => 'late' as const,
         () => 'over' as const,
       );
