@@ -16,6 +16,10 @@ export interface DeviceNodes {
   publishBundle(deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void>;
 }
 
+/** Without a subscription nobody tells us of a new list. */
+const KEPT_MS = 5 * 60_000;
+const KEPT_EMPTY_MS = 5_000;
+
 /** What servers say about other people's OMEMO devices. It never gives authority: see `recipients.ts`. */
 export class DeviceDirectory {
   /** An account's list has changed, ours included. */
@@ -24,7 +28,7 @@ export class DeviceDirectory {
   readonly #known: KnownDeviceTable;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #lists = new Map<BareJid, Promise<readonly number[]>>();
+  readonly #lists = new Map<BareJid, { readonly list: Promise<readonly number[]>; readonly untilMs: number }>();
 
   constructor(deps: { nodes: DeviceNodes; known: KnownDeviceTable; clock: Clock; log: Logger }) {
     this.#nodes = deps.nodes;
@@ -34,23 +38,24 @@ export class DeviceDirectory {
     this.onChange = new Emitter((error) => deps.log.error('device list listener failed', { error }));
   }
 
-  /** The devices an account publishes; asked once and then kept up to date by notifications. */
+  /** The devices an account publishes; empty when it publishes none or shows them to nobody. */
   deviceIds(jid: BareJid): Promise<readonly number[]> {
     const cached = this.#lists.get(jid);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined && cached.untilMs > this.#clock.monotonic()) return cached.list;
     // Without the caller's signal: several callers wait for this one answer.
     const asked = this.#ask(jid);
-    this.#lists.set(jid, asked);
-    asked.catch(() => {
+    this.#remember(jid, asked, KEPT_MS);
+    asked.then(
+      (deviceIds) => deviceIds.length === 0 && this.#remember(jid, asked, KEPT_EMPTY_MS),
       // A failed question must not answer later ones; the caller hears of it through `asked` itself.
-      if (this.#lists.get(jid) === asked) this.#lists.delete(jid);
-    });
+      () => this.#lists.delete(jid),
+    );
     return asked;
   }
 
   /** A notification told the account's new list. */
   learn(jid: BareJid, deviceIds: readonly number[]): void {
-    this.#lists.set(jid, Promise.resolve(deviceIds));
+    this.#remember(jid, Promise.resolve(deviceIds), KEPT_MS);
     this.onChange.emit(jid);
   }
 
@@ -75,21 +80,28 @@ export class DeviceDirectory {
   /** Makes our own device findable: bundle first, so that nobody meets an id without keys. */
   async publishOwn(own: BareJid, deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void> {
     await this.#nodes.publishBundle(deviceId, bundle, signal);
-    const listed = await this.deviceIds(own);
+    // Asked anew, and a failure is one: a list written over would shut our other devices out.
+    const listed = await this.#nodes.deviceList(own, signal);
     if (listed.includes(deviceId)) return;
     const complete = [...listed, deviceId];
     await this.#nodes.publishDeviceList(complete, signal);
-    this.#lists.set(own, Promise.resolve(complete));
+    this.#remember(own, Promise.resolve(complete), KEPT_MS);
     this.#log.info('own device listed', { deviceId, devices: complete.length });
+  }
+
+  #remember(jid: BareJid, list: Promise<readonly number[]>, keptMs: number): void {
+    this.#lists.set(jid, { list, untilMs: this.#clock.monotonic() + keptMs });
   }
 
   async #ask(jid: BareJid): Promise<readonly number[]> {
     try {
       return await this.#nodes.deviceList(jid);
     } catch (error) {
-      // No such node: an account whose clients never used OMEMO.
-      if (errorCode(error) === 'not-found') return [];
-      throw error;
+      if (errorCode(error) === 'disconnected') throw error;
+      // No such node, a node that is closed to us, or a server that does not answer: one account must not
+      // keep everybody else from getting the message.
+      this.#log.info('no device list', { error });
+      return [];
     }
   }
 }

@@ -49,6 +49,8 @@ export class Outgoing {
   readonly onSent: Emitter<OutboxRow>;
   readonly #deps: OutgoingDeps;
   readonly #notBefore = new Map<string, number>();
+  /** Entries whose recipients could not be encrypted for at the last attempt. */
+  readonly #withoutKeys = new Set<number>();
   #wake: () => void = () => undefined;
   #isBusy = false;
 
@@ -63,9 +65,10 @@ export class Outgoing {
     this.#wake();
   }
 
-  /** Whether everything that can leave has left. */
+  /** Whether everything has left, but for what waits until somebody publishes keys. */
   get isIdle(): boolean {
-    return !this.#isBusy && this.#deps.storage.outbox.count('queued') === 0;
+    if (this.#isBusy) return false;
+    return this.#deps.storage.outbox.list('queued').every((row) => this.#withoutKeys.has(row.id));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -116,11 +119,13 @@ export class Outgoing {
       const stanzaId = await this.#send(row, signal);
       storage.outbox.update(row.id, { state: 'sent', stanzaId });
       this.#notBefore.delete(row.to);
+      this.#withoutKeys.delete(row.id);
       this.onSent.emit({ ...row, state: 'sent', stanzaId });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       storage.outbox.update(row.id, { attempts: row.attempts + 1 });
+      if (errorCode(error) === 'cannot-encrypt') this.#withoutKeys.add(row.id);
       const delay = backoffDelay(row.attempts, RETRY, () => fractionOf(random(4)));
       this.#notBefore.set(row.to, clock.monotonic() + delay);
       const level = errorCode(error) === 'disconnected' ? 'debug' : 'warn';

@@ -1,0 +1,81 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { AppError } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import type { OmemoBundle } from '../omemo/types.ts';
+import { openStorage } from '../storage/storage.ts';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import type { DeviceNodes } from './device-directory.ts';
+import { DeviceDirectory } from './device-directory.ts';
+
+const ana = parseBareJid('ana@a.test');
+const bundle = (fill: number): OmemoBundle => ({
+  identityKey: Uint8Array.of(5, ...Array<number>(32).fill(fill)),
+  signedPreKey: { id: 1, publicKey: new Uint8Array(33), signature: new Uint8Array(64) },
+  preKeys: [],
+});
+
+function directoryOver(nodes: Partial<DeviceNodes>) {
+  let nowMs = 0;
+  const clock = { now: () => nowMs, monotonic: () => nowMs, sleep: () => Promise.resolve() };
+  const folder = new StorageFolder();
+  const storage = openStorage(folder.deps());
+  onTestFinished(() => {
+    storage[Symbol.dispose]();
+    folder[Symbol.dispose]();
+  });
+  const directory = new DeviceDirectory({
+    nodes: {
+      deviceList: () => Promise.resolve([]),
+      bundle: () => Promise.resolve(bundle(1)),
+      publishDeviceList: () => Promise.resolve(),
+      publishBundle: () => Promise.resolve(),
+      ...nodes,
+    },
+    known: storage.knownDevices,
+    clock,
+    log: silentLogger,
+  });
+  return { directory, later: (ms: number) => (nowMs += ms) };
+}
+
+test('an account whose list is closed to us has no devices instead of stopping everybody else', async () => {
+  const { directory } = directoryOver({ deviceList: () => Promise.reject(new AppError('not-allowed', 'closed')) });
+  expect(await directory.deviceIds(ana)).toEqual([]);
+});
+
+test('a lost connection is told, for it says nothing about the account', async () => {
+  const { directory } = directoryOver({ deviceList: () => Promise.reject(new AppError('disconnected', 'gone')) });
+  await expect(directory.deviceIds(ana)).rejects.toMatchObject({ code: 'disconnected' });
+});
+
+test('an account without devices is asked again soon, one with devices later', async () => {
+  const answers: number[][] = [[], [7], [7, 8]];
+  const { directory, later } = directoryOver({ deviceList: () => Promise.resolve(answers.shift() ?? []) });
+  expect(await directory.deviceIds(ana)).toEqual([]);
+  later(6_000);
+  expect(await directory.deviceIds(ana)).toEqual([7]);
+  later(60_000);
+  expect(await directory.deviceIds(ana)).toEqual([7]);
+  later(5 * 60_000);
+  expect(await directory.deviceIds(ana)).toEqual([7, 8]);
+});
+
+test('a device that shows another identity key than before is refused', async () => {
+  const bundles = [bundle(1), bundle(2)];
+  const { directory } = directoryOver({ bundle: () => Promise.resolve(bundles.shift() ?? bundle(1)) });
+  const address = { jid: ana, deviceId: 9 };
+  await directory.bundle(address);
+  await expect(directory.bundle(address)).rejects.toMatchObject({ code: 'forged' });
+});
+
+test('our own device is added to a list that lacks it, bundle first', async () => {
+  const done: string[] = [];
+  const { directory } = directoryOver({
+    deviceList: () => Promise.resolve([3]),
+    publishBundle: async (id) => void done.push(`bundle ${id}`),
+    publishDeviceList: async (ids) => void done.push(`list ${ids.join(',')}`),
+  });
+  await directory.publishOwn(ana, 4, bundle(1));
+  expect(done).toEqual(['bundle 4', 'list 3,4']);
+});
