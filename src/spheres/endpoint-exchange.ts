@@ -74,10 +74,13 @@ export class EndpointExchange {
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const lastCounter = (device: DeviceKey): number | undefined => this.#lastCounter(sphere, device);
       const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
+      const isFirst = !this.#lastCounters.has(key(sphere.id, opened.device));
       this.#lastCounters.set(key(sphere.id, opened.device), opened.counter);
       if (opened.kind !== 'endpoints' || opened.device === sphere.device) return;
       const { endpoints, trackers } = opened.body;
       await feed.setEndpoints({ sphereId: sphere.id, device: opened.device, endpoints, trackers });
+      // A newcomer speaks as soon as it has the key: what we told when it came it could not read.
+      if (isFirst) await this.tell(sphere);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn('ephemeral message refused', { error });
