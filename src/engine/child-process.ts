@@ -159,8 +159,10 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     try {
       await attend();
     } catch (error) {
+      // Its calls failed because it is gone: that is told where its end is noticed.
+      if (this.#stopping || this.#running?.process !== process) return;
       this.#end(process);
-      if (!this.#stopping) throw error;
+      throw error;
     }
   }
 
