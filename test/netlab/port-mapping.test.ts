@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
+import type { SwarmContract, SwarmEvent } from '../../src/contract/swarm.ts';
+import { TestDevice } from '../integration/swarm-peer.ts';
+import type { LabProcess, RouterKind } from './network-lab.ts';
+import { NetworkLab, ROUTER_OUTSIDE, whyNoLab } from './network-lab.ts';
+
+const reason = whyNoLab();
+if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reason}`);
+
+const KEEP_PORT = path.join(import.meta.dirname, 'keep-port.ts');
+const SWARM = path.join(import.meta.dirname, '../../src/swarm/main.ts');
+const REACH = path.join(import.meta.dirname, 'reach.ts');
+
+function keepPort(lab: NetworkLab, host: 'home' | 'other', port: number, haste = 1): LabProcess {
+  return lab.spawn(host, process.execPath, KEEP_PORT, String(port), String(haste));
+}
+
+async function callFromOutside(lab: NetworkLab, port: number): Promise<string> {
+  return (await lab.exec('server', process.execPath, REACH, ROUTER_OUTSIDE, String(port))).trim();
+}
+
+async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>, ms = 15_000): Promise<T> {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await find();
+    if (found !== undefined) return found;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await delay(50);
+  }
+}
+
+function lastState(program: LabProcess): unknown {
+  const line = program.lines.at(-1);
+  return line === undefined ? undefined : JSON.parse(line);
+}
+
+describe.skipIf(reason !== undefined)('on a real router', () => {
+  const routers: [RouterKind, string][] = [
+    ['upnp-v2', 'upnp'],
+    ['upnp-v1', 'upnp'],
+    ['pmp', 'pcp|nat-pmp'],
+    ['all', 'pcp|nat-pmp|upnp'],
+  ];
+  test.each(routers)('%s: a kept port is reached from outside and closed at the end', async (kind, via) => {
+    await using lab = await NetworkLab.start(kind);
+    await using program = keepPort(lab, 'home', 40_001);
+    const state = await until('the open port', () => lastState(program));
+    expect(state).toEqual({
+      kind: 'open',
+      via: expect.stringMatching(new RegExp(`^(${via})$`)),
+      address: ROUTER_OUTSIDE,
+      port: 40_001,
+    });
+    expect(await lab.forwarded()).toEqual(['40001 192.168.77.11:40001']);
+    expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+    expect(await callFromOutside(lab, 40_002)).toBe('silence');
+    await program.end('SIGTERM');
+    expect(await lab.forwarded()).toEqual([]);
+    expect(await callFromOutside(lab, 40_001)).toBe('silence');
+  });
+
+  test.each(['upnp-v2', 'upnp-v1', 'pmp'] as const)(
+    '%s: when another machine has the port, the port really granted is told',
+    async (kind) => {
+      await using lab = await NetworkLab.start(kind);
+      await using first = keepPort(lab, 'other', 40_001);
+      await until('the first port', () => lastState(first));
+      await using second = keepPort(lab, 'home', 40_001);
+      const state = await until('the second port', () => lastState(second));
+      const port = Number(Object.entries(state ?? {}).find(([name]) => name === 'port')?.[1]);
+      expect(port).not.toBe(40_001);
+      expect(await callFromOutside(lab, port)).toBe('hello from home');
+      await second.end('SIGTERM');
+      expect(await lab.forwarded()).toEqual(['40001 192.168.77.12:40001']);
+    },
+  );
+
+  test('a program that was killed opens the same port again', async () => {
+    await using lab = await NetworkLab.start('all');
+    await using killed = keepPort(lab, 'home', 40_001);
+    await until('the port', () => lastState(killed));
+    await killed.end('SIGKILL');
+    await using again = keepPort(lab, 'home', 40_001);
+    expect(await until('the port again', () => lastState(again))).toMatchObject({ kind: 'open', port: 40_001 });
+    expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+    await again.end('SIGTERM');
+    expect(await lab.forwarded()).toEqual([]);
+  });
+
+  test.each(['upnp-v2', 'pmp'] as const)('%s: a router that lost power gets the mapping again', async (kind) => {
+    await using lab = await NetworkLab.start(kind);
+    await using program = keepPort(lab, 'home', 40_001, 40);
+    await until('the open port', () => lastState(program));
+    // The restart shows in the router's clock, which must be ahead of the time since the last check.
+    await delay(4_000);
+    await lab.rebootRouter();
+    expect(await lab.forwarded()).toEqual([]);
+    await until('the mapping', async () => ((await lab.forwarded()).length === 1 ? true : undefined));
+    expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+  });
+
+  test('a router that maps no ports costs nothing but the mapping', async () => {
+    await using lab = await NetworkLab.start('none');
+    await using program = keepPort(lab, 'home', 40_001);
+    expect(await until('an answer', () => lastState(program))).toEqual({ kind: 'closed' });
+    await program.end('SIGTERM');
+    expect(program.child.exitCode).toBe(0);
+  });
+});
+
+describe.skipIf(reason !== undefined)('the swarm behind a router', () => {
+  test('tells members the outside addresses of its data and tracker ports, which are reached', async () => {
+    await using lab = await NetworkLab.start('upnp-v2');
+    const child = lab.fork('home', SWARM);
+    const client = connectChannel<SwarmContract>(processChannel(child));
+    const { dataPort, trackerPort } = await client.start(startOptions(true));
+    const stop = new AbortController();
+    const events = await client.events(undefined, { signal: stop.signal });
+    const outside = [`${ROUTER_OUTSIDE}:${dataPort}`, `http://${ROUTER_OUTSIDE}:${trackerPort}/`];
+    const told: SwarmEvent[] = [];
+    for await (const event of events) {
+      told.push(event);
+      if (event.kind === 'candidates' && event.mapped !== null && event.trackers[0]?.startsWith(outside[1] ?? ''))
+        break;
+    }
+    const candidates = told.at(-1);
+    expect(candidates).toMatchObject({ kind: 'candidates', mapped: outside[0] });
+    expect(candidates?.kind === 'candidates' ? candidates.endpoints[0] : undefined).toBe(outside[0]);
+    expect(await lab.forwarded()).toHaveLength(2);
+    // The listener waits for the caller's admission and tells a stranger nothing.
+    expect(await callFromOutside(lab, dataPort)).not.toMatch(/ECONNREFUSED|EHOSTUNREACH/);
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    await gone;
+    expect(await lab.forwarded()).toEqual([]);
+  });
+
+  test('says nothing to the router when it may not map ports', async () => {
+    await using lab = await NetworkLab.start('all');
+    const said = await lab.countRouterTalk('home');
+    const child = lab.fork('home', SWARM);
+    const client = connectChannel<SwarmContract>(processChannel(child));
+    await client.start(startOptions(false));
+    await delay(1_000);
+    expect(await said()).toBe(0);
+    await client.start(startOptions(true));
+    await until('a mapping', async () => ((await lab.forwarded()).length === 2 ? true : undefined));
+    expect(await said()).toBeGreaterThan(0);
+  });
+});
+
+function startOptions(mapPorts: boolean) {
+  const device = new TestDevice();
+  const limits = { up: 0, down: 0 };
+  return { deviceKey: device.key, devicePrivateKey: device.privateKey, dataPort: 0, addresses: [], mapPorts, limits };
+}
