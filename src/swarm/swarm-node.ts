@@ -87,7 +87,8 @@ export class SwarmNode implements AsyncDisposable {
         limits: options.limits,
         onChange: (torrent, change) => {
           this.reporter.changed(torrent, change);
-          if (change.kind !== 'have') this.lookAgain();
+          if (change.kind === 'peers') this.#dialer.wake();
+          else if (change.kind === 'state') this.lookAgain();
         },
         onRemoved: (torrent) => {
           this.reporter.forget(torrent);

@@ -38,7 +38,8 @@ export class TorrentHost implements AsyncDisposable {
   readonly spheres: SphereRegistry;
   readonly #deps: TorrentHostDeps;
   readonly #torrents = new Map<InfoHash, ActiveTorrent>();
-  readonly #trackerHashes = new Map<string, InfoHash>();
+  readonly #byTrackerHash = new Map<string, InfoHash>();
+  readonly #trackerHashes = new Map<InfoHash, readonly string[]>();
   readonly #bans = new Bans();
   readonly #files = new FilePool();
   readonly #changes = new SerialQueue();
@@ -91,7 +92,7 @@ export class TorrentHost implements AsyncDisposable {
         onBadPiece: (device) => this.#badPiece(device),
       });
       this.#torrents.set(spec.infoHash, torrent);
-      this.#indexTrackerHashes();
+      this.#indexTrackerHashesOf(torrent);
       try {
         await torrent.start();
       } catch (error) {
@@ -145,8 +146,7 @@ export class TorrentHost implements AsyncDisposable {
   *dialTorrents(): Generator<DialTorrent> {
     for (const torrent of this.#torrents.values()) {
       const { sphereId, infoHash } = torrent.spec;
-      const connected = new Set(torrent.links.map((link) => link.device));
-      yield { sphereId, infoHash, appetite: torrent.appetite, connected };
+      yield { sphereId, infoHash, appetite: torrent.appetite, satisfied: torrent.satisfied };
     }
   }
 
@@ -154,7 +154,7 @@ export class TorrentHost implements AsyncDisposable {
     for (const torrent of this.#torrents.values()) {
       const { sphereId, infoHash } = torrent.spec;
       if (!torrent.serves) continue;
-      const hashes = this.spheres.trackerHashes(sphereId, infoHash);
+      const hashes = this.#trackerHashes.get(infoHash) ?? [];
       const bytesLeft = torrent.metainfo.length - torrent.bytesHave;
       yield { infoHash, hashes, trackers: this.spheres.trackers(sphereId), bytesLeft };
     }
@@ -162,7 +162,7 @@ export class TorrentHost implements AsyncDisposable {
 
   /** The torrent behind a hash that a tracker is asked for. */
   byTrackerHash(hash: string): InfoHash | undefined {
-    return this.#trackerHashes.get(hash);
+    return this.#byTrackerHash.get(hash);
   }
 
   /** Ends connections whose other end has fallen silent. */
@@ -203,11 +203,14 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   #indexTrackerHashes(): void {
+    this.#byTrackerHash.clear();
     this.#trackerHashes.clear();
-    for (const { spec } of this.#torrents.values()) {
-      for (const hash of this.spheres.trackerHashes(spec.sphereId, spec.infoHash)) {
-        this.#trackerHashes.set(hash, spec.infoHash);
-      }
-    }
+    for (const torrent of this.#torrents.values()) this.#indexTrackerHashesOf(torrent);
+  }
+
+  #indexTrackerHashesOf({ spec }: ActiveTorrent): void {
+    const hashes = this.spheres.trackerHashes(spec.sphereId, spec.infoHash);
+    this.#trackerHashes.set(spec.infoHash, hashes);
+    for (const hash of hashes) this.#byTrackerHash.set(hash, spec.infoHash);
   }
 }

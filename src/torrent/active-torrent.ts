@@ -22,6 +22,9 @@ import { TorrentSwarm } from './torrent-swarm.ts';
 const CHECK_MS = 30_000;
 const FAULTY_CHECK_MS = 5_000;
 const RETRY_MS = 5_000;
+const PARTING_MS = 1_000;
+/** Per torrent, and two pieces at least: neighbouring blocks are asked for one after the other. */
+const CACHE_BYTES = 4 * 1024 * 1024;
 /** What ends by itself: somebody makes room, or plugs the disk in again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-missing', 'file-changed']);
 
@@ -73,6 +76,8 @@ export class ActiveTorrent implements AsyncDisposable {
   #fault: StoreFault | null = null;
   #diskFull = false;
   #settled = false;
+  #parting = false;
+  readonly #fullCopies = new Set<DeviceKey>();
   #identities: FileIdentity[] | null = null;
   #failure: AppError | null = null;
 
@@ -88,6 +93,7 @@ export class ActiveTorrent implements AsyncDisposable {
       mediaKey: deps.spec.mediaKey,
       files: deps.files,
       onFault: (fault) => this.#faulty(fault),
+      cacheBytes: Math.max(CACHE_BYTES, 2 * this.metainfo.pieceLength),
     });
   }
 
@@ -166,6 +172,12 @@ export class ActiveTorrent implements AsyncDisposable {
     if (!this.serves || this.#swarm === null) return 'none';
     if (this.#swarm.isComplete) return 'lazy';
     return this.#swarm.wantsAnything ? 'eager' : 'none';
+  }
+
+  /** Devices that need no call: those connected, and for a full copy those that told they are one too. */
+  get satisfied(): Set<DeviceKey> {
+    const connected = this.links.map((link) => link.device);
+    return new Set(this.#settled ? [...connected, ...this.#fullCopies] : connected);
   }
 
   get state(): TorrentState {
@@ -330,10 +342,19 @@ export class ActiveTorrent implements AsyncDisposable {
     this.#leaveFullCopies();
   }
 
-  /** Two full copies have nothing to say to each other. */
+  /** Two full copies have nothing to say to each other; both hear so before they part. */
   #leaveFullCopies(): void {
     const swarm = this.#swarm;
-    if (swarm !== null && this.#settled) swarm.disconnect((link) => swarm.isSeed(link));
+    if (swarm === null || !this.#settled || this.#parting) return;
+    const full = swarm.links.filter((link) => swarm.isSeed(link));
+    if (full.length === 0) return;
+    for (const link of full) this.#fullCopies.add(link.device);
+    this.#parting = true;
+    this.#scope.spawn('part from full copies', async (signal) => {
+      await this.#deps.clock.sleep(PARTING_MS, signal);
+      this.#parting = false;
+      swarm.disconnect((link) => swarm.isSeed(link));
+    });
   }
 
   async #watchFiles(signal: AbortSignal): Promise<void> {

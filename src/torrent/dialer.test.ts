@@ -29,7 +29,7 @@ function start(answer: (request: DialRequest) => DialOutcome['kind']) {
     clock,
     random: () => 0.999_999,
     log: silentLogger,
-    torrents: () => [{ sphereId, infoHash, appetite: state.appetite, connected: state.connected }],
+    torrents: () => [{ sphereId, infoHash, appetite: state.appetite, satisfied: state.connected }],
     mayCall: () => state.listed,
     isOurs: (endpoint) => endpoint === '127.0.0.1:1',
     dial: (request) => {

@@ -24,8 +24,8 @@ export interface DialTorrent {
   readonly sphereId: SphereId;
   readonly infoHash: InfoHash;
   readonly appetite: Appetite;
-  /** Devices already connected for this torrent. */
-  readonly connected: ReadonlySet<DeviceKey>;
+  /** Devices that need no call for this torrent. */
+  readonly satisfied: ReadonlySet<DeviceKey>;
 }
 
 export interface DialRequest {
@@ -153,14 +153,14 @@ export class Dialer {
   }
 
   *#callable(torrent: DialTorrent): Generator<string> {
-    const { sphereId, infoHash, connected } = torrent;
+    const { sphereId, infoHash, satisfied } = torrent;
     for (const [device, endpoints] of this.#endpoints.get(sphereId) ?? []) {
-      if (connected.has(device) || !this.#deps.mayCall(sphereId, device)) continue;
+      if (satisfied.has(device) || !this.#deps.mayCall(sphereId, device)) continue;
       for (const endpoint of endpoints) if (!this.#deps.isOurs(endpoint)) yield endpoint;
     }
     for (const [endpoint, device] of this.#found.get(infoHash) ?? []) {
       if (this.#deps.isOurs(endpoint)) continue;
-      if (device === null || (!connected.has(device) && this.#deps.mayCall(sphereId, device))) yield endpoint;
+      if (device === null || (!satisfied.has(device) && this.#deps.mayCall(sphereId, device))) yield endpoint;
     }
   }
 
