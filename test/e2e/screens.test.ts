@@ -184,6 +184,10 @@ describe('playing', () => {
     await expect.poll(() => playedSeconds(screen), { timeout: 10_000 }).toBeGreaterThan(1.6);
     expect(await screen.by('player-status').textContent()).toContain('626');
     expect(await screen.by('player-message').count()).toBe(0);
+    await screen.page.keyboard.press('Space');
+    await expect
+      .poll(() => screen.by('player-video').evaluate((video: object) => Reflect.get(video, 'paused')))
+      .toBe(true);
     await screen.page.keyboard.press('Escape');
     await screen.by('overlay').waitFor({ state: 'detached' });
     expect(await screen.page.locator('#app').getAttribute('inert')).toBeNull();
