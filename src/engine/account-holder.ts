@@ -19,6 +19,7 @@ import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
 import { AccountSession } from './account-session.ts';
 import { writeFileAtomically } from './atomic-file.ts';
+import { followNotices } from './notices.ts';
 import { openIdentity } from './own-identity.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import type { ViewSource } from './view-source.ts';
@@ -141,9 +142,15 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #adopt(session: AccountSession): Promise<void> {
-    const { views, feed, config, random } = this.#deps;
+    const { views, feed, config, random, masterKey } = this.#deps;
     this.#session = session;
-    this.#unfollow = views.follow(session);
+    const tell = (notice: Parameters<Parameters<typeof followNotices>[1]>[0]): void =>
+      views.onEvent.emit({ kind: 'notice', ...notice });
+    const stops = [views.follow(session), followNotices(session, tell)];
+    this.#unfollow = () => {
+      for (const stop of stops) stop();
+    };
+    if (masterKey.isNew && masterKey.keptIn === 'file') tell({ code: 'secrets-in-file', params: {} });
     const { device } = openIdentity(session.storage.identity, random);
     await feed.setIdentity({
       deviceKey: device.id,

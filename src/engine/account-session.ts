@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
-import { AppError } from '../base/errors.ts';
 import type { BareJid, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -131,11 +130,11 @@ export class AccountSession implements AsyncDisposable {
     this.client.start();
   }
 
-  /** Resolves when everything of the sphere that waits to be sent has left. */
+  /** Resolves when everything of the sphere that waits to be sent has left, however long the server is away. */
   async flushed(sphereId: SphereId, signal: AbortSignal): Promise<void> {
     const waits = (): boolean => this.storage.outbox.listOfSphere(sphereId).some((row) => row.state === 'queued');
     if (!waits()) return;
-    if (this.client.state.kind !== 'online') throw new AppError('disconnected', 'not connected to the server');
+    if (this.client.state.kind === 'failed') throw this.client.state.error;
     const sent = Promise.withResolvers<void>();
     const stop = this.outgoing.onSent.on(() => waits() || sent.resolve());
     const onAbort = (): void => sent.reject(signal.reason);

@@ -54,6 +54,7 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
 }
 
 function openSwarm(deps: ServicesDeps, feed: SwarmFeed, views: ViewSource, entry: URL): ChildProcess<SwarmContract> {
+  let starts = 0;
   return new ChildProcess<SwarmContract>({
     name: 'swarm',
     entry,
@@ -64,6 +65,8 @@ function openSwarm(deps: ServicesDeps, feed: SwarmFeed, views: ViewSource, entry
     random: () => fractionOf(deps.random(4)),
     heartbeat: (client, signal) => client.heartbeat(undefined, { signal }),
     attend: async (client, signal) => {
+      starts += 1;
+      if (starts > 1) views.onEvent.emit({ kind: 'notice', code: 'swarm-restarted', params: {} });
       try {
         await feed.attach(client, signal);
       } finally {

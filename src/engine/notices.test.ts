@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { Emitter } from '../base/emitter.ts';
+import { followNotices } from './notices.ts';
+
+function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state: string }>) {
+  const onItem = new Emitter<string>();
+  const onJob = new Emitter<object>();
+  const onInvitation = new Emitter<string>();
+  const onChange = new Emitter<object>();
+  const sphere = { id: 's', row: { state: 'joined' }, state: { name: 'Summer' }, log: { get: () => undefined } };
+  const session = {
+    storage: {
+      items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },
+      invitations: { get: () => ({ from: 'ana@a.test', name: 'Winter' }) },
+    },
+    items: { onItem },
+    shares: { onJob },
+    list: { onChange, all: () => [sphere], find: () => sphere },
+    source: {},
+    onInvitation,
+  };
+  const told: object[] = [];
+  const stop = followNotices(session as never, (notice) => told.push(notice));
+  return { told, stop, onItem, onJob, onInvitation, onChange, sphere };
+}
+
+test('an item that has arrived is told once', () => {
+  const rows = new Map([['i', { itemId: 'i', sphereId: 's', state: 'downloading' }]]);
+  const { told, onItem } = sessionWith(rows);
+  rows.set('i', { itemId: 'i', sphereId: 's', state: 'complete' });
+  onItem.emit('i');
+  onItem.emit('i');
+  expect(told).toEqual([{ code: 'item-complete', params: { name: '' } }]);
+});
+
+test('an item that is complete from the start is no news', () => {
+  const rows = new Map([['i', { itemId: 'i', sphereId: 's', state: 'complete' }]]);
+  const { told, onItem } = sessionWith(rows);
+  onItem.emit('i');
+  expect(told).toEqual([]);
+});
+
+test('links that were left out are named', () => {
+  const { told, onJob } = sessionWith(new Map());
+  onJob.emit({ phase: 'done', name: 'Album', skippedLinks: ['a', 'b', 'c', 'd'] });
+  expect(told).toEqual([{ code: 'links-skipped', params: { name: 'Album', names: 'a, b, c' } }]);
+});
+
+test('an invitation says who asks and where to', () => {
+  const { told, onInvitation } = sessionWith(new Map());
+  onInvitation.emit('x');
+  expect(told).toEqual([{ code: 'invited', params: { person: 'Ana', sphere: 'Winter' } }]);
+});
+
+test('being removed is told, leaving by oneself is not', () => {
+  const { told, onChange, sphere } = sessionWith(new Map());
+  sphere.row.state = 'removed';
+  onChange.emit({ sphere });
+  sphere.row.state = 'left';
+  onChange.emit({ sphere });
+  expect(told).toEqual([{ code: 'removed', params: { sphere: 'Summer' } }]);
+});

@@ -1,0 +1,51 @@
+import type { ItemId } from '../base/id.ts';
+import type { ItemState, AppEvent } from '../contract/views.ts';
+import type { AccountSession } from './account-session.ts';
+import { viewItem } from './item-view.ts';
+import { personName } from './person-name.ts';
+
+type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
+
+/** States worth a sentence when an item comes into them. */
+const TOLD: Partial<Record<ItemState, string>> = {
+  complete: 'item-complete',
+  'disk-full': 'disk-full',
+  changed: 'file-changed',
+};
+
+/** Tells the person what happened without their doing; the returned function ends it. */
+export function followNotices(session: AccountSession, tell: (notice: Notice) => void): () => void {
+  const { storage, items, shares, list, source } = session;
+  const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
+  const spheres = new Map(list.all().map((sphere) => [sphere.id, sphere.row.state]));
+  const stops = [
+    items.onItem.on((itemId) => {
+      const row = storage.items.get(itemId);
+      const before = states.get(itemId);
+      if (row === undefined || row.state === before) return;
+      states.set(itemId, row.state);
+      const sphere = list.find(row.sphereId);
+      const code = TOLD[row.state];
+      if (code === undefined || before === undefined || sphere === undefined) return;
+      tell({ code, params: { name: viewItem({ storage, items, source }, sphere, row)?.name ?? '' } });
+    }),
+    shares.onJob.on(({ phase, name, skippedLinks }) => {
+      if (phase !== 'done' || skippedLinks.length === 0) return;
+      tell({ code: 'links-skipped', params: { name, names: skippedLinks.slice(0, 3).join(', ') } });
+    }),
+    session.onInvitation.on((id) => {
+      const invitation = storage.invitations.get(id);
+      if (invitation === undefined) return;
+      tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
+    }),
+    list.onChange.on(({ sphere }) => {
+      const { state } = sphere.row;
+      const before = spheres.get(sphere.id);
+      spheres.set(sphere.id, state);
+      if (state === 'removed' && before === 'joined') tell({ code: 'removed', params: { sphere: sphere.state.name } });
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
