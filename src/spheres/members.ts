@@ -31,6 +31,7 @@ export interface RoomService {
   /** Enters the room and stays in it over reconnects. Rejects with `not-a-member` when the server refuses. */
   join(room: BareJid, signal: AbortSignal): Promise<void>;
   leave(room: BareJid): Promise<void>;
+  isInside(room: BareJid): boolean;
   setAffiliation(room: BareJid, jid: BareJid, affiliation: 'member' | 'none', signal: AbortSignal): Promise<void>;
 }
 
@@ -138,6 +139,7 @@ export class Members {
     const isOwner = this.#role(sphere) === 'owner';
     // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
     if (!isOwner) {
+      if (!rooms.isInside(sphere.row.room)) throw new AppError('disconnected', 'the others cannot be told now');
       list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
       await flushed(sphereId, signal);
     }
