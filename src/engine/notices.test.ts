@@ -4,7 +4,6 @@ import { followNotices } from './notices.ts';
 
 function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state: string }>) {
   const onItem = new Emitter<string>();
-  const onJob = new Emitter<object>();
   const onInvitation = new Emitter<string>();
   const onChange = new Emitter<object>();
   const sphere = { id: 's', row: { state: 'joined' }, state: { name: 'Summer' }, log: { get: () => undefined } };
@@ -14,14 +13,13 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
       invitations: { get: () => ({ from: 'ana@a.test', name: 'Winter' }) },
     },
     items: { onItem },
-    shares: { onJob },
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
     onInvitation,
   };
   const told: object[] = [];
   const stop = followNotices(session as never, (notice) => told.push(notice));
-  return { told, stop, onItem, onJob, onInvitation, onChange, sphere };
+  return { told, stop, onItem, onInvitation, onChange, sphere };
 }
 
 test('an item that has arrived is told once', () => {
@@ -38,12 +36,6 @@ test('an item that is complete from the start is no news', () => {
   const { told, onItem } = sessionWith(rows);
   onItem.emit('i');
   expect(told).toEqual([]);
-});
-
-test('links that were left out are named', () => {
-  const { told, onJob } = sessionWith(new Map());
-  onJob.emit({ phase: 'done', name: 'Album', skippedLinks: ['a', 'b', 'c', 'd'] });
-  expect(told).toEqual([{ code: 'links-skipped', params: { name: 'Album', names: 'a, b, c' } }]);
 });
 
 test('an invitation says who asks and where to', () => {

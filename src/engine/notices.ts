@@ -15,7 +15,7 @@ const TOLD: Partial<Record<ItemState, string>> = {
 
 /** Tells the person what happened without their doing; the returned function ends it. */
 export function followNotices(session: AccountSession, tell: (notice: Notice) => void): () => void {
-  const { storage, items, shares, list, source } = session;
+  const { storage, items, list, source } = session;
   const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
   const spheres = new Map(list.all().map((sphere) => [sphere.id, sphere.row.state]));
   const stops = [
@@ -28,10 +28,6 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const code = TOLD[row.state];
       if (code === undefined || before === undefined || sphere === undefined) return;
       tell({ code, params: { name: viewItem({ storage, items, source }, sphere, row)?.name ?? '' } });
-    }),
-    shares.onJob.on(({ phase, name, skippedLinks }) => {
-      if (phase !== 'done' || skippedLinks.length === 0) return;
-      tell({ code: 'links-skipped', params: { name, names: skippedLinks.slice(0, 3).join(', ') } });
     }),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
