@@ -7,7 +7,7 @@ import type { Purpose } from '../torrent/admission-frames.ts';
 import type { DialOutcome } from '../torrent/dialer.ts';
 import type { InfoHash } from '../base/id.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
-import { withinTime } from '../torrent/within-time.ts';
+import { withinTime } from '../base/within-time.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 30_000;

@@ -4,7 +4,7 @@ import type { DeviceKey, InfoHash } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import { receiveMetainfo } from '../torrent/metainfo-exchange.ts';
-import { withinTime } from '../torrent/within-time.ts';
+import { withinTime } from '../base/within-time.ts';
 import type { Caller } from './caller.ts';
 
 const TIMEOUT_MS = 30_000;

@@ -17,7 +17,7 @@ import { Dialer } from '../torrent/dialer.ts';
 import { formatEndpoint, parseEndpoint } from '../torrent/endpoint.ts';
 import { sendMetainfo } from '../torrent/metainfo-exchange.ts';
 import { Tracker } from '../torrent/tracker.ts';
-import { withinTime } from '../torrent/within-time.ts';
+import { withinTime } from '../base/within-time.ts';
 import { Caller } from './caller.ts';
 import { endpointsOn, localAddresses } from './candidates.ts';
 import { DataListener } from './data-listener.ts';
@@ -38,8 +38,7 @@ export interface NodeDeps {
   readonly random: RandomBytes;
   readonly log: Logger;
   readonly stream: EventStream<SwarmEvent>;
-  /** null = ports are never mapped. */
-  readonly portMapping: PortMapping | null;
+  readonly portMapping: PortMapping;
 }
 
 export interface NodeOptions {
@@ -214,7 +213,7 @@ export class SwarmNode implements AsyncDisposable {
 
   #run(): void {
     const { clock, portMapping } = this.#deps;
-    if (this.#options.mapPorts && portMapping !== null) {
+    if (this.#options.mapPorts) {
       const keep = (port: number, onChange: (outside: string | null) => void): void => {
         this.#stack.use(portMapping.keep(port, onChange));
       };

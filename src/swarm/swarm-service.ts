@@ -16,7 +16,7 @@ export interface SwarmServiceDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
-  readonly portMapping: PortMapping | null;
+  readonly portMapping: PortMapping;
   /** Where a bundler put the hashing worker's entry; the source file when left out. */
   readonly hashWorkerUrl?: URL;
 }

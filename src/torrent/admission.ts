@@ -17,7 +17,7 @@ import {
   NONCE_BYTES,
 } from './admission-frames.ts';
 import { readExactly, writeAll } from './stream-reader.ts';
-import { withinTime } from './within-time.ts';
+import { withinTime } from '../base/within-time.ts';
 
 /** From the first byte to the last proof. */
 export const ADMISSION_TIMEOUT_MS = 5_000;

@@ -9,7 +9,7 @@ import type { RandomBytes } from '../base/random.ts';
 import type { Bencoded } from './bencode/bencode.ts';
 import { decodeCanonical } from './bencode/bencode.ts';
 import { formatEndpoint } from './endpoint.ts';
-import { withinTime } from './within-time.ts';
+import { withinTime } from '../base/within-time.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 const LARGEST_ANSWER = 64 * 1024;
