@@ -1,0 +1,66 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+
+const artefacts = join(import.meta.dirname, '..', '..', 'artefacts', 'screens');
+
+/** The application on one page of a browser, which notes everything that must not happen. */
+export class AppPage {
+  readonly page: Page;
+  /** Requests that left the engine, violations of the policy, uncaught errors. */
+  readonly complaints: string[] = [];
+
+  /** `host` is the `address:port` of the engine, the only one the page may ask. */
+  constructor(page: Page, host: () => string) {
+    this.page = page;
+    page.on('pageerror', (error) => this.complaints.push(`uncaught: ${error.message}`));
+    page.on('console', (message) => {
+      if (/Content Security Policy|Vue warn|Refused to/i.test(message.text())) this.complaints.push(message.text());
+    });
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (/^(https?|wss?):$/.test(url.protocol) && url.host !== host()) this.complaints.push(request.url());
+    });
+  }
+
+  by(testId: string): Locator {
+    return this.page.getByTestId(testId);
+  }
+
+  /** The tile of the item with this name. */
+  tile(name: string): Locator {
+    return this.by('item-card').filter({ hasText: name });
+  }
+
+  /** A number that the element itself knows. */
+  property(element: Locator, name: string): Promise<number> {
+    return element.evaluate((node: object, key) => Number(Reflect.get(node, key)), name);
+  }
+
+  async picture(name: string): Promise<void> {
+    await mkdir(artefacts, { recursive: true });
+    await this.page.screenshot({ path: join(artefacts, `${name}.png`) });
+  }
+
+  /** Colours in the middle of a fade are nobody's final colours. */
+  async settled(): Promise<void> {
+    await this.page.evaluate(`Promise.race([
+      Promise.allSettled(document.getAnimations().map((animation) => animation.finished)),
+      new Promise((resolve) => setTimeout(resolve, 1000)),
+    ])`);
+  }
+
+  /** Violations of WCAG 2.2 AA that axe finds on the page as it is, one line each. */
+  async violations(): Promise<string[]> {
+    await this.settled();
+    const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    await this.page.evaluate(source);
+    const found: { id: string; targets: string[] }[] = await this.page.evaluate(`
+      axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) =>
+        violations.map(({ id, nodes }) => ({ id, targets: nodes.map((node) => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')) })))`);
+    const lines = found.flatMap(({ id, targets }) => targets.map((target) => `${id}: ${target}`));
+    // The names of the player's own controls ("playback rate", "current time") are the package's, and complete.
+    return lines.filter((line) => !line.startsWith('label-content-name-mismatch: media-'));
+  }
+}

@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import type { z } from 'zod';
+import type { itemsShape } from '../../src/cli/shapes.ts';
+import { EngineProcess } from '../fixtures/engine-process.ts';
+import type { Prosody } from '../fixtures/prosody.ts';
+import { AppPage } from './app-page.ts';
+import { builtUi } from './screen-browser.ts';
+
+type Item = z.infer<typeof itemsShape>['items'][number];
+
+/** Notes on the page when something was clicked and when a film showed something, in its own milliseconds. */
+const STOPWATCH = `
+  window.marks = {};
+  const mark = (name) => { window.marks[name] = performance.now(); };
+  addEventListener('click', () => mark('click'), true);
+  for (const name of ['loadeddata', 'playing', 'seeking', 'seeked']) addEventListener(name, () => mark(name), true);
+`;
+
+export type Mark = 'click' | 'loadeddata' | 'playing' | 'seeking' | 'seeked';
+
+/** One person: an account, a computer with a home folder and a running engine, and its page in a browser. */
+export class Household extends AppPage implements AsyncDisposable {
+  readonly name: string;
+  readonly jid: string;
+  readonly home: string;
+  readonly #server: string;
+  readonly #options: { readonly address: string; readonly env: Readonly<Record<string, string>> };
+  #engine: EngineProcess;
+
+  private constructor(
+    page: AppPage['page'],
+    parts: {
+      name: string;
+      jid: string;
+      home: string;
+      server: string;
+      options: { address: string; env: Record<string, string> };
+      engine: EngineProcess;
+    },
+  ) {
+    super(page, () => new URL(this.#engine.url).host);
+    this.name = parts.name;
+    this.jid = parts.jid;
+    this.home = parts.home;
+    this.#server = parts.server;
+    this.#options = parts.options;
+    this.#engine = parts.engine;
+  }
+
+  static async start(browser: Browser, prosody: Prosody, name: string, address: string): Promise<Household> {
+    await builtUi();
+    const home = await mkdtemp(join(tmpdir(), `home-of-${name}-`));
+    // The test's authority is known to this engine as one installed on the machine would be.
+    const options = { address, env: { HOME: home, NODE_EXTRA_CA_CERTS: prosody.caFile } };
+    const engine = await EngineProcess.start({ ...options, profile: join(home, '.spherecast'), keepPort: true });
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+    page.setDefaultTimeout(20_000);
+    await page.addInitScript(STOPWATCH);
+    const server = `${prosody.host}:${prosody.c2sPort}`;
+    return new Household(page, { name, jid: `${name}@${prosody.domain}`, home, server, options, engine });
+  }
+
+  get engine(): EngineProcess {
+    return this.#engine;
+  }
+
+  /** Opens the page as the command line does, and signs in as a person does. */
+  async signIn(password: string): Promise<void> {
+    await this.page.goto(await this.#engine.pageUrl());
+    await this.by('sign-in-jid').fill(this.jid);
+    await this.by('sign-in-password').fill(password);
+    await this.by('sign-in-advanced').click();
+    await this.by('sign-in-server').fill(this.#server);
+    await this.by('sign-in-submit').click();
+    await this.page.locator('[data-testid=account-chip][data-state=online]').waitFor();
+  }
+
+  /** Shares files of the home folder through the page's own picker. */
+  async share(folder: string, ...names: string[]): Promise<void> {
+    await this.by('add').click();
+    await this.entry(folder).click();
+    for (const name of names) await this.entry(name).click();
+    await this.by('picker-share').click();
+  }
+
+  entry(name: string) {
+    return this.page.locator(`[data-testid=picker-entry][data-name="${name}"]`);
+  }
+
+  async say(text: string): Promise<void> {
+    await this.by('message-box').fill(text);
+    await this.by('message-box').press('Enter');
+  }
+
+  /** What the command line says of an item. */
+  async item(sphere: string, name: string): Promise<Item> {
+    const { items } = await this.#engine.command<z.infer<typeof itemsShape>>(['items', sphere]);
+    const item = items.find((one) => one.name === name);
+    if (item === undefined) throw new Error(`${this.name} has no item ${name}`);
+    return item;
+  }
+
+  /** Milliseconds between two things that happened on the page. */
+  async took(from: Mark, to: Mark): Promise<number> {
+    return this.page.evaluate<number>(`window.marks.${to} - window.marks.${from}`);
+  }
+
+  /** Ends the engine as the system does; `back` starts it again as the person would. */
+  stop(): Promise<number> {
+    return this.#engine.stop();
+  }
+
+  async back(): Promise<void> {
+    const { env } = this.#options;
+    this.#engine = await EngineProcess.start({ env, profile: this.#engine.profile, keepPort: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.page.context().close();
+    await this.#engine[Symbol.asyncDispose]();
+    await rm(this.home, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
