@@ -106,6 +106,8 @@ export class ItemService {
   get(itemId: ItemId): void {
     const row = this.row(itemId);
     if (DONE.includes(row.state)) return;
+    // Nobody would admit us: what is not here does not come any more.
+    this.#deps.list.getJoined(row.sphereId);
     this.#errors.delete(itemId);
     this.#update(itemId, { wanted: true, ...(row.layout === null ? { state: 'queued' as const } : {}) });
     if (row.layout === null) this.#start(itemId);

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseBareJid, parseSphereId } from '../../src/base/id.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import { XmppClient } from '../../src/xmpp/client.ts';
+import { Room } from '../../src/xmpp/room.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { codeOf, loginAt, machine, never } from '../fixtures/xmpp-accounts.ts';
+
+let world: EngineWorld;
+let anna: Person;
+let ben: Person;
+let carl: Person;
+let dora: Person;
+
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben', 'carl', 'dora']);
+  [anna, ben, carl, dora] = [world.person('anna'), world.person('ben'), world.person('carl'), world.person('dora')];
+});
+
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+async function makeFile(name: string, bytes: number): Promise<string> {
+  const path = join(world.folder, name);
+  await writeFile(path, randomBytes(bytes));
+  return path;
+}
+
+const roleOf = async (person: Person, sphere: string, jid: string): Promise<string | undefined> =>
+  (await person.members(sphere)).find((member) => member.jid === jid)?.state;
+
+describe('somebody who is no member', () => {
+  test('is refused by the server at the door of the room, and their engine hears nothing', async () => {
+    const sphere = await world.sphere('Closed', anna, ben);
+    const { room: address } = (await anna.spheres()).find(({ id }) => id === sphere) ?? { room: '' };
+    await using client = new XmppClient({
+      ...machine,
+      login: await loginAt(world.prosody, 'dora', passwordOf('dora')),
+    });
+    await client.connect(never);
+    const room = new Room({ client, address: parseBareJid(address), nick: 'x', clock: systemClock, log: silentLogger });
+    expect(await codeOf(room.join(AbortSignal.timeout(10_000)))).toBe('not-a-member');
+
+    await anna.share(sphere, await makeFile('secret.bin', 1000));
+    await anna.run('say', sphere, 'only for two');
+    await eventually('the message at Ben', async () =>
+      (await ben.texts(sphere)).includes('only for two') ? true : undefined,
+    );
+    expect(await dora.spheres()).toEqual([]);
+    expect(await dora.run('sphere', 'invitations')).toEqual({ invitations: [] });
+  });
+});
+
+describe('a removed member', () => {
+  test('gets no item, no text, no key and no bytes of what follows', async () => {
+    const sphere = await world.sphere('Shrinking', anna, ben, carl);
+    const [before = ''] = await anna.share(sphere, await makeFile('before.bin', 400_000));
+    await carl.item(sphere, before);
+    await ben.item(sphere, before);
+
+    await anna.run('sphere', 'remove', sphere, carl.jid);
+    await eventually('the removal is known', async () =>
+      (await roleOf(ben, sphere, carl.jid)) === 'joined' ? undefined : true,
+    );
+    const path = await makeFile('after.bin', 400_000);
+    const [after = ''] = await anna.share(sphere, path);
+    await anna.run('say', sphere, 'carl is gone');
+    await ben.item(sphere, after);
+    expect(await readFile(await ben.get(sphere, after))).toEqual(await readFile(path));
+
+    await eventually('carl knows', async () =>
+      (await carl.ask((client) => client.spheres.list())).spheres.find(({ id }) => id === sphere)?.state === 'removed'
+        ? true
+        : undefined,
+    );
+    expect((await carl.items(sphere)).map(({ id }) => id)).toEqual([before]);
+    expect(await carl.texts(sphere)).toEqual([]);
+    const [ours, theirs] = await Promise.all([anna.log(sphere), carl.log(sphere)]);
+    const newest = ours.findLast(({ type }) => type === 'epoch');
+    expect(newest?.body).toMatchObject({ number: 1, reason: 'removal' });
+    expect(theirs.map(({ id }) => id)).not.toContain(newest?.id);
+    expect(await carl.failure('share', sphere, path)).toBe('not-a-member');
+    expect(await carl.failure('say', sphere, 'let me in')).toBe('not-a-member');
+    // Listed before the removal, asked for after it.
+    expect(await carl.failure('get', sphere, before, '--wait')).toBe('not-a-member');
+    const held = (await carl.items(sphere)).find(({ id }) => id === before);
+    expect(held?.bytesHave).toBe(0);
+  });
+
+  test('comes back by a new invitation and gets what follows', async () => {
+    const sphere = (await anna.spheres()).find(({ name }) => name === 'Shrinking')?.id ?? '';
+    await world.bringIn(sphere, 'Shrinking', anna, carl);
+    const path = await makeFile('again.bin', 300_000);
+    const [item = ''] = await anna.share(sphere, path);
+    await carl.item(sphere, item);
+    expect(await readFile(await carl.get(sphere, item))).toEqual(await readFile(path));
+    await anna.run('say', sphere, 'welcome back');
+    await eventually('the message', async () =>
+      (await carl.texts(sphere)).includes('welcome back') ? true : undefined,
+    );
+  });
+});
+
+describe('leaving and declining', () => {
+  test('whoever leaves gets nothing more, and the others change the key', async () => {
+    const sphere = await world.sphere('Brief', anna, ben);
+    await ben.run('sphere', 'leave', sphere);
+    await eventually('a new epoch', async () =>
+      (await anna.events(sphere)).filter(({ type }) => type === 'epoch').length === 2 ? true : undefined,
+    );
+    await anna.share(sphere, await makeFile('later.bin', 1000));
+    await anna.sync();
+    expect(await ben.items(sphere)).toEqual([]);
+    expect((await ben.log(sphere)).filter(({ type }) => type === 'epoch')).toHaveLength(1);
+    expect(await ben.failure('say', sphere, 'one more thing')).toBe('not-a-member');
+    expect(await roleOf(anna, sphere, ben.jid)).not.toBe('joined');
+  });
+
+  test('a declined invitation is gone; a second one can be accepted', async () => {
+    const { id: sphere } = await anna.create('Second thoughts');
+    await anna.run('sphere', 'invite', sphere, ben.jid);
+    await ben.run('sphere', 'decline', await ben.invitation('Second thoughts'));
+    expect(await ben.run('sphere', 'invitations')).toEqual({ invitations: [] });
+    expect((await ben.spheres()).map(({ id }) => id)).not.toContain(sphere);
+    await world.bringIn(sphere, 'Second thoughts', anna, ben);
+    expect((await ben.ask((client) => client.spheres.members({ sphereId: parseSphereId(sphere) }))).members).toEqual(
+      expect.arrayContaining([expect.objectContaining({ jid: anna.jid, state: 'joined' })]),
+    );
+  });
+
+  test('an owner may not remove themselves, a member removes nobody', async () => {
+    const sphere = await world.sphere('Rules', anna, ben);
+    expect(await anna.failure('sphere', 'remove', sphere, anna.jid)).toBe('not-allowed');
+    expect(await ben.failure('sphere', 'remove', sphere, anna.jid)).toBe('not-allowed');
+    expect(await ben.failure('sphere', 'invite', sphere, carl.jid)).toBe('not-allowed');
+    expect(await anna.failure('sphere', 'invite', sphere, ben.jid)).toBe('conflict');
+  });
+});

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld } from '../fixtures/engine-world.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+
+let world: EngineWorld;
+let anna: Person;
+let ben: Person;
+let sphere: string;
+
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben']);
+  [anna, ben] = [world.person('anna'), world.person('ben')];
+  sphere = await world.sphere('Kitchen', anna, ben);
+});
+
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+/** Lines of people and items, in the order in which they are shown. */
+async function lines(person: Person): Promise<string[]> {
+  const messages = await person.messages(sphere);
+  return messages.filter(({ kind }) => kind !== 'notice').map(({ kind, text }) => `${kind}: ${text}`);
+}
+
+const arrived = (person: Person, text: string): Promise<true> =>
+  eventually(`"${text}" at ${person.name}`, async () => {
+    const messages = await person.ask((client) =>
+      client.messages.list({ sphereId: sphere as never, limit: 100 }).then((page) => page.messages),
+    );
+    return messages.some((message) => message.text === text) ? true : undefined;
+  });
+
+test('a member who was away gets everything on return: in order, once, with keys', async () => {
+  expect(await ben.engine.stop()).toBe(0);
+  const path = join(world.folder, 'while-away.bin');
+  const content = randomBytes(200_000);
+  await writeFile(path, content);
+  for (const text of ['one', 'two', 'three']) await anna.run('say', sphere, text);
+  const [item = ''] = await anna.share(sphere, path);
+  for (const text of ['four', 'five']) await anna.run('say', sphere, text);
+  await anna.sync();
+
+  await ben.restart();
+  await arrived(ben, 'five');
+  const expected = await lines(anna);
+  expect(expected.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+    'text: one',
+    'text: two',
+    'text: three',
+    'item: 📎',
+    'text: four',
+    'text: five',
+  ]);
+  expect(await lines(ben)).toEqual(expected);
+  expect(await readFile(await ben.get(sphere, item))).toEqual(content);
+
+  await ben.engine.stop();
+  await ben.restart();
+  await ben.sync();
+  expect(await lines(ben)).toEqual(expected);
+  expect(await ben.log(sphere)).toEqual(await anna.log(sphere));
+});
+
+test('what was typed while both were writing is shown in one order everywhere', async () => {
+  const ours = ['a1', 'a2', 'a3'];
+  const theirs = ['b1', 'b2', 'b3'];
+  await Promise.all(
+    [ours, theirs].map(async (texts, index) => {
+      const person = index === 0 ? anna : ben;
+      for (const text of texts) await person.run('say', sphere, text);
+    }),
+  );
+  await Promise.all([arrived(anna, 'b3'), arrived(ben, 'a3')]);
+  const shown = await lines(anna);
+  expect(shown.filter((line) => ours.some((text) => line === `text: ${text}`))).toHaveLength(3);
+  expect(shown.filter((line) => theirs.some((text) => line === `text: ${text}`))).toHaveLength(3);
+  await Promise.all([anna.sync(), ben.sync()]);
+  expect(await ben.log(sphere)).toEqual(await anna.log(sphere));
+});
+
+test('a message typed while the server is down leaves once it is back, and once only', async () => {
+  await world.prosody.pause();
+  const said = await anna.run<{ state: string }>('say', sphere, 'into the void');
+  expect(said.state).toBe('queued');
+  expect(await anna.attempt('sync')).toMatchObject({ code: 0, stdout: `${JSON.stringify({ idle: false })}\n` });
+  expect(await lines(ben)).not.toContain('text: into the void');
+  await world.prosody.restart();
+  await arrived(ben, 'into the void');
+  await eventually('sent', async () =>
+    (await anna.messages(sphere)).find(({ text }) => text === 'into the void')?.state === 'sent' ? true : undefined,
+  );
+  await Promise.all([anna.sync(), ben.sync()]);
+  expect((await lines(ben)).filter((line) => line === 'text: into the void')).toHaveLength(1);
+  expect((await lines(anna)).filter((line) => line === 'text: into the void')).toHaveLength(1);
+});
+
+test('an engine killed right after a message was typed sends it when it is started again', async () => {
+  await anna.run('say', sphere, 'last words');
+  await anna.engine.killHard();
+  await anna.restart();
+  await arrived(ben, 'last words');
+  await Promise.all([anna.sync(), ben.sync()]);
+  expect((await lines(ben)).filter((line) => line === 'text: last words')).toHaveLength(1);
+});
