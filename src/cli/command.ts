@@ -49,7 +49,7 @@ export interface CommandContext {
 }
 
 interface OptionSpec {
-  /** The placeholder of its value; absent for a flag. */
+  /** How its value is named in the help; absent for a flag. */
   readonly value?: string;
   readonly required?: boolean;
   readonly help: string;
