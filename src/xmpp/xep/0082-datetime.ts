@@ -7,9 +7,9 @@ export function parseDateTime(text: string | undefined): number | undefined {
   if (match === null) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
   if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return undefined;
-  const millis = Number(`0.${match[7] ?? '0'}`) * 1000;
+  const millis = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3));
   const seconds = ((daysSinceEpoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-  return seconds * 1000 + Math.floor(millis) - offsetMs(match[8] ?? 'Z');
+  return seconds * 1000 + millis - offsetMs(match[8] ?? 'Z');
 }
 
 function offsetMs(zone: string): number {
