@@ -14,7 +14,11 @@ test('every moment that JavaScript writes is read back', () => {
     max: new Date('9999-12-31T23:59:59Z'),
     noInvalidDate: true,
   });
-  fc.assert(fc.property(moments, (moment) => expect(parseDateTime(moment.toISOString())).toBe(moment.getTime())));
+  fc.assert(
+    fc.property(moments, (moment) => {
+      expect(parseDateTime(moment.toISOString())).toBe(moment.getTime());
+    }),
+  );
 });
 
 test.each([undefined, '', '2024-01-01', '2024-13-01T00:00:00Z', '2024-01-01T24:00:00Z', '2024-01-01 00:00:00Z'])(
