@@ -1,0 +1,198 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { EngineProcess, eventually } from '../test/fixtures/engine-process.ts';
+import type { Prosody } from '../test/fixtures/prosody.ts';
+import { hasProsody, startProsody } from '../test/fixtures/prosody.ts';
+import { openBrowser } from './bootstrap/browser.mjs';
+import { ensureElectron, hasDisplay } from './bootstrap/electron.mjs';
+import { findCommand } from './bootstrap/packages.mjs';
+import { root } from './bootstrap/root.mjs';
+import { say } from './bootstrap/say.mjs';
+
+/** `npm run demo [-- --no-open]`: a family of two on this computer, with a server of its own and a film already shared. */
+
+const run = promisify(execFile);
+const FILM_SECONDS = 60;
+const STOP_MS = 8000;
+
+/** One of the two people: an account, a profile and the application that runs on it. */
+interface Person {
+  readonly name: 'anna' | 'ben';
+  readonly password: string;
+  readonly profile: string;
+  engine: EngineProcess;
+}
+
+const ending = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+
+if (hasProsody()) process.exitCode = await demo(process.argv.includes('--no-open'));
+else {
+  say('The demo needs a chat server of its own: please install prosody and openssl.');
+  process.exitCode = 1;
+}
+
+async function demo(onlyAddresses: boolean): Promise<number> {
+  await using things = new AsyncDisposableStack();
+  try {
+    const folder = await mkdtemp(path.join(tmpdir(), 'spherecast-demo-'));
+    things.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
+    const film = path.join(folder, 'Lake at dawn.mp4');
+    say('Filming a minute of colours, and starting a chat server …');
+    const filming = makeDemoFilm(film);
+    filming.catch(() => ending.abort());
+    const server = things.use(await startProsody({ domain: 'family.test', users: { anna: 'demo-a', ben: 'demo-b' } }));
+    const anna = await startPerson(things, server, folder, { name: 'anna', password: 'demo-a' });
+    const ben = await startPerson(things, server, folder, { name: 'ben', password: 'demo-b' });
+    say('Anna makes a sphere, and Ben joins it …');
+    await joinSphere(anna, ben, server);
+    await filming;
+    say('Anna shares the film …');
+    await shareFilm(anna, ben, film);
+    await show([anna, ben], { folder, onlyAddresses, things });
+    say('The demo runs. Ctrl-C ends it and deletes everything it made.');
+    // Nothing else may keep the program alive: the wait itself does.
+    const awake = setInterval(() => undefined, 60_000);
+    if (!ending.signal.aborted) await once(ending.signal, 'abort');
+    clearInterval(awake);
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+    // Interrupted while it was being set up: whatever failed then failed because of that.
+  }
+  say('Ending …');
+  return 0;
+}
+
+async function makeDemoFilm(file: string): Promise<void> {
+  const picture = `gradients=size=1280x720:rate=25:n=4:c0=0x08262f:c1=0x176f81:c2=0xec6a33:c3=0xffccad:speed=0.04:seed=7`;
+  const sound =
+    'aevalsrc=0.08*sin(220*2*PI*t)+0.06*sin(277.18*2*PI*t)+0.05*sin(329.63*2*PI*t)|0.05*sin(440*2*PI*t):s=48000';
+  const args = ['-y', '-loglevel', 'error', '-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', sound];
+  args.push('-t', String(FILM_SECONDS), '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '50');
+  args.push('-b:v', '2500k', '-c:a', 'aac', '-b:a', '128k', '-af', `afade=in:d=3,afade=out:st=${FILM_SECONDS - 3}:d=3`);
+  await run('ffmpeg', [...args, '-movflags', '+faststart', file], { signal: ending.signal });
+}
+
+async function startPerson(
+  things: AsyncDisposableStack,
+  server: Prosody,
+  folder: string,
+  { name, password }: Pick<Person, 'name' | 'password'>,
+): Promise<Person> {
+  ending.signal.throwIfAborted();
+  const profile = path.join(folder, name);
+  const engine = await EngineProcess.start({ profile, address: '127.0.0.1' });
+  const person: Person = { name, password, profile, engine };
+  // Whichever engine runs at the end: the desktop application may have taken over.
+  things.defer(() => person.engine[Symbol.asyncDispose]());
+  const place = ['--server', `${server.host}:${server.c2sPort}`, '--ca', server.caFile];
+  await engine.command(['account', 'add', `${name}@${server.domain}`, '--password-stdin', ...place], `${password}\n`);
+  return person;
+}
+
+async function joinSphere(anna: Person, ben: Person, server: Prosody): Promise<void> {
+  ending.signal.throwIfAborted();
+  await anna.engine.command(['sphere', 'create', 'Summer']);
+  await anna.engine.command(['sphere', 'invite', 'Summer', `ben@${server.domain}`]);
+  const invitation = await eventually('the invitation', async () => {
+    ending.signal.throwIfAborted();
+    const answer = await ben.engine.command<{ invitations: { id: string }[] }>(['sphere', 'invitations']);
+    return answer.invitations[0];
+  });
+  await ben.engine.command(['sphere', 'join', invitation.id]);
+}
+
+async function shareFilm(anna: Person, ben: Person, film: string): Promise<void> {
+  ending.signal.throwIfAborted();
+  await anna.engine.command(['share', 'Summer', film, '--wait']);
+  await eventually('the film on the other side', async () => {
+    ending.signal.throwIfAborted();
+    const { items } = await ben.engine.command<{ items: unknown[] }>(['items', 'Summer']);
+    return items.length > 0 ? true : undefined;
+  });
+}
+
+interface Surroundings {
+  readonly folder: string;
+  readonly onlyAddresses: boolean;
+  readonly things: AsyncDisposableStack;
+}
+
+/** Two windows side by side, by the best means that there are. */
+async function show(people: readonly Person[], { folder, onlyAddresses, things }: Surroundings): Promise<void> {
+  ending.signal.throwIfAborted();
+  if (onlyAddresses) {
+    for (const { engine } of people) console.log(await engine.pageUrl());
+    return;
+  }
+  const electron = await ensureElectron(process.execPath);
+  if ('program' in electron) {
+    for (const [index, person] of people.entries()) await openElectron(electron.program, person, index, things);
+    return;
+  }
+  say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
+  const chromium = ['chromium', 'chromium-browser', 'google-chrome']
+    .map(findCommand)
+    .find((file) => file !== undefined);
+  for (const [index, { engine, name }] of people.entries()) {
+    const url = await engine.pageUrl();
+    console.log(url);
+    if (!hasDisplay(process.platform, process.env)) continue;
+    if (chromium === undefined) openBrowser(url);
+    else openChromium(chromium, url, { data: path.join(folder, `browser-${name}`), index, things });
+  }
+}
+
+const WINDOW = { width: 900, height: 760 };
+
+/** The desktop application takes over the person's profile. */
+async function openElectron(
+  program: string,
+  person: Person,
+  index: number,
+  things: AsyncDisposableStack,
+): Promise<void> {
+  await person.engine.stop();
+  const state = path.join(person.profile, 'desktop');
+  await mkdir(state, { recursive: true });
+  const bounds = { x: 20 + index * (WINDOW.width + 20), y: 40, ...WINDOW };
+  await writeFile(path.join(state, 'window.json'), JSON.stringify({ bounds }));
+  const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  endWith(things, program, [...sandbox, root, '--profile', person.profile]);
+}
+
+interface BrowserPlace {
+  readonly data: string;
+  readonly index: number;
+  readonly things: AsyncDisposableStack;
+}
+
+function openChromium(program: string, url: string, { data, index, things }: BrowserPlace): void {
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  endWith(things, program, [
+    ...sandbox,
+    `--app=${url}`,
+    `--user-data-dir=${data}`,
+    `--window-position=${20 + index * (WINDOW.width + 20)},40`,
+    `--window-size=${WINDOW.width},${WINDOW.height}`,
+    '--no-first-run',
+    '--no-default-browser-check',
+  ]);
+}
+
+/** Starts a program that is asked to end with the demo. */
+function endWith(things: AsyncDisposableStack, program: string, args: readonly string[]): void {
+  const child = spawn(program, args, { stdio: 'ignore' });
+  const gone = once(child, 'exit').catch((error: unknown) => say(`${path.basename(program)}: ${String(error)}`));
+  things.defer(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await gone;
+    clearTimeout(late);
+  });
+}
