@@ -14,7 +14,7 @@ import { UpnpGateway } from './upnp-gateway.ts';
 export const SSDP_GROUP = { address: '239.255.255.250', port: 1900 } as const;
 const MOST_DEVICES = 8;
 /** The start of the machine's own router before other devices that call themselves one. */
-const HEAD_START_MS = 1_500;
+const HEAD_START_MS = 1_000;
 
 export interface UpnpDeps {
   readonly clock: Clock;

@@ -14,6 +14,8 @@ const NAME = /^spherecast-(\d+)-\d+-[a-z]+$/;
 /** Outside, a range that miniupnpd does not take for a reserved one; it exists in the namespaces only. */
 export const SERVER_ADDRESS = '11.22.33.10';
 export const ROUTER_OUTSIDE = '11.22.33.101';
+/** What a router has outside when its provider shares one public address among many customers (RFC 6598). */
+export const SHARED_OUTSIDE = '100.64.9.101';
 export const ROUTER_INSIDE = '192.168.77.1';
 const HOST_ADDRESSES = { home: '192.168.77.11', other: '192.168.77.12' } as const;
 
@@ -56,13 +58,13 @@ export class NetworkLab implements AsyncDisposable {
     process.once('exit', this.#onExit);
   }
 
-  static async start(kind: RouterKind): Promise<NetworkLab> {
+  static async start(kind: RouterKind, outside = ROUTER_OUTSIDE): Promise<NetworkLab> {
     removeDeadLabs();
     labs += 1;
     const folder = await mkdtemp(path.join(tmpdir(), 'netlab-'));
     const lab = new NetworkLab(`spherecast-${process.pid}-${labs}-`, folder, kind);
     try {
-      await lab.#build();
+      await lab.#build(outside);
       return lab;
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -118,15 +120,15 @@ export class NetworkLab implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #build(): Promise<void> {
+  async #build(outside: string): Promise<void> {
     for (const host of ['server', 'router', 'home', 'other'] as const) {
       await run('ip', ['netns', 'add', this.#prefix + host]);
       await this.#ip(host, 'link', 'set', 'lo', 'up');
     }
     await this.#cable('server', 'eth0', 'router', 'wan0');
     await this.#ip('server', 'addr', 'add', `${SERVER_ADDRESS}/24`, 'dev', 'eth0');
-    await this.#ip('router', 'addr', 'add', `${ROUTER_OUTSIDE}/24`, 'dev', 'wan0');
-    await this.#ip('router', 'route', 'add', 'default', 'via', SERVER_ADDRESS);
+    await this.#ip('router', 'addr', 'add', `${outside}/24`, 'dev', 'wan0');
+    await this.#ip('router', 'route', 'add', 'default', 'via', SERVER_ADDRESS, 'dev', 'wan0', 'onlink');
     await this.#ip('router', 'link', 'add', 'name', 'lan0', 'type', 'bridge');
     await this.#ip('router', 'addr', 'add', `${ROUTER_INSIDE}/24`, 'dev', 'lan0');
     await this.#ip('router', 'link', 'set', 'lan0', 'up');

@@ -6,7 +6,7 @@ import { connectChannel, processChannel } from '../../src/contract/process-chann
 import type { SwarmContract, SwarmEvent } from '../../src/contract/swarm.ts';
 import { TestDevice } from '../integration/swarm-peer.ts';
 import type { LabProcess, RouterKind } from './network-lab.ts';
-import { NetworkLab, ROUTER_OUTSIDE, whyNoLab } from './network-lab.ts';
+import { NetworkLab, ROUTER_OUTSIDE, SHARED_OUTSIDE, whyNoLab } from './network-lab.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reason}`);
@@ -101,6 +101,13 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     expect(await lab.forwarded()).toEqual([]);
     await until('the mapping', async () => ((await lab.forwarded()).length === 1 ? true : undefined));
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+  });
+
+  test('a router that shares its outside address with other homes is not told as reachable', async () => {
+    await using lab = await NetworkLab.start('all', SHARED_OUTSIDE);
+    await using program = keepPort(lab, 'home', 40_001);
+    const state = await until('an answer', () => lastState(program));
+    expect(state).toMatchObject({ kind: expect.stringMatching(/^(closed|unreachable)$/) });
   });
 
   test('a router that maps no ports costs nothing but the mapping', async () => {
