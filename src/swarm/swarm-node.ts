@@ -214,17 +214,18 @@ export class SwarmNode implements AsyncDisposable {
   #run(): void {
     const { clock, portMapping } = this.#deps;
     if (this.#options.mapPorts) {
-      const keep = (port: number, onChange: (outside: string | null) => void): void => {
-        this.#stack.use(portMapping.keep(port, onChange));
-      };
-      keep(this.#dataPort, (outside) => {
-        this.#mappedData = outside;
-        this.#tellCandidates();
-      });
-      keep(this.#trackerPort, (outside) => {
-        this.#mappedTracker = outside;
-        this.#tellCandidates();
-      });
+      const kept = [
+        portMapping.keep(this.#dataPort, (outside) => {
+          this.#mappedData = outside;
+          this.#tellCandidates();
+        }),
+        portMapping.keep(this.#trackerPort, (outside) => {
+          this.#mappedTracker = outside;
+          this.#tellCandidates();
+        }),
+      ];
+      // Together, because the process has little time to end and a router may be silent.
+      this.#stack.defer(async () => void (await Promise.all(kept.map((port) => port[Symbol.asyncDispose]()))));
     }
     this.#tellCandidates();
     this.#scope.spawn('call members', (signal) => this.#dialer.run(signal));
