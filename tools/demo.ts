@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,6 +19,7 @@ import { say } from './bootstrap/say.mjs';
 const run = promisify(execFile);
 const FILM_SECONDS = 60;
 const STOP_MS = 8000;
+const WINDOW = { width: 900, height: 760 };
 
 /** One of the two people: an account, a profile and the application that runs on it. */
 interface Person {
@@ -68,7 +70,7 @@ async function demo(onlyAddresses: boolean): Promise<number> {
 }
 
 async function makeDemoFilm(file: string): Promise<void> {
-  const picture = `gradients=size=1280x720:rate=25:n=4:c0=0x08262f:c1=0x176f81:c2=0xec6a33:c3=0xffccad:speed=0.04:seed=7`;
+  const picture = `gradients=size=1280x720:rate=25:n=4:c0=0x08262f:c1=0x176f81:c2=0xec6a33:c3=0xffccad:x0=0:y0=0:x1=1280:y1=720:speed=0.015`;
   const sound =
     'aevalsrc=0.08*sin(220*2*PI*t)+0.06*sin(277.18*2*PI*t)+0.05*sin(329.63*2*PI*t)|0.05*sin(440*2*PI*t):s=48000';
   const args = ['-y', '-loglevel', 'error', '-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', sound];
@@ -147,8 +149,6 @@ async function show(people: readonly Person[], { folder, onlyAddresses, things }
   }
 }
 
-const WINDOW = { width: 900, height: 760 };
-
 /** The desktop application takes over the person's profile. */
 async function openElectron(
   program: string,
@@ -162,7 +162,7 @@ async function openElectron(
   const bounds = { x: 20 + index * (WINDOW.width + 20), y: 40, ...WINDOW };
   await writeFile(path.join(state, 'window.json'), JSON.stringify({ bounds }));
   const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  endWith(things, program, [...sandbox, root, '--profile', person.profile]);
+  endWith(things, [program, ...sandbox, root, '--profile', person.profile], person.profile);
 }
 
 interface BrowserPlace {
@@ -173,7 +173,7 @@ interface BrowserPlace {
 
 function openChromium(program: string, url: string, { data, index, things }: BrowserPlace): void {
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  endWith(things, program, [
+  const options = [
     ...sandbox,
     `--app=${url}`,
     `--user-data-dir=${data}`,
@@ -181,12 +181,14 @@ function openChromium(program: string, url: string, { data, index, things }: Bro
     `--window-size=${WINDOW.width},${WINDOW.height}`,
     '--no-first-run',
     '--no-default-browser-check',
-  ]);
+  ];
+  endWith(things, [program, ...options], data);
 }
 
-/** Starts a program that is asked to end with the demo. */
-function endWith(things: AsyncDisposableStack, program: string, args: readonly string[]): void {
-  const child = spawn(program, args, { stdio: 'ignore' });
+/** Starts a program that is asked to end with the demo; what it leaves in the temporary folder goes with `folder`. */
+function endWith(things: AsyncDisposableStack, [program = '', ...args]: readonly string[], folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, TMPDIR: folder } });
   const gone = once(child, 'exit').catch((error: unknown) => say(`${path.basename(program)}: ${String(error)}`));
   things.defer(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
