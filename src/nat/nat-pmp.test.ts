@@ -62,6 +62,15 @@ test('a thousand hostile replies before the true one change nothing', async () =
   expect(await (await find(router)).map(REQUEST, never)).toMatchObject({ externalPort: 40_001 });
 });
 
+test('an answer about UDP is no answer about TCP', async () => {
+  const state = new Router();
+  await using router = await UdpRouter.start((packet) => {
+    const answer = state.answer(packet);
+    return packet.length === 2 ? [answer] : [answer.with(1, 129).with(10, 1), answer];
+  });
+  expect(await (await find(router)).map(REQUEST, never)).toMatchObject({ externalPort: 40_001 });
+});
+
 test('a refusal, a router without an outside line and a granted port 0 are no mapping', async () => {
   const state = new Router();
   await using router = await UdpRouter.start((packet) => [state.answer(packet)]);

@@ -38,7 +38,9 @@ test.each([
 ])('%j is refused', (text) => expect(() => parseXml(text)).toThrow(expect.objectContaining({ code: 'bad-input' })));
 
 test('depth, number and length are bounded', () => {
-  expect(() => parseXml('<a>'.repeat(33))).toThrow(expect.objectContaining({ code: 'bad-input' }));
+  const nested = (depth: number): string => '<a>'.repeat(depth) + '</a>'.repeat(depth);
+  expect(parseXml(nested(32)).name).toBe('a');
+  expect(() => parseXml(nested(33))).toThrow(expect.objectContaining({ code: 'bad-input' }));
   expect(() => parseXml(`<a>${'<b/>'.repeat(4_000)}</a>`)).toThrow(expect.objectContaining({ code: 'bad-input' }));
   expect(() => parseXml(`<a>${'x'.repeat(70_000)}</a>`)).toThrow(expect.objectContaining({ code: 'too-large' }));
 });
