@@ -61,6 +61,14 @@ test('an account without devices is asked again soon, one with devices later', a
   expect(await directory.deviceIds(ana)).toEqual([7, 8]);
 });
 
+test('an account that is asked anew tells of a device made a moment ago', async () => {
+  const answers: number[][] = [[7], [7, 8]];
+  const { directory } = directoryOver({ deviceList: () => Promise.resolve(answers.shift() ?? []) });
+  expect(await directory.deviceIds(ana)).toEqual([7]);
+  expect(await directory.askDeviceIds(ana)).toEqual([7, 8]);
+  expect(await directory.deviceIds(ana)).toEqual([7, 8]);
+});
+
 test('a device that shows another identity key than before is refused', async () => {
   const bundles = [bundle(1), bundle(2)];
   const { directory } = directoryOver({ bundle: () => Promise.resolve(bundles.shift() ?? bundle(1)) });

@@ -42,6 +42,11 @@ export class DeviceDirectory {
   deviceIds(jid: BareJid): Promise<readonly number[]> {
     const cached = this.#lists.get(jid);
     if (cached !== undefined && cached.untilMs > this.#clock.monotonic()) return cached.list;
+    return this.askDeviceIds(jid);
+  }
+
+  /** The same, whatever was heard before: for messages that are sent once and must not miss a new device. */
+  askDeviceIds(jid: BareJid): Promise<readonly number[]> {
     // Without the caller's signal: several callers wait for this one answer.
     const asked = this.#ask(jid);
     this.#remember(jid, asked, KEPT_MS);

@@ -49,7 +49,7 @@ export class Recipients implements RecipientBook {
   }
 
   async #resolve(row: OutboxRow, audience: Audience): Promise<DeviceAddress[]> {
-    if (audience.kind === 'account') return this.#published(audience.jid);
+    if (audience.kind === 'account') return addressesOf(audience.jid, await this.#directory.askDeviceIds(audience.jid));
     const state = this.#stateOf(row);
     if (state === undefined) throw new AppError('not-found', 'the sphere is gone');
     switch (audience.kind) {
@@ -70,15 +70,14 @@ export class Recipients implements RecipientBook {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
       const certified = [...state.devices.values()].filter((device) => device.jid === member.jid);
       if (certified.length > 0) addresses.push(...certified.flatMap(lineAddresses));
-      else addresses.push(...(await this.#published(member.jid)));
+      else addresses.push(...addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
     return addresses;
   }
+}
 
-  async #published(jid: BareJid): Promise<DeviceAddress[]> {
-    const deviceIds = await this.#directory.deviceIds(jid);
-    return deviceIds.map((deviceId) => ({ jid, deviceId }));
-  }
+function addressesOf(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[] {
+  return deviceIds.map((deviceId) => ({ jid, deviceId }));
 }
 
 /** The certified device that an OMEMO sender is; undefined when nothing certifies it. */

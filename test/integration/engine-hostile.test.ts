@@ -1,0 +1,261 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { toUtf8 } from '../../src/base/bytes.ts';
+import { parseBareJid } from '../../src/base/id.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import { encodeCanonical } from '../../src/spheres/protocol/canonical-json.ts';
+import type { EnvelopeEntry } from '../../src/spheres/protocol/envelope.ts';
+import { entryOf } from '../../src/spheres/protocol/envelope.ts';
+import type { SignedEvent } from '../../src/spheres/protocol/event.ts';
+import { buildEvent } from '../../src/spheres/protocol/event.ts';
+import { sha256Hex, signFor } from '../../src/spheres/protocol/keys.ts';
+import type { Sphere } from '../../src/spheres/sphere.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { Room } from '../../src/xmpp/room.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { PlantedDevice } from '../fixtures/planted-device.ts';
+import { RawMember } from '../fixtures/raw-member.ts';
+import { handshake } from './raw-peer.ts';
+
+const soon = (): AbortSignal => AbortSignal.timeout(20_000);
+
+let world: EngineWorld;
+let anna: Person;
+let ben: Person;
+
+beforeAll(async () => {
+  const users = { carl: passwordOf('carl'), gwen: passwordOf('gwen') };
+  world = await EngineWorld.start(['anna', 'ben'], { users });
+  [anna, ben] = [world.person('anna'), world.person('ben')];
+});
+
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+async function share(sphere: string, name: string): Promise<{ item: string; content: Buffer }> {
+  const content = randomBytes(100_000);
+  await writeFile(join(world.folder, name), content);
+  const [item = ''] = await anna.share(sphere, join(world.folder, name));
+  return { item, content };
+}
+
+const roomOf = async (sphere: string): Promise<ReturnType<typeof parseBareJid>> =>
+  parseBareJid((await anna.spheres()).find(({ id }) => id === sphere)?.room ?? '');
+
+describe('a device that the server puts into a member\u2019s list', () => {
+  test('before the member has joined, reads lines at most: no key, no history, no bytes', async () => {
+    const { id: sphere } = await anna.create('Watched');
+    await anna.run('say', sphere, 'said before anybody was invited');
+    await anna.run('sphere', 'invite', sphere, ben.jid);
+    const invitation = await ben.invitation('Watched');
+    await using planted = await PlantedDevice.plant(world.prosody, 'ben');
+    await anna.run('say', sphere, 'said before ben came');
+    await share(sphere, 'planted.bin');
+    await ben.run('sphere', 'join', invitation);
+    const { item, content } = await share(sphere, 'planted-2.bin');
+    await anna.run('say', sphere, 'said when ben was there');
+    await ben.item(sphere, item);
+    expect(await readFile(await ben.get(sphere, item))).toEqual(content);
+
+    const { read, messages } = await planted.overhear(await roomOf(sphere));
+    expect(messages).toBeGreaterThan(read.length);
+    const texts = read.map(({ text }) => text);
+    expect(texts).toContain('said when ben was there');
+    expect(texts).not.toContain('said before anybody was invited');
+    const types = read.flatMap(({ entries }) => entries.map(({ bytes }) => typeOf(bytes)));
+    expect(types).not.toContain('epoch');
+    const kinds = read.flatMap(({ entries }) => entries.flatMap(({ attachments }) => attachments.map((a) => a.kind)));
+    expect(kinds).not.toContain('epoch-key');
+    expect(kinds).not.toContain('invite-secret');
+    const keys = read.flatMap(({ entries }) =>
+      entries.flatMap(({ attachments }) => attachments.filter(({ kind }) => kind === 'media-key')),
+    );
+    // Wrapped under an epoch whose key went to certified devices only: 12 + 32 + 16 bytes that open nothing.
+    for (const { bytes } of keys) expect(bytes).toHaveLength(60);
+  });
+
+  test('after the member has joined, reads not even lines', async () => {
+    const sphere = await world.sphere('Watched later', anna, ben);
+    await using planted = await PlantedDevice.plant(world.prosody, 'ben');
+    await anna.run('say', sphere, 'for ben alone');
+    await ben.run('say', sphere, 'for anna alone');
+    const { item, content } = await share(sphere, 'later.bin');
+    await ben.item(sphere, item);
+    expect(await readFile(await ben.get(sphere, item))).toEqual(content);
+    const { read, messages } = await planted.overhear(await roomOf(sphere));
+    expect(messages).toBeGreaterThan(5);
+    expect(read).toEqual([]);
+  });
+});
+
+const typeOf = (bytes: Uint8Array): string => (JSON.parse(Buffer.from(bytes).toString()) as { type: string }).type;
+
+describe('a member who forges', () => {
+  test('events of others, lines that were not signed and messages of other spheres is shown as forging', async () => {
+    const id = await world.sphere('Quarrel', anna, ben);
+    await using carl = await RawMember.start(world.prosody, 'carl');
+    await anna.run('sphere', 'invite', id, carl.session.own);
+    await carl.join('Quarrel');
+    const sphere = carl.sphere(id);
+    await ben.run('say', id, 'the truth');
+    await shown(anna, id, 'the truth');
+
+    const debt = 'I owe carl a boat';
+    await carl.send(sphere, [inNameOf(sphere, carl, ben.jid, 'message', messageBody(debt))], debt);
+    await eventually('the forgery is shown', async () => ((await forged(anna, id)) === 1 ? true : undefined));
+    const own = ownMessage(sphere, carl, 'what was signed');
+    await carl.send(sphere, [entryOf(own)], 'what is shown');
+    await eventually('the second forgery', async () => ((await forged(anna, id)) === 2 ? true : undefined));
+
+    await carl.send(sphere, [inNameOf(sphere, carl, ben.jid, 'item', ITEM)], '📽 gift.mp4 · 1 GB');
+    await eventually('the third forgery', async () => ((await forged(anna, id)) === 3 ? true : undefined));
+    expect(await anna.items(id)).toEqual([]);
+
+    await carl.session.messages.say(sphere.id, 'carl himself');
+    await shown(anna, id, 'carl himself');
+    // The same by hand and honestly is taken: the forgeries were refused for what they were.
+    await carl.send(sphere, [inNameOf(sphere, carl, carl.session.own, 'message', messageBody('by hand'))], 'by hand');
+    await shown(anna, id, 'by hand');
+    const lines = (await anna.messages(id)).filter(({ kind }) => kind === 'text');
+    const genuine = lines.filter(({ state }) => state === 'received').map(({ text, from }) => [from, text]);
+    expect(genuine).toEqual([
+      [ben.jid, 'the truth'],
+      [carl.session.own, 'carl himself'],
+      [carl.session.own, 'by hand'],
+    ]);
+    // Nothing of what was forged is shown.
+    expect(lines.filter(({ state }) => state === 'forged').map(({ text }) => text)).toEqual(['', '', '']);
+    expect((await anna.events(id)).filter(({ type }) => type === 'item')).toEqual([]);
+  });
+
+  test('replaying archived messages into the same or another sphere changes nothing', async () => {
+    const first = await world.sphere('First', anna, ben);
+    const second = await world.sphere('Second', anna, ben);
+    await using carl = await RawMember.start(world.prosody, 'carl');
+    for (const [id, name] of [
+      [first, 'First'],
+      [second, 'Second'],
+    ] as const) {
+      await anna.run('sphere', 'invite', id, carl.session.own);
+      await carl.join(name);
+    }
+    await ben.run('say', first, 'pay the plumber');
+    await carl.session.messages.say(carl.sphere(first).id, 'carl said this once');
+    await shown(anna, first, 'pay the plumber');
+    await shown(anna, first, 'carl said this once');
+
+    const before = await anna.log(second);
+    await replay(carl, carl.sphere(first), carl.sphere(second));
+    await replay(carl, carl.sphere(first), carl.sphere(first));
+    for (const id of [first, second]) {
+      await carl.session.messages.say(carl.sphere(id).id, 'end of the replay');
+      await shown(anna, id, 'end of the replay');
+    }
+    const texts = (await anna.messages(first)).filter(({ kind }) => kind === 'text').map(({ text }) => text);
+    expect(texts.filter((text) => text !== '')).toEqual([
+      'pay the plumber',
+      'carl said this once',
+      'end of the replay',
+    ]);
+    expect((await anna.texts(second)).filter((text) => text !== '')).toEqual(['end of the replay']);
+    expect((await anna.log(second)).length).toBe(before.length + 1);
+  });
+});
+
+/** Sends the newest stanzas of one room's archive again, as they are, into a room. */
+async function replay(carl: RawMember, from: Sphere, to: Sphere): Promise<void> {
+  const { client } = carl.session;
+  const nick = 'again';
+  await using room = new Room({ client, address: from.row.room, nick, clock: systemClock, log: silentLogger });
+  for await (const { stanza } of room.history(null, soon())) {
+    const parts = ['encrypted', 'sealed', 'encryption', 'store', 'body'].flatMap((name) => stanza.getChildren(name));
+    const again = xml('message', { to: to.row.room, type: 'groupchat', id: client.newId() }, parts);
+    await client.send(again);
+  }
+}
+
+const shown = (person: Person, sphere: string, text: string): Promise<true> =>
+  eventually(`"${text}" at ${person.name}`, async () => {
+    const { messages } = await person.ask((client) => client.messages.list({ sphereId: sphere as never, limit: 200 }));
+    return messages.some((message) => message.text === text) ? true : undefined;
+  });
+
+async function forged(person: Person, sphere: string): Promise<number> {
+  const { messages } = await person.ask((client) => client.messages.list({ sphereId: sphere as never, limit: 200 }));
+  return messages.filter(({ state }) => state === 'forged').length;
+}
+
+function header(sphere: Sphere, device = sphere.device) {
+  return sphere.log.nextHeader(device, Date.now());
+}
+
+const messageBody = (text: string) => ({ textSha256: sha256Hex(toUtf8(text)), replyTo: null });
+
+/** Genuine but for the line that will be shown with it. */
+function ownMessage(sphere: Sphere, { identity }: RawMember, text: string): SignedEvent {
+  return buildEvent(identity.author, header(sphere), 'message', messageBody(text)) as SignedEvent;
+}
+
+/** Names another member and their device as author, signed by the forger's own key. */
+function inNameOf(sphere: Sphere, { identity }: RawMember, jid: string, type: string, body: object): EnvelopeEntry {
+  const device = [...sphere.state.devices.values()].find((one) => one.jid === jid)?.device;
+  const person = sphere.state.members.get(parseBareJid(jid))?.person;
+  if (device === undefined || person === undefined || person === null) throw new Error('the victim is no member');
+  const bytes = encodeCanonical({ v: 1, ...header(sphere, device), person, device, type, body: body as never });
+  return { bytes, signature: signFor('event', identity.author.device, bytes), attachments: [] };
+}
+
+const ITEM = {
+  name: 'gift.mp4',
+  infoHash: 'ab'.repeat(20),
+  bytes: 1000,
+  fileCount: 1,
+  pieceLength: 262_144,
+  metainfoBytes: 300,
+  metainfoSha256: 'ab'.repeat(32),
+  manifest: { offset: 1008, length: 100, sha256: 'ab'.repeat(32) },
+  plain: true,
+  keyCheck: null,
+  epoch: null,
+  media: { kind: 'video', type: 'video/mp4', width: null, height: null, durationMs: null },
+  thumbhash: null,
+  previewSha256: null,
+  replaces: null,
+};
+
+test('a stranger at the data port gets no byte of BitTorrent, whatever they send', async () => {
+  const sphere = await world.sphere('Strangers', anna, ben);
+  const { item } = await share(sphere, 'wanted.bin');
+  const { body } = (await anna.log(sphere)).find(({ id }) => id === item) ?? { body: {} };
+  const { infoHash } = body as { infoHash: string };
+  const { swarm } = await anna.run<{ swarm: { port: number } }>('status');
+  const openings = [
+    handshake(infoHash as never),
+    Buffer.concat([randomBytes(32), handshake(infoHash as never), randomBytes(500)]),
+    Buffer.from('GET /announce HTTP/1.1\r\nHost: x\r\n\r\n'),
+    randomBytes(4096),
+    Buffer.alloc(2000),
+    Buffer.from(`d2:id20:${'x'.repeat(20)}e`),
+  ];
+  const ask = async (opening: Buffer): Promise<Buffer> => {
+    const socket = connect(swarm.port, anna.address);
+    const received: Buffer[] = [];
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.write(opening);
+    await once(socket, 'close');
+    return Buffer.concat(received);
+  };
+  const answers = await Promise.all(openings.map(ask));
+  for (const answer of answers) {
+    expect(answer.length).toBeLessThanOrEqual(32);
+    expect(answer.includes('BitTorrent')).toBe(false);
+    expect(answer.includes(Buffer.from(infoHash, 'hex'))).toBe(false);
+  }
+});
