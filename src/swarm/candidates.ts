@@ -22,6 +22,11 @@ export function endpointsOn(addresses: readonly string[], port: number, mapped: 
   return (mapped === null ? own : [mapped, ...own]).slice(0, MOST_ENDPOINTS);
 }
 
+/** Whether a router can forward to one of the addresses we listen on; none = all. */
+export function hearsRouter(listening: readonly string[]): boolean {
+  return listening.length === 0 || listening.some((address) => address !== '::1' && !address.startsWith('127.'));
+}
+
 /** RFC 4291 §2.5.6 and RFC 3927: such an address means another machine on every link. */
 function isLinkLocal(address: string): boolean {
   return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');

@@ -19,7 +19,7 @@ import { sendMetainfo } from '../torrent/metainfo-exchange.ts';
 import { Tracker } from '../torrent/tracker.ts';
 import { withinTime } from '../base/within-time.ts';
 import { Caller } from './caller.ts';
-import { endpointsOn, localAddresses } from './candidates.ts';
+import { endpointsOn, hearsRouter, localAddresses } from './candidates.ts';
 import { DataListener } from './data-listener.ts';
 import type { EventStream } from './event-stream.ts';
 import { listenOnAll } from './listen.ts';
@@ -213,7 +213,7 @@ export class SwarmNode implements AsyncDisposable {
 
   #run(): void {
     const { clock, portMapping } = this.#deps;
-    if (this.#options.mapPorts) {
+    if (this.#options.mapPorts && hearsRouter(this.#options.addresses)) {
       const kept = [
         portMapping.keep(this.#dataPort, (outside) => {
           this.#mappedData = outside;
