@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -92,6 +92,12 @@ export class NetworkLab implements AsyncDisposable {
     return [...rules.matchAll(/dport (\d+) dnat ip to ([\d.:]+)/g)].map(([, port, to]) => `${port} ${to}`);
   }
 
+  /** For how many seconds yet the router forwards each port by itself. */
+  async leases(): Promise<number[]> {
+    const lines = (await readFile(path.join(this.#folder, 'leases'), 'utf8')).trim().split('\n');
+    return lines.map((line) => Number(line.split(':')[4]) - Math.floor(Date.now() / 1000));
+  }
+
   /** Counts from now on what a host says to routers; the returned function tells how many packets. */
   async countRouterTalk(host: LabHost): Promise<() => Promise<number>> {
     const file = path.join(this.#folder, 'talk.nft');
@@ -102,13 +108,13 @@ export class NetworkLab implements AsyncDisposable {
 
   /** The router loses power: it forgets every mapping and starts anew. */
   async rebootRouter(): Promise<void> {
-    await this.stopDaemon();
+    await this.#stopDaemon();
     await rm(path.join(this.#folder, 'leases'), { force: true });
     await this.exec('router', 'nft', 'flush', 'ruleset');
     await this.#startRouter();
   }
 
-  async stopDaemon(): Promise<void> {
+  async #stopDaemon(): Promise<void> {
     if (this.#daemon !== undefined) await endProcess(this.#daemon, 'SIGKILL');
     this.#daemon = undefined;
   }

@@ -79,11 +79,14 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     },
   );
 
-  test('a program that was killed opens the same port again', async () => {
-    await using lab = await NetworkLab.start('all');
+  test.each(['all', 'upnp-v2'] as const)('%s: a program that was killed opens the same port again', async (kind) => {
+    await using lab = await NetworkLab.start(kind);
     await using killed = keepPort(lab, 'home', 40_001);
     await until('the port', () => lastState(killed));
     await killed.end('SIGKILL');
+    // Until then the port closes by itself, within twenty minutes.
+    const leases = await lab.leases();
+    expect(leases.filter((seconds) => seconds > 0 && seconds <= 1_200)).toHaveLength(1);
     await using again = keepPort(lab, 'home', 40_001);
     expect(await until('the port again', () => lastState(again))).toMatchObject({ kind: 'open', port: 40_001 });
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
@@ -108,6 +111,15 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     await using program = keepPort(lab, 'home', 40_001);
     const state = await until('an answer', () => lastState(program));
     expect(state).toMatchObject({ kind: expect.stringMatching(/^(closed|unreachable)$/) });
+  });
+
+  test('a machine without a router says nothing', async () => {
+    await using lab = await NetworkLab.start('all');
+    const said = await lab.countRouterTalk('home');
+    await lab.exec('home', 'ip', 'route', 'del', 'default');
+    await using program = keepPort(lab, 'home', 40_001);
+    expect(await until('an answer', () => lastState(program))).toEqual({ kind: 'closed' });
+    expect(await said()).toBe(0);
   });
 
   test('a router that maps no ports costs nothing but the mapping', async () => {
@@ -152,7 +164,10 @@ describe.skipIf(reason !== undefined)('the swarm behind a router', () => {
     const child = lab.fork('home', SWARM);
     const client = connectChannel<SwarmContract>(processChannel(child));
     await client.start(startOptions(false));
-    await delay(1_000);
+    await delay(700);
+    // Nor when it listens where no router can forward to.
+    await client.start({ ...startOptions(true), addresses: ['127.0.0.1'] });
+    await delay(700);
     expect(await said()).toBe(0);
     await client.start(startOptions(true));
     await until('a mapping', async () => ((await lab.forwarded()).length === 2 ? true : undefined));
