@@ -1,7 +1,6 @@
 import { backoffDelay } from '../src/base/backoff.ts';
 import type { Clock } from '../src/base/clock.ts';
 import type { ErrorCode } from '../src/base/errors.ts';
-import { AppError } from '../src/base/errors.ts';
 import { Emitter } from '../src/base/emitter.ts';
 import type { FromEngine, ToEngine } from './engine-messages.ts';
 import { fromEngineSchema } from './engine-messages.ts';
@@ -133,13 +132,19 @@ export class EngineProcess<Port> {
 
   /** Resolves when the process is gone. */
   #runOnce(address: EngineAddress | undefined): Promise<Outcome> {
-    const { forker, profile } = this.#deps;
+    const { forker, clock, profile } = this.#deps;
     const child = forker.fork('engine.js', { args: [], execArgv: [], serviceName: 'Spherecast engine' });
     this.#child = child;
-    const children = new UtilityChildren<Port>({ forker, tell: (message, ports) => child.postMessage(message, ports) });
+    const children = new UtilityChildren<Port>({
+      forker,
+      clock,
+      tell: (message, ports) => child.postMessage(message, ports),
+    });
     let outcome: Outcome = { kind: 'ended' };
     child.on('message', (data) => {
-      const message = fromEngineSchema.parse(data);
+      const { data: message } = fromEngineSchema.safeParse(data);
+      // The engine speaks with strangers: what it cannot have meant is not acted on.
+      if (message === undefined) return;
       if (message.kind === 'failed') {
         outcome = message;
         endNow(child);
@@ -150,7 +155,7 @@ export class EngineProcess<Port> {
     return new Promise((resolve) => {
       child.once('exit', () => {
         this.#child = undefined;
-        children.orphan();
+        void children.orphan();
         for (const answer of this.#questions.values()) answer([]);
         resolve(outcome);
       });
@@ -186,9 +191,4 @@ export class EngineProcess<Port> {
 /** The address of an engine that was running at some time. */
 export function addressOf(state: EngineState): EngineAddress | undefined {
   return state.kind === 'running' || state.kind === 'restarting' ? state.address : undefined;
-}
-
-/** The failure that ended an engine's start. */
-export function failureOf(state: EngineState): AppError | undefined {
-  return state.kind === 'failed' ? new AppError(state.code, 'the engine did not start') : undefined;
 }

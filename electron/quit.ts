@@ -29,8 +29,9 @@ export class Quit {
     if (this.#state !== 'running') return;
     this.#state = 'asking';
     const names = await this.#deps.onlyCopies();
+    // The system may tell us to end at any time, also while the question stands there.
+    if (this.#state !== 'asking') return;
     const mayLeave = names.length === 0 || (await this.#deps.confirm(names));
-    // The system may have told us to end while the question stood there.
     if (this.#state !== 'asking') return;
     if (mayLeave) await this.#leave();
     else this.#state = 'running';

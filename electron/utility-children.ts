@@ -1,3 +1,4 @@
+import type { Clock } from '../src/base/clock.ts';
 import type { FromEngine, ToEngine } from './engine-messages.ts';
 import type { UtilityChild, UtilityForker } from './utility-forker.ts';
 
@@ -5,6 +6,7 @@ const LAST_RESORT_MS = 3000;
 
 interface UtilityChildrenDeps<Port> {
   readonly forker: UtilityForker<Port>;
+  readonly clock: Clock;
   /** Tells the engine; the port goes with the message. */
   readonly tell: (message: ToEngine, ports: readonly Port[]) => void;
 }
@@ -41,11 +43,12 @@ export class UtilityChildren<Port> {
   }
 
   /** Their engine is gone: they end by themselves when they notice, and are ended when they do not. */
-  orphan(): void {
+  async orphan(): Promise<void> {
     const orphans = Array.from(this.#running.values());
     this.#running.clear();
-    const timer = setTimeout(() => orphans.forEach(endNow), LAST_RESORT_MS);
-    timer.unref();
+    if (orphans.length === 0) return;
+    await this.#deps.clock.sleep(LAST_RESORT_MS);
+    orphans.filter((child) => child.pid !== undefined).forEach(endNow);
   }
 }
 

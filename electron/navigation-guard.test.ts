@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+import { guardNavigation, isOwnPage, restrictSession } from './navigation-guard.ts';
+
+const ORIGIN = 'http://127.0.0.1:4000';
+const FOREIGN = [
+  'https://example.org/',
+  'http://127.0.0.1:4001/',
+  'http://localhost:4000/',
+  'https://127.0.0.1:4000/',
+  'http://127.0.0.1:4000@example.org/',
+  'http://127.0.0.1:4000.example.org/',
+  'file:///etc/passwd',
+  'javascript:alert(1)',
+  'data:text/html,<p>',
+  'blob:http://example.org/1',
+  'about:blank',
+  'not an address',
+  '',
+];
+
+test('only pages of the running engine are our own', () => {
+  expect(isOwnPage(`${ORIGIN}/#/sphere/1`, ORIGIN)).toBe(true);
+  expect(FOREIGN.filter((url) => isOwnPage(url, ORIGIN))).toEqual([]);
+  expect(isOwnPage(`${ORIGIN}/`, undefined)).toBe(false);
+});
+
+test('a page is kept where it is, whatever way it tries to leave', () => {
+  const { contents, leave, openWindow } = fakeContents();
+  guardNavigation(contents, () => ORIGIN);
+  for (const way of ['will-navigate', 'will-redirect', 'will-frame-navigate']) {
+    expect(FOREIGN.map((url) => leave(way, url))).toEqual(FOREIGN.map(() => 'prevented'));
+    expect(leave(way, `${ORIGIN}/#/settings`)).toBe('left');
+  }
+  expect(leave('will-attach-webview', `${ORIGIN}/`)).toBe('prevented');
+  expect(openWindow(`${ORIGIN}/`)).toEqual({ action: 'deny' });
+});
+
+test('the player gets full screen, nobody gets camera or place', () => {
+  const session = fakeSession();
+  restrictSession(session.parts, () => ORIGIN);
+  expect(session.check('fullscreen', ORIGIN)).toBe(true);
+  expect(session.check('fullscreen', 'https://example.org')).toBe(false);
+  expect(session.request('fullscreen', `${ORIGIN}/`)).toBe(true);
+  expect(session.request('fullscreen', 'https://example.org/')).toBe(false);
+  for (const permission of ['media', 'geolocation', 'notifications', 'clipboard-read', 'openExternal', 'hid']) {
+    expect([permission, session.check(permission, ORIGIN), session.request(permission, ORIGIN)]).toEqual([
+      permission,
+      false,
+      false,
+    ]);
+  }
+});
+
+test('no request leaves this computer', () => {
+  const session = fakeSession();
+  restrictSession(session.parts, () => ORIGIN);
+  expect(session.isCancelled(`${ORIGIN}/assets/main.js`)).toBe(false);
+  expect(session.isCancelled('ws://127.0.0.1:4000/rpc')).toBe(false);
+  expect(session.isCancelled('ws://127.0.0.1:4001/rpc')).toBe(true);
+  expect(session.isCancelled('https://redirector.example.org/dictionary')).toBe(true);
+});
+
+function fakeContents() {
+  const listeners = new Map<string, (event: never) => void>();
+  let open: (details: never) => unknown = () => undefined;
+  return {
+    contents: {
+      on: (name: string, listener: (event: never) => void) => listeners.set(name, listener),
+      setWindowOpenHandler: (handler: (details: never) => unknown) => {
+        open = handler;
+      },
+    } as never as Parameters<typeof guardNavigation>[0],
+    leave(name: string, url: string) {
+      let result = 'left';
+      listeners.get(name)?.({ url, preventDefault: () => (result = 'prevented') } as never);
+      return result;
+    },
+    openWindow: (url: string) => open({ url } as never),
+  };
+}
+
+function fakeSession() {
+  let onRequest: (contents: never, permission: never, answer: (allowed: boolean) => void) => void = () => undefined;
+  let onCheck: (contents: never, permission: never, origin: string) => boolean = () => true;
+  let before: (details: never, answer: (response: { cancel?: boolean }) => void) => void = () => undefined;
+  const parts = {
+    setPermissionRequestHandler: (handler: typeof onRequest) => (onRequest = handler),
+    setPermissionCheckHandler: (handler: typeof onCheck) => (onCheck = handler),
+    webRequest: { onBeforeRequest: (_filter: unknown, listener: typeof before) => (before = listener) },
+  };
+  return {
+    parts: parts as never as Parameters<typeof restrictSession>[0],
+    check: (permission: string, origin: string) => onCheck(null as never, permission as never, origin),
+    request(permission: string, url: string) {
+      let allowed: boolean | undefined;
+      onRequest({ getURL: () => url } as never, permission as never, (answer) => (allowed = answer));
+      return allowed;
+    },
+    isCancelled(url: string) {
+      let cancelled: boolean | undefined;
+      before({ url } as never, ({ cancel }) => (cancelled = cancel));
+      return cancelled;
+    },
+  };
+}
