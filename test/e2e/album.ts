@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { makeFilm } from '../fixtures/film.ts';
 import { landscapeSvg } from '../fixtures/landscape.ts';
 
-const draw = (seed: number, width: number, height: number): sharp.Sharp =>
+const draw = (seed: number, width: number, height: number): Sharp =>
   sharp(Buffer.from(landscapeSvg(seed, width, height)));
 
 export interface Album {

@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { expect } from 'vitest';
 import type { z } from 'zod';
 import type { itemsShape } from '../../src/cli/shapes.ts';
 import { EngineProcess } from '../fixtures/engine-process.ts';
 import type { Prosody } from '../fixtures/prosody.ts';
 import { AppPage } from './app-page.ts';
+import { BREAK_IN, type Loot } from './hostile-page.ts';
 import { builtUi } from './screen-browser.ts';
 
 type Item = z.infer<typeof itemsShape>['items'][number];
@@ -31,7 +33,7 @@ export class Household extends AppPage implements AsyncDisposable {
   #engine: EngineProcess;
 
   private constructor(
-    page: AppPage['page'],
+    page: Page,
     parts: {
       name: string;
       jid: string;
@@ -56,7 +58,8 @@ export class Household extends AppPage implements AsyncDisposable {
     // The test's authority is known to this engine as one installed on the machine would be.
     const options = { address, env: { HOME: home, NODE_EXTRA_CA_CERTS: prosody.caFile } };
     const engine = await EngineProcess.start({ ...options, profile: join(home, '.spherecast'), keepPort: true });
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+    const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     await page.addInitScript(STOPWATCH);
     const server = `${prosody.host}:${prosody.c2sPort}`;
@@ -78,15 +81,7 @@ export class Household extends AppPage implements AsyncDisposable {
     await this.page.locator('[data-testid=account-chip][data-state=online]').waitFor();
   }
 
-  /** Shares files of the home folder through the page's own picker. */
-  async share(folder: string, ...names: string[]): Promise<void> {
-    await this.by('add').click();
-    await this.entry(folder).click();
-    for (const name of names) await this.entry(name).click();
-    await this.by('picker-share').click();
-  }
-
-  entry(name: string) {
+  entry(name: string): Locator {
     return this.page.locator(`[data-testid=picker-entry][data-name="${name}"]`);
   }
 
@@ -106,6 +101,57 @@ export class Household extends AppPage implements AsyncDisposable {
   /** Milliseconds between two things that happened on the page. */
   async took(from: Mark, to: Mark): Promise<number> {
     return this.page.evaluate<number>(`window.marks.${to} - window.marks.${from}`);
+  }
+
+  /** Seconds of the film in the player. */
+  playedSeconds(): Promise<number> {
+    return this.property(this.by('player-video'), 'currentTime');
+  }
+
+  /** The preview picture of an item, loaded. */
+  async preview(name: string): Promise<void> {
+    const picture = this.tile(name).locator('img[src^="/preview"]');
+    await picture.waitFor({ state: 'attached' });
+    await expect.poll(() => this.property(picture, 'naturalWidth')).toBeGreaterThan(0);
+  }
+
+  message(text: string): Locator {
+    return this.by('message').filter({ hasText: text });
+  }
+
+  /** Where the engine keeps the files of a sphere. */
+  sphereFolder(sphere: string): string {
+    return join(this.#engine.profile, 'spheres', sphere);
+  }
+
+  /** Clicks on the player's time line at a share of its length. */
+  async jumpTo(share: number): Promise<void> {
+    const line = await this.page.locator('media-time-range').boundingBox();
+    if (line === null) throw new Error('the player has no time line');
+    await this.page.mouse.click(line.x + line.width * share, line.y + line.height / 2);
+  }
+
+  /** What each way of getting at the engine gives the script of a page in this person's browser. */
+  breakIn(page: Page, target: { engine: string; paths: readonly string[] }): Promise<Loot> {
+    return page.evaluate<Loot>(`(${BREAK_IN})(${JSON.stringify(target)})`);
+  }
+
+  /** From now on counts the frames in which the page showed nothing of the application. */
+  async watchForBlankness(): Promise<void> {
+    await this.page.evaluate(`
+      window.blankFrames = 0;
+      const look = () => {
+        if (document.body.innerText.trim() === '' || document.querySelector('[data-testid=sphere-page]') === null) {
+          window.blankFrames += 1;
+        }
+        requestAnimationFrame(look);
+      };
+      look();
+    `);
+  }
+
+  blankFrames(): Promise<number> {
+    return this.page.evaluate<number>('window.blankFrames');
   }
 
   /** Ends the engine as the system does; `back` starts it again as the person would. */
