@@ -42,5 +42,8 @@ export function useNotify() {
     if (document.hidden) desktop()?.notify(title, description);
   }
 
-  return { failure, success, notice };
+  /** Takes a notice back that is no longer true. */
+  const withdraw = (code: string): void => toast.remove(`notice-${code}`);
+
+  return { failure, success, notice, withdraw };
 }
