@@ -55,6 +55,8 @@ export class SwarmFeed {
   #identity: SwarmIdentity | null = null;
   #limits: LimitsView = { up: 0, down: 0 };
   #calls: SwarmCalls | null = null;
+  /** Settles when the process has been told everything; what is new meanwhile is told after that. */
+  #feeding: Promise<unknown> = Promise.resolve();
   #port = 0;
 
   constructor(deps: { log: Logger }) {
@@ -149,6 +151,12 @@ export class SwarmFeed {
   }
 
   async #feed(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
+    const feeding = this.#feedAll(calls, identity);
+    this.#feeding = Promise.allSettled([feeding]);
+    await feeding;
+  }
+
+  async #feedAll(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
     const { dataPort } = await calls.start({ ...identity, limits: this.#limits });
     this.#port = dataPort;
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
@@ -170,6 +178,8 @@ export class SwarmFeed {
   async #tell(call: (calls: SwarmCalls) => Promise<unknown>): Promise<void> {
     const calls = this.#calls;
     if (calls === null || this.#identity === null) return;
+    await this.#feeding;
+    if (this.#calls !== calls) return;
     try {
       await call(calls);
     } catch (error) {
