@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld } from '../fixtures/engine-world.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { PacketCapture, tcpPayloadBytes } from '../fixtures/packet-capture.ts';
+
+const MiB = 1024 * 1024;
+const FILM_BYTES = 48 * MiB;
+const HEADERS_ONLY = 96;
+
+let world: EngineWorld;
+let anna: Person;
+let ben: Person;
+let sphere: string;
+
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben']);
+  [anna, ben] = [world.person('anna'), world.person('ben')];
+  sphere = await world.sphere('Cinema', anna, ben);
+});
+
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+/** Downloads a film slowly, has something happen at half of it, and gives what went over the wire. */
+async function interrupted(name: string, happen: () => Promise<void>): Promise<{ bytes: number; isEqual: boolean }> {
+  const path = join(world.folder, name);
+  const content = randomBytes(FILM_BYTES);
+  await writeFile(path, content);
+  const [item = ''] = await anna.share(sphere, path);
+  await ben.item(sphere, item);
+  await using capture = await PacketCapture.start(`tcp and src ${anna.address} and dst ${ben.address}`, HEADERS_ONLY);
+  await ben.run('limit', '--down', '6000000');
+  await ben.run('get', sphere, item);
+  const half = await ben.item(sphere, item, ({ bytesHave }) => bytesHave >= FILM_BYTES / 2);
+  expect(half.state).toBe('downloading');
+  await happen();
+  await ben.run('limit', '--down', '0');
+  const got = await ben.get(sphere, item);
+  return { bytes: tcpPayloadBytes(await capture.stop()), isEqual: (await readFile(got)).equals(content) };
+}
+
+test('a receiver whose engine is killed half-way goes on after its restart and fetches little twice', async () => {
+  const { bytes, isEqual } = await interrupted('film-1.bin', async () => {
+    const [swarm = 0] = await ben.engine.children('swarm');
+    await ben.engine.killHard();
+    await eventually('the orphaned swarm process ends', () => Promise.resolve(isAlive(swarm) ? undefined : true));
+    await ben.restart();
+  });
+  expect(isEqual).toBe(true);
+  expect(bytes).toBeGreaterThan(FILM_BYTES);
+  expect(bytes).toBeLessThan(FILM_BYTES + 16 * MiB);
+});
+
+test('a receiver whose swarm process is killed half-way goes on by itself and fetches little twice', async () => {
+  const { bytes, isEqual } = await interrupted('film-2.bin', async () => {
+    const [swarm = 0] = await ben.engine.children('swarm');
+    process.kill(swarm, 'SIGKILL');
+    const next = await eventually('a new swarm process', async () => {
+      const [pid] = await ben.engine.children('swarm');
+      return pid === swarm ? undefined : pid;
+    });
+    expect(next).not.toBe(swarm);
+  });
+  expect(isEqual).toBe(true);
+  expect(bytes).toBeGreaterThan(FILM_BYTES);
+  expect(bytes).toBeLessThan(FILM_BYTES + 16 * MiB);
+});
+
+test('a download limit holds over a whole transfer', async () => {
+  const bytes = 16 * MiB;
+  const path = join(world.folder, 'limited.bin');
+  await writeFile(path, randomBytes(bytes));
+  const [item = ''] = await anna.share(sphere, path);
+  await ben.item(sphere, item);
+  expect(await ben.run('limit', '--down', '4000000')).toEqual({ up: 0, down: 4_000_000 });
+  const seconds = await ben.ask(async (client) => {
+    const startedMs = performance.now();
+    await client.items.get({ sphereId: parseSphereId(sphere), itemId: parseItemId(item), wait: true });
+    return (performance.now() - startedMs) / 1000;
+  });
+  const rate = bytes / seconds;
+  expect(rate).toBeGreaterThan(4_000_000 * 0.8);
+  expect(rate).toBeLessThan(4_000_000 * 1.2);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // No such process: that is the answer.
+    return false;
+  }
+}
