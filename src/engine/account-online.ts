@@ -122,7 +122,7 @@ export class AccountOnline implements Disposable {
     }
     await direct.catchUp();
     await this.#careForKeys(signal);
-    outgoing.poke();
+    outgoing.keysChanged();
   }
 
   async #careForKeys(signal: AbortSignal): Promise<void> {
@@ -134,7 +134,7 @@ export class AccountOnline implements Disposable {
   #listChanged(jid: Parameters<DeviceDirectory['learn']>[0], deviceIds: readonly number[]): void {
     const { directory, client, omemo, scope, outgoing } = this.#deps;
     directory.learn(jid, deviceIds);
-    outgoing.poke();
+    outgoing.keysChanged();
     if (jid !== client.jid || deviceIds.includes(omemo.deviceId)) return;
     // Another client of ours published a list without this device: it puts itself back.
     scope.spawn('list own device', (signal) =>

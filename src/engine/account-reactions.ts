@@ -1,10 +1,10 @@
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
+import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { ItemService } from '../spheres/item-service.ts';
-import type { Members } from '../spheres/members.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -14,9 +14,9 @@ import type { Storage } from '../storage/storage.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
-  readonly rooms: Rooms;
+  readonly rooms: Pick<Rooms, 'onArrival' | 'onRemoved' | 'onCaughtUp' | 'leave'>;
   readonly outgoing: Outgoing;
-  readonly members: Members;
+  readonly caretaker: Caretaker;
   readonly items: ItemService;
   readonly exchange: EndpointExchange;
   readonly feed: SwarmFeed;
@@ -32,23 +32,28 @@ const ACCEPTED_EPOCHS = 2;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
-  const { list, rooms, outgoing, exchange, feed, storage, scope, stack } = deps;
+  const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
   scope.spawn('feed swarm', async () => {
     for (const sphere of list.all()) {
       await feedKeys(deps, sphere);
-      if (sphere.row.state === 'joined') deps.members.welcomePending(sphere);
+      if (sphere.row.state === 'joined') deps.caretaker.welcomePending(sphere);
     }
+    outgoing.poke();
     await deps.items.resumeAll();
   });
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
     outgoing.onSent.on(({ eventId }) => {
       const message = storage.messages.get(eventId);
-      if (message?.state !== 'queued') return;
-      storage.messages.update(eventId, { state: 'sent' });
-      const sphere = list.find(message.sphereId);
+      const sphere = message === undefined ? undefined : list.find(message.sphereId);
       if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
+    }),
+    rooms.onCaughtUp.on((room) => {
+      const sphere = list.ofRoom(room);
+      if (sphere === undefined) return;
+      caretaker.renewEpoch(sphere);
+      scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
     rooms.onArrival.on((room) => {
       outgoing.poke();
@@ -69,14 +74,14 @@ export function joinReactions(deps: ReactionsDeps): void {
 }
 
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {
-  const { scope, exchange, members, outgoing } = deps;
+  const { scope, exchange, caretaker, outgoing } = deps;
   const kinds = new Set(changes.map(({ kind }) => kind));
   for (const change of changes) {
-    if (change.kind === 'joined') members.welcome(sphere, change.event);
-    if (change.kind === 'left') {
-      const jid = sphere.jidOf(change.event.header.person) ?? null;
-      scope.spawn('departure', (signal) => members.afterDeparture(sphere, jid, signal));
-    }
+    if (change.kind === 'joined') caretaker.welcome(sphere, change.event);
+  }
+  if (kinds.has('left')) {
+    caretaker.renewEpoch(sphere);
+    scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
   if (kinds.has('members') || kinds.has('epochs')) {
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
@@ -98,8 +103,9 @@ async function feedKeys({ feed }: ReactionsDeps, sphere: Sphere): Promise<void> 
   await feed.setSphere(sphere.id, { epochs, devices: [...sphere.state.devices.keys()] });
 }
 
-async function removed({ list, items, rooms }: ReactionsDeps, sphere: Sphere): Promise<void> {
+async function removed({ list, items, rooms, storage }: ReactionsDeps, sphere: Sphere): Promise<void> {
   await items.stopSphere(sphere);
-  await rooms.leave(sphere.row.room);
+  storage.outbox.dropQueued(sphere.id);
   list.update(sphere, { state: 'removed' });
+  await rooms.leave(sphere.row.room);
 }

@@ -2,11 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
-import type { BareJid, ItemId, SphereId } from '../base/id.ts';
+import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import { DeviceDirectory } from '../spheres/device-directory.ts';
@@ -51,6 +52,9 @@ export interface AccountSessionDeps {
   readonly log: Logger;
 }
 
+/** Archives rarely go back further; what they repeat later is recognised by its event. */
+const SEEN_KEPT_MS = 180 * 24 * 3_600_000;
+
 /** Everything that belongs to one account, put together; it lives from signing in to signing out. */
 export class AccountSession implements AsyncDisposable {
   readonly own: BareJid;
@@ -60,6 +64,7 @@ export class AccountSession implements AsyncDisposable {
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
   readonly members: Members;
+  readonly caretaker: Caretaker;
   readonly messages: Conversation;
   readonly shares: ShareService;
   readonly items: ItemService;
@@ -78,6 +83,7 @@ export class AccountSession implements AsyncDisposable {
     const { storage, login, clock, random, log } = deps;
     const own = login.jid;
     const omemo = await deps.openOmemo({ store: storage.omemo, own, clock, random, log: log.child('omemo') });
+    storage.seen.prune(clock.now() - SEEN_KEPT_MS);
     await mkdir(path.join(deps.accountFolder, 'scratch'), { recursive: true, mode: 0o700 });
     return new AccountSession(deps, omemo);
   }
@@ -105,6 +111,8 @@ export class AccountSession implements AsyncDisposable {
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     this.messages = new Conversation({ list: this.list });
     this.members = this.#openMembers(deps, omemo);
+    const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
+    this.caretaker = new Caretaker({ ...keeping, random, log: log.child('caretaker') });
     this.waiter = this.#stack.use(new HaveWaiter({ feed }));
     const scratchFolder = path.join(deps.accountFolder, 'scratch');
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
@@ -130,22 +138,11 @@ export class AccountSession implements AsyncDisposable {
     this.client.start();
   }
 
-  /** Resolves when everything of the sphere that waits to be sent has left, however long the server is away. */
-  async flushed(sphereId: SphereId, signal: AbortSignal): Promise<void> {
-    const waits = (): boolean => this.storage.outbox.listOfSphere(sphereId).some((row) => row.state === 'queued');
-    if (!waits()) return;
+  /** Resolves when the server has what these items say, however long it is away. */
+  async flushed(items: readonly ItemId[], signal: AbortSignal): Promise<void> {
     if (this.client.state.kind === 'failed') throw this.client.state.error;
-    const sent = Promise.withResolvers<void>();
-    const stop = this.outgoing.onSent.on(() => waits() || sent.resolve());
-    const onAbort = (): void => sent.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      this.outgoing.poke();
-      await sent.promise;
-    } finally {
-      stop();
-      signal.removeEventListener('abort', onAbort);
-    }
+    const events = items.map((itemId) => itemId as string as EventId);
+    await this.outgoing.flushed(events, { orParked: false }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -153,8 +150,8 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #parts() {
-    const { client, list, rooms, outgoing, members, items, directory, exchange } = this;
-    return { client, list, rooms, outgoing, members, items, directory, exchange };
+    const { client, list, rooms, outgoing, caretaker, items, directory, exchange } = this;
+    return { client, list, rooms, outgoing, caretaker, items, directory, exchange };
   }
 
   #openDirectory({ storage, clock, log }: AccountSessionDeps): DeviceDirectory {
@@ -220,7 +217,7 @@ export class AccountSession implements AsyncDisposable {
       person: identity.person,
       own: this.own,
       makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name),
-      flushed: (sphereId, signal) => this.flushed(sphereId, signal),
+      flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
       clock,
       random,
       log: log.child('members'),

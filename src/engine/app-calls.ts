@@ -84,7 +84,10 @@ function sphereCalls({ holder, views }: AppCallsDeps): AppServices['spheres'] {
       Promise.resolve({ invitations: holder.session.storage.invitations.list('open').map(viewInvitation) }),
     async join({ invitationId }, signal) {
       const sphere = await holder.session.members.join(invitationId, signal);
-      views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });
+      // Whoever was asked twice has answered both.
+      for (const { id } of holder.session.storage.invitations.bySphere(sphere.id)) {
+        views.onEvent.emit({ kind: 'invitation-removed', id });
+      }
       return { sphere: views.sphere(sphere) };
     },
     async decline({ invitationId }) {
@@ -95,9 +98,8 @@ function sphereCalls({ holder, views }: AppCallsDeps): AppServices['spheres'] {
     markRead({ sphereId }) {
       const { list, storage } = holder.session;
       const sphere = list.get(sphereId);
-      // Times are their authors': a message dated into the future is read all the same.
       const [newest] = storage.messages.newest(sphereId, 1);
-      list.update(sphere, { readAtMs: Math.max(sphere.row.readAtMs, newest?.atMs ?? 0) });
+      list.update(sphere, { readPosition: newest?.order ?? 0 });
       return Promise.resolve(DONE);
     },
   };

@@ -27,7 +27,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     async share({ sphereId, paths, plain, wait }, signal) {
       const { session } = holder;
       const ids = await session.shares.share({ sphereId, paths, plain }, signal);
-      if (wait) await session.flushed(sphereId, signal);
+      if (wait) await session.flushed(ids, signal);
       return { items: ids.map(view) };
     },
     cancelShare({ jobId }) {

@@ -28,7 +28,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
     itemCount: items.length,
-    unread: storage.messages.countUnread(sphere.id, own, row.readAtMs),
+    unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),
   };

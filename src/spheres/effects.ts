@@ -31,6 +31,8 @@ export class Effects {
     this.#sphere = deps.sphere;
     this.#storage = deps.storage;
     this.#own = deps.own;
+    this.#wait();
+    deps.sphere.onReload.on(() => this.#wait());
   }
 
   /** Belongs into the transaction that keeps the events. */
@@ -38,12 +40,19 @@ export class Effects {
     for (const event of events) this.#waiting.set(event.id, event);
     const changes: SphereChange[] = [];
     for (const event of this.#waiting.values()) {
-      const kind = this.#sphere.log.verdict(event.id)?.kind;
-      if (kind === 'held') continue;
+      if (this.#sphere.log.verdict(event.id)?.kind !== 'accepted') continue;
       this.#waiting.delete(event.id);
-      if (kind === 'accepted') changes.push(...this.#effect(event));
+      changes.push(...this.#effect(event));
     }
     return changes;
+  }
+
+  /** What the log has not accepted may still come into force when something else arrives. */
+  #wait(): void {
+    const { log, state } = this.#sphere;
+    const ids = [...state.held.keys(), ...state.refused.keys()];
+    this.#waiting.clear();
+    for (const event of ids.flatMap((id) => log.get(id) ?? [])) this.#waiting.set(event.id, event);
   }
 
   #effect(event: SignedEvent): SphereChange[] {
@@ -112,7 +121,8 @@ export class Effects {
     line: { kind: 'text' | 'item' | 'notice'; text: string; itemId: ItemId | null },
   ): SphereChange[] {
     const from = this.#sphere.jidOf(event.header.person) ?? this.#own;
-    const isOwn = event.header.device === this.#sphere.device;
+    // The first event of a sphere is told to nobody: there is nobody yet.
+    const isOwn = event.header.device === this.#sphere.device && event.type !== 'genesis';
     const row = {
       id: event.id,
       sphereId: this.#sphere.id,

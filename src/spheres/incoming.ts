@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { concatBytes, toHex, toUtf8 } from '../base/bytes.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
+import type { OmemoChanges } from '../omemo/store.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { IncomingMessage } from './incoming-message.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -56,12 +58,7 @@ export class Incoming {
     try {
       const read = await omemo.decrypt(
         { from: message.from, message: message.omemo },
-        (result, changes) =>
-          this.#deps.storage.transaction(() => {
-            this.#deps.storage.omemo.apply(changes);
-            this.#markSeen(message);
-            return this.#open(message, result);
-          }),
+        (result, changes) => this.#keep(message, result, changes),
         signal,
       );
       if (read.kind !== 'not-for-us') return read;
@@ -69,29 +66,57 @@ export class Incoming {
         ? this.#showUnread(message, 'undecryptable')
         : this.#finish(message, { kind: 'nothing' });
     } catch (error) {
-      if (signal.aborted || !(error instanceof AppError)) throw error;
-      this.#deps.log.warn('message not readable', { error, room: message.room !== null });
+      if (signal.aborted || isOwnFault(error)) throw error;
+      const level = error instanceof AppError ? 'warn' : 'error';
+      this.#deps.log[level]('message not readable', { error, room: message.room !== null });
       return this.#showUnread(message, errorCode(error) === 'forged' ? 'forged' : 'undecryptable');
+    }
+  }
+
+  #keep(message: IncomingMessage, result: Decrypted, changes: OmemoChanges): Outcome {
+    const { storage } = this.#deps;
+    try {
+      return storage.transaction(() => {
+        storage.omemo.apply(changes);
+        this.#markSeen(message);
+        return this.#open(message, result);
+      });
+    } catch (error) {
+      // What was taken in before it failed is gone from the database.
+      this.#sphereOf(message)?.reload();
+      throw error;
     }
   }
 
   /** Within the transaction. */
   #open(message: IncomingMessage, result: Decrypted): Outcome {
-    const { mailbox, log } = this.#deps;
+    if (message.sealed === null) return this.#showGuestLine(message, result);
+    if (message.room === null) return this.#openInvitation(message, result);
+    const sphere = this.#sphereOf(message);
+    if (sphere === undefined) return { kind: 'nothing' };
+    const deliveries = this.#refusing(() => this.#deps.mailbox.read(sphere, message, result));
+    if (deliveries === undefined) return this.#showForged(message);
+    return { kind: 'changes', sphere, changes: this.#deps.mailbox.take(sphere, deliveries) };
+  }
+
+  #openInvitation(message: IncomingMessage, result: Decrypted): Outcome {
+    const id = this.#refusing(() => this.#deps.mailbox.openInvitation(message, result));
+    return id === undefined ? { kind: 'nothing' } : { kind: 'invitation', id };
+  }
+
+  /** undefined when the content is refused. */
+  #refusing<T>(read: () => T): T | undefined {
     try {
-      if (message.sealed === null) return this.#showGuestLine(message, result);
-      if (message.room === null) {
-        const id = mailbox.openInvitation(message, result);
-        return id === undefined ? { kind: 'nothing' } : { kind: 'invitation', id };
-      }
-      const sphere = this.#deps.sphereOfRoom(message.room);
-      if (sphere === undefined) return { kind: 'nothing' };
-      return { kind: 'changes', sphere, changes: mailbox.open(sphere, message, result) };
+      return read();
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      log.warn('sealed content refused', { error });
-      return this.#showForged(message);
+      if (!(error instanceof AppError) || isOwnFault(error)) throw error;
+      this.#deps.log.warn('sealed content refused', { error });
+      return undefined;
     }
+  }
+
+  #sphereOf(message: IncomingMessage): Sphere | undefined {
+    return message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
   }
 
   #showPlain(message: IncomingMessage): Outcome {
@@ -120,7 +145,7 @@ export class Incoming {
 
   /** A line that stands for no event gets an id made from its place in the archive. */
   #line(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
-    const sphere = message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
+    const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
     // Under the event's own id, so that the event takes its place should a member pass it on.
     const id = (line.state === 'undecryptable' ? message.sealed?.event : undefined) ?? lineId(message);
@@ -139,7 +164,7 @@ export class Incoming {
 
   /** Keys and history for others are not ours, nor is what was said before we came: a welcome brings that. */
   #isLineForUs(message: IncomingMessage): boolean {
-    const sphere = message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
+    const sphere = this.#sphereOf(message);
     return sphere !== undefined && message.omemo?.payload !== null && message.atMs >= sphere.row.createdAtMs;
   }
 
@@ -168,6 +193,12 @@ export class Incoming {
     const key = message.omemo?.keys.find((element) => element.deviceId === this.#deps.omemo.deviceId);
     return key === undefined ? undefined : createHash('sha256').update(key.data).digest('hex');
   }
+}
+
+/** Our disk fails, not the message: it must be read again later, not be shown as unreadable. */
+function isOwnFault(error: unknown): boolean {
+  const codes: readonly ErrorCode[] = ['disk-full', 'disk-error', 'database-damaged'];
+  return codes.includes(errorCode(error));
 }
 
 function scopeOf(message: IncomingMessage): string {

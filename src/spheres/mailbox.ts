@@ -23,6 +23,12 @@ interface MailboxDeps {
   readonly log: Logger;
 }
 
+/** An event whose attachments are what its author meant. */
+export interface CheckedDelivery {
+  readonly event: SignedEvent;
+  readonly kept: readonly Attachment[];
+}
+
 /** At most so many unanswered invitations are kept: strangers must not fill the disk. */
 const MAX_OPEN_INVITATIONS = 50;
 
@@ -34,13 +40,18 @@ export class Mailbox {
     this.#deps = deps;
   }
 
-  open(sphere: Sphere, message: IncomingMessage, result: Decrypted): SphereChange[] {
+  /** Opens and checks what is inside; throws `forged` and the like, and changes nothing. */
+  read(sphere: Sphere, message: IncomingMessage, result: Decrypted): readonly CheckedDelivery[] {
     const { sealed } = message;
     if (sealed === null) return [];
     if (sealed.sphere !== sphere.id) throw new AppError('forged', 'a message about another sphere');
-    const delivered = this.#parse(sealed, result);
-    const taken = delivered.map((one, index) => this.#take(sphere, one, index === 0 ? result.text : null));
-    return this.#deps.effectsOf(sphere).apply(taken.flat());
+    return this.#parse(sealed, result).map((one, index) => this.#check(one, index === 0 ? result.text : null));
+  }
+
+  /** Takes in what `read` gave; when it throws, the sphere in memory may be ahead of the database. */
+  take(sphere: Sphere, deliveries: readonly CheckedDelivery[]): SphereChange[] {
+    const taken = deliveries.flatMap((one) => this.#take(sphere, one));
+    return this.#deps.effectsOf(sphere).apply(taken);
   }
 
   /** Keeps an invitation until it is answered; its id, or undefined when there is nothing to answer. */
@@ -79,28 +90,30 @@ export class Mailbox {
     return delivered;
   }
 
-  /** The event, unless it was here already and brought nothing new. */
-  #take(sphere: Sphere, { event, attachments }: DeliveredEvent, line: string | null): SignedEvent[] {
-    const { accepted, unchecked, refused } = checkAttachments(event, withLine(event, attachments, line));
-    if (refused.length > 0)
-      this.#deps.log.warn('attachments refused', { type: event.header.type, count: refused.length });
-    if (event.type === 'device' && !this.#isKeyKnown(event)) return [];
+  #check({ event, attachments }: DeliveredEvent, line: string | null): CheckedDelivery {
     if (event.type === 'message' && line !== null && !isTextOf(event, toUtf8(line))) {
       throw new AppError('forged', 'the line is not the text that was signed');
     }
-    const kept = [...accepted, ...unchecked];
+    const { accepted, unchecked, refused } = checkAttachments(event, withLine(event, attachments, line));
+    if (refused.length > 0)
+      this.#deps.log.warn('attachments refused', { type: event.header.type, count: refused.length });
+    return { event, kept: [...accepted, ...unchecked] };
+  }
+
+  /** The event, unless it was here already and brought nothing new. */
+  #take(sphere: Sphere, { event, kept }: CheckedDelivery): SignedEvent[] {
+    if (event.type === 'device' && !this.#isKeyKnown(event)) return [];
     const isNew = sphere.take(event, kept);
     return isNew || kept.length > 0 ? [event] : [];
   }
 
-  /** The identity key in a certificate must be the one that this OMEMO device has always shown. */
+  /** The identity key in a certificate must be the one that this OMEMO device has always shown, if it ever did. */
   #isKeyKnown(event: Extract<SignedEvent, { type: 'device' }>): boolean {
     const { jid, omemoDeviceId, omemoIdentityKey } = event.body;
     if (jid === null || omemoDeviceId === null || omemoIdentityKey === null) return true;
     const { knownDevices } = this.#deps.storage;
     const claimed = fromHex(omemoIdentityKey) ?? new Uint8Array();
     const known = knownDevices.get(jid, omemoDeviceId);
-    if (known === undefined) knownDevices.learn(jid, omemoDeviceId, claimed, this.#deps.nowMs());
     const fits = known === undefined || equalBytes(known.identityKey, claimed);
     if (!fits) this.#deps.log.warn('certificate names another identity key', { key: toHex(claimed).slice(0, 8) });
     return fits;

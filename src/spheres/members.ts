@@ -1,19 +1,19 @@
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import type { BareJid, SphereId } from '../base/id.ts';
+import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { invitationLine } from './human-line.ts';
 import type { VouchedDevice } from './protocol/certificate.ts';
 import { certifyDevice } from './protocol/certificate.ts';
-import { attachment, decodeEnvelope, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
-import { epochCommitment, generateEpochKey } from './protocol/epoch.ts';
-import type { Author, SignedEvent } from './protocol/event.ts';
+import { decodeEnvelope, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
+import type { Author } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
 import { invitationEntries } from './protocol/invitation.ts';
 import { generateInviteSecret, inviteKeyOf, proveInvite } from './protocol/invite-proof.ts';
@@ -21,7 +21,7 @@ import type { PersonSigningKey } from './protocol/keys.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
-import { wasWelcomed, welcomeDevice } from './welcome.ts';
+import { startEpoch } from './start-epoch.ts';
 
 /** What members need of the room server. */
 export interface RoomService {
@@ -32,6 +32,8 @@ export interface RoomService {
   join(room: BareJid, signal: AbortSignal): Promise<void>;
   leave(room: BareJid): Promise<void>;
   isInside(room: BareJid): boolean;
+  /** Everybody the room server lets in. */
+  affiliations(room: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]>;
   setAffiliation(room: BareJid, jid: BareJid, affiliation: 'member' | 'none', signal: AbortSignal): Promise<void>;
 }
 
@@ -46,8 +48,8 @@ interface MembersDeps {
   readonly own: BareJid;
   /** Makes the sphere's folder; its absolute path. */
   readonly makeFolder: (name: string) => Promise<string>;
-  /** Resolves when our outgoing messages of the sphere have left. */
-  readonly flushed: (sphereId: SphereId, signal: AbortSignal) => Promise<void>;
+  /** Resolves when this event of ours has left, or when nobody could read it. */
+  readonly flushed: (event: EventId, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -55,7 +57,7 @@ interface MembersDeps {
 
 const MAX_VOUCHED = 16;
 
-/** Who is in a sphere: founding it, inviting, joining, leaving, removing, and the keys that follow from it. */
+/** Who is in a sphere: founding it, inviting, joining, leaving, removing. */
 export class Members {
   readonly #deps: MembersDeps;
 
@@ -73,13 +75,11 @@ export class Members {
     const founding = foundSphere({ author, random, wallMs: clock.now() }, { name, room, ownerJid: own, policy });
     const { sphereId: id, event: genesis } = founding;
     const row = await this.#row(id, name, room, null);
-    const sphere = list.add({ ...row, state: 'joined' }, (added) => {
-      added.take(genesis, []);
-      return [genesis];
+    return list.add({ ...row, state: 'joined' }, (sphere) => {
+      list.take(sphere, [genesis]);
+      this.#certify(sphere, vouched);
+      startEpoch(this.#deps, sphere, 'start');
     });
-    this.#certify(sphere, vouched);
-    this.#startEpoch(sphere, 'start');
-    return sphere;
   }
 
   async invite(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
@@ -92,13 +92,14 @@ export class Members {
     await rooms.setAffiliation(sphere.row.room, jid, 'member', signal);
     const secret = generateInviteSecret(random);
     const body = { jid, role: 'member' as const, key: inviteKeyOf(secret) };
-    const event = list.publish(sphere, 'invite', body, { audience: { kind: 'members' } });
-    const entries = invitationEntries(sphere.log, event, secret);
-    sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, {
-      audience: { kind: 'account', jid },
-      line: invitationLine(sphere.state.name),
+    list.together(sphere, () => {
+      const event = list.publish(sphere, 'invite', body, { audience: { kind: 'members' } });
+      const entries = invitationEntries(sphere.log, event, secret);
+      sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, {
+        audience: { kind: 'account', jid },
+        line: invitationLine(sphere.state.name),
+      });
     });
-    list.announce(sphere, [{ kind: 'members' }]);
   }
 
   async join(invitationId: string, signal: AbortSignal): Promise<Sphere> {
@@ -110,20 +111,25 @@ export class Members {
     const invite = delivered.find(({ event }) => event.id === invitationId);
     const secret = findAttachment(invite?.attachments ?? [], 'invite-secret');
     if (invite === undefined || secret === undefined) throw new AppError('not-found', 'the invitation is incomplete');
-    const known = list.find(invitation.sphereId);
+    const known = list.find(invitation.sphereId)?.row;
     const row = await this.#row(invitation.sphereId, invitation.name, invitation.room, invitation.from);
     // A sphere once left keeps its folder, its place and what was read of it.
-    const joined = known === undefined ? row : { ...known.row, state: 'joined' as const, archiveCursor: null };
-    const sphere = list.add({ ...joined, state: 'joined' }, (added) => {
-      for (const { event } of delivered) added.take(event, []);
-      return delivered.map(({ event }) => event);
+    const joined = known === undefined ? row : { ...known, archiveCursor: null };
+    return list.add({ ...joined, state: 'joined' }, (sphere) => {
+      list.take(
+        sphere,
+        delivered.map(({ event }) => event),
+      );
+      this.#certify(sphere, vouched);
+      const answer = { invite: invite.event.id, person: author.person, device: author.device.id };
+      const body = { invite: invite.event.id, proof: proveInvite('join', secret, answer) };
+      const { header } = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
+      storage.spheres.update(sphere.id, { joinedLamport: header.lamport });
+      // Whoever was asked twice has answered both.
+      for (const { id } of storage.invitations.bySphere(sphere.id)) {
+        storage.invitations.update(id, { state: 'accepted' });
+      }
     });
-    this.#certify(sphere, vouched);
-    const answer = { invite: invite.event.id, person: author.person, device: author.device.id };
-    const body = { invite: invite.event.id, proof: proveInvite('join', secret, answer) };
-    list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
-    storage.invitations.update(invitationId, { state: 'accepted' });
-    return sphere;
   }
 
   async decline(invitationId: string): Promise<void> {
@@ -134,21 +140,29 @@ export class Members {
   }
 
   async leave(sphereId: SphereId, signal: AbortSignal): Promise<void> {
-    const { list, rooms, flushed } = this.#deps;
+    const { list, rooms, flushed, storage } = this.#deps;
     const sphere = list.getJoined(sphereId);
-    const isOwner = this.#role(sphere) === 'owner';
+    const role = this.#role(sphere);
     // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
-    if (!isOwner) {
+    if (role !== undefined && role !== 'owner') {
       if (!rooms.isInside(sphere.row.room)) throw new AppError('disconnected', 'the others cannot be told now');
       list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
-      await flushed(sphereId, signal);
     }
+    // After an interruption the event is there already, and only waits to be told.
+    const left = sphere.log
+      .events()
+      .findLast(({ type, header }) => type === 'leave' && header.device === sphere.device);
+    if (left !== undefined && role !== 'owner') await flushed(left.id, signal);
+    list.together(sphere, () => {
+      storage.outbox.dropQueued(sphere.id);
+      storage.spheres.update(sphere.id, { state: 'left' });
+    });
     await rooms.leave(sphere.row.room);
-    list.update(sphere, { state: 'left' });
+    list.announce(sphere, [{ kind: 'members' }]);
   }
 
   async remove(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
-    const { list, rooms, own } = this.#deps;
+    const { list, rooms, own, log } = this.#deps;
     const sphere = list.getJoined(sphereId);
     this.#requireAuthority(sphere);
     if (jid === own) throw new AppError('not-allowed', 'one leaves a sphere, one is not removed by oneself');
@@ -161,44 +175,17 @@ export class Members {
       person: member.person,
       lastAccepted: member.person === null ? [] : sphere.log.lastAccepted(member.person),
     };
-    list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
-    this.#startEpoch(sphere, 'removal');
-    await rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
-  }
-
-  /** An answer to an invitation came: the new device gets the log and the keys from whoever invited, and the owner. */
-  welcome(sphere: Sphere, joined: SignedEvent): void {
-    const { storage, own, author } = this.#deps;
-    if (joined.type !== 'join' || joined.header.device === author.device.id) return;
-    const invite = sphere.log.get(joined.body.invite);
-    const mayPassOn = invite?.header.person === author.person || this.#role(sphere) === 'owner';
-    if (!mayPassOn || sphere.state.members.get(own)?.state !== 'joined') return;
-    welcomeDevice(sphere, storage, joined.header.device);
-  }
-
-  /** After a start: answers that were kept, but whose welcome was not. */
-  welcomePending(sphere: Sphere): void {
-    for (const event of sphere.log.events()) {
-      if (event.type !== 'join' || sphere.log.verdict(event.id)?.kind !== 'accepted') continue;
-      const { device } = event.header;
-      const isHere = sphere.state.devices.has(device);
-      if (isHere && !wasWelcomed(sphere, this.#deps.storage, device)) this.welcome(sphere, event);
+    list.together(sphere, () => {
+      list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
+      startEpoch(this.#deps, sphere, 'removal');
+    });
+    try {
+      await rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // Removed is removed: nothing more is written for them, and the owner's device tidies the room.
+      log.info('room not told of the removal yet', { error });
     }
-  }
-
-  /** After somebody has gone: owners and admins see to it that what follows is under a key the gone do not have. */
-  async afterDeparture(sphere: Sphere, jid: BareJid | null, signal: AbortSignal): Promise<void> {
-    if (!sphere.state.isEpochDue || !this.#hasAuthority(sphere)) return;
-    this.#startEpoch(sphere, 'removal');
-    if (jid !== null) await this.#deps.rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
-  }
-
-  #startEpoch(sphere: Sphere, reason: 'start' | 'removal'): void {
-    const key = generateEpochKey(this.#deps.random);
-    const number = Math.max(-1, ...sphere.state.epochs.map((epoch) => epoch.number)) + 1;
-    const body = { number, commitment: epochCommitment(key), reason };
-    const attachments = [attachment('epoch-key', key)];
-    this.#deps.list.publish(sphere, 'epoch', body, { audience: { kind: 'certified' }, attachments });
   }
 
   #certify(sphere: Sphere, vouched: readonly VouchedDevice[]): void {
@@ -241,8 +228,8 @@ export class Members {
     const known = storage.spheres.get(id);
     const folder = known?.folder ?? (await makeFolder(name));
     const position = known?.position ?? storage.spheres.list().length;
-    const times = { readAtMs: nowMs, createdAtMs: nowMs };
-    return { id, name, room, folder, state: 'joining' as const, invitedBy, archiveCursor: null, ...times, position };
+    const places = { archiveCursor: null, readPosition: 0, joinedLamport: 0, position };
+    return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, ...places };
   }
 
   #role(sphere: Sphere): SphereMember['role'] | undefined {

@@ -1,6 +1,7 @@
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
@@ -11,23 +12,19 @@ import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import { parseAudience } from './audience.ts';
-import type { Carrier, OutgoingMessage } from './carrier.ts';
+import type { Carrier } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
-import { fitEntries } from './fit-entries.ts';
-import type { EnvelopeEntry } from './protocol/envelope.ts';
-import { decodeEnvelope } from './protocol/envelope.ts';
-import { sha256Hex } from './protocol/keys.ts';
-import { seal } from './protocol/seal.ts';
+import { EntrySealer } from './entry-sealer.ts';
 import { fractionOf } from './fraction-of.ts';
+import { attachment, decodeEnvelope, encodeEnvelope } from './protocol/envelope.ts';
+import type { RecipientBook } from './recipients.ts';
 
 const RETRY = { baseMs: 2_000, maxMs: 60_000 };
-
-/** Who may read an entry of the outbox, at this moment. */
-export interface RecipientBook {
-  recipients(row: OutboxRow, audience: Audience): Promise<readonly DeviceAddress[]>;
-  /** The identity key a device must have; undefined when nothing certifies it. */
-  expectedIdentity(row: OutboxRow, address: DeviceAddress): Uint8Array | undefined;
-}
+/** Whoever has no readable keys now rarely has them a moment later; news of keys end the wait. */
+const RETRY_KEYS = { baseMs: 5_000, maxMs: 600_000 };
+const IDLE_MS = 60_000;
+/** Nothing that happens later mends these: the entry stays queued and lets the others pass. */
+const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'internal', 'not-found'];
 
 interface OutgoingDeps {
   readonly storage: Storage;
@@ -40,157 +37,227 @@ interface OutgoingDeps {
   readonly log: Logger;
 }
 
+/** An entry of the outbox with its audience read. `lane`: what one destination gets for one audience stays in order. */
+interface Entry {
+  readonly row: OutboxRow;
+  readonly audience: Audience;
+  readonly lane: string;
+}
+
+/** What has to wait in a pass, and until when at the earliest. */
+interface Pass {
+  readonly destinations: Set<string>;
+  readonly lanes: Set<string>;
+  nextMs: number;
+}
+
 /**
- * Sends what stands in the outbox: in order for each destination, encrypted for the recipients of the moment,
- * again until the server has it. The row and the ratchet change in one transaction before anything leaves.
+ * Sends what stands in the outbox: in order, encrypted for the recipients of the moment, again until the server
+ * has it. A destination that cannot be reached holds up its entries, recipients without keys only their own.
  */
 export class Outgoing {
-  /** An entry reached the server. */
+  /** An entry reached the server and left the outbox. */
   readonly onSent: Emitter<OutboxRow>;
   readonly #deps: OutgoingDeps;
+  readonly #sealer: EntrySealer;
+  readonly #passed: Emitter<void>;
   readonly #notBefore = new Map<string, number>();
-  /** Entries whose recipients could not be encrypted for at the last attempt. */
-  readonly #withoutKeys = new Set<number>();
+  readonly #withoutKeys = new Map<string, { readonly attempts: number; readonly untilMs: number }>();
+  readonly #hopeless = new Set<number>();
   #wake: () => void = () => undefined;
+  #pokes = 0;
   #isBusy = false;
 
   constructor(deps: OutgoingDeps) {
     this.#deps = deps;
+    this.#sealer = new EntrySealer(deps);
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
+    this.#passed = new Emitter((error) => deps.log.error('pass listener failed', { error }));
   }
 
   /** Something changed: a new entry, a connection, a room joined. */
   poke(): void {
     this.#notBefore.clear();
+    this.#pokes += 1;
     this.#wake();
+  }
+
+  /** Somebody may have other keys than before. */
+  keysChanged(): void {
+    this.#withoutKeys.clear();
+    this.poke();
   }
 
   /** Whether everything has left, but for what waits until somebody publishes keys. */
   get isIdle(): boolean {
-    if (this.#isBusy) return false;
-    return this.#deps.storage.outbox.list('queued').every((row) => this.#withoutKeys.has(row.id));
+    return !this.#isBusy && this.#deps.storage.outbox.list('queued').every((row) => this.#isParked(row));
+  }
+
+  /**
+   * Resolves when the server has these events. With `orParked` it is also enough that nobody they are
+   * meant for has readable keys.
+   */
+  async flushed(events: readonly EventId[], options: { orParked: boolean }, signal: AbortSignal): Promise<void> {
+    const { outbox } = this.#deps.storage;
+    const waits = (): boolean =>
+      events
+        .flatMap((id) => outbox.byEvent(id))
+        .some((row) => !isExtra(row) && !(options.orParked && this.#isParked(row)));
+    const done = Promise.withResolvers<void>();
+    const stop = this.#passed.on(() => waits() || done.resolve());
+    const onAbort = (): void => done.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      if (!waits()) return;
+      this.poke();
+      await done.promise;
+    } finally {
+      stop();
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       const waitMs = await this.#pass(signal);
+      this.#passed.emit();
       const timer = new AbortController();
       const stop = AbortSignal.any([signal, timer.signal]);
       const timeout = this.#deps.clock.sleep(waitMs, stop).catch(() => {
         // Aborted because something woke us or the engine stops: the loop's condition decides.
       });
-      const aborted = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
-      await Promise.race([woken, timeout, aborted]);
+      await Promise.race([woken, timeout]);
       timer.abort();
     }
   }
 
-  /** One attempt for the first waiting entry of every destination; how long until the next attempt makes sense. */
+  /** One attempt for everything that is not held up; how long until the next one makes sense. */
   async #pass(signal: AbortSignal): Promise<number> {
+    const { storage, carrier, clock } = this.#deps;
+    if (!carrier.isOnline) return IDLE_MS;
     this.#isBusy = true;
+    const pass: Pass = { destinations: new Set(), lanes: new Set(), nextMs: clock.monotonic() + IDLE_MS };
     try {
-      const blocked = new Set<string>();
-      for (const row of this.#deps.storage.outbox.list('queued')) {
-        if (signal.aborted) return RETRY.maxMs;
-        if (blocked.has(row.to) || !this.#isDue(row)) {
-          blocked.add(row.to);
-          continue;
-        }
-        if (!(await this.#attempt(row, signal))) blocked.add(row.to);
+      for (const row of storage.outbox.list('queued')) {
+        if (signal.aborted) return IDLE_MS;
+        if (this.#hopeless.has(row.id)) continue;
+        const entry = entryOf(row);
+        if (this.#mayTry(entry, pass)) await this.#attempt(entry, pass, signal);
       }
     } finally {
       this.#isBusy = false;
     }
-    const now = this.#deps.clock.monotonic();
-    const next = Math.min(...this.#notBefore.values(), now + RETRY.maxMs);
-    return Math.max(50, next - now);
+    return Math.max(50, pass.nextMs - clock.monotonic());
   }
 
-  #isDue(row: OutboxRow): boolean {
+  #mayTry({ row, audience, lane }: Entry, pass: Pass): boolean {
+    if (pass.destinations.has(row.to) || pass.lanes.has(lane)) return false;
     const { carrier, clock } = this.#deps;
-    const isReachable = row.sphereId !== null && !isDirect(row) ? carrier.isInRoom(row.to) : carrier.isOnline;
-    return isReachable && (this.#notBefore.get(row.to) ?? 0) <= clock.monotonic();
+    const isReachable = audience.kind === 'account' ? carrier.isOnline : carrier.isInRoom(row.to);
+    const destinationMs = this.#notBefore.get(row.to) ?? 0;
+    const laneMs = this.#withoutKeys.get(lane)?.untilMs ?? 0;
+    const isLate = (atMs: number): boolean => atMs <= clock.monotonic();
+    if (isReachable && isLate(destinationMs) && isLate(laneMs)) return true;
+    // Coming into the room pokes; there is no time to wait for.
+    if (isReachable) pass.nextMs = Math.min(pass.nextMs, isLate(destinationMs) ? laneMs : destinationMs);
+    if (!isReachable || !isLate(destinationMs)) pass.destinations.add(row.to);
+    else pass.lanes.add(lane);
+    return false;
   }
 
-  async #attempt(row: OutboxRow, signal: AbortSignal): Promise<boolean> {
-    const { storage, clock, random, log } = this.#deps;
+  async #attempt(entry: Entry, pass: Pass, signal: AbortSignal): Promise<void> {
+    const { row, lane } = entry;
+    const pokes = this.#pokes;
     try {
-      const stanzaId = await this.#send(row, signal);
-      storage.outbox.update(row.id, { state: 'sent', stanzaId });
+      const missed = await this.#send(entry, signal);
+      this.#keepSent(entry, missed);
       this.#notBefore.delete(row.to);
-      this.#withoutKeys.delete(row.id);
-      this.onSent.emit({ ...row, state: 'sent', stanzaId });
-      return true;
+      this.#withoutKeys.delete(lane);
+      this.onSent.emit(row);
     } catch (error) {
-      if (signal.aborted) return false;
-      storage.outbox.update(row.id, { attempts: row.attempts + 1 });
-      if (errorCode(error) === 'cannot-encrypt') this.#withoutKeys.add(row.id);
-      const delay = backoffDelay(row.attempts, RETRY, () => fractionOf(random(4)));
-      this.#notBefore.set(row.to, clock.monotonic() + delay);
-      const level = errorCode(error) === 'disconnected' ? 'debug' : 'warn';
-      log[level]('message not sent', { entry: row.id, attempts: row.attempts + 1, error });
-      return false;
+      if (signal.aborted) return;
+      this.#failed(entry, pass, pokes !== this.#pokes, error);
     }
   }
 
-  async #send(row: OutboxRow, signal: AbortSignal): Promise<string | null> {
+  #failed({ row, lane }: Entry, pass: Pass, wasPoked: boolean, error: unknown): void {
+    const { storage, clock, random, log } = this.#deps;
+    const code = errorCode(error);
+    const level = code === 'disconnected' ? 'debug' : 'warn';
+    log[level]('message not sent', { entry: row.id, attempts: row.attempts + 1, error });
+    storage.outbox.update(row.id, { attempts: row.attempts + 1 });
+    const fraction = (): number => fractionOf(random(4));
+    if (HOPELESS.includes(code)) {
+      this.#hopeless.add(row.id);
+    } else if (code === 'cannot-encrypt') {
+      const attempts = this.#withoutKeys.get(lane)?.attempts ?? 0;
+      const untilMs = clock.monotonic() + backoffDelay(attempts, RETRY_KEYS, fraction);
+      this.#withoutKeys.set(lane, { attempts: attempts + 1, untilMs });
+      pass.lanes.add(lane);
+      pass.nextMs = Math.min(pass.nextMs, untilMs);
+    } else {
+      // What changed while this attempt ran may be just what it lacked.
+      const untilMs = clock.monotonic() + (wasPoked ? 0 : backoffDelay(row.attempts, RETRY, fraction));
+      this.#notBefore.set(row.to, untilMs);
+      pass.destinations.add(row.to);
+      pass.nextMs = Math.min(pass.nextMs, untilMs);
+    }
+  }
+
+  /** Resolves with the devices it was meant for that cannot read it. */
+  async #send({ row, audience }: Entry, signal: AbortSignal): Promise<readonly DeviceAddress[]> {
     const { book, carrier } = this.#deps;
-    const audience = parseAudience(row.audience);
     const recipients = await book.recipients(row, audience);
     if (recipients.length === 0) {
       // Alone in the sphere: whoever joins later is told everything.
-      if (audience.kind !== 'account') return null;
+      if (audience.kind !== 'account') return [];
       throw new AppError('cannot-encrypt', 'the account publishes no keys', {});
     }
-    const message = await this.#encrypt(row, audience, recipients, signal);
-    if (!isDirect(row)) return carrier.toRoom(row.to, message, signal);
-    await carrier.toAccount(row.to, message, signal);
-    return null;
+    const { message, missed } = await this.#sealer.seal(row, audience, recipients, signal);
+    if (audience.kind === 'account') await carrier.toAccount(row.to, message, signal);
+    else await carrier.toRoom(row.to, message, signal);
+    return missed;
   }
 
-  #encrypt(
-    row: OutboxRow,
-    audience: Audience,
-    recipients: readonly DeviceAddress[],
-    signal: AbortSignal,
-  ): Promise<OutgoingMessage> {
-    const { omemo, directory, storage, random, book } = this.#deps;
-    const sphereId = row.sphereId;
-    if (sphereId === null) throw new AppError('internal', 'an outbox entry without a sphere');
-    const entries = fitEntries(decodeEnvelope(row.envelope), recipients.length, row.line);
-    const trusts = (address: DeviceAddress, identityKey: Uint8Array): boolean => {
-      const expected = book.expectedIdentity(row, address);
-      return expected === undefined || Buffer.compare(expected, identityKey) === 0;
-    };
-    return omemo.encrypt(
-      { recipients, text: row.line, fetchBundle: (address, stop) => directory.bundle(address, stop), trusts },
-      (result, changes) => {
-        storage.transaction(() => storage.omemo.apply(changes));
-        const context = { sphere: sphereId, event: firstEventId(entries) };
-        const bytes = seal({ messageKey: result.messageKey, context, random }, entries);
-        return {
-          id: `${row.eventId.slice(0, 32)}-${row.id}`,
-          omemo: result.message,
-          sealed: { ...context, bytes },
-          hasLine: row.line !== null,
-          invitesTo: audience.kind === 'account' ? invitedRoom(storage, sphereId) : null,
-        };
-      },
-      signal,
-    );
+  /** The entry has done its work; members' devices that it did not reach get one of their own. */
+  #keepSent({ row, audience }: Entry, missed: readonly DeviceAddress[]): void {
+    const { storage, book } = this.#deps;
+    storage.transaction(() => {
+      storage.outbox.remove(row.id);
+      if (audience.kind === 'members' && storage.messages.get(row.eventId)?.state === 'queued') {
+        storage.messages.update(row.eventId, { state: 'sent' });
+      }
+      for (const address of missed) {
+        const device = book.certifiedDevice(row, address);
+        if (device === undefined || audience.kind === 'device' || audience.kind === 'account') continue;
+        const { id: _id, ...copy } = row;
+        const extra: Audience = { kind: 'device', device };
+        storage.outbox.add({ ...copy, audience: extra, line: null, attempts: 0, envelope: withText(row, storage) });
+      }
+    });
+  }
+
+  #isParked(row: OutboxRow): boolean {
+    return this.#hopeless.has(row.id) || this.#withoutKeys.has(entryOf(row).lane);
   }
 }
 
-/** The sealed element names the first event inside. */
-function firstEventId(entries: readonly EnvelopeEntry[]): EventId {
-  return sha256Hex(entries[0]?.bytes ?? new Uint8Array()) as EventId;
+function entryOf(row: OutboxRow): Entry {
+  return { row, audience: parseAudience(row.audience), lane: `${row.to} ${JSON.stringify(row.audience)}` };
 }
 
-function isDirect(row: OutboxRow): boolean {
-  return parseAudience(row.audience).kind === 'account';
+/** What one device gets because it missed the message to all. */
+function isExtra(row: OutboxRow): boolean {
+  return parseAudience(row.audience).kind === 'device';
 }
 
-function invitedRoom(storage: Storage, sphereId: NonNullable<OutboxRow['sphereId']>): OutgoingMessage['invitesTo'] {
-  return storage.spheres.get(sphereId)?.room ?? null;
+/** Without a line the text of a message has to travel beside its event. */
+function withText(row: OutboxRow, storage: Storage): Uint8Array {
+  const text = row.line === null ? undefined : storage.attachments.get(row.eventId, 'text');
+  if (text === undefined) return row.envelope;
+  const [first, ...others] = decodeEnvelope(row.envelope);
+  if (first === undefined) return row.envelope;
+  return encodeEnvelope([{ ...first, attachments: [...first.attachments, attachment('text', text)] }, ...others]);
 }

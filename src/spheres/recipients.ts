@@ -1,12 +1,20 @@
-import { equalBytes, fromHex } from '../base/bytes.ts';
+import { fromHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { Audience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
-import type { RecipientBook } from './outgoing.ts';
 import type { SphereDevice, SphereState } from './protocol/sphere-state.ts';
+
+/** Who may read an entry of the outbox, at this moment. */
+export interface RecipientBook {
+  recipients(row: OutboxRow, audience: Audience): Promise<readonly DeviceAddress[]>;
+  /** The identity key a device must have; undefined when nothing certifies it. */
+  expectedIdentity(row: OutboxRow, address: DeviceAddress): Uint8Array | undefined;
+  /** The member's certified device at this address. */
+  certifiedDevice(row: OutboxRow, address: DeviceAddress): DeviceKey | undefined;
+}
 
 interface RecipientsDeps {
   readonly directory: DeviceDirectory;
@@ -39,13 +47,21 @@ export class Recipients implements RecipientBook {
   expectedIdentity(row: OutboxRow, address: DeviceAddress): Uint8Array | undefined {
     const state = this.#stateOf(row);
     if (state === undefined) return undefined;
-    for (const device of state.devices.values()) {
+    for (const device of devicesOf(state)) {
       if (device.jid !== address.jid) continue;
       if (device.omemoDeviceId === address.deviceId) return fromHex(device.omemoIdentityKey ?? '');
       const vouched = device.vouched.find((other) => other.deviceId === address.deviceId);
       if (vouched !== undefined) return fromHex(vouched.identityKey);
     }
     return undefined;
+  }
+
+  certifiedDevice(row: OutboxRow, address: DeviceAddress): DeviceKey | undefined {
+    const state = this.#stateOf(row);
+    const found = (state === undefined ? [] : devicesOf(state)).find(
+      ({ jid, omemoDeviceId }) => jid === address.jid && omemoDeviceId === address.deviceId,
+    );
+    return found?.device;
   }
 
   async #resolve(row: OutboxRow, audience: Audience): Promise<DeviceAddress[]> {
@@ -56,10 +72,11 @@ export class Recipients implements RecipientBook {
       case 'members':
         return this.#ofMembers(state);
       case 'certified':
-        return [...state.devices.values()].flatMap(addressOf);
+        return devicesOf(state).flatMap(addressOf);
       case 'device': {
-        const device = state.devices.get(audience.device);
-        return device === undefined ? [] : addressOf(device);
+        return devicesOf(state)
+          .filter(({ device }) => device === audience.device)
+          .flatMap(addressOf);
       }
     }
   }
@@ -68,7 +85,7 @@ export class Recipients implements RecipientBook {
     const addresses: DeviceAddress[] = [];
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
-      const certified = [...state.devices.values()].filter((device) => device.jid === member.jid);
+      const certified = devicesOf(state).filter((device) => device.jid === member.jid);
       if (certified.length > 0) addresses.push(...certified.flatMap(lineAddresses));
       else addresses.push(...addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
@@ -80,17 +97,11 @@ function addressesOf(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[
   return deviceIds.map((deviceId) => ({ jid, deviceId }));
 }
 
-/** The certified device that an OMEMO sender is; undefined when nothing certifies it. */
-export function certifiedDevice(
-  state: SphereState,
-  sender: DeviceAddress,
-  identityKey: Uint8Array,
-): DeviceKey | undefined {
-  for (const device of state.devices.values()) {
-    if (device.jid !== sender.jid || device.omemoDeviceId !== sender.deviceId) continue;
-    if (equalBytes(fromHex(device.omemoIdentityKey ?? '') ?? new Uint8Array(), identityKey)) return device.device;
-  }
-  return undefined;
+/** Members' certified devices, each at its person's own account: a certificate may name any account. */
+function devicesOf(state: SphereState): SphereDevice[] {
+  return [...state.devices.values()].filter(
+    ({ jid, person }) => jid !== null && state.members.get(jid)?.person === person,
+  );
 }
 
 function addressOf(device: SphereDevice): DeviceAddress[] {

@@ -9,13 +9,33 @@ import type { RandomBytes } from '../base/random.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { Room } from '../xmpp/room.ts';
 import type { RoomMessage } from '../xmpp/room-types.ts';
+import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import { fractionOf } from './fraction-of.ts';
 import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
 import type { RoomService } from './members.ts';
 import { readRoomEphemeral, readRoomMessage } from './read-stanza.ts';
 
-interface RoomsDeps {
-  readonly openRoom: (address: BareJid) => Room;
+/** What is used of one room. */
+export type RoomPort = AsyncDisposable &
+  Pick<
+    Room,
+    | 'state'
+    | 'occupants'
+    | 'onState'
+    | 'onMessage'
+    | 'onOccupants'
+    | 'onRemoved'
+    | 'create'
+    | 'join'
+    | 'affiliations'
+    | 'setAffiliation'
+    | 'send'
+    | 'sendNow'
+    | 'history'
+  >;
+
+export interface RoomsDeps {
+  readonly openRoom: (address: BareJid) => RoomPort;
   /** Domain of the account's room service; null before the first connection. */
   readonly service: () => string | null;
   readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
@@ -30,7 +50,7 @@ interface RoomsDeps {
 }
 
 interface Kept {
-  readonly room: Room;
+  readonly room: RoomPort;
   /** One message after the other: their order is the archive's. */
   readonly queue: SerialQueue;
   /** False while something before the newest message may be missing: then the cursor stays where it is. */
@@ -47,6 +67,8 @@ export class Rooms implements RoomService, AsyncDisposable {
   /** Somebody came who was not there, or we did: they do not know our addresses. */
   readonly onArrival: Emitter<BareJid>;
   readonly onRemoved: Emitter<BareJid>;
+  /** Everything the archive holds has been read. */
+  readonly onCaughtUp: Emitter<BareJid>;
   readonly #deps: RoomsDeps;
   readonly #kept = new Map<BareJid, Kept>();
 
@@ -56,6 +78,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     this.onPresence = new Emitter(onError);
     this.onArrival = new Emitter(onError);
     this.onRemoved = new Emitter(onError);
+    this.onCaughtUp = new Emitter(onError);
   }
 
   get domain(): string {
@@ -124,6 +147,10 @@ export class Rooms implements RoomService, AsyncDisposable {
     await this.#inside(address).setAffiliation(jid, affiliation, signal);
   }
 
+  affiliations(address: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]> {
+    return this.#inside(address).affiliations(signal);
+  }
+
   isInside(address: BareJid): boolean {
     return this.#kept.get(address)?.room.state.kind === 'inside';
   }
@@ -152,7 +179,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     await Promise.allSettled(rooms.map(({ room }) => room[Symbol.asyncDispose]()));
   }
 
-  #inside(address: BareJid): Room {
+  #inside(address: BareJid): RoomPort {
     const kept = this.#kept.get(address);
     if (kept === undefined || kept.room.state.kind !== 'inside') {
       throw new AppError('disconnected', 'not in the room');
@@ -172,7 +199,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     room.onState.on((state) => {
       if (state.kind === 'inside') {
         kept.isCaughtUp = false;
-        void this.#enqueue(kept, () => this.#catchUp(address, kept));
+        void this.#enqueue(kept, () => this.#catchUp(address, kept, 0));
         this.onArrival.emit(address);
       }
       this.onPresence.emit(address);
@@ -209,29 +236,46 @@ export class Rooms implements RoomService, AsyncDisposable {
   }
 
   /** Reads what came while we were away; until that has succeeded nothing later moves the cursor. */
-  async #catchUp(address: BareJid, kept: Kept): Promise<void> {
-    const { signal, clock, log } = this.#deps;
-    for (let attempt = 0; kept.room.state.kind === 'inside'; attempt += 1) {
-      try {
-        for await (const message of kept.room.history(this.#deps.cursor.get(address), signal)) {
-          await this.#process(address, message);
-          this.#advance(address, message);
-        }
-        kept.isCaughtUp = true;
-        this.onPresence.emit(address);
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        log.warn('room archive not read', { error, attempt });
-        if (attempt >= 3) return;
-        await clock.sleep(RETRY.baseMs, signal);
+  async #catchUp(address: BareJid, kept: Kept, attempt: number): Promise<void> {
+    if (kept.room.state.kind !== 'inside') return;
+    const { signal, log } = this.#deps;
+    try {
+      for await (const message of kept.room.history(this.#deps.cursor.get(address), signal)) {
+        await this.#process(address, message);
+        this.#advance(address, message);
       }
+      kept.isCaughtUp = true;
+      this.onCaughtUp.emit(address);
+      this.onPresence.emit(address);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn('room archive not read', { error, attempt });
+      this.#catchUpLater(address, kept, attempt);
     }
   }
 
+  /** Outside the queue, so that what comes meanwhile is read. */
+  #catchUpLater(address: BareJid, kept: Kept, attempt: number): void {
+    const { spawn, clock, random } = this.#deps;
+    spawn('read archive again', async (signal) => {
+      const delayMs = backoffDelay(attempt, RETRY, () => fractionOf(random(4)));
+      await clock.sleep(delayMs, signal);
+      if (kept.isCaughtUp || this.#kept.get(address) !== kept) return;
+      await this.#enqueue(kept, () => this.#catchUp(address, kept, attempt + 1));
+    });
+  }
+
   async #read(address: BareJid, kept: Kept, message: RoomMessage): Promise<void> {
-    await this.#process(address, message);
-    if (kept.isCaughtUp) this.#advance(address, message);
+    try {
+      await this.#process(address, message);
+      if (kept.isCaughtUp) this.#advance(address, message);
+    } catch (error) {
+      this.#deps.signal.throwIfAborted();
+      this.#deps.log.warn('room message not processed', { error });
+      // The cursor stays in front of it: the archive gives it again.
+      kept.isCaughtUp = false;
+      this.#catchUpLater(address, kept, 0);
+    }
   }
 
   async #process(address: BareJid, message: RoomMessage): Promise<void> {

@@ -31,6 +31,8 @@ export class SphereList {
   readonly onChange: Emitter<ChangedSphere>;
   readonly #deps: SphereListDeps;
   readonly #spheres = new Map<SphereId, { readonly sphere: Sphere; readonly effects: Effects }>();
+  /** What has changed so far in a transaction that is under way. */
+  readonly #changing = new Map<SphereId, SphereChange[]>();
 
   constructor(deps: SphereListDeps) {
     this.#deps = deps;
@@ -70,18 +72,19 @@ export class SphereList {
     return entry.effects;
   }
 
-  /** Adds a sphere with the events known of it. */
-  add(row: SphereRow, fill: (sphere: Sphere) => readonly SignedEvent[]): Sphere {
-    const { storage } = this.#deps;
-    const changes: SphereChange[] = [];
-    const sphere = storage.transaction(() => {
-      storage.spheres.put(row);
-      const added = this.#load(row.id);
-      const events = fill(added.sphere);
-      changes.push(...added.effects.apply(events));
-      return added.sphere;
-    });
-    this.announce(sphere, changes);
+  /** Adds a sphere, or opens one again that was left, with what `fill` does to it: all of it or nothing. */
+  add(row: SphereRow, fill: (sphere: Sphere) => void): Sphere {
+    const known = this.find(row.id);
+    const { sphere } = this.#spheres.get(row.id) ?? this.#load(row.id);
+    try {
+      this.#change(sphere, () => {
+        this.#deps.storage.spheres.put(row);
+        fill(sphere);
+      });
+    } catch (error) {
+      if (known === undefined) this.#spheres.delete(row.id);
+      throw error;
+    }
     return sphere;
   }
 
@@ -92,14 +95,24 @@ export class SphereList {
     body: Parameters<typeof Sphere.prototype.append<T>>[1],
     dispatch: Dispatch,
   ): KnownEvent<T> {
-    const changes: SphereChange[] = [];
-    const event = this.#deps.storage.transaction(() => {
-      const appended = sphere.append(type, body, dispatch);
-      changes.push(...this.effectsOf(sphere).apply([appended as SignedEvent]));
-      return appended;
+    return this.#change(sphere, (changes) => {
+      const event = sphere.append(type, body, dispatch);
+      changes.push(...this.effectsOf(sphere).apply([event as SignedEvent]));
+      return event;
     });
-    this.announce(sphere, changes);
-    return event;
+  }
+
+  /** Events that came to us outside a room. */
+  take(sphere: Sphere, events: readonly SignedEvent[]): void {
+    this.#change(sphere, (changes) => {
+      for (const event of events) sphere.take(event, []);
+      changes.push(...this.effectsOf(sphere).apply(events));
+    });
+  }
+
+  /** Everything `work` does to the sphere and the database is kept together or not at all, and told once it is kept. */
+  together<T>(sphere: Sphere, work: () => T): T {
+    return this.#change(sphere, work);
   }
 
   /** Tells everybody, once the database has it. */
@@ -111,6 +124,24 @@ export class SphereList {
   update(sphere: Sphere, change: Partial<Omit<SphereRow, 'id'>>): void {
     this.#deps.storage.spheres.update(sphere.id, change);
     this.announce(sphere, [{ kind: 'members' }]);
+  }
+
+  #change<T>(sphere: Sphere, work: (changes: SphereChange[]) => T): T {
+    const outer = this.#changing.get(sphere.id);
+    if (outer !== undefined) return work(outer);
+    const changes: SphereChange[] = [];
+    this.#changing.set(sphere.id, changes);
+    let result: T;
+    try {
+      result = this.#deps.storage.transaction(() => work(changes));
+    } catch (error) {
+      sphere.reload();
+      throw error;
+    } finally {
+      this.#changing.delete(sphere.id);
+    }
+    this.announce(sphere, changes);
+    return result;
   }
 
   #load(id: SphereId): { readonly sphere: Sphere; readonly effects: Effects } {

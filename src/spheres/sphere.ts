@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../base/id.ts';
 import type { EpochRow } from '../storage/epoch-table.ts';
@@ -39,10 +40,12 @@ export interface HeldEpoch {
 /** One sphere in memory: its log over what is stored of it. Every change is in the database before it is in here. */
 export class Sphere {
   readonly id: SphereId;
+  /** The log was read again from the database. */
+  readonly onReload = new Emitter<void>();
   readonly #storage: Storage;
   readonly #author: Author;
   readonly #clock: Clock;
-  readonly #log: SphereLog;
+  #log: SphereLog;
   #epochs: readonly HeldEpoch[] = [];
 
   constructor(deps: { id: SphereId; storage: Storage; author: Author; clock: Clock }) {
@@ -50,9 +53,15 @@ export class Sphere {
     this.#storage = deps.storage;
     this.#author = deps.author;
     this.#clock = deps.clock;
-    this.#log = new SphereLog({ sphereId: deps.id, isDeviceProven });
-    this.#log.addAll(deps.storage.events.list(deps.id).map((row) => parseEvent(row.bytes, row.signature)));
+    this.#log = this.#readLog();
     this.readEpochs();
+  }
+
+  /** After a transaction that failed: memory must not be ahead of the database. */
+  reload(): void {
+    this.#log = this.#readLog();
+    this.readEpochs();
+    this.onReload.emit();
   }
 
   get row(): SphereRow {
@@ -157,6 +166,12 @@ export class Sphere {
   putEpochKey(eventId: EventId, number: number, key: Uint8Array): void {
     const row: EpochRow = { sphereId: this.id, epochId: eventId, key, eventId, number };
     this.#storage.epochs.put(row);
+  }
+
+  #readLog(): SphereLog {
+    const log = new SphereLog({ sphereId: this.id, isDeviceProven });
+    log.addAll(this.#storage.events.list(this.id).map((row) => parseEvent(row.bytes, row.signature)));
+    return log;
   }
 
   #keep(event: SignedEvent, attachments: readonly Attachment[]): boolean {

@@ -1,36 +1,32 @@
-import type { DeviceKey } from '../base/id.ts';
+import type { EventId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
 import { ATTACHMENT_KINDS, encodeEnvelope, entryOf, splitEntries } from './protocol/envelope.ts';
 import { sha256Hex } from './protocol/keys.ts';
-import type { SignedEvent } from './protocol/event.ts';
-import type { EventId } from '../base/id.ts';
+import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 
 /** Leaves room for base64 and the header in a stanza of 64 KiB. */
 const MAX_GROUP_BYTES = 36 * 1024;
 
 /**
- * Passes the whole log on to one certified device: events as they were signed, what belongs to them, and the keys
- * of all epochs. Only for devices whose person was admitted.
+ * Passes the whole log on to the device that answered an invitation: events as they were signed, what belongs to
+ * them, and the keys of all epochs.
  */
-export function welcomeDevice(sphere: Sphere, storage: Storage, device: DeviceKey): void {
+export function welcomeDevice(sphere: Sphere, storage: Storage, joined: KnownEvent<'join'>): void {
   const entries = sphere.log.events().map((event) => entryOf(event, attachmentsOf(event, sphere, storage)));
-  const audience = { kind: 'device', device } as const;
+  const audience = { kind: 'device', device: joined.header.device } as const;
   storage.transaction(() => {
-    storage.settings.set(welcomedKey(sphere, device), true);
+    storage.welcomes.add(joined.id);
     for (const group of splitEntries(entries, MAX_GROUP_BYTES)) {
       sphere.enqueueEnvelope(firstId(group), encodeEnvelope(group), sphere.row.room, { audience });
     }
   });
 }
 
-export function wasWelcomed(sphere: Sphere, storage: Storage, device: DeviceKey): boolean {
-  return storage.settings.get(welcomedKey(sphere, device), Boolean) ?? false;
-}
-
-function welcomedKey(sphere: Sphere, device: DeviceKey): string {
-  return `welcomed/${sphere.id}/${device}`;
+/** Whether this answer was followed by a welcome: whoever comes back is welcomed again. */
+export function wasWelcomed(storage: Storage, joined: KnownEvent<'join'>): boolean {
+  return storage.welcomes.has(joined.id);
 }
 
 function attachmentsOf(event: SignedEvent, sphere: Sphere, storage: Storage): Attachment[] {

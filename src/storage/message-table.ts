@@ -4,6 +4,7 @@ import type { Columns } from './columns.ts';
 import { flag, integer, nullable, sealedText, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
+import type { SphereRow } from './sphere-table.ts';
 
 /** One line of a sphere's conversation as this device shows it. */
 export interface MessageRow {
@@ -72,10 +73,12 @@ export class MessageTable {
     return this.#rows.select(rest, { sphereId, order, limit }).toReversed();
   }
 
-  /** Messages of others that came with a later time than `readAtMs`. */
-  countUnread(sphereId: SphereId, own: BareJid, readAtMs: number): number {
-    const where = "sphere_id = @sphereId AND sender <> @own AND at_ms > @readAtMs AND kind <> 'notice'";
-    return this.#rows.count(where, { sphereId, own, readAtMs });
+  /** Messages of others beyond the place the person has read to, without what was said before we joined. */
+  countUnread(sphere: Pick<SphereRow, 'id' | 'readPosition' | 'joinedLamport'>, own: BareJid): number {
+    const where = `sphere_id = @id AND sender <> @own AND position > @readPosition AND kind <> 'notice'
+      AND (lamport = 0 OR lamport > @joinedLamport)`;
+    const { id, readPosition, joinedLamport } = sphere;
+    return this.#rows.count(where, { id, own, readPosition, joinedLamport });
   }
 
   update(id: EventId, changes: Partial<Omit<MessageRow, 'id' | 'order'>>): boolean {

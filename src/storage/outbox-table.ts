@@ -90,6 +90,12 @@ export class OutboxTable {
     return this.#rows.count('state = @state', { state });
   }
 
+  /** A sphere that was left: what has not gone out by then never will. Returns how many. */
+  dropQueued(sphereId: SphereId): number {
+    const sql = "DELETE FROM outbox WHERE sphere_id = @sphereId AND state = 'queued'";
+    return this.#database.run(sql, { sphereId }).changes;
+  }
+
   remove(id: number): boolean {
     return this.#rows.remove({ id });
   }

@@ -14,7 +14,10 @@ export interface SphereRow {
   readonly invitedBy: BareJid | null;
   /** Archive id of the last room message dealt with. */
   readonly archiveCursor: string | null;
-  readonly readAtMs: number;
+  /** Place in the conversation up to which the person has read; 0 = nothing yet. */
+  readonly readPosition: number;
+  /** Lamport time of our joining: what is older was said before and is no news. */
+  readonly joinedLamport: number;
   readonly createdAtMs: number;
   /** Place in the person's own list. */
   readonly position: number;
@@ -28,7 +31,8 @@ const COLUMNS: Columns<SphereRow> = {
   state: text('state'),
   invitedBy: nullable(text<BareJid>('invited_by')),
   archiveCursor: nullable(text('archive_cursor')),
-  readAtMs: integer('read_at_ms'),
+  readPosition: integer('read_position'),
+  joinedLamport: integer('joined_lamport'),
   createdAtMs: integer('created_at_ms'),
   position: integer('position'),
 };

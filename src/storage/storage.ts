@@ -4,6 +4,7 @@ import type { Database, DatabaseDeps } from './database.ts';
 import { openDatabase } from './database.ts';
 import { EpochTable } from './epoch-table.ts';
 import { EventTable } from './event-table.ts';
+import { HolderTable } from './holder-table.ts';
 import { IdentityTable } from './identity-table.ts';
 import { InvitationTable } from './invitation-table.ts';
 import { ItemTable } from './item-table.ts';
@@ -14,6 +15,7 @@ import { OutboxTable } from './outbox-table.ts';
 import { SeenTable } from './seen-table.ts';
 import { SettingTable } from './setting-table.ts';
 import { SphereTable } from './sphere-table.ts';
+import { WelcomeTable } from './welcome-table.ts';
 
 /** One account's database with all of its tables. */
 export class Storage implements Disposable {
@@ -28,9 +30,11 @@ export class Storage implements Disposable {
   readonly epochs: EpochTable;
   readonly outbox: OutboxTable;
   readonly items: ItemTable;
+  readonly holders: HolderTable;
   readonly messages: MessageTable;
   readonly invitations: InvitationTable;
   readonly seen: SeenTable;
+  readonly welcomes: WelcomeTable;
   readonly #database: Database;
 
   constructor(deps: { database: Database }) {
@@ -46,9 +50,11 @@ export class Storage implements Disposable {
     this.epochs = new EpochTable(deps);
     this.outbox = new OutboxTable(deps);
     this.items = new ItemTable(deps);
+    this.holders = new HolderTable(deps);
     this.messages = new MessageTable(deps);
     this.invitations = new InvitationTable(deps);
     this.seen = new SeenTable(deps);
+    this.welcomes = new WelcomeTable(deps);
   }
 
   /** Everything `work` writes is kept together or not at all; on return it is on the disk. */

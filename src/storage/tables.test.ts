@@ -230,7 +230,7 @@ test('messages are paged in both directions and kept once', () => {
   expect(ids(storage.messages.newest(sphere.id, 2))).toEqual([4, 5]);
   expect(ids(storage.messages.after(sphere.id, orders[1] ?? 0, 2))).toEqual([3, 4]);
   expect(ids(storage.messages.before(sphere.id, orders[3] ?? 0, 2))).toEqual([2, 3]);
-  expect(storage.messages.countUnread(sphere.id, ana, 2)).toBe(2);
+  expect(storage.messages.countUnread({ ...sphere, readPosition: orders[1] ?? 0 }, ana)).toBe(2);
   storage.messages.update(eventIdOf(1), { state: 'forged' });
   expect(storage.messages.get(eventIdOf(1))).toEqual({
     ...message,
@@ -240,6 +240,37 @@ test('messages are paged in both directions and kept once', () => {
     order: orders[0],
   });
   expect(storage.messages.remove(eventIdOf(1))).toBe(true);
+});
+
+test('what was said before we joined is not unread, whatever its author’s clock says', () => {
+  storage.spheres.put(sphere);
+  const add = (number: number, lamport: number, atMs: number): unknown =>
+    storage.messages.add({ ...message, id: eventIdOf(number), lamport, atMs, from: ben });
+  add(1, 4, Number.MAX_SAFE_INTEGER);
+  add(2, 5, 0);
+  // A line of an ordinary client has no Lamport time.
+  add(3, 0, 0);
+  expect(storage.messages.countUnread({ ...sphere, joinedLamport: 4 }, ana)).toBe(2);
+});
+
+test('holders of an item are kept once each and go with it', () => {
+  storage.spheres.put(sphere);
+  storage.items.put(item);
+  expect(storage.holders.add(item.itemId, identity.device)).toBe(true);
+  expect(storage.holders.add(item.itemId, identity.device)).toBe(false);
+  expect(storage.holders.list(item.itemId)).toEqual([identity.device]);
+  storage.items.remove(item.itemId);
+  expect(storage.holders.list(item.itemId)).toEqual([]);
+});
+
+test('a welcome is remembered for as long as the answer it followed', () => {
+  storage.spheres.put(sphere);
+  storage.events.add(event);
+  storage.welcomes.add(event.id);
+  storage.welcomes.add(event.id);
+  expect(storage.welcomes.has(event.id)).toBe(true);
+  storage.events.remove(event.id);
+  expect(storage.welcomes.has(event.id)).toBe(false);
 });
 
 test('invitations need no sphere and are listed by state', () => {
