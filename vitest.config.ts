@@ -48,6 +48,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 120_000,
+          // A page on a busy machine takes its time; who waits for long is told by the test's own time-out.
+          expect: { poll: { timeout: 20_000 } },
           fileParallelism: false,
         },
       },

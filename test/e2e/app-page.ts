@@ -38,6 +38,16 @@ export class AppPage {
     return element.evaluate((node: object, key) => Number(Reflect.get(node, key)), name);
   }
 
+  /** Pixels of a scrolled box that lie below its lower edge, once nothing moves. */
+  async belowTheEdge(testId: string): Promise<number> {
+    await this.settled();
+    const box = this.by(testId);
+    const [height, top, shown] = await Promise.all(
+      ['scrollHeight', 'scrollTop', 'clientHeight'].map((name) => this.property(box, name)),
+    );
+    return (height ?? 0) - (top ?? 0) - (shown ?? 0);
+  }
+
   async picture(name: string): Promise<void> {
     await this.settled();
     await mkdir(artefacts, { recursive: true });

@@ -2,10 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { expect } from 'vitest';
 import type { z } from 'zod';
 import type { itemsShape } from '../../src/cli/shapes.ts';
-import { EngineProcess } from '../fixtures/engine-process.ts';
+import { EngineProcess, eventually } from '../fixtures/engine-process.ts';
 import type { Prosody } from '../fixtures/prosody.ts';
 import { AppPage } from './app-page.ts';
 import { BREAK_IN, type Loot } from './hostile-page.ts';
@@ -112,7 +111,9 @@ export class Household extends AppPage implements AsyncDisposable {
   async preview(name: string): Promise<void> {
     const picture = this.tile(name).locator('img[src^="/preview"]');
     await picture.waitFor({ state: 'attached' });
-    await expect.poll(() => this.property(picture, 'naturalWidth')).toBeGreaterThan(0);
+    await eventually(`the picture of ${name}`, async () =>
+      (await this.property(picture, 'naturalWidth')) > 0 ? true : undefined,
+    );
   }
 
   message(text: string): Locator {
