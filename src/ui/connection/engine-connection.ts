@@ -26,7 +26,8 @@ interface ConnectionDeps {
   readonly listener: EngineListener;
 }
 
-const RETRY = { baseMs: 300, maxMs: 5_000 };
+/** The engine is on this machine: asking often costs nothing. */
+const RETRY = { baseMs: 300, maxMs: 1_500 };
 
 /** Keeps one line to the engine, for ever: snapshot, then events from its number on, then again from the start. */
 export class EngineConnection implements Disposable {
