@@ -138,7 +138,9 @@ export class EngineProcess<Port> {
     const children = new UtilityChildren<Port>({
       forker,
       clock,
-      tell: (message, ports) => child.postMessage(message, ports),
+      tell: (message, ports) => {
+        if (this.#child === child) child.postMessage(message, ports);
+      },
     });
     let outcome: Outcome = { kind: 'ended' };
     child.on('message', (data) => {

@@ -38,6 +38,7 @@ async function run(): Promise<void> {
       random: Math.random,
     }),
     stateFile: new ShellStateFile(path.join(app.getPath('userData'), 'window.json')),
+    clock: systemClock,
     words: wordsFor(app.getPreferredSystemLanguages()),
     platform,
     folder,

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type * as Electron from 'electron';
+import type { Clock } from '../src/base/clock.ts';
 import type { ErrorCode } from '../src/base/errors.ts';
 import type { EngineProcess, EngineState } from './engine-process.ts';
 import { addressOf } from './engine-process.ts';
@@ -34,6 +35,7 @@ interface ShellDeps {
   readonly engine: EngineProcess<Electron.MessagePortMain>;
   readonly stateFile: ShellStateFile;
   readonly words: Words;
+  readonly clock: Clock;
   readonly platform: string;
   /** Where the bundled programs and pictures lie. */
   readonly folder: string;
@@ -47,6 +49,8 @@ export class DesktopShell {
   /** Held for its life: an icon that is collected disappears. */
   #tray: Electron.Tray | undefined;
   readonly #shown = new Set<Electron.Notification>();
+  #wasRunning = false;
+  #origin: string | undefined;
 
   constructor(deps: ShellDeps) {
     this.#deps = deps;
@@ -54,6 +58,7 @@ export class DesktopShell {
     this.#window = new MainWindow({
       create: () => this.#createWindow(),
       stateFile,
+      clock: deps.clock,
       onClosed: () => this.#tellAboutClosing(),
     });
     this.#quit = new Quit({
@@ -108,9 +113,6 @@ export class DesktopShell {
   endNow(): void {
     void this.#quit.now();
   }
-
-  #wasRunning = false;
-  #origin: string | undefined;
 
   #engineChanged(state: EngineState): void {
     if (state.kind === 'failed') void this.#tellFailure(state.code);

@@ -1,9 +1,11 @@
 import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
+import type { Clock } from '../src/base/clock.ts';
 import type { ShellState, ShellStateFile } from './shell-state.ts';
 
 /** Paper and ink of the page, so that the empty window does not flash. */
 const PAPER = '#faf9f6';
 const INK = '#101314';
+const RELOAD_PAUSE_MS = 10_000;
 
 interface LookFacts {
   readonly preload: string;
@@ -45,6 +47,7 @@ export function windowOptions({ preload, icon, dark, platform, place }: LookFact
 interface MainWindowDeps {
   readonly create: () => BrowserWindow;
   readonly stateFile: ShellStateFile;
+  readonly clock: Clock;
   /** The person closed the window. */
   readonly onClosed: () => void;
 }
@@ -53,6 +56,7 @@ interface MainWindowDeps {
 export class MainWindow {
   readonly #deps: MainWindowDeps;
   #window: BrowserWindow | undefined;
+  #reloadedAt = -Infinity;
 
   constructor(deps: MainWindowDeps) {
     this.#deps = deps;
@@ -91,10 +95,17 @@ export class MainWindow {
       onClosed();
     });
     window.webContents.on('render-process-gone', (_event, { reason }) => {
-      // A page that crashed has nothing to lose: everything is in the engine.
-      if (reason !== 'clean-exit' && !window.isDestroyed()) window.webContents.reload();
+      if (reason !== 'clean-exit') this.#reload(window);
     });
     void load(window, url);
+  }
+
+  /** A page that crashed has nothing to lose: everything is in the engine. One that crashes at once stays down. */
+  #reload(window: BrowserWindow): void {
+    const now = this.#deps.clock.monotonic();
+    if (window.isDestroyed() || now - this.#reloadedAt < RELOAD_PAUSE_MS) return;
+    this.#reloadedAt = now;
+    window.webContents.reload();
   }
 }
 
@@ -103,6 +114,8 @@ async function load(window: BrowserWindow, url: string): Promise<void> {
     await window.loadURL(url);
   } catch (error) {
     // A closed window or an engine that just ended: both are followed by an event of their own.
-    if (!window.isDestroyed()) process.stderr.write(`the page did not load: ${String(error)}\n`);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    // Only the code: the message holds the address with its token.
+    if (!window.isDestroyed()) process.stderr.write(`the page did not load: ${code}\n`);
   }
 }

@@ -45,8 +45,11 @@ async function demo(onlyAddresses: boolean): Promise<number> {
     things.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
     const film = path.join(folder, 'Lake at dawn.mp4');
     say('Filming a minute of colours, and starting a chat server …');
-    const filming = makeDemoFilm(film);
-    filming.catch(() => ending.abort());
+    const camera = new AbortController();
+    things.defer(() => camera.abort());
+    const filming = makeDemoFilm(film, AbortSignal.any([ending.signal, camera.signal]));
+    // Awaited below; until then a failure must not end the program.
+    filming.catch(() => undefined);
     const server = things.use(await startProsody({ domain: 'family.test', users: { anna: 'demo-a', ben: 'demo-b' } }));
     const anna = await startPerson(things, server, folder, { name: 'anna', password: 'demo-a' });
     const ben = await startPerson(things, server, folder, { name: 'ben', password: 'demo-b' });
@@ -62,21 +65,24 @@ async function demo(onlyAddresses: boolean): Promise<number> {
     if (!ending.signal.aborted) await once(ending.signal, 'abort');
     clearInterval(awake);
   } catch (error) {
-    if (!ending.signal.aborted) throw error;
     // Interrupted while it was being set up: whatever failed then failed because of that.
+    if (!ending.signal.aborted) {
+      say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
+      return 1;
+    }
   }
   say('Ending …');
   return 0;
 }
 
-async function makeDemoFilm(file: string): Promise<void> {
+async function makeDemoFilm(file: string, signal: AbortSignal): Promise<void> {
   const picture = `gradients=size=1280x720:rate=25:n=4:c0=0x08262f:c1=0x176f81:c2=0xec6a33:c3=0xffccad:x0=0:y0=0:x1=1280:y1=720:speed=0.015`;
   const sound =
     'aevalsrc=0.08*sin(220*2*PI*t)+0.06*sin(277.18*2*PI*t)+0.05*sin(329.63*2*PI*t)|0.05*sin(440*2*PI*t):s=48000';
   const args = ['-y', '-loglevel', 'error', '-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', sound];
   args.push('-t', String(FILM_SECONDS), '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '50');
   args.push('-b:v', '2500k', '-c:a', 'aac', '-b:a', '128k', '-af', `afade=in:d=3,afade=out:st=${FILM_SECONDS - 3}:d=3`);
-  await run('ffmpeg', [...args, '-movflags', '+faststart', file], { signal: ending.signal });
+  await run('ffmpeg', [...args, '-movflags', '+faststart', file], { signal });
 }
 
 async function startPerson(

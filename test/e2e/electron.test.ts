@@ -5,15 +5,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DesktopScene } from '../fixtures/desktop-scenario.ts';
 import { desktopScenario } from '../fixtures/desktop-scenario.ts';
 import { StandInApp } from '../fixtures/electron-standin/driver.ts';
+import { missingPrograms } from '../fixtures/missing-programs.ts';
 import { startProsody } from '../fixtures/prosody.ts';
 import { startXDisplay } from '../fixtures/x-display.ts';
 
 /** The built main process, preload script and engine on the stand-in for Electron, as a person would use them. */
 
+const missing = missingPrograms('Xvfb', 'chromium', 'prosody', 'openssl', 'ffmpeg');
 const things = new AsyncDisposableStack();
 let scene: DesktopScene;
 
 beforeAll(async () => {
+  if (missing !== undefined) return;
   const folder = await mkdtemp(path.join(tmpdir(), 'spherecast-desktop-'));
   things.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const server = things.use(await startProsody({ users: { anna: 'pw-anna' } }));
@@ -33,7 +36,7 @@ beforeAll(async () => {
 
 afterAll(() => things.disposeAsync());
 
-describe('the desktop application on the stand-in', () => {
+describe.skipIf(missing !== undefined)('the desktop application on the stand-in', () => {
   for (const step of desktopScenario) {
     test(`${step.name}`, () => expect(step.run(scene)).resolves.toBeUndefined());
   }
