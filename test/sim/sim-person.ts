@@ -1,0 +1,249 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../src/base/clock.ts';
+import type { BareJid, EventId, ItemId, SphereId } from '../../src/base/id.ts';
+import type { Logger } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { Scope } from '../../src/base/scope.ts';
+import { joinReactions } from '../../src/engine/account-reactions.ts';
+import type { OwnIdentity } from '../../src/engine/own-identity.ts';
+import { openIdentity } from '../../src/engine/own-identity.ts';
+import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
+import { Omemo } from '../../src/omemo/omemo.ts';
+import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
+import { Caretaker } from '../../src/spheres/caretaker.ts';
+import { Conversation } from '../../src/spheres/conversation.ts';
+import { DeviceDirectory } from '../../src/spheres/device-directory.ts';
+import { DirectMail } from '../../src/spheres/direct-mail.ts';
+import { EndpointExchange } from '../../src/spheres/endpoint-exchange.ts';
+import { HaveWaiter } from '../../src/spheres/have-waiter.ts';
+import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
+import { Incoming } from '../../src/spheres/incoming.ts';
+import { ItemService } from '../../src/spheres/item-service.ts';
+import { ItemSource } from '../../src/spheres/item-source.ts';
+import { Mailbox } from '../../src/spheres/mailbox.ts';
+import { Members } from '../../src/spheres/members.ts';
+import { Outgoing } from '../../src/spheres/outgoing.ts';
+import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
+import { Recipients } from '../../src/spheres/recipients.ts';
+import { Rooms } from '../../src/spheres/rooms.ts';
+import { ShareService } from '../../src/spheres/share-service.ts';
+import type { Sphere } from '../../src/spheres/sphere.ts';
+import { SphereList } from '../../src/spheres/sphere-list.ts';
+import { SwarmFeed } from '../../src/spheres/swarm-feed.ts';
+import { XmppCarrier } from '../../src/spheres/xmpp-carrier.ts';
+import type { MessageRow } from '../../src/storage/message-table.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { openStorage } from '../../src/storage/storage.ts';
+import { FakeSwarm } from '../fixtures/fake-swarm.ts';
+import { mediaOfNothing } from '../fixtures/media-of-nothing.ts';
+import { StorageFolder } from '../fixtures/storage.ts';
+import { SimLink } from './sim-link.ts';
+import { SimRoomPort } from './sim-room-port.ts';
+import type { SimServer } from './sim-server.ts';
+
+export interface SimDeps {
+  readonly server: SimServer;
+  readonly jid: BareJid;
+  readonly folder: StorageFolder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: SignalLibrary;
+}
+
+/** Everything of one run of one account's program, over the server in memory. */
+export class SimSession {
+  readonly own: BareJid;
+  readonly link: SimLink;
+  readonly swarm = new FakeSwarm();
+  readonly feed: SwarmFeed;
+  readonly storage: Storage;
+  readonly identity: OwnIdentity;
+  readonly omemo: Omemo;
+  readonly directory: DeviceDirectory;
+  readonly list: SphereList;
+  readonly rooms: Rooms;
+  readonly outgoing: Outgoing;
+  readonly incoming: Incoming;
+  readonly members: Members;
+  readonly caretaker: Caretaker;
+  readonly messages: Conversation;
+  readonly items: ItemService;
+  readonly source: ItemSource;
+  readonly shares: ShareService;
+  readonly exchange: EndpointExchange;
+  readonly direct: DirectMail;
+  readonly scope: Scope;
+  /** Messages that are being read. */
+  reading = 0;
+  readonly #stack = new AsyncDisposableStack();
+  readonly #deps: SimDeps;
+
+  static async open(deps: SimDeps): Promise<SimSession> {
+    const { clock, log, jid, signal } = deps;
+    const storage = openStorage(deps.folder.deps());
+    const own = { store: storage.omemo, own: jid };
+    const omemo = await Omemo.open({ ...own, clock, random: systemRandom, log, signal });
+    await mkdir(join(deps.folder.folder, 'scratch'), { recursive: true });
+    const session = new SimSession(deps, storage, omemo);
+    await session.#feedSwarm();
+    return session;
+  }
+
+  private constructor(deps: SimDeps, storage: Storage, omemo: Omemo) {
+    const { server, jid: own, clock, log, folder } = deps;
+    const random = systemRandom;
+    this.#deps = deps;
+    this.own = own;
+    this.omemo = omemo;
+    this.storage = this.#stack.use(storage);
+    this.identity = openIdentity(storage.identity, random);
+    const { author, person } = this.identity;
+    this.scope = new Scope({ log });
+    this.link = new SimLink({ server, jid: own });
+    this.feed = new SwarmFeed({ log });
+    this.directory = new DeviceDirectory({ nodes: this.link, known: storage.knownDevices, clock, log });
+    this.list = new SphereList({ storage, author, own, clock, log });
+    const nowMs = (): number => clock.now();
+    const mailbox = new Mailbox({ storage, own, effectsOf: (sphere) => this.list.effectsOf(sphere), nowMs, log });
+    this.incoming = new Incoming({
+      storage,
+      omemo,
+      mailbox,
+      sphereOfRoom: (room) => this.list.ofRoom(room),
+      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
+      onInvitation: () => undefined,
+      nowMs,
+      log,
+    });
+    this.rooms = this.#stack.use(this.#openRooms());
+    const carrier = new XmppCarrier({ client: this.link, rooms: this.rooms });
+    this.exchange = new EndpointExchange({ list: this.list, carrier, feed: this.feed, author, clock, random, log });
+    const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
+    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
+    this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    this.messages = new Conversation({ list: this.list });
+    const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
+    this.caretaker = new Caretaker(parts);
+    this.members = new Members({
+      ...parts,
+      directory: this.directory,
+      omemo,
+      author,
+      person,
+      makeFolder: (name) => makeSphereFolder(join(folder.folder, 'spheres'), name),
+      flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
+      clock,
+    });
+    const waiter = this.#stack.use(new HaveWaiter({ feed: this.feed }));
+    const { feed, list } = this;
+    this.source = new ItemSource({ storage, feed, waiter, scratchFolder: join(folder.folder, 'scratch') });
+    const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
+    this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
+    const activate = (itemId: ItemId): Promise<void> => this.items.activate(itemId);
+    this.shares = new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log });
+    this.direct = this.#stack.use(
+      new DirectMail({
+        client: this.link,
+        own,
+        storage,
+        receive: (message, signal) => this.#receive(message, signal),
+        hasArchive: () => true,
+        signal: this.scope.signal,
+        clock,
+        log,
+      }),
+    );
+    const { rooms, outgoing, caretaker, items, exchange, scope } = this;
+    joinReactions({
+      ...{ list, rooms, outgoing, caretaker, items, exchange, feed, storage, own, scope, log },
+      stack: this.#stack,
+    });
+    this.#stack.use(this.scope);
+  }
+
+  /** What happens in every new session with the server. */
+  async goOnline(): Promise<void> {
+    const { signal } = this.scope;
+    await this.link.goOnline();
+    this.directory.forget();
+    await this.directory.publishOwn(this.own, this.omemo.deviceId, this.omemo.bundle(), signal);
+    for (const { row } of this.list.all()) if (row.state === 'joined') this.rooms.keepJoined(row.room);
+    await this.direct.catchUp();
+    this.outgoing.keysChanged();
+  }
+
+  /** Whether something waits that could leave now and was not tried in vain before. */
+  get canSend(): boolean {
+    if (this.link.state.kind !== 'online') return false;
+    const isReachable = (to: BareJid): boolean => !to.endsWith('@rooms.sim') || this.rooms.isInside(to);
+    return this.storage.outbox.list('queued').some(({ to, attempts }) => attempts === 0 && isReachable(to));
+  }
+
+  /** The first sphere, or the one with this name. */
+  sphere(name?: string): Sphere {
+    const sphere = this.list.all().find(({ state }) => name === undefined || state.name === name);
+    if (sphere === undefined) throw new Error(`no sphere ${name ?? ''}`);
+    return sphere;
+  }
+
+  lines(): MessageRow[] {
+    return this.storage.messages.newest(this.sphere().id, 1000);
+  }
+
+  /** What people wrote, in the order shown, with what is shown instead when it cannot be read. */
+  texts(): string[] {
+    return this.lines()
+      .filter(({ kind }) => kind === 'text')
+      .map(({ text, state }) => (state === 'forged' || state === 'undecryptable' ? `(${state})` : text));
+  }
+
+  eventIds(): EventId[] {
+    return this.sphere()
+      .log.events()
+      .map(({ id }) => id);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.link.goOffline();
+    await this.#stack.disposeAsync();
+  }
+
+  async #feedSwarm(): Promise<void> {
+    const { device } = this.identity;
+    this.scope.spawn('swarm', (signal) => this.feed.attach(this.swarm.calls, signal));
+    const rest = { dataPort: 0, addresses: [], mapPorts: false };
+    await this.feed.setIdentity({ deviceKey: device.id, devicePrivateKey: exportPkcs8(device), ...rest });
+  }
+
+  #openRooms(): Rooms {
+    const { server, clock, log } = this.#deps;
+    return new Rooms({
+      openRoom: (address) => new SimRoomPort({ server, link: this.link, address }),
+      service: () => 'rooms.sim',
+      receive: (message, signal) => this.#receive(message, signal),
+      receiveEphemeral: (message) => this.exchange.receive(message),
+      cursor: {
+        get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
+        set: (room, id) => {
+          const sphere = this.list.ofRoom(room);
+          if (sphere !== undefined) this.storage.spheres.update(sphere.id, { archiveCursor: id });
+        },
+      },
+      spawn: (name, task) => this.scope.spawn(name, task),
+      signal: this.scope.signal,
+      clock,
+      random: systemRandom,
+      log,
+    });
+  }
+
+  async #receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
+    this.reading += 1;
+    try {
+      await this.incoming.receive(message, signal);
+    } finally {
+      this.reading -= 1;
+    }
+  }
+}

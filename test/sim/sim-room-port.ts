@@ -1,0 +1,155 @@
+import { Emitter } from '../../src/base/emitter.ts';
+import { AppError } from '../../src/base/errors.ts';
+import type { BareJid } from '../../src/base/id.ts';
+import type { RoomPort } from '../../src/spheres/rooms.ts';
+import type { Element } from '../../src/xmpp/element.ts';
+import type { Occupant, RemovedReason, RoomMessage, RoomState } from '../../src/xmpp/room-types.ts';
+import type { Affiliate, Affiliation } from '../../src/xmpp/xep/0045-muc.ts';
+import type { SimLink } from './sim-link.ts';
+import type { SimServer } from './sim-server.ts';
+import { archivedMessage, SimRoom } from './sim-server.ts';
+
+/** One person's view of a room of the server in memory. */
+export class SimRoomPort implements RoomPort {
+  readonly onState = new Emitter<RoomState>();
+  readonly onMessage = new Emitter<RoomMessage>();
+  readonly onOccupants = new Emitter<readonly Occupant[]>();
+  readonly onRemoved = new Emitter<RemovedReason>();
+  readonly own: BareJid;
+  readonly #address: BareJid;
+  readonly #server: SimServer;
+  readonly #link: SimLink;
+  #state: RoomState = { kind: 'outside' };
+  #isWanted = false;
+
+  constructor(deps: { server: SimServer; link: SimLink; address: BareJid }) {
+    this.#server = deps.server;
+    this.#link = deps.link;
+    this.#address = deps.address;
+    this.own = deps.link.jid;
+    deps.link.ports.add(this);
+  }
+
+  get state(): RoomState {
+    return this.#state;
+  }
+
+  get occupants(): readonly Occupant[] {
+    const ports = [...(this.#server.rooms.get(this.#address)?.ports ?? [])];
+    const rest = { affiliation: 'member', occupantId: null, caps: null } as const;
+    return ports.map(({ own }) => ({ nick: own, jid: own, fullJid: `${own}/here`, ...rest }));
+  }
+
+  async create(): Promise<void> {
+    this.#assertOnline();
+    if (this.#server.rooms.has(this.#address)) throw new AppError('conflict', 'the room exists already');
+    const room = new SimRoom();
+    room.affiliations.set(this.own, 'owner');
+    this.#server.rooms.set(this.#address, room);
+    await this.join();
+  }
+
+  async join(): Promise<void> {
+    this.#assertOnline();
+    const room = this.#server.room(this.#address);
+    if (!room.affiliations.has(this.own)) throw new AppError('not-a-member', 'the room is for members');
+    this.#isWanted = true;
+    room.ports.add(this);
+    this.#setState({ kind: 'inside' });
+    for (const port of room.ports) port.onOccupants.emit(port.occupants);
+    await Promise.resolve();
+  }
+
+  async affiliations(): Promise<readonly Affiliate[]> {
+    this.#assertOnline();
+    const { affiliations } = this.#server.room(this.#address);
+    return [...affiliations].map(([jid, affiliation]) => ({ jid, affiliation }));
+  }
+
+  async setAffiliation(jid: BareJid, affiliation: Affiliation): Promise<void> {
+    this.#assertOnline();
+    if (this.#server.room(this.#address).affiliations.get(this.own) !== 'owner') {
+      throw new AppError('not-allowed', 'only the owner decides who is in');
+    }
+    this.#server.setAffiliation(this.#address, jid, affiliation);
+  }
+
+  async send(stanza: Element): Promise<string | null> {
+    this.#assertInside();
+    await this.#link.beforeSend(stanza);
+    const id = this.#server.sayInRoom(this.#address, this.own, stanza);
+    await this.#link.afterSend(stanza);
+    return id;
+  }
+
+  async sendNow(stanza: Element): Promise<void> {
+    this.#assertInside();
+    this.#server.sayInRoom(this.#address, this.own, stanza, false);
+  }
+
+  async *history(after: string | null): AsyncGenerator<RoomMessage, void, undefined> {
+    this.#assertInside();
+    const { archive } = this.#server.room(this.#address);
+    const from = archive.findIndex(({ id }) => id === after) + 1;
+    for (const kept of this.#server.answerHistory(archive.slice(from), this.#address)) {
+      this.#assertInside();
+      yield archivedMessage(kept);
+    }
+  }
+
+  receive(message: RoomMessage): void {
+    // As over a connection: in order, and not within the call that sent it.
+    setImmediate(() => this.#isInside() && this.onMessage.emit(message));
+  }
+
+  throwOut(): void {
+    this.#leaveRoom();
+    this.#isWanted = false;
+    this.#setState({ kind: 'removed', reason: 'not-a-member' });
+    this.onRemoved.emit('not-a-member');
+  }
+
+  connectionLost(): void {
+    this.#leaveRoom();
+    if (this.#isWanted) this.#setState({ kind: 'entering' });
+  }
+
+  async connectionBack(): Promise<void> {
+    if (!this.#isWanted) return;
+    try {
+      await this.join();
+    } catch {
+      // Removed while away: the only way a room refuses here.
+      this.throwOut();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#link.ports.delete(this);
+    this.#isWanted = false;
+    this.#leaveRoom();
+    await Promise.resolve();
+  }
+
+  #isInside(): boolean {
+    return this.#state.kind === 'inside';
+  }
+
+  #leaveRoom(): void {
+    this.#server.rooms.get(this.#address)?.ports.delete(this);
+  }
+
+  #setState(state: RoomState): void {
+    this.#state = state;
+    this.onState.emit(state);
+  }
+
+  #assertOnline(): void {
+    if (this.#link.state.kind !== 'online') throw new AppError('disconnected', 'not online');
+  }
+
+  #assertInside(): void {
+    this.#assertOnline();
+    if (!this.#isInside()) throw new AppError('disconnected', 'not in the room');
+  }
+}

@@ -1,0 +1,102 @@
+import { AppError } from '../../src/base/errors.ts';
+import type { BareJid } from '../../src/base/id.ts';
+import type { OmemoBundle } from '../../src/omemo/types.ts';
+import type { Element } from '../../src/xmpp/element.ts';
+import type { RoomMessage } from '../../src/xmpp/room-types.ts';
+import type { Affiliation } from '../../src/xmpp/xep/0045-muc.ts';
+import type { SimLink } from './sim-link.ts';
+import type { SimRoomPort } from './sim-room-port.ts';
+
+/** A message as a room or an account's archive keeps it. */
+export interface Kept {
+  readonly id: string;
+  readonly from: BareJid;
+  readonly stanza: Element;
+  readonly atMs: number;
+}
+
+export class SimAccount {
+  /** What the server says are the account's OMEMO devices; it may lie. */
+  deviceIds: number[] = [];
+  readonly bundles = new Map<number, OmemoBundle>();
+  readonly mail: Kept[] = [];
+  link: SimLink | null = null;
+}
+
+export class SimRoom {
+  readonly affiliations = new Map<BareJid, Affiliation>();
+  readonly archive: Kept[] = [];
+  readonly ports = new Set<SimRoomPort>();
+}
+
+/** A chat server in memory. It keeps what is said and delivers it, and misbehaves as a test wants. */
+export class SimServer {
+  readonly accounts = new Map<BareJid, SimAccount>();
+  readonly rooms = new Map<BareJid, SimRoom>();
+  /** What an archive answers; the truth unless a test wants another one. */
+  answerHistory: (entries: readonly Kept[], room: BareJid) => readonly Kept[] = (entries) => entries;
+  /** What becomes of a live message for one receiver: none, one or several. */
+  deliver: (message: RoomMessage, to: BareJid) => readonly RoomMessage[] = (message) => [message];
+  readonly #nowMs: () => number;
+  #ids = 0;
+
+  constructor(deps: { nowMs: () => number }) {
+    this.#nowMs = deps.nowMs;
+  }
+
+  account(jid: BareJid): SimAccount {
+    const account = this.accounts.get(jid) ?? new SimAccount();
+    this.accounts.set(jid, account);
+    return account;
+  }
+
+  room(address: BareJid): SimRoom {
+    const room = this.rooms.get(address);
+    if (room === undefined) throw new AppError('not-found', 'no such room');
+    return room;
+  }
+
+  /** The archive id. */
+  sayInRoom(address: BareJid, from: BareJid, stanza: Element, isStored = true): string {
+    const kept = this.#keep(from, stanza);
+    const room = this.room(address);
+    if (isStored) room.archive.push(kept);
+    for (const port of room.ports) {
+      for (const message of this.deliver(liveMessage(kept, isStored), port.own)) port.receive(message);
+    }
+    return kept.id;
+  }
+
+  sayTo(jid: BareJid, from: BareJid, stanza: Element): void {
+    const kept = this.#keep(from, stanza);
+    const account = this.account(jid);
+    account.mail.push(kept);
+    account.link?.receive(kept);
+  }
+
+  setAffiliation(address: BareJid, jid: BareJid, affiliation: Affiliation): void {
+    const room = this.room(address);
+    if (affiliation === 'none') room.affiliations.delete(jid);
+    else room.affiliations.set(jid, affiliation);
+    if (affiliation !== 'none') return;
+    for (const port of [...room.ports]) if (port.own === jid) port.throwOut();
+  }
+
+  newId(): string {
+    this.#ids += 1;
+    return `id-${this.#ids}`;
+  }
+
+  #keep(from: BareJid, stanza: Element): Kept {
+    return { id: this.newId(), from, stanza, atMs: this.#nowMs() };
+  }
+}
+
+export function liveMessage({ id, from, stanza }: Kept, isStored = true): RoomMessage {
+  const stanzaId = isStored ? id : null;
+  return { stanza, from, nick: from, stanzaId, archived: false, isReflection: false, delayMs: null };
+}
+
+export function archivedMessage(kept: Kept): RoomMessage {
+  return { ...liveMessage(kept), archived: true, delayMs: kept.atMs };
+}

@@ -1,0 +1,159 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFailed, onTestFinished } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import type { LogEntry } from '../../src/base/log.ts';
+import { createLogger } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { loadSignal } from '../../src/omemo/signal.ts';
+import type { Sphere } from '../../src/spheres/sphere.ts';
+import { StorageFolder } from '../fixtures/storage.ts';
+import { VirtualClock } from '../fixtures/virtual-clock.ts';
+import { SimSession } from './sim-person.ts';
+import { SimServer } from './sim-server.ts';
+
+export const noSignal = new AbortController().signal;
+const library = loadSignal({ random: systemRandom });
+
+/** One person over crashes and restarts of their program. */
+export class SimPerson {
+  readonly name: string;
+  readonly folder = new StorageFolder();
+  readonly #world: SimWorld;
+  #session: SimSession | null = null;
+
+  constructor(world: SimWorld, name: string) {
+    this.#world = world;
+    this.name = name;
+  }
+
+  get jid() {
+    return parseBareJid(`${this.name}@home.sim`);
+  }
+
+  get session(): SimSession {
+    if (this.#session === null) throw new Error(`${this.name} is not there`);
+    return this.#session;
+  }
+
+  get isRunning(): boolean {
+    return this.#session !== null;
+  }
+
+  /** Starts the program and goes online. */
+  async start(): Promise<SimSession> {
+    const { server, clock, log } = this.#world;
+    const rest = { server, clock, log: log.child(this.name), signal: await library };
+    this.#session = await SimSession.open({ ...rest, jid: this.jid, folder: this.folder });
+    await this.#session.goOnline();
+    return this.#session;
+  }
+
+  /** The program ends wherever it is; what it had not kept is lost. */
+  async stop(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    await session?.[Symbol.asyncDispose]();
+  }
+
+  /** Shares a file of this content; its item. */
+  async share(name: string, content = name) {
+    const path = join(this.folder.folder, name);
+    await writeFile(path, content);
+    const { shares } = this.session;
+    const input = { sphereId: this.session.sphere().id, paths: [path], plain: false };
+    const [itemId] = await shares.share(input, noSignal);
+    if (itemId === undefined) throw new Error('nothing was shared');
+    return itemId;
+  }
+}
+
+/** People around one server in memory, on a clock that the test moves. Choices by chance follow the seed. */
+export class SimWorld {
+  readonly clock = new VirtualClock();
+  readonly server = new SimServer({ nowMs: () => this.clock.now() });
+  readonly people: SimPerson[] = [];
+  readonly entries: LogEntry[] = [];
+  readonly log = createLogger({ clock: this.clock, sink: (entry) => this.entries.push(entry) });
+  readonly seed: number;
+  #state: number;
+
+  constructor(seed = Number(process.env['SIM_SEED'] ?? Math.floor(Math.random() * 2 ** 31))) {
+    this.seed = seed;
+    this.#state = seed;
+    onTestFailed(() => {
+      const wrong = this.entries.filter(({ level }) => level === 'warn' || level === 'error');
+      console.error(`SIM_SEED=${seed}`, ...wrong.slice(-20).map((entry) => `\n${JSON.stringify(entry)}`));
+    });
+    onTestFinished(async () => {
+      for (const person of this.people) {
+        await person.stop();
+        person.folder[Symbol.dispose]();
+      }
+    });
+  }
+
+  async person(name: string): Promise<SimPerson> {
+    const person = new SimPerson(this, name);
+    this.people.push(person);
+    await person.start();
+    return person;
+  }
+
+  /** A sphere of the first with all others in it. */
+  async sphere(owner: SimPerson, ...others: SimPerson[]): Promise<Sphere> {
+    const sphere = await owner.session.members.create('Summer', noSignal);
+    for (const other of others) await this.bringIn(owner, other);
+    await this.quiet();
+    return sphere;
+  }
+
+  async bringIn(owner: SimPerson, other: SimPerson): Promise<void> {
+    await owner.session.members.invite(owner.session.sphere().id, other.jid, noSignal);
+    await this.quiet();
+    await this.accept(other);
+  }
+
+  /** Takes the newest open invitation. */
+  async accept(person: SimPerson): Promise<void> {
+    const invitation = person.session.storage.invitations.list('open').at(-1);
+    if (invitation === undefined) throw new Error(`${person.name} is not invited`);
+    await person.session.members.join(invitation.id, noSignal);
+    await this.quiet();
+  }
+
+  /** Resolves when nobody has anything to do any more, without time passing. */
+  async quiet(): Promise<void> {
+    for (let calm = 0; calm < 4;) {
+      // Keys are computed in threads: turns of the loop alone do not tell that they are done.
+      await sleep(2);
+      calm = this.#isBusy() ? 0 : calm + 1;
+    }
+  }
+
+  /** Lets time pass, then waits until everything that followed has happened. */
+  async pass(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+    await this.quiet();
+  }
+
+  /** A number in [0, below), the same for the same seed. */
+  chance(below: number): number {
+    // A linear congruential generator: good enough to shuffle with, and short.
+    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((this.#state / 2 ** 32) * below);
+  }
+
+  shuffled<T>(values: readonly T[]): T[] {
+    const left = [...values];
+    return values.flatMap(() => left.splice(this.chance(left.length), 1));
+  }
+
+  #isBusy(): boolean {
+    return this.people.some((person) => {
+      if (!person.isRunning) return false;
+      return person.session.reading > 0 || person.session.canSend;
+    });
+  }
+}
