@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { EngineWorld } from '../fixtures/engine-world.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { findCanaries, PacketCapture } from '../fixtures/packet-capture.ts';
+
+const CANARY_EVERY = 64 * 1024;
+
+interface Canaries {
+  readonly sphere: string;
+  readonly file: string;
+  readonly text: string;
+  readonly media: string;
+}
+
+/** What an observer of the server and of the network holds after one family has used the product. */
+interface Observed {
+  readonly server: Buffer;
+  readonly network: Buffer;
+}
+
+async function observe(canaries: Canaries, world: EngineWorld, more: readonly string[]): Promise<Observed> {
+  const [anna, ben] = [world.person('anna'), world.person('ben')];
+  const { host, c2sPort } = world.prosody;
+  await using capture = await PacketCapture.start(
+    `tcp and (host ${anna.address} or host ${ben.address} or (host ${host} and port ${c2sPort}))`,
+  );
+  const sphere = await world.sphere(canaries.sphere, anna, ben);
+  const content = randomBytes(3 * 1024 * 1024);
+  for (let at = 100; at + canaries.media.length < content.length; at += CANARY_EVERY) content.write(canaries.media, at);
+  const path = join(world.folder, `${canaries.file}.mp4`);
+  await writeFile(path, content);
+  const { items } = await anna.run<{ items: { id: string }[] }>('share', sphere, path, '--wait', ...more);
+  const item = items[0]?.id ?? '';
+  await ben.item(sphere, item);
+  expect((await readFile(await ben.get(sphere, item))).equals(content)).toBe(true);
+  await anna.run('say', sphere, `dinner at ${canaries.text}`);
+  await eventually('the text', async () =>
+    (await ben.texts(sphere)).includes(`dinner at ${canaries.text}`) ? true : undefined,
+  );
+  await Promise.all([anna.sync(), ben.sync()]);
+  const network = await capture.stop();
+  await world.prosody.pause();
+  return { server: await everythingBelow(world.prosody.folder), network };
+}
+
+async function everythingBelow(folder: string): Promise<Buffer> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
+}
+
+const canary = (word: string): string => `${word}-${randomBytes(9).toString('hex')}`;
+const newCanaries = (): Canaries => ({
+  sphere: canary('Grandchildren'),
+  file: canary('first-steps'),
+  text: canary('eight'),
+  media: canary('pixels'),
+});
+
+test('server and network hold nothing of names, texts and films', async () => {
+  const canaries = newCanaries();
+  await using world = await EngineWorld.start(['anna', 'ben']);
+  const { server, network } = await observe(canaries, world, []);
+  // The whole film went over the recorded network, and the server keeps the conversation.
+  expect(network.length).toBeGreaterThan(3 * 1024 * 1024);
+  expect(server.includes('urn:spherecast:sealed:0')).toBe(true);
+  expect(findCanaries(server, Object.values(canaries))).toEqual([]);
+  expect(findCanaries(network, Object.values(canaries))).toEqual([]);
+});
+
+test('the same search finds all of it once nothing is sealed', async () => {
+  const canaries = newCanaries();
+  const program = new URL('../fixtures/unsealed-engine.ts', import.meta.url);
+  await using world = await EngineWorld.start(['anna', 'ben'], { program });
+  const { server, network } = await observe(canaries, world, ['--plain']);
+  expect(findCanaries(server, Object.values(canaries))).toEqual([canaries.sphere, canaries.file, canaries.text]);
+  expect(findCanaries(network, Object.values(canaries))).toEqual([canaries.file, canaries.media]);
+});
