@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
+import { isOpenedElsewhere } from '../player/opened-elsewhere.ts';
 import { playability } from '../player/playability.ts';
 import type { KnownEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
@@ -11,9 +13,6 @@ import { openOnDesktop } from './open-on-desktop.ts';
 import { playItem } from './play-item.ts';
 
 const DONE = { ok: true as const };
-
-/** Types another program may be handed by a click: media that is opened, never run. */
-const OPENED_ELSEWHERE = new Set(['video', 'audio', 'image', 'pdf']);
 
 export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
   const { holder, views } = deps;
@@ -47,8 +46,8 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     },
     async openElsewhere({ sphereId, itemId, file: index }, signal) {
       const { file } = await offer(deps, sphereId, itemId, index, signal);
-      if (!OPENED_ELSEWHERE.has(file.kind)) {
-        throw new AppError('not-allowed', 'only media is opened in another program', { kind: file.kind });
+      if (!isOpenedElsewhere({ name: basename(file.path), type: file.type })) {
+        throw new AppError('not-allowed', 'only media is opened in another program', { type: file.type });
       }
       const isWhole = ['complete', 'sharing'].includes(view(itemId).state);
       await openOnDesktop(isWhole ? file.path : new URL(file.url, deps.origin()).href);
@@ -78,7 +77,6 @@ interface Offered {
   readonly url: string;
   readonly path: string;
   readonly type: string;
-  readonly kind: string;
   readonly playable: 'here' | 'elsewhere' | 'no';
 }
 
@@ -101,7 +99,7 @@ async function offer(
   const name = file.path.at(-1) ?? event.body.name;
   const probe = probeOf(file);
   const url = media.offer(`${itemId}/${index}`, name, item);
-  return { file: { url, path: item.path, type: file.type, kind: probe.kind, playable: playability(probe) } };
+  return { file: { url, path: item.path, type: file.type, playable: playability(probe) } };
 }
 
 function fileOf({ holder }: AppCallsDeps, itemId: ItemId, index: number): ManifestFile {
