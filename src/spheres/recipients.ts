@@ -65,14 +65,16 @@ export class Recipients implements RecipientBook {
   }
 
   async #resolve(row: OutboxRow, audience: Audience): Promise<DeviceAddress[]> {
-    if (audience.kind === 'account') return addressesOf(audience.jid, await this.#directory.askDeviceIds(audience.jid));
+    if (audience.kind === 'account') {
+      return fairly([addressesOf(audience.jid, await this.#directory.askDeviceIds(audience.jid))]);
+    }
     const state = this.#stateOf(row);
     if (state === undefined) throw new AppError('not-found', 'the sphere is gone');
     switch (audience.kind) {
       case 'members':
         return this.#ofMembers(state);
       case 'certified':
-        return devicesOf(state).flatMap(addressOf);
+        return fairly([...Map.groupBy(devicesOf(state).flatMap(addressOf), ({ jid }) => jid).values()]);
       case 'device': {
         return devicesOf(state)
           .filter(({ device }) => device === audience.device)
@@ -82,15 +84,30 @@ export class Recipients implements RecipientBook {
   }
 
   async #ofMembers(state: SphereState): Promise<DeviceAddress[]> {
-    const addresses: DeviceAddress[] = [];
+    const accounts: DeviceAddress[][] = [];
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
       const certified = devicesOf(state).filter((device) => device.jid === member.jid);
-      if (certified.length > 0) addresses.push(...certified.flatMap(lineAddresses));
-      else addresses.push(...addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
+      if (certified.length > 0) accounts.push([...certified.flatMap(addressOf), ...certified.flatMap(vouchedBy)]);
+      else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
-    return addresses;
+    return fairly(accounts);
   }
+}
+
+/** What one stanza can carry keys for, and what the encryption takes of one account. */
+const MAX_RECIPIENTS = 150;
+const MAX_PER_ACCOUNT = 50;
+
+/** Everybody's first device, then everybody's second, and so on: nobody's many devices crowd out the others'. */
+function fairly(accounts: readonly (readonly DeviceAddress[])[]): DeviceAddress[] {
+  const ranked = accounts.flatMap((addresses) =>
+    addresses.slice(0, MAX_PER_ACCOUNT).map((address, rank) => ({ address, rank })),
+  );
+  return ranked
+    .toSorted((a, b) => a.rank - b.rank)
+    .slice(0, MAX_RECIPIENTS)
+    .map(({ address }) => address);
 }
 
 function addressesOf(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[] {
@@ -109,8 +126,6 @@ function addressOf(device: SphereDevice): DeviceAddress[] {
   return [{ jid: device.jid, deviceId: device.omemoDeviceId }];
 }
 
-function lineAddresses(device: SphereDevice): DeviceAddress[] {
-  const { jid } = device;
-  if (jid === null) return [];
-  return [...addressOf(device), ...device.vouched.map(({ deviceId }) => ({ jid, deviceId }))];
+function vouchedBy({ jid, vouched }: SphereDevice): DeviceAddress[] {
+  return jid === null ? [] : vouched.map(({ deviceId }) => ({ jid, deviceId }));
 }
