@@ -123,7 +123,8 @@ export class SphereList {
 
   update(sphere: Sphere, change: Partial<Omit<SphereRow, 'id'>>): void {
     this.#deps.storage.spheres.update(sphere.id, change);
-    this.announce(sphere, [{ kind: 'members' }]);
+    // Only coming and going concerns others: a place read to must not make us say anything to anyone.
+    this.announce(sphere, change.state === undefined ? [] : [{ kind: 'members' }]);
   }
 
   #change<T>(sphere: Sphere, work: (changes: SphereChange[]) => T): T {

@@ -86,16 +86,17 @@ export class Sphere {
     return this.#author.person;
   }
 
-  /** Epochs whose keys we hold, newest first. */
+  /** Epochs whose keys we hold: the current one, then the others from the newest on. */
   get epochs(): readonly HeldEpoch[] {
     return this.#epochs;
   }
 
-  /** The epoch to seal under: the newest one in force whose key we hold. */
+  /** The epoch to seal under. Never an older one: somebody who has gone may hold its key. */
   get currentEpoch(): HeldEpoch {
-    const [newest] = this.#epochs;
-    if (newest === undefined) throw new AppError('cannot-encrypt', 'the sphere has not told us its key yet');
-    return newest;
+    const { currentEpoch } = this.state;
+    const held = currentEpoch === null ? undefined : this.epoch(currentEpoch.id);
+    if (held === undefined) throw new AppError('cannot-encrypt', 'the sphere has not told us its key yet');
+    return held;
   }
 
   /** The account a person is a member with. */
@@ -152,10 +153,14 @@ export class Sphere {
 
   /** After epoch keys were stored. */
   readEpochs(): void {
-    const inForce = new Set(this.state.epochs.map((epoch) => epoch.id));
+    const { epochs, currentEpoch } = this.state;
+    const inForce = new Set(epochs.map((epoch) => epoch.id));
+    const isCurrent = (row: EpochRow): boolean => row.eventId === currentEpoch?.id;
     this.#epochs = this.#storage.epochs
       .list(this.id)
       .filter((row) => inForce.has(row.eventId))
+      // Two epochs may have one number; which of them is current only the log can say.
+      .toSorted((a, b) => Number(isCurrent(b)) - Number(isCurrent(a)))
       .map((row) => ({ eventId: row.eventId, number: row.number, secrets: deriveEpochSecrets(row.key) }));
   }
 

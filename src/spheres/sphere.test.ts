@@ -1,0 +1,76 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { sphere as storedSphere } from '../../test/fixtures/storage-rows.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { openStorage } from '../storage/storage.ts';
+import { attachment } from './protocol/envelope.ts';
+import { epochCommitment, generateEpochKey } from './protocol/epoch.ts';
+import type { Author } from './protocol/event.ts';
+import { foundSphere } from './protocol/found-sphere.ts';
+import type { DeviceSigningKey, PersonSigningKey } from './protocol/keys.ts';
+import { generateSigningKey } from './protocol/keys.ts';
+import { certifyDevice } from './protocol/certificate.ts';
+import type { ChangedSphere } from './sphere-list.ts';
+import { SphereList } from './sphere-list.ts';
+
+const own = parseBareJid('ana@one.test');
+
+/** A sphere of our own with one certified device and no epoch yet. */
+function found() {
+  const folder = new StorageFolder();
+  const storage = openStorage(folder.deps());
+  onTestFinished(() => {
+    storage[Symbol.dispose]();
+    folder[Symbol.dispose]();
+  });
+  const person: PersonSigningKey = generateSigningKey(systemRandom);
+  const device: DeviceSigningKey = generateSigningKey(systemRandom);
+  const author: Author = { person: person.id, device };
+  const list = new SphereList({ storage, author, own, clock: systemClock, log: silentLogger });
+  const founding = foundSphere(
+    { author, random: systemRandom, wallMs: 1 },
+    { name: 'Family', room: storedSphere.room, ownerJid: own, policy: { history: 'all' } },
+  );
+  const sphere = list.add({ ...storedSphere, id: founding.sphereId }, (fresh) => {
+    list.take(fresh, [founding.event]);
+    const body = certifyDevice({ person, device: device.id, vouched: [] }, null);
+    list.publish(fresh, 'device', body, { audience: { kind: 'members' } });
+  });
+  /** Starts an epoch with this number; its key is kept unless it is on its way only. */
+  const startEpoch = (number: number, isKeyHere = true) => {
+    const key = generateEpochKey(systemRandom);
+    const body = { number, commitment: epochCommitment(key), reason: 'start' as const };
+    const attachments = isKeyHere ? [attachment('epoch-key', key)] : [];
+    return list.publish(sphere, 'epoch', body, { audience: { kind: 'certified' }, attachments }).id;
+  };
+  return { list, sphere, startEpoch };
+}
+
+test('of epochs with one number everybody seals under the same one', () => {
+  const { sphere, startEpoch } = found();
+  const first = startEpoch(0);
+  for (let more = 0; more < 8; more += 1) startEpoch(0);
+  expect(sphere.state.currentEpoch?.id).toBe(first);
+  expect(sphere.currentEpoch.eventId).toBe(first);
+  expect(sphere.epochs[0]?.eventId).toBe(first);
+});
+
+test('while the key of the current epoch is on its way nothing is sealed under an older one', () => {
+  const { sphere, startEpoch } = found();
+  const old = startEpoch(0);
+  startEpoch(1, false);
+  expect(sphere.epochs.map(({ eventId }) => eventId)).toEqual([old]);
+  expect(() => sphere.currentEpoch).toThrow('has not told us its key yet');
+});
+
+test('reading on in a sphere is nobody else’s business', () => {
+  const { list, sphere } = found();
+  const told: ChangedSphere[] = [];
+  list.onChange.on((change) => told.push(change));
+  list.update(sphere, { readPosition: 3 });
+  list.update(sphere, { state: 'left' });
+  expect(told.map(({ changes }) => changes)).toEqual([[], [{ kind: 'members' }]]);
+});
