@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, invitationLine, itemLine } from './human-line.ts';
+import { formatBytes, invitationLine, itemLine, itemName } from './human-line.ts';
 
 test('a shared film reads as one line in any client', () => {
   expect(itemLine({ kind: 'video', name: 'beach.mp4', bytes: 1_234_567_890 })).toBe('📽 beach.mp4 · 1.2 GB');
@@ -18,4 +18,9 @@ test('sizes are written as people know them from disks', () => {
     '123 kB',
     '5.0 TB',
   ]);
+});
+
+test('a long name is never cut through a character', () => {
+  expect(itemName(`${'a'.repeat(199)}🎬.mp4`)).toBe('a'.repeat(199));
+  expect(itemName('beach.mp4')).toBe('beach.mp4');
 });

@@ -11,6 +11,16 @@ const SIGNS: Record<MediaKind, string> = {
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
+const MAX_NAME = 200;
+
+/** What an item is called in its event: as long as an event allows, and without half a character at the cut. */
+export function itemName(name: string): string {
+  return name
+    .slice(0, MAX_NAME)
+    .replace(/[\uD800-\uDBFF]$/, '')
+    .toWellFormed();
+}
+
 /** The line about a shared item that any XMPP client shows, such as "📽 beach.mp4 · 1.2 GB". */
 export function itemLine(item: { kind: MediaKind; name: string; bytes: number }): string {
   return `${SIGNS[item.kind]} ${item.name} · ${formatBytes(item.bytes)}`;

@@ -38,17 +38,18 @@ interface ItemServiceDeps {
 const DONE: readonly ItemState[] = ['complete', 'sharing'];
 
 /** What this device has of each item: fetching, checking, serving on, and how far all that is. */
-export class ItemService {
+export class ItemService implements Disposable {
   readonly onItem: Emitter<ItemId>;
   readonly #deps: ItemServiceDeps;
   readonly #live = new Map<InfoHash, TorrentState>();
   readonly #errors = new Map<ItemId, ErrorView>();
   readonly #starting = new Map<ItemId, Promise<void>>();
+  readonly #stop: () => void;
 
   constructor(deps: ItemServiceDeps) {
     this.#deps = deps;
     this.onItem = new Emitter((error) => deps.log.error('item listener failed', { error }));
-    deps.feed.onEvent.on((event) => this.#take(event));
+    this.#stop = deps.feed.onEvent.on((event) => this.#take(event));
   }
 
   row(itemId: ItemId): ItemRow {
@@ -106,6 +107,7 @@ export class ItemService {
   get(itemId: ItemId): void {
     const row = this.row(itemId);
     if (DONE.includes(row.state)) return;
+    this.#requireOwnTorrent(row);
     // Nobody would admit us: what is not here does not come any more.
     this.#deps.list.getJoined(row.sphereId);
     this.#errors.delete(itemId);
@@ -162,6 +164,18 @@ export class ItemService {
     const { storage, feed } = this.#deps;
     for (const row of storage.items.list(sphere.id)) await feed.remove(row.infoHash);
     await feed.removeSphere(sphere.id);
+  }
+
+  /** The swarm outlives the account and would tell of items whose database is closed. */
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+
+  /** A second item over one torrent, which no honest sharer makes, would take the swarm's hold off the first. */
+  #requireOwnTorrent({ itemId, infoHash }: ItemRow): void {
+    const others = this.#deps.storage.items.byInfoHash(infoHash).filter((other) => other.itemId !== itemId);
+    if (others.every(({ wanted }) => !wanted)) return;
+    throw new AppError('conflict', 'these bytes are here already, as another item', { itemId });
   }
 
   #start(itemId: ItemId): void {

@@ -15,7 +15,7 @@ import { pieceCount } from '../torrent/metainfo.ts';
 import { placeLink } from '../torrent/place-files.ts';
 import type { MediaTools } from './describe-item.ts';
 import { describeItem } from './describe-item.ts';
-import { itemLine } from './human-line.ts';
+import { itemLine, itemName } from './human-line.ts';
 import { fullBitfield } from './piece-map.ts';
 import type { PreparedItem } from './prepare-item.ts';
 import { prepareItem } from './prepare-item.ts';
@@ -136,11 +136,13 @@ export class ShareService {
   /** From here on the item exists: event, key, layout and outgoing message are kept together. */
   #announce(sphere: Sphere, item: PreparedItem, path: string): ItemId {
     const { storage, list, clock, random } = this.#deps;
+    // A plain item has the same torrent each time it is shared.
+    if (storage.items.byInfoHash(item.infoHash).length > 0) throw new AppError('conflict', 'this was shared already');
     const epoch = item.mediaKey === null ? null : sphere.currentEpoch;
     const { attachments, kept } = attachmentsOf(item, epoch, random);
     const body = bodyOf(item, epoch);
     const line = itemLine({ kind: item.description.media.kind, name: item.tree.name, bytes: item.tree.totalBytes });
-    return storage.transaction(() => {
+    return list.together(sphere, () => {
       const event = list.publish(sphere, 'item', body, { audience: { kind: 'members' }, attachments, kept, line });
       const itemId = event.id as string as ItemId;
       const pieces = pieceCount({ length: item.layout.totalLength, pieceLength: item.layout.pieceLength });
@@ -218,7 +220,7 @@ function isInside(path: string, folder: string): boolean {
 function bodyOf(item: PreparedItem, epoch: HeldEpoch | null) {
   const { description, layout, manifest, metainfo, tree } = item;
   return {
-    name: tree.name.slice(0, 200),
+    name: itemName(tree.name),
     infoHash: item.infoHash,
     bytes: tree.totalBytes,
     fileCount: tree.files.length,
