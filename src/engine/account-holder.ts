@@ -166,8 +166,9 @@ export class AccountHolder implements AsyncDisposable {
     if (session === null) return;
     this.#session = null;
     this.#unfollow();
-    await this.#deps.feed.setIdentity(null);
     await session[Symbol.asyncDispose]();
+    // After the session, whose last tasks may still tell the swarm something.
+    await this.#deps.feed.setIdentity(null);
   }
 
   #folder(jid: BareJid): string {

@@ -116,7 +116,7 @@ export class AccountSession implements AsyncDisposable {
     this.waiter = this.#stack.use(new HaveWaiter({ feed }));
     const scratchFolder = path.join(deps.accountFolder, 'scratch');
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
-    this.items = this.#openItems(deps, log);
+    this.items = this.#stack.use(this.#openItems(deps, log));
     const activate = (itemId: ItemId): Promise<void> => this.items.activate(itemId);
     this.shares = new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));

@@ -66,3 +66,19 @@ test('what is said while no process runs is kept for the next one', async () => 
   end.abort(new Error('over'));
   await expect(attached).rejects.toThrow('over');
 });
+
+test('whoever signs in next does not go on with what the one before shared', async () => {
+  const feed = new SwarmFeed({ log: silentLogger });
+  await feed.setIdentity(identity);
+  await feed.setSphere(sphereId, { epochs: [], devices: [] });
+  await feed.setIdentity(null);
+  await feed.setIdentity({ ...identity, deviceKey: parseDeviceKey('ef'.repeat(32)) });
+  const swarm = slowSwarm();
+  swarm.start();
+  const end = new AbortController();
+  const attached = feed.attach(swarm.calls, end.signal);
+  await expect.poll(() => feed.running).toBe(true);
+  expect(swarm.called).not.toContain('setSphere');
+  end.abort(new Error('over'));
+  await expect(attached).rejects.toThrow('over');
+});

@@ -87,10 +87,11 @@ export class SwarmFeed {
     }
   }
 
-  /** Starts listening as this device; null stops sharing (signed out). */
+  /** Starts listening as this device; null stops sharing and forgets everything that was said (signed out). */
   async setIdentity(identity: SwarmIdentity | null): Promise<void> {
     const before = this.#identity;
     this.#identity = identity;
+    if (identity === null) for (const said of [this.#spheres, this.#endpoints, this.#torrents]) said.clear();
     if (this.#calls === null) return;
     if (identity === null) {
       if (before !== null) await this.#calls.stop();
