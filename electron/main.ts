@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import * as electron from 'electron';
 import { systemClock } from '../src/base/system-clock.ts';
@@ -18,7 +19,9 @@ const options = readLaunchOptions(process.argv.slice(1), process.env['INIT_CWD']
 const profile = locateProfile(options.profile);
 // Each profile is an application of its own: its own lock, cookies and window size.
 createProfileFolders(profile);
-app.setPath('userData', path.join(profile.folder, 'desktop'));
+const ownFolder = path.join(profile.folder, 'desktop');
+mkdirSync(ownFolder, { recursive: true, mode: 0o700 });
+app.setPath('userData', ownFolder);
 app.setName('Spherecast');
 app.setAppUserModelId('org.spherecast.desktop');
 
@@ -37,7 +40,7 @@ async function run(): Promise<void> {
       clock: systemClock,
       random: Math.random,
     }),
-    stateFile: new ShellStateFile(path.join(app.getPath('userData'), 'window.json')),
+    stateFile: new ShellStateFile(path.join(ownFolder, 'window.json')),
     clock: systemClock,
     words: wordsFor(app.getPreferredSystemLanguages()),
     platform,

@@ -6,9 +6,9 @@ import { ShellStateFile, visibleBounds } from './shell-state.ts';
 
 let file = '';
 beforeEach(() => {
-  file = path.join(mkdtempSync(path.join(tmpdir(), 'shell-state-')), 'desktop', 'window.json');
+  file = path.join(mkdtempSync(path.join(tmpdir(), 'shell-state-')), 'window.json');
 });
-afterEach(() => rmSync(path.dirname(path.dirname(file)), { recursive: true, force: true }));
+afterEach(() => rmSync(path.dirname(file), { recursive: true, force: true }));
 
 const bounds = { x: 10, y: 20, width: 900, height: 700 };
 

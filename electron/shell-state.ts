@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
 
 const boundsSchema = z.object({
@@ -35,7 +34,6 @@ export class ShellStateFile {
   update(change: Partial<ShellState>): void {
     this.#state = { ...this.#state, ...change };
     try {
-      mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
       writeFileSync(this.#file, JSON.stringify(this.#state));
     } catch {
       // A full disk must not keep the window from closing.

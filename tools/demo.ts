@@ -76,7 +76,8 @@ async function demo(onlyAddresses: boolean): Promise<number> {
 }
 
 async function makeDemoFilm(file: string, signal: AbortSignal): Promise<void> {
-  const picture = `gradients=size=1280x720:rate=25:n=4:c0=0x08262f:c1=0x176f81:c2=0xec6a33:c3=0xffccad:x0=0:y0=0:x1=1280:y1=720:speed=0.015`;
+  const colours = 'n=4:c0=0x08262f:c1=0x176f81:c2=0xec6a33:c3=0xffccad';
+  const picture = `gradients=size=854x480:rate=25:${colours}:x0=0:y0=0:x1=854:y1=480:speed=0.015`;
   const sound =
     'aevalsrc=0.08*sin(220*2*PI*t)+0.06*sin(277.18*2*PI*t)+0.05*sin(329.63*2*PI*t)|0.05*sin(440*2*PI*t):s=48000';
   const args = ['-y', '-loglevel', 'error', '-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', sound];

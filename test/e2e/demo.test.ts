@@ -13,11 +13,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test.skipIf(missing !== undefined)('the demo shows two people with a shared film, and Ctrl-C ends it', async () => {
   await using demo = startDemo();
-  const urls = await eventually('two addresses', async () => {
-    if (demo.process.exitCode !== null) throw new Error(`the demo ended with ${demo.process.exitCode}`);
-    const lines = demo.lines().filter((line) => line.startsWith('http://127.0.0.1:'));
-    return lines.length === 2 ? lines : undefined;
-  });
+  const urls = await eventually(
+    'two addresses',
+    async () => {
+      if (demo.process.exitCode !== null) throw new Error(`the demo ended with ${demo.process.exitCode}`);
+      const lines = demo.lines().filter((line) => line.startsWith('http://127.0.0.1:'));
+      return lines.length === 2 ? lines : undefined;
+    },
+    90_000,
+  );
   for (const url of urls) expect((await fetch(url, { redirect: 'manual' })).status).toBe(302);
 
   const names = await Promise.all(profiles().map((profile) => itemNames(profile)));
