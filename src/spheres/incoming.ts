@@ -137,6 +137,10 @@ export class Incoming {
   }
 
   #showUnread(message: IncomingMessage, state: 'undecryptable' | 'forged'): Outcome {
+    const { sealed } = message;
+    // Sent again by a server or a member: what it says is here.
+    const isHere = sealed !== null && this.#sphereOf(message)?.log.has(sealed.event) === true;
+    if (isHere && state === 'undecryptable') return this.#finish(message, { kind: 'nothing' });
     return this.#deps.storage.transaction(() => {
       this.#markSeen(message);
       return this.#line(message, { state, text: '', encrypted: true });

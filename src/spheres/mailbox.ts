@@ -31,6 +31,8 @@ export interface CheckedDelivery {
 
 /** At most so many unanswered invitations are kept: strangers must not fill the disk. */
 const MAX_OPEN_INVITATIONS = 50;
+/** Nor must one of them keep out the others. */
+const MAX_OPEN_OF_ONE = 10;
 
 /** Opens the sealed part of decrypted messages and takes in what is inside. Runs within the caller's transaction. */
 export class Mailbox {
@@ -64,7 +66,9 @@ export class Mailbox {
     const sender = { jid: message.from, omemoIdentityKey: toHex(result.identityKey) };
     const invitation = readInvitation({ sphereId: sealed.sphere, jid: own, sender, isDeviceProven }, entries);
     if (storage.invitations.get(invitation.invite) !== undefined) return undefined;
-    if (storage.invitations.list('open').length >= MAX_OPEN_INVITATIONS) return undefined;
+    const open = storage.invitations.list('open');
+    const ofSender = open.filter(({ from }) => from === invitation.from);
+    if (open.length >= MAX_OPEN_INVITATIONS || ofSender.length >= MAX_OPEN_OF_ONE) return undefined;
     const row = storage.spheres.get(sealed.sphere);
     if (row !== undefined && (row.state === 'joined' || row.state === 'joining')) return undefined;
     storage.invitations.put({

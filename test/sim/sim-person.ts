@@ -175,7 +175,7 @@ export class SimSession {
 
   /** Whether something waits that could leave now and was not tried in vain before. */
   get canSend(): boolean {
-    if (this.link.state.kind !== 'online') return false;
+    if (this.link.state.kind !== 'online' || this.outgoing.isIdle) return false;
     const isReachable = (to: BareJid): boolean => !to.endsWith('@rooms.sim') || this.rooms.isInside(to);
     return this.storage.outbox.list('queued').some(({ to, attempts }) => attempts === 0 && isReachable(to));
   }

@@ -74,11 +74,11 @@ export class SimRoomPort implements RoomPort {
     this.#server.setAffiliation(this.#address, jid, affiliation);
   }
 
-  async send(stanza: Element): Promise<string | null> {
+  async send(stanza: Element, signal: AbortSignal): Promise<string | null> {
     this.#assertInside();
-    await this.#link.beforeSend(stanza);
+    await unlessAborted(this.#link.beforeSend(stanza), signal);
     const id = this.#server.sayInRoom(this.#address, this.own, stanza);
-    await this.#link.afterSend(stanza);
+    await unlessAborted(this.#link.afterSend(stanza), signal);
     return id;
   }
 
@@ -152,4 +152,11 @@ export class SimRoomPort implements RoomPort {
     this.#assertOnline();
     if (!this.#isInside()) throw new AppError('disconnected', 'not in the room');
   }
+}
+
+function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, aborted]);
 }
