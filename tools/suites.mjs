@@ -25,6 +25,7 @@ export const SUITES = [
       { folder: 'electron', deep: true, pattern: TEST },
       { folder: 'tools', deep: true, pattern: TEST },
       { folder: 'test', deep: false, pattern: TEST },
+      { folder: 'test/sim', deep: true, pattern: TEST },
     ],
     builds: [],
     steps: true,

@@ -34,7 +34,12 @@ export const SYSTEM_PACKAGES = [
   { name: 'ffmpeg', probe: { commands: ['ffmpeg'] }, purposes: ['test', 'demo'], suites: ['integration', 'e2e'] },
   { name: 'xvfb', probe: { commands: ['Xvfb'] }, purposes: ['test'], suites: ['e2e'] },
   { name: 'xauth', probe: { commands: ['xauth'] }, purposes: ['test'], suites: ['e2e'] },
-  { name: 'tcpdump', probe: { commands: ['tcpdump'] }, purposes: ['test'], suites: ['e2e'] },
+  {
+    name: 'tcpdump',
+    probe: { commands: ['tcpdump'] },
+    purposes: ['test'],
+    suites: ['integration'],
+  },
   { name: 'iproute2', probe: { commands: ['ip'] }, purposes: ['test'], suites: ['netlab'] },
   { name: 'nftables', probe: { commands: ['nft'] }, purposes: ['test'], suites: ['netlab'] },
   { name: 'miniupnpd', probe: { commands: ['miniupnpd'] }, purposes: ['test'], suites: ['netlab'], service: true },
