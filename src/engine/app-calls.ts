@@ -176,7 +176,10 @@ function systemCalls({ holder, clock, views }: AppCallsDeps): AppServices['syste
     onlyCopies() {
       const names = ownItems(holder).flatMap((itemId) => {
         const item = views.item(itemId);
-        return item !== undefined && item.mine && item.copies === 0 ? [item.name] : [];
+        if (item === undefined || !item.mine || item.copies > 0) return [];
+        // Where nobody else is, nobody misses it.
+        const others = views.sphere(holder.session.list.get(item.sphereId)).members.filter(({ isMe }) => !isMe);
+        return others.length > 0 ? [item.name] : [];
       });
       return Promise.resolve({ names });
     },
