@@ -2,11 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/cli/connect.ts';
-import { locateProfile } from '../../src/engine/profile.ts';
+import type { z } from 'zod';
+import type { gotItemShape, itemsShape, logShape, sharedShape } from '../../src/cli/shapes.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld } from '../fixtures/engine-world.ts';
-import { eventually } from '../fixtures/engine-process.ts';
 
 const MiB = 1024 * 1024;
 
@@ -43,13 +42,19 @@ async function filesBelow(folder: string): Promise<string[]> {
 describe('one file', () => {
   test('a shared film is listed, fetched whole, and the sharer keeps no copy but a link', async () => {
     const { path, content } = await makeFile('film.mp4', 12 * MiB);
-    const [item = ''] = await anna.share(sphere, path);
-    const listed = await ben.item(sphere, item);
-    expect(listed).toMatchObject({ name: 'film.mp4', bytes: content.length, from: anna.jid, state: 'listed' });
+    const shared = await anna.run<z.infer<typeof sharedShape>>('share', sphere, path, '--wait');
+    const item = shared.items[0]?.id ?? '';
+    expect(shared).toEqual({ items: [{ id: item, name: 'film.mp4', bytes: content.length, state: 'sharing' }] });
+    await ben.item(sphere, item);
+    const { items } = await ben.run<z.infer<typeof itemsShape>>('items', 'Summer');
+    const listed = { id: item, name: 'film.mp4', bytes: content.length, bytesHave: 0, from: anna.jid, state: 'listed' };
+    expect(items).toEqual([expect.objectContaining(listed)]);
 
-    const got = await ben.get(sphere, item);
-    expect(await readFile(got)).toEqual(content);
-    expect((await lstat(got)).isSymbolicLink()).toBe(false);
+    const { item: got } = await ben.run<z.infer<typeof gotItemShape>>('get', 'Summer', 'film.mp4', '--wait');
+    expect(got).toMatchObject({ id: item, state: 'complete', bytesHave: content.length });
+    const copy = got.path ?? '';
+    expect((await readFile(copy)).equals(content)).toBe(true);
+    expect((await lstat(copy)).isSymbolicLink()).toBe(false);
 
     const { folder } = (await anna.spheres())[0] ?? { folder: '' };
     const link = join(folder, 'film.mp4');
@@ -61,20 +66,21 @@ describe('one file', () => {
 
   test('a small item is there a moment after it was asked for', async () => {
     const { path } = await makeFile('photo.jpg', 300_000);
-    const [item = ''] = await anna.share(sphere, path);
+    const item = await anna.share(sphere, path);
     await ben.item(sphere, item);
-    using engine = await connectEngine(locateProfile(ben.profile), AbortSignal.timeout(30_000));
-    const ids = { sphereId: sphere as never, itemId: item as never };
     const startedMs = performance.now();
-    await engine.client.items.get({ ...ids, wait: true });
+    await ben.get(sphere, item);
     expect(performance.now() - startedMs).toBeLessThan(2_000);
   });
 
   test('both members have the same log when everything has settled', async () => {
-    await Promise.all([anna.sync(), ben.sync()]);
-    const [ours, theirs] = await Promise.all([anna.log(sphere), ben.log(sphere)]);
+    for (const person of [anna, ben]) expect(await person.run('sync', '--wait')).toEqual({ idle: true });
+    const logs = await Promise.all(
+      [anna, ben].map((one) => one.run<z.infer<typeof logShape>>('export', '--log', sphere)),
+    );
+    const [ours, theirs] = logs.map(({ events }) => events);
     expect(theirs).toEqual(ours);
-    expect(ours.map(({ type }) => type)).toEqual(
+    expect(ours?.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['genesis', 'device', 'epoch', 'invite', 'join', 'item']),
     );
   });
@@ -82,7 +88,7 @@ describe('one file', () => {
   test('somebody who got an item serves it on when the sharer is away', async () => {
     await world.bringIn(sphere, 'Summer', anna, world.person('stranger'));
     const { path, content } = await makeFile('relay.bin', 3 * MiB);
-    const [item = ''] = await anna.share(sphere, path);
+    const item = await anna.share(sphere, path);
     await ben.item(sphere, item);
     await ben.get(sphere, item);
     expect(await anna.engine.stop()).toBe(0);
@@ -113,9 +119,8 @@ describe('a folder', () => {
     await writeFile(join(folder, 'a', 'Thumbs.db'), 'clutter');
     await symlink('/etc/passwd', join(folder, 'link'));
 
-    using engine = await connectEngine(locateProfile(anna.profile), AbortSignal.timeout(30_000));
-    const [item = ''] = await anna.share(sphere, folder);
-    const { jobs } = await engine.client.system.snapshot();
+    const item = await anna.share(sphere, folder);
+    const { jobs } = await anna.ask((client) => client.system.snapshot());
     expect(jobs.find(({ name }) => name === 'Voyage été')?.skippedLinks).toEqual(['link']);
 
     const listed = await ben.item(sphere, item);
@@ -137,7 +142,7 @@ describe('a folder', () => {
     const contents = Array.from({ length: 200 }, (_, index) => Buffer.from(`file number ${index}\n`.repeat(40)));
     const nameOf = (index: number): string => `photo ${String(index).padStart(3, '0')}.txt`;
     await Promise.all(contents.map((content, index) => writeFile(join(folder, nameOf(index)), content)));
-    const [item = ''] = await anna.share(sphere, folder);
+    const item = await anna.share(sphere, folder);
     await ben.item(sphere, item);
     const got = await ben.get(sphere, item);
     expect(await filesBelow(got)).toHaveLength(200);
@@ -154,7 +159,7 @@ describe('a folder', () => {
 
 test('a shared file that is edited gives nobody wrong bytes and says so', async () => {
   const { path } = await makeFile('edited.bin', 2 * MiB);
-  const [item = ''] = await anna.share(sphere, path);
+  const item = await anna.share(sphere, path);
   await ben.item(sphere, item);
   await writeFile(path, randomBytes(2 * MiB));
   await ben.run('get', sphere, item);
@@ -173,7 +178,7 @@ test('the commands answer in the documented shapes', async () => {
     account: { jid: anna.jid, state: 'online' },
     swarm: { state: 'running', port: expect.any(Number), downBps: expect.any(Number), upBps: expect.any(Number) },
   });
-  const said = await eventually('a message', () => anna.run<{ id: string; state: string }>('say', sphere, 'hello'));
+  const said = await anna.run<{ id: string; state: string }>('say', sphere, 'hello');
   expect(said).toEqual({ id: expect.stringMatching(/^[0-9a-f]{64}$/), state: 'queued' });
   expect(await anna.attempt('items', 'no such sphere')).toMatchObject({ code: 1 });
   expect(await anna.attempt('items')).toMatchObject({ code: 2 });

@@ -25,26 +25,18 @@ async function lines(person: Person): Promise<string[]> {
   return messages.filter(({ kind }) => kind !== 'notice').map(({ kind, text }) => `${kind}: ${text}`);
 }
 
-const arrived = (person: Person, text: string): Promise<true> =>
-  eventually(`"${text}" at ${person.name}`, async () => {
-    const messages = await person.ask((client) =>
-      client.messages.list({ sphereId: sphere as never, limit: 100 }).then((page) => page.messages),
-    );
-    return messages.some((message) => message.text === text) ? true : undefined;
-  });
-
 test('a member who was away gets everything on return: in order, once, with keys', async () => {
   expect(await ben.engine.stop()).toBe(0);
   const path = join(world.folder, 'while-away.bin');
   const content = randomBytes(200_000);
   await writeFile(path, content);
-  for (const text of ['one', 'two', 'three']) await anna.run('say', sphere, text);
-  const [item = ''] = await anna.share(sphere, path);
-  for (const text of ['four', 'five']) await anna.run('say', sphere, text);
+  for (const text of ['one', 'two', 'three']) await anna.say(sphere, text);
+  const item = await anna.share(sphere, path);
+  for (const text of ['four', 'five']) await anna.say(sphere, text);
   await anna.sync();
 
   await ben.restart();
-  await arrived(ben, 'five');
+  await ben.sees(sphere, 'five');
   const expected = await lines(anna);
   expect(expected.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
     'text: one',
@@ -67,10 +59,10 @@ test('a member who was away gets everything on return: in order, once, with keys
 test("what two people type at the same time arrives whole, everyone's lines in their order", async () => {
   const said = { a: ['a1', 'a2', 'a3'], b: ['b1', 'b2', 'b3'] };
   const say = async (person: Person, texts: readonly string[]): Promise<void> => {
-    for (const text of texts) await person.run('say', sphere, text);
+    for (const text of texts) await person.say(sphere, text);
   };
   await Promise.all([say(anna, said.a), say(ben, said.b)]);
-  await Promise.all([arrived(anna, 'b3'), arrived(ben, 'a3')]);
+  await Promise.all([anna.sees(sphere, 'b3'), ben.sees(sphere, 'a3')]);
   for (const person of [anna, ben]) {
     const texts = await person.texts(sphere);
     expect(texts.filter((text) => /^a\d$/.test(text))).toEqual(said.a);
@@ -87,7 +79,7 @@ test('a message typed while the server is down leaves once it is back, and once 
   expect(await anna.attempt('sync')).toMatchObject({ code: 0, stdout: `${JSON.stringify({ idle: false })}\n` });
   expect(await lines(ben)).not.toContain('text: into the void');
   await world.prosody.restart();
-  await arrived(ben, 'into the void');
+  await ben.sees(sphere, 'into the void');
   await eventually('sent', async () =>
     (await anna.messages(sphere)).find(({ text }) => text === 'into the void')?.state === 'sent' ? true : undefined,
   );
@@ -97,10 +89,10 @@ test('a message typed while the server is down leaves once it is back, and once 
 });
 
 test('an engine killed right after a message was typed sends it when it is started again', async () => {
-  await anna.run('say', sphere, 'last words');
+  await anna.say(sphere, 'last words');
   await anna.engine.killHard();
   await anna.restart();
-  await arrived(ben, 'last words');
+  await ben.sees(sphere, 'last words');
   await Promise.all([anna.sync(), ben.sync()]);
   expect((await lines(ben)).filter((line) => line === 'text: last words')).toHaveLength(1);
 });

@@ -3,7 +3,6 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EngineWorld } from '../fixtures/engine-world.ts';
-import { eventually } from '../fixtures/engine-process.ts';
 import { findCanaries, PacketCapture } from '../fixtures/packet-capture.ts';
 
 const CANARY_EVERY = 64 * 1024;
@@ -21,7 +20,7 @@ interface Observed {
   readonly network: Buffer;
 }
 
-async function observe(canaries: Canaries, world: EngineWorld, more: readonly string[]): Promise<Observed> {
+async function observe(canaries: Canaries, world: EngineWorld, plain: boolean): Promise<Observed> {
   const [anna, ben] = [world.person('anna'), world.person('ben')];
   const { host, c2sPort } = world.prosody;
   await using capture = await PacketCapture.start(
@@ -32,14 +31,11 @@ async function observe(canaries: Canaries, world: EngineWorld, more: readonly st
   for (let at = 100; at + canaries.media.length < content.length; at += CANARY_EVERY) content.write(canaries.media, at);
   const path = join(world.folder, `${canaries.file}.mp4`);
   await writeFile(path, content);
-  const { items } = await anna.run<{ items: { id: string }[] }>('share', sphere, path, '--wait', ...more);
-  const item = items[0]?.id ?? '';
+  const item = await anna.share(sphere, path, plain);
   await ben.item(sphere, item);
   expect((await readFile(await ben.get(sphere, item))).equals(content)).toBe(true);
-  await anna.run('say', sphere, `dinner at ${canaries.text}`);
-  await eventually('the text', async () =>
-    (await ben.texts(sphere)).includes(`dinner at ${canaries.text}`) ? true : undefined,
-  );
+  await anna.say(sphere, `dinner at ${canaries.text}`);
+  await ben.sees(sphere, `dinner at ${canaries.text}`);
   await Promise.all([anna.sync(), ben.sync()]);
   const network = await capture.stop();
   await world.prosody.pause();
@@ -63,7 +59,7 @@ const newCanaries = (): Canaries => ({
 test('server and network hold nothing of names, texts and films', async () => {
   const canaries = newCanaries();
   await using world = await EngineWorld.start(['anna', 'ben']);
-  const { server, network } = await observe(canaries, world, []);
+  const { server, network } = await observe(canaries, world, false);
   // The whole film went over the recorded network, and the server keeps the conversation.
   expect(network.length).toBeGreaterThan(3 * 1024 * 1024);
   expect(server.includes('urn:spherecast:sealed:0')).toBe(true);
@@ -75,7 +71,7 @@ test('the same search finds all of it once nothing is sealed', async () => {
   const canaries = newCanaries();
   const program = new URL('../fixtures/unsealed-engine.ts', import.meta.url);
   await using world = await EngineWorld.start(['anna', 'ben'], { program });
-  const { server, network } = await observe(canaries, world, ['--plain']);
+  const { server, network } = await observe(canaries, world, true);
   expect(findCanaries(server, Object.values(canaries))).toEqual([canaries.sphere, canaries.file, canaries.text]);
   expect(findCanaries(network, Object.values(canaries))).toEqual([canaries.file, canaries.media]);
 });
