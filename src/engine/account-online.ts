@@ -116,6 +116,7 @@ export class AccountOnline implements Disposable {
     server.features = await checkServer(client, signal);
     await sendPresence(client, ABILITIES);
     directory.forget();
+    await direct.begin();
     await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
     for (const sphere of list.all()) {
       if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);

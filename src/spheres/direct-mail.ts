@@ -5,7 +5,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { XmppPort } from '../xmpp/port.ts';
-import { queryArchive } from '../xmpp/xep/0313-mam.ts';
+import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
 import type { IncomingMessage } from './incoming-message.ts';
 import { readDirectMessage } from './read-stanza.ts';
 
@@ -20,6 +20,7 @@ interface DirectMailDeps {
   readonly log: Logger;
 }
 
+/** Id of the last entry dealt with, empty for the beginning. */
 const CURSOR = 'direct-archive-cursor';
 
 /** Messages to our account alone, which is how invitations come: from the archive where we stopped, then live. */
@@ -33,13 +34,25 @@ export class DirectMail implements Disposable {
     this.#stop = deps.client.onStanza.on((stanza) => void this.#take(stanza));
   }
 
+  /**
+   * Before this device is listed for the first time: what lies in the archive by then was written to others, and may be
+   * the talk of years.
+   */
+  begin(): Promise<void> {
+    return this.#queue.run(async () => {
+      const { client, storage, signal, hasArchive } = this.#deps;
+      if (!hasArchive() || storage.settings.get(CURSOR, String) !== undefined) return;
+      storage.settings.set(CURSOR, (await newestArchiveId(client, signal)) ?? '');
+    });
+  }
+
   /** After each new session. */
   catchUp(): Promise<void> {
     return this.#queue.run(async () => {
       const { client, storage, own, clock, signal, hasArchive } = this.#deps;
       if (!hasArchive()) return;
-      const after = storage.settings.get(CURSOR, String);
-      for await (const entry of queryArchive(client, { after }, signal)) {
+      const cursor = storage.settings.get(CURSOR, String) ?? '';
+      for await (const entry of resumeArchive(client, { after: cursor === '' ? undefined : cursor }, signal)) {
         await this.#receive(readDirectMessage(own, entry.message, entry, clock.now()));
         storage.settings.set(CURSOR, entry.id);
       }

@@ -159,7 +159,7 @@ export class Room implements AsyncDisposable {
 
   /** The archive after the message with this id, oldest first; all of it for null, or when the archive has forgotten the id. */
   history(afterStanzaId: string | null, signal: AbortSignal): AsyncIterable<RoomMessage> {
-    return readHistory({ client: this.#client, address: this.address, log: this.#log }, afterStanzaId, signal);
+    return readHistory({ client: this.#client, address: this.address }, afterStanzaId, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 // XEP-0313: Message Archive Management, version 1.1.0
 // XEP-0059: Result Set Management, version 1.0
-import { AppError } from '../../base/errors.ts';
+import { AppError, errorCode } from '../../base/errors.ts';
 import { attr, child, childText, type Element, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
 import { submitForm } from './0004-data-forms.ts';
@@ -22,6 +22,8 @@ export interface ArchiveQuery {
   readonly archive?: string;
   /** Only what came after the entry with this id. */
   readonly after?: string | undefined;
+  /** Only the newest page (XEP-0059 §2.5). */
+  readonly newest?: boolean;
   readonly with?: string;
   readonly pageSize?: number;
 }
@@ -34,7 +36,9 @@ export interface ArchivePage {
 export function archiveQuery(queryId: string, query: ArchiveQuery): Element {
   const form = query.with === undefined ? undefined : submitForm(NS_MAM, { with: query.with });
   const after = query.after === undefined ? undefined : xml('after', {}, query.after);
-  const set = xml('set', { xmlns: NS_RSM }, xml('max', {}, String(query.pageSize ?? PAGE_SIZE)), after);
+  const before = query.newest === true ? xml('before') : undefined;
+  const max = xml('max', {}, String(query.pageSize ?? PAGE_SIZE));
+  const set = xml('set', { xmlns: NS_RSM }, max, after, before);
   return xml('query', { xmlns: NS_MAM, queryid: queryId }, form, set);
 }
 
@@ -78,4 +82,31 @@ export async function* queryArchive(
     if (page.isComplete || last === undefined || last === after) return;
     after = last;
   }
+}
+
+/**
+ * The same, but from the beginning when the archive has deleted the entry that `after` names (XEP-0059 §2.2): the
+ * reader recognises what it has.
+ */
+export async function* resumeArchive(
+  client: XmppPort,
+  query: ArchiveQuery,
+  signal: AbortSignal,
+): AsyncGenerator<ArchiveEntry, void, undefined> {
+  let hasBegun = false;
+  try {
+    for await (const entry of queryArchive(client, query, signal)) {
+      hasBegun = true;
+      yield entry;
+    }
+  } catch (error) {
+    if (errorCode(error) !== 'not-found' || query.after === undefined || hasBegun) throw error;
+    yield* queryArchive(client, { ...query, after: undefined }, signal);
+  }
+}
+
+/** The id of the newest entry of our own account's archive; undefined when it is empty. */
+export async function newestArchiveId(client: XmppPort, signal: AbortSignal): Promise<string | undefined> {
+  const query = archiveQuery(client.newId(), { newest: true, pageSize: 1 });
+  return readArchivePage(await client.iq('set', undefined, query, signal)).last;
 }

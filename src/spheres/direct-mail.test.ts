@@ -1,0 +1,100 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { AppError } from '../base/errors.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { openStorage } from '../storage/storage.ts';
+import { attr, child, childText, type Element, xml } from '../xmpp/element.ts';
+import { DirectMail } from './direct-mail.ts';
+
+const NS_MAM = 'urn:xmpp:mam:2';
+const NS_RSM = 'http://jabber.org/protocol/rsm';
+
+/** Our account's archive with these ids, each a message of ben; what is not in it any more it does not know. */
+class Archive extends FakeXmppPort {
+  ids: readonly string[];
+  #collect: (stanza: Element) => void = () => undefined;
+
+  constructor(ids: readonly string[]) {
+    super((payload) => this.#page(payload));
+    this.ids = ids;
+  }
+
+  override openArchiveQuery(_archive?: string, _id?: string, onResult?: (stanza: Element) => void): Disposable {
+    this.#collect = onResult ?? this.#collect;
+    return { [Symbol.dispose]: () => undefined };
+  }
+
+  #page(query: Element): Element {
+    const set = child(query, 'set', NS_RSM);
+    const after = childText(set, 'after');
+    if (after !== undefined && !this.ids.includes(after)) throw new AppError('not-found', 'no such entry');
+    const isNewest = child(set, 'before') !== undefined;
+    const found = isNewest ? this.ids.slice(-1) : this.ids.slice(after === undefined ? 0 : this.ids.indexOf(after) + 1);
+    for (const id of found) this.#collect(entry(id, attr(query, 'queryid')));
+    const last = found.at(-1);
+    const rsm = xml('set', { xmlns: NS_RSM }, last === undefined ? undefined : xml('last', {}, last));
+    return xml('iq', { type: 'result' }, xml('fin', { xmlns: NS_MAM, complete: 'true' }, rsm));
+  }
+}
+
+function entry(id: string, queryId: string | undefined): Element {
+  const body = xml('body', {}, id);
+  const message = xml('message', { xmlns: 'jabber:client', type: 'chat', from: 'ben@b.test/phone' }, body);
+  const forwarded = xml('forwarded', { xmlns: 'urn:xmpp:forward:0' }, message);
+  return xml('message', {}, xml('result', { xmlns: NS_MAM, id, queryid: queryId }, forwarded));
+}
+
+function mailOver(client: Archive) {
+  const folder = new StorageFolder();
+  const storage = openStorage(folder.deps());
+  const read: (string | null)[] = [];
+  const mail = new DirectMail({
+    client,
+    own: client.jid,
+    storage,
+    receive: async ({ body }) => void read.push(body),
+    hasArchive: () => true,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  onTestFinished(() => {
+    mail[Symbol.dispose]();
+    storage[Symbol.dispose]();
+    folder[Symbol.dispose]();
+  });
+  return { mail, read };
+}
+
+test('the talk of years before this device was there is not read', async () => {
+  const archive = new Archive(['1', '2', '3']);
+  const { mail, read } = mailOver(archive);
+  await mail.begin();
+  archive.ids = ['1', '2', '3', '4'];
+  await mail.catchUp();
+  expect(read).toEqual(['4']);
+});
+
+test('what came into an empty archive after the first session is read in the next one', async () => {
+  const archive = new Archive([]);
+  const { mail, read } = mailOver(archive);
+  await mail.begin();
+  await mail.catchUp();
+  archive.ids = ['1'];
+  await mail.begin();
+  await mail.catchUp();
+  expect(read).toEqual(['1']);
+});
+
+test('an archive that has forgotten where we stopped keeps nobody from signing in', async () => {
+  const archive = new Archive(['1', '2']);
+  const { mail, read } = mailOver(archive);
+  await mail.begin();
+  archive.ids = ['7', '8'];
+  await mail.catchUp();
+  archive.ids = ['7', '8', '9'];
+  await mail.catchUp();
+  expect(read).toEqual(['7', '8', '9']);
+});
