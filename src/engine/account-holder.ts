@@ -26,7 +26,6 @@ import type { ViewSource } from './view-source.ts';
 
 interface AccountHolderDeps extends ServicesDeps {
   readonly feed: SwarmFeed;
-  readonly media: ServicesDeps['media'];
   readonly mediaTools: MediaTools;
   readonly views: ViewSource;
   readonly openOmemo: typeof Omemo.open;
@@ -166,6 +165,7 @@ export class AccountHolder implements AsyncDisposable {
     if (session === null) return;
     this.#session = null;
     this.#unfollow();
+    this.#deps.media.withdrawAll();
     await session[Symbol.asyncDispose]();
     // After the session, whose last tasks may still tell the swarm something.
     await this.#deps.feed.setIdentity(null);

@@ -162,7 +162,7 @@ test('a range is only honoured for the version the player has seen', async () =>
   expect([await status(tag), await status('"other"')]).toEqual([206, 200]);
 });
 
-test('a file has one address of 128 random bits, which ends when it is withdrawn', async () => {
+test('a file has one address of 128 random bits, which ends when the account is signed out', async () => {
   const film = new ArrivingFilm(folder, 1000, true);
   const address = media.offer('item/0', 'film.mp4', film);
   expect(address).toMatch(/^\/media\/[0-9a-f]{32}\/film\.mp4$/);
@@ -171,7 +171,7 @@ test('a file has one address of 128 random bits, which ends when it is withdrawn
   for (const other of [`/media/${'0'.repeat(32)}/film.mp4`, '/media/', '/media/x', `${address}/more`]) {
     expect((await fetch(origin + other)).status).toBe(404);
   }
-  media.withdraw('item/0');
+  media.withdrawAll();
   expect((await fetch(origin + address)).status).toBe(404);
 });
 

@@ -45,12 +45,10 @@ export class MediaServer implements Disposable {
     return `/media/${token}/${encodeURIComponent(addressName(name))}`;
   }
 
-  /** Ends the address; readers that are under way go on. */
-  withdraw(key: string): void {
-    const offered = this.#byKey.get(key);
-    if (offered === undefined) return;
-    this.#byKey.delete(key);
-    this.#byToken.delete(offered.token);
+  /** Ends every address, for when the account is signed out; readers that are under way go on. */
+  withdrawAll(): void {
+    this.#byKey.clear();
+    this.#byToken.clear();
   }
 
   /** Answers `[token, name]`, or false when there is nothing under it. */
@@ -79,8 +77,7 @@ export class MediaServer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop.abort();
-    this.#byKey.clear();
-    this.#byToken.clear();
+    this.withdrawAll();
   }
 
   async #send(item: PlayableItem, part: { from: number; to: number }, response: ServerResponse): Promise<void> {

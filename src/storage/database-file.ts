@@ -50,14 +50,13 @@ export function createDatabaseFile(
   moveIntoPlace(draft, path);
 }
 
-/** A complete copy, the write-ahead log included. Returns its path. */
-export function backUpDatabase(sqlite: Sqlite.Database, path: string, version: number): string {
+/** Keeps a complete copy beside the database, the write-ahead log included. */
+export function backUpDatabase(sqlite: Sqlite.Database, path: string, version: number): void {
   const backup = `${path}.backup-v${version}`;
   const draft = `${backup}.new`;
   rmSync(draft, { force: true });
   sqlite.prepare('VACUUM INTO ?').run(draft);
   moveIntoPlace(draft, backup);
-  return backup;
 }
 
 export function databaseFileExists(path: string): boolean {

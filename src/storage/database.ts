@@ -45,9 +45,9 @@ export function openDatabase(deps: DatabaseDeps): Database {
     configure(sqlite);
     checkMasterKey(sqlite, secretBox, path);
     for (const migration of migrations.slice(version)) {
-      const backup = backUpDatabase(sqlite, path, migration.version - 1);
+      backUpDatabase(sqlite, path, migration.version - 1);
       applyMigration(sqlite, migration);
-      log.info('database migrated', { version: migration.version, name: migration.name, backup });
+      log.info('database migrated', { version: migration.version });
     }
   } catch (error) {
     sqlite.close();
