@@ -34,13 +34,13 @@ const ACCEPTED_EPOCHS = 2;
 export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
-  scope.spawn('feed swarm', async () => {
+  scope.spawn('feed swarm', async (signal) => {
     for (const sphere of list.all()) {
       await feedKeys(deps, sphere);
       if (sphere.row.state === 'joined') deps.caretaker.welcomePending(sphere);
     }
     outgoing.poke();
-    await deps.items.resumeAll();
+    await deps.items.resumeAll(signal);
   });
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
@@ -87,7 +87,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
-  if (kinds.has('epochs')) scope.spawn('wanted items', () => deps.items.resumeAll());
+  if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();
 }
 

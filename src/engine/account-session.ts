@@ -117,7 +117,7 @@ export class AccountSession implements AsyncDisposable {
     const scratchFolder = path.join(deps.accountFolder, 'scratch');
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
     this.items = this.#stack.use(this.#openItems(deps, log));
-    const activate = (itemId: ItemId): Promise<void> => this.items.activate(itemId);
+    const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
     this.shares = new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     this.online = this.#stack.use(

@@ -141,14 +141,14 @@ function transferCalls({ holder, feed, views, profile }: AppCallsDeps): AppServi
       views.setLimits(limits);
       return limits;
     },
-    async pauseAll() {
-      await holder.session.items.pauseAll(true);
-      views.setPaused(true);
+    async pauseAll(signal) {
+      await holder.session.items.pauseAll(true, signal);
+      views.emitSwarm();
       return DONE;
     },
-    async resumeAll() {
-      await holder.session.items.pauseAll(false);
-      views.setPaused(false);
+    async resumeAll(signal) {
+      await holder.session.items.pauseAll(false, signal);
+      views.emitSwarm();
       return DONE;
     },
   };

@@ -60,14 +60,14 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       await openOnDesktop(holder.session.list.get(sphereId).row.folder);
       return DONE;
     },
-    async pause({ sphereId, itemId }) {
+    async pause({ sphereId, itemId }, signal) {
       requireInSphere(deps, sphereId, itemId);
-      await holder.session.items.setPaused(itemId, true);
+      await holder.session.items.setPaused(itemId, true, signal);
       return DONE;
     },
-    async resume({ sphereId, itemId }) {
+    async resume({ sphereId, itemId }, signal) {
       requireInSphere(deps, sphereId, itemId);
-      await holder.session.items.setPaused(itemId, false);
+      await holder.session.items.setPaused(itemId, false, signal);
       return DONE;
     },
   };

@@ -42,7 +42,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     mine,
     plain: body.plain,
     atMs: header.wallMs,
-    copies: countCopies(deps, row, mine, live?.seeds ?? 0),
+    copies: countCopies(deps, sphere, row, live?.seeds ?? 0),
     downBps: live?.downBps ?? 0,
     upBps: live?.upBps ?? 0,
     path: row.path,
@@ -55,9 +55,13 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
   };
 }
 
-/** Whoever shared an item has it; everybody else was seen with all of its pieces. */
-function countCopies(deps: ItemViewDeps, row: ItemRow, mine: boolean, seeds: number): number {
-  return Math.max(deps.items.holders(row.itemId).length, seeds, mine ? 0 : 1);
+/** Whoever shared an item has it; everybody else was seen with all of its pieces. Who has gone serves us no more. */
+function countCopies(deps: ItemViewDeps, sphere: Sphere, row: ItemRow, seeds: number): number {
+  const { devices } = sphere.state;
+  const sharer = sphere.log.get(row.itemId as string as KnownEvent['id'])?.header.device;
+  const holders = new Set([...deps.items.holders(row.itemId), ...(sharer === undefined ? [] : [sharer])]);
+  const others = [...holders].filter((device) => device !== sphere.device && devices.has(device));
+  return Math.max(others.length, seeds);
 }
 
 function viewFiles(manifest: Manifest | undefined): ItemFileView[] {

@@ -28,7 +28,7 @@ export class ViewSource {
   #session: AccountSession | null = null;
   #limits: LimitsView = { up: 0, down: 0 };
   #swarm: Omit<SwarmView, 'state' | 'paused' | 'port'> = { downBps: 0, upBps: 0, mapped: null, peers: 0 };
-  #paused = false;
+  #wasPaused = false;
   #wasRunning = false;
 
   constructor(deps: { feed: SwarmFeed; log: Logger }) {
@@ -95,7 +95,7 @@ export class ViewSource {
   swarm(): SwarmView {
     const running = this.#feed.running;
     const state = running ? 'running' : this.#wasRunning ? 'restarting' : 'starting';
-    return { ...this.#swarm, state, port: this.#feed.port, paused: this.#paused };
+    return { ...this.#swarm, state, port: this.#feed.port, paused: this.#isPaused };
   }
 
   limits(): LimitsView {
@@ -105,11 +105,6 @@ export class ViewSource {
   setLimits(limits: LimitsView): void {
     this.#limits = limits;
     this.onEvent.emit({ kind: 'limits', limits });
-  }
-
-  setPaused(paused: boolean): void {
-    this.#paused = paused;
-    this.emitSwarm();
   }
 
   snapshot(): Omit<Snapshot, 'seq' | 'version'> {
@@ -135,6 +130,7 @@ export class ViewSource {
   }
 
   emitSwarm(): void {
+    this.#wasPaused = this.#isPaused;
     this.onEvent.emit({ kind: 'swarm', swarm: this.swarm() });
   }
 
@@ -153,6 +149,7 @@ export class ViewSource {
     if (session !== this.#session) return;
     const item = this.item(itemId);
     if (item !== undefined) this.onEvent.emit({ kind: 'item', item });
+    if (this.#wasPaused !== this.#isPaused) this.emitSwarm();
   }
 
   #invitationChanged(session: AccountSession, id: string): void {
@@ -171,6 +168,10 @@ export class ViewSource {
       this.#swarm = { ...this.#swarm, mapped: event.mapped };
       this.emitSwarm();
     }
+  }
+
+  get #isPaused(): boolean {
+    return this.#session?.items.isAllPaused ?? false;
   }
 
   #required(): AccountSession {

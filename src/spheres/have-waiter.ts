@@ -1,6 +1,6 @@
 import { AppError } from '../base/errors.ts';
 import type { InfoHash } from '../base/id.ts';
-import type { SwarmEvent } from '../contract/swarm.ts';
+import type { SwarmEvent, TorrentState } from '../contract/swarm.ts';
 import { hasRange } from './piece-map.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 
@@ -16,6 +16,9 @@ interface Waiting {
   readonly fail: (error: AppError) => void;
 }
 
+/** States in which nothing more comes by itself. */
+const AT_REST: readonly TorrentState['state'][] = ['failed', 'missing', 'changed', 'disk-full'];
+
 /** Lets readers wait until bytes of a torrent are verified and on disk. */
 export class HaveWaiter implements Disposable {
   readonly #bitfields = new Map<InfoHash, Uint8Array>();
@@ -26,9 +29,10 @@ export class HaveWaiter implements Disposable {
     this.#stop = deps.feed.onEvent.on((event) => this.#take(event));
   }
 
-  /** What was known before the swarm said anything. */
-  set(infoHash: InfoHash, bitfield: Uint8Array): void {
-    this.#bitfields.set(infoHash, bitfield);
+  /** What is known before the swarm says anything; null = nothing, whatever was known of an earlier copy. */
+  set(infoHash: InfoHash, bitfield: Uint8Array | null): void {
+    if (bitfield === null) this.#bitfields.delete(infoHash);
+    else this.#bitfields.set(infoHash, bitfield);
   }
 
   has(torrent: WaitedTorrent, from: number, to: number): boolean {
@@ -36,7 +40,7 @@ export class HaveWaiter implements Disposable {
     return hasRange({ bitfield, pieceLength: torrent.pieceLength }, from, to);
   }
 
-  /** Rejects when the torrent fails or the signal aborts. */
+  /** Rejects when the torrent comes to rest without them, or the signal aborts. */
   waitFor(torrent: WaitedTorrent, from: number, to: number, signal: AbortSignal): Promise<void> {
     if (this.has(torrent, from, to)) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -69,6 +73,7 @@ export class HaveWaiter implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop();
+    for (const entry of [...this.#waiting]) entry.fail(new AppError('cancelled', 'signed out'));
   }
 
   #take(event: SwarmEvent): void {
@@ -76,9 +81,9 @@ export class HaveWaiter implements Disposable {
       this.#bitfields.set(event.infoHash, event.bitfield);
       for (const entry of this.#of(event.infoHash)) entry.check(event.bitfield);
     }
-    if (event.kind === 'state' && event.torrent.state === 'failed') {
-      const { infoHash, error } = event.torrent;
-      const reason = new AppError(error?.code ?? 'internal', error?.message ?? 'the download failed');
+    if (event.kind === 'state' && AT_REST.includes(event.torrent.state)) {
+      const { infoHash, error, state } = event.torrent;
+      const reason = new AppError(error?.code ?? 'internal', error?.message ?? 'the download stopped', { state });
       for (const entry of this.#of(infoHash)) entry.fail(reason);
     }
   }

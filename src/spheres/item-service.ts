@@ -1,23 +1,19 @@
-import { open } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
-import { Emitter } from '../base/emitter.ts';
+import type { Emitter } from '../base/emitter.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { InfoHash, ItemId } from '../base/id.ts';
+import type { DeviceKey, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { Segment, SwarmEvent, TorrentState } from '../contract/swarm.ts';
+import type { TorrentState } from '../contract/swarm.ts';
 import type { ErrorView, ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
-import { placeItem } from '../torrent/place-files.ts';
-import { edgeDigests } from './edge-digest.ts';
 import type { HaveWaiter } from './have-waiter.ts';
+import { ItemBook } from './item-book.ts';
+import { ItemProgress } from './item-progress.ts';
 import type { ItemSource } from './item-source.ts';
-import { isComplete } from './piece-map.ts';
-import { identify } from './prepare-item.ts';
-import { layoutItem } from './protocol/layout.ts';
-import type { KnownEvent } from './protocol/event.ts';
-import type { Manifest } from './protocol/manifest.ts';
+import { receivePlace } from './receive-place.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -34,63 +30,77 @@ interface ItemServiceDeps {
   readonly log: Logger;
 }
 
-/** States in which the swarm serves or fetches the item. */
-const DONE: readonly ItemState[] = ['complete', 'sharing'];
+/** What mends by itself: the key comes, a member comes, the swarm process comes back. */
+const PASSING: readonly ErrorCode[] = ['cannot-encrypt', 'disconnected', 'swarm-unavailable'];
+const RETRY_MS = 30_000;
+/** Something has to be done about these first; they are tried again when the person asks or at the next start. */
+const AT_REST: readonly ItemState[] = ['failed', 'changed', 'missing', 'disk-full'];
 
-/** What this device has of each item: fetching, checking, serving on, and how far all that is. */
+/** Fetches items, serves them on, pauses them: what this device does with what was shared. */
 export class ItemService implements Disposable {
-  readonly onItem: Emitter<ItemId>;
   readonly #deps: ItemServiceDeps;
-  readonly #live = new Map<InfoHash, TorrentState>();
-  readonly #errors = new Map<ItemId, ErrorView>();
+  readonly #book: ItemBook;
+  readonly #progress: ItemProgress;
   readonly #starting = new Map<ItemId, Promise<void>>();
-  readonly #stop: () => void;
 
   constructor(deps: ItemServiceDeps) {
     this.#deps = deps;
-    this.onItem = new Emitter((error) => deps.log.error('item listener failed', { error }));
-    this.#stop = deps.feed.onEvent.on((event) => this.#take(event));
+    this.#book = new ItemBook(deps);
+    this.#progress = new ItemProgress({ ...deps, book: this.#book });
+  }
+
+  get onItem(): Emitter<ItemId> {
+    return this.#book.onItem;
   }
 
   row(itemId: ItemId): ItemRow {
-    const row = this.#deps.storage.items.get(itemId);
-    if (row === undefined) throw new AppError('not-found', 'no such item', { itemId });
-    return row;
+    return this.#book.row(itemId);
   }
 
   /** What the swarm last said of it. */
   live(row: ItemRow): TorrentState | undefined {
-    return this.#live.get(row.infoHash);
+    return this.#progress.live(row);
   }
 
   error(itemId: ItemId): ErrorView | null {
-    return this.#errors.get(itemId) ?? null;
+    return this.#book.error(itemId);
   }
 
-  /** After a start: everything that has a place on this disk goes on where it was. */
-  async resumeAll(): Promise<void> {
-    for (const row of this.#deps.storage.items.listAll()) {
-      const sphere = this.#deps.list.find(row.sphereId);
-      const isMember = sphere !== undefined && !['left', 'removed'].includes(sphere.row.state);
-      if (!isMember || !row.wanted || this.#deps.feed.has(row.infoHash)) continue;
-      if (row.layout === null) this.#start(row.itemId);
-      else await this.activate(row.itemId);
-    }
+  /** Devices of others that once had the whole item. */
+  holders(itemId: ItemId): readonly DeviceKey[] {
+    return this.#book.holders(itemId);
+  }
+
+  /** Whether there is something to fetch or serve, and all of it is paused. */
+  get isAllPaused(): boolean {
+    const { running, paused } = this.#deps.storage.items.countWanted();
+    return running === 0 && paused > 0;
+  }
+
+  /** After a start: everything that is wanted goes on where it was. */
+  async resumeAll(signal: AbortSignal): Promise<void> {
+    for (const row of this.#deps.storage.items.listAll()) await this.#resume(row, signal);
+  }
+
+  /** Keys came: what waited for them goes on, and a sphere that was left and joined again. */
+  async resumeWaiting(signal: AbortSignal): Promise<void> {
+    const rows = this.#deps.storage.items.listAll();
+    for (const row of rows.filter(({ state }) => !AT_REST.includes(state))) await this.#resume(row, signal);
   }
 
   /** Tells the swarm about an item that has its place on this disk. */
-  async activate(itemId: ItemId): Promise<void> {
-    const { list, source, feed, waiter, log } = this.#deps;
+  async activate(itemId: ItemId, signal: AbortSignal): Promise<void> {
+    const { list, source, feed, waiter } = this.#deps;
     const row = this.row(itemId);
-    if (row.layout === null) return;
+    if (row.layout === null || !this.#book.isOfMember(row)) return;
     const sphere = list.get(row.sphereId);
     try {
       const event = source.event(sphere, itemId);
-      if (row.bitfield !== null) waiter.set(row.infoHash, row.bitfield);
+      waiter.set(row.infoHash, row.bitfield);
       await feed.add({
         sphereId: row.sphereId,
         infoHash: row.infoHash,
-        metainfo: await source.metainfo(sphere, event, new AbortController().signal),
+        metainfo: await source.metainfo(sphere, event, signal),
         mediaKey: source.mediaKey(sphere, event),
         segments: [...row.layout],
         bitfield: row.bitfield,
@@ -98,32 +108,39 @@ export class ItemService implements Disposable {
         background: true,
       });
     } catch (error) {
-      log.warn('item not active', { error });
-      this.#fail(itemId, error);
+      if (!signal.aborted) this.#book.fail(itemId, error);
     }
   }
 
   /** Begins or continues a download; returns at once. */
   get(itemId: ItemId): void {
     const row = this.row(itemId);
-    if (DONE.includes(row.state)) return;
+    if (this.#book.isDone(row)) return;
     this.#requireOwnTorrent(row);
     // Nobody would admit us: what is not here does not come any more.
     this.#deps.list.getJoined(row.sphereId);
-    this.#errors.delete(itemId);
-    this.#update(itemId, { wanted: true, ...(row.layout === null ? { state: 'queued' as const } : {}) });
-    if (row.layout === null) this.#start(itemId);
-    else this.#deps.spawn('continue item', () => this.#continue(itemId));
+    const isLost = row.layout !== null && !this.#book.isMine(row) && this.#isLost(row);
+    // What lies there now may be the person's own work: the item gets a new place beside it.
+    const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
+    const isQueued = isLost || row.layout === null;
+    this.#book.update(itemId, {
+      wanted: true,
+      paused: false,
+      ...(isLost ? nowhere : {}),
+      ...(isQueued ? { state: 'queued' as const } : {}),
+    });
+    if (isQueued) this.#start(itemId);
+    else this.#deps.spawn('continue item', (signal) => this.#continue(row, signal));
   }
 
   /** Resolves when the item is verified on disk; rejects when it fails. */
   async wait(itemId: ItemId, signal: AbortSignal): Promise<void> {
     const ended = Promise.withResolvers<void>();
     const check = (): void => {
-      const { state } = this.row(itemId);
-      if (DONE.includes(state)) ended.resolve();
+      const row = this.row(itemId);
+      if (this.#book.isDone(row)) ended.resolve();
       const error = this.error(itemId);
-      if (state === 'failed' && error !== null) ended.reject(new AppError(error.code, error.message));
+      if (AT_REST.includes(row.state) && error !== null) ended.reject(new AppError(error.code, error.message));
     };
     const stop = this.onItem.on((changed) => changed === itemId && check());
     const onAbort = (): void => ended.reject(signal.reason);
@@ -147,28 +164,40 @@ export class ItemService implements Disposable {
     throw new AppError(error?.code ?? 'not-found', error?.message ?? 'the item has no place on this disk yet');
   }
 
-  async setPaused(itemId: ItemId, paused: boolean): Promise<void> {
+  async setPaused(itemId: ItemId, paused: boolean, signal: AbortSignal): Promise<void> {
+    const { feed } = this.#deps;
     const row = this.row(itemId);
     if (!row.wanted) return;
-    const state = DONE.includes(row.state) ? row.state : paused ? ('paused' as const) : ('downloading' as const);
-    this.#update(itemId, { paused, state });
-    await this.#deps.feed.setPaused(row.infoHash, paused);
+    const isMoving = row.state === 'downloading' || row.state === 'queued';
+    if (paused) {
+      this.#book.update(itemId, { paused, ...(isMoving ? { state: 'paused' as const } : {}) });
+      await feed.setPaused(row.infoHash, true);
+      return;
+    }
+    const next = row.layout === null ? ('queued' as const) : ('downloading' as const);
+    this.#book.update(itemId, { paused, ...(row.state === 'paused' ? { state: next } : {}) });
+    if (feed.has(row.infoHash)) await feed.setPaused(row.infoHash, false);
+    else if (row.state === 'paused') await this.#resume(this.row(itemId), signal);
   }
 
-  async pauseAll(paused: boolean): Promise<void> {
-    for (const row of this.#deps.storage.items.listAll()) await this.setPaused(row.itemId, paused);
+  async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {
+    for (const row of this.#deps.storage.items.listAll()) await this.setPaused(row.itemId, paused, signal);
   }
 
   /** The sphere was left or we were removed: nothing of it is served or fetched any more. */
   async stopSphere(sphere: Sphere): Promise<void> {
     const { storage, feed } = this.#deps;
-    for (const row of storage.items.list(sphere.id)) await feed.remove(row.infoHash);
+    for (const row of storage.items.list(sphere.id)) {
+      if (row.wanted && !this.#book.isDone(row)) {
+        this.#book.update(row.itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
+      }
+      await feed.remove(row.infoHash);
+    }
     await feed.removeSphere(sphere.id);
   }
 
-  /** The swarm outlives the account and would tell of items whose database is closed. */
   [Symbol.dispose](): void {
-    this.#stop();
+    this.#progress[Symbol.dispose]();
   }
 
   /** A second item over one torrent, which no honest sharer makes, would take the swarm's hold off the first. */
@@ -178,16 +207,29 @@ export class ItemService implements Disposable {
     throw new AppError('conflict', 'these bytes are here already, as another item', { itemId });
   }
 
+  /** Whether what is on this disk is not, or no longer, what was shared. */
+  #isLost({ state, itemId }: ItemRow): boolean {
+    return state === 'changed' || state === 'missing' || (state === 'failed' && this.error(itemId)?.code === 'forged');
+  }
+
+  async #resume(row: ItemRow, signal: AbortSignal): Promise<void> {
+    if (!this.#book.isOfMember(row) || !row.wanted || this.#deps.feed.has(row.infoHash)) return;
+    if (row.layout !== null) await this.activate(row.itemId, signal);
+    else if (!row.paused) this.#start(row.itemId);
+  }
+
   #start(itemId: ItemId): void {
     if (this.#starting.has(itemId)) return;
     const started = Promise.withResolvers<void>();
     this.#starting.set(itemId, started.promise);
     this.#deps.spawn('start item', async (signal) => {
       try {
+        // A place given up, or a list of files half fetched, leaves nothing behind.
+        await this.#deps.feed.remove(this.row(itemId).infoHash);
         await this.#place(itemId, signal);
-        await this.activate(itemId);
+        await this.activate(itemId, signal);
       } catch (error) {
-        if (!signal.aborted) this.#fail(itemId, error);
+        if (!signal.aborted) this.#startFailed(itemId, error);
       } finally {
         this.#starting.delete(itemId);
         started.resolve();
@@ -195,183 +237,45 @@ export class ItemService implements Disposable {
     });
   }
 
-  async #continue(itemId: ItemId): Promise<void> {
-    const row = this.row(itemId);
-    if (row.paused) await this.setPaused(itemId, false);
-    if (row.state !== 'failed' && this.#deps.feed.has(row.infoHash)) return;
-    this.#update(itemId, { state: 'queued' });
-    await this.#deps.feed.remove(row.infoHash);
-    await this.activate(itemId);
+  #startFailed(itemId: ItemId, error: unknown): void {
+    if (!PASSING.includes(errorCode(error))) {
+      this.#book.fail(itemId, error);
+      return;
+    }
+    this.#book.wait(itemId, error);
+    this.#deps.spawn('try item again', async (signal) => {
+      await this.#deps.clock.sleep(RETRY_MS, signal);
+      const row = this.row(itemId);
+      if (row.state === 'queued' && row.layout === null) await this.#resume(row, signal);
+    });
+  }
+
+  async #continue(row: ItemRow, signal: AbortSignal): Promise<void> {
+    const { feed } = this.#deps;
+    if (!AT_REST.includes(row.state) && feed.has(row.infoHash)) {
+      if (row.state === 'paused') this.#book.update(row.itemId, { state: 'downloading' });
+      await feed.setPaused(row.infoHash, false);
+      return;
+    }
+    this.#book.update(row.itemId, { state: 'queued' });
+    await feed.remove(row.infoHash);
+    await this.activate(row.itemId, signal);
   }
 
   /** Decides where the files go, once everything needed for fetching them is here. */
   async #place(itemId: ItemId, signal: AbortSignal): Promise<void> {
     const { list, source } = this.#deps;
-    const sphere = list.get(this.row(itemId).sphereId);
+    const sphere = list.getJoined(this.row(itemId).sphereId);
     const event = source.event(sphere, itemId);
     // Fails before anything is on the disk when the key has not come.
     source.mediaKey(sphere, event);
     await requireSpace(sphere.row.folder, event.body.bytes);
     await source.metainfo(sphere, event, signal);
     const manifest = await source.manifest(sphere, event, signal);
-    const layout = await this.#layout(sphere, event, manifest, signal);
-    this.#update(itemId, { layout: layout.segments, path: layout.path, bitfield: null, state: 'downloading' });
-  }
-
-  async #layout(
-    sphere: Sphere,
-    event: KnownEvent<'item'>,
-    manifest: Manifest,
-    signal: AbortSignal,
-  ): Promise<{ segments: Segment[]; path: string }> {
-    const { body } = event;
-    const manifestBytes = this.#deps.storage.attachments.get(event.id, 'manifest') ?? new Uint8Array();
-    const sizes = manifest.files.map(({ bytes }) => bytes);
-    const layout = layoutItem(sizes, manifestBytes.length, body.pieceLength);
-    const isFolder = body.media.kind === 'folder';
-    const placed = await placeItem(
-      {
-        folder: sphere.row.folder,
-        root: isFolder ? 'folder' : 'file',
-        name: body.name,
-        files: manifest.files.map(({ path }) => path),
-      },
-      signal,
-    );
-    const files = manifest.files.map((file, index): Segment => {
-      const path = placed.files[index];
-      if (path === undefined) throw new AppError('internal', 'a file without a place');
-      const offset = layout.files[index]?.offset ?? 0;
-      return { kind: 'file', offset, length: file.bytes, path, root: placed.root, identity: null };
-    });
-    const listed: Segment = { kind: 'bytes', offset: layout.manifest.offset, bytes: manifestBytes };
-    return { segments: [...files, listed], path: placed.path };
-  }
-
-  #take(event: SwarmEvent): void {
-    if (event.kind === 'have') this.#have(event);
-    if (event.kind === 'state') this.#state(event.torrent);
-    if (event.kind === 'peers') this.#holders(event.peers);
-  }
-
-  #have(have: Extract<SwarmEvent, { kind: 'have' }>): void {
-    for (const row of this.#deps.storage.items.byInfoHash(have.infoHash)) {
-      if (row.layout === null) continue;
-      const bytes = this.#bytes(row);
-      const layout = have.identities === null ? row.layout : identify(row.layout, have.identities);
-      this.#update(row.itemId, { bitfield: have.bitfield, bytesHave: Math.min(have.bytesHave, bytes), layout });
-    }
-  }
-
-  #state(torrent: TorrentState): void {
-    this.#live.set(torrent.infoHash, torrent);
-    for (const row of this.#deps.storage.items.byInfoHash(torrent.infoHash)) {
-      if (row.layout === null) continue;
-      const state = this.#nextState(row, torrent);
-      if (state === 'verifying' && row.state !== 'verifying') {
-        this.#update(row.itemId, { state });
-        this.#deps.spawn('verify item', (signal) => this.#verify(row.itemId, signal));
-      } else if (state !== row.state) {
-        this.#update(row.itemId, { state });
-      } else {
-        this.onItem.emit(row.itemId);
-      }
-      if (torrent.error !== null) this.#errors.set(row.itemId, torrent.error);
-    }
-  }
-
-  #nextState(row: ItemRow, torrent: TorrentState): ItemState {
-    switch (torrent.state) {
-      case 'starting':
-        return row.state;
-      case 'complete':
-        if (DONE.includes(row.state)) return row.state;
-        return this.#isWholeOnDisk(row) ? (this.#isMine(row) ? 'sharing' : 'verifying') : row.state;
-      case 'paused':
-        return DONE.includes(row.state) ? row.state : 'paused';
-      case 'downloading':
-      case 'changed':
-      case 'missing':
-      case 'disk-full':
-      case 'failed':
-        return torrent.state;
-    }
-  }
-
-  /** The last look before the item is shown as complete: do its files begin and end as the sharer's did? */
-  async #verify(itemId: ItemId, signal: AbortSignal): Promise<void> {
-    const { source } = this.#deps;
-    const row = this.row(itemId);
-    try {
-      const manifest = source.knownManifest(itemId);
-      const files = (row.layout ?? []).filter((segment) => segment.kind === 'file');
-      for (const [index, file] of (manifest?.files ?? []).entries()) {
-        const path = files[index]?.path ?? '';
-        if (file.bytes === 0) await touch(path);
-        const edges = await edgeDigests(path, file.bytes, signal);
-        if (edges.headSha256 !== file.headSha256 || edges.tailSha256 !== file.tailSha256) {
-          throw new AppError('forged', 'a file is not the one that was shared', { file: index });
-        }
-      }
-      this.#update(itemId, { state: 'complete', bytesHave: this.#bytes(row) });
-    } catch (error) {
-      if (signal.aborted) return;
-      this.#fail(itemId, error);
-      await this.#deps.feed.remove(row.infoHash);
-    }
-  }
-
-  /** A member seen with a full copy is remembered, so that we know later whether ours is the only one. */
-  #holders(peers: Extract<SwarmEvent, { kind: 'peers' }>['peers']): void {
-    const { storage } = this.#deps;
-    for (const peer of peers) {
-      for (const row of storage.items.byInfoHash(peer.infoHash)) {
-        if (peer.bytesHave < this.#bytes(row)) continue;
-        const holders = this.holders(row.itemId);
-        if (holders.includes(peer.device)) continue;
-        storage.settings.set(holdersKey(row.itemId), [...holders, peer.device]);
-        this.onItem.emit(row.itemId);
-      }
-    }
-  }
-
-  /** Devices of others that once had the whole item. */
-  holders(itemId: ItemId): readonly string[] {
-    const parse = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
-    return this.#deps.storage.settings.get(holdersKey(itemId), parse) ?? [];
-  }
-
-  #isWholeOnDisk(row: ItemRow): boolean {
-    const event = this.#event(row);
-    if (event === undefined) return false;
-    const content = (row.layout ?? []).reduce((end, part) => Math.max(end, endOf(part)), 0);
-    return isComplete(row.bitfield, Math.ceil(content / event.body.pieceLength));
-  }
-
-  #isMine(row: ItemRow): boolean {
-    const sphere = this.#deps.list.find(row.sphereId);
-    return sphere !== undefined && this.#event(row)?.header.device === sphere.device;
-  }
-
-  #bytes(row: ItemRow): number {
-    return this.#event(row)?.body.bytes ?? 0;
-  }
-
-  #event(row: ItemRow): KnownEvent<'item'> | undefined {
-    const event = this.#deps.list.find(row.sphereId)?.log.get(row.itemId as string as KnownEvent['id']);
-    return event?.type === 'item' ? event : undefined;
-  }
-
-  #fail(itemId: ItemId, error: unknown): void {
-    const code = errorCode(error);
-    this.#deps.log.warn('item failed', { error });
-    this.#errors.set(itemId, { code, message: error instanceof Error ? error.message : 'unknown' });
-    this.#update(itemId, { state: code === 'disk-full' ? 'disk-full' : 'failed' });
-  }
-
-  #update(itemId: ItemId, change: Partial<Omit<ItemRow, 'itemId'>>): void {
-    this.#deps.storage.items.update(itemId, { ...change, updatedAtMs: this.#deps.clock.now() });
-    this.onItem.emit(itemId);
+    const bytes = source.manifestBytes(itemId) ?? new Uint8Array();
+    const place = await receivePlace(sphere.row.folder, event, { manifest, bytes }, signal);
+    const { paused } = this.row(itemId);
+    this.#book.update(itemId, { ...place, bitfield: null, state: paused ? 'paused' : 'downloading' });
   }
 }
 
@@ -381,18 +285,4 @@ function untilAborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });
-}
-
-function endOf(segment: Segment): number {
-  return segment.offset + (segment.kind === 'file' ? segment.length : segment.bytes.length);
-}
-
-function holdersKey(itemId: ItemId): string {
-  return `holders/${itemId}`;
-}
-
-/** An empty file has no piece that would make it. */
-async function touch(path: string): Promise<void> {
-  await using file = await open(path, 'a');
-  await file.sync();
 }

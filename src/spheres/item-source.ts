@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'node:fs/promises';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId, ItemId } from '../base/id.ts';
 import { fromHex } from '../base/bytes.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -60,15 +60,20 @@ export class ItemSource {
     const { infoHash, metainfoBytes, metainfoSha256 } = event.body;
     const sha256 = fromHex(metainfoSha256) ?? new Uint8Array();
     const request = { sphereId: sphere.id, infoHash, sha256, maxBytes: metainfoBytes };
-    const { metainfo } = await feed.calls().fetchMetainfo(request, { signal });
+    const metainfo = await fetched(feed.calls().fetchMetainfo(request, { signal }));
     if (sha256Hex(metainfo) !== metainfoSha256) throw new AppError('forged', 'another metainfo than announced');
     storage.attachments.put({ eventId: event.id, kind: 'metainfo', bytes: metainfo });
     return metainfo;
   }
 
+  /** The list of files as it was shared, as far as it is here. */
+  manifestBytes(itemId: ItemId): Uint8Array | undefined {
+    return this.#deps.storage.attachments.get(itemId as string as EventId, 'manifest');
+  }
+
   /** The list of files as far as it is here; undefined while it has to be fetched. */
   knownManifest(itemId: ItemId): Manifest | undefined {
-    const bytes = this.#deps.storage.attachments.get(itemId as string as EventId, 'manifest');
+    const bytes = this.manifestBytes(itemId);
     return bytes === undefined ? undefined : decodeManifest(bytes);
   }
 
@@ -107,6 +112,16 @@ export class ItemSource {
       await feed.remove(infoHash);
       await rm(path, { force: true });
     }
+  }
+}
+
+/** That nobody who is here has it now says nothing about later. */
+async function fetched(answer: Promise<{ readonly metainfo: Uint8Array }>): Promise<Uint8Array> {
+  try {
+    return (await answer).metainfo;
+  } catch (error) {
+    if (errorCode(error) !== 'not-found') throw error;
+    throw new AppError('disconnected', 'nobody who has the item can be reached', {}, error);
   }
 }
 

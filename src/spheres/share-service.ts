@@ -34,7 +34,7 @@ interface ShareServiceDeps {
   readonly feed: SwarmFeed;
   readonly media: MediaTools;
   /** The item is stored and announced: seed it. */
-  readonly activate: (itemId: ItemId) => Promise<void>;
+  readonly activate: (itemId: ItemId, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -128,7 +128,7 @@ export class ShareService {
     signal.throwIfAborted();
     this.#show(job, { phase: 'sending', bytesDone: tree.totalBytes });
     const itemId = this.#announce(sphere, prepared, resolve(path));
-    await this.#deps.activate(itemId);
+    await this.#deps.activate(itemId, signal);
     await this.#link(sphere, path, tree, signal);
     return itemId;
   }

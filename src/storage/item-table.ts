@@ -65,6 +65,12 @@ export class ItemTable {
     return this.#rows.select('ORDER BY sphere_id, item_id');
   }
 
+  /** How many wanted items run, and how many are paused. */
+  countWanted(): { readonly running: number; readonly paused: number } {
+    const running = this.#rows.count('wanted = 1 AND paused = 0', {});
+    return { running, paused: this.#rows.count('wanted = 1 AND paused = 1', {}) };
+  }
+
   put(item: ItemRow): void {
     this.#rows.put(item);
   }

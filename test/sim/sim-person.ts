@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
-import type { BareJid, EventId, ItemId, SphereId } from '../../src/base/id.ts';
+import type { BareJid, EventId, SphereId } from '../../src/base/id.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { Scope } from '../../src/base/scope.ts';
@@ -37,7 +37,7 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import { FakeSwarm } from '../fixtures/fake-swarm.ts';
 import { mediaOfNothing } from '../fixtures/media-of-nothing.ts';
-import { StorageFolder } from '../fixtures/storage.ts';
+import type { StorageFolder } from '../fixtures/storage.ts';
 import { SimLink } from './sim-link.ts';
 import { SimRoomPort } from './sim-room-port.ts';
 import type { SimServer } from './sim-server.ts';
@@ -140,7 +140,7 @@ export class SimSession {
     this.source = new ItemSource({ storage, feed, waiter, scratchFolder: join(folder.folder, 'scratch') });
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
     this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
-    const activate = (itemId: ItemId): Promise<void> => this.items.activate(itemId);
+    const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
     this.shares = new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log });
     this.direct = this.#stack.use(
       new DirectMail({

@@ -1,0 +1,95 @@
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { DeviceKey, ItemId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { ErrorView, ItemState } from '../contract/views.ts';
+import type { ItemRow } from '../storage/item-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { KnownEvent } from './protocol/event.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface ItemBookDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** States in which everything is on this disk as it should be. */
+const DONE: readonly ItemState[] = ['complete', 'sharing'];
+
+/** What is written down of each item on this device, and why the last attempt at it failed. */
+export class ItemBook {
+  readonly onItem: Emitter<ItemId>;
+  readonly #deps: ItemBookDeps;
+  readonly #errors = new Map<ItemId, ErrorView>();
+
+  constructor(deps: ItemBookDeps) {
+    this.#deps = deps;
+    this.onItem = new Emitter((error) => deps.log.error('item listener failed', { error }));
+  }
+
+  row(itemId: ItemId): ItemRow {
+    const row = this.#deps.storage.items.get(itemId);
+    if (row === undefined) throw new AppError('not-found', 'no such item', { itemId });
+    return row;
+  }
+
+  event({ sphereId, itemId }: ItemRow): KnownEvent<'item'> | undefined {
+    const event = this.#deps.list.find(sphereId)?.log.get(itemId as string as KnownEvent['id']);
+    return event?.type === 'item' ? event : undefined;
+  }
+
+  /** Bytes of the files alone. */
+  bytes(row: ItemRow): number {
+    return this.event(row)?.body.bytes ?? 0;
+  }
+
+  isDone({ state }: ItemRow): boolean {
+    return DONE.includes(state);
+  }
+
+  /** Whether this device shared it: then its files are the person's own and are only read. */
+  isMine(row: ItemRow): boolean {
+    const sphere = this.#deps.list.find(row.sphereId);
+    return sphere !== undefined && this.event(row)?.header.device === sphere.device;
+  }
+
+  isOfMember({ sphereId }: ItemRow): boolean {
+    const state = this.#deps.list.find(sphereId)?.row.state;
+    return state !== undefined && state !== 'left' && state !== 'removed';
+  }
+
+  error(itemId: ItemId): ErrorView | null {
+    return this.#errors.get(itemId) ?? null;
+  }
+
+  /** Devices of others that once had the whole item. */
+  holders(itemId: ItemId): readonly DeviceKey[] {
+    return this.#deps.storage.holders.list(itemId);
+  }
+
+  update(itemId: ItemId, change: Partial<Omit<ItemRow, 'itemId'>>, error: ErrorView | null = null): void {
+    if (error !== null) this.#errors.set(itemId, error);
+    else if (change.state !== undefined) this.#errors.delete(itemId);
+    this.#deps.storage.items.update(itemId, { ...change, updatedAtMs: this.#deps.clock.now() });
+    this.onItem.emit(itemId);
+  }
+
+  fail(itemId: ItemId, error: unknown): void {
+    const view = viewError(error);
+    this.#deps.log.warn('item failed', { error });
+    this.update(itemId, { state: view.code === 'disk-full' ? 'disk-full' : 'failed' }, view);
+  }
+
+  /** It cannot go on now, and will by itself once what is missing is there. */
+  wait(itemId: ItemId, error: unknown): void {
+    this.#deps.log.info('item waits', { error });
+    this.update(itemId, { state: 'queued' }, viewError(error));
+  }
+}
+
+function viewError(error: unknown): ErrorView {
+  return { code: errorCode(error), message: error instanceof Error ? error.message : 'unknown' };
+}

@@ -1,0 +1,140 @@
+import type { InfoHash, ItemId } from '../base/id.ts';
+import type { Segment, SwarmEvent, TorrentState } from '../contract/swarm.ts';
+import type { ItemState } from '../contract/views.ts';
+import type { ItemRow } from '../storage/item-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { ItemBook } from './item-book.ts';
+import type { ItemSource } from './item-source.ts';
+import { isComplete } from './piece-map.ts';
+import { identify } from './prepare-item.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+import { verifyItem } from './verify-item.ts';
+
+interface ItemProgressDeps {
+  readonly storage: Storage;
+  readonly book: ItemBook;
+  readonly feed: SwarmFeed;
+  readonly source: ItemSource;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+}
+
+/** Writes down what the swarm tells of items, and looks at each one that is whole before it is called complete. */
+export class ItemProgress implements Disposable {
+  readonly #deps: ItemProgressDeps;
+  readonly #live = new Map<InfoHash, TorrentState>();
+  readonly #verifying = new Set<ItemId>();
+  readonly #stop: () => void;
+
+  constructor(deps: ItemProgressDeps) {
+    this.#deps = deps;
+    this.#stop = deps.feed.onEvent.on((event) => this.#take(event));
+  }
+
+  /** What the swarm last said of it. */
+  live(row: ItemRow): TorrentState | undefined {
+    return this.#live.get(row.infoHash);
+  }
+
+  /** The swarm outlives the account and would tell of items whose database is closed. */
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+
+  #take(event: SwarmEvent): void {
+    if (event.kind === 'have') this.#have(event);
+    if (event.kind === 'state') this.#state(event.torrent);
+    if (event.kind === 'peers') this.#holders(event.peers);
+  }
+
+  #have(have: Extract<SwarmEvent, { kind: 'have' }>): void {
+    const { book } = this.#deps;
+    for (const row of this.#placed(have.infoHash)) {
+      const layout = have.identities === null ? row.layout : identify(row.layout ?? [], have.identities);
+      const bytesHave = Math.min(have.bytesHave, book.bytes(row));
+      book.update(row.itemId, { bitfield: have.bitfield, bytesHave, layout });
+    }
+    const live = this.#live.get(have.infoHash);
+    // It may have been called complete before its last pieces were told.
+    if (live?.state === 'complete') this.#state(live);
+  }
+
+  #state(torrent: TorrentState): void {
+    this.#live.set(torrent.infoHash, torrent);
+    for (const row of this.#placed(torrent.infoHash)) {
+      const state = this.#nextState(row, torrent);
+      if (state !== row.state || torrent.error !== null) this.#deps.book.update(row.itemId, { state }, torrent.error);
+      else this.#deps.book.onItem.emit(row.itemId);
+      if (state === 'verifying') this.#verify(row.itemId);
+    }
+  }
+
+  #placed(infoHash: InfoHash): ItemRow[] {
+    return this.#deps.storage.items.byInfoHash(infoHash).filter(({ layout }) => layout !== null);
+  }
+
+  #nextState(row: ItemRow, torrent: TorrentState): ItemState {
+    const { book } = this.#deps;
+    switch (torrent.state) {
+      case 'starting':
+        return row.state;
+      case 'complete':
+        if (book.isDone(row) || !this.#isWholeOnDisk(row)) return row.state;
+        return book.isMine(row) && isReadInPlace(row) ? 'sharing' : 'verifying';
+      case 'paused':
+        return book.isDone(row) ? row.state : 'paused';
+      case 'downloading':
+      case 'changed':
+      case 'missing':
+      case 'disk-full':
+      case 'failed':
+        return torrent.state;
+    }
+  }
+
+  #verify(itemId: ItemId): void {
+    if (this.#verifying.has(itemId)) return;
+    this.#verifying.add(itemId);
+    this.#deps.spawn('verify item', async (signal) => {
+      const { book, source, feed } = this.#deps;
+      const row = book.row(itemId);
+      try {
+        const manifest = source.knownManifest(itemId);
+        if (manifest !== undefined) await verifyItem(manifest, row.layout ?? [], signal);
+        book.update(itemId, { state: 'complete', bytesHave: book.bytes(row) });
+      } catch (error) {
+        if (signal.aborted) return;
+        book.fail(itemId, error);
+        await feed.remove(row.infoHash);
+      } finally {
+        this.#verifying.delete(itemId);
+      }
+    });
+  }
+
+  /** A member seen with a full copy is remembered, so that we know later whether ours is the only one. */
+  #holders(peers: Extract<SwarmEvent, { kind: 'peers' }>['peers']): void {
+    const { storage, book } = this.#deps;
+    for (const peer of peers) {
+      for (const row of storage.items.byInfoHash(peer.infoHash)) {
+        const isWhole = peer.bytesHave >= book.bytes(row);
+        if (isWhole && storage.holders.add(row.itemId, peer.device)) book.onItem.emit(row.itemId);
+      }
+    }
+  }
+
+  #isWholeOnDisk(row: ItemRow): boolean {
+    const event = this.#deps.book.event(row);
+    if (event === undefined) return false;
+    const content = (row.layout ?? []).reduce((end, part) => Math.max(end, endOf(part)), 0);
+    return isComplete(row.bitfield, Math.ceil(content / event.body.pieceLength));
+  }
+}
+
+/** The sharer's own files, as opposed to a copy fetched back from others. */
+function isReadInPlace(row: ItemRow): boolean {
+  return (row.layout ?? []).every((segment) => segment.kind !== 'file' || segment.root === null);
+}
+
+function endOf(segment: Segment): number {
+  return segment.offset + (segment.kind === 'file' ? segment.length : segment.bytes.length);
+}

@@ -1,0 +1,227 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { expect, test } from 'vitest';
+import { arrive, arriveFirstPiece, fetchBegun, sharedFilm } from '../../test/sim/received-item.ts';
+import type { SimPerson } from '../../test/sim/sim-world.ts';
+import { noSignal } from '../../test/sim/sim-world.ts';
+import { AppError } from '../base/errors.ts';
+import type { ItemId } from '../base/id.ts';
+
+const stateOf = (person: SimPerson, itemId: ItemId): string => person.session.items.row(itemId).state;
+
+test('an item goes from listed over downloading and verifying to complete, with its bytes', async () => {
+  const film = await sharedFilm();
+  const { ana, ben, itemId } = film;
+  expect([stateOf(ana, itemId), stateOf(ben, itemId)]).toEqual(['sharing', 'listed']);
+  await fetchBegun(film);
+  expect(stateOf(ben, itemId)).toBe('downloading');
+  expect(ben.session.items.row(itemId).path).toMatch(/Summer.*beach\.mp4$/);
+  await arriveFirstPiece(film);
+  expect(ben.session.items.row(itemId).bytesHave).toBe(16);
+  const done = ben.session.items.wait(itemId, noSignal);
+  await arrive(film);
+  await done;
+  expect(ben.session.items.row(itemId)).toMatchObject({ state: 'complete', bytesHave: film.content.length });
+  // Asking again for what is here changes nothing.
+  const told = ben.session.swarm.told.length;
+  ben.session.items.get(itemId);
+  await film.world.quiet();
+  expect(ben.session.swarm.told).toHaveLength(told);
+});
+
+test('a whole item whose bytes are not what the sharer described fails and is not served', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId } = film;
+  await fetchBegun(film);
+  const done = ben.session.items.wait(itemId, noSignal);
+  done.catch(() => undefined);
+  await arrive(film, 'x'.repeat(film.content.length));
+  await expect(done).rejects.toMatchObject({ code: 'forged' });
+  expect(stateOf(ben, itemId)).toBe('failed');
+  expect(ben.session.swarm.torrents.has(ben.session.items.row(itemId).infoHash)).toBe(false);
+});
+
+test('a verification cut off by a crash is made up for after the next start', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  await arrive(film);
+  ben.session.storage.items.update(itemId, { state: 'verifying' });
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  ben.session.swarm.say(ben.session.items.row(itemId).infoHash, 'complete');
+  await world.quiet();
+  expect(stateOf(ben, itemId)).toBe('complete');
+});
+
+test('after a restart a download goes on from what was verified', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  await arriveFirstPiece(film);
+  const { infoHash, bitfield } = ben.session.items.row(itemId);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(ben.session.swarm.torrents.get(infoHash)?.bitfield).toEqual(bitfield);
+});
+
+test('an item the disk cannot hold is refused before anything is on the disk', async () => {
+  const { ben, itemId, world } = await sharedFilm();
+  const event = ben.session.source.event(ben.session.sphere(), itemId);
+  const huge = { ...event, body: { ...event.body, bytes: Number.MAX_SAFE_INTEGER } };
+  ben.session.source.event = () => huge;
+  ben.session.items.get(itemId);
+  await expect(ben.session.items.placed(itemId, noSignal)).rejects.toMatchObject({ code: 'disk-full' });
+  await world.quiet();
+  expect(ben.session.items.row(itemId)).toMatchObject({ state: 'disk-full', layout: null, path: null });
+});
+
+test('an item whose key has not come waits, and begins by itself when the key does', async () => {
+  const { ben, itemId, world } = await sharedFilm();
+  const { mediaKey } = ben.session.source;
+  ben.session.source.mediaKey = () => {
+    throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
+  };
+  ben.session.items.get(itemId);
+  await world.quiet();
+  expect(stateOf(ben, itemId)).toBe('queued');
+  expect(ben.session.items.error(itemId)?.code).toBe('cannot-encrypt');
+  ben.session.source.mediaKey = mediaKey;
+  const sphere = ben.session.sphere();
+  ben.session.list.announce(sphere, [{ kind: 'epochs' }]);
+  await world.quiet();
+  expect(stateOf(ben, itemId)).toBe('downloading');
+  expect(ben.session.items.error(itemId)).toBeNull();
+});
+
+test('an item nobody can describe yet is asked for again after a while', async () => {
+  const { ben, itemId, world } = await sharedFilm();
+  const { metainfo } = ben.session.source;
+  ben.session.source.metainfo = () => Promise.reject(new AppError('disconnected', 'nobody is here'));
+  ben.session.items.get(itemId);
+  await world.quiet();
+  expect(stateOf(ben, itemId)).toBe('queued');
+  ben.session.source.metainfo = metainfo;
+  await world.pass(31_000);
+  expect(stateOf(ben, itemId)).toBe('downloading');
+});
+
+test('a received file that was edited is fetched again beside the person’s own version', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  await arrive(film);
+  const { path, infoHash } = ben.session.items.row(itemId);
+  await writeFile(path ?? '', 'my own cut');
+  ben.session.swarm.say(infoHash, 'changed');
+  await world.quiet();
+  expect(stateOf(ben, itemId)).toBe('changed');
+  await fetchBegun(film);
+  const again = ben.session.items.row(itemId);
+  expect(basename(again.path ?? '')).toBe('beach (2).mp4');
+  expect(again).toMatchObject({ state: 'downloading', bitfield: null, bytesHave: 0 });
+  expect(await readFile(path ?? '', 'utf8')).toBe('my own cut');
+  await arrive(film);
+  expect(stateOf(ben, itemId)).toBe('complete');
+});
+
+test('a sharer’s own file is never given to the swarm to be written', async () => {
+  const film = await sharedFilm();
+  const { ana, itemId, world } = film;
+  const { infoHash, path } = ana.session.items.row(itemId);
+  await rm(path ?? '');
+  ana.session.swarm.say(infoHash, 'missing');
+  await world.quiet();
+  expect(stateOf(ana, itemId)).toBe('missing');
+  const { bitfield } = ana.session.items.row(itemId);
+  ana.session.items.get(itemId);
+  await world.quiet();
+  const spec = ana.session.swarm.torrents.get(infoHash);
+  expect(spec?.bitfield).toEqual(bitfield);
+  expect(spec?.segments.filter(({ kind }) => kind === 'file')).toMatchObject([{ root: null, path }]);
+});
+
+test('pausing keeps what is done done, and resuming starts what had not begun', async () => {
+  const film = await sharedFilm();
+  const { ana, ben, itemId, world } = film;
+  await fetchBegun(film);
+  await ben.session.items.pauseAll(true, noSignal);
+  await ana.session.items.pauseAll(true, noSignal);
+  expect([stateOf(ana, itemId), stateOf(ben, itemId)]).toEqual(['sharing', 'paused']);
+  expect(ben.session.items.isAllPaused).toBe(true);
+  // What comes new is not paused, and then not everything is.
+  const second = await ana.share('second.mp4');
+  expect(ana.session.items.isAllPaused).toBe(false);
+  await world.quiet();
+  expect(ben.session.items.isAllPaused).toBe(true);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(ben.session.items.isAllPaused).toBe(true);
+  const { infoHash } = ben.session.items.row(itemId);
+  expect(ben.session.swarm.torrents.get(infoHash)?.paused).toBe(true);
+  await ben.session.items.pauseAll(false, noSignal);
+  expect(stateOf(ben, itemId)).toBe('downloading');
+  expect(ben.session.swarm.names()).toContain('resume');
+  expect(stateOf(ben, second)).toBe('listed');
+});
+
+test('an item that failed stays failed when everything is paused and resumed', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  const error = { code: 'disk-error' as const, message: 'the disk fails' };
+  ben.session.swarm.say(ben.session.items.row(itemId).infoHash, 'failed', { error });
+  await world.quiet();
+  await ben.session.items.pauseAll(true, noSignal);
+  await ben.session.items.pauseAll(false, noSignal);
+  expect(stateOf(ben, itemId)).toBe('failed');
+  expect(ben.session.items.error(itemId)).toEqual(error);
+});
+
+test('placing an item again after a failure is not answered with the former failure', async () => {
+  const { ben, itemId, world } = await sharedFilm();
+  const { metainfo } = ben.session.source;
+  ben.session.source.metainfo = () => Promise.reject(new AppError('invalid-torrent', 'nonsense'));
+  ben.session.items.get(itemId);
+  await expect(ben.session.items.placed(itemId, noSignal)).rejects.toMatchObject({ code: 'invalid-torrent' });
+  expect(stateOf(ben, itemId)).toBe('failed');
+  ben.session.source.metainfo = metainfo;
+  ben.session.items.get(itemId);
+  await ben.session.items.placed(itemId, noSignal);
+  await world.quiet();
+  expect(stateOf(ben, itemId)).toBe('downloading');
+});
+
+test('devices with the whole item are remembered, each of them once', async () => {
+  const film = await sharedFilm();
+  const { ana, ben, itemId, world } = film;
+  const { infoHash } = ana.session.items.row(itemId);
+  const device = ben.session.identity.device.id;
+  const peer = { infoHash, device, address: '10.0.0.1:1', path: 'tcp' as const, downBps: 0, upBps: 0 };
+  ana.session.swarm.emit({ kind: 'peers', peers: [{ ...peer, bytesHave: 10 }] });
+  await world.quiet();
+  expect(ana.session.items.holders(itemId)).toEqual([]);
+  for (let times = 0; times < 2; times += 1) {
+    ana.session.swarm.emit({ kind: 'peers', peers: [{ ...peer, bytesHave: film.content.length }] });
+  }
+  await world.quiet();
+  expect(ana.session.items.holders(itemId)).toEqual([device]);
+});
+
+test('when a sphere is left its downloads stop and nothing of it is started again', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  const sphere = ben.session.sphere();
+  await ben.session.members.leave(sphere.id, noSignal);
+  await ben.session.items.stopSphere(sphere);
+  expect(ben.session.swarm.torrents.size).toBe(0);
+  expect(() => ben.session.items.get(itemId)).toThrow(/no longer a member/);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(ben.session.swarm.torrents.size).toBe(0);
+});
