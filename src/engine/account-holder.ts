@@ -74,19 +74,14 @@ export class AccountHolder implements AsyncDisposable {
       const { clock, random, log } = this.#deps;
       if (input.register) await registerAccount(login, { clock, random, log }, signal);
       await this.#close();
-      const storage = await this.#openStorage(input.jid);
-      const session = await this.#open(storage, login);
       try {
-        await session.connect(signal);
+        await this.#enter(account, login, signal);
       } catch (error) {
-        await session[Symbol.asyncDispose]();
-        // A sign-in that fails leaves whoever was signed in before as they were.
-        await this.#restore();
+        // What the session that failed told the swarm concerns nobody.
+        await this.#deps.feed.setIdentity(null);
+        await this.#restoreQuietly();
         throw error;
       }
-      storage.account.put(account);
-      await this.#remember(input.jid);
-      await this.#adopt(session);
     });
   }
 
@@ -102,6 +97,29 @@ export class AccountHolder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue.run(() => this.#close());
+  }
+
+  async #enter(account: AccountRow, login: XmppLogin, signal: AbortSignal): Promise<void> {
+    const storage = await this.#openStorage(account.jid);
+    const session = await this.#open(storage, login);
+    try {
+      await session.connect(signal);
+      storage.account.put(account);
+      await this.#remember(account.jid);
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+    await this.#adopt(session);
+  }
+
+  /** A sign-in that fails leaves whoever was signed in before as they were; its own failure is what is told. */
+  async #restoreQuietly(): Promise<void> {
+    try {
+      await this.#restore();
+    } catch (error) {
+      this.#deps.log.error('former account not restored', { error });
+    }
   }
 
   async #restore(): Promise<void> {

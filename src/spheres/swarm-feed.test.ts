@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { parseDeviceKey, parseSphereId } from '../base/id.ts';
+import { FakeSwarm } from '../../test/fixtures/fake-swarm.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
-import type { SwarmCalls } from './swarm-feed.ts';
+import type { SwarmCalls, TorrentSpec } from './swarm-feed.ts';
 import { SwarmFeed } from './swarm-feed.ts';
 
 const identity = {
@@ -81,4 +83,124 @@ test('whoever signs in next does not go on with what the one before shared', asy
   expect(swarm.called).not.toContain('setSphere');
   end.abort(new Error('over'));
   await expect(attached).rejects.toThrow('over');
+});
+
+/** A feed with a process attached; `died` tells how attending to it ended. */
+function attachedFeed(feed = new SwarmFeed({ log: silentLogger })) {
+  const swarm = new FakeSwarm();
+  const died = feed.attach(swarm.calls, new AbortController().signal).then(
+    () => 'over',
+    (error: unknown) => errorCode(error),
+  );
+  return { feed, swarm, died };
+}
+
+const torrent: TorrentSpec = {
+  sphereId,
+  infoHash: parseInfoHash('12'.repeat(20)),
+  metainfo: Uint8Array.of(1),
+  mediaKey: null,
+  segments: [{ kind: 'file', offset: 0, length: 100, path: '/film', root: '/', identity: null }],
+  bitfield: null,
+  paused: false,
+  background: true,
+};
+const ben = parseDeviceKey('be'.repeat(32));
+const eve = parseDeviceKey('ee'.repeat(32));
+
+test('a restarted process is fed what the dead one was told and what it had verified', async () => {
+  const { feed, swarm, died } = attachedFeed();
+  await feed.setIdentity(identity);
+  await feed.setSphere(sphereId, { epochs: [], devices: [ben] });
+  await feed.setEndpoints({ sphereId, device: ben, endpoints: ['10.0.0.1:1'], trackers: [] });
+  await feed.add(torrent);
+  await feed.setPaused(torrent.infoHash, true);
+  const now = { size: 100, mtimeNs: '1', ctimeNs: '2', inode: '3' };
+  const have = { infoHash: torrent.infoHash, bitfield: Uint8Array.of(0xf0), bytesHave: 100, identities: [now] };
+  const heard = new Promise((resolve) => feed.onEvent.on(resolve));
+  swarm.emit({ kind: 'have', ...have });
+  await heard;
+  swarm.die();
+  expect(await died).toBe('swarm-unavailable');
+  expect(feed.running).toBe(false);
+  const { swarm: next } = attachedFeed(feed);
+  await expect.poll(() => next.names()).toEqual(['start', 'setSphere', 'add', 'setEndpoints']);
+  expect(next.torrents.get(torrent.infoHash)).toEqual({
+    ...torrent,
+    paused: true,
+    bitfield: have.bitfield,
+    segments: [{ ...torrent.segments[0], identity: now }],
+  });
+});
+
+test('telling a process that dies meanwhile is no failure: the next one hears it', async () => {
+  const { feed, swarm } = attachedFeed();
+  await feed.setIdentity(identity);
+  swarm.answers.add = () => new Promise(() => undefined);
+  const told = feed.add(torrent);
+  await expect.poll(() => swarm.names()).toContain('add');
+  swarm.die();
+  await told;
+  const { swarm: next } = attachedFeed(feed);
+  await expect.poll(() => next.torrents.has(torrent.infoHash)).toBe(true);
+});
+
+test('what a living process refuses is told to whoever asked', async () => {
+  const { feed, swarm } = attachedFeed();
+  await feed.setIdentity(identity);
+  swarm.answers.add = () => {
+    throw new AppError('invalid-torrent', 'nonsense');
+  };
+  await expect(feed.add(torrent)).rejects.toMatchObject({ code: 'invalid-torrent' });
+});
+
+test('one torrent that a new process refuses does not keep the others from it', async () => {
+  const { feed, swarm } = attachedFeed();
+  await feed.setIdentity(identity);
+  const other = { ...torrent, infoHash: parseInfoHash('34'.repeat(20)) };
+  await feed.add(torrent);
+  await feed.add(other);
+  swarm.die();
+  const next = new FakeSwarm();
+  next.answers.add = ({ infoHash }) => {
+    if (infoHash === torrent.infoHash) throw new AppError('file-missing', 'the disk is not there');
+    next.torrents.set(parseInfoHash(infoHash), other);
+  };
+  feed.attach(next.calls, new AbortController().signal).catch(() => undefined);
+  await expect.poll(() => [...next.torrents.keys()]).toEqual([other.infoHash]);
+});
+
+test('a process that cannot start with this account is given up, and signing in goes on', async () => {
+  const { feed, swarm, died } = attachedFeed();
+  swarm.answers.start = () => {
+    throw new AppError('conflict', 'the port is taken');
+  };
+  await feed.setIdentity(identity);
+  expect(await died).toBe('conflict');
+});
+
+test('addresses of a device that is no member any more are told to nobody again', async () => {
+  const { feed, swarm } = attachedFeed();
+  await feed.setIdentity(identity);
+  await feed.setSphere(sphereId, { epochs: [], devices: [ben, eve] });
+  for (const device of [ben, eve]) await feed.setEndpoints({ sphereId, device, endpoints: [], trackers: [] });
+  await feed.setSphere(sphereId, { epochs: [], devices: [ben] });
+  swarm.die();
+  const { swarm: next } = attachedFeed(feed);
+  await expect.poll(() => next.names()).toContain('setEndpoints');
+  const told = next.told.filter(({ name }) => name === 'setEndpoints').map(({ input }) => input['device']);
+  expect(told).toEqual([ben]);
+});
+
+test('without a process, questions that need an answer fail and pausing waits for the next one', async () => {
+  const feed = new SwarmFeed({ log: silentLogger });
+  await feed.setIdentity(identity);
+  expect(() => feed.calls()).toThrow(/not running/);
+  await feed.add(torrent);
+  await feed.setPaused(torrent.infoHash, true);
+  await feed.setPaused(parseInfoHash('99'.repeat(20)), true);
+  const { swarm } = attachedFeed(feed);
+  await expect.poll(() => swarm.torrents.get(torrent.infoHash)?.paused).toBe(true);
+  await feed.remove(torrent.infoHash);
+  expect(swarm.torrents.size).toBe(0);
 });

@@ -1,6 +1,6 @@
 import type { ContractRouterClient } from '@orpc/contract';
 import { Emitter } from '../base/emitter.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { EpochKeys, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
@@ -57,6 +57,7 @@ export class SwarmFeed {
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
   #feeding: Promise<unknown> = Promise.resolve();
+  #refuse: (error: unknown) => void = () => undefined;
   #port = 0;
 
   constructor(deps: { log: Logger }) {
@@ -75,10 +76,11 @@ export class SwarmFeed {
 
   /** A swarm process is there (first time or again): tells it everything, then passes on its events until it dies. */
   async attach(calls: SwarmCalls, signal: AbortSignal): Promise<void> {
+    const refused = Promise.withResolvers<never>();
     this.#calls = calls;
+    this.#refuse = refused.reject;
     try {
-      if (this.#identity !== null) await this.#feed(calls, this.#identity);
-      for await (const event of await calls.events(undefined, { signal })) this.#take(event);
+      await Promise.race([this.#attend(calls, signal), refused.promise]);
     } finally {
       if (this.#calls === calls) {
         this.#calls = null;
@@ -92,21 +94,27 @@ export class SwarmFeed {
     const before = this.#identity;
     this.#identity = identity;
     if (identity === null) for (const said of [this.#spheres, this.#endpoints, this.#torrents]) said.clear();
-    if (this.#calls === null) return;
-    if (identity === null) {
-      if (before !== null) await this.#calls.stop();
-      return;
+    const calls = this.#calls;
+    if (calls === null) return;
+    try {
+      if (identity !== null) await this.#feed(calls, identity);
+      else if (before !== null) await calls.stop();
+    } catch (error) {
+      // Not the caller's to mend: whoever attached the process replaces it, and the next one is fed anew.
+      this.#log.warn('swarm process refuses its state', { error });
+      if (this.#calls === calls) this.#refuse(error);
     }
-    await this.#feed(this.#calls, identity);
   }
 
   async setSphere(sphereId: SphereId, keys: SphereKeys): Promise<void> {
     this.#spheres.set(sphereId, keys);
+    this.#forgetEndpoints(sphereId, keys.devices);
     await this.#tell((calls) => calls.setSphere({ sphereId, ...keys }));
   }
 
   async removeSphere(sphereId: SphereId): Promise<void> {
     this.#spheres.delete(sphereId);
+    this.#forgetEndpoints(sphereId, []);
     await this.#tell((calls) => calls.removeSphere({ sphereId }));
   }
 
@@ -151,6 +159,18 @@ export class SwarmFeed {
     return this.#calls;
   }
 
+  async #attend(calls: SwarmCalls, signal: AbortSignal): Promise<void> {
+    if (this.#identity !== null) await this.#feed(calls, this.#identity);
+    for await (const event of await calls.events(undefined, { signal })) this.#take(event);
+  }
+
+  /** Where the devices of those who have gone were does not matter any more. */
+  #forgetEndpoints(sphereId: SphereId, except: readonly DeviceKey[]): void {
+    for (const [key, said] of this.#endpoints) {
+      if (said.sphereId === sphereId && !except.includes(said.device)) this.#endpoints.delete(key);
+    }
+  }
+
   async #feed(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
     const feeding = this.#feedAll(calls, identity);
     this.#feeding = Promise.allSettled([feeding]);
@@ -184,7 +204,8 @@ export class SwarmFeed {
     try {
       await call(calls);
     } catch (error) {
-      if (this.#calls === calls) throw error;
+      // The death of a process may be known to its calls first.
+      if (this.#calls === calls && errorCode(error) !== 'swarm-unavailable') throw error;
     }
   }
 
