@@ -1,3 +1,4 @@
+import { AppError } from '../base/errors.ts';
 import type { AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
 import { sealedLength } from './protocol/seal.ts';
 
@@ -11,7 +12,7 @@ const FRAME_BYTES = 1500;
 /** What can be fetched or made again, least needed first. */
 const DISPENSABLE: readonly AttachmentKind[] = ['preview', 'metainfo', 'manifest'];
 
-/** Leaves attachments out, least needed first, until the stanza fits. */
+/** Leaves attachments out, least needed first, until the stanza fits; `too-large` when it cannot. */
 export function fitEntries(
   entries: readonly EnvelopeEntry[],
   recipients: number,
@@ -21,8 +22,14 @@ export function fitEntries(
   const room = MAX_STANZA_BYTES - FRAME_BYTES - recipients * KEY_ELEMENT_BYTES - payload;
   let kept = entries;
   for (const kind of DISPENSABLE) {
-    if ((sealedLength(kept) * 4) / 3 <= room) break;
+    if (textLength(kept) <= room) return kept;
     kept = kept.map((entry) => ({ ...entry, attachments: entry.attachments.filter((one) => one.kind !== kind) }));
   }
+  if (textLength(kept) > room) throw new AppError('too-large', 'the entry is too long for a stanza', { recipients });
   return kept;
+}
+
+/** In base64. */
+function textLength(entries: readonly EnvelopeEntry[]): number {
+  return (sealedLength(entries) * 4) / 3;
 }

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import type { SimSession } from '../../test/sim/sim-person.ts';
+import { generateSigningKey } from './protocol/keys.ts';
+import { systemRandom } from '../base/random.ts';
+import type { IncomingEphemeral } from './incoming-message.ts';
+import { EPHEMERAL_NAMESPACE, sealEphemeral } from './protocol/ephemeral.ts';
+import { encryptAead } from './protocol/aead.ts';
+
+const mine = { endpoints: ['10.0.0.1:4000'], trackers: ['http://10.0.0.1:4001/x'] };
+
+async function two() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  return { world, ana, ben };
+}
+
+/** What a session's swarm was told of others' addresses. */
+const heard = ({ swarm }: SimSession) =>
+  swarm.told.filter(({ name }) => name === 'setEndpoints').map(({ input }) => input);
+
+/** A message of Ana's device, or another one's, about her addresses. */
+function sealed(from: SimSession, counter: number, device = from.identity.device): IncomingEphemeral {
+  const sphere = from.sphere();
+  const { eventId, secrets } = sphere.currentEpoch;
+  const context = { sphere: sphere.id, epoch: eventId };
+  const input = { context, epoch: secrets, device, counter, random: systemRandom };
+  return { room: sphere.row.room, ...context, bytes: sealEphemeral(input, 'endpoints', mine) };
+}
+
+test('members learn each other’s addresses, and nothing of it is stored by the room', async () => {
+  const { world, ana, ben } = await two();
+  const { archive } = world.server.room(ana.session.sphere().row.room);
+  const stored = archive.length;
+  await ana.session.exchange.announce(mine);
+  await world.quiet();
+  expect(heard(ben.session)).toEqual([
+    { sphereId: ben.session.sphere().id, device: ana.session.identity.device.id, ...mine },
+  ]);
+  expect(heard(ana.session)).toEqual([]);
+  expect(archive).toHaveLength(stored);
+});
+
+test('somebody heard for the first time is told our addresses in return', async () => {
+  const { world, ana, ben } = await two();
+  await ana.session.exchange.announce(mine);
+  await world.quiet();
+  const zoe = await world.person('zoe');
+  await zoe.session.exchange.announce({ endpoints: ['10.0.0.9:1'], trackers: [] });
+  await world.bringIn(ana, zoe);
+  expect(heard(zoe.session).at(-1)).toMatchObject({ device: ana.session.identity.device.id, ...mine });
+  expect(heard(ben.session).map(({ device }) => device)).toContain(zoe.session.identity.device.id);
+});
+
+test('a message heard before is refused, a later one is taken', async () => {
+  const { ana, ben } = await two();
+  for (const counter of [7, 7, 6]) await ben.session.exchange.receive(sealed(ana.session, counter));
+  expect(heard(ben.session)).toHaveLength(1);
+  await ben.session.exchange.receive(sealed(ana.session, 8));
+  expect(heard(ben.session)).toHaveLength(2);
+});
+
+test('a device that is not certified has no say, whoever gave it the key', async () => {
+  const { ana, ben } = await two();
+  await ben.session.exchange.receive(sealed(ana.session, 1, generateSigningKey(systemRandom)));
+  expect(heard(ben.session)).toEqual([]);
+});
+
+test('a removed member’s device has no say, even under the key it still has', async () => {
+  const { world, ana, ben } = await two();
+  const old = sealed(ben.session, Number.MAX_SAFE_INTEGER - 1);
+  await ana.session.members.remove(ana.session.sphere().id, ben.jid, noSignal);
+  await world.quiet();
+  const told = heard(ana.session).length;
+  await ana.session.exchange.receive(old);
+  expect(heard(ana.session)).toHaveLength(told);
+});
+
+test('an epoch that was replaced long ago is not believed any more', async () => {
+  const { world, ana, ben } = await two();
+  const old = sealed(ana.session, Number.MAX_SAFE_INTEGER - 1);
+  for (const name of ['x', 'y']) {
+    const other = await world.person(name);
+    await world.bringIn(ana, other);
+    await ana.session.members.remove(ana.session.sphere().id, other.jid, noSignal);
+    await world.quiet();
+  }
+  await ben.session.exchange.receive(old);
+  expect(heard(ben.session)).toEqual([]);
+});
+
+test('a message of an unknown kind, or into another room, is passed over', async () => {
+  const { ana, ben } = await two();
+  const known = sealed(ana.session, 3);
+  await ben.session.exchange.receive({ ...known, room: 'elsewhere@rooms.sim' as never });
+  await ben.session.exchange.receive({ ...known, sphere: 'f'.repeat(64) as never });
+  await ben.session.exchange.receive({ ...known, bytes: systemRandom(100) });
+  const { secrets } = ana.session.sphere().currentEpoch;
+  const garbage = encryptAead(
+    { key: secrets.ephemeral, context: new TextEncoder().encode(EPHEMERAL_NAMESPACE), random: systemRandom },
+    systemRandom(200),
+  );
+  await ben.session.exchange.receive({ ...known, bytes: garbage });
+  expect(heard(ben.session)).toEqual([]);
+  await ben.session.exchange.receive(known);
+  expect(heard(ben.session)).toHaveLength(1);
+});
