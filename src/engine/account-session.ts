@@ -118,7 +118,9 @@ export class AccountSession implements AsyncDisposable {
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
     this.items = this.#stack.use(this.#openItems(deps, log));
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
-    this.shares = new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log });
+    this.shares = this.#stack.use(
+      new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log }),
+    );
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     this.online = this.#stack.use(
       new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),

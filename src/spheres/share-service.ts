@@ -51,7 +51,7 @@ const INLINE_METAINFO_BYTES = 24 * 1024;
 const MAX_FINISHED_JOBS = 50;
 
 /** Puts files and folders of this disk into spheres: looks, hashes, then announces; never copies. */
-export class ShareService {
+export class ShareService implements Disposable {
   readonly onJob: Emitter<ShareJobView>;
   readonly #deps: ShareServiceDeps;
   readonly #jobs = new Map<string, Job>();
@@ -85,6 +85,7 @@ export class ShareService {
       for (const { job } of jobs) job.abort.abort(signal.reason);
     };
     signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     try {
       const work = ({ path, job }: { path: string; job: Job }) => this.#run(sphere, path, input.plain, job);
       const results = await Promise.allSettled(jobs.map((one) => this.#queue.run(() => work(one))));
@@ -94,6 +95,11 @@ export class ShareService {
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** Signing out ends what is under way: there is no account left to share as. */
+  [Symbol.dispose](): void {
+    for (const { abort } of this.#jobs.values()) abort.abort(new AppError('cancelled', 'signed out'));
   }
 
   async #run(sphere: Sphere, path: string, plain: boolean, job: Job): Promise<ItemId> {

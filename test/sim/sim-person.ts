@@ -141,7 +141,9 @@ export class SimSession {
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
     this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
-    this.shares = new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log });
+    this.shares = this.#stack.use(
+      new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log }),
+    );
     this.direct = this.#stack.use(
       new DirectMail({
         client: this.link,

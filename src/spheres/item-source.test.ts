@@ -1,0 +1,124 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { SimPerson } from '../../test/sim/sim-world.ts';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import type { InfoHash } from '../base/id.ts';
+import type { TorrentSpec } from './swarm-feed.ts';
+import { bitfieldOf } from './piece-map.ts';
+import type { KnownEvent } from './protocol/event.ts';
+
+/** A folder whose list of files is too long to travel beside its event. */
+async function longFolder() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const { mkdir } = await import('node:fs/promises');
+  const folder = join(ana.folder.folder, 'album');
+  await mkdir(folder);
+  for (let number = 0; number < 40; number += 1) await writeFile(join(folder, `photo ${number}.jpg`), `${number}`);
+  const input = { sphereId: ana.session.sphere().id, paths: [folder], plain: false };
+  const [itemId] = await ana.session.shares.share(input, noSignal);
+  await world.quiet();
+  if (itemId === undefined) throw new Error('nothing was shared');
+  const event = ben.session.source.event(ben.session.sphere(), itemId);
+  const manifest = ana.session.source.manifestBytes(itemId) ?? new Uint8Array();
+  return { world, ana, ben, itemId, event, manifest };
+}
+
+/** Ben's swarm has fetched the pieces that hold `bytes` as the list of files. */
+async function fetched({ session }: SimPerson, event: KnownEvent<'item'>, bytes: Uint8Array): Promise<TorrentSpec> {
+  const { infoHash, manifest, pieceLength } = event.body;
+  const spec = await expect
+    .poll(() => session.swarm.torrents.get(infoHash))
+    .toBeDefined()
+    .then(() => specOf(session, infoHash));
+  const [segment] = spec.segments;
+  if (segment?.kind !== 'file') throw new Error('the list is fetched into a file');
+  const offset = (manifest.offset ?? 0) - segment.offset;
+  const content = new Uint8Array(segment.length);
+  content.set(bytes, offset);
+  await writeFile(segment.path, content);
+  const last = Math.floor(((manifest.offset ?? 0) + manifest.length) / pieceLength);
+  const first = Math.floor((manifest.offset ?? 0) / pieceLength);
+  const bitfield = bitfieldOf(last + 1, first, last);
+  session.swarm.emit({ kind: 'have', infoHash, bitfield, bytesHave: 0, identities: null });
+  return spec;
+}
+
+function specOf(session: SimPerson['session'], infoHash: InfoHash): TorrentSpec {
+  const spec = session.swarm.torrents.get(infoHash);
+  if (spec === undefined) throw new Error('the swarm was not asked');
+  return spec;
+}
+
+test('a long list of files is fetched by the pieces that hold it alone, and leaves nothing behind', async () => {
+  const { ben, itemId, event, manifest } = await longFolder();
+  expect(manifest.length).toBeGreaterThan(4096);
+  expect(ben.session.source.knownManifest(itemId)).toBeUndefined();
+  const found = ben.session.source.manifest(ben.session.sphere(), event, noSignal);
+  const spec = await fetched(ben, event, manifest);
+  expect((await found).files).toHaveLength(40);
+  expect(spec).toMatchObject({ background: false, bitfield: null });
+  const asked = ben.session.swarm.told.find(({ name }) => name === 'window');
+  expect(asked?.input).toMatchObject({ from: event.body.manifest.offset });
+  expect(ben.session.swarm.torrents.size).toBe(0);
+  expect(await readdir(join(ben.folder.folder, 'scratch'))).toEqual([]);
+  expect(ben.session.source.knownManifest(itemId)?.files[0]?.path).toEqual(['photo 0.jpg']);
+  // It is here now: nobody is asked again.
+  const told = ben.session.swarm.told.length;
+  await ben.session.source.manifest(ben.session.sphere(), event, noSignal);
+  expect(ben.session.swarm.told).toHaveLength(told);
+});
+
+test('a list of files that is not the one announced is refused', async () => {
+  const { ben, itemId, event, manifest } = await longFolder();
+  const found = ben.session.source.manifest(ben.session.sphere(), event, noSignal);
+  found.catch(() => undefined);
+  await fetched(ben, event, manifest.toReversed());
+  await expect(found).rejects.toMatchObject({ code: 'forged' });
+  expect(ben.session.source.knownManifest(itemId)).toBeUndefined();
+  expect(ben.session.swarm.torrents.size).toBe(0);
+});
+
+test('pieces that came for the list alone are not taken for pieces of the item', async () => {
+  const { world, ben, itemId, event, manifest } = await longFolder();
+  ben.session.items.get(itemId);
+  await fetched(ben, event, manifest);
+  await ben.session.items.placed(itemId, noSignal);
+  await world.quiet();
+  expect(ben.session.items.row(itemId)).toMatchObject({ state: 'downloading', bitfield: null });
+  expect(specOf(ben.session, event.body.infoHash)).toMatchObject({ background: true, bitfield: null });
+});
+
+test('a key whose epoch has not come is missing, a key that does not fit is forged', async () => {
+  const { ben, event } = await longFolder();
+  const sphere = ben.session.sphere();
+  const { source, storage } = ben.session;
+  const wrapped = storage.attachments.get(event.id, 'media-key') ?? new Uint8Array();
+  storage.attachments.put({ eventId: event.id, kind: 'media-key', bytes: wrapped.toReversed() });
+  expect(() => source.mediaKey(sphere, event)).toThrow(expect.objectContaining({ code: 'forged' }));
+  storage.attachments.remove(event.id, 'media-key');
+  expect(() => source.mediaKey(sphere, event)).toThrow(expect.objectContaining({ code: 'cannot-encrypt' }));
+});
+
+test('a metainfo that is not beside its event is asked of members and checked', async () => {
+  const { ben, ana, event } = await longFolder();
+  const sphere = ben.session.sphere();
+  const genuine = ana.session.storage.attachments.get(event.id, 'metainfo') ?? new Uint8Array();
+  ben.session.storage.attachments.remove(event.id, 'metainfo');
+  await expect(ben.session.source.metainfo(sphere, event, noSignal)).rejects.toMatchObject({ code: 'disconnected' });
+  ben.session.swarm.answers.fetchMetainfo = () => ({ metainfo: genuine.toReversed() });
+  await expect(ben.session.source.metainfo(sphere, event, noSignal)).rejects.toMatchObject({ code: 'forged' });
+  ben.session.swarm.answers.fetchMetainfo = () => ({ metainfo: genuine });
+  expect(await ben.session.source.metainfo(sphere, event, noSignal)).toEqual(genuine);
+  expect(ben.session.storage.attachments.get(event.id, 'metainfo')).toEqual(genuine);
+});
+
+test('an item that is not in force is no item', async () => {
+  const { ben } = await longFolder();
+  const sphere = ben.session.sphere();
+  const [genesis] = sphere.log.events();
+  expect(() => ben.session.source.event(sphere, 'f'.repeat(64) as never)).toThrow(/no such item/);
+  expect(() => ben.session.source.event(sphere, genesis?.id as never)).toThrow(/no such item/);
+});

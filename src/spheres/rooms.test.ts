@@ -1,0 +1,168 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { SimLink } from '../../test/sim/sim-link.ts';
+import { SimRoomPort } from '../../test/sim/sim-room-port.ts';
+import { SimServer } from '../../test/sim/sim-server.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid } from '../base/id.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { Scope } from '../base/scope.ts';
+import { xml } from '../xmpp/element.ts';
+import type { IncomingMessage } from './incoming-message.ts';
+import { Rooms } from './rooms.ts';
+
+const room = parseBareJid('sea@rooms.sim');
+const ana = parseBareJid('ana@home.sim');
+const ben = parseBareJid('ben@home.sim');
+
+/** Ben in a room of Ana's; what he reads, and where his cursor stands. */
+async function inRoom() {
+  const clock = new VirtualClock();
+  const server = new SimServer({ nowMs: () => clock.now() });
+  const scope = new Scope({ log: silentLogger });
+  onTestFinished(async () => await scope[Symbol.asyncDispose]());
+  const link = new SimLink({ server, jid: ben });
+  const read: string[] = [];
+  const state = { cursor: null as string | null, fails: (_text: string): boolean => false };
+  const rooms = new Rooms({
+    openRoom: (address) => new SimRoomPort({ server, link, address }),
+    service: () => null,
+    receive: (message: IncomingMessage) => {
+      if (state.fails(message.body ?? '')) return Promise.reject(new AppError('disk-full', 'no room'));
+      read.push(message.body ?? '');
+      return Promise.resolve();
+    },
+    receiveEphemeral: () => Promise.resolve(),
+    cursor: { get: () => state.cursor, set: (_room: BareJid, id: string) => (state.cursor = id) },
+    spawn: (name, task) => scope.spawn(name, task),
+    signal: scope.signal,
+    clock,
+    random: systemRandom,
+    log: silentLogger,
+  });
+  const anas = new SimLink({ server, jid: ana });
+  await anas.goOnline();
+  await new SimRoomPort({ server, link: anas, address: room }).create();
+  server.setAffiliation(room, ben, 'member');
+  const say = (text: string): string => server.sayInRoom(room, ana, xml('message', {}, xml('body', {}, text)));
+  return { clock, server, scope, link, rooms, read, state, say };
+}
+
+const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+test('the archive is read first, then what comes live, and the cursor follows', async () => {
+  const { link, rooms, read, state, say } = await inRoom();
+  say('one');
+  say('two');
+  await link.goOnline();
+  const caughtUp: BareJid[] = [];
+  rooms.onCaughtUp.on((address) => caughtUp.push(address));
+  rooms.keepJoined(room);
+  await turns();
+  const last = say('three');
+  await turns();
+  expect(read).toEqual(['one', 'two', 'three']);
+  expect(state.cursor).toBe(last);
+  expect([rooms.isInside(room), rooms.isCaughtUp(room), caughtUp]).toEqual([true, true, [room]]);
+});
+
+test('the cursor never passes a message that could not be kept', async () => {
+  const { clock, link, rooms, read, state, say } = await inRoom();
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await turns();
+  const first = say('one');
+  await turns();
+  state.fails = (text) => text === 'two';
+  say('two');
+  const last = say('three');
+  await turns();
+  expect(read).toEqual(['one', 'three']);
+  expect(state.cursor).toBe(first);
+  expect(rooms.isCaughtUp(room)).toBe(false);
+  await clock.advance(10_000);
+  await turns();
+  expect(state.cursor).toBe(first);
+  state.fails = () => false;
+  await clock.advance(200_000);
+  await turns();
+  // From behind the cursor on everything comes again; whoever reads it knows what it has.
+  expect(read).toEqual(['one', 'three', 'two', 'three']);
+  expect(state.cursor).toBe(last);
+  expect(rooms.isCaughtUp(room)).toBe(true);
+});
+
+test('an archive that fails is asked again for as long as we are in the room, and live messages come meanwhile', async () => {
+  const { clock, server, link, rooms, read, state, say } = await inRoom();
+  say('old');
+  server.answerHistory = () => {
+    throw new AppError('timed-out', 'the archive is slow');
+  };
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await turns();
+  say('new');
+  await turns();
+  for (let minute = 0; minute < 20; minute += 1) await clock.advance(60_000);
+  expect(read).toEqual(['new']);
+  expect(state.cursor).toBeNull();
+  server.answerHistory = (entries) => entries;
+  await clock.advance(200_000);
+  await turns();
+  expect(read).toEqual(['new', 'old', 'new']);
+  expect(rooms.isCaughtUp(room)).toBe(true);
+});
+
+test('what came while the connection was away is read before what comes after', async () => {
+  const { link, rooms, read, say } = await inRoom();
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await turns();
+  link.goOffline();
+  say('meanwhile');
+  await link.goOnline();
+  say('after');
+  await turns();
+  expect(read.slice(0, 2)).toEqual(['meanwhile', 'after']);
+});
+
+test('a room that refuses us is told as a removal, one that cannot be reached is tried again', async () => {
+  const { clock, server, link, rooms } = await inRoom();
+  const removed: BareJid[] = [];
+  rooms.onRemoved.on((address) => removed.push(address));
+  rooms.keepJoined(room);
+  await clock.advance(10_000);
+  expect([rooms.isInside(room), removed]).toEqual([false, []]);
+  await link.goOnline();
+  await clock.advance(200_000);
+  expect(rooms.isInside(room)).toBe(true);
+  server.setAffiliation(room, ben, 'none');
+  await turns();
+  expect(removed).toEqual([room]);
+  await rooms.leave(room);
+  rooms.keepJoined(room);
+  await turns();
+  expect(removed).toEqual([room, room]);
+});
+
+test('arrivals are told once each, and nothing can be sent from outside', async () => {
+  const { server, link, rooms } = await inRoom();
+  const arrivals: BareJid[] = [];
+  rooms.onArrival.on((address) => arrivals.push(address));
+  await link.goOnline();
+  await expect(rooms.send(room, xml('message'), new AbortController().signal)).rejects.toMatchObject({
+    code: 'disconnected',
+  });
+  rooms.keepJoined(room);
+  await turns();
+  const before = arrivals.length;
+  const zoe = new SimLink({ server, jid: parseBareJid('zoe@home.sim') });
+  server.setAffiliation(room, zoe.jid, 'member');
+  await zoe.goOnline();
+  await new SimRoomPort({ server, link: zoe, address: room }).join();
+  expect(arrivals).toHaveLength(before + 1);
+  expect([...rooms.present(room)].toSorted()).toEqual([ana, ben, zoe.jid].map((jid) => `${jid}/here`));
+  expect(() => rooms.domain).toThrow(/not connected/);
+});

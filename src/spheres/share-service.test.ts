@@ -1,0 +1,143 @@
+import { mkdir, readdir, readlink, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { SimPerson } from '../../test/sim/sim-world.ts';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { AppError } from '../base/errors.ts';
+import type { ShareJobView } from '../contract/views.ts';
+
+async function alone() {
+  const world = new SimWorld();
+  const ana = await world.person('ana');
+  const sphere = await world.sphere(ana);
+  const phases: string[] = [];
+  ana.session.shares.onJob.on(({ phase, name }) => {
+    if (phases.at(-1) !== `${name} ${phase}`) phases.push(`${name} ${phase}`);
+  });
+  return { world, ana, sphere, phases };
+}
+
+async function file(person: SimPerson, name: string, content = name): Promise<string> {
+  const path = join(person.folder.folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const jobOf = ({ session }: SimPerson, name: string): ShareJobView => {
+  const job = session.shares.jobs().find((one) => one.name === name);
+  if (job === undefined) throw new Error(`no share of ${name}`);
+  return job;
+};
+
+test('a share shows its way from looking over hashing to done, and seeds from where the file lies', async () => {
+  const { ana, sphere, phases } = await alone();
+  const path = await file(ana, 'beach.mp4', 'x'.repeat(100_000));
+  const [itemId] = await ana.session.shares.share({ sphereId: sphere.id, paths: [path], plain: false }, noSignal);
+  expect(phases).toEqual(['looking', 'preparing', 'sending', 'done'].map((phase) => `beach.mp4 ${phase}`));
+  expect(jobOf(ana, 'beach.mp4')).toMatchObject({ itemId, bytesDone: 100_000, bytesTotal: 100_000, error: null });
+  const row = ana.session.items.row(itemId ?? ('' as never));
+  expect(row).toMatchObject({ state: 'sharing', path, wanted: true, bytesHave: 100_000 });
+  const spec = ana.session.swarm.torrents.get(row.infoHash);
+  expect(spec?.segments[0]).toMatchObject({ kind: 'file', path, root: null });
+  const [name] = await readdir(sphere.row.folder);
+  expect(await readlink(join(sphere.row.folder, name ?? ''))).toBe(path);
+});
+
+test('one path that fails is told and keeps nothing from the others', async () => {
+  const { ana, sphere } = await alone();
+  const paths = [join(ana.folder.folder, 'not there.mp4'), await file(ana, 'there.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, noSignal);
+  await expect(shared).rejects.toMatchObject({ code: 'file-missing' });
+  expect(jobOf(ana, 'not there.mp4')).toMatchObject({ phase: 'failed', error: { code: 'file-missing' } });
+  expect(jobOf(ana, 'there.mp4')).toMatchObject({ phase: 'done' });
+  expect(ana.session.storage.items.list(sphere.id)).toHaveLength(1);
+});
+
+test('a share cancelled while it is hashed leaves no item, no event and no key', async () => {
+  const { ana, sphere } = await alone();
+  const hashing = Promise.withResolvers<void>();
+  ana.session.swarm.onHash = (signal) => {
+    hashing.resolve();
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  const events = ana.session.eventIds();
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, noSignal);
+  await hashing.promise;
+  ana.session.shares.cancel(jobOf(ana, 'beach.mp4').id);
+  await expect(shared).rejects.toMatchObject({ code: 'cancelled' });
+  expect(jobOf(ana, 'beach.mp4')).toMatchObject({ phase: 'cancelled', error: { code: 'cancelled' } });
+  expect(ana.session.eventIds()).toEqual(events);
+  expect(ana.session.storage.items.listAll()).toEqual([]);
+});
+
+test('a share nobody waits for any more is not even begun', async () => {
+  const { ana, sphere } = await alone();
+  const gone = new AbortController();
+  gone.abort(new Error('the page was closed'));
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, gone.signal);
+  await expect(shared).rejects.toMatchObject({ code: 'cancelled' });
+  expect(ana.session.storage.items.listAll()).toEqual([]);
+});
+
+test('signing out cancels what is being hashed', async () => {
+  const { ana, sphere } = await alone();
+  const hashing = Promise.withResolvers<void>();
+  ana.session.swarm.onHash = (signal) => {
+    hashing.resolve();
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, noSignal);
+  const ended = expect(shared).rejects.toMatchObject({ code: 'cancelled' });
+  await hashing.promise;
+  await ana.stop();
+  await ended;
+});
+
+test('links inside a folder are told and not followed', async () => {
+  const { ana, sphere } = await alone();
+  const folder = join(ana.folder.folder, 'holiday');
+  await mkdir(folder);
+  await writeFile(join(folder, 'a.jpg'), 'a');
+  await symlink('/etc/passwd', join(folder, 'link.txt'));
+  await ana.session.shares.share({ sphereId: sphere.id, paths: [folder], plain: false }, noSignal);
+  expect(jobOf(ana, 'holiday')).toMatchObject({ phase: 'done', skippedLinks: ['link.txt'], bytesTotal: 1 });
+});
+
+test('a plain item has no key and is marked as plain', async () => {
+  const { ana, sphere } = await alone();
+  const paths = [await file(ana, 'public.mp4')];
+  const [itemId] = await ana.session.shares.share({ sphereId: sphere.id, paths, plain: true }, noSignal);
+  const event = ana.session.source.event(sphere, itemId ?? ('' as never));
+  expect(event.body).toMatchObject({ plain: true, keyCheck: null, epoch: null });
+  expect(ana.session.source.mediaKey(sphere, event)).toBeNull();
+});
+
+test('an item that cannot be kept is not announced either', async () => {
+  const { ana, sphere } = await alone();
+  ana.session.storage.items.put = () => {
+    throw new AppError('disk-full', 'the disk has no room for the database');
+  };
+  const events = ana.session.eventIds();
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, noSignal);
+  await expect(shared).rejects.toMatchObject({ code: 'disk-full' });
+  expect(ana.session.eventIds()).toEqual(events);
+  expect(ana.session.storage.outbox.list('queued')).toEqual([]);
+  // The next event stands where the lost one would have stood.
+  const id = ana.session.messages.say(sphere.id, 'and now?');
+  expect(sphere.log.get(id)?.header.previous).toBe(events.at(-1));
+});
+
+test('shares of long ago are forgotten', async () => {
+  const { ana, sphere } = await alone();
+  const paths = Array.from({ length: 60 }, (_, number) => join(ana.folder.folder, `${number} is not there`));
+  for (const path of paths) {
+    const shared = ana.session.shares.share({ sphereId: sphere.id, paths: [path], plain: false }, noSignal);
+    await expect(shared).rejects.toThrow();
+  }
+  expect(ana.session.shares.jobs().length).toBeLessThanOrEqual(51);
+  expect(() => ana.session.shares.cancel('no such job')).toThrow(/no such share/);
+});
