@@ -53,6 +53,22 @@ test('somebody heard for the first time is told our addresses in return', async 
   expect(heard(ben.session).map(({ device }) => device)).toContain(zoe.session.identity.device.id);
 });
 
+test('a device that tells new addresses is told ours again, one that repeats itself is not', async () => {
+  const { world, ana, ben } = await two();
+  await ana.session.exchange.announce(mine);
+  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:1'], trackers: [] });
+  await world.quiet();
+  const before = heard(ben.session).length;
+  await ben.session.exchange.tell(ben.session.sphere());
+  await world.quiet();
+  expect(heard(ben.session)).toHaveLength(before);
+  // As after a restart: the same device listens elsewhere.
+  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:2'], trackers: [] });
+  await world.quiet();
+  expect(heard(ben.session)).toHaveLength(before + 1);
+  expect(heard(ben.session).at(-1)).toMatchObject(mine);
+});
+
 test('a message heard before is refused, a later one is taken', async () => {
   const { ana, ben } = await two();
   for (const counter of [7, 7, 6]) await ben.session.exchange.receive(sealed(ana.session, counter));

@@ -34,6 +34,8 @@ const BELIEVED_EPOCHS = 2;
 export class EndpointExchange {
   readonly #deps: EndpointExchangeDeps;
   readonly #lastCounters = new Map<string, number>();
+  /** What each device told last. */
+  readonly #heard = new Map<string, string>();
   #candidates: Candidates = { endpoints: [], trackers: [] };
   #counter = 0;
 
@@ -74,17 +76,26 @@ export class EndpointExchange {
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const lastCounter = (device: DeviceKey): number | undefined => this.#lastCounter(sphere, device);
       const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
-      const isFirst = !this.#lastCounters.has(key(sphere.id, opened.device));
       this.#lastCounters.set(key(sphere.id, opened.device), opened.counter);
       if (opened.kind !== 'endpoints' || opened.device === sphere.device) return;
       const { endpoints, trackers } = opened.body;
       await feed.setEndpoints({ sphereId: sphere.id, device: opened.device, endpoints, trackers });
-      // A newcomer speaks as soon as it has the key: what we told when it came it could not read.
-      if (isFirst) await this.tell(sphere);
+      if (this.#isNews(key(sphere.id, opened.device), opened.body)) await this.tell(sphere);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn('ephemeral message refused', { error });
     }
+  }
+
+  /**
+   * A newcomer speaks as soon as it has the key, so it could not read what we told when it came. A device that was
+   * restarted listens elsewhere and knows nothing; the room may not show its arrival, as its old session is still there.
+   */
+  #isNews(from: string, candidates: Candidates): boolean {
+    const told = JSON.stringify(candidates);
+    const isNews = this.#heard.get(from) !== told;
+    this.#heard.set(from, told);
+    return isNews;
   }
 
   #lastCounter(sphere: Sphere, device: DeviceKey): number | undefined {

@@ -6,11 +6,12 @@ import type { EventId, ItemId } from '../base/id.ts';
 import { fromHex } from '../base/bytes.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fileError } from '../torrent/file-error.ts';
+import { parseMetainfo } from '../torrent/metainfo.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import type { KnownEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { Manifest } from './protocol/manifest.ts';
-import { decodeManifest } from './protocol/manifest.ts';
+import { decodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { unwrapMediaKey } from './protocol/media-key.ts';
 import type { Sphere } from './sphere.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -56,12 +57,13 @@ export class ItemSource {
   async metainfo(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Uint8Array> {
     const { storage, feed } = this.#deps;
     const kept = storage.attachments.get(event.id, 'metainfo');
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) return requireShape(event, kept);
     const { infoHash, metainfoBytes, metainfoSha256 } = event.body;
     const sha256 = fromHex(metainfoSha256) ?? new Uint8Array();
     const request = { sphereId: sphere.id, infoHash, sha256, maxBytes: metainfoBytes };
     const metainfo = await fetched(feed.calls().fetchMetainfo(request, { signal }));
     if (sha256Hex(metainfo) !== metainfoSha256) throw new AppError('forged', 'another metainfo than announced');
+    requireShape(event, metainfo);
     storage.attachments.put({ eventId: event.id, kind: 'metainfo', bytes: metainfo });
     return metainfo;
   }
@@ -85,6 +87,9 @@ export class ItemSource {
     const { storage, feed } = this.#deps;
     const { manifest, infoHash, pieceLength } = event.body;
     if (manifest.offset === null) throw new AppError('not-found', 'the list of files did not come with the item');
+    if (manifest.length > MAX_MANIFEST_BYTES) {
+      throw new AppError('too-large', 'the list of files is too long', { bytes: manifest.length });
+    }
     const from = Math.floor(manifest.offset / pieceLength) * pieceLength;
     const to = manifest.offset + manifest.length;
     const path = join(this.#deps.scratchFolder, `${infoHash}.part`);
@@ -113,6 +118,13 @@ export class ItemSource {
       await rm(path, { force: true });
     }
   }
+}
+
+/** Places in the item are counted in the event's pieces: the torrent must have the same. */
+function requireShape({ body }: KnownEvent<'item'>, metainfo: Uint8Array): Uint8Array {
+  const { pieceLength } = parseMetainfo(metainfo, { infoHash: body.infoHash, sha256: null });
+  if (pieceLength === body.pieceLength) return metainfo;
+  throw new AppError('invalid-torrent', 'other pieces than announced', { pieceLength });
 }
 
 /** That nobody who is here has it now says nothing about later. */

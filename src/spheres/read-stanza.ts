@@ -14,7 +14,9 @@ export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: numb
   if (message.from === null) return undefined;
   const content = readContent(message.stanza);
   if (content === undefined) return undefined;
-  return { room, from: message.from, archiveId: message.stanzaId, atMs: message.delayMs ?? nowMs, ...content };
+  // A server may name any moment; times here begin with 1970.
+  const atMs = Math.max(0, message.delayMs ?? nowMs);
+  return { room, from: message.from, archiveId: message.stanzaId, atMs, ...content };
 }
 
 /** A message that was sent to our account alone. `archiveId` is given for messages out of our own archive. */
@@ -30,7 +32,7 @@ export function readDirectMessage(
   const content = readContent(stanza);
   if (from === undefined || from === own || content === undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
-  return { room: null, from, archiveId, atMs: archived?.delayMs ?? nowMs, ...content };
+  return { room: null, from, archiveId, atMs: Math.max(0, archived?.delayMs ?? nowMs), ...content };
 }
 
 export function readRoomEphemeral(room: BareJid, message: RoomMessage): IncomingEphemeral | undefined {

@@ -22,6 +22,10 @@ export async function receivePlace(
   const { body } = event;
   const { files } = list.manifest;
   const sizes = files.map(({ bytes }) => bytes);
+  // What the person saw and what there is room for are the numbers of the event.
+  if (files.length !== body.fileCount || sizes.reduce((sum, bytes) => sum + bytes, 0) !== body.bytes) {
+    throw new AppError('invalid-torrent', 'the list of files is not what the item announced');
+  }
   const layout = layoutItem(sizes, list.bytes.length, body.pieceLength);
   const root = body.media.kind === 'folder' ? 'folder' : 'file';
   const names = files.map(({ path }) => path);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { SimLink } from '../../test/sim/sim-link.ts';
 import { SimRoomPort } from '../../test/sim/sim-room-port.ts';
@@ -50,7 +51,7 @@ async function inRoom() {
   return { clock, server, scope, link, rooms, read, state, say };
 }
 
-const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+const turns = (): Promise<void> => sleep(5);
 
 test('the archive is read first, then what comes live, and the cursor follows', async () => {
   const { link, rooms, read, state, say } = await inRoom();

@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
+import { Emitter } from '../../src/base/emitter.ts';
 import type { BareJid, EventId, SphereId } from '../../src/base/id.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { Scope } from '../../src/base/scope.ts';
 import { joinReactions } from '../../src/engine/account-reactions.ts';
+import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
@@ -73,6 +75,7 @@ export class SimSession {
   readonly shares: ShareService;
   readonly exchange: EndpointExchange;
   readonly direct: DirectMail;
+  readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
   /** Messages that are being read. */
   reading = 0;
@@ -112,7 +115,7 @@ export class SimSession {
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
-      onInvitation: () => undefined,
+      onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log,
     });
@@ -180,6 +183,11 @@ export class SimSession {
     if (this.link.state.kind !== 'online' || this.outgoing.isIdle) return false;
     const isReachable = (to: BareJid): boolean => !to.endsWith('@rooms.sim') || this.rooms.isInside(to);
     return this.storage.outbox.list('queued').some(({ to, attempts }) => attempts === 0 && isReachable(to));
+  }
+
+  /** As the parts of the engine that show things see it. */
+  get shown(): AccountSession {
+    return Object.assign(Object.create(this), { client: this.link }) as AccountSession;
   }
 
   /** The first sphere, or the one with this name. */

@@ -52,6 +52,8 @@ export type SignedEvent = KnownEvent | OpaqueEvent;
 export const MAX_EVENT_BYTES = 8192;
 /** Leaves room for 2^53 / 2^20 steps, and `nextLamport` never overflows. */
 const MAX_LAMPORT = 2 ** 52;
+/** The last moment a calendar has: with a later one no page could show the event. */
+const MAX_WALL_MS = 8.64e15;
 const EVENT_VERSION = 1;
 const NO_SPHERE = '0'.repeat(64);
 
@@ -65,7 +67,7 @@ const wireSchema = z.strictObject({
   sequence: count,
   previous: hex64.nullable(),
   lamport: count.max(MAX_LAMPORT),
-  wallMs: count,
+  wallMs: count.max(MAX_WALL_MS),
   membership: hex64.nullable(),
   type: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
   body: z.custom<Json>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),

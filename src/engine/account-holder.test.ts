@@ -1,0 +1,159 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { FakeSwarm } from '../../test/fixtures/fake-swarm.ts';
+import { mediaOfNothing } from '../../test/fixtures/media-of-nothing.ts';
+import { AppError } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { Omemo } from '../omemo/omemo.ts';
+import { MediaServer } from '../player/media-server.ts';
+import { SwarmFeed } from '../spheres/swarm-feed.ts';
+import { createSecretBox } from '../storage/secret-box.ts';
+import { openStorage } from '../storage/storage.ts';
+import { AccountHolder } from './account-holder.ts';
+import { nodeLauncher } from './process-launcher.ts';
+import { locateProfile, readConfig } from './profile.ts';
+import { ViewSource } from './view-source.ts';
+
+const jid = parseBareJid('ana@home.invalid');
+const { signal } = new AbortController();
+/** Nothing listens there. */
+const server = '127.0.0.1:1';
+
+/** A holder over a profile in which, with `password`, an account was signed in before. */
+async function holderWith(options: { password?: string; openOmemo?: typeof Omemo.open } = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'spherecast-holder-'));
+  const profile = locateProfile(folder);
+  const masterKey = { key: systemRandom(32), keptIn: 'keychain', isNew: false } as const;
+  const accountFolder = path.join(profile.accountsFolder, encodeURIComponent(jid));
+  const openDatabase = () =>
+    openStorage({
+      path: path.join(accountFolder, 'spherecast.db'),
+      secretBox: createSecretBox({ masterKey: masterKey.key, random: systemRandom }),
+      clock: systemClock,
+      log: silentLogger,
+    });
+  await mkdir(accountFolder, { recursive: true });
+  const note = path.join(profile.accountsFolder, 'signed-in.json');
+  if (options.password !== undefined) {
+    using storage = openDatabase();
+    storage.account.put({ jid, password: options.password, server, ca: null });
+    await writeFile(note, JSON.stringify({ jid }));
+  }
+  const machine = { clock: systemClock, random: systemRandom, log: silentLogger };
+  const feed = new SwarmFeed({ log: silentLogger });
+  const swarm = new FakeSwarm();
+  const end = new AbortController();
+  const attached = feed.attach(swarm.calls, end.signal).catch(() => undefined);
+  const views = new ViewSource({ feed, log: silentLogger });
+  const holder = new AccountHolder({
+    ...machine,
+    profile,
+    config: readConfig(profile),
+    masterKey,
+    launcher: nodeLauncher,
+    media: new MediaServer(machine),
+    origin: () => 'http://127.0.0.1:0',
+    feed,
+    mediaTools: mediaOfNothing,
+    views,
+    openOmemo: options.openOmemo ?? ((deps) => Omemo.open(deps)),
+  });
+  onTestFinished(async () => {
+    await holder[Symbol.asyncDispose]();
+    end.abort(new Error('over'));
+    await attached;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { holder, swarm, feed, views, openDatabase, note };
+}
+
+test('nobody is signed in on a new profile', async () => {
+  const { holder, views } = await holderWith();
+  await holder.resume();
+  expect(() => holder.session).toThrow(/nobody is signed in/);
+  expect(views.account()).toBeNull();
+});
+
+test('the account of the last run is there at once, without a network', async () => {
+  const { holder, swarm, views } = await holderWith({ password: 'first' });
+  await holder.resume();
+  expect(holder.session.own).toBe(jid);
+  expect(views.account()?.jid).toBe(jid);
+  expect(swarm.names()).toContain('start');
+});
+
+test('a sign-in that fails keeps the former account and its password', async () => {
+  const { holder, swarm } = await holderWith({ password: 'first' });
+  await holder.resume();
+  const attempt = holder.signIn({ jid, password: 'second', register: false, server }, signal);
+  await expect(attempt).rejects.toMatchObject({ code: 'server-unreachable' });
+  expect(holder.session.storage.account.get()?.password).toBe('first');
+  // The swarm was stopped in between and runs as this device again.
+  expect(
+    swarm
+      .names()
+      .filter((name) => name === 'start' || name === 'stop')
+      .at(-1),
+  ).toBe('start');
+});
+
+test('a sign-in that fails for want of safe encryption keeps the former account', async () => {
+  let isSafe = true;
+  const openOmemo: typeof Omemo.open = (deps) =>
+    isSafe ? Omemo.open(deps) : Promise.reject(new AppError('encryption-unsafe', 'forgeries are accepted'));
+  const { holder } = await holderWith({ password: 'first', openOmemo });
+  await holder.resume();
+  isSafe = false;
+  const attempt = holder.signIn({ jid, password: 'second', register: false, server }, signal);
+  await expect(attempt).rejects.toMatchObject({ code: 'encryption-unsafe' });
+  isSafe = true;
+  await holder.resume();
+  expect(holder.session.storage.account.get()?.password).toBe('first');
+});
+
+test('a first sign-in that fails leaves nobody signed in', async () => {
+  const { holder, feed, openDatabase } = await holderWith();
+  const attempt = holder.signIn({ jid, password: 'first', register: false, server }, signal);
+  await expect(attempt).rejects.toMatchObject({ code: 'server-unreachable' });
+  expect(() => holder.session).toThrow(/nobody is signed in/);
+  expect(feed.running).toBe(false);
+  using storage = openDatabase();
+  expect(storage.account.get()).toBeUndefined();
+});
+
+test('another account has to be signed out of first', async () => {
+  const { holder } = await holderWith({ password: 'first' });
+  await holder.resume();
+  const other = { jid: parseBareJid('ben@home.invalid'), password: 'x', register: false, server };
+  await expect(holder.signIn(other, signal)).rejects.toMatchObject({ code: 'account-exists' });
+  expect(holder.session.own).toBe(jid);
+});
+
+test('signing out forgets the password, ends the swarm and stays so after a restart', async () => {
+  const { holder, swarm, views, openDatabase, note } = await holderWith({ password: 'first' });
+  await holder.resume();
+  await holder.signOut();
+  expect(views.account()).toBeNull();
+  expect(swarm.names().at(-1)).toBe('stop');
+  expect(JSON.parse(readFileSync(note, 'utf8'))).toEqual({ jid: null });
+  {
+    using storage = openDatabase();
+    expect(storage.account.get()).toBeUndefined();
+    expect(storage.identity.get()).toBeDefined();
+  }
+  await holder.resume();
+  expect(() => holder.session).toThrow(/nobody is signed in/);
+  await expect(holder.signOut()).rejects.toMatchObject({ code: 'no-account' });
+});
+
+test.each(['nonsense', 'host:', 'host:0', 'host:70000', ':5222', '[::1'])('%s is no server', async (text) => {
+  const { holder } = await holderWith();
+  const attempt = holder.signIn({ jid, password: 'x', register: false, server: text }, signal);
+  await expect(attempt).rejects.toMatchObject({ code: 'bad-input' });
+});

@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest';
+import type { SimPerson } from '../../test/sim/sim-world.ts';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { silentLogger } from '../base/log.ts';
+import type { AppEvent } from '../contract/views.ts';
+import { appEventSchema, snapshotSchema } from '../contract/views.ts';
+import { ViewSource } from './view-source.ts';
+
+function follow({ session }: SimPerson) {
+  const views = new ViewSource({ feed: session.feed, log: silentLogger });
+  const events: AppEvent[] = [];
+  views.onEvent.on((event) => events.push(event));
+  return { views, events, stop: views.follow(session.shown) };
+}
+
+async function two() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  return { world, ana, ben, sphere };
+}
+
+test('the snapshot shows everything there is, and every change is told in the contract’s form', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const { views, events } = follow(ben);
+  const itemId = await ana.share('beach.mp4');
+  ana.session.messages.say(sphere.id, 'look at this');
+  await world.quiet();
+  const snapshot = snapshotSchema.parse({ ...views.snapshot(), seq: 0, version: '0' });
+  expect(snapshot.account).toMatchObject({ jid: ben.jid, state: 'online', error: null });
+  expect(snapshot.spheres).toMatchObject([
+    { name: 'Summer', state: 'joined', myRole: 'member', itemCount: 1, unread: 2 },
+  ]);
+  expect(snapshot.spheres[0]?.members).toMatchObject([
+    { jid: ana.jid, name: 'Ana', role: 'owner', state: 'joined', online: true, isMe: false, devices: 1 },
+    { jid: ben.jid, name: 'Ben', role: 'member', state: 'joined', online: true, isMe: true, devices: 1 },
+  ]);
+  expect(snapshot.items).toMatchObject([
+    { id: itemId, name: 'beach.mp4', state: 'listed', fromName: 'Ana', copies: 1 },
+  ]);
+  for (const event of events) expect(appEventSchema.safeParse(event).success).toBe(true);
+  expect(new Set(events.map(({ kind }) => kind))).toEqual(new Set(['account', 'sphere', 'message', 'item']));
+});
+
+test('what is unread is what came since, whatever the authors’ clocks say', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const { views } = follow(ben);
+  const theirs = ben.session.sphere();
+  const unread = (): number => views.sphere(theirs).unread;
+  const markRead = (): void => {
+    const [newest] = ben.session.storage.messages.newest(theirs.id, 1);
+    ben.session.list.update(theirs, { readPosition: newest?.order ?? 0 });
+  };
+  expect(unread()).toBe(0);
+  const id = ana.session.messages.say(sphere.id, 'from a clock that is years ahead');
+  await world.quiet();
+  ben.session.storage.messages.update(id, { atMs: Number.MAX_SAFE_INTEGER });
+  expect(unread()).toBe(1);
+  markRead();
+  expect(unread()).toBe(0);
+  ben.session.messages.say(theirs.id, 'mine is read');
+  ana.session.messages.say(sphere.id, 'later');
+  await world.quiet();
+  expect(unread()).toBe(1);
+});
+
+test('what was said before somebody joined is not unread to them', async () => {
+  const { world, ana, sphere } = await two();
+  ana.session.messages.say(sphere.id, 'old news');
+  const zoe = await world.person('zoe');
+  await world.bringIn(ana, zoe);
+  const { views } = follow(zoe);
+  expect(zoe.session.texts()).toEqual(['old news']);
+  expect(views.sphere(zoe.session.sphere()).unread).toBe(0);
+  ana.session.messages.say(sphere.id, 'welcome');
+  await world.quiet();
+  expect(views.sphere(zoe.session.sphere()).unread).toBe(1);
+});
+
+test('a sphere is offline without its room and joining without its key', async () => {
+  const { ana, ben } = await two();
+  const { views } = follow(ben);
+  const sphere = ben.session.sphere();
+  ben.session.link.goOffline();
+  expect(views.sphere(sphere).state).toBe('offline');
+  expect(views.account()).toMatchObject({ state: 'offline', error: { code: 'disconnected' } });
+  ben.session.storage.transaction(() => ben.session.storage.epochs.remove(sphere.id, sphere.epochs[0]?.eventId ?? ''));
+  sphere.readEpochs();
+  expect(views.sphere(sphere).state).toBe('joining');
+  await ana.session.members.remove(sphere.id, ben.jid, noSignal);
+});
+
+test('paused is what the items say, over restarts too', async () => {
+  const { world, ana } = await two();
+  await ana.share('beach.mp4');
+  const { views, events } = follow(ana);
+  expect(views.swarm().paused).toBe(false);
+  await ana.session.items.pauseAll(true, noSignal);
+  expect(views.swarm().paused).toBe(true);
+  expect(events.findLast(({ kind }) => kind === 'swarm')).toMatchObject({ swarm: { paused: true } });
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  expect(follow(ana).views.swarm().paused).toBe(true);
+});
+
+test('the swarm is starting, running and restarting, with its figures', async () => {
+  const { world, ana } = await two();
+  const { views, events } = follow(ana);
+  ana.session.swarm.emit({ kind: 'totals', downBps: 5, upBps: 6, peers: 2, port: 40_000 });
+  const candidates = { endpoints: [], trackers: [], mapped: '192.0.2.1:40000' };
+  ana.session.swarm.emit({ kind: 'candidates', ...candidates });
+  await world.quiet();
+  const running = { state: 'running', downBps: 5, upBps: 6, peers: 2, port: 40_000, mapped: '192.0.2.1:40000' };
+  expect(views.swarm()).toMatchObject(running);
+  expect(events.filter(({ kind }) => kind === 'swarm')).toHaveLength(2);
+  ana.session.swarm.die();
+  await world.quiet();
+  expect(views.swarm()).toMatchObject({ state: 'restarting', port: 0 });
+});
+
+test('signing out takes everything off the screen', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const { views, events, stop } = follow(ben);
+  const zoe = await world.sphere(await world.person('zoe'));
+  expect(zoe.id).not.toBe(sphere.id);
+  stop();
+  expect(events.slice(-2)).toEqual([
+    { kind: 'sphere-removed', sphereId: sphere.id },
+    { kind: 'account', account: null },
+  ]);
+  expect(views.snapshot()).toMatchObject({ account: null, spheres: [], items: [], jobs: [], invitations: [] });
+  const told = events.length;
+  ana.session.messages.say(sphere.id, 'unheard');
+  await world.quiet();
+  expect(events).toHaveLength(told);
+});
