@@ -70,7 +70,7 @@ test('a receiver whose swarm process is killed half-way goes on by itself and fe
 });
 
 test('a download limit holds over a whole transfer', async () => {
-  const bytes = 16 * MiB;
+  const bytes = 12 * MiB;
   const path = join(world.folder, 'limited.bin');
   await writeFile(path, randomBytes(bytes));
   const item = await anna.share(sphere, path);
