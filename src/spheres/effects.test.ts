@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { AppError } from '../base/errors.ts';
 import type { SphereChange } from './effects.ts';
+import { attachment } from './protocol/envelope.ts';
 
 async function two() {
   const world = new SimWorld();
@@ -53,7 +55,6 @@ test('the first event of a sphere waits for nobody, our others wait to be sent',
 test('a line that could not be read gives way to its event, in its place', async () => {
   const { world, ana, ben, sphere, changes } = await two();
   const { decrypt } = ben.session.omemo;
-  const { AppError } = await import('../base/errors.ts');
   ben.session.omemo.decrypt = () => Promise.reject(new AppError('cannot-decrypt', 'no session'));
   const id = ana.session.messages.say(sphere.id, 'one');
   await world.quiet();
@@ -65,7 +66,6 @@ test('a line that could not be read gives way to its event, in its place', async
   const event = ana.session.sphere().log.get(id);
   const text = ana.session.storage.attachments.get(id, 'text');
   if (event === undefined || text === undefined) throw new Error('nothing was said');
-  const { attachment } = await import('./protocol/envelope.ts');
   const audience = { kind: 'device', device: ben.session.identity.device.id } as const;
   ana.session.sphere().enqueue(event, [attachment('text', text)], { audience });
   ana.session.outgoing.poke();

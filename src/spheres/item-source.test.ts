@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
@@ -13,7 +13,6 @@ async function longFolder() {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   await world.sphere(ana, ben);
-  const { mkdir } = await import('node:fs/promises');
   const folder = join(ana.folder.folder, 'album');
   await mkdir(folder);
   for (let number = 0; number < 40; number += 1) await writeFile(join(folder, `photo ${number}.jpg`), `${number}`);
@@ -29,10 +28,8 @@ async function longFolder() {
 /** Ben's swarm has fetched the pieces that hold `bytes` as the list of files. */
 async function fetched({ session }: SimPerson, event: KnownEvent<'item'>, bytes: Uint8Array): Promise<TorrentSpec> {
   const { infoHash, manifest, pieceLength } = event.body;
-  const spec = await expect
-    .poll(() => session.swarm.torrents.get(infoHash))
-    .toBeDefined()
-    .then(() => specOf(session, infoHash));
+  await expect.poll(() => session.swarm.torrents.has(infoHash)).toBe(true);
+  const spec = specOf(session, infoHash);
   const [segment] = spec.segments;
   if (segment?.kind !== 'file') throw new Error('the list is fetched into a file');
   const offset = (manifest.offset ?? 0) - segment.offset;
