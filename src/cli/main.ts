@@ -4,6 +4,8 @@ import { runCli } from './run.ts';
 
 // The reader of a pipe may have seen enough.
 process.stdout.on('error', () => process.exit(1));
+// Nobody reads the log any more: what it tells of goes on.
+process.stderr.on('error', () => undefined);
 
 process.exitCode = await runCli(process.argv.slice(2), {
   io: processIo,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -54,4 +54,14 @@ test('logs are rotated and the oldest are forgotten', () => {
     expect(statSync(path.join(folder, name)).size).toBeLessThanOrEqual(2 * 1024 * 1024);
   }
   expect(readFileSync(path.join(folder, 'engine.log'), 'utf8')).toContain('"number":79');
+});
+
+test('a log that cannot be written ends nothing, and goes on when it can', () => {
+  const log = createLogger({ clock: systemClock, sink: createLogFile(folder) });
+  log.info('before');
+  rmSync(folder, { recursive: true });
+  expect(() => log.info('lost')).not.toThrow();
+  mkdirSync(folder);
+  log.info('after');
+  expect(readFileSync(path.join(folder, 'engine.log'), 'utf8')).toContain('after');
 });

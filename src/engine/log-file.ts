@@ -14,13 +14,17 @@ export function createLogFile(folder: string): (entry: LogEntry) => void {
   let size = existsSync(file) ? statSync(file).size : 0;
   return (entry) => {
     const line = `${JSON.stringify(withoutPrivate(entry))}\n`;
-    if (size + line.length > MAX_BYTES) {
-      rotate(file);
-      size = 0;
+    try {
+      if (size + line.length > MAX_BYTES) {
+        rotate(file);
+        size = 0;
+      }
+      appendFileSync(file, line, { mode: 0o600 });
+      if (size === 0) chmodSync(file, 0o600);
+      size += Buffer.byteLength(line);
+    } catch {
+      // The disk is full or gone, and telling of it must not end the engine.
     }
-    appendFileSync(file, line, { mode: 0o600 });
-    if (size === 0) chmodSync(file, 0o600);
-    size += Buffer.byteLength(line);
   };
 }
 

@@ -8,6 +8,8 @@ import { RouterPortMapping } from './router-port-mapping.ts';
 import { SwarmService } from './swarm-service.ts';
 
 /** The swarm process: started by the engine with an IPC channel, ends with it. An uncaught exception ends it too. */
+// Whoever read the engine's log may have gone.
+process.stderr.on('error', () => undefined);
 const verbose = process.env['SPHERECAST_VERBOSE'] === '1';
 const log = createLogger({
   clock: systemClock,
