@@ -21,6 +21,7 @@ import { AccountSession } from './account-session.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { followNotices } from './notices.ts';
 import { openIdentity } from './own-identity.ts';
+import { readSmallFile } from './read-small-file.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import type { ViewSource } from './view-source.ts';
 
@@ -233,13 +234,14 @@ async function accountOf(input: SignIn): Promise<AccountRow> {
   const server = input.server?.trim();
   if (server !== undefined && server !== '') parseServer(server);
   try {
-    const ca = input.caFile === undefined ? null : await readFile(input.caFile, 'utf8');
+    const ca = input.caFile === undefined ? null : await readSmallFile(input.caFile, MAX_CA_BYTES);
     return { jid: input.jid, password: input.password, server: server === '' ? null : (server ?? null), ca };
   } catch (error) {
     throw fileError(error, 'the certificate file cannot be read');
   }
 }
 
+const MAX_CA_BYTES = 1024 * 1024;
 const DIRECT_TLS_PORTS = new Set([443, 5223]);
 
 /** `host:port`, IPv6 in brackets. The ports of direct TLS are told by their number, as servers use them. */

@@ -11,6 +11,7 @@ import type { AppServices } from './app-services.ts';
 import { probeOf } from './item-view.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
 import { playItem } from './play-item.ts';
+import { refuseProfile } from './refuse-profile.ts';
 
 const DONE = { ok: true as const };
 
@@ -25,6 +26,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     list: ({ sphereId }) => Promise.resolve({ items: views.items(holder.session.list.get(sphereId)) }),
     async share({ sphereId, paths, plain, wait }, signal) {
       const { session } = holder;
+      await refuseProfile(deps.profile, paths);
       const ids = await session.shares.share({ sphereId, paths, plain }, signal);
       if (wait) await session.flushed(ids, signal);
       return { items: ids.map(view) };
