@@ -127,6 +127,7 @@ test.each([
   [['sphere'], 'usage'],
   [['sphere', 'invite', 'Family'], 'usage'],
   [['items', 'Family', 'more'], 'usage'],
+  [['share', 'Family', ''], 'usage'],
   [['status', '--wait'], 'usage'],
   [['status', '--nonsense'], 'usage'],
   [['status', '--json=yes'], 'usage'],

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { defineCommand } from '../command.ts';
+import { usageFailure } from '../failure.ts';
 import { resolveFile, resolveItem, resolveSphere } from '../resolve.ts';
 import { gotItemShape, itemsShape, sharedShape, urlShape } from '../shapes.ts';
 import { percent, plain, sizeInWords, table } from '../words.ts';
@@ -17,6 +18,8 @@ export const itemCommands = [
     shape: sharedShape,
     async run({ connect, signal, positionals, flags, io }) {
       const [sphereName = '', ...paths] = positionals;
+      // An unset variable of a script would otherwise share the whole working folder.
+      if (paths.includes('')) throw usageFailure('a path is empty');
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, sphereName, signal);
       return await engine.client.items.share(
