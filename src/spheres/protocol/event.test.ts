@@ -107,6 +107,5 @@ test('arbitrary bytes never do anything but throw an expected error', () => {
 
 test('a time that no calendar has is refused, or no page could show the event', () => {
   expect(parseSigned({ ...wire, wallMs: 8.64e15 }).header.wallMs).toBe(8.64e15);
-  expect(new Date(8.64e15).toISOString()).toBe('+275760-09-13T00:00:00.000Z');
   expect(() => parseSigned({ ...wire, wallMs: 8.64e15 + 1 })).toThrow(expect.objectContaining({ code: 'bad-input' }));
 });
