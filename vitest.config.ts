@@ -18,6 +18,8 @@ export default defineConfig({
             'test/sim/**/*.test.ts',
           ],
           exclude: ['src/**/*.ui.test.ts'],
+          // Properties with tens of thousands of runs take their time on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {

@@ -175,7 +175,7 @@ describe('the layout', () => {
   });
 
   test('the test folder holds fixtures, the kinds of tests, and tests about the source', () => {
-    const known = ['bench', 'e2e', 'fixtures', 'integration', 'meta.test.ts', 'netlab'];
+    const known = ['bench', 'e2e', 'fixtures', 'integration', 'meta.test.ts', 'netlab', 'sim'];
     expect(entries('test').filter((name) => !known.includes(name))).toEqual([]);
   });
 });
