@@ -34,7 +34,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
@@ -58,7 +58,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // A page on a busy machine takes its time; who waits for long is told by the test's own time-out.
           expect: { poll: { timeout: 20_000 } },
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

@@ -29,7 +29,7 @@ export const SUITES = [
     ],
     builds: [],
     steps: true,
-    budgetSeconds: 100,
+    budgetSeconds: 140,
   },
   {
     name: 'integration',
@@ -38,7 +38,7 @@ export const SUITES = [
     files: [{ folder: 'test/integration', deep: true, pattern: TEST }],
     builds: [],
     steps: false,
-    budgetSeconds: 120,
+    budgetSeconds: 160,
   },
   {
     name: 'netlab',
@@ -47,7 +47,7 @@ export const SUITES = [
     files: [{ folder: 'test/netlab', deep: true, pattern: TEST }],
     builds: [],
     steps: false,
-    budgetSeconds: 60,
+    budgetSeconds: 45,
   },
   {
     name: 'e2e',
@@ -56,7 +56,7 @@ export const SUITES = [
     files: [{ folder: 'test/e2e', deep: true, pattern: TEST }],
     builds: ['ui', 'electron'],
     steps: false,
-    budgetSeconds: 200,
+    budgetSeconds: 135,
   },
 ];
 
