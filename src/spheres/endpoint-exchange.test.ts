@@ -122,3 +122,14 @@ test('a message of an unknown kind, or into another room, is passed over', async
   await ben.session.exchange.receive(known);
   expect(heard(ben.session)).toHaveLength(1);
 });
+
+test('messages are read on while the swarm process hangs', async () => {
+  const { world, ana, ben } = await two();
+  const hanging = Promise.withResolvers<undefined>();
+  ben.session.swarm.answers.setEndpoints = () => hanging.promise;
+  await ana.session.exchange.announce(mine);
+  await ana.session.messages.say(ana.session.sphere().id, 'behind the addresses');
+  await world.quiet();
+  expect(ben.session.texts()).toContain('behind the addresses');
+  hanging.resolve(undefined);
+});

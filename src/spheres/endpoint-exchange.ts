@@ -68,7 +68,7 @@ export class EndpointExchange {
   }
 
   async receive(message: IncomingEphemeral): Promise<void> {
-    const { list, feed, log } = this.#deps;
+    const { list, log } = this.#deps;
     const sphere = list.ofRoom(message.room);
     const epoch = sphere?.epochs.slice(0, BELIEVED_EPOCHS).find(({ eventId }) => eventId === message.epoch);
     if (sphere === undefined || epoch === undefined || sphere.id !== message.sphere) return;
@@ -79,11 +79,20 @@ export class EndpointExchange {
       this.#lastCounters.set(key(sphere.id, opened.device), opened.counter);
       if (opened.kind !== 'endpoints' || opened.device === sphere.device) return;
       const { endpoints, trackers } = opened.body;
-      await feed.setEndpoints({ sphereId: sphere.id, device: opened.device, endpoints, trackers });
+      // Not waited for: messages behind this one are read while the swarm process hangs.
+      void this.#passOn({ sphereId: sphere.id, device: opened.device, endpoints, trackers });
       if (this.#isNews(key(sphere.id, opened.device), opened.body)) await this.tell(sphere);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn('ephemeral message refused', { error });
+    }
+  }
+
+  async #passOn(endpoints: Parameters<SwarmFeed['setEndpoints']>[0]): Promise<void> {
+    try {
+      await this.#deps.feed.setEndpoints(endpoints);
+    } catch (error) {
+      this.#deps.log.warn('addresses not passed on', { error });
     }
   }
 
