@@ -110,3 +110,18 @@ test('an address from a tracker is called and remembered as its device', async (
   await clock.advance(60_000);
   expect(calls).toHaveLength(2);
 });
+
+test('addresses that nobody names any more are forgotten, or a restless member would fill the memory', async () => {
+  const { dialer, clock, calls } = start(() => 'unreachable');
+  dialer.found(infoHash, '192.0.2.9:6881');
+  for (let number = 1; number <= 200; number += 1) {
+    dialer.setEndpoints(sphereId, ben, [`192.0.2.1:${number}`, `192.0.2.2:${number}`]);
+    await clock.advance(100);
+  }
+  expect(calls.length).toBeGreaterThan(200);
+  expect(dialer.known).toBe(3);
+  dialer.forgetSphere(sphereId);
+  expect(dialer.known).toBe(1);
+  dialer.forgetTorrent(infoHash);
+  expect(dialer.known).toBe(0);
+});

@@ -72,7 +72,8 @@ export class Dialer {
   readonly #endpoints = new Map<SphereId, Map<DeviceKey, readonly string[]>>();
   /** Addresses from trackers, whose device is unknown until admission told it. */
   readonly #found = new Map<InfoHash, Map<string, DeviceKey | null>>();
-  readonly #attempts = new Map<string, Attempts>();
+  /** By endpoint, for as long as somebody names it. */
+  readonly #attempts = new Map<string, Map<InfoHash, Attempts>>();
   /** Endpoints where nothing answered, for all torrents together. */
   readonly #silent = new Map<string, Attempts>();
   #dials = 0;
@@ -82,12 +83,18 @@ export class Dialer {
     this.#deps = deps;
   }
 
+  /** Endpoints something is remembered of. */
+  get known(): number {
+    return new Set([...this.#attempts.keys(), ...this.#silent.keys()]).size;
+  }
+
   /** What a member told about itself; replaces what was known. */
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[]): void {
     const devices = this.#endpoints.get(sphereId) ?? new Map<DeviceKey, readonly string[]>();
     const before = new Set(devices.get(device) ?? []);
     this.#endpoints.set(sphereId, devices);
     devices.set(device, endpoints.slice(0, MOST_ENDPOINTS));
+    this.#forgetUnnamed(before);
     // A new address deserves a call at once.
     for (const endpoint of endpoints) if (!before.has(endpoint)) this.#forgive(endpoint);
     this.wake();
@@ -108,12 +115,16 @@ export class Dialer {
   }
 
   forgetSphere(sphereId: SphereId): void {
+    const devices = this.#endpoints.get(sphereId)?.values() ?? [];
     this.#endpoints.delete(sphereId);
+    this.#forgetUnnamed(Array.from(devices).flat());
   }
 
   forgetTorrent(infoHash: InfoHash): void {
+    const found = this.#found.get(infoHash)?.keys() ?? [];
     this.#found.delete(infoHash);
-    for (const key of this.#attempts.keys()) if (key.startsWith(infoHash)) this.#attempts.delete(key);
+    for (const attempts of this.#attempts.values()) attempts.delete(infoHash);
+    this.#forgetUnnamed(found);
   }
 
   /** Looks again now: a torrent, an endpoint or an appetite changed. */
@@ -187,6 +198,8 @@ export class Dialer {
     const { infoHash, appetite } = torrent;
     log.debug('call ended', { infoHash, outcome: outcome.kind, attempt: attempts.count });
     if (outcome.kind === 'unreachable') {
+      // Nobody has named it since the call began.
+      if (!this.#attempts.has(endpoint)) return;
       const silent = this.#silent.get(endpoint) ?? { count: 0, nextMs: 0, running: false };
       this.#silent.set(endpoint, silent);
       silent.nextMs = clock.monotonic() + backoffDelay(silent.count, UNREACHABLE, random);
@@ -206,18 +219,31 @@ export class Dialer {
   }
 
   #attemptsOf(infoHash: InfoHash, endpoint: string): Attempts {
-    const key = `${infoHash} ${endpoint}`;
-    const known = this.#attempts.get(key) ?? { count: 0, nextMs: 0, running: false };
-    this.#attempts.set(key, known);
+    const ofEndpoint = this.#attempts.get(endpoint) ?? new Map<InfoHash, Attempts>();
+    this.#attempts.set(endpoint, ofEndpoint);
+    const known = ofEndpoint.get(infoHash) ?? { count: 0, nextMs: 0, running: false };
+    ofEndpoint.set(infoHash, known);
     return known;
   }
 
   #forgive(endpoint: string): void {
     this.#silent.delete(endpoint);
-    for (const [key, attempts] of this.#attempts) {
-      if (!key.endsWith(` ${endpoint}`)) continue;
+    for (const attempts of this.#attempts.get(endpoint)?.values() ?? []) {
       attempts.count = 0;
       attempts.nextMs = 0;
+    }
+  }
+
+  /** A member that names new addresses all the time must not fill the memory. */
+  #forgetUnnamed(endpoints: Iterable<string>): void {
+    const named = new Set<string>();
+    for (const devices of this.#endpoints.values())
+      for (const ones of devices.values()) for (const one of ones) named.add(one);
+    for (const found of this.#found.values()) for (const one of found.keys()) named.add(one);
+    for (const endpoint of endpoints) {
+      if (named.has(endpoint)) continue;
+      this.#attempts.delete(endpoint);
+      this.#silent.delete(endpoint);
     }
   }
 }
