@@ -88,6 +88,13 @@ test('the account of the last run is there at once, without a network', async ()
   expect(swarm.names()).toContain('start');
 });
 
+test('a damaged note of who is signed in does not make the account disappear', async () => {
+  const { holder, note } = await holderWith({ password: 'first' });
+  await writeFile(note, '{"jid":"ana@ho');
+  await holder.resume();
+  expect(holder.session.own).toBe(jid);
+});
+
 test('a sign-in that fails keeps the former account and its password', async () => {
   const { holder, swarm } = await holderWith({ password: 'first' });
   await holder.resume();

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { getCACertificates } from 'node:tls';
 import * as z from 'zod';
@@ -14,7 +14,7 @@ import type { AccountRow } from '../storage/account-table.ts';
 import { createSecretBox } from '../storage/secret-box.ts';
 import type { Storage } from '../storage/storage.ts';
 import { openStorage } from '../storage/storage.ts';
-import { fileError } from '../torrent/file-error.ts';
+import { fileError, systemCode } from '../torrent/file-error.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
 import { AccountSession } from './account-session.ts';
@@ -41,7 +41,7 @@ export interface SignIn {
 }
 
 /** Which account this profile is signed in with; read at the next start. */
-const signedInSchema = z.object({ jid: z.string() });
+const signedInSchema = z.object({ jid: z.string().nullable() });
 
 /** Holds the session of the one account of this profile, over signing in, restarts and signing out. */
 export class AccountHolder implements AsyncDisposable {
@@ -207,16 +207,50 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #signedIn(): Promise<BareJid | undefined> {
+    let note: string;
     try {
-      return parseBareJid(signedInSchema.parse(JSON.parse(await readFile(this.#noteFile, 'utf8'))).jid);
-    } catch {
-      // No note, or one that says nobody: then nobody is signed in.
-      return undefined;
+      note = await readFile(this.#noteFile, 'utf8');
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw fileError(error, 'the note of who is signed in cannot be read');
     }
+    const jid = readNote(note);
+    if (jid !== undefined) return jid ?? undefined;
+    // A damaged note must not look like a new profile: the only account there is was the one.
+    const known = await this.#knownAccounts();
+    return known.length === 1 ? known[0] : undefined;
+  }
+
+  async #knownAccounts(): Promise<BareJid[]> {
+    const entries = await readdir(this.#deps.profile.accountsFolder, { withFileTypes: true });
+    return entries.flatMap((entry) => {
+      const jid = entry.isDirectory() ? toJid(entry.name) : undefined;
+      return jid === undefined ? [] : [jid];
+    });
   }
 
   async #remember(jid: BareJid | null): Promise<void> {
     await writeFileAtomically(this.#noteFile, JSON.stringify({ jid }));
+  }
+}
+
+/** null = nobody, as it was noted; undefined = the note is damaged. */
+function readNote(text: string): BareJid | null | undefined {
+  try {
+    const { jid } = signedInSchema.parse(JSON.parse(text));
+    return jid === null ? null : parseBareJid(jid);
+  } catch {
+    // Whatever is wrong with it, it tells us nothing.
+    return undefined;
+  }
+}
+
+function toJid(folder: string): BareJid | undefined {
+  try {
+    return parseBareJid(decodeURIComponent(folder));
+  } catch {
+    // A folder of somebody else's making.
+    return undefined;
   }
 }
 

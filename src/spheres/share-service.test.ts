@@ -106,6 +106,15 @@ test('links inside a folder are told and not followed', async () => {
   expect(jobOf(ana, 'holiday')).toMatchObject({ phase: 'done', skippedLinks: ['link.txt'], bytesTotal: 1 });
 });
 
+test('a folder without a file is refused in words', async () => {
+  const { ana, sphere } = await alone();
+  const folder = join(ana.folder.folder, 'Empty');
+  await mkdir(join(folder, 'inner'), { recursive: true });
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths: [folder], plain: false }, noSignal);
+  await expect(shared).rejects.toMatchObject({ code: 'bad-input', message: 'there is no file in it to share' });
+  expect(ana.session.storage.items.list(sphere.id)).toEqual([]);
+});
+
 test('a plain item has no key and is marked as plain', async () => {
   const { ana, sphere } = await alone();
   const paths = [await file(ana, 'public.mp4')];

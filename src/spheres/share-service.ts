@@ -123,6 +123,7 @@ export class ShareService implements Disposable {
     signal.throwIfAborted();
     const tree = await enumerateTree(path, signal);
     this.#show(job, { name: tree.name, bytesTotal: tree.totalBytes, skippedLinks: [...tree.skippedLinks] });
+    if (tree.files.length === 0) throw new AppError('bad-input', 'there is no file in it to share');
     const description = await describeItem(tree, media, signal);
     this.#show(job, { phase: 'preparing' });
     const onProgress = (bytesDone: number): void => this.#progress(job, bytesDone);
