@@ -4,7 +4,7 @@ import { description } from '../../test/fixtures/upnp-router.ts';
 import { AppError } from '../base/errors.ts';
 import { readDescription } from './igd-description.ts';
 
-const LOCATION = new URL('http://192.168.1.1:5000/root/description.xml');
+const LOCATION = new URL('http://192.168.1.1:5000/igd/description.xml');
 const V2 = 'urn:schemas-upnp-org:service:WANIPConnection:2';
 
 function controlUrls(document: string): string[] {
@@ -22,7 +22,7 @@ test.each([
 });
 
 test('a control address may be relative, absolute or start at the base the device gives', () => {
-  expect(controlUrls(description(V2, 'control'))).toEqual(['http://192.168.1.1:5000/root/control']);
+  expect(controlUrls(description(V2, 'control'))).toEqual(['http://192.168.1.1:5000/igd/control']);
   expect(controlUrls(description(V2, 'http://192.168.1.1:6000/c'))).toEqual(['http://192.168.1.1:6000/c']);
   const based = description(V2, 'control').replace('<device>', '<URLBase>http://192.168.1.1:7000/x/</URLBase><device>');
   expect(controlUrls(based)).toEqual(['http://192.168.1.1:7000/x/control']);
