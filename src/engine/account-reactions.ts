@@ -103,9 +103,9 @@ async function feedKeys({ feed }: ReactionsDeps, sphere: Sphere): Promise<void> 
   await feed.setSphere(sphere.id, { epochs, devices: [...sphere.state.devices.keys()] });
 }
 
-async function removed({ list, items, rooms, storage }: ReactionsDeps, sphere: Sphere): Promise<void> {
+/** The word of the server alone: what waits to be sent is kept, for the server may be wrong or lie. */
+async function removed({ list, items, rooms }: ReactionsDeps, sphere: Sphere): Promise<void> {
   await items.stopSphere(sphere);
-  storage.outbox.dropQueued(sphere.id);
   list.update(sphere, { state: 'removed' });
   await rooms.leave(sphere.row.room);
 }

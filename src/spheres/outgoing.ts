@@ -142,7 +142,7 @@ export class Outgoing {
     try {
       for (const row of storage.outbox.list('queued')) {
         if (signal.aborted) return IDLE_MS;
-        if (this.#hopeless.has(row.id)) continue;
+        if (this.#hopeless.has(row.id) || this.#isEnded(row)) continue;
         const entry = entryOf(row);
         if (this.#mayTry(entry, pass)) await this.#attempt(entry, pass, signal);
       }
@@ -239,7 +239,13 @@ export class Outgoing {
     });
   }
 
+  /** Removed by the server: its lines wait for a way back, and nobody waits for them. */
+  #isEnded({ sphereId }: OutboxRow): boolean {
+    return sphereId !== null && this.#deps.storage.spheres.get(sphereId)?.state === 'removed';
+  }
+
   #isParked(row: OutboxRow): boolean {
+    if (this.#isEnded(row)) return true;
     return this.#hopeless.has(row.id) || this.#withoutKeys.has(entryOf(row).lane);
   }
 }

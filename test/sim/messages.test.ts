@@ -103,6 +103,25 @@ test('what was said without a connection leaves in its order when there is one',
   expect(ana.session.lines().filter(({ state }) => state === 'queued')).toHaveLength(0);
 });
 
+test('a server that throws a member out does not make what they said disappear', async () => {
+  const { world, ana, ben } = await three();
+  const { id, room } = ana.session.sphere().row;
+  ana.session.link.goOffline();
+  say(ana, 'still here');
+  world.server.setAffiliation(room, ana.jid, 'none');
+  await ana.session.goOnline();
+  await world.quiet();
+  expect(ana.session.sphere().row.state).toBe('removed');
+  expect(ana.session.outgoing.isIdle).toBe(true);
+  expect(ben.session.texts()).toEqual([]);
+  world.server.setAffiliation(room, ana.jid, 'member');
+  ana.session.storage.spheres.update(id, { state: 'joined' });
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  expect(ben.session.texts()).toEqual(['still here']);
+});
+
 test('a message that could not be kept for lack of room on the disk is read again when there is some', async () => {
   const { world, ana, ben } = await three();
   const { messages } = ben.session.storage;
