@@ -2,6 +2,7 @@ import { AppError, errorCode } from '../src/base/errors.ts';
 import { createServices } from '../src/engine/create-services.ts';
 import { locateProfile } from '../src/engine/profile.ts';
 import { desktopKeychain } from '../src/engine/keychain.ts';
+import { logUncaught } from '../src/engine/log-uncaught.ts';
 import type { AppServices } from '../src/engine/app-services.ts';
 import type { Engine } from '../src/engine/start-engine.ts';
 import { startEngine } from '../src/engine/start-engine.ts';
@@ -54,6 +55,7 @@ async function start(options: Extract<ToEngine, { kind: 'start' }>): Promise<voi
     post({ kind: 'failed', code: errorCode(error), message });
     return;
   }
+  logUncaught(engine.log);
   const { origin, token, url } = engine;
   post({ kind: 'ready', origin, port: Number(new URL(origin).port), token, url });
   await engine.stopped;

@@ -1,5 +1,6 @@
 import type { LogEntry } from '../base/log.ts';
 import { withoutPrivate } from './log-file.ts';
+import { logUncaught } from './log-uncaught.ts';
 import type { CreateServices, Engine } from './start-engine.ts';
 import { startEngine } from './start-engine.ts';
 
@@ -18,7 +19,7 @@ export interface ServeOptions {
 export function serveWith(createServices: CreateServices): (options: ServeOptions) => Promise<Engine> {
   return async ({ profile, port, onLog, verbose }) => {
     const shown = verbose ? ['debug', 'info', 'warn', 'error'] : ['warn', 'error'];
-    const engine = startEngine({
+    const starting = startEngine({
       createServices,
       ...(profile === undefined ? {} : { profile }),
       ...(port === undefined ? {} : { port }),
@@ -26,9 +27,9 @@ export function serveWith(createServices: CreateServices): (options: ServeOption
         if (shown.includes(entry.level)) onLog(readable(entry));
       },
     });
-    stopOnSignals(engine);
-    // Only watches: the process still ends, but the log says why.
-    process.on('uncaughtExceptionMonitor', (error) => void engine.then(({ log }) => log.error('uncaught', { error })));
+    stopOnSignals(starting);
+    const engine = await starting;
+    logUncaught(engine.log);
     return engine;
   };
 }
