@@ -83,7 +83,7 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(await json(['sphere', 'invitations'])).toEqual({ invitations: [] });
   expect(await json(['sphere', 'invite', SPHERE_ID, 'ben@example.org'])).toEqual({ ok: true });
   expect(await json(['sphere', 'remove', 'Family', 'ben@example.org'])).toEqual({ ok: true });
-  expect(await json(['share', 'Family', 'a.mp4', '/b', '--plain', '--wait'])).toEqual({ items: [item] });
+  expect(await json(['share', 'Family', 'a.mp4', '/b', '--plain', '--wait'])).toEqual({ items: [item], leftOut: [] });
   expect(services.asked.at(-1)?.input).toEqual({
     sphereId: SPHERE_ID,
     paths: ['/somewhere/a.mp4', '/b'],
@@ -234,3 +234,12 @@ test('serve prints one line, serves, and ends with 0 on SIGTERM within five seco
     rmSync(profile, { recursive: true, force: true });
   }
 }, 30_000);
+
+test('what was left out of a shared folder is told, and its names steer no terminal', async () => {
+  const names = ['a', 'b\u001b[2J'];
+  services.leftOut = [{ itemId: ITEM_ID, reason: 'link', count: 12, names }];
+  const { stdout } = await run(['share', 'Family', 'album']);
+  expect(stdout).toContain('not shared: symbolic links (12): a, b\ufffd[2J, …');
+  expect(await json(['share', 'Family', 'album'])).toMatchObject({ leftOut: [{ reason: 'link', count: 12, names }] });
+  services.leftOut = [];
+});

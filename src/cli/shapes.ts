@@ -74,6 +74,14 @@ export const itemsShape = z.object({ items: z.array(itemShape) });
 export const gotItemShape = z.object({ item: itemShape.extend({ path: z.string().nullable() }) });
 export const sharedShape = z.object({
   items: z.array(itemShape.pick({ id: true, name: true, bytes: true, state: true })),
+  leftOut: z.array(
+    z.object({
+      itemId: z.string(),
+      reason: z.string().describe('link, special, name or empty'),
+      count: z.number().int(),
+      names: z.array(z.string()).describe('the first of them'),
+    }),
+  ),
 });
 export const urlShape = z.object({ url: z.string() });
 

@@ -5,6 +5,7 @@ import {
   accountSchema,
   invitationSchema,
   itemSchema,
+  leftOutSchema,
   limitsSchema,
   memberSchema,
   messageSchema,
@@ -66,7 +67,7 @@ const items = {
         wait: z.boolean().default(false),
       }),
     )
-    .output(z.object({ items: z.array(itemSchema) })),
+    .output(z.object({ items: z.array(itemSchema), leftOut: z.array(leftOutSchema.extend({ itemId: itemIdSchema })) })),
   cancelShare: oc.input(z.object({ jobId: z.string() })).output(done),
   /** Starts the download; with `wait` resolves when the item is verified on disk. */
   get: oc

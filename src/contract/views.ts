@@ -138,6 +138,11 @@ export const messageSchema = z.object({
 });
 export type MessageView = z.infer<typeof messageSchema>;
 
+/** Symbolic links, pipes and devices, names that are no text, empty folders. */
+export const leftOutReasonSchema = z.enum(['link', 'special', 'name', 'empty']);
+
+export const leftOutSchema = z.object({ reason: leftOutReasonSchema, count, names: z.array(z.string()) });
+
 /** One file or folder on its way into a sphere. */
 export const shareJobSchema = z.object({
   id: z.string(),
@@ -147,8 +152,8 @@ export const shareJobSchema = z.object({
   bytesDone: count,
   bytesTotal: count,
   bytesPerSecond: count,
-  /** Names of symbolic links that were not followed. */
-  skippedLinks: z.array(z.string()),
+  /** What lies in the folder and is not shared with it, with the first names of each kind. */
+  leftOut: z.array(leftOutSchema),
   itemId: itemIdSchema.nullable(),
   error: errorSchema.nullable(),
 });

@@ -46,7 +46,7 @@ async function holderWith(options: { password?: string; openOmemo?: typeof Omemo
     await writeFile(note, JSON.stringify({ jid }));
   }
   const machine = { clock: systemClock, random: systemRandom, log: silentLogger };
-  const feed = new SwarmFeed({ log: silentLogger });
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
   const swarm = new FakeSwarm();
   const end = new AbortController();
   const attached = feed.attach(swarm.calls, end.signal).catch(() => undefined);

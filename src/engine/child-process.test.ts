@@ -1,10 +1,12 @@
 import { afterEach, expect, test } from 'vitest';
 import type { EchoContract } from '../../test/fixtures/echo-process.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { ChildProcess } from './child-process.ts';
+import type { LaunchedProcess } from './process-launcher.ts';
 import { nodeLauncher } from './process-launcher.ts';
 
 const ENTRY = new URL('../../test/fixtures/echo-process.ts', import.meta.url);
@@ -82,3 +84,44 @@ test('disposing leaves no process and restarts none', async () => {
   expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
   expect(() => child.client).toThrow(/does not run/);
 }, 30_000);
+
+/** A launcher of processes that never say a word; tells when each was started and killed. */
+function silentProcesses(clock: Clock) {
+  const lives: { startedMs: number; killedMs: number | null }[] = [];
+  const launch = (): LaunchedProcess => {
+    const life: (typeof lives)[number] = { startedMs: clock.monotonic(), killedMs: null };
+    lives.push(life);
+    let onExit: Parameters<LaunchedProcess['onExit']>[0] = () => undefined;
+    return {
+      channel: { post: () => undefined, onMessage: () => undefined, onClose: () => undefined },
+      pid: undefined,
+      onExit: (listener) => (onExit = listener),
+      kill() {
+        life.killedMs = clock.monotonic();
+        onExit({ code: null, signal: 'SIGKILL' });
+      },
+    };
+  };
+  return { lives, launcher: { launch } };
+}
+
+test('a process that hangs before its first word is replaced after 15 s, and the next one is given longer', async () => {
+  const clock = new VirtualClock(0);
+  const { lives, launcher } = silentProcesses(clock);
+  const child = new ChildProcess<EchoContract>({
+    name: 'echo',
+    entry: ENTRY,
+    launcher,
+    clock,
+    log: silentLogger,
+    closedCode: 'swarm-unavailable',
+    random: () => 0,
+    heartbeat: (client, signal) => client.heartbeat(undefined, { signal }),
+  });
+  running.push(child);
+  await clock.advance(14_999);
+  expect(lives).toEqual([{ startedMs: 0, killedMs: null }]);
+  await clock.advance(200_000);
+  const waits = lives.map(({ startedMs, killedMs }) => (killedMs ?? startedMs) - startedMs);
+  expect(waits.slice(0, 4)).toEqual([15_000, 30_000, 45_000, 45_000]);
+});

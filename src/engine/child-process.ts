@@ -9,8 +9,11 @@ import { connectChannel } from '../contract/process-channel.ts';
 import type { LaunchedProcess, ProcessLauncher } from './process-launcher.ts';
 
 const HEARTBEAT_MS = 5000;
-/** Until the first answer: a slow machine may need long to load the process. */
-const START_MS = 60_000;
+/**
+ * From the start to the first answer, which takes 0.4 s, and 2 s where eight processes start on two processors.
+ * Doubled with every attempt: a machine that needs longer must not end its own process for ever.
+ */
+const START = { baseMs: 15_000, maxMs: 45_000 };
 const STOP_MS = 2000;
 const RESTART = { baseMs: 250, maxMs: 30_000 };
 /** A process that ran this long had a good start: its next death is a first one again. */
@@ -27,7 +30,7 @@ interface ChildProcessDeps<Contract extends AnyContractRouter> {
   readonly maxHeapMb?: number;
   /** A number in [0, 1). */
   readonly random: () => number;
-  /** A cheap call; a process that leaves it unanswered for 5 s (its first one for a minute) is ended and replaced. */
+  /** A cheap call; a process that leaves it unanswered for 5 s (its first one for 15 s) is ended and replaced. */
   readonly heartbeat?: (client: ContractRouterClient<Contract>, signal: AbortSignal) => Promise<unknown>;
   /**
    * Runs beside each process, the first and every later one: feeds it its state and listens to its
@@ -41,6 +44,13 @@ interface ChildProcessDeps<Contract extends AnyContractRouter> {
 interface Running<Contract extends AnyContractRouter> {
   readonly process: LaunchedProcess;
   readonly client: ContractRouterClient<Contract>;
+}
+
+/** A process whose life is told by its answers. */
+interface Watched {
+  readonly process: LaunchedProcess;
+  readonly beat: (gone: AbortSignal) => Promise<unknown>;
+  readonly startMs: number;
 }
 
 /** Keeps one child process alive: restarts it after a crash or a hang until disposed. */
@@ -112,7 +122,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     let attempt = 0;
     while (!signal.aborted && !this.#stopping) {
       const startedAt = clock.monotonic();
-      const how = await this.#runOnce(signal);
+      const how = await this.#runOnce(Math.min(START.maxMs, START.baseMs * 2 ** Math.min(attempt, 8)), signal);
       if (signal.aborted || this.#stopping) return;
       if (clock.monotonic() - startedAt >= SETTLED_MS) attempt = 0;
       log.warn('process ended', { process: name, ...how, attempt });
@@ -121,8 +131,8 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     }
   }
 
-  /** Starts the process and resolves when it is gone. */
-  async #runOnce(signal: AbortSignal): Promise<{ code: number | null; signal: string | null }> {
+  /** Starts the process, which must answer within `startMs`, and resolves when it is gone. */
+  async #runOnce(startMs: number, signal: AbortSignal): Promise<{ code: number | null; signal: string | null }> {
     const { launcher, entry, closedCode, maxHeapMb, attend, heartbeat, log } = this.#deps;
     const process = launcher.launch(entry, maxHeapMb === undefined ? {} : { maxHeapMb });
     const client = connectChannel<Contract>(process.channel, closedCode);
@@ -135,7 +145,10 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     signal.addEventListener('abort', kill, { once: true });
     await using tasks = new Scope({ log });
     if (attend !== undefined) tasks.spawn('attend', (gone) => this.#attend(() => attend(client, gone), process));
-    if (heartbeat !== undefined) tasks.spawn('heartbeat', (gone) => this.#watch(heartbeat, client, process, gone));
+    if (heartbeat !== undefined) {
+      const watched = { process, beat: (gone: AbortSignal) => heartbeat(client, gone), startMs };
+      tasks.spawn('heartbeat', (gone) => this.#watch(watched, gone));
+    }
     try {
       return await new Promise((resolve) => process.onExit(resolve));
     } finally {
@@ -166,30 +179,33 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     }
   }
 
-  async #watch(
-    heartbeat: NonNullable<ChildProcessDeps<Contract>['heartbeat']>,
-    client: ContractRouterClient<Contract>,
-    process: LaunchedProcess,
-    gone: AbortSignal,
-  ): Promise<void> {
+  async #watch({ process, beat, startMs }: Watched, gone: AbortSignal): Promise<void> {
     const { clock, log, name } = this.#deps;
-    for (let deadlineMs = START_MS; !gone.aborted; deadlineMs = HEARTBEAT_MS) {
+    for (let ms = startMs; !gone.aborted; ms = HEARTBEAT_MS) {
+      if (!(await this.#answers(beat, ms, gone))) {
+        log.warn('process does not answer', { process: name, ms });
+        this.#end(process);
+        return;
+      }
       await clock.sleep(HEARTBEAT_MS, gone);
-      const beat = new AbortController();
-      const late = clock.sleep(deadlineMs, AbortSignal.any([gone, beat.signal])).then(
-        () => 'late' as const,
-        () => 'over' as const,
-      );
-      const answer = heartbeat(client, gone).then(
-        () => 'alive' as const,
-        () => 'late' as const,
-      );
-      const outcome = await Promise.race([answer, late]);
-      beat.abort();
-      if (outcome !== 'late' || gone.aborted) continue;
-      log.warn('process does not answer', { process: name });
-      this.#end(process);
-      return;
+    }
+  }
+
+  /** Whether it answers within `ms`; a failed call of a process that is gone needs nobody's attention. */
+  async #answers(beat: Watched['beat'], ms: number, gone: AbortSignal): Promise<boolean> {
+    const over = new AbortController();
+    const late = this.#deps.clock.sleep(ms, AbortSignal.any([gone, over.signal])).then(
+      () => false,
+      () => true,
+    );
+    const answer = beat(gone).then(
+      () => true,
+      () => gone.aborted,
+    );
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      over.abort();
     }
   }
 }

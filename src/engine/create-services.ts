@@ -33,7 +33,7 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
   return async (deps, signal): Promise<RunningServices> => {
     await using stack = new AsyncDisposableStack();
     const { log } = deps;
-    const feed = new SwarmFeed({ log: log.child('swarm-feed') });
+    const feed = new SwarmFeed({ clock: deps.clock, log: log.child('swarm-feed') });
     const views = new ViewSource({ feed, log });
     await feed.setLimits(deps.config.limits);
     views.setLimits(deps.config.limits);

@@ -29,7 +29,8 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       await refuseProfile(deps.profile, paths);
       const ids = await session.shares.share({ sphereId, paths, plain }, signal);
       if (wait) await session.flushed(ids, signal);
-      return { items: ids.map(view) };
+      const leftOut = ids.flatMap((itemId) => session.shares.leftOut(itemId).map((left) => ({ itemId, ...left })));
+      return { items: ids.map(view), leftOut };
     },
     cancelShare({ jobId }) {
       holder.session.shares.cancel(jobId);

@@ -14,7 +14,7 @@ test('an item goes from listed over downloading and verifying to complete, with 
   const { ana, ben, itemId } = film;
   expect([stateOf(ana, itemId), stateOf(ben, itemId)]).toEqual(['sharing', 'listed']);
   await fetchBegun(film);
-  expect(stateOf(ben, itemId)).toBe('downloading');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('downloading');
   expect(ben.session.items.row(itemId).path).toMatch(/Summer.*beach\.mp4$/);
   await arriveFirstPiece(film);
   expect(ben.session.items.row(itemId).bytesHave).toBe(16);
@@ -37,7 +37,7 @@ test('a whole item whose bytes are not what the sharer described fails and is no
   done.catch(() => undefined);
   await arrive(film, 'x'.repeat(film.content.length));
   await expect(done).rejects.toMatchObject({ code: 'forged' });
-  expect(stateOf(ben, itemId)).toBe('failed');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('failed');
   expect(ben.session.swarm.torrents.has(ben.session.items.row(itemId).infoHash)).toBe(false);
 });
 
@@ -52,7 +52,7 @@ test('a verification cut off by a crash is made up for after the next start', as
   await world.quiet();
   ben.session.swarm.say(ben.session.items.row(itemId).infoHash, 'complete');
   await world.quiet();
-  expect(stateOf(ben, itemId)).toBe('complete');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('complete');
 });
 
 test('after a restart a download goes on from what was verified', async () => {
@@ -86,13 +86,13 @@ test('an item whose key has not come waits, and begins by itself when the key do
   };
   ben.session.items.get(itemId);
   await world.quiet();
-  expect(stateOf(ben, itemId)).toBe('queued');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('queued');
   expect(ben.session.items.error(itemId)?.code).toBe('cannot-encrypt');
   ben.session.source.mediaKey = mediaKey;
   const sphere = ben.session.sphere();
   ben.session.list.announce(sphere, [{ kind: 'epochs' }]);
   await world.quiet();
-  expect(stateOf(ben, itemId)).toBe('downloading');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('downloading');
   expect(ben.session.items.error(itemId)).toBeNull();
 });
 
@@ -102,10 +102,10 @@ test('an item nobody can describe yet is asked for again after a while', async (
   ben.session.source.metainfo = () => Promise.reject(new AppError('disconnected', 'nobody is here'));
   ben.session.items.get(itemId);
   await world.quiet();
-  expect(stateOf(ben, itemId)).toBe('queued');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('queued');
   ben.session.source.metainfo = metainfo;
   await world.pass(31_000);
-  expect(stateOf(ben, itemId)).toBe('downloading');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('downloading');
 });
 
 test('a received file that was edited is fetched again beside the person’s own version', async () => {
@@ -117,14 +117,14 @@ test('a received file that was edited is fetched again beside the person’s own
   await writeFile(path ?? '', 'my own cut');
   ben.session.swarm.say(infoHash, 'changed');
   await world.quiet();
-  expect(stateOf(ben, itemId)).toBe('changed');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('changed');
   await fetchBegun(film);
   const again = ben.session.items.row(itemId);
   expect(basename(again.path ?? '')).toBe('beach (2).mp4');
   expect(again).toMatchObject({ state: 'downloading', bitfield: null, bytesHave: 0 });
   expect(await readFile(path ?? '', 'utf8')).toBe('my own cut');
   await arrive(film);
-  expect(stateOf(ben, itemId)).toBe('complete');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('complete');
 });
 
 test('a sharer’s own file is never given to the swarm to be written', async () => {
@@ -134,7 +134,7 @@ test('a sharer’s own file is never given to the swarm to be written', async ()
   await rm(path ?? '');
   ana.session.swarm.say(infoHash, 'missing');
   await world.quiet();
-  expect(stateOf(ana, itemId)).toBe('missing');
+  await expect.poll(() => stateOf(ana, itemId)).toBe('missing');
   const { bitfield } = ana.session.items.row(itemId);
   ana.session.items.get(itemId);
   await world.quiet();
@@ -163,7 +163,7 @@ test('pausing keeps what is done done, and resuming starts what had not begun', 
   const { infoHash } = ben.session.items.row(itemId);
   expect(ben.session.swarm.torrents.get(infoHash)?.paused).toBe(true);
   await ben.session.items.pauseAll(false, noSignal);
-  expect(stateOf(ben, itemId)).toBe('downloading');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('downloading');
   expect(ben.session.swarm.names()).toContain('resume');
   expect(stateOf(ben, second)).toBe('listed');
 });
@@ -177,7 +177,7 @@ test('an item that failed stays failed when everything is paused and resumed', a
   await world.quiet();
   await ben.session.items.pauseAll(true, noSignal);
   await ben.session.items.pauseAll(false, noSignal);
-  expect(stateOf(ben, itemId)).toBe('failed');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('failed');
   expect(ben.session.items.error(itemId)).toEqual(error);
 });
 
@@ -187,12 +187,12 @@ test('placing an item again after a failure is not answered with the former fail
   ben.session.source.metainfo = () => Promise.reject(new AppError('invalid-torrent', 'nonsense'));
   ben.session.items.get(itemId);
   await expect(ben.session.items.placed(itemId, noSignal)).rejects.toMatchObject({ code: 'invalid-torrent' });
-  expect(stateOf(ben, itemId)).toBe('failed');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('failed');
   ben.session.source.metainfo = metainfo;
   ben.session.items.get(itemId);
   await ben.session.items.placed(itemId, noSignal);
   await world.quiet();
-  expect(stateOf(ben, itemId)).toBe('downloading');
+  await expect.poll(() => stateOf(ben, itemId)).toBe('downloading');
 });
 
 test('devices with the whole item are remembered, each of them once', async () => {

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
 import type { ErrorView, ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
@@ -277,12 +278,4 @@ export class ItemService implements Disposable {
     const { paused } = this.row(itemId);
     this.#book.update(itemId, { ...place, bitfield: null, state: paused ? 'paused' : 'downloading' });
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -61,7 +61,7 @@ export class ItemSource {
     const { infoHash, metainfoBytes, metainfoSha256 } = event.body;
     const sha256 = fromHex(metainfoSha256) ?? new Uint8Array();
     const request = { sphereId: sphere.id, infoHash, sha256, maxBytes: metainfoBytes };
-    const metainfo = await fetched(feed.calls().fetchMetainfo(request, { signal }));
+    const metainfo = await fetched(feed.ask((calls) => calls.fetchMetainfo(request, { signal }), signal));
     if (sha256Hex(metainfo) !== metainfoSha256) throw new AppError('forged', 'another metainfo than announced');
     requireShape(event, metainfo);
     storage.attachments.put({ eventId: event.id, kind: 'metainfo', bytes: metainfo });

@@ -1,10 +1,18 @@
-import { mkdir, readdir, readlink, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { FakeSwarm } from '../../test/fixtures/fake-swarm.ts';
+import { mediaOfNothing } from '../../test/fixtures/media-of-nothing.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
 import type { ShareJobView } from '../contract/views.ts';
+import { readIdentity } from '../torrent/file-identity.ts';
+import { ShareService } from './share-service.ts';
 
 async function alone() {
   const world = new SimWorld();
@@ -103,7 +111,99 @@ test('links inside a folder are told and not followed', async () => {
   await writeFile(join(folder, 'a.jpg'), 'a');
   await symlink('/etc/passwd', join(folder, 'link.txt'));
   await ana.session.shares.share({ sphereId: sphere.id, paths: [folder], plain: false }, noSignal);
-  expect(jobOf(ana, 'holiday')).toMatchObject({ phase: 'done', skippedLinks: ['link.txt'], bytesTotal: 1 });
+  expect(jobOf(ana, 'holiday')).toMatchObject({ phase: 'done', bytesTotal: 1 });
+  expect(jobOf(ana, 'holiday').leftOut).toEqual([{ reason: 'link', count: 1, names: ['link.txt'] }]);
+});
+
+test('pipes and empty folders are told, clutter of file managers is not', async () => {
+  const { ana, sphere } = await alone();
+  const folder = join(ana.folder.folder, 'holiday');
+  await mkdir(join(folder, 'nothing'), { recursive: true });
+  await writeFile(join(folder, 'a.jpg'), 'a');
+  await writeFile(join(folder, '.DS_Store'), 'x');
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const [itemId] = await ana.session.shares.share({ sphereId: sphere.id, paths: [folder], plain: false }, noSignal);
+  expect(ana.session.shares.leftOut(itemId ?? ('' as never))).toEqual([
+    { reason: 'empty', count: 1, names: ['nothing'] },
+    { reason: 'special', count: 1, names: ['pipe'] },
+  ]);
+});
+
+test('a share during which the swarm process dies is hashed again by the next one, under a new key', async () => {
+  const { world, ana, sphere } = await alone();
+  const { session } = ana;
+  session.swarm.onHash = () => {
+    session.swarm.die();
+    return new Promise(() => undefined);
+  };
+  const input = { sphereId: sphere.id, paths: [await file(ana, 'beach.mp4')], plain: false };
+  const shared = session.shares.share(input, noSignal);
+  await expect.poll(() => session.feed.running).toBe(false);
+  expect(jobOf(ana, 'beach.mp4')).toMatchObject({ phase: 'preparing', error: null });
+  const next = new FakeSwarm();
+  session.scope.spawn('next swarm', (signal) => session.feed.attach(next.calls, signal));
+  await world.clock.advance(1000);
+  const [itemId] = await shared;
+  expect(jobOf(ana, 'beach.mp4')).toMatchObject({ phase: 'done', itemId });
+  expect(next.torrents.size).toBe(1);
+});
+
+/** Shares as on a computer where files cannot be symbolic links. */
+function withHardLinks(world: SimWorld, { session }: SimPerson): ShareService {
+  const { storage, list, feed } = session;
+  return new ShareService({
+    ...{ storage, list, feed, media: mediaOfNothing, clock: world.clock, random: systemRandom, log: silentLogger },
+    activate: (itemId, signal) => session.items.activate(itemId, signal),
+    platform: 'win32',
+  });
+}
+
+test('a hard link in the sphere folder does not make the shared file look changed', async () => {
+  const { world, ana, sphere } = await alone();
+  const path = await file(ana, 'beach.mp4');
+  const before = await readIdentity(path);
+  // Coarse clocks of file systems tell two changes apart after this.
+  await sleep(20);
+  const input = { sphereId: sphere.id, paths: [path], plain: false };
+  const [itemId] = await withHardLinks(world, ana).share(input, noSignal);
+  const [segment] = ana.session.items.row(itemId ?? ('' as never)).layout ?? [];
+  const now = await readIdentity(path);
+  expect(now.ctimeNs).not.toBe(before.ctimeNs);
+  expect(segment).toMatchObject({ kind: 'file', identity: now });
+  expect(await readIdentity(join(sphere.row.folder, 'beach.mp4'))).toEqual(now);
+});
+
+test.each(['linux', 'win32'] as const)(
+  'a share that is cancelled takes its link away and not the file (%s)',
+  async (os) => {
+    const { world, ana, sphere } = await alone();
+    const hashing = Promise.withResolvers<void>();
+    ana.session.swarm.onHash = (signal) => {
+      hashing.resolve();
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    const path = await file(ana, 'beach.mp4');
+    const shares = os === 'win32' ? withHardLinks(world, ana) : ana.session.shares;
+    const gone = new AbortController();
+    const shared = shares.share({ sphereId: sphere.id, paths: [path], plain: false }, gone.signal);
+    await hashing.promise;
+    expect(await readdir(sphere.row.folder)).toEqual(['beach.mp4']);
+    gone.abort(new Error('the page was closed'));
+    await expect(shared).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await readdir(sphere.row.folder)).toEqual([]);
+    expect(await readFile(path, 'utf8')).toBe('beach.mp4');
+  },
+);
+
+test('a plain file is not shared a second time, and its second link does not stay', async () => {
+  const { ana, sphere } = await alone();
+  const input = { sphereId: sphere.id, paths: [await file(ana, 'public.mp4')], plain: true };
+  const pieces = new Uint8Array(20).fill(7);
+  ana.session.swarm.pieces = pieces;
+  await ana.session.shares.share(input, noSignal);
+  await expect(ana.session.shares.share(input, noSignal)).rejects.toMatchObject({ code: 'conflict' });
+  expect(ana.session.storage.items.list(sphere.id)).toHaveLength(1);
+  expect(await readdir(sphere.row.folder)).toEqual(['public.mp4']);
 });
 
 test('a folder without a file is refused in words', async () => {

@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -12,7 +12,6 @@ import type { Storage } from '../storage/storage.ts';
 import type { EnumeratedTree } from '../torrent/enumerate.ts';
 import { enumerateTree } from '../torrent/enumerate.ts';
 import { pieceCount } from '../torrent/metainfo.ts';
-import { placeLink } from '../torrent/place-files.ts';
 import type { MediaTools } from './describe-item.ts';
 import { describeItem } from './describe-item.ts';
 import { itemLine, itemName } from './human-line.ts';
@@ -24,6 +23,7 @@ import { attachment } from './protocol/envelope.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import { INLINE_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { keyCheck, wrapMediaKey } from './protocol/media-key.ts';
+import { ShareLink } from './share-link.ts';
 import type { HeldEpoch, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -38,6 +38,8 @@ interface ShareServiceDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
+  /** What kind of link a file gets; this computer's when left out. */
+  readonly platform?: NodeJS.Platform;
 }
 
 interface Job {
@@ -64,6 +66,11 @@ export class ShareService implements Disposable {
 
   jobs(): ShareJobView[] {
     return [...this.#jobs.values()].map(({ view }) => view);
+  }
+
+  /** What was not shared with an item, as long as its job is remembered. */
+  leftOut(itemId: ItemId): ShareJobView['leftOut'] {
+    return this.jobs().find((job) => job.itemId === itemId)?.leftOut ?? [];
   }
 
   cancel(jobId: string): void {
@@ -118,26 +125,31 @@ export class ShareService implements Disposable {
   }
 
   async #shareOne(sphere: Sphere, path: string, plain: boolean, job: Job): Promise<ItemId> {
-    const { media, feed, random } = this.#deps;
     const { signal } = job.abort;
     signal.throwIfAborted();
-    const tree = await enumerateTree(path, signal);
-    this.#show(job, { name: tree.name, bytesTotal: tree.totalBytes, skippedLinks: [...tree.skippedLinks] });
-    if (tree.files.length === 0) throw new AppError('bad-input', 'there is no file in it to share');
-    const description = await describeItem(tree, media, signal);
-    this.#show(job, { phase: 'preparing' });
-    const onProgress = (bytesDone: number): void => this.#progress(job, bytesDone);
-    const prepared = await prepareItem(
-      { tree, description, plain },
-      { swarm: feed.calls(), random, onProgress },
-      signal,
-    );
+    const looked = await enumerateTree(path, signal);
+    this.#show(job, { name: looked.name, bytesTotal: looked.totalBytes, leftOut: leftOutView(looked) });
+    if (looked.files.length === 0) throw new AppError('bad-input', 'there is no file in it to share');
+    await using link = await this.#link(sphere, path, looked, signal);
+    // A hard link changes the file's ctime: what counts is what it is from now on.
+    const tree = looked.root === 'file' ? await enumerateTree(path, signal) : looked;
+    const prepared = await this.#prepare(tree, plain, job);
     signal.throwIfAborted();
     this.#show(job, { phase: 'sending', bytesDone: tree.totalBytes });
     const itemId = this.#announce(sphere, prepared, resolve(path));
+    link.keep();
     await this.#deps.activate(itemId, signal);
-    await this.#link(sphere, path, tree, signal);
     return itemId;
+  }
+
+  async #prepare(tree: EnumeratedTree, plain: boolean, job: Job): Promise<PreparedItem> {
+    const { media, feed, random } = this.#deps;
+    const { signal } = job.abort;
+    const description = await describeItem(tree, media, signal);
+    this.#show(job, { phase: 'preparing' });
+    const onProgress = (bytesDone: number): void => this.#progress(job, bytesDone);
+    const input = { tree, description, plain };
+    return feed.ask((swarm) => prepareItem(input, { swarm, random, onProgress }, signal), signal);
   }
 
   /** From here on the item exists: event, key, layout and outgoing message are kept together. */
@@ -170,15 +182,10 @@ export class ShareService implements Disposable {
     });
   }
 
-  /** The link is for people who look into the folder; nothing depends on it. */
-  async #link(sphere: Sphere, path: string, tree: EnumeratedTree, signal: AbortSignal): Promise<void> {
-    const { folder } = sphere.row;
-    if (isInside(path, folder)) return;
-    try {
-      await placeLink({ folder, name: tree.name, target: resolve(path), kind: tree.root }, signal);
-    } catch (error) {
-      this.#deps.log.info('no link in the sphere folder', { error });
-    }
+  #link(sphere: Sphere, path: string, tree: EnumeratedTree, signal: AbortSignal): Promise<ShareLink> {
+    const { log, platform } = this.#deps;
+    const place = { folder: sphere.row.folder, name: tree.name, target: resolve(path), kind: tree.root };
+    return ShareLink.place({ ...place, ...(platform === undefined ? {} : { platform }) }, { log }, signal);
   }
 
   #add(sphere: Sphere, path: string): Job {
@@ -191,7 +198,7 @@ export class ShareService implements Disposable {
       bytesDone: 0,
       bytesTotal: 0,
       bytesPerSecond: 0,
-      skippedLinks: [],
+      leftOut: [],
       itemId: null,
       error: null,
     };
@@ -218,10 +225,11 @@ export class ShareService implements Disposable {
   }
 }
 
-/** What lies in the sphere's folder already needs no link there. */
-function isInside(path: string, folder: string): boolean {
-  const way = relative(folder, resolve(path));
-  return way !== '' && !way.startsWith('..');
+/** Clutter of file managers is nothing a person misses. */
+function leftOutView({ leftOut }: EnumeratedTree): ShareJobView['leftOut'] {
+  return leftOut.flatMap(({ reason, count, names }) =>
+    reason === 'clutter' ? [] : [{ reason, count, names: [...names] }],
+  );
 }
 
 function bodyOf(item: PreparedItem, epoch: HeldEpoch | null) {

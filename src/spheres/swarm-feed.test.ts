@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { FakeSwarm } from '../../test/fixtures/fake-swarm.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
+import { systemClock } from '../base/system-clock.ts';
 import type { SwarmCalls, TorrentSpec } from './swarm-feed.ts';
 import { SwarmFeed } from './swarm-feed.ts';
 
@@ -40,7 +42,7 @@ function slowSwarm() {
 }
 
 test('what is new while a process starts is told once it has started', async () => {
-  const feed = new SwarmFeed({ log: silentLogger });
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
   await feed.setIdentity(identity);
   const swarm = slowSwarm();
   const end = new AbortController();
@@ -57,7 +59,7 @@ test('what is new while a process starts is told once it has started', async () 
 });
 
 test('what is said while no process runs is kept for the next one', async () => {
-  const feed = new SwarmFeed({ log: silentLogger });
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
   await feed.setIdentity(identity);
   await feed.setSphere(sphereId, { epochs: [], devices: [] });
   const swarm = slowSwarm();
@@ -70,7 +72,7 @@ test('what is said while no process runs is kept for the next one', async () => 
 });
 
 test('whoever signs in next does not go on with what the one before shared', async () => {
-  const feed = new SwarmFeed({ log: silentLogger });
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
   await feed.setIdentity(identity);
   await feed.setSphere(sphereId, { epochs: [], devices: [] });
   await feed.setIdentity(null);
@@ -86,7 +88,7 @@ test('whoever signs in next does not go on with what the one before shared', asy
 });
 
 /** A feed with a process attached; `died` tells how attending to it ended. */
-function attachedFeed(feed = new SwarmFeed({ log: silentLogger })) {
+function attachedFeed(feed = new SwarmFeed({ clock: systemClock, log: silentLogger })) {
   const swarm = new FakeSwarm();
   const died = feed.attach(swarm.calls, new AbortController().signal).then(
     () => 'over',
@@ -192,10 +194,9 @@ test('addresses of a device that is no member any more are told to nobody again'
   expect(told).toEqual([ben]);
 });
 
-test('without a process, questions that need an answer fail and pausing waits for the next one', async () => {
-  const feed = new SwarmFeed({ log: silentLogger });
+test('without a process, pausing waits for the next one', async () => {
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
   await feed.setIdentity(identity);
-  expect(() => feed.calls()).toThrow(/not running/);
   await feed.add(torrent);
   await feed.setPaused(torrent.infoHash, true);
   await feed.setPaused(parseInfoHash('99'.repeat(20)), true);
@@ -204,3 +205,77 @@ test('without a process, questions that need an answer fail and pausing waits fo
   await feed.remove(torrent.infoHash);
   expect(swarm.torrents.size).toBe(0);
 });
+
+const noSignal = new AbortController().signal;
+
+test('a question waits for a process that is being started and has been told everything', async () => {
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
+  await feed.setIdentity(identity);
+  const answered = feed.ask((calls) => calls.setLimits({ up: 0, down: 0 }), noSignal);
+  const swarm = slowSwarm();
+  const end = new AbortController();
+  const attached = feed.attach(swarm.calls, end.signal);
+  swarm.start();
+  await answered;
+  expect(swarm.called).toEqual(['setLimits']);
+  end.abort(new Error('over'));
+  await expect(attached).rejects.toThrow('over');
+});
+
+test('a question that a process dies over is asked of the next one', async () => {
+  const clock = new VirtualClock(0);
+  const { feed, swarm } = attachedFeed(new SwarmFeed({ clock, log: silentLogger }));
+  await feed.setIdentity(identity);
+  swarm.answers.fetchMetainfo = () => new Promise(() => undefined);
+  const request = { sphereId, infoHash: torrent.infoHash, sha256: new Uint8Array(32), maxBytes: 10 };
+  const answer = feed.ask((calls) => calls.fetchMetainfo(request), noSignal);
+  await expect.poll(() => swarm.names()).toContain('fetchMetainfo');
+  swarm.die();
+  await clock.advance(20_000);
+  const { swarm: next } = attachedFeed(feed);
+  next.answers.fetchMetainfo = () => ({ metainfo: Uint8Array.of(7) });
+  await clock.advance(1000);
+  expect(await answer).toEqual({ metainfo: Uint8Array.of(7) });
+});
+
+test('a question is given up when no process comes for a minute, and at once when nobody wants the answer', async () => {
+  const clock = new VirtualClock(0);
+  const feed = new SwarmFeed({ clock, log: silentLogger });
+  const gone = new AbortController();
+  const question = (calls: SwarmCalls) => calls.heartbeat();
+  const patient = errorOf(feed.ask(question, noSignal));
+  const impatient = errorOf(feed.ask(question, gone.signal));
+  gone.abort(new AppError('cancelled', 'the page was closed'));
+  expect(await impatient).toBe('cancelled');
+  await clock.advance(61_000);
+  expect(await patient).toBe('swarm-unavailable');
+});
+
+test('a question that ends every process it is put to is not put to a fourth', async () => {
+  const clock = new VirtualClock(0);
+  const feed = new SwarmFeed({ clock, log: silentLogger });
+  let asked = 0;
+  const answer = errorOf(
+    feed.ask(() => {
+      asked += 1;
+      return Promise.reject(new AppError('swarm-unavailable', 'the other process has ended'));
+    }, noSignal),
+  );
+  attachedFeed(feed);
+  await clock.advance(60_000);
+  expect(await answer).toBe('swarm-unavailable');
+  expect(asked).toBe(3);
+});
+
+test('what a process refuses is not asked again', async () => {
+  const { feed } = attachedFeed();
+  await feed.setIdentity(identity);
+  const request = { sphereId, infoHash: torrent.infoHash, sha256: new Uint8Array(32), maxBytes: 10 };
+  expect(await errorOf(feed.ask((calls) => calls.fetchMetainfo(request), noSignal))).toBe('not-found');
+});
+
+const errorOf = (answer: Promise<unknown>) =>
+  answer.then(
+    () => 'answered',
+    (error: unknown) => errorCode(error),
+  );

@@ -1,10 +1,13 @@
 import type { ContractRouterClient } from '@orpc/contract';
+import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { EpochKeys, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
+import { untilAborted } from '../base/until-aborted.ts';
+import { withinTime } from '../base/within-time.ts';
 
 /** The swarm as spheres see it: the process behind it may die and come back at any time. */
 export type SwarmCalls = ContractRouterClient<SwarmContract>;
@@ -42,12 +45,19 @@ interface Endpoints {
   readonly trackers: string[];
 }
 
+/** How long a question waits for a process: longer than a hang is noticed, and the next one is started and fed. */
+const PROCESS_MS = 60_000;
+const AGAIN_MS = 500;
+/** A question that ends this many processes may be what ends them. */
+const MOST_PROCESSES = 3;
+
 /**
  * Remembers everything the swarm process was told, so that a restarted one is fed the same again:
  * the process keeps no state of its own.
  */
 export class SwarmFeed {
   readonly onEvent: Emitter<SwarmEvent>;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #spheres = new Map<SphereId, SphereKeys>();
   readonly #endpoints = new Map<string, Endpoints>();
@@ -59,8 +69,11 @@ export class SwarmFeed {
   #feeding: Promise<unknown> = Promise.resolve();
   #refuse: (error: unknown) => void = () => undefined;
   #port = 0;
+  /** Wakes those who wait for a process. */
+  #attached = Promise.withResolvers<void>();
 
-  constructor(deps: { log: Logger }) {
+  constructor(deps: { clock: Clock; log: Logger }) {
+    this.#clock = deps.clock;
     this.#log = deps.log;
     this.onEvent = new Emitter((error) => deps.log.error('swarm listener failed', { error }));
   }
@@ -79,13 +92,11 @@ export class SwarmFeed {
     const refused = Promise.withResolvers<never>();
     this.#calls = calls;
     this.#refuse = refused.reject;
+    this.#attached.resolve();
     try {
       await Promise.race([this.#attend(calls, signal), refused.promise]);
     } finally {
-      if (this.#calls === calls) {
-        this.#calls = null;
-        this.#port = 0;
-      }
+      this.#gone(calls);
     }
   }
 
@@ -153,10 +164,48 @@ export class SwarmFeed {
     await this.#tell((calls) => calls.window({ infoHash, reader, from, to }));
   }
 
-  /** The running process, for calls whose answer is needed. Rejects with `swarm-unavailable` while it restarts. */
-  calls(): SwarmCalls {
-    if (this.#calls === null) throw new AppError('swarm-unavailable', 'the swarm process is not running');
-    return this.#calls;
+  /**
+   * Asks what needs an answer. While no process runs it waits for the next one, which is also asked when the one
+   * asked first dies over it; gives up with `swarm-unavailable` after a minute without a process.
+   */
+  async ask<T>(question: (calls: SwarmCalls) => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (let asked = 1; ; asked += 1) {
+      const calls = await this.#process(signal);
+      try {
+        return await question(calls);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (errorCode(error) !== 'swarm-unavailable' || asked === MOST_PROCESSES) throw error;
+        this.#log.info('swarm process will be asked again', { error });
+        // The death of a process may be known to its calls first.
+        await this.#clock.sleep(AGAIN_MS, signal);
+      }
+    }
+  }
+
+  /** The process that runs now or the next one, once it has been told everything. */
+  async #process(signal: AbortSignal): Promise<SwarmCalls> {
+    const limit = { clock: this.#clock, ms: PROCESS_MS };
+    try {
+      return await withinTime(limit, signal, async (limited) => {
+        for (;;) {
+          await Promise.race([this.#attached.promise, untilAborted(limited)]);
+          const calls = this.#calls;
+          await Promise.race([this.#feeding, untilAborted(limited)]);
+          if (calls !== null && calls === this.#calls) return calls;
+        }
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new AppError('swarm-unavailable', 'the swarm process does not come back', {}, error);
+    }
+  }
+
+  #gone(calls: SwarmCalls): void {
+    if (this.#calls !== calls) return;
+    this.#calls = null;
+    this.#port = 0;
+    this.#attached = Promise.withResolvers<void>();
   }
 
   async #attend(calls: SwarmCalls, signal: AbortSignal): Promise<void> {

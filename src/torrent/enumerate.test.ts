@@ -36,9 +36,19 @@ test('a folder is listed in order with sizes, times and identities; links, clutt
   ]);
   expect(tree.files[2]?.path).toBe(join(album, 'z.jpg'));
   expect(tree.files[2]?.identity).toEqual(await readIdentity(join(album, 'z.jpg')));
-  expect(tree.skippedLinks).toEqual(['b/broken', 'b/link-to-file', 'link-to-folder']);
-  expect(tree.leftOut).toEqual(['.DS_Store', 'DESKTOP.INI', 'b/Thumbs.db', 'pipe']);
-  expect(tree.emptyFolders).toEqual(['empty']);
+  expect(tree.leftOut.toSorted((a, b) => a.reason.localeCompare(b.reason))).toEqual([
+    { reason: 'clutter', count: 3, names: ['.DS_Store', 'DESKTOP.INI', 'b/Thumbs.db'] },
+    { reason: 'empty', count: 1, names: ['empty'] },
+    { reason: 'link', count: 3, names: ['b/broken', 'b/link-to-file', 'link-to-folder'] },
+    { reason: 'special', count: 1, names: ['pipe'] },
+  ]);
+});
+
+test('of many links the first few names are kept, and how many there are', async () => {
+  await Promise.all(Array.from({ length: 30 }, (_, index) => symlink('nowhere', join(folder, `link ${index}`))));
+  const [links] = (await enumerateTree(folder, never)).leftOut;
+  expect(links).toMatchObject({ reason: 'link', count: 30 });
+  expect(links?.names).toHaveLength(10);
 });
 
 test('a file is a tree of one, named as it is', async () => {
@@ -66,7 +76,7 @@ test('names that are no text are left out', async () => {
   await writeFile(join(folder, 'real \uFFFD'), 'y');
   const tree = await enumerateTree(folder, never);
   expect(tree.files.map((file) => file.components)).toEqual([['real \uFFFD']]);
-  expect(tree.leftOut).toEqual(['caf\uFFFD']);
+  expect(tree.leftOut).toEqual([{ reason: 'name', count: 1, names: ['caf\uFFFD'] }]);
 });
 
 test('what cannot be shared is refused with its reason', async () => {

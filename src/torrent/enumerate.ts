@@ -17,7 +17,26 @@ export interface EnumeratedFile {
   readonly identity: FileIdentity;
 }
 
-/** Paths in the lists of names are relative to the root, with '/' between the components. */
+/** Why something that lies in a folder is not shared with it. */
+export type LeftOutReason =
+  /** A symbolic link: never followed. */
+  | 'link'
+  /** A pipe, socket or device. */
+  | 'special'
+  /** Its name is no text. */
+  | 'name'
+  /** A folder with nothing in it. */
+  | 'empty'
+  /** Written by file managers, for themselves. */
+  | 'clutter';
+
+export interface LeftOut {
+  readonly reason: LeftOutReason;
+  readonly count: number;
+  /** The first of them, relative to the root, with '/' between the components. */
+  readonly names: readonly string[];
+}
+
 export interface EnumeratedTree {
   readonly root: 'file' | 'folder';
   /** The name under which the person dropped it. */
@@ -25,15 +44,14 @@ export interface EnumeratedTree {
   /** Ordered by their names, so that the same tree gives the same list everywhere. */
   readonly files: readonly EnumeratedFile[];
   readonly totalBytes: number;
-  /** Symbolic links inside the folder: never followed. */
-  readonly skippedLinks: readonly string[];
-  /** Clutter of file managers, pipes, sockets, devices, and names that are no text. */
-  readonly leftOut: readonly string[];
-  readonly emptyFolders: readonly string[];
+  /** At most one for each reason. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 export const MAX_FILES = 10_000;
 export const MAX_LEVELS = 16;
+/** Names kept for each reason: enough to recognise what is meant. */
+export const MAX_LEFT_OUT_NAMES = 10;
 const CLUTTER = new Set(['.ds_store', 'thumbs.db', 'desktop.ini']);
 /** What a name that is not UTF-8 turns into; no file has it as its real name. */
 const NO_TEXT = '\uFFFD';
@@ -58,9 +76,7 @@ export async function enumerateTree(path: string, signal: AbortSignal): Promise<
 class Walk {
   readonly #signal: AbortSignal;
   readonly #files: EnumeratedFile[] = [];
-  readonly #skippedLinks: string[] = [];
-  readonly #leftOut: string[] = [];
-  readonly #emptyFolders: string[] = [];
+  readonly #leftOut = new Map<LeftOutReason, { reason: LeftOutReason; count: number; names: string[] }>();
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
@@ -70,9 +86,7 @@ class Walk {
     return {
       files: this.#files,
       totalBytes: this.#files.reduce((bytes, file) => bytes + file.size, 0),
-      skippedLinks: this.#skippedLinks,
-      leftOut: this.#leftOut,
-      emptyFolders: this.#emptyFolders,
+      leftOut: [...this.#leftOut.values()],
     };
   }
 
@@ -90,7 +104,7 @@ class Walk {
   async folder(path: string, above: readonly string[]): Promise<void> {
     const entries = await attempt(path, () => readdir(path, { withFileTypes: true }));
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    if (entries.length === 0 && above.length > 0) this.#emptyFolders.push(above.join('/'));
+    if (entries.length === 0 && above.length > 0) this.#leave('empty', above);
     for (const entry of entries) {
       this.#signal.throwIfAborted();
       await this.#entry(entry, join(path, entry.name), [...above, entry.name]);
@@ -98,15 +112,22 @@ class Walk {
   }
 
   async #entry(entry: Dirent, path: string, components: readonly string[]): Promise<void> {
-    const relative = components.join('/');
     if (components.length > MAX_LEVELS) {
       throw new AppError('too-large', 'folders nested too deep', { limit: 'levels', most: MAX_LEVELS, path });
     }
-    if (entry.isSymbolicLink()) this.#skippedLinks.push(relative);
-    else if (CLUTTER.has(entry.name.toLowerCase()) || (await isNoText(entry.name, path))) this.#leftOut.push(relative);
+    if (entry.isSymbolicLink()) this.#leave('link', components);
+    else if (CLUTTER.has(entry.name.toLowerCase())) this.#leave('clutter', components);
+    else if (await isNoText(entry.name, path)) this.#leave('name', components);
     else if (entry.isDirectory()) await this.folder(path, components);
     else if (entry.isFile()) await this.file(path, components);
-    else this.#leftOut.push(relative);
+    else this.#leave('special', components);
+  }
+
+  #leave(reason: LeftOutReason, components: readonly string[]): void {
+    const left = this.#leftOut.get(reason) ?? { reason, count: 0, names: [] };
+    this.#leftOut.set(reason, left);
+    left.count += 1;
+    if (left.names.length < MAX_LEFT_OUT_NAMES) left.names.push(components.join('/'));
   }
 }
 

@@ -1,8 +1,20 @@
-import { mkdir, mkdtemp, readFile, readdir, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { placeItem, placeLink } from './place-files.ts';
+import { placeItem, placeLink, removeLink } from './place-files.ts';
 
 const never = new AbortController().signal;
 let folder: string;
@@ -96,3 +108,22 @@ test.skipIf(process.platform !== 'linux')(
     expect(await placeLink(other, never)).toBeNull();
   },
 );
+
+test('a link is taken away, but never what a person put in its place, nor the last name of a file', async () => {
+  const target = join(folder, 'original');
+  await writeFile(target, 'x');
+  const path = join(folder, 'film.mp4');
+  await symlink(target, path);
+  await removeLink({ path, target });
+  await link(target, path);
+  await removeLink({ path, target });
+  expect(await readdir(folder)).toEqual(['original']);
+  await removeLink({ path, target });
+  await writeFile(path, 'my own');
+  await removeLink({ path, target });
+  await rm(path);
+  await link(target, path);
+  await rm(target);
+  await removeLink({ path, target });
+  expect(await readFile(path, 'utf8')).toBe('x');
+});

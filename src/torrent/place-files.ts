@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, symlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import { realRoot } from './contained-file.ts';
@@ -57,6 +57,24 @@ export async function placeLink(input: LinkToPlace, signal: AbortSignal): Promis
     kind === 'folder' ? symlink(target, path, 'junction') : link(target, path);
   const make = platform === 'win32' ? onWindows : (path: string) => symlink(target, path);
   return makeFree({ folder, name, kind, make }, signal);
+}
+
+/** Takes a link away that `placeLink` made. Whatever else lies there by now is left alone. */
+export async function removeLink(link: { readonly path: string; readonly target: string }): Promise<void> {
+  try {
+    if (await isLinkTo(link)) await unlink(link.path);
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return;
+    throw fileError(cause, 'cannot take the link away', { path: link.path });
+  }
+}
+
+/** A hard link only as long as it is not the last name of its bytes. */
+async function isLinkTo({ path, target }: { readonly path: string; readonly target: string }): Promise<boolean> {
+  const stat = await lstat(path, { bigint: true });
+  if (stat.isSymbolicLink()) return true;
+  const original = await lstat(target, { bigint: true });
+  return stat.isFile() && stat.ino === original.ino && stat.dev === original.dev && stat.nlink > 1n;
 }
 
 interface Making {

@@ -121,7 +121,9 @@ describe('a folder', () => {
 
     const item = await anna.share(sphere, folder);
     const { jobs } = await anna.ask((client) => client.system.snapshot());
-    expect(jobs.find(({ name }) => name === 'Voyage été')?.skippedLinks).toEqual(['link']);
+    expect(jobs.find(({ name }) => name === 'Voyage été')?.leftOut).toEqual([
+      { reason: 'link', count: 1, names: ['link'] },
+    ]);
 
     const listed = await ben.item(sphere, item);
     expect(listed.files.map(({ name }) => name)).not.toContain('link');

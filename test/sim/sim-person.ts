@@ -104,7 +104,7 @@ export class SimSession {
     const { author, person } = this.identity;
     this.scope = new Scope({ log });
     this.link = new SimLink({ server, jid: own });
-    this.feed = new SwarmFeed({ log });
+    this.feed = new SwarmFeed({ clock, log });
     this.directory = new DeviceDirectory({ nodes: this.link, known: storage.knownDevices, clock, log });
     this.list = new SphereList({ storage, author, own, clock, log });
     const nowMs = (): number => clock.now();

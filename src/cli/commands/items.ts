@@ -1,9 +1,22 @@
 import path from 'node:path';
+import type { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { resolveFile, resolveItem, resolveSphere } from '../resolve.ts';
 import { gotItemShape, itemsShape, sharedShape, urlShape } from '../shapes.ts';
 import { percent, plain, sizeInWords, table } from '../words.ts';
+
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  link: 'symbolic links',
+  special: 'pipes and devices',
+  name: 'names that are not UTF-8',
+  empty: 'empty folders',
+};
+
+function leftOutInWords({ reason, count, names }: z.output<typeof sharedShape>['leftOut'][number]): string {
+  const more = count > names.length ? ', …' : '';
+  return `not shared: ${LEFT_OUT[reason] ?? reason} (${count}): ${names.map(plain).join(', ')}${more}`;
+}
 
 export const itemCommands = [
   defineCommand({
@@ -32,11 +45,14 @@ export const itemCommands = [
         { signal },
       );
     },
-    describe: ({ items }) =>
-      table(
-        items.map(({ name, bytes, state }) => [plain(name), sizeInWords(bytes), state]),
-        'nothing was shared',
-      ),
+    describe: ({ items, leftOut }) =>
+      [
+        table(
+          items.map(({ name, bytes, state }) => [plain(name), sizeInWords(bytes), state]),
+          'nothing was shared',
+        ),
+        ...leftOut.map(leftOutInWords),
+      ].join('\n'),
   }),
   defineCommand({
     name: 'items',

@@ -7,6 +7,9 @@ import { useWorld } from '../stores/world.ts';
 import { useNotify } from '../use-notify.ts';
 import type { Dropped } from './dropped-paths.ts';
 
+/** Of what was left out. */
+const MOST_NAMES = 3;
+
 /** Everything that leads to sharing in one sphere: the button, the drop and the picker. */
 export function useShare(sphereId: () => SphereId) {
   const engine = useEngine();
@@ -47,13 +50,17 @@ export function useShare(sphereId: () => SphereId) {
     picking.value = true;
   }
 
-  const toldLinks = new Set<string>();
+  const told = new Set<string>();
   watch(
-    () => world.jobsOf(sphereId()).filter((job) => job.skippedLinks.length > 0 && !toldLinks.has(job.id)),
+    () => world.jobsOf(sphereId()).filter((job) => job.leftOut.length > 0 && !told.has(job.id)),
     (jobs) => {
       for (const job of jobs) {
-        toldLinks.add(job.id);
-        notify.notice('links-skipped', { name: job.name, names: job.skippedLinks.slice(0, 3).join(', ') });
+        told.add(job.id);
+        const what = job.leftOut.map(({ reason, count, names }) => {
+          const shown = names.slice(0, MOST_NAMES).join(', ') + (count > MOST_NAMES ? ', …' : '');
+          return t(`share.leftOut.${reason}`, { names: shown }, count);
+        });
+        notify.notice('left-out', { name: job.name, what: what.join(' ') });
       }
     },
   );
