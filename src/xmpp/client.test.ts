@@ -1,87 +1,31 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type CertificateFiles, makeTestCa, type TestCa } from '../../test/fixtures/certificates.ts';
-import {
-  FAKE_ACCOUNT,
-  FAKE_DOMAIN,
-  FAKE_FULL_JID,
-  type FakeServer,
-  type FakeServerOptions,
-  startFakeServer,
-} from '../../test/fixtures/fake-xmpp-server.ts';
-import type { Clock } from '../base/clock.ts';
-import { freePort } from '../../test/fixtures/prosody.ts';
-import { errorCode } from '../base/errors.ts';
+import { makeTestCa } from '../../test/fixtures/certificates.ts';
+import { FAKE_ACCOUNT, FAKE_DOMAIN, FAKE_FULL_JID, type FakeServer } from '../../test/fixtures/fake-xmpp-server.ts';
+import { FAKE_PASSWORD, FakeXmppWorld, hastyMachine, keptLog } from '../../test/fixtures/fake-xmpp-world.ts';
+import { codeOf, never, until } from '../../test/fixtures/xmpp-accounts.ts';
 import { parseBareJid } from '../base/id.ts';
-import { silentLogger } from '../base/log.ts';
-import { systemRandom } from '../base/random.ts';
-import { systemClock } from '../base/system-clock.ts';
-import { XmppClient } from './client.ts';
 import { type Element, xml } from './element.ts';
 import type { XmppState } from './port.ts';
 import { registerAccount } from './register.ts';
 
-const never = new AbortController().signal;
-/** Ten times faster than life, so that retries and goodbyes cost no time. */
-const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 10, signal) };
-const base = { clock, random: systemRandom, log: silentLogger };
-const PASSWORD = 'correct horse battery';
-let ca: TestCa;
-let certificate: CertificateFiles;
+let world: FakeXmppWorld;
 
 beforeAll(async () => {
-  ca = await makeTestCa();
-  certificate = await ca.issue([FAKE_DOMAIN]);
+  world = await FakeXmppWorld.open();
 });
 afterAll(async () => {
-  await ca[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
 });
-
-async function serve(options: Partial<FakeServerOptions> = {}): Promise<FakeServer> {
-  const server = await startFakeServer({ certificate, ...options });
-  onTestFinished(async () => await server[Symbol.asyncDispose]());
-  return server;
-}
-
-async function clientOf(
-  server: Pick<FakeServer, 'host' | 'port'>,
-  options: { directTls?: boolean; trust?: boolean } = {},
-): Promise<XmppClient> {
-  const login = {
-    jid: parseBareJid(FAKE_ACCOUNT),
-    password: PASSWORD,
-    server: { host: server.host, port: server.port, directTls: options.directTls ?? false },
-    ca: options.trust === false ? undefined : [await readFile(ca.certFile, 'utf8')],
-  };
-  const client = new XmppClient({ ...base, login });
-  onTestFinished(async () => await client[Symbol.asyncDispose]());
-  return client;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return await work.then(
-    () => 'no error',
-    (error: unknown) => errorCode(error),
-  );
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; waited < 8000; waited += 10) {
-    if (condition()) return;
-    await sleep(10);
-  }
-  throw new Error(`never: ${what}`);
-}
 
 /** Nothing that could help to guess the password: neither itself nor a proof made with it. */
 function expectNoPassword(server: FakeServer): void {
   for (const bytes of [server.plainBytes(), server.secureBytes()]) {
     expect(bytes).not.toContain('<auth');
-    expect(bytes).not.toContain(PASSWORD);
-    expect(bytes).not.toContain(Buffer.from(`\0romeo\0${PASSWORD}`).toString('base64'));
+    expect(bytes).not.toContain(FAKE_PASSWORD);
+    expect(bytes).not.toContain(Buffer.from(`\0romeo\0${FAKE_PASSWORD}`).toString('base64'));
     expect(bytes).not.toContain('romeo');
   }
 }
@@ -93,14 +37,14 @@ describe('no password byte leaves', () => {
     ['plain data after STARTTLS', { startTls: 'inject' }, 'tls-required'],
     ['a stream error before TLS', { greeting: '<oops>' }, 'server-unreachable'],
   ] as const)('to a server with %s', async (_, options, code) => {
-    const server = await serve(options);
-    expect(await codeOf((await clientOf(server)).connect(never))).toBe(code);
+    const server = await world.serve(options);
+    expect(await codeOf((await world.clientOf(server)).connect(never))).toBe(code);
     expectNoPassword(server);
   });
 
   test('to a plain server on the port of direct TLS', async () => {
-    const server = await serve();
-    expect(await codeOf((await clientOf(server, { directTls: true })).connect(never))).toBe('tls-required');
+    const server = await world.serve();
+    expect(await codeOf((await world.clientOf(server, { directTls: true })).connect(never))).toBe('tls-required');
     expectNoPassword(server);
   });
 
@@ -109,14 +53,17 @@ describe('no password byte leaves', () => {
     ['direct TLS', true],
   ])('over %s', (_, directTls) => {
     test('to a certificate of another name', async () => {
-      const server = await serve({ directTls, certificate: await ca.issue(['localhost', '127.0.0.1', 'b.test']) });
-      expect(await codeOf((await clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
+      const server = await world.serve({
+        directTls,
+        certificate: await world.ca.issue(['localhost', '127.0.0.1', 'b.test']),
+      });
+      expect(await codeOf((await world.clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
       expectNoPassword(server);
     });
 
     test('to an authority that is not trusted', async () => {
-      const server = await serve({ directTls });
-      expect(await codeOf((await clientOf(server, { directTls, trust: false })).connect(never))).toBe(
+      const server = await world.serve({ directTls });
+      expect(await codeOf((await world.clientOf(server, { directTls, trust: false })).connect(never))).toBe(
         'bad-certificate',
       );
       expectNoPassword(server);
@@ -125,14 +72,17 @@ describe('no password byte leaves', () => {
     test('to an expired certificate', async () => {
       await using other = await makeTestCa();
       const { folder } = other;
-      const server = await serve({ directTls, certificate: await ca.issue([FAKE_DOMAIN], { folder, expired: true }) });
-      expect(await codeOf((await clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
+      const server = await world.serve({
+        directTls,
+        certificate: await world.ca.issue([FAKE_DOMAIN], { folder, expired: true }),
+      });
+      expect(await codeOf((await world.clientOf(server, { directTls })).connect(never))).toBe('bad-certificate');
       expectNoPassword(server);
     });
 
     test('but the right server gets it', async () => {
-      const server = await serve({ directTls });
-      const client = await clientOf(server, { directTls });
+      const server = await world.serve({ directTls });
+      const client = await world.clientOf(server, { directTls });
       await client.connect(never);
       expect(client.fullJid).toBe(FAKE_FULL_JID);
       expect(server.plainBytes()).not.toContain('<auth');
@@ -149,14 +99,14 @@ describe('no password byte leaves', () => {
     onTestFinished(() => void silent.close());
     const address = silent.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    expect(await codeOf((await clientOf({ host: '127.0.0.1', port })).connect(never))).toBe('server-unreachable');
+    expect(await codeOf((await world.clientOf({ host: '127.0.0.1', port })).connect(never))).toBe('server-unreachable');
     expect(Buffer.concat(heard).toString()).not.toContain('romeo');
   });
 
   test('when an account is created', async () => {
-    const server = await serve({ startTls: 'strip' });
-    const login = { jid: parseBareJid(FAKE_ACCOUNT), password: PASSWORD, server };
-    expect(await codeOf(registerAccount(login, base, never))).toBe('tls-required');
+    const server = await world.serve({ startTls: 'strip' });
+    const login = { jid: parseBareJid(FAKE_ACCOUNT), password: FAKE_PASSWORD, server };
+    expect(await codeOf(registerAccount(login, hastyMachine, never))).toBe('tls-required');
     expectNoPassword(server);
   });
 });
@@ -179,8 +129,9 @@ describe('who may say what', () => {
     ['a message to somebody else', "<message from='a@b.test' to='juliet@a.test'><body>forged</body></message>"],
     ['a message in another namespace', "<message xmlns='jabber:server' from='a@b.test'><body>forged</body></message>"],
   ])('%s is shown to nobody', async (_, forged) => {
-    const server = await serve();
-    const client = await clientOf(server);
+    const server = await world.serve();
+    const { log, entries } = keptLog();
+    const client = await world.clientOf(server, { log });
     const seen: string[] = [];
     client.onStanza.on((stanza) => seen.push(stanza.toString()));
     await client.connect(never);
@@ -189,12 +140,25 @@ describe('who may say what', () => {
     await until(() => seen.length > 0, 'the last message');
     expect(seen).toHaveLength(1);
     expect(seen[0]).toContain('last');
-    expect(client.refusedCount).toBe(1);
+    expect(entries.filter(({ text }) => text === 'stanza refused')).toHaveLength(1);
+  });
+
+  test('a thousand refused stanzas do not fill the log', async () => {
+    const server = await world.serve();
+    const { log, entries } = keptLog();
+    const client = await world.clientOf(server, { log });
+    const seen: Element[] = [];
+    client.onStanza.on((stanza) => seen.push(stanza));
+    await client.connect(never);
+    server.push(`${carbon("from='mallory@evil.test'").repeat(1000)}<message from='a@b.test'/>`);
+    await until(() => seen.length > 0, 'the last message');
+    const refusals = entries.filter(({ text }) => text === 'stanza refused').map(({ fields }) => fields['count']);
+    expect(refusals).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
   });
 
   test('a carbon of our own account and a result of the asked archive arrive', async () => {
-    const server = await serve();
-    const client = await clientOf(server);
+    const server = await world.serve();
+    const client = await world.clientOf(server);
     const seen: string[] = [];
     client.onStanza.on(() => seen.push('carbon'));
     await client.connect(never);
@@ -213,8 +177,10 @@ describe('who may say what', () => {
         `<iq type='result' id='guess' from='juliet@a.test/home'><q xmlns='urn:forged'/></iq>`,
         `<iq type='result' id='${id}' from='Juliet@A.test/home' to='${FAKE_FULL_JID}'><q xmlns='urn:true'/></iq>`,
       ].join('');
-    const server = await serve({ answer: (stanza, id) => (stanza.includes('urn:ask') ? answers(id) : undefined) });
-    const client = await clientOf(server);
+    const server = await world.serve({
+      answer: (stanza, id) => (stanza.includes('urn:ask') ? answers(id) : undefined),
+    });
+    const client = await world.clientOf(server);
     await client.connect(never);
     const answer = await client.iq('get', 'juliet@a.test/home', xml('q', { xmlns: 'urn:ask' }), never);
     expect(answer.getChild('q')?.getNS()).toBe('urn:true');
@@ -222,8 +188,8 @@ describe('who may say what', () => {
 
   test('an error answer keeps its condition', async () => {
     const error = "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    const server = await serve({ answer: (_, id) => `<iq type='error' id='${id}' from='a.test'>${error}</iq>` });
-    const client = await clientOf(server);
+    const server = await world.serve({ answer: (_, id) => `<iq type='error' id='${id}' from='a.test'>${error}</iq>` });
+    const client = await world.clientOf(server);
     await client.connect(never);
     await expect(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' }))).rejects.toMatchObject({
       code: 'not-allowed',
@@ -251,8 +217,8 @@ describe('a hostile server', () => {
     ],
     ['an unasked failure', "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></stream:stream>"],
   ])('that sends %s ends the connection and not the process', async (_, hostile) => {
-    const server = await serve({ streamManagement: true });
-    const client = await clientOf(server);
+    const server = await world.serve({ streamManagement: true });
+    const client = await world.clientOf(server);
     const states: string[] = [];
     client.onState.on((state: XmppState) => states.push(state.kind));
     await client.connect(never);
@@ -265,8 +231,8 @@ describe('a hostile server', () => {
 
   test('that answers over the limits fails the request and not the connection', async () => {
     const deep = '<x>'.repeat(100) + '</x>'.repeat(100);
-    const server = await serve({ answer: (_, id) => `<iq type='result' id='${id}' from='a.test'>${deep}</iq>` });
-    const client = await clientOf(server);
+    const server = await world.serve({ answer: (_, id) => `<iq type='result' id='${id}' from='a.test'>${deep}</iq>` });
+    const client = await world.clientOf(server);
     await client.connect(never);
     expect(await codeOf(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' })))).toBe('too-large');
     expect(client.state.kind).toBe('online');
@@ -275,7 +241,7 @@ describe('a hostile server', () => {
 
 describe('sending', () => {
   test('is refused while there is no connection', async () => {
-    const client = await clientOf(await serve());
+    const client = await world.clientOf(await world.serve());
     expect(await codeOf(client.send(xml('message')))).toBe('disconnected');
     expect(await codeOf(client.iq('get', undefined, xml('q', { xmlns: 'urn:ask' })))).toBe('disconnected');
   });
@@ -285,18 +251,18 @@ describe('sending', () => {
     ['with a control character', '\u0001', 'bad-input'],
     ['with half a character', '\uD83C', 'bad-input'],
   ])('a stanza %s is refused before it ends the stream', async (_, text, code) => {
-    const client = await clientOf(await serve());
+    const client = await world.clientOf(await world.serve());
     await client.connect(never);
     expect(await codeOf(client.send(xml('message', {}, xml('body', {}, text))))).toBe(code);
     expect(client.state.kind).toBe('online');
   });
 
   test('a stanza without an acknowledgement from the server is not confirmed', async () => {
-    const server = await serve({
+    const server = await world.serve({
       streamManagement: true,
       answer: (stanza) => (stanza.includes('second') ? "<a xmlns='urn:xmpp:sm:3' h='2'/>" : undefined),
     });
-    const client = await clientOf(server);
+    const client = await world.clientOf(server);
     await client.connect(never);
     const order: string[] = [];
     const first = client.sendConfirmed(xml('message', { id: 'first' })).then(() => order.push('first'));
@@ -305,93 +271,5 @@ describe('sending', () => {
     await client.sendConfirmed(xml('message', { id: 'second' }));
     await first;
     expect(order).toEqual(['still waiting', 'first']);
-  });
-});
-
-describe('a broken connection', () => {
-  test('is resumed, and what was not acknowledged is sent again', async () => {
-    const server = await serve({ streamManagement: true });
-    const client = await clientOf(server);
-    const states: unknown[] = [];
-    client.onState.on((state) => states.push(state.kind === 'online' ? `online ${state.resumed}` : state.kind));
-    await client.connect(never);
-    await client.send(xml('message', { id: 'precious', to: 'juliet@a.test' }));
-    await until(() => server.secureBytes().includes('precious'), 'the message');
-    server.cut();
-    await until(() => states.at(-1) === 'online true', 'resumed');
-    expect(states).toEqual(['connecting', 'online false', 'offline', 'connecting', 'online true']);
-    await until(() => server.secureBytes().split('precious').length === 3, 'the message again');
-    expect(client.fullJid).toBe(FAKE_FULL_JID);
-  });
-
-  test('is made anew when the server cannot resume, and requests under way fail', async () => {
-    const server = await serve();
-    const client = await clientOf(server);
-    await client.connect(never);
-    const request = codeOf(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' })));
-    await until(() => server.secureBytes().includes('urn:ask'), 'the request');
-    server.cut();
-    expect(await request).toBe('disconnected');
-    await until(() => client.state.kind === 'online', 'online');
-    expect(client.state).toEqual({ kind: 'online', resumed: false });
-  });
-
-  test('a request is answered by the handler of the day, across connections', async () => {
-    const server = await serve();
-    const client = await clientOf(server);
-    client.handleIq('get', 'urn:ask', 'q', (request) => xml('a', { xmlns: 'urn:ask', from: request.from }));
-    await client.connect(never);
-    const ask = "<iq type='get' id='7' from='a@b.test/c'><q xmlns='urn:ask'/></iq>";
-    server.push(ask);
-    await until(() => server.secureBytes().includes('from="a@b.test/c"'), 'the first answer');
-    server.cut();
-    await until(() => server.signIns === 2, 'signed in again');
-    server.push(ask);
-    await until(() => server.secureBytes().split('from="a@b.test/c"').length === 3, 'the second answer');
-    expect(client.state.kind).toBe('online');
-  });
-
-  test('is tried again and again until the server is back, for an account that is known to be good', async () => {
-    const port = await freePort();
-    const client = await clientOf({ host: '127.0.0.1', port });
-    const states: string[] = [];
-    client.onState.on((state) => states.push(state.kind === 'offline' ? `offline: ${state.error.code}` : state.kind));
-    client.start();
-    await until(() => states.length >= 6, 'three attempts');
-    await serve({ port });
-    client.retryNow();
-    await until(() => client.state.kind === 'online', 'online');
-    expect(states.slice(0, 4)).toEqual([
-      'connecting',
-      'offline: server-unreachable',
-      'connecting',
-      'offline: server-unreachable',
-    ]);
-  });
-
-  test('is not tried again once the server refuses the password', async () => {
-    let refuses = false;
-    const server = await serve({ refusesPassword: () => refuses });
-    const client = await clientOf(server);
-    await client.connect(never);
-    refuses = true;
-    server.cut();
-    await until(() => client.state.kind === 'failed', 'failed');
-    const attempts = server.secureBytes().split('<auth').length;
-    await sleep(500);
-    expect(server.secureBytes().split('<auth').length).toBe(attempts);
-    expect(client.state).toMatchObject({ error: { code: 'wrong-password' } });
-  });
-
-  test('disposing leaves no connection and no listener behind', async () => {
-    const server = await serve({ streamManagement: true });
-    const client = await clientOf(server);
-    const seen: Element[] = [];
-    client.onStanza.on((stanza) => seen.push(stanza));
-    await client.connect(never);
-    await client[Symbol.asyncDispose]();
-    await until(() => server.secureBytes().includes('</stream:stream>'), 'the end of the stream');
-    expect(await codeOf(client.send(xml('message')))).toBe('disconnected');
-    expect(client.state.kind).toBe('offline');
   });
 });

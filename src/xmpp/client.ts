@@ -83,11 +83,6 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     return this.#fullJid;
   }
 
-  /** How many incoming stanzas were refused because their author had no right to them. */
-  get refusedCount(): number {
-    return this.#refused;
-  }
-
   /** Signs in for the first time. A failure rejects and nothing is retried; after success the connection is kept up. */
   async connect(signal: AbortSignal): Promise<void> {
     if (this.#isSupervised) return;
@@ -233,6 +228,8 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     };
     const deps = { ...this.#deps, log: this.#log, resumption: this.#resumption, listener, install };
     const session = await connectAccount(deps, signal);
+    if (signal.aborted) await session.close();
+    signal.throwIfAborted();
     this.#session = session;
     this.#fullJid = session.fullJid;
     if (!session.isResumed) this.#outgoing.failAll(new AppError('disconnected', 'the session was not resumed'));
@@ -294,7 +291,9 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     });
     if (verdict.kind === 'refuse') {
       this.#refused += 1;
-      this.#log.warn('stanza refused', { reason: verdict.reason, count: this.#refused });
+      // Anybody can send us such stanzas: a line for each would push everything else out of the log.
+      const isTold = Number.isInteger(Math.log2(this.#refused));
+      if (isTold) this.#log.warn('stanza refused', { reason: verdict.reason, count: this.#refused });
       return;
     }
     if (stanza.name === 'iq') {
@@ -308,8 +307,14 @@ export class XmppClient implements XmppPort, AsyncDisposable {
       return;
     }
     if (attr(stanza, 'from') === undefined) stanza.attrs['from'] = this.jid;
-    if (verdict.kind === 'archive') this.#queries.get(verdict.queryId)?.onResult(stanza);
-    else this.onStanza.emit(stanza);
+    if (verdict.kind !== 'archive') {
+      this.onStanza.emit(stanza);
+      return;
+    }
+    const query = this.#queries.get(verdict.queryId);
+    if (query === undefined) return;
+    this.#iqs.prolong(query.archive === this.jid ? undefined : query.archive);
+    query.onResult(stanza);
   }
 
   #install(session: Session, entry: RegisteredHandler): void {

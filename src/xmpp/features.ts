@@ -37,20 +37,24 @@ export async function checkServer(client: XmppPort, signal: AbortSignal): Promis
 }
 
 async function findRoomService(client: XmppPort, signal: AbortSignal): Promise<string> {
-  const items = await askDiscoItems(client, client.domain, signal);
-  for (const address of items.slice(0, MAX_SERVICES)) {
-    const info = await askService(client, address, signal);
-    if (info !== undefined && isRoomService(info)) return address;
-  }
-  throw new AppError('server-lacks-rooms', 'the server has no room service (XEP-0045)');
+  const addresses = (await askDiscoItems(client, client.domain, signal)).slice(0, MAX_SERVICES);
+  const answers = await Promise.all(addresses.map((address) => askService(client, address, signal)));
+  const found = addresses.find((_, index) => {
+    const answer = answers[index];
+    return answer !== undefined && !(answer instanceof AppError) && isRoomService(answer);
+  });
+  if (found !== undefined) return found;
+  // The one that was silent may be the room service: only an answer can say that there is none.
+  const silence = answers.find((answer) => answer instanceof AppError && answer.code === 'timed-out');
+  throw silence ?? new AppError('server-lacks-rooms', 'the server has no room service (XEP-0045)');
 }
 
-async function askService(client: XmppPort, address: string, signal: AbortSignal): Promise<DiscoInfo | undefined> {
+/** One listed service that is down or silent says nothing about the others. */
+async function askService(client: XmppPort, address: string, signal: AbortSignal): Promise<DiscoInfo | AppError> {
   try {
     return await askDiscoInfo(client, address, signal);
   } catch (error) {
-    // One listed service that is down says nothing about the others.
-    if (errorCondition(error) !== undefined) return undefined;
+    if (error instanceof AppError && (error.code === 'timed-out' || errorCondition(error) !== undefined)) return error;
     throw error;
   }
 }

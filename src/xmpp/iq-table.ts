@@ -1,7 +1,7 @@
 // RFC 6120: XMPP Core, §8.2.3
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { withDeadline } from './deadline.ts';
 import { attr, type Element, xml } from './element.ts';
@@ -13,6 +13,8 @@ const ANSWER_MS = 15_000;
 
 interface Pending {
   readonly to: string | undefined;
+  /** How often the asked address has sent a part of what was asked for. */
+  parts: number;
   readonly resolve: (answer: Element) => void;
   readonly reject: (error: AppError) => void;
 }
@@ -34,20 +36,32 @@ export class IqTable {
     request: { readonly type: 'get' | 'set'; readonly to: string | undefined; readonly payload: Element },
     signal?: AbortSignal,
   ): Promise<Element> {
+    signal?.throwIfAborted();
     const { type, to, payload } = request;
     const id = toHex(this.#random(12));
     const { promise, resolve, reject } = Promise.withResolvers<Element>();
     // The connection may end while the request is being written, before anybody waits for the answer.
     promise.catch(() => undefined);
-    this.#pending.set(id, { to, resolve, reject });
+    const pending: Pending = { to, parts: 0, resolve, reject };
+    this.#pending.set(id, pending);
+    const sent = send(xml('iq', { type, id, to }, payload));
     try {
-      return await withDeadline(this.#clock, ANSWER_MS, signal, async () => {
-        await send(xml('iq', { type, id, to }, payload));
-        return await promise;
-      });
+      for (;;) {
+        const { parts } = pending;
+        try {
+          return await withDeadline(this.#clock, ANSWER_MS, signal, () => sent.then(() => promise));
+        } catch (error) {
+          if (errorCode(error) !== 'timed-out' || pending.parts === parts) throw error;
+        }
+      }
     } finally {
       this.#pending.delete(id);
     }
+  }
+
+  /** A part of what was asked of `to` came: on a slow line a page of an archive takes longer than one stanza. */
+  prolong(to: string | undefined): void {
+    for (const pending of this.#pending.values()) if (pending.to === to) pending.parts += 1;
   }
 
   /** Whether the stanza answered one of our requests. `own` is our full address. */

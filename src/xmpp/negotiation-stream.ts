@@ -4,6 +4,8 @@ import { AppError } from '../base/errors.ts';
 import { child, type Element, NS_CLIENT, NS_STREAM, xml } from './element.ts';
 import { StreamParser } from './stream-parser.ts';
 
+/** More than any server has to say before it is asked; who sends more only wants to fill the memory. */
+const MAX_UNREAD = 16;
 const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams';
 
 /**
@@ -25,7 +27,10 @@ export class NegotiationStream implements Disposable {
     this.#socket = socket;
     this.#parser.on('element', (element: Element) => {
       this.#arrived.push(element);
-      this.#wake?.();
+      if (this.#arrived.length >= MAX_UNREAD) {
+        this.#parser.stop();
+        this.#fail(new AppError('server-unreachable', 'the server talks without being asked'));
+      } else this.#wake?.();
     });
     this.#parser.on('error', (error) =>
       this.#fail(new AppError('server-unreachable', 'not an XMPP server', {}, error)),

@@ -128,7 +128,10 @@ export class Session {
   /** Undefined when the server cannot resume. */
   resumption(): Resumption | undefined {
     const { id, outbound_q: queue, outbound, inbound } = this.#entity.streamManagement;
-    return id === '' ? undefined : { id, fullJid: this.fullJid, queue: [...queue], outbound, inbound };
+    // XEP-0198 §3: a server that acknowledges but cannot resume gives no id.
+    return id === undefined || id === ''
+      ? undefined
+      : { id, fullJid: this.fullJid, queue: [...queue], outbound, inbound };
   }
 
   /** Ends the stream in order; what the server has not acknowledged is told as unsent. */
@@ -214,7 +217,9 @@ export class Session {
       if (this.#isClosing || !['closing', 'close', 'disconnecting', 'disconnect'].includes(status)) return;
       this.#finish(new AppError('disconnected', 'the connection is lost'));
     });
-    entity._onData = (data) => entity.parser?.write(data);
+    entity._onData = (data) => {
+      if (!this.#isOver) entity.parser?.write(data);
+    };
     entity._onStreamError = (element) => {
       this.#failure = streamError(element);
       // The library would follow see-other-host to any address; the domain's records decide that.
@@ -227,6 +232,8 @@ export class Session {
   #finish(reason: AppError): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    // What came later would be counted as dealt with here and told again in the resumed session.
+    this.#entity.parser?.stop();
     this.#ended.resolve(reason);
     // Ends what the library still waits for, with its timers.
     this.#entity.emit('error', reason);

@@ -73,11 +73,16 @@ export class StreamParser extends EventEmitter {
     try {
       this.#tokens.write(data);
     } catch (error) {
-      this.#state = 'broken';
-      this.#tokens.stop();
+      this.stop();
       // An emitter throws when nobody listens to its errors; a torn-down stream has no listener left.
       if (this.listenerCount('error') > 0) this.emit('error', error);
     }
+  }
+
+  /** Nothing more comes out, not even of what is being written now. */
+  stop(): void {
+    this.#state = 'broken';
+    this.#tokens.stop();
   }
 
   #count(bytes: number): void {

@@ -51,7 +51,7 @@ declare module '@xmpp/client' {
 
   export interface StreamManagement extends EventEmitter {
     enabled: boolean;
-    id: string;
+    id: string | undefined;
     outbound_q: QueuedStanza[];
     outbound: number;
     inbound: number;
@@ -79,7 +79,8 @@ declare module '@xmpp/client' {
     status: string;
     timeout: number;
     transports: Transport[];
-    parser: { write(data: Uint8Array): void } | null;
+    /** Our own: see `Transport`. */
+    parser: { write(data: Uint8Array): void; stop(): void } | null;
     readonly streamManagement: StreamManagement;
     readonly reconnect: { stop(): void };
     readonly iqCallee: {

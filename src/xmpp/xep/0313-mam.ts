@@ -9,6 +9,8 @@ import { readForwarded } from './0297-forwarding.ts';
 export const NS_MAM = 'urn:xmpp:mam:2';
 const NS_RSM = 'http://jabber.org/protocol/rsm';
 const PAGE_SIZE = 50;
+/** An archive may send more than it was asked for; this much is held in memory, the rest is asked for again. */
+const MAX_PAGE = 500;
 
 export interface ArchiveEntry {
   /** The id in the archive, which is the stanza id of the live message. */
@@ -53,7 +55,11 @@ export function readArchiveEntry(stanza: Element): ArchiveEntry | undefined {
 export function readArchivePage(answer: Element): ArchivePage {
   const fin = child(answer, 'fin', NS_MAM);
   if (fin === undefined) throw new AppError('bad-input', 'the archive ends its answer without a word');
-  return { isComplete: attr(fin, 'complete') === 'true', last: childText(child(fin, 'set', NS_RSM), 'last') };
+  // XML Schema, part 2, §3.2.2: a boolean has two spellings of each value.
+  return {
+    isComplete: ['true', '1'].includes(attr(fin, 'complete') ?? ''),
+    last: childText(child(fin, 'set', NS_RSM), 'last'),
+  };
 }
 
 /** All entries, oldest first, fetched page by page as they are read. */
@@ -66,9 +72,12 @@ export async function* queryArchive(
   for (;;) {
     const queryId = client.newId();
     const entries: ArchiveEntry[] = [];
+    let isCut = false;
     const collect = (stanza: Element): void => {
       const entry = readArchiveEntry(stanza);
-      if (entry !== undefined) entries.push(entry);
+      if (entry === undefined) return;
+      if (entries.length < MAX_PAGE) entries.push(entry);
+      else isCut = true;
     };
     let page: ArchivePage;
     {
@@ -77,9 +86,9 @@ export async function* queryArchive(
       page = readArchivePage(answer);
     }
     yield* entries;
-    const last = page.last ?? entries.at(-1)?.id;
+    const last = isCut ? entries.at(-1)?.id : (page.last ?? entries.at(-1)?.id);
     // A page that leads nowhere would be asked for without end.
-    if (page.isComplete || last === undefined || last === after) return;
+    if ((page.isComplete && !isCut) || last === undefined || last === after) return;
     after = last;
   }
 }
@@ -107,6 +116,8 @@ export async function* resumeArchive(
 
 /** The id of the newest entry of our own account's archive; undefined when it is empty. */
 export async function newestArchiveId(client: XmppPort, signal: AbortSignal): Promise<string | undefined> {
-  const query = archiveQuery(client.newId(), { newest: true, pageSize: 1 });
+  const queryId = client.newId();
+  using _open = client.openArchiveQuery(client.jid, queryId, () => undefined);
+  const query = archiveQuery(queryId, { newest: true, pageSize: 1 });
   return readArchivePage(await client.iq('set', undefined, query, signal)).last;
 }

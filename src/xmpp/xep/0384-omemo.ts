@@ -1,10 +1,11 @@
 // XEP-0384: OMEMO Encryption, version 0.3.0
 import { equalBytes, toBase64 } from '../../base/bytes.ts';
-import { AppError, errorCode } from '../../base/errors.ts';
+import { AppError } from '../../base/errors.ts';
 import type { BareJid } from '../../base/id.ts';
 import { readBase64 } from '../base64-text.ts';
 import { attr, child, children, type Element, readInteger, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
+import { errorCondition } from '../stanza-error.ts';
 import { fetchItems, type PubsubItem, readPubsubEvent } from './0060-pubsub.ts';
 import { publishToPep } from './0163-pep.ts';
 
@@ -150,7 +151,8 @@ export async function fetchDeviceList(
   try {
     item = newest(await fetchItems(client, jid, DEVICE_LIST_NODE, { max: 1 }, signal));
   } catch (error) {
-    if (errorCode(error) === 'not-found') return [];
+    // Any other refusal hides a list that may exist: whoever took it for empty would publish over it.
+    if (errorCondition(error) === 'item-not-found') return [];
     throw error;
   }
   if (item === undefined) return [];

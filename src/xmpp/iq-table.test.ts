@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { errorCode } from '../base/errors.ts';
+import { systemRandom } from '../base/random.ts';
+import { attr, type Element, xml } from './element.ts';
+import { IqTable } from './iq-table.ts';
+
+const ARCHIVE = 'family@rooms.a.test';
+const own = { bare: 'ana@a.test', full: 'ana@a.test/here', domain: 'a.test' };
+
+function ask(to: string, signal?: AbortSignal) {
+  const clock = new VirtualClock();
+  const table = new IqTable({ clock, random: systemRandom });
+  const sent: Element[] = [];
+  const send = async (stanza: Element): Promise<void> => void sent.push(stanza);
+  const outcome = { code: 'waiting' };
+  const request = { type: 'set' as const, to, payload: xml('query', { xmlns: 'urn:ask' }) };
+  void table.request(send, request, signal).then(
+    () => (outcome.code = 'answered'),
+    (error: unknown) => (outcome.code = errorCode(error)),
+  );
+  const answer = (): boolean =>
+    table.settle(xml('iq', { type: 'result', from: to, id: attr(sent[0], 'id') ?? '' }), own);
+  return { clock, table, sent, outcome, answer };
+}
+
+test('a request that is not answered in time fails, and a late answer counts for nothing', async () => {
+  const { clock, outcome, answer } = ask(ARCHIVE);
+  await clock.advance(14_000);
+  expect(outcome.code).toBe('waiting');
+  await clock.advance(2000);
+  expect(outcome.code).toBe('timed-out');
+  expect(answer()).toBe(false);
+});
+
+test('a page that takes minutes on a slow line is waited for as long as parts of it come', async () => {
+  const { clock, table, outcome, answer } = ask(ARCHIVE);
+  for (let part = 0; part < 20; part += 1) {
+    await clock.advance(10_000);
+    table.prolong(ARCHIVE);
+  }
+  expect(outcome.code).toBe('waiting');
+  expect(answer()).toBe(true);
+  await clock.advance(1);
+  expect(outcome.code).toBe('answered');
+});
+
+test('parts from one address keep no request to another one waiting', async () => {
+  const { clock, table, outcome } = ask('silent.a.test');
+  await clock.advance(10_000);
+  table.prolong(ARCHIVE);
+  await clock.advance(6000);
+  expect(outcome.code).toBe('timed-out');
+});
+
+test('a request that was given up before it began is not sent', async () => {
+  const { clock, outcome, sent } = ask(ARCHIVE, AbortSignal.abort());
+  await clock.advance(1);
+  expect([outcome.code, sent]).toEqual(['cancelled', []]);
+});

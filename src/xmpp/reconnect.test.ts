@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FAKE_FULL_JID } from '../../test/fixtures/fake-xmpp-server.ts';
+import { FakeXmppWorld } from '../../test/fixtures/fake-xmpp-world.ts';
+import { freePort } from '../../test/fixtures/prosody.ts';
+import { codeOf, never, until } from '../../test/fixtures/xmpp-accounts.ts';
+import { type Element, xml } from './element.ts';
+
+let world: FakeXmppWorld;
+
+beforeAll(async () => {
+  world = await FakeXmppWorld.open();
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+test('a broken connection is resumed, and what was not acknowledged is sent again', async () => {
+  const server = await world.serve({ streamManagement: true });
+  const client = await world.clientOf(server);
+  const states: unknown[] = [];
+  client.onState.on((state) => states.push(state.kind === 'online' ? `online ${state.resumed}` : state.kind));
+  await client.connect(never);
+  await client.send(xml('message', { id: 'precious', to: 'juliet@a.test' }));
+  await until(() => server.secureBytes().includes('precious'), 'the message');
+  server.cut();
+  await until(() => states.at(-1) === 'online true', 'resumed');
+  expect(states).toEqual(['connecting', 'online false', 'offline', 'connecting', 'online true']);
+  await until(() => server.secureBytes().split('precious').length === 3, 'the message again');
+  expect(client.fullJid).toBe(FAKE_FULL_JID);
+});
+
+test('a broken connection is made anew, with acknowledgements counted anew, by a server that acknowledges and cannot resume', async () => {
+  const counted = "<a xmlns='urn:xmpp:sm:3' h='1'/>";
+  const server = await world.serve({
+    streamManagement: 'without-resumption',
+    answer: (stanza) => (stanza.includes('confirmed') ? counted : undefined),
+  });
+  const client = await world.clientOf(server);
+  const states: unknown[] = [];
+  client.onState.on((state) => states.push(state.kind === 'online' ? `online ${state.resumed}` : state.kind));
+  await client.connect(never);
+  const lost = [1, 2, 3].map((id) => codeOf(client.sendConfirmed(xml('message', { id: `lost${id}` }))));
+  await until(() => server.secureBytes().includes('lost3'), 'the messages');
+  server.cut();
+  expect(await Promise.all(lost)).toEqual(['disconnected', 'disconnected', 'disconnected']);
+  await until(() => states.at(-1) === 'online false' && server.signIns === 2, 'signed in again');
+  await client.sendConfirmed(xml('message', { id: 'confirmed' }));
+  expect(states).toEqual(['connecting', 'online false', 'offline', 'connecting', 'online false']);
+});
+
+test('a broken connection gives nothing away that came after its end: the server tells it again', async () => {
+  const server = await world.serve({ streamManagement: true });
+  const client = await world.clientOf(server);
+  const seen: (string | null)[] = [];
+  client.onStanza.on((stanza) => seen.push(stanza.getChildText('body')));
+  await client.connect(never);
+  const message = (text: string): string => `<message from='a@b.test'><body>${text}</body></message>`;
+  server.push(`${message('before')}<stream:error><reset/></stream:error>${message('after')}`);
+  await until(() => server.secureBytes().includes('<resume'), 'the resumption');
+  expect(/<resume [^>]*h="(\d+)"/.exec(server.secureBytes())?.[1]).toBe('1');
+  expect(seen).toEqual(['before']);
+});
+
+test('a broken connection is made anew when the server cannot resume, and requests under way fail', async () => {
+  const server = await world.serve();
+  const client = await world.clientOf(server);
+  await client.connect(never);
+  const request = codeOf(client.iq('get', 'a.test', xml('q', { xmlns: 'urn:ask' })));
+  await until(() => server.secureBytes().includes('urn:ask'), 'the request');
+  server.cut();
+  expect(await request).toBe('disconnected');
+  await until(() => client.state.kind === 'online', 'online');
+  expect(client.state).toEqual({ kind: 'online', resumed: false });
+});
+
+test('a request is answered by the handler of the day, across connections', async () => {
+  const server = await world.serve();
+  const client = await world.clientOf(server);
+  client.handleIq('get', 'urn:ask', 'q', (request) => xml('a', { xmlns: 'urn:ask', from: request.from }));
+  await client.connect(never);
+  const ask = "<iq type='get' id='7' from='a@b.test/c'><q xmlns='urn:ask'/></iq>";
+  server.push(ask);
+  await until(() => server.secureBytes().includes('from="a@b.test/c"'), 'the first answer');
+  server.cut();
+  await until(() => server.signIns === 2, 'signed in again');
+  server.push(ask);
+  await until(() => server.secureBytes().split('from="a@b.test/c"').length === 3, 'the second answer');
+  expect(client.state.kind).toBe('online');
+});
+
+test('a broken connection is tried again and again until the server is back, for an account that is known to be good', async () => {
+  const port = await freePort();
+  const client = await world.clientOf({ host: '127.0.0.1', port });
+  const states: string[] = [];
+  client.onState.on((state) => states.push(state.kind === 'offline' ? `offline: ${state.error.code}` : state.kind));
+  client.start();
+  await until(() => states.length >= 6, 'three attempts');
+  await world.serve({ port });
+  client.retryNow();
+  await until(() => client.state.kind === 'online', 'online');
+  expect(states.slice(0, 4)).toEqual([
+    'connecting',
+    'offline: server-unreachable',
+    'connecting',
+    'offline: server-unreachable',
+  ]);
+});
+
+test('a broken connection is not tried again once the server refuses the password', async () => {
+  let refuses = false;
+  const server = await world.serve({ refusesPassword: () => refuses });
+  const client = await world.clientOf(server);
+  await client.connect(never);
+  refuses = true;
+  server.cut();
+  await until(() => client.state.kind === 'failed', 'failed');
+  const attempts = server.secureBytes().split('<auth').length;
+  await sleep(500);
+  expect(server.secureBytes().split('<auth').length).toBe(attempts);
+  expect(client.state).toMatchObject({ error: { code: 'wrong-password' } });
+});
+
+test('disposing leaves no connection and no listener behind', async () => {
+  const server = await world.serve({ streamManagement: true });
+  const client = await world.clientOf(server);
+  const seen: Element[] = [];
+  client.onStanza.on((stanza) => seen.push(stanza));
+  await client.connect(never);
+  await client[Symbol.asyncDispose]();
+  await until(() => server.secureBytes().includes('</stream:stream>'), 'the end of the stream');
+  expect(await codeOf(client.send(xml('message')))).toBe('disconnected');
+  expect(client.state.kind).toBe('offline');
+});
