@@ -55,7 +55,9 @@ export async function localAddressTowards(address: string, port: number): Promis
 function connect(socket: Socket, address: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', (error) => reject(noRouter(error)));
-    socket.connect(port, address, resolve);
+    // With a callback the failure would go to it instead.
+    socket.once('connect', resolve);
+    socket.connect(port, address);
   });
 }
 

@@ -54,8 +54,10 @@ export async function searchSsdp(search: SsdpSearch, signal: AbortSignal): Promi
   }
 }
 
-async function send(socket: Socket, { group, clock }: SsdpSearch, signal: AbortSignal): Promise<void> {
+async function send(socket: Socket, { group, clock, localAddress }: SsdpSearch, signal: AbortSignal): Promise<void> {
   socket.setMulticastTTL(2);
+  // Otherwise a machine with several networks, real or virtual, may search in another one than the router's.
+  socket.setMulticastInterface(localAddress);
   for (const wait of ROUNDS_MS) {
     for (const target of SEARCH_TARGETS) {
       const lines = ['M-SEARCH * HTTP/1.1', `HOST: ${group.address}:${group.port}`, 'MAN: "ssdp:discover"', 'MX: 1'];

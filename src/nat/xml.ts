@@ -27,7 +27,7 @@ const OPENING = /<([A-Za-z_][^\s<>/'"=]{0,99})((?:[^<>'"/]|"[^"<]*"|'[^'<]*'|\/(
 const TEXT = /[^<]+/y;
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/** Reads the plain XML of routers; declarations of entities and anything odd fail with `bad-input`. */
+/** Reads the plain XML of routers; document types and broken structure fail with `bad-input`. */
 export function parseXml(document: string): XmlElement {
   if (document.length > MOST_XML_CHARACTERS) throw new AppError('too-large', 'the XML is too long');
   const open: OpenElement[] = [{ tag: '', children: [], text: '' }];
@@ -46,9 +46,10 @@ export function parseXml(document: string): XmlElement {
     if (root !== undefined) return root;
     if (inner === undefined || at >= document.length) throw malformed('ends early');
     if (take(SKIPPED) !== null) continue;
-    const text = take(TEXT)?.[0] ?? take(CDATA)?.[1];
-    if (text !== undefined) {
-      inner.text += text;
+    const text = take(TEXT)?.[0];
+    const literal = text === undefined ? take(CDATA)?.[1] : decode(text);
+    if (literal !== undefined) {
+      inner.text += literal;
       continue;
     }
     const opening = take(OPENING);
@@ -76,15 +77,19 @@ export function textOf(element: XmlElement, name: string): string | undefined {
 function close(open: OpenElement[]): void {
   const done = open.pop();
   const name = done?.tag.replace(/^[^:]*:/, '') ?? '';
-  open.at(-1)?.children.push({ name, text: decode((done?.text ?? '').trim()), children: done?.children ?? [] });
+  open.at(-1)?.children.push({ name, text: (done?.text ?? '').trim(), children: done?.children ?? [] });
 }
 
+/** Unknown entities stay as they are: routers write "&" and "&nbsp;" in their makers' names. */
 function decode(text: string): string {
-  return text.replace(/&([^;&]{0,10});?/g, (_, name: string) => {
-    const character = ENTITIES[name];
-    if (character === undefined) throw malformed('unknown entity');
-    return character;
-  });
+  return text.replace(
+    /&(?:([a-z]{2,4})|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));/g,
+    (whole, name?: string, decimal?: string, hex?: string) => {
+      if (name !== undefined) return Object.hasOwn(ENTITIES, name) ? (ENTITIES[name] ?? whole) : whole;
+      const code = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number.parseInt(decimal, 10);
+      return code > 0 && code <= 0x10_ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
 }
 
 function malformed(reason: string): AppError {
