@@ -5,22 +5,23 @@ import { describe, expect, test } from 'vitest';
 import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
 import type { SwarmContract, SwarmEvent } from '../../src/contract/swarm.ts';
 import { TestDevice } from '../integration/swarm-peer.ts';
-import type { LabProcess, RouterKind } from './network-lab.ts';
-import { NetworkLab, ROUTER_OUTSIDE, SHARED_OUTSIDE, whyNoLab } from './network-lab.ts';
+import type { Mapping } from './home-plan.ts';
+import type { LabProcess } from './lab-process.ts';
+import { NetworkLab, whyNoLab } from './network-lab.ts';
 
-const reason = whyNoLab();
+const reason = await whyNoLab();
 if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reason}`);
 
 const KEEP_PORT = path.join(import.meta.dirname, 'keep-port.ts');
 const SWARM = path.join(import.meta.dirname, '../../src/swarm/main.ts');
 const REACH = path.join(import.meta.dirname, 'reach.ts');
 
-function keepPort(lab: NetworkLab, host: 'home' | 'other', port: number, haste = 1): LabProcess {
+function keepPort(lab: NetworkLab, host: 'a1' | 'a2', port: number, haste = 1): LabProcess {
   return lab.spawn(host, process.execPath, KEEP_PORT, String(port), String(haste));
 }
 
 async function callFromOutside(lab: NetworkLab, port: number): Promise<string> {
-  return (await lab.exec('server', process.execPath, REACH, ROUTER_OUTSIDE, String(port))).trim();
+  return (await lab.exec('server', process.execPath, REACH, lab.home('a').outside, String(port))).trim();
 }
 
 async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>, ms = 15_000): Promise<T> {
@@ -39,92 +40,93 @@ function lastState(program: LabProcess): unknown {
 }
 
 describe.skipIf(reason !== undefined)('on a real router', () => {
-  const routers: [RouterKind, string][] = [
+  const routers: [Mapping, string][] = [
     ['upnp-v2', 'upnp'],
     ['upnp-v1', 'upnp'],
-    ['pmp', 'pcp|nat-pmp'],
+    ['pmp', 'nat-pmp'],
+    ['pcp', 'pcp'],
     ['all', 'pcp|nat-pmp|upnp'],
   ];
   test.each(routers)('%s: a kept port is reached from outside and closed at the end', async (kind, via) => {
-    await using lab = await NetworkLab.start(kind);
-    await using program = keepPort(lab, 'home', 40_001);
+    await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
+    await using program = keepPort(lab, 'a1', 40_001);
     const state = await until('the open port', () => lastState(program));
     expect(state).toEqual({
       kind: 'open',
       via: expect.stringMatching(new RegExp(`^(${via})$`)),
-      address: ROUTER_OUTSIDE,
+      address: lab.home('a').outside,
       port: 40_001,
     });
-    expect(await lab.forwarded()).toEqual(['40001 192.168.77.11:40001']);
+    expect(await lab.home('a').forwarded()).toEqual(['40001 192.168.11.11:40001']);
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
     expect(await callFromOutside(lab, 40_002)).toBe('silence');
     await program.end('SIGTERM');
-    expect(await lab.forwarded()).toEqual([]);
+    expect(await lab.home('a').forwarded()).toEqual([]);
     expect(await callFromOutside(lab, 40_001)).toBe('silence');
   });
 
   test.each(['upnp-v2', 'upnp-v1', 'pmp'] as const)(
     '%s: when another machine has the port, the port really granted is told',
     async (kind) => {
-      await using lab = await NetworkLab.start(kind);
-      await using first = keepPort(lab, 'other', 40_001);
+      await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
+      await using first = keepPort(lab, 'a2', 40_001);
       await until('the first port', () => lastState(first));
-      await using second = keepPort(lab, 'home', 40_001);
+      await using second = keepPort(lab, 'a1', 40_001);
       const state = await until('the second port', () => lastState(second));
       const port = Number(Object.entries(state ?? {}).find(([name]) => name === 'port')?.[1]);
       expect(port).not.toBe(40_001);
       expect(await callFromOutside(lab, port)).toBe('hello from home');
       await second.end('SIGTERM');
-      expect(await lab.forwarded()).toEqual(['40001 192.168.77.12:40001']);
+      expect(await lab.home('a').forwarded()).toEqual(['40001 192.168.11.12:40001']);
     },
   );
 
   test.each(['all', 'upnp-v2'] as const)('%s: a program that was killed opens the same port again', async (kind) => {
-    await using lab = await NetworkLab.start(kind);
-    await using killed = keepPort(lab, 'home', 40_001);
+    await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
+    await using killed = keepPort(lab, 'a1', 40_001);
     await until('the port', () => lastState(killed));
     await killed.end('SIGKILL');
     // Until then the port closes by itself, within twenty minutes.
-    const leases = await lab.leases();
+    const leases = await lab.home('a').leases();
     expect(leases.filter((seconds) => seconds > 0 && seconds <= 1_200)).toHaveLength(1);
-    await using again = keepPort(lab, 'home', 40_001);
+    await using again = keepPort(lab, 'a1', 40_001);
     expect(await until('the port again', () => lastState(again))).toMatchObject({ kind: 'open', port: 40_001 });
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
     await again.end('SIGTERM');
-    expect(await lab.forwarded()).toEqual([]);
+    expect(await lab.home('a').forwarded()).toEqual([]);
   });
 
   test.each(['upnp-v2', 'pmp'] as const)('%s: a router that lost power gets the mapping again', async (kind) => {
-    await using lab = await NetworkLab.start(kind);
-    await using program = keepPort(lab, 'home', 40_001, 40);
+    await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
+    await using program = keepPort(lab, 'a1', 40_001, 40);
     await until('the open port', () => lastState(program));
     // The restart shows in the router's clock, which must be ahead of the time since the last check.
     await delay(4_000);
-    await lab.rebootRouter();
-    expect(await lab.forwarded()).toEqual([]);
-    await until('the mapping', async () => ((await lab.forwarded()).length === 1 ? true : undefined));
+    await lab.home('a').reboot();
+    expect(await lab.home('a').forwarded()).toEqual([]);
+    await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined));
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
   });
 
   test('a router that shares its outside address with other homes is not told as reachable', async () => {
-    await using lab = await NetworkLab.start('all', SHARED_OUTSIDE);
-    await using program = keepPort(lab, 'home', 40_001);
+    await using lab = await NetworkLab.start({ a: 'all,isp=cone' });
+    await using program = keepPort(lab, 'a1', 40_001);
     const state = await until('an answer', () => lastState(program));
     expect(state).toMatchObject({ kind: expect.stringMatching(/^(closed|unreachable)$/) });
   });
 
   test('a machine without a router says nothing', async () => {
-    await using lab = await NetworkLab.start('all');
-    const said = await lab.countRouterTalk('home');
-    await lab.exec('home', 'ip', 'route', 'del', 'default');
-    await using program = keepPort(lab, 'home', 40_001);
+    await using lab = await NetworkLab.start({ a: 'all' });
+    const said = await lab.countRouterTalk('a1');
+    await lab.exec('a1', 'ip', 'route', 'del', 'default');
+    await using program = keepPort(lab, 'a1', 40_001);
     expect(await until('an answer', () => lastState(program))).toEqual({ kind: 'closed' });
     expect(await said()).toBe(0);
   });
 
   test('a router that maps no ports costs nothing but the mapping', async () => {
-    await using lab = await NetworkLab.start('none');
-    await using program = keepPort(lab, 'home', 40_001);
+    await using lab = await NetworkLab.start({ a: 'cone' });
+    await using program = keepPort(lab, 'a1', 40_001);
     expect(await until('an answer', () => lastState(program))).toEqual({ kind: 'closed' });
     await program.end('SIGTERM');
     expect(program.child.exitCode).toBe(0);
@@ -133,13 +135,13 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
 
 describe.skipIf(reason !== undefined)('the swarm behind a router', () => {
   test('tells members the outside addresses of its data and tracker ports, which are reached', async () => {
-    await using lab = await NetworkLab.start('upnp-v2');
-    const child = lab.fork('home', SWARM);
+    await using lab = await NetworkLab.start({ a: 'upnp-v2' });
+    const child = lab.fork('a1', SWARM);
     const client = connectChannel<SwarmContract>(processChannel(child));
     const { dataPort, trackerPort } = await client.start(startOptions(true));
     const stop = new AbortController();
     const events = await client.events(undefined, { signal: stop.signal });
-    const outside = [`${ROUTER_OUTSIDE}:${dataPort}`, `http://${ROUTER_OUTSIDE}:${trackerPort}/`];
+    const outside = [`${lab.home('a').outside}:${dataPort}`, `http://${lab.home('a').outside}:${trackerPort}/`];
     const told: SwarmEvent[] = [];
     for await (const event of events) {
       told.push(event);
@@ -149,19 +151,19 @@ describe.skipIf(reason !== undefined)('the swarm behind a router', () => {
     const candidates = told.at(-1);
     expect(candidates).toMatchObject({ kind: 'candidates', mapped: outside[0] });
     expect(candidates?.kind === 'candidates' ? candidates.endpoints[0] : undefined).toBe(outside[0]);
-    expect(await lab.forwarded()).toHaveLength(2);
+    expect(await lab.home('a').forwarded()).toHaveLength(2);
     // The listener waits for the caller's admission and tells a stranger nothing.
     expect(await callFromOutside(lab, dataPort)).not.toMatch(/ECONNREFUSED|EHOSTUNREACH/);
     const gone = once(child, 'exit');
     child.kill('SIGTERM');
     await gone;
-    expect(await lab.forwarded()).toEqual([]);
+    expect(await lab.home('a').forwarded()).toEqual([]);
   });
 
   test('says nothing to the router when it may not map ports', async () => {
-    await using lab = await NetworkLab.start('all');
-    const said = await lab.countRouterTalk('home');
-    const child = lab.fork('home', SWARM);
+    await using lab = await NetworkLab.start({ a: 'all' });
+    const said = await lab.countRouterTalk('a1');
+    const child = lab.fork('a1', SWARM);
     const client = connectChannel<SwarmContract>(processChannel(child));
     await client.start(startOptions(false));
     await delay(700);
@@ -170,7 +172,7 @@ describe.skipIf(reason !== undefined)('the swarm behind a router', () => {
     await delay(700);
     expect(await said()).toBe(0);
     await client.start(startOptions(true));
-    await until('a mapping', async () => ((await lab.forwarded()).length === 2 ? true : undefined));
+    await until('a mapping', async () => ((await lab.home('a').forwarded()).length === 2 ? true : undefined));
     expect(await said()).toBeGreaterThan(0);
   });
 });
