@@ -37,9 +37,13 @@ export class SphereRegistry {
     this.#spheres.get(sphereId)?.trackers.set(device, trackers.filter(isTrackerUrl));
   }
 
+  /** The first of each device, then the second of each: nobody's many keep another's out. */
   trackers(sphereId: SphereId): string[] {
-    const all = Array.from(this.#spheres.get(sphereId)?.trackers.values() ?? []).flat();
-    return Array.from(new Set(all)).slice(0, MOST_TRACKERS);
+    const told = Array.from(this.#spheres.get(sphereId)?.trackers.values() ?? []);
+    const rounds = Array.from({ length: Math.max(0, ...told.map((ones) => ones.length)) }, (_, round) =>
+      told.flatMap((ones) => ones[round] ?? []),
+    );
+    return Array.from(new Set(rounds.flat())).slice(0, MOST_TRACKERS);
   }
 
   /** Whether a device may connect for torrents of this sphere. */

@@ -109,7 +109,7 @@ export class SwarmNode implements AsyncDisposable {
       log,
       port: () => this.#dataPort,
       announcements: () => this.host.announcements(),
-      onPeer: (infoHash, endpoint) => this.#found(infoHash, endpoint),
+      onPeer: (infoHash, endpoint, tracker) => this.#found(infoHash, endpoint, tracker),
     });
     this.#tracker = new Tracker({
       clock,
@@ -118,7 +118,7 @@ export class SwarmNode implements AsyncDisposable {
       knows: (hash) => this.host.byTrackerHash(hash) !== undefined,
       onPeer: (hash, endpoint) => {
         const infoHash = this.host.byTrackerHash(hash);
-        if (infoHash !== undefined) this.#found(infoHash, endpoint);
+        if (infoHash !== undefined) this.#found(infoHash, endpoint, 'own tracker');
       },
     });
     this.#stack.use(this.#tracker);
@@ -278,8 +278,8 @@ export class SwarmNode implements AsyncDisposable {
     this.reporter.setCandidates({ kind: 'candidates', endpoints, trackers, mapped: this.#mappedData });
   }
 
-  #found(infoHash: InfoHash, endpoint: string): void {
-    if (parseEndpoint(endpoint) !== undefined) this.#dialer.found(infoHash, endpoint);
+  #found(infoHash: InfoHash, endpoint: string, source: string): void {
+    if (parseEndpoint(endpoint) !== undefined) this.#dialer.found(infoHash, endpoint, source);
   }
 
   /** Members, torrents or keys changed: calls and announces are looked at again. */

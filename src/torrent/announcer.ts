@@ -2,6 +2,7 @@
 import { get } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
@@ -18,6 +19,7 @@ const INTERVAL_MS = 5 * 60_000;
 const RETRY_MS = 120_000;
 /** The least time between two announces, so that a thousand torrents do not announce at once. */
 const SPACING_MS = 100;
+const MOST_AT_ONCE = 8;
 const IDLE_MS = 30_000;
 const PEERS_WANTED = 50;
 /** Members' trackers have exactly this form: a member cannot make us call anything else. */
@@ -42,14 +44,22 @@ export interface AnnouncerDeps {
   readonly log: Logger;
   readonly port: () => number;
   readonly announcements: () => Iterable<Announcement>;
-  readonly onPeer: (infoHash: InfoHash, endpoint: string) => void;
+  /** `tracker` is the one that named the endpoint. */
+  readonly onPeer: (infoHash: InfoHash, endpoint: string, tracker: string) => void;
 }
 
-/** Tells members' trackers which torrents we take part in, spread in time, and learns addresses from them. */
+/**
+ * Tells members' trackers which torrents we take part in, spread in time, and learns addresses from them. Trackers are
+ * asked side by side, each for one torrent at a time, so that one which is off holds up only itself.
+ */
 export class Announcer {
   readonly #deps: AnnouncerDeps;
   readonly #peerId: Uint8Array;
   readonly #dueMs = new Map<string, number>();
+  /** Trackers that did not answer, and when they are tried again. */
+  readonly #silentUntilMs = new Map<string, number>();
+  /** By tracker. */
+  readonly #asking = new Map<string, Promise<void>>();
   #wake = new AbortController();
 
   constructor(deps: AnnouncerDeps) {
@@ -63,12 +73,20 @@ export class Announcer {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#run(signal);
+    } finally {
+      await Promise.all(this.#asking.values());
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
       this.#wake = new AbortController();
       const due = this.#next(clock.monotonic());
+      if (due.kind === 'announce') this.#asking.set(due.tracker, this.#announce(due, signal));
       const pauseMs = due.kind === 'announce' ? SPACING_MS : due.inMs;
-      if (due.kind === 'announce') await this.#announce(due, signal);
       const waking = due.kind === 'announce' ? signal : AbortSignal.any([signal, this.#wake.signal]);
       try {
         await clock.sleep(pauseMs, waking);
@@ -79,40 +97,55 @@ export class Announcer {
     }
   }
 
+  /** The one that is due longest, at a tracker that is not being asked. */
   #next(nowMs: number): Due {
-    const alive = new Set<string>();
-    let first: { key: string; due: number; announcement: Announcement; url: string } | undefined;
+    // The end of each announce wakes.
+    if (this.#asking.size >= MOST_AT_ONCE) return { kind: 'wait', inMs: IDLE_MS };
+    const aliveKeys = new Set<string>();
+    const aliveTrackers = new Set<string>();
+    let first: { key: string; dueMs: number; announcement: Announcement; tracker: string; hash: string } | undefined;
     for (const announcement of this.#deps.announcements()) {
       for (const tracker of announcement.trackers) {
+        aliveTrackers.add(tracker);
         for (const hash of announcement.hashes) {
           const key = `${hash} ${tracker}`;
-          alive.add(key);
-          const due = this.#dueMs.get(key) ?? 0;
-          if (first === undefined || due < first.due) {
-            first = { key, due, announcement, url: this.#url(tracker, hash, announcement.bytesLeft) };
-          }
+          aliveKeys.add(key);
+          if (this.#asking.has(tracker)) continue;
+          const dueMs = Math.max(this.#dueMs.get(key) ?? 0, this.#silentUntilMs.get(tracker) ?? 0);
+          if (first === undefined || dueMs < first.dueMs) first = { key, dueMs, announcement, tracker, hash };
         }
       }
     }
-    for (const key of this.#dueMs.keys()) if (!alive.has(key)) this.#dueMs.delete(key);
+    for (const key of this.#dueMs.keys()) if (!aliveKeys.has(key)) this.#dueMs.delete(key);
+    for (const tracker of this.#silentUntilMs.keys()) {
+      if (!aliveTrackers.has(tracker)) this.#silentUntilMs.delete(tracker);
+    }
     if (first === undefined) return { kind: 'wait', inMs: IDLE_MS };
-    if (first.due > nowMs) return { kind: 'wait', inMs: Math.min(IDLE_MS, first.due - nowMs) };
+    if (first.dueMs > nowMs) return { kind: 'wait', inMs: Math.min(IDLE_MS, first.dueMs - nowMs) };
     return { kind: 'announce', ...first };
   }
 
-  async #announce(due: Due & { kind: 'announce' }, signal: AbortSignal): Promise<void> {
+  async #announce({ key, tracker, hash, announcement }: DueAnnounce, signal: AbortSignal): Promise<void> {
     const { clock, log, onPeer } = this.#deps;
+    const url = this.#url(tracker, hash, announcement.bytesLeft);
     let againMs = RETRY_MS;
     try {
       const limit = { clock, ms: ANSWER_TIMEOUT_MS };
-      const answer = parseAnswer(await withinTime(limit, signal, (limited) => fetchAnswer(due.url, limited)));
+      const body = await withinTime(limit, signal, (limited) => fetchAnswer(url, limited));
+      this.#silentUntilMs.delete(tracker);
+      const answer = parseAnswer(body);
       againMs = Math.max(LEAST_INTERVAL_MS, answer.intervalMs);
-      for (const endpoint of answer.peers) onPeer(due.announcement.infoHash, endpoint);
+      for (const endpoint of answer.peers) onPeer(announcement.infoHash, endpoint, tracker);
     } catch (error) {
       // A tracker is a member's own machine and may be off: it is asked again later.
-      log.debug('announce failed', { code: errorCode(error) });
+      const code = errorCode(error);
+      log.debug('announce failed', { code });
+      if (SILENT.includes(code)) this.#silentUntilMs.set(tracker, clock.monotonic() + RETRY_MS);
+    } finally {
+      this.#asking.delete(tracker);
+      this.#dueMs.set(key, clock.monotonic() + againMs);
+      this.wake();
     }
-    this.#dueMs.set(due.key, clock.monotonic() + againMs);
   }
 
   #url(tracker: string, hash: string, bytesLeft: number): string {
@@ -128,9 +161,17 @@ export class Announcer {
   }
 }
 
-type Due =
-  | { readonly kind: 'wait'; readonly inMs: number }
-  | { readonly kind: 'announce'; readonly key: string; readonly announcement: Announcement; readonly url: string };
+interface DueAnnounce {
+  readonly kind: 'announce';
+  readonly key: string;
+  readonly announcement: Announcement;
+  readonly tracker: string;
+  readonly hash: string;
+}
+type Due = { readonly kind: 'wait'; readonly inMs: number } | DueAnnounce;
+
+/** What says that a tracker does not answer, for whichever torrent. */
+const SILENT: readonly ErrorCode[] = ['disconnected', 'timed-out'];
 
 function percentEncode(hex: string): string {
   return hex.replace(/../g, '%$&');

@@ -21,7 +21,11 @@ afterEach(async () => {
   running = null;
 });
 
-function start(answer: (request: DialRequest) => DialOutcome['kind']) {
+function start(
+  answer: (request: DialRequest) => DialOutcome['kind'],
+  /** How long nothing answers where nothing answers. */
+  silenceMs = 0,
+) {
   const clock = new VirtualClock(0);
   const state = { appetite: 'eager' as Appetite, connected: new Set<DeviceKey>(), listed: true };
   const calls: { endpoint: string; attempt: number; atMs: number }[] = [];
@@ -32,11 +36,12 @@ function start(answer: (request: DialRequest) => DialOutcome['kind']) {
     torrents: () => [{ sphereId, infoHash, appetite: state.appetite, satisfied: state.connected }],
     mayCall: () => state.listed,
     isOurs: (endpoint) => endpoint === '127.0.0.1:1',
-    dial: (request) => {
+    dial: async (request, signal) => {
       calls.push({ endpoint: request.endpoint, attempt: request.attempt, atMs: Math.round(clock.monotonic()) });
       const kind = answer(request);
+      if (kind === 'unreachable' && silenceMs > 0) await clock.sleep(silenceMs, signal);
       const admitted = { sphereId, infoHash, device: ben, purpose: 'swarm' } as const;
-      return Promise.resolve(kind === 'connected' ? { kind, dialled: { socket, admitted } } : { kind });
+      return kind === 'connected' ? { kind, dialled: { socket, admitted } } : { kind };
     },
     onConnected: ({ admitted }) => void state.connected.add(admitted.device),
   });
@@ -102,7 +107,7 @@ test('a full copy offers itself less and less often', async () => {
 
 test('an address from a tracker is called and remembered as its device', async () => {
   const { dialer, clock, state, calls } = start(() => 'connected');
-  dialer.found(infoHash, '192.0.2.9:6881');
+  dialer.found(infoHash, '192.0.2.9:6881', 'tracker');
   await clock.advance(60_000);
   expect(calls).toHaveLength(1);
   state.connected.clear();
@@ -113,7 +118,7 @@ test('an address from a tracker is called and remembered as its device', async (
 
 test('addresses that nobody names any more are forgotten, or a restless member would fill the memory', async () => {
   const { dialer, clock, calls } = start(() => 'unreachable');
-  dialer.found(infoHash, '192.0.2.9:6881');
+  dialer.found(infoHash, '192.0.2.9:6881', 'tracker');
   for (let number = 1; number <= 200; number += 1) {
     dialer.setEndpoints(sphereId, ben, [`192.0.2.1:${number}`, `192.0.2.2:${number}`]);
     await clock.advance(100);
@@ -123,5 +128,71 @@ test('addresses that nobody names any more are forgotten, or a restless member w
   dialer.forgetSphere(sphereId);
   expect(dialer.known).toBe(1);
   dialer.forgetTorrent(infoHash);
+  expect(dialer.known).toBe(0);
+});
+
+const cara = parseDeviceKey('c'.repeat(64));
+const lies = (count: number, host: string): string[] => Array.from({ length: count }, (_, n) => `${host}:${1000 + n}`);
+
+test('a tracker that names false addresses keeps no true one out', async () => {
+  const { dialer, clock, calls } = start((request) =>
+    request.endpoint.startsWith('192.0.2.') ? 'connected' : 'unreachable',
+  );
+  for (const host of ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4', '198.51.100.5']) {
+    for (const endpoint of lies(200, host)) dialer.found(infoHash, endpoint, `tracker at ${host}`);
+  }
+  await clock.advance(1000);
+  dialer.found(infoHash, '192.0.2.9:6881', 'another tracker');
+  await clock.advance(1000);
+  expect(calls.map(({ endpoint }) => endpoint)).toContain('192.0.2.9:6881');
+  expect(dialer.known).toBeLessThanOrEqual(64);
+});
+
+test('a member is called at once, whatever false addresses a tracker and another member have named', async () => {
+  const { dialer, clock, calls } = start(
+    (request) => (request.endpoint.startsWith('192.0.2.') ? 'connected' : 'unreachable'),
+    5000,
+  );
+  for (const endpoint of lies(64, '198.51.100.1')) dialer.found(infoHash, endpoint, 'tracker');
+  dialer.setEndpoints(sphereId, cara, lies(32, '203.0.113.1'));
+  await clock.advance(600_000);
+  const atMs = Math.round(clock.monotonic());
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(10);
+  expect(calls.at(-1)).toEqual({ endpoint: '192.0.2.1:6881', attempt: 0, atMs });
+});
+
+test('a tracker has no more than half of the calls, and what members say of themselves goes first', async () => {
+  const { dialer, clock, calls } = start(() => 'unreachable', 5000);
+  dialer.setEndpoints(sphereId, cara, ['203.0.113.1:1']);
+  for (const endpoint of lies(16, '198.51.100.1')) dialer.found(infoHash, endpoint, 'tracker');
+  await clock.advance(1000);
+  expect(calls[0]?.endpoint).toBe('203.0.113.1:1');
+  expect(calls).toHaveLength(9);
+});
+
+test('an address where a member was met is called before all others', async () => {
+  const { dialer, clock, state, calls } = start((request) =>
+    request.endpoint === '192.0.2.9:6881' ? 'connected' : 'refused',
+  );
+  dialer.found(infoHash, '192.0.2.9:6881', 'tracker');
+  await clock.advance(1000);
+  state.connected.clear();
+  state.appetite = 'none';
+  dialer.setEndpoints(sphereId, cara, lies(4, '203.0.113.1'));
+  await clock.advance(60_000);
+  state.appetite = 'eager';
+  dialer.wake();
+  calls.length = 0;
+  await clock.advance(10);
+  expect(calls[0]?.endpoint).toBe('192.0.2.9:6881');
+});
+
+test('an address from a tracker where nobody was met for half an hour is forgotten', async () => {
+  const { dialer, clock } = start(() => 'unreachable');
+  dialer.found(infoHash, '198.51.100.1:1', 'tracker');
+  await clock.advance(29 * 60_000);
+  expect(dialer.known).toBe(1);
+  await clock.advance(3 * 60_000);
   expect(dialer.known).toBe(0);
 });

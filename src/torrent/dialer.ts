@@ -5,6 +5,7 @@ import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Appetite } from './active-torrent.ts';
 import type { Admitted } from './admission.ts';
+import { FoundEndpoints } from './found-endpoints.ts';
 
 /** An opened and admitted stream. */
 export interface Dialled {
@@ -55,8 +56,9 @@ const BACKOFF = { eager: { baseMs: 1_000, maxMs: 60_000 }, lazy: { baseMs: 5_000
 const UNREACHABLE = { baseMs: 2_000, maxMs: 120_000 } as const;
 const MOST_DIALS = 16;
 const MOST_LAZY_DIALS = 4;
+/** Of the calls under way, to addresses that one device told or that any tracker named: the others must not wait. */
+const MOST_DIALS_OF_ONE = 8;
 const MOST_ENDPOINTS = 32;
-const MOST_FOUND = 64;
 const IDLE_MS = 30_000;
 
 interface Attempts {
@@ -66,16 +68,37 @@ interface Attempts {
   running: boolean;
 }
 
+/** What is remembered of an endpoint, for as long as somebody names it. */
+interface Known {
+  /** When a member was last met there, monotonic; -1 = never. */
+  goodMs: number;
+  /** Calls that nothing answered, for all torrents together. */
+  silentCount: number;
+  silentUntilMs: number;
+  readonly torrents: Map<InfoHash, Attempts>;
+}
+
+/** An address that may be called for a torrent. */
+interface Callee {
+  readonly endpoint: string;
+  /** The device that told it of itself; null = found elsewhere. */
+  readonly toldBy: DeviceKey | null;
+}
+
+interface Due extends Callee {
+  readonly torrent: DialTorrent;
+  readonly known: Known;
+  readonly attempts: Attempts;
+}
+
 /** Calls known endpoints for every torrent that wants connections, with backoff, one call per endpoint and torrent at a time. */
 export class Dialer {
   readonly #deps: DialerDeps;
   readonly #endpoints = new Map<SphereId, Map<DeviceKey, readonly string[]>>();
-  /** Addresses from trackers, whose device is unknown until admission told it. */
-  readonly #found = new Map<InfoHash, Map<string, DeviceKey | null>>();
-  /** By endpoint, for as long as somebody names it. */
-  readonly #attempts = new Map<string, Map<InfoHash, Attempts>>();
-  /** Endpoints where nothing answered, for all torrents together. */
-  readonly #silent = new Map<string, Attempts>();
+  readonly #found = new Map<InfoHash, FoundEndpoints>();
+  readonly #known = new Map<string, Known>();
+  /** Calls under way, by whoever told the address. */
+  readonly #lanes = new Map<DeviceKey | null, number>();
   #dials = 0;
   #wake = new AbortController();
 
@@ -85,7 +108,7 @@ export class Dialer {
 
   /** Endpoints something is remembered of. */
   get known(): number {
-    return new Set([...this.#attempts.keys(), ...this.#silent.keys()]).size;
+    return this.#known.size;
   }
 
   /** What a member told about itself; replaces what was known. */
@@ -94,19 +117,19 @@ export class Dialer {
     const before = new Set(devices.get(device) ?? []);
     this.#endpoints.set(sphereId, devices);
     devices.set(device, endpoints.slice(0, MOST_ENDPOINTS));
-    this.#forgetUnnamed(before);
+    this.#forgetUnnamed([...before]);
     // A new address deserves a call at once.
     for (const endpoint of endpoints) if (!before.has(endpoint)) this.#forgive(endpoint);
     this.wake();
   }
 
-  /** A tracker named this address for a torrent. */
-  found(infoHash: InfoHash, endpoint: string): void {
-    const known = this.#found.get(infoHash) ?? new Map<string, DeviceKey | null>();
-    this.#found.set(infoHash, known);
-    if (known.has(endpoint) || known.size >= MOST_FOUND) return;
-    known.set(endpoint, null);
-    this.wake();
+  /** `source`, a tracker for example, named this address for a torrent. */
+  found(infoHash: InfoHash, endpoint: string, source: string): void {
+    const found = this.#found.get(infoHash) ?? new FoundEndpoints();
+    this.#found.set(infoHash, found);
+    const { added, dropped } = found.add(endpoint, source, this.#deps.clock.monotonic());
+    if (dropped !== null) this.#forgetUnnamed([dropped]);
+    if (added) this.wake();
   }
 
   endpointsOf(sphereId: SphereId): { device: DeviceKey; endpoints: readonly string[] }[] {
@@ -121,9 +144,9 @@ export class Dialer {
   }
 
   forgetTorrent(infoHash: InfoHash): void {
-    const found = this.#found.get(infoHash)?.keys() ?? [];
+    const found = Array.from(this.#found.get(infoHash) ?? [], ({ endpoint }) => endpoint);
     this.#found.delete(infoHash);
-    for (const attempts of this.#attempts.values()) attempts.delete(infoHash);
+    for (const { torrents } of this.#known.values()) torrents.delete(infoHash);
     this.#forgetUnnamed(found);
   }
 
@@ -145,105 +168,130 @@ export class Dialer {
     }
   }
 
-  /** Starts every call that is due and gives the time until the next one. */
+  /** Starts every call that is due, the most promising first, and gives the time until the next one. */
   #callDue(signal: AbortSignal): number {
+    // The end of each call wakes.
+    if (this.#dials >= MOST_DIALS) return IDLE_MS;
     const nowMs = this.#deps.clock.monotonic();
+    for (const found of this.#found.values()) this.#forgetUnnamed(found.expire(nowMs));
     let nextMs = nowMs + IDLE_MS;
+    const due: Due[] = [];
     for (const torrent of this.#deps.torrents()) {
       if (torrent.appetite === 'none') continue;
-      const most = torrent.appetite === 'eager' ? MOST_DIALS : MOST_LAZY_DIALS;
-      for (const endpoint of this.#callable(torrent)) {
-        const attempts = this.#attemptsOf(torrent.infoHash, endpoint);
-        if (attempts.running) continue;
-        const dueMs = Math.max(attempts.nextMs, this.#silent.get(endpoint)?.nextMs ?? 0);
+      for (const callee of this.#callable(torrent)) {
+        const { known, attempts } = this.#attemptsOf(torrent.infoHash, callee.endpoint);
+        const dueMs = Math.max(attempts.nextMs, known.silentUntilMs);
         if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
-        else if (this.#dials < most) void this.#call(torrent, endpoint, attempts, signal);
+        else due.push({ ...callee, torrent, known, attempts });
       }
     }
+    for (const call of due.toSorted(byPromise)) if (this.#hasRoom(call)) void this.#call(call, signal);
     return Math.max(10, nextMs - nowMs);
   }
 
-  *#callable(torrent: DialTorrent): Generator<string> {
+  #hasRoom({ attempts, torrent, toldBy }: Due): boolean {
+    const most = torrent.appetite === 'eager' ? MOST_DIALS : MOST_LAZY_DIALS;
+    return !attempts.running && this.#dials < most && (this.#lanes.get(toldBy) ?? 0) < MOST_DIALS_OF_ONE;
+  }
+
+  *#callable(torrent: DialTorrent): Generator<Callee> {
     const { sphereId, infoHash, satisfied } = torrent;
     for (const [device, endpoints] of this.#endpoints.get(sphereId) ?? []) {
       if (satisfied.has(device) || !this.#deps.mayCall(sphereId, device)) continue;
-      for (const endpoint of endpoints) if (!this.#deps.isOurs(endpoint)) yield endpoint;
+      for (const endpoint of endpoints) if (!this.#deps.isOurs(endpoint)) yield { endpoint, toldBy: device };
     }
-    for (const [endpoint, device] of this.#found.get(infoHash) ?? []) {
+    for (const { endpoint, device } of this.#found.get(infoHash) ?? []) {
       if (this.#deps.isOurs(endpoint)) continue;
-      if (device === null || (!satisfied.has(device) && this.#deps.mayCall(sphereId, device))) yield endpoint;
+      const isWanted = device === null || (!satisfied.has(device) && this.#deps.mayCall(sphereId, device));
+      if (isWanted) yield { endpoint, toldBy: null };
     }
   }
 
-  async #call(torrent: DialTorrent, endpoint: string, attempts: Attempts, signal: AbortSignal): Promise<void> {
+  async #call(due: Due, signal: AbortSignal): Promise<void> {
+    const { torrent, endpoint, toldBy, attempts } = due;
     const { sphereId, infoHash } = torrent;
     attempts.running = true;
     this.#dials += 1;
+    this.#lanes.set(toldBy, (this.#lanes.get(toldBy) ?? 0) + 1);
     try {
       const outcome = await this.#deps.dial({ sphereId, infoHash, endpoint, attempt: attempts.count }, signal);
-      this.#settle(torrent, endpoint, attempts, outcome);
+      this.#settle(due, outcome);
     } catch (error) {
       // An abort is the end of the process; anything else counts as one more failed attempt.
       if (!signal.aborted) this.#deps.log.error('call broke', { infoHash, error });
       attempts.count += 1;
     } finally {
       this.#dials -= 1;
+      const left = (this.#lanes.get(toldBy) ?? 1) - 1;
+      if (left === 0) this.#lanes.delete(toldBy);
+      else this.#lanes.set(toldBy, left);
       attempts.running = false;
       this.wake();
     }
   }
 
-  #settle(torrent: DialTorrent, endpoint: string, attempts: Attempts, outcome: DialOutcome): void {
+  #settle({ torrent, endpoint, known, attempts }: Due, outcome: DialOutcome): void {
     const { clock, random, log } = this.#deps;
     const { infoHash, appetite } = torrent;
+    const nowMs = clock.monotonic();
     log.debug('call ended', { infoHash, outcome: outcome.kind, attempt: attempts.count });
+    if (outcome.kind !== 'connected') this.#found.get(infoHash)?.failed(endpoint);
     if (outcome.kind === 'unreachable') {
-      // Nobody has named it since the call began.
-      if (!this.#attempts.has(endpoint)) return;
-      const silent = this.#silent.get(endpoint) ?? { count: 0, nextMs: 0, running: false };
-      this.#silent.set(endpoint, silent);
-      silent.nextMs = clock.monotonic() + backoffDelay(silent.count, UNREACHABLE, random);
-      silent.count += 1;
+      known.silentUntilMs = nowMs + backoffDelay(known.silentCount, UNREACHABLE, random);
+      known.silentCount += 1;
       return;
     }
-    this.#silent.delete(endpoint);
+    this.#answered(known);
     const eager = appetite === 'eager';
     // Two full copies part at once, so a lazy call that succeeds is no reason to call again soon.
     attempts.count = outcome.kind === 'connected' && eager ? 0 : attempts.count + 1;
-    attempts.nextMs =
-      clock.monotonic() + backoffDelay(Math.max(0, attempts.count - 1), BACKOFF[eager ? 'eager' : 'lazy'], random);
+    attempts.nextMs = nowMs + backoffDelay(Math.max(0, attempts.count - 1), BACKOFF[eager ? 'eager' : 'lazy'], random);
     if (outcome.kind !== 'connected') return;
-    const found = this.#found.get(infoHash);
-    if (found?.has(endpoint) === true) found.set(endpoint, outcome.dialled.admitted.device);
+    known.goodMs = nowMs;
+    this.#found.get(infoHash)?.good(endpoint, outcome.dialled.admitted.device, nowMs);
     this.#deps.onConnected(outcome.dialled);
   }
 
-  #attemptsOf(infoHash: InfoHash, endpoint: string): Attempts {
-    const ofEndpoint = this.#attempts.get(endpoint) ?? new Map<InfoHash, Attempts>();
-    this.#attempts.set(endpoint, ofEndpoint);
-    const known = ofEndpoint.get(infoHash) ?? { count: 0, nextMs: 0, running: false };
-    ofEndpoint.set(infoHash, known);
-    return known;
+  #answered(known: Known): void {
+    known.silentCount = 0;
+    known.silentUntilMs = 0;
+  }
+
+  #attemptsOf(infoHash: InfoHash, endpoint: string): { known: Known; attempts: Attempts } {
+    const known = this.#known.get(endpoint) ?? { goodMs: -1, silentCount: 0, silentUntilMs: 0, torrents: new Map() };
+    this.#known.set(endpoint, known);
+    const attempts = known.torrents.get(infoHash) ?? { count: 0, nextMs: 0, running: false };
+    known.torrents.set(infoHash, attempts);
+    return { known, attempts };
   }
 
   #forgive(endpoint: string): void {
-    this.#silent.delete(endpoint);
-    for (const attempts of this.#attempts.get(endpoint)?.values() ?? []) {
+    const known = this.#known.get(endpoint);
+    if (known === undefined) return;
+    this.#answered(known);
+    for (const attempts of known.torrents.values()) {
       attempts.count = 0;
       attempts.nextMs = 0;
     }
   }
 
   /** A member that names new addresses all the time must not fill the memory. */
-  #forgetUnnamed(endpoints: Iterable<string>): void {
-    const named = new Set<string>();
+  #forgetUnnamed(endpoints: readonly string[]): void {
+    for (const endpoint of endpoints) if (!this.#isNamed(endpoint)) this.#known.delete(endpoint);
+  }
+
+  #isNamed(endpoint: string): boolean {
     for (const devices of this.#endpoints.values())
-      for (const ones of devices.values()) for (const one of ones) named.add(one);
-    for (const found of this.#found.values()) for (const one of found.keys()) named.add(one);
-    for (const endpoint of endpoints) {
-      if (named.has(endpoint)) continue;
-      this.#attempts.delete(endpoint);
-      this.#silent.delete(endpoint);
-    }
+      for (const told of devices.values()) if (told.includes(endpoint)) return true;
+    for (const found of this.#found.values()) if (found.has(endpoint)) return true;
+    return false;
   }
 }
+
+/** Where a member was met, newest first; then what members say of themselves; then what failed least. */
+function byPromise(a: Due, b: Due): number {
+  const told = Number(b.toldBy !== null) - Number(a.toldBy !== null);
+  return b.known.goodMs - a.known.goodMs || told || failures(a) - failures(b);
+}
+
+const failures = ({ known, attempts }: Due): number => known.silentCount + attempts.count;
