@@ -1,4 +1,7 @@
-/** Broadcasts values of one type. A throwing listener is reported and never stops the others. */
+/**
+ * Broadcasts values of one type. A throwing listener is reported to `onError` and does not stop the others;
+ * without `onError` it stops the broadcast.
+ */
 export class Emitter<T> {
   readonly #listeners = new Set<(value: T) => void>();
   readonly #onError: (error: unknown) => void;

@@ -22,8 +22,9 @@ export type BareJid = Id<'bare-jid'>;
 
 const HEX_64 = /^[0-9a-f]{64}$/;
 const HEX_40 = /^[0-9a-f]{40}$/;
-// RFC 7622 §3: localpart and domainpart are at most 1023 bytes and hold none of these characters.
-const BARE_JID = /^[^\s"&'/:<>@]{1,255}@[^\s"&'/<>@]{1,255}$/u;
+// RFC 7622 §3: neither part holds these characters, nor any that control how text runs or cannot be seen.
+const UNSEEN = '\\s\\p{Cc}\\p{Bidi_Control}\\u200B';
+const BARE_JID = new RegExp(`^[^"&'/:<>@${UNSEEN}]{1,255}@[^"&'/<>@${UNSEEN}]{1,255}$`, 'u');
 
 function parse<Name extends string>(pattern: RegExp, kind: Name, text: string): Id<Name> {
   if (!pattern.test(text)) throw new AppError('bad-input', `not a valid ${kind}`, { kind, length: text.length });

@@ -28,3 +28,28 @@ test('file names in the messages of system errors never reach the log', () => {
   expect(JSON.stringify(entries)).not.toContain('secret');
   expect(entries[0]?.fields['error']).toMatchObject({ cause: { code: 'ENOENT', syscall: 'open' } });
 });
+
+test('what a parser could not read never reaches the log', () => {
+  const entries: LogEntry[] = [];
+  const log = createLogger({ clock, sink: (entry) => entries.push(entry) });
+  for (const text of ['geheim', '{"a": geheim', 'geheim\ngeheim']) {
+    try {
+      JSON.parse(text);
+    } catch (error) {
+      log.warn('not readable', { error: new AppError('bad-input', 'no JSON', {}, error) });
+    }
+  }
+  expect(entries).toHaveLength(3);
+  expect(JSON.stringify(entries)).not.toContain('geheim');
+  expect(entries[0]?.fields['error']).toMatchObject({ cause: { name: 'SyntaxError' } });
+});
+
+test('a message of several lines is not repeated among the places in the code', () => {
+  const entries: LogEntry[] = [];
+  const log = createLogger({ clock, sink: (entry) => entries.push(entry) });
+  log.warn('failed', { error: new Error('first\nsecond\nthird') });
+  expect(entries[0]?.fields['error']).toMatchObject({ message: 'first\nsecond\nthird' });
+  const { stack } = entries[0]?.fields['error'] as { stack: string[] };
+  expect(stack).toHaveLength(4);
+  expect(stack.filter((line) => !line.startsWith('at '))).toEqual([]);
+});

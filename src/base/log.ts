@@ -41,7 +41,7 @@ export const silentLogger: Logger = createLogger({
   sink: () => undefined,
 });
 
-/** Errors become {name, message, code, cause}, so that an entry can be written as JSON. */
+/** Errors become {name, message, stack, code, cause}, so that an entry can be written as JSON. */
 function plainFields(fields: LogFields): LogFields {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, plainValue(value)]));
 }
@@ -53,12 +53,19 @@ function plainValue(value: unknown): unknown {
   if ('syscall' in value) return { name: value.name, code, syscall: value.syscall };
   return {
     name: value.name,
-    message: value.message,
-    stack: value.stack
-      ?.split('\n')
-      .slice(1, 5)
-      .map((line) => line.trim()),
+    // A parser quotes what it could not read, and that may be anything.
+    ...(value instanceof SyntaxError ? {} : { message: value.message }),
+    stack: framesOf(value),
     ...(code === undefined ? {} : { code }),
     ...(value.cause === undefined ? {} : { cause: plainValue(value.cause) }),
   };
+}
+
+/** Where it happened: the message, which the stack repeats, may have lines of its own. */
+function framesOf(error: Error): readonly string[] | undefined {
+  return error.stack
+    ?.split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith('at '))
+    .slice(0, 4);
 }
