@@ -8,6 +8,7 @@ import { EngineConnection } from './connection/engine-connection.ts';
 import { openWebSocket } from './connection/open-web-socket.ts';
 import { createTranslations } from './i18n/create-translations.ts';
 import { createScreens } from './router.ts';
+import { refuseStrayDrops } from './share/refuse-stray-drops.ts';
 import { engineLineKey, useEngine } from './stores/engine.ts';
 import { useMessages } from './stores/messages.ts';
 import { useNotices } from './stores/notices.ts';
@@ -25,6 +26,7 @@ const connection = new EngineConnection({
     },
     onSnapshot(snapshot) {
       useWorld().applySnapshot(snapshot);
+      useMessages().keepOnly(new Set(snapshot.spheres.map(({ id }) => id)));
       // Conversations that cannot be refreshed now keep what they show; opening one again asks again.
       useMessages()
         .refresh()
@@ -32,6 +34,7 @@ const connection = new EngineConnection({
     },
     onEvent(event) {
       useWorld().applyEvent(event);
+      if (event.kind === 'sphere-removed') useMessages().forgetSphere(event.sphereId);
       if (event.kind === 'message') useMessages().applyMessage(event.message);
       if (event.kind === 'notice') useNotices().push({ code: event.code, params: event.params });
     },
@@ -56,5 +59,6 @@ watch(
   { immediate: true },
 );
 
+refuseStrayDrops(window);
 app.use(translations).use(createScreens()).use(ui).mount('#app');
 void connection.run();

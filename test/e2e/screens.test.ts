@@ -99,6 +99,16 @@ describe('chat', () => {
     expect(await screen.by('message-box').inputValue()).toBe('');
   });
 
+  test('half a sentence is still there after a look at the people', async () => {
+    await using screen = await Screen.open(browser);
+    await screen.goToSphere();
+    await screen.by('message-box').fill('Half a sen');
+    await screen.by('tab-people').click();
+    await screen.by('members').waitFor();
+    await screen.by('tab-chat').click();
+    expect(await screen.by('message-box').inputValue()).toBe('Half a sen');
+  });
+
   test('a text that could not be kept comes back into the box', async () => {
     await using screen = await Screen.open(browser);
     await screen.goToSphere();
@@ -164,6 +174,18 @@ describe('sharing', () => {
     expect(screen.engine.calls).toEqual([]);
   });
 
+  test('a file that is dropped where nothing takes it does not replace the page', async () => {
+    await using screen = await Screen.open(browser);
+    await screen.goHome();
+    // A synthetic drop opens nothing; whether somebody prevented it tells what a real one would do.
+    const prevented = await screen.page.evaluate(`['dragover', 'drop'].map((type) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['x'], 'film.mp4'));
+      return !document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+    })`);
+    expect(prevented).toEqual([true, true]);
+  });
+
   test('a drop in the desktop application shares the real path', async () => {
     await using screen = await Screen.open(browser);
     await screen.page.addInitScript(
@@ -226,6 +248,17 @@ describe('playing', () => {
     await screen.page.locator('.pswp').waitFor({ state: 'detached' });
     await screen.by('sphere-page').waitFor();
     await expect.poll(() => screen.page.url()).not.toContain('/item/');
+  });
+
+  test('closing the slide show lets go of pictures that have not arrived', async () => {
+    await using screen = await Screen.open(browser);
+    screen.engine.withholding = true;
+    await screen.goToSphere();
+    await screen.tile('Lighthouse').getByTestId('item-open').click();
+    await expect.poll(() => screen.engine.waiting.size).toBeGreaterThan(1);
+    await screen.page.keyboard.press('Escape');
+    await screen.page.locator('.pswp').waitFor({ state: 'detached' });
+    await expect.poll(() => screen.engine.waiting.size).toBe(0);
   });
 });
 

@@ -33,6 +33,8 @@ const RETRY = { baseMs: 300, maxMs: 1_500 };
 export class EngineConnection implements Disposable {
   readonly #deps: ConnectionDeps;
   readonly #stop = new AbortController();
+  /** Ends the calls that wait for an answer on the line. */
+  readonly #waiting = new Set<(reason: AppError) => void>();
   #transport: Transport | null = null;
   #wake: AbortController | null = null;
   #wasOnline = false;
@@ -74,11 +76,16 @@ export class EngineConnection implements Disposable {
   async call<T>(ask: (client: EngineClient) => Promise<T>): Promise<T> {
     const transport = this.#transport;
     if (transport === null) throw new AppError('disconnected', 'no line to the engine');
+    // Not the line's own promise: it lives as long as the line and would keep every answer in memory.
+    const { promise: gone, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
     try {
-      return await Promise.race([ask(transport.client), lost(transport)]);
+      return await Promise.race([ask(transport.client), gone]);
     } catch (error) {
       if (this.#transport !== transport) throw new AppError('disconnected', 'the line was lost', {}, error);
       throw toAppError(error);
+    } finally {
+      this.#waiting.delete(reject);
     }
   }
 
@@ -95,7 +102,7 @@ export class EngineConnection implements Disposable {
     const gone = lost(transport);
     gone.catch((error: unknown) => {
       reason = toAppError(error);
-      if (this.#transport === transport) this.#transport = null;
+      this.#drop(transport, reason);
     });
     try {
       for (;;) {
@@ -110,10 +117,17 @@ export class EngineConnection implements Disposable {
       // A call that failed because the line went says less than the line itself.
       throw reason ?? error;
     } finally {
-      if (this.#transport === transport) this.#transport = null;
+      this.#drop(transport, new AppError('disconnected', 'the line was given up'));
       events.abort();
       transport.close();
     }
+  }
+
+  /** The line is not to be used any more; a newer one stays. */
+  #drop(transport: Transport, reason: AppError): void {
+    if (this.#transport !== transport) return;
+    this.#transport = null;
+    for (const end of this.#waiting) end(reason);
   }
 
   /** Returns when the engine no longer has the events we need, so that a new snapshot is taken. */

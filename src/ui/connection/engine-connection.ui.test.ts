@@ -196,6 +196,21 @@ describe('the connection to the engine', () => {
     connection[Symbol.dispose]();
   });
 
+  test('an answer is forgotten once it was given, however long the line lives', async () => {
+    const line = new FakeLine();
+    const { connection } = start([line]);
+    await settle();
+    let waitingForTheEnd = 0;
+    const then = line.closed.then.bind(line.closed);
+    line.closed.then = ((...handlers: Parameters<typeof then>) => {
+      waitingForTheEnd += 1;
+      return then(...handlers);
+    }) as typeof line.closed.then;
+    for (let call = 0; call < 5; call += 1) await connection.call(() => Promise.resolve(call));
+    expect(waitingForTheEnd).toBe(0);
+    connection[Symbol.dispose]();
+  });
+
   test('a refused call keeps the reason the engine gave', async () => {
     const { connection } = start([new FakeLine()]);
     await settle();

@@ -39,11 +39,19 @@ function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
       reject(signal.reason);
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.addEventListener('open', () => resolve(), { once: true });
+    const settled = (): void => signal.removeEventListener('abort', onAbort);
+    socket.addEventListener(
+      'open',
+      () => {
+        settled();
+        resolve();
+      },
+      { once: true },
+    );
     socket.addEventListener(
       'close',
       (event) => {
-        signal.removeEventListener('abort', onAbort);
+        settled();
         void refusal(event.code, signal).then(reject, reject);
       },
       { once: true },

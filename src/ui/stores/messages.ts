@@ -30,6 +30,8 @@ function upsert(messages: MessageView[], message: MessageView): void {
 export const useMessages = defineStore('messages', () => {
   const engine = useEngine();
   const conversations = reactive(new Map<string, Conversation>());
+  /** Text that was typed and not yet said, by sphere. */
+  const drafts = reactive(new Map<string, string>());
 
   const fetchPage = (sphereId: SphereId, before?: EventId): Promise<{ messages: MessageView[] }> =>
     engine.call((client) =>
@@ -81,10 +83,21 @@ export const useMessages = defineStore('messages', () => {
     if (conversation !== undefined) upsert(conversation.messages, message);
   }
 
+  /** A sphere is no longer ours to see, as after signing out: the next person at this page finds nothing of it. */
+  function forgetSphere(sphereId: string): void {
+    conversations.delete(sphereId);
+    drafts.delete(sphereId);
+  }
+
+  /** Forgets all spheres but these. */
+  function keepOnly(sphereIds: ReadonlySet<string>): void {
+    for (const known of [...conversations.keys(), ...drafts.keys()]) if (!sphereIds.has(known)) forgetSphere(known);
+  }
+
   /** After a new connection: brings every opened conversation up to date. */
   async function refresh(): Promise<void> {
     await Promise.all(Array.from(conversations.keys(), (id) => open(id as SphereId)));
   }
 
-  return { conversations, open, older, say, applyMessage, refresh };
+  return { conversations, drafts, open, older, say, applyMessage, forgetSphere, keepOnly, refresh };
 });

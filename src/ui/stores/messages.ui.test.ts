@@ -86,3 +86,16 @@ test('messages of spheres that nobody opened are not kept', () => {
   store.applyMessage(line(1));
   expect(store.conversations.size).toBe(0);
 });
+
+test('nothing that was said or typed is left for the next person who signs in', async () => {
+  const store = storeOver([line(1)]);
+  await store.open(sphere.id);
+  store.drafts.set(sphere.id, 'half a senten');
+  store.keepOnly(new Set([sphere.id]));
+  expect([texts(store), store.drafts.get(sphere.id)]).toEqual([['line 1'], 'half a senten']);
+  store.forgetSphere(sphere.id);
+  expect([store.conversations.size, store.drafts.size]).toEqual([0, 0]);
+  await store.open(sphere.id);
+  store.keepOnly(new Set());
+  expect(store.conversations.size).toBe(0);
+});
