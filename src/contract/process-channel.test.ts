@@ -1,10 +1,10 @@
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { eventIterator, oc } from '@orpc/contract';
 import { implement } from '@orpc/server';
 import { afterEach, expect, test } from 'vitest';
 import * as z from 'zod';
 import { AppError } from '../base/errors.ts';
-import { connectChannel, portChannel, serveChannel } from './process-channel.ts';
+import { type Channel, connectChannel, serveChannel } from './process-channel.ts';
 
 const bytes = z.instanceof(Uint8Array);
 const contract = {
@@ -14,6 +14,15 @@ const contract = {
   never: oc.output(z.object({ ok: z.boolean() })),
   count: oc.input(z.object({ to: z.number() })).output(eventIterator(z.object({ bytes }))),
 };
+
+/** Two ends within one process, which clone what they pass as two processes would. */
+function portChannel(port: MessagePort): Channel {
+  return {
+    post: (message) => port.postMessage(message),
+    onMessage: (listener) => void port.on('message', listener),
+    onClose: (listener) => void port.on('close', listener),
+  };
+}
 
 const ended: string[] = [];
 const open: MessageChannel[] = [];

@@ -44,21 +44,6 @@ export function processChannel(end: ProcessEnd): Channel {
   };
 }
 
-/** A `MessagePort` of node:worker_threads, of a browser, or of a utility process. */
-export interface PortEnd {
-  postMessage(message: unknown): void;
-  on(event: 'message', listener: (message: unknown) => void): unknown;
-  on(event: 'close', listener: () => void): unknown;
-}
-
-export function portChannel(port: PortEnd): Channel {
-  return {
-    post: (message) => port.postMessage(message),
-    onMessage: (listener) => void port.on('message', listener),
-    onClose: (listener) => void port.on('close', listener),
-  };
-}
-
 /**
  * A typed client of the router served at the other end. Failures arrive as `AppError`; calls pending when
  * the channel closes, and all later ones, fail with `closedCode`.
@@ -128,7 +113,7 @@ async function mapFailures<T>(call: () => Promise<T>, map: (error: unknown) => E
   return output;
 }
 
-/** Replaces `next` and `return` in place: a copy would lose the iterator's other members. */
+/** Replaces `next` in place: a copy would lose the iterator's other members. */
 function guardIterator(iterator: AsyncIterator<unknown>, map: (error: unknown) => Error): void {
   const next = iterator.next.bind(iterator);
   iterator.next = async () => {
