@@ -74,17 +74,8 @@ export async function publishItem(
   await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB }, publish, must), signal);
 }
 
-export async function retractItem(client: XmppPort, node: string, id: string, signal?: AbortSignal): Promise<void> {
-  const retract = xml('retract', { node, notify: 'true' }, xml('item', { id }));
-  await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB }, retract), signal);
-}
-
 export async function createNode(client: XmppPort, node: string, signal?: AbortSignal): Promise<void> {
   await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB }, xml('create', { node })), signal);
-}
-
-export async function deleteNode(client: XmppPort, node: string, signal?: AbortSignal): Promise<void> {
-  await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB_OWNER }, xml('delete', { node })), signal);
 }
 
 export async function readNodeConfig(

@@ -15,9 +15,7 @@ import { readDirectInvitation } from './0249-direct-invitation.ts';
 import { readCarbon } from './0280-carbons.ts';
 import { readForwarded } from './0297-forwarding.ts';
 import { readArchiveEntry, readArchivePage } from './0313-mam.ts';
-import { readHints } from './0334-hints.ts';
 import { readOriginId, readStanzaId } from './0359-stanza-ids.ts';
-import { readEncryptionTag } from './0380-eme.ts';
 import {
   bundleElement,
   deviceList,
@@ -45,11 +43,9 @@ const readers: Readonly<Record<string, Reader>> = {
   readDirectInvitation,
   readDiscoInfo,
   readDiscoItems,
-  readEncryptionTag,
   readEphemeral,
   readForm: (stanza, name) => readForm(child(stanza, name)),
   readForwarded,
-  readHints,
   readMucPresence,
   readOccupantId,
   readOmemoMessage,
