@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'disk-error',
   'file-changed',
   'file-missing',
+  'not-complete',
   'path-outside',
   'invalid-torrent',
   'swarm-unavailable',

@@ -1,14 +1,13 @@
-import { basename } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
-import { isOpenedElsewhere } from '../player/opened-elsewhere.ts';
 import { playability } from '../player/playability.ts';
 import type { KnownEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { probeOf } from './item-view.ts';
+import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
 import { playItem } from './play-item.ts';
 import { refuseProfile } from './refuse-profile.ts';
@@ -49,11 +48,10 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     },
     async openElsewhere({ sphereId, itemId, file: index }, signal) {
       const { file } = await offer(deps, sphereId, itemId, index, signal);
-      if (!isOpenedElsewhere({ name: basename(file.path), type: file.type })) {
-        throw new AppError('not-allowed', 'only media is opened in another program', { type: file.type });
-      }
-      const isWhole = ['complete', 'sharing'].includes(view(itemId).state);
-      await openOnDesktop(isWhole ? file.path : new URL(file.url, deps.origin()).href);
+      await openElsewhere(
+        { ...file, key: `${itemId}-${index}`, address: new URL(file.url, deps.origin()).href },
+        { playlistsFolder: deps.profile.playlistsFolder, open: openOnDesktop },
+      );
       return DONE;
     },
     async showInFolder({ sphereId, itemId }) {
@@ -79,6 +77,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
 interface Offered {
   readonly url: string;
   readonly path: string;
+  readonly isWhole: boolean;
   readonly type: string;
   readonly playable: 'here' | 'elsewhere' | 'no';
 }
@@ -100,9 +99,12 @@ async function offer(
   const row = items.row(itemId);
   const item = playItem({ items, feed, waiter, log }, { event, row, file, index });
   const name = file.path.at(-1) ?? event.body.name;
+  const isWhole = ['complete', 'sharing'].includes(row.state);
+  // A player would only say that it does not understand what it got.
+  if (isWhole) await requireFile(item.path);
   const probe = probeOf(file);
   const url = media.offer(`${itemId}/${index}`, name, item);
-  return { file: { url, path: item.path, type: file.type, playable: playability(probe) } };
+  return { file: { url, path: item.path, isWhole, type: file.type, playable: playability(probe) } };
 }
 
 function fileOf({ holder }: AppCallsDeps, itemId: ItemId, index: number): ManifestFile {

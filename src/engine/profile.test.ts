@@ -26,6 +26,7 @@ test('spheres lie in the home folder, or in the profile when one was named', () 
     folder,
     spheresFolder: path.join(folder, 'spheres'),
     engineFile: path.join(folder, 'engine.json'),
+    playlistsFolder: path.join(folder, 'playlists'),
     lockFile: path.join(folder, 'lock'),
   });
   expect(locateProfile(undefined, '/home/ana').spheresFolder).toBe(path.join('/home/ana', 'Spherecast'));

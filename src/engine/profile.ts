@@ -14,6 +14,8 @@ export interface Profile {
   readonly logsFolder: string;
   /** Where sphere folders are made. */
   readonly spheresFolder: string;
+  /** Playlists for other players; what a former run left leads nowhere. */
+  readonly playlistsFolder: string;
   readonly lockFile: string;
   readonly engineFile: string;
   readonly configFile: string;
@@ -54,6 +56,7 @@ export function locateProfile(folder?: string, home: string = homedir()): Profil
     accountsFolder: path.join(own, 'accounts'),
     logsFolder: path.join(own, 'logs'),
     spheresFolder: folder === undefined ? path.join(home, 'Spherecast') : path.join(own, 'spheres'),
+    playlistsFolder: path.join(own, 'playlists'),
     lockFile: path.join(own, 'lock'),
     engineFile: path.join(own, 'engine.json'),
     configFile: path.join(own, 'config.json'),

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { hkdfSync } from 'node:crypto';
@@ -101,6 +102,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const profile = locateProfile(options.profile);
   createProfileFolders(profile);
   starting.use(lockProfile(profile.lockFile));
+  rmSync(profile.playlistsFolder, { recursive: true, force: true });
   const log = createEngineLog(profile, clock, options.onLog);
   const scope = starting.use(new Scope({ log }));
   const masterKey = await openKey(profile, options, { random, clock, log }, scope.signal);
