@@ -17,6 +17,7 @@ import { openStorage } from '../storage/storage.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
+import { accountFolder, accountOfFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { followNotices } from './notices.ts';
@@ -191,7 +192,7 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   #folder(jid: BareJid): string {
-    return path.join(this.#deps.profile.accountsFolder, encodeURIComponent(jid));
+    return accountFolder(this.#deps.profile.accountsFolder, jid);
   }
 
   async #openStorage(jid: BareJid): Promise<Storage> {
@@ -224,7 +225,7 @@ export class AccountHolder implements AsyncDisposable {
   async #knownAccounts(): Promise<BareJid[]> {
     const entries = await readdir(this.#deps.profile.accountsFolder, { withFileTypes: true });
     return entries.flatMap((entry) => {
-      const jid = entry.isDirectory() ? toJid(entry.name) : undefined;
+      const jid = entry.isDirectory() ? accountOfFolder(entry.name) : undefined;
       return jid === undefined ? [] : [jid];
     });
   }
@@ -241,15 +242,6 @@ function readNote(text: string): BareJid | null | undefined {
     return jid === null ? null : parseBareJid(jid);
   } catch {
     // Whatever is wrong with it, it tells us nothing.
-    return undefined;
-  }
-}
-
-function toJid(folder: string): BareJid | undefined {
-  try {
-    return parseBareJid(decodeURIComponent(folder));
-  } catch {
-    // A folder of somebody else's making.
     return undefined;
   }
 }

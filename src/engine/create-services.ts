@@ -1,7 +1,7 @@
+import { randomFraction } from '../base/random.ts';
 import type { MediaContract } from '../contract/media.ts';
 import type { SwarmContract } from '../contract/swarm.ts';
 import { Omemo } from '../omemo/omemo.ts';
-import { fractionOf } from '../spheres/fraction-of.ts';
 import { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { AccountHolder } from './account-holder.ts';
 import { createAppServices, previewsOf } from './app-calls.ts';
@@ -62,7 +62,7 @@ function openSwarm(deps: ServicesDeps, feed: SwarmFeed, views: ViewSource, entry
     clock: deps.clock,
     log: deps.log.child('swarm'),
     closedCode: 'swarm-unavailable',
-    random: () => fractionOf(deps.random(4)),
+    random: () => randomFraction(deps.random),
     heartbeat: (client, signal) => client.heartbeat(undefined, { signal }),
     attend: async (client, signal) => {
       starts += 1;
@@ -85,7 +85,7 @@ function openMedia(deps: ServicesDeps, entry: URL): ChildProcess<MediaContract> 
     clock: deps.clock,
     log: deps.log.child('media'),
     closedCode: 'internal',
-    random: () => fractionOf(deps.random(4)),
+    random: () => randomFraction(deps.random),
     maxHeapMb: 512,
   });
 }

@@ -5,6 +5,8 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { untilAborted } from '../base/until-aborted.ts';
+import { withinTime } from '../base/within-time.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 
 const KEY_BYTES = 32;
@@ -116,24 +118,11 @@ function fileStore(folder: string): SecretStore {
 
 /** A locked keychain may ask the person or wait for ever; the start of the engine does not. */
 function timeBoxed(store: SecretStore, clock: Clock): SecretStore {
+  const limit = { clock, ms: ANSWER_MS };
   return {
     name: store.name,
-    get: (signal) => withinTime(clock, signal, (limited) => store.get(limited)),
-    set: (secret, signal) => withinTime(clock, signal, (limited) => store.set(secret, limited)),
+    get: (signal) => withinTime(limit, signal, (limited) => Promise.race([store.get(limited), untilAborted(limited)])),
+    set: (secret, signal) =>
+      withinTime(limit, signal, (limited) => Promise.race([store.set(secret, limited), untilAborted(limited)])),
   };
-}
-
-async function withinTime<T>(clock: Clock, signal: AbortSignal, job: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const done = new AbortController();
-  const limited = AbortSignal.any([signal, done.signal]);
-  const tooLate = clock.sleep(ANSWER_MS, limited).then(() => {
-    throw new AppError('timed-out', 'the keychain did not answer in time');
-  });
-  try {
-    return await Promise.race([job(limited), tooLate]);
-  } finally {
-    done.abort();
-    // The sleeper rejects with the abort above; nobody waits for it any more.
-    tooLate.catch(() => undefined);
-  }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import type { FindGateway, TransportProtocol } from './gateway.ts';
 import { GatewaySearch } from './gateway-search.ts';
 import { KeptPort } from './kept-port.ts';
@@ -26,9 +27,8 @@ export class PortMapper implements AsyncDisposable {
   /** Opens a port until the returned object is disposed. */
   keep(protocol: TransportProtocol, internalPort: number): KeptPort {
     const { clock, log, random } = this.#deps;
-    const fraction = (): number => new DataView(random(4).buffer).getUint32(0) / 2 ** 32;
     const onDisposed = (): void => void this.#ports.delete(port);
-    const deps = { clock, log, random: fraction, search: this.#search, onDisposed };
+    const deps = { clock, log, random: () => randomFraction(random), search: this.#search, onDisposed };
     const port = new KeptPort(deps, { protocol, internalPort });
     this.#ports.add(port);
     return port;

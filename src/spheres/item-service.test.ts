@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { arrive, arriveFirstPiece, fetchBegun, sharedFilm } from '../../test/sim/received-item.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
-import { noSignal } from '../../test/sim/sim-world.ts';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
 import type { ItemId } from '../base/id.ts';
 
@@ -141,6 +141,35 @@ test('a sharer’s own file is never given to the swarm to be written', async ()
   const spec = ana.session.swarm.torrents.get(infoHash);
   expect(spec?.bitfield).toEqual(bitfield);
   expect(spec?.segments.filter(({ kind }) => kind === 'file')).toMatchObject([{ root: null, path }]);
+});
+
+test('a second item over the same bytes is refused and leaves the first one alone', async () => {
+  const world = new SimWorld();
+  const [ana, ben, cara] = [await world.person('ana'), await world.person('ben'), await world.person('cara')];
+  await world.sphere(ana, ben, cara);
+  // Both share before they hear of each other.
+  for (const one of [ana, cara]) one.session.link.goOffline();
+  const shared: ItemId[] = [];
+  for (const one of [ana, cara]) {
+    // Plain items of the same bytes are one torrent.
+    one.session.swarm.pieces = new Uint8Array(20).fill(7);
+    const path = join(one.folder.folder, 'public.mp4');
+    await writeFile(path, 'the same bytes');
+    const input = { sphereId: one.session.sphere().id, paths: [path], plain: true };
+    shared.push(...(await one.session.shares.share(input, noSignal)));
+  }
+  for (const one of [ana, cara]) await one.session.goOnline();
+  await world.quiet();
+  const [first, second] = shared;
+  if (first === undefined || second === undefined) throw new Error('nothing was shared');
+  const { items, swarm } = ben.session;
+  expect(items.row(second).infoHash).toBe(items.row(first).infoHash);
+  items.get(first);
+  await items.placed(first, noSignal);
+  await expect.poll(() => swarm.torrents.size).toBe(1);
+  expect(() => items.get(second)).toThrow(expect.objectContaining({ code: 'conflict' }));
+  expect(swarm.names()).not.toContain('remove');
+  expect([stateOf(ben, first), stateOf(ben, second)]).toEqual(['downloading', 'listed']);
 });
 
 test('pausing keeps what is done done, and resuming starts what had not begun', async () => {

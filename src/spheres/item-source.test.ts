@@ -112,6 +112,29 @@ test('a metainfo that is not beside its event is asked of members and checked', 
   expect(ben.session.storage.attachments.get(event.id, 'metainfo')).toEqual(genuine);
 });
 
+test('a list of files longer than any may be is not fetched', async () => {
+  const { ben, event } = await longFolder();
+  const { manifest } = event.body;
+  const lying = { ...event, body: { ...event.body, manifest: { ...manifest, length: 8 * 1024 * 1024 + 1 } } };
+  const told = ben.session.swarm.told.length;
+  const found = ben.session.source.manifest(ben.session.sphere(), lying, noSignal);
+  await expect(found).rejects.toMatchObject({ code: 'too-large' });
+  expect(ben.session.swarm.told).toHaveLength(told);
+});
+
+test('a metainfo with other pieces than its event announced is refused, wherever it comes from', async () => {
+  const { ben, event } = await longFolder();
+  const { source, storage, swarm } = ben.session;
+  const sphere = ben.session.sphere();
+  const lying = { ...event, body: { ...event.body, pieceLength: event.body.pieceLength * 2 } };
+  await expect(source.metainfo(sphere, lying, noSignal)).rejects.toMatchObject({ code: 'invalid-torrent' });
+  const genuine = storage.attachments.get(event.id, 'metainfo') ?? new Uint8Array();
+  storage.attachments.remove(event.id, 'metainfo');
+  swarm.answers.fetchMetainfo = () => ({ metainfo: genuine });
+  await expect(source.metainfo(sphere, lying, noSignal)).rejects.toMatchObject({ code: 'invalid-torrent' });
+  expect(storage.attachments.get(event.id, 'metainfo')).toBeUndefined();
+});
+
 test('an item that is not in force is no item', async () => {
   const { ben } = await longFolder();
   const sphere = ben.session.sphere();

@@ -6,6 +6,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
@@ -15,7 +16,6 @@ import { parseAudience } from './audience.ts';
 import type { Carrier } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { EntrySealer } from './entry-sealer.ts';
-import { fractionOf } from './fraction-of.ts';
 import { attachment, decodeEnvelope, encodeEnvelope } from './protocol/envelope.ts';
 import type { RecipientBook } from './recipients.ts';
 
@@ -188,7 +188,7 @@ export class Outgoing {
     const level = code === 'disconnected' ? 'debug' : 'warn';
     log[level]('message not sent', { entry: row.id, attempts: row.attempts + 1, error });
     storage.outbox.update(row.id, { attempts: row.attempts + 1 });
-    const fraction = (): number => fractionOf(random(4));
+    const fraction = (): number => randomFraction(random);
     if (HOPELESS.includes(code)) {
       this.#hopeless.add(row.id);
     } else if (code === 'cannot-encrypt') {

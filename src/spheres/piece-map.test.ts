@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bitfieldOf, fullBitfield, hasPiece, hasRange, isComplete } from './piece-map.ts';
+import { hasBit } from '../base/bitfield.ts';
+import { bitfieldOf, fullBitfield, hasRange, isComplete } from './piece-map.ts';
 
 test('a full bitfield has every piece and no spare bit', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), (pieces) => {
       const bitfield = fullBitfield(pieces);
       expect(isComplete(bitfield, pieces)).toBe(true);
-      expect(hasPiece(bitfield, pieces)).toBe(false);
+      expect(hasBit(bitfield, pieces)).toBe(false);
     }),
   );
 });

@@ -1,4 +1,4 @@
-// BEP 3: bitfields, the high bit of the first byte is piece 0
+import { hasBit, setBit } from '../base/bitfield.ts';
 
 /** Which pieces of a torrent are on this disk, asked in bytes. */
 export interface PieceMap {
@@ -6,16 +6,12 @@ export interface PieceMap {
   readonly pieceLength: number;
 }
 
-export function hasPiece(bitfield: Uint8Array | null, piece: number): boolean {
-  return (((bitfield?.[piece >> 3] ?? 0) >> (7 - (piece & 7))) & 1) === 1;
-}
-
 /** Whether every byte of [from, to) is verified on disk. An empty range always is. */
 export function hasRange(map: PieceMap, from: number, to: number): boolean {
   if (to <= from) return true;
   const last = Math.floor((to - 1) / map.pieceLength);
   for (let piece = Math.floor(from / map.pieceLength); piece <= last; piece += 1) {
-    if (!hasPiece(map.bitfield, piece)) return false;
+    if (!hasBit(map.bitfield, piece)) return false;
   }
   return true;
 }
@@ -31,16 +27,14 @@ export function fullBitfield(pieces: number): Uint8Array<ArrayBuffer> {
 /** A bitfield of `pieces` bits with the pieces `first` to `last` (inclusive) set. */
 export function bitfieldOf(pieces: number, first: number, last: number): Uint8Array<ArrayBuffer> {
   const bitfield = new Uint8Array(Math.ceil(pieces / 8));
-  for (let piece = first; piece <= last; piece += 1) {
-    bitfield[piece >> 3] = (bitfield[piece >> 3] ?? 0) | (0x80 >> (piece & 7));
-  }
+  for (let piece = first; piece <= last; piece += 1) setBit(bitfield, piece);
   return bitfield;
 }
 
 /** Whether all of the first `pieces` bits are set. */
 export function isComplete(bitfield: Uint8Array | null, pieces: number): boolean {
   for (let piece = 0; piece < pieces; piece += 1) {
-    if (!hasPiece(bitfield, piece)) return false;
+    if (!hasBit(bitfield, piece)) return false;
   }
   return true;
 }

@@ -6,11 +6,11 @@ import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { Room } from '../xmpp/room.ts';
 import type { RoomMessage } from '../xmpp/room-types.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
-import { fractionOf } from './fraction-of.ts';
 import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
 import type { RoomService } from './members.ts';
 import { readRoomEphemeral, readRoomMessage } from './read-stanza.ts';
@@ -125,7 +125,7 @@ export class Rooms implements RoomService, AsyncDisposable {
           }
           log.info('room not joined yet', { error });
           await clock.sleep(
-            backoffDelay(attempt, RETRY, () => fractionOf(random(4))),
+            backoffDelay(attempt, RETRY, () => randomFraction(random)),
             signal,
           );
         }
@@ -258,7 +258,7 @@ export class Rooms implements RoomService, AsyncDisposable {
   #catchUpLater(address: BareJid, kept: Kept, attempt: number): void {
     const { spawn, clock, random } = this.#deps;
     spawn('read archive again', async (signal) => {
-      const delayMs = backoffDelay(attempt, RETRY, () => fractionOf(random(4)));
+      const delayMs = backoffDelay(attempt, RETRY, () => randomFraction(random));
       await clock.sleep(delayMs, signal);
       if (kept.isCaughtUp || this.#kept.get(address) !== kept) return;
       await this.#enqueue(kept, () => this.#catchUp(address, kept, attempt + 1));

@@ -5,6 +5,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
@@ -79,7 +80,7 @@ export class SwarmNode implements AsyncDisposable {
     this.host = this.#stack.use(
       new TorrentHost({
         clock,
-        random: () => fraction(random),
+        random: () => randomFraction(random),
         log,
         client,
         device: options.self.device,
@@ -177,7 +178,7 @@ export class SwarmNode implements AsyncDisposable {
   #createDialer(): Dialer {
     return new Dialer({
       clock: this.#deps.clock,
-      random: () => fraction(this.#deps.random),
+      random: () => randomFraction(this.#deps.random),
       log: this.#deps.log,
       torrents: () => this.host.dialTorrents(),
       mayCall: (sphereId, device) => this.host.spheres.admits(sphereId, device),
@@ -287,10 +288,4 @@ export class SwarmNode implements AsyncDisposable {
     this.#dialer.wake();
     this.#announcer.wake();
   }
-}
-
-/** A number in [0, 1) from strong randomness. */
-function fraction(random: RandomBytes): number {
-  const bytes = random(4);
-  return new DataView(bytes.buffer).getUint32(0) / 2 ** 32;
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { hasBit } from '../base/bitfield.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
@@ -103,7 +104,7 @@ export class ActiveTorrent implements AsyncDisposable {
     const bitfield = await this.#startBitfield(signal);
     await this.#store.check(signal);
     for (let piece = 0; piece < pieceCount(this.metainfo); piece += 1)
-      if (has(bitfield, piece)) this.#earlier.add(piece);
+      if (hasBit(bitfield, piece)) this.#earlier.add(piece);
     const torrent = await this.#deps.client.add({
       metainfo: this.spec.metainfo,
       store: {
@@ -380,8 +381,4 @@ export class ActiveTorrent implements AsyncDisposable {
   #tell(change: TorrentChange): void {
     if (!this.#scope.signal.aborted) this.#deps.onChange(this, change);
   }
-}
-
-function has(bitfield: Uint8Array, piece: number): boolean {
-  return ((bitfield[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
 }

@@ -3,10 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { equalBytes } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
+import { MAX_METAINFO_BYTES } from './metainfo.ts';
 import { readExactly, writeAll } from './stream-reader.ts';
-
-/** No metainfo is longer than this, whatever its event says. */
-export const LARGEST_METAINFO_BYTES = 2 * 1024 * 1024;
 
 /** length (32 bits, big-endian) ‖ metainfo, then the end of the stream. */
 export async function sendMetainfo(stream: Duplex, metainfo: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -24,7 +22,7 @@ export async function receiveMetainfo(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const head = await readExactly(stream, 4, signal);
   const length = new DataView(head.buffer, head.byteOffset, 4).getUint32(0);
-  if (length === 0 || length > Math.min(expected.maxBytes, LARGEST_METAINFO_BYTES)) {
+  if (length === 0 || length > Math.min(expected.maxBytes, MAX_METAINFO_BYTES)) {
     throw new AppError('too-large', 'the offered metainfo has an impossible length', { length });
   }
   const chunks: Uint8Array[] = [];

@@ -30,8 +30,8 @@ export const MIN_PIECE_LENGTH = 16 * 1024;
 export const MAX_PIECE_LENGTH = 64 * 1024 * 1024;
 export const MAX_PIECES = 100_000;
 export const MAX_TORRENT_BYTES = 16 * 2 ** 40;
-/** The digests and, generously, the rest of the dictionary. */
-export const MAX_METAINFO_BYTES = MAX_PIECES * DIGEST_BYTES + 1024;
+/** What an event may announce and members may send each other: room for all digests and the rest of the dictionary. */
+export const MAX_METAINFO_BYTES = 2 * 1024 * 1024;
 /** The one file of every sphere torrent: its real names travel in the encrypted manifest. */
 export const NEUTRAL_NAME = 'data';
 

@@ -1,3 +1,5 @@
+import { hasBit, setBit } from '../base/bitfield.ts';
+
 /** Which pieces the other end of a connection told that it holds. */
 export class PeerPieces {
   readonly #bits: Uint8Array;
@@ -18,13 +20,13 @@ export class PeerPieces {
   }
 
   has(piece: number): boolean {
-    return ((this.#bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
+    return hasBit(this.#bits, piece);
   }
 
   /** False when it was known before. */
   add(piece: number): boolean {
     if (piece >= this.#count || this.has(piece)) return false;
-    this.#bits[piece >> 3] = (this.#bits[piece >> 3] ?? 0) | (0x80 >> (piece & 7));
+    setBit(this.#bits, piece);
     this.#held += 1;
     return true;
   }
@@ -34,7 +36,7 @@ export class PeerPieces {
     this.#bits.fill(0);
     this.#held = 0;
     for (let piece = 0; piece < this.#count; piece += 1) {
-      if (((bitfield[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0) this.add(piece);
+      if (hasBit(bitfield, piece)) this.add(piece);
     }
   }
 

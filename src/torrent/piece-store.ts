@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { clearBit, hasBit } from '../base/bitfield.ts';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
@@ -308,13 +309,4 @@ function checkSpan(span: Span, plain: Uint8Array): void {
 function hasAny(bitfield: Uint8Array, { first, last }: { first: number; last: number }): boolean {
   for (let index = first; index <= last; index += 1) if (hasBit(bitfield, index)) return true;
   return false;
-}
-
-/** BEP 3: the high bit of the first byte is piece 0. */
-function hasBit(bitfield: Uint8Array, index: number): boolean {
-  return ((bitfield[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
-}
-
-function clearBit(bitfield: Uint8Array, index: number): void {
-  bitfield[index >> 3] = (bitfield[index >> 3] ?? 0) & ~(0x80 >> (index & 7));
 }

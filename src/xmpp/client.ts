@@ -7,6 +7,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { judgeStanza } from './authority.ts';
 import { connectAccount } from './connect.ts';
@@ -16,7 +17,7 @@ import { domainOf } from './jid.ts';
 import type { XmppLogin } from './login.ts';
 import { Outgoing } from './outgoing.ts';
 import type { IqHandler, XmppPort, XmppState } from './port.ts';
-import { fraction, type SrvResolver } from './server-address.ts';
+import type { SrvResolver } from './server-address.ts';
 import type { Resumption, Session } from './session.ts';
 import { errorElement } from './stanza-error.ts';
 import { isDropped } from './stream-parser.ts';
@@ -112,7 +113,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   }
 
   jitter(): number {
-    return fraction(this.#deps.random);
+    return randomFraction(this.#deps.random);
   }
 
   async send(stanza: Element): Promise<void> {

@@ -5,6 +5,7 @@ import { domainToASCII } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import { withDeadline } from './deadline.ts';
 
 /** One place where the domain's server may answer. */
@@ -61,11 +62,9 @@ interface Candidate extends SrvRecord {
 
 /** Lowest priority number first, within it at random by weight; XEP-0368 §2 mixes both kinds. */
 function orderRecords(records: readonly Candidate[], random: RandomBytes): Candidate[] {
-  const keyed = records.map((record) => ({ record, key: fraction(random) ** (1 / Math.max(record.weight, 0.01)) }));
+  const keyed = records.map((record) => ({
+    record,
+    key: randomFraction(random) ** (1 / Math.max(record.weight, 0.01)),
+  }));
   return keyed.toSorted((a, b) => a.record.priority - b.record.priority || b.key - a.key).map(({ record }) => record);
-}
-
-/** A number in [0, 1). */
-export function fraction(random: RandomBytes): number {
-  return random(4).reduce((value, byte) => (value + byte) / 256, 0);
 }

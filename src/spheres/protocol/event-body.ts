@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { BareJid, DeviceKey, EventId, InfoHash, PersonId } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
+import { MAX_METAINFO_BYTES } from '../../torrent/metainfo.ts';
 
 /**
  * Bodies of the events this version understands. Fields it does not know are ignored, so a field may be added
@@ -92,7 +93,7 @@ const item = z
     bytes: count,
     fileCount: z.number().int().min(1).max(10_000),
     pieceLength: z.number().int().min(16_384).max(67_108_864),
-    metainfoBytes: z.number().int().min(1).max(10_485_760),
+    metainfoBytes: z.number().int().min(1).max(MAX_METAINFO_BYTES),
     metainfoSha256: sha256,
     /** Place in the torrent's byte space; offset null = only beside the event. */
     manifest: z.object({ offset: count.nullable(), length: count, sha256 }),
