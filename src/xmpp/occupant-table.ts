@@ -7,6 +7,9 @@ import type { MucPresence } from './xep/0045-muc.ts';
 import { readCapsTag } from './xep/0115-caps.ts';
 import { readOccupantId } from './xep/0421-occupant-id.ts';
 
+/** A sphere has 150 devices at most; a room that tells of more only wants to fill the memory. */
+const MAX_OCCUPANTS = 1000;
+
 /** Who is in the room, by nick. */
 export class OccupantTable {
   readonly #byNick = new Map<string, Occupant>();
@@ -26,6 +29,7 @@ export class OccupantTable {
       this.#byNick.delete(nick);
       return;
     }
+    if (this.#byNick.size >= MAX_OCCUPANTS && !this.#byNick.has(nick)) return;
     this.#byNick.set(nick, {
       nick,
       jid: bareJidOf(jid) ?? null,
