@@ -112,7 +112,7 @@ export class NetworkLab implements AsyncDisposable {
 
   /** Counts from now on what a host says to routers; the returned function tells how many packets. */
   async countRouterTalk(host: string): Promise<() => Promise<number>> {
-    const home = this.#homeOf(host);
+    const home = this.homeOf(host);
     await this.#namespaces.nft(host, routerTalkRules(home.addresses.router));
     return async () => Number(/packets (\d+)/.exec(await this.exec(host, 'nft', 'list', 'table', 'inet', 'talk'))?.[1]);
   }
@@ -124,10 +124,11 @@ export class NetworkLab implements AsyncDisposable {
   async #plug(what: string, state: 'up' | 'down'): Promise<void> {
     const home = this.#homes.get(what);
     if (home !== undefined) await this.#namespaces.ip('wan', 'link', 'set', home.port, state);
-    else await this.#namespaces.ip(this.#homeOf(what).router, 'link', 'set', what, state);
+    else await this.#namespaces.ip(this.homeOf(what).router, 'link', 'set', what, state);
   }
 
-  #homeOf(host: string): Home {
+  /** The home in which a host stands. */
+  homeOf(host: string): Home {
     for (const home of this.#homes.values()) if (home.hosts.includes(host)) return home;
     throw new Error(`there is no host ${host}`);
   }

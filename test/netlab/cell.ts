@@ -1,0 +1,163 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWatch } from './engine-watch.ts';
+import { LabWorld } from './lab-world.ts';
+import type { Path } from './path-meter.ts';
+import { PathMeter } from './path-meter.ts';
+
+export const ITEM_BYTES = 64 * 1024 * 1024;
+const PATIENCE_MS = 60_000;
+/** So long the receiver has looked in vain before the member with the item appears. */
+const IN_VAIN_MS = 1_000;
+
+/** Two members in two homes, and how they are to find each other. */
+export interface Cell {
+  /** The home of the member who shares. */
+  readonly a: string;
+  /** The home of the member who receives; `same` is the home of the sharer. */
+  readonly b: string;
+  /** The home of a third member with a copy, from whom the receiver gets it while the sharer is away. */
+  readonly carrier?: string;
+  /** The home has lost the internet before the members meet. */
+  readonly withoutInternet?: boolean;
+  readonly path: Path;
+  /** For the first byte. */
+  readonly mostMs: number;
+}
+
+export interface CellResult {
+  readonly cell: Cell;
+  /** The path that carried most bytes. */
+  readonly path: Path;
+  /** From both engines online to the first verified piece, of each round. */
+  readonly firstByteMs: readonly number[];
+  readonly medianMs: number;
+  readonly mbitPerSecond: number;
+  /** Whether what arrived has the SHA-256 of what was shared. */
+  readonly isSame: boolean;
+}
+
+interface Meeting {
+  readonly world: LabWorld;
+  readonly sphereId: string;
+  readonly receiver: Person;
+  /** The member with the item, who is started again for each round. */
+  readonly source: Person;
+  readonly items: readonly { readonly id: string; readonly file: string }[];
+  readonly meter: PathMeter;
+}
+
+/** Lets the members of a cell meet so many times, each time over another item. */
+export async function runCell(cell: Cell, rounds: number): Promise<CellResult> {
+  await using world = await LabWorld.start(worldOf(cell));
+  const meeting = await prepare(world, cell, rounds);
+  const firstByteMs: number[] = [];
+  let mbitPerSecond = 0;
+  await using watch = await EngineWatch.start(meeting.receiver);
+  for (const [round, { id }] of meeting.items.entries()) {
+    const begin = await meet(meeting, watch, id, cell.withoutInternet === true);
+    const first = await watch.until('the first piece', () => bytesOf(watch, id) > 0, PATIENCE_MS);
+    firstByteMs.push(Math.round(first - begin));
+    if (round < rounds - 1) await pause(meeting, watch, id);
+    else mbitPerSecond = await rest(watch, id, first);
+  }
+  const last = meeting.items.at(-1);
+  const arrived = watch.items.get(last?.id ?? '')?.path;
+  return {
+    cell,
+    path: await meeting.meter.main(),
+    firstByteMs,
+    medianMs: median(firstByteMs),
+    mbitPerSecond,
+    isSame: typeof arrived === 'string' && (await sha256(arrived)) === (await sha256(last?.file ?? '')),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  const [low = 0, high = 0] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
+  return Math.round((low + high) / 2);
+}
+
+function worldOf(cell: Cell): { homes: Record<string, string>; people: Record<string, string> } {
+  const carrier = cell.carrier === undefined ? {} : { c: cell.carrier };
+  const third = cell.carrier === undefined ? {} : { carrier: 'c1' };
+  if (cell.b === 'same') {
+    return { homes: { a: `${cell.a},hosts=2`, ...carrier }, people: { sharer: 'a1', receiver: 'a2', ...third } };
+  }
+  return { homes: { a: cell.a, b: cell.b, ...carrier }, people: { sharer: 'a1', receiver: 'b1', ...third } };
+}
+
+async function prepare(world: LabWorld, cell: Cell, rounds: number): Promise<Meeting> {
+  const [sharer, receiver] = [world.person('sharer'), world.person('receiver')];
+  const carrier = cell.carrier === undefined ? undefined : world.person('carrier');
+  const sphereId = await world.sphere('Films', sharer, receiver, ...(carrier === undefined ? [] : [carrier]));
+  const items = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const file = path.join(world.lab.folder, `film-${round}.bin`);
+    await writeFile(file, randomBytes(ITEM_BYTES));
+    const id = await sharer.share(sphereId, file);
+    if (carrier !== undefined) {
+      await carrier.item(sphereId, id);
+      await carrier.get(sphereId, id);
+    }
+    await receiver.item(sphereId, id);
+    items.push({ id, file });
+  }
+  if (carrier !== undefined) await sharer.engine.stop();
+  if (cell.withoutInternet === true) await world.lab.cut('a');
+  const outside = carrier === undefined ? undefined : world.lab.home('c').outside;
+  const meter = await PathMeter.start(world.lab, cell.b === 'same' ? 'a2' : 'b1', outside);
+  return { world, sphereId, receiver, source: carrier ?? sharer, items, meter };
+}
+
+/** The receiver wants the item while nobody has it; then the other member appears. The time when both are online. */
+async function meet(meeting: Meeting, watch: EngineWatch, item: string, withoutServer: boolean): Promise<number> {
+  const { source, receiver } = meeting;
+  const sphereId = parseSphereId(meeting.sphereId);
+  await source.engine.stop();
+  await receiver.ask((client) => client.items.get({ sphereId, itemId: parseItemId(item), wait: false }));
+  await delay(IN_VAIN_MS);
+  if (bytesOf(watch, item) > 0) throw new Error('the item came from nowhere');
+  await source.restart();
+  const started = performance.now();
+  if (withoutServer) return started;
+  await using other = await EngineWatch.start(source);
+  // Online before anybody could look: judged by the earlier time.
+  if (other.isOnline(sphereId)) return started;
+  return await other.until('the other member online', () => other.isOnline(sphereId), PATIENCE_MS);
+}
+
+async function pause(meeting: Meeting, watch: EngineWatch, item: string): Promise<void> {
+  if (bytesOf(watch, item) === watch.items.get(item)?.bytes) return;
+  const ids = { sphereId: parseSphereId(meeting.sphereId), itemId: parseItemId(item) };
+  await meeting.receiver.ask((client) => client.items.pause(ids));
+}
+
+/** Mbit/s of everything after the first bytes. */
+async function rest(watch: EngineWatch, item: string, first: number): Promise<number> {
+  const had = bytesOf(watch, item);
+  const end = await watch.until(
+    'all pieces',
+    () => bytesOf(watch, item) === watch.items.get(item)?.bytes,
+    4 * PATIENCE_MS,
+  );
+  await watch.until('the whole item', () => watch.items.get(item)?.state === 'complete', PATIENCE_MS);
+  return Math.round(((ITEM_BYTES - had) * 8) / 1_000 / Math.max(1, end - first));
+}
+
+function bytesOf(watch: EngineWatch, item: string): number {
+  return watch.items.get(item)?.bytesHave ?? 0;
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,88 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseBareJid } from '../../src/base/id.ts';
+import { EngineProcess } from '../fixtures/engine-process.ts';
+import { bringIn, passwordOf, Person } from '../fixtures/engine-world.ts';
+import { connectBridged } from './bridged-engine.ts';
+import { NetworkLab } from './network-lab.ts';
+import { LabServers } from './servers.ts';
+
+const BRIDGE = path.join(import.meta.dirname, 'rpc-bridge.ts');
+
+export interface LabWorldPlan {
+  /** Plans of homes by name. */
+  readonly homes: Readonly<Record<string, string>>;
+  /** The host of each person's engine. */
+  readonly people: Readonly<Record<string, string>>;
+  readonly announcesRelay?: boolean;
+}
+
+/** A laboratory with servers, and people with real engines on its hosts, who are signed in. */
+export class LabWorld implements AsyncDisposable {
+  readonly lab: NetworkLab;
+  readonly servers: LabServers;
+  readonly #stack: AsyncDisposableStack;
+  readonly #people = new Map<string, Person>();
+
+  private constructor(lab: NetworkLab, servers: LabServers, stack: AsyncDisposableStack) {
+    this.lab = lab;
+    this.servers = servers;
+    this.#stack = stack;
+  }
+
+  static async start(plan: LabWorldPlan): Promise<LabWorld> {
+    await using stack = new AsyncDisposableStack();
+    const lab = stack.use(await NetworkLab.start(plan.homes));
+    const users = Object.fromEntries(Object.keys(plan.people).map((name) => [name, passwordOf(name)]));
+    const { announcesRelay = true } = plan;
+    const servers = stack.use(await LabServers.start(lab, { users, announcesRelay }));
+    const world = new LabWorld(lab, servers, stack.move());
+    try {
+      await Promise.all(Object.entries(plan.people).map(([name, host]) => world.#add(name, host)));
+      return world;
+    } catch (error) {
+      await world[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  person(name: string): Person {
+    const person = this.#people.get(name);
+    if (person === undefined) throw new Error(`nobody is called ${name}`);
+    return person;
+  }
+
+  /** A sphere of the first with all others in it; its id. */
+  async sphere(name: string, owner: Person, ...others: Person[]): Promise<string> {
+    const { id } = await owner.create(name);
+    for (const other of others) await bringIn(id, name, owner, other);
+    return id;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  async #add(name: string, host: string): Promise<void> {
+    const profile = path.join(this.lab.folder, name);
+    await mkdir(profile);
+    const options = { inside: this.lab.inside(host), env: { TMPDIR: this.lab.folder } };
+    const engine = await EngineProcess.start({ ...options, profile });
+    const socketFile = path.join(this.lab.folder, `${name}.sock`);
+    const bridge = this.lab.spawn(host, process.execPath, BRIDGE, profile, socketFile);
+    while (bridge.lines.length === 0) await delay(10);
+    const connect = (signal: AbortSignal) => connectBridged(profile, socketFile, signal);
+    const person = new Person({ name, jid: `${name}@${this.servers.domain}`, engine, options, connect });
+    this.#people.set(name, this.#stack.use(person));
+    const home = this.lab.homeOf(host);
+    await person.ask((client) =>
+      client.account.signIn({
+        jid: parseBareJid(person.jid),
+        password: passwordOf(name),
+        caFile: this.servers.caFile,
+        ...(home.plan.nat === 'web' ? { server: this.servers.webAddress } : {}),
+      }),
+    );
+  }
+}

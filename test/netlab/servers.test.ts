@@ -1,0 +1,45 @@
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { missingPrograms } from '../fixtures/missing-programs.ts';
+import { SERVER_ADDRESS } from './addresses.ts';
+import { NetworkLab, whyNoLab } from './network-lab.ts';
+import { LabServers } from './servers.ts';
+
+const reason = (await whyNoLab()) ?? missingPrograms('prosody', 'openssl', 'turnserver', 'turnutils_uclient');
+if (reason !== undefined) console.warn(`SKIPPED: the servers of the laboratory: ${reason}`);
+
+const ASK = path.join(import.meta.dirname, 'ask-services.ts');
+const REACH = path.join(import.meta.dirname, 'reach.ts');
+
+interface Service {
+  readonly type: string;
+  readonly host: string;
+  readonly transport?: string;
+  readonly username?: string;
+  readonly password?: string;
+}
+
+describe.skipIf(reason !== undefined)('the servers of the laboratory', () => {
+  test('the XMPP server names a relay and credentials with which it relays', async () => {
+    await using lab = await NetworkLab.start({ a: 'symmetric' });
+    await using servers = await LabServers.start(lab, { users: { ana: 'pw' } });
+    const asked = await lab.exec('a1', process.execPath, ASK, 'ana@lab.test', 'pw', servers.caFile, servers.address);
+    const services = JSON.parse(asked) as Service[];
+    expect(services).toContainEqual(expect.objectContaining({ type: 'stun', host: 'turn.lab.test' }));
+    const relay = services.find(({ type, transport }) => type === 'turn' && transport === 'udp');
+    expect(relay).toMatchObject({ host: 'turn.lab.test', username: expect.any(String), password: expect.any(String) });
+    const credentials = ['-u', relay?.username ?? '', '-w', relay?.password ?? ''];
+    // Two allocations send each other ten messages.
+    const told = await lab.exec('a1', 'turnutils_uclient', '-y', '-c', '-n', '10', ...credentials, SERVER_ADDRESS);
+    expect(told).toMatch(/tot_send_msgs=20, tot_recv_msgs=20/);
+  });
+
+  test('a home that reaches the web only signs in on port 443', async () => {
+    await using lab = await NetworkLab.start({ a: 'web' });
+    await using servers = await LabServers.start(lab, { users: { ana: 'pw' }, announcesRelay: false });
+    expect((await lab.exec('a1', process.execPath, REACH, SERVER_ADDRESS, '5222')).trim()).toBe('silence');
+    const signIn = [ASK, 'ana@lab.test', 'pw', servers.caFile, servers.webAddress];
+    // Signed in, it is told that this server announces nothing.
+    await expect(lab.exec('a1', process.execPath, ...signIn)).rejects.toThrow('service-unavailable');
+  });
+});
