@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Person } from '../fixtures/engine-world.ts';
@@ -67,6 +67,22 @@ test('a receiver whose swarm process is killed half-way goes on by itself and fe
   expect(isEqual).toBe(true);
   expect(bytes).toBeGreaterThan(FILM_BYTES);
   expect(bytes).toBeLessThan(FILM_BYTES + 16 * MiB);
+});
+
+test('a share whose swarm process is killed while it hashes is hashed by the next one and ends well', async () => {
+  const path = join(world.folder, 'long.bin');
+  await writeFile(path, '');
+  await truncate(path, 768 * MiB);
+  const [swarm = 0] = await anna.engine.children('swarm');
+  const shared = anna.share(sphere, path);
+  await eventually('the first bytes are hashed', async () => {
+    const { jobs } = await anna.ask((client) => client.system.snapshot());
+    return jobs.find(({ name, bytesDone }) => name === 'long.bin' && bytesDone > 0);
+  });
+  process.kill(swarm, 'SIGKILL');
+  const item = await ben.item(sphere, await shared);
+  expect(item).toMatchObject({ name: 'long.bin', bytes: 768 * MiB });
+  expect(await anna.engine.children('swarm')).not.toContain(swarm);
 });
 
 test('a download limit holds over a whole transfer', async () => {
