@@ -32,11 +32,13 @@ interface Person {
 const ending = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
 
-if (hasProsody()) process.exitCode = await demo(process.argv.includes('--no-open'));
-else {
+if (!hasProsody()) {
   say('The demo needs a chat server of its own: please install prosody and openssl.');
   process.exitCode = 1;
-}
+} else if (findCommand('ffmpeg') === undefined) {
+  say('The demo makes a film of its own: please install ffmpeg.');
+  process.exitCode = 1;
+} else process.exitCode = await demo(process.argv.includes('--no-open'));
 
 async function demo(onlyAddresses: boolean): Promise<number> {
   await using things = new AsyncDisposableStack();

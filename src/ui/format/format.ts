@@ -1,5 +1,10 @@
 /** Sizes, rates and times in the person's language. All sizes are bytes, all times milliseconds. */
 
+/** The language as the person's region writes it: days and hours differ within one language. */
+export function regionalLocale(language: string, languages: readonly string[]): string {
+  return languages.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
+}
+
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
 function scaled(value: number): { value: number; unit: (typeof UNITS)[number] } {

@@ -8,11 +8,20 @@ import {
   formatRate,
   formatShare,
   formatSpan,
+  formatTime,
+  regionalLocale,
   timeLeftMs,
 } from './format.ts';
 
 /** Intl uses several kinds of spaces. */
 const plain = (text: string): string => text.replaceAll(/\s/gu, ' ');
+
+test('a time is written as in the region of the person, not always as in America', () => {
+  const afternoon = new Date(2026, 7, 1, 16, 5).getTime();
+  expect(formatTime(afternoon, regionalLocale('en', ['en-GB', 'en']))).toBe('16:05');
+  expect(plain(formatTime(afternoon, regionalLocale('en', ['de-DE', 'en-US'])))).toBe('4:05 PM');
+  expect(regionalLocale('fr', ['en-GB'])).toBe('fr');
+});
 
 test('sizes are said in the unit that gives a short number', () => {
   expect(plain(formatBytes(0, 'en'))).toBe('0 bytes');

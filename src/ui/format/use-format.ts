@@ -1,3 +1,4 @@
+import { computed } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { useNow } from '../use-now.ts';
 import {
@@ -9,12 +10,14 @@ import {
   formatShare,
   formatSpan,
   formatTime,
+  regionalLocale,
   timeLeftMs,
 } from './format.ts';
 
 /** The formatting functions bound to the person's language and the current time. */
 export function useFormat() {
-  const { locale, t } = useI18n();
+  const { locale: language, t } = useI18n();
+  const locale = computed(() => regionalLocale(language.value, navigator.languages));
   const now = useNow();
   return {
     bytes: (bytes: number) => formatBytes(bytes, locale.value),

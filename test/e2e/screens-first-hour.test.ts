@@ -1,0 +1,97 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { launchChromium, Screen } from './screen-browser.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+/** Elements whose right edge lies outside of a window of 400 pixels, though they can be seen. */
+const OVER_THE_EDGE = `[...document.querySelectorAll('main *, aside *')]
+  .filter((node) => {
+    const { width, right } = node.getBoundingClientRect();
+    return width > 1 && right > innerWidth + 1 && node.checkVisibility({ visibilityProperty: true });
+  })
+  .map((node) => node.tagName + ' ' + node.textContent.trim().slice(0, 40))`;
+
+test('the refusal of an earlier try does not stay beside a wrong address', async () => {
+  await using screen = await Screen.open(browser, { signedIn: false });
+  await screen.page.goto(screen.engine.url);
+  await screen.by('sign-in-jid').fill('anna@example.org');
+  await screen.by('sign-in-password').fill('wrong');
+  await screen.by('sign-in-submit').click();
+  await screen.by('failure').waitFor();
+  await screen.by('sign-in-jid').fill('Zoë Müller@example.org');
+  await screen.by('sign-in-submit').click();
+  await screen.page.getByText('This is not a complete address').waitFor();
+  expect(await screen.by('failure').count()).toBe(0);
+});
+
+test('a server that cannot be one is told beside its field, and nothing is sent', async () => {
+  await using screen = await Screen.open(browser, { signedIn: false });
+  await screen.page.goto(screen.engine.url);
+  await screen.by('sign-in-jid').fill('anna@example.org');
+  await screen.by('sign-in-password').fill('right');
+  await screen.by('sign-in-advanced').click();
+  await screen.by('sign-in-server').fill('not a server:abc');
+  await screen.by('sign-in-submit').click();
+  await screen.page.getByText('This is not the name of a server').waitFor();
+  expect(screen.engine.state.account).toBeNull();
+  // A wrong server is never hidden by folding its field away.
+  await screen.by('sign-in-advanced').click();
+  await screen.by('sign-in-submit').click();
+  await screen.page.getByText('This is not the name of a server').waitFor();
+});
+
+test('after signing out the next person begins on the first page, not in the settings', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.by('sign-out').click();
+  await screen.by('confirm').click();
+  await screen.by('sign-in-form').waitFor();
+  expect(new URL(screen.page.url()).hash).toBe('#/');
+});
+
+test('who was invited is shown by address, is not counted, and the invitation can be taken back', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  const joined = screen.engine.world.spheres[0]?.members.filter(({ state }) => state === 'joined').length;
+  expect(await screen.by('sphere-card').first().textContent()).toContain(`${joined} people`);
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  await screen.by('invite-address').fill('paula@example.com');
+  await screen.by('invite-send').click();
+  const paula = screen.page.locator('[data-testid=member][data-jid="paula@example.com"]');
+  expect(await paula.textContent()).toContain('paula@example.com');
+  expect(await screen.page.locator('header').first().textContent()).toContain(`${joined} people`);
+  await paula.getByRole('button', { name: 'Take back the invitation of paula@example.com' }).click();
+  await screen.page.getByText('They can no longer join').waitFor();
+  await screen.by('confirm').click();
+  await paula.waitFor({ state: 'detached' });
+});
+
+test('in a window as narrow as a telephone the panel fills the page and nothing hangs over the edge', async () => {
+  await using screen = await Screen.open(browser, { viewport: { width: 400, height: 800 } });
+  const found: Record<string, unknown> = {};
+  await screen.goToSphere();
+  found['sphere'] = await screen.page.evaluate(OVER_THE_EDGE);
+  await screen.picture('telephone-sphere');
+  for (const panel of ['people', 'chat']) {
+    if (panel === 'people') await screen.by('panel-people').click();
+    else await screen.by('tab-chat').click();
+    await screen.settled();
+    expect(await screen.by('sphere-name').isVisible()).toBe(false);
+    found[panel] = await screen.page.evaluate(OVER_THE_EDGE);
+    await screen.picture(`telephone-${panel}`);
+  }
+  await screen.by('panel-close').click();
+  await screen.by('sphere-name').waitFor();
+  await screen.by('nav-settings').click();
+  await screen.by('advanced').click();
+  found['settings'] = await screen.page.evaluate(OVER_THE_EDGE);
+  await screen.picture('telephone-settings');
+  expect(found).toEqual({ sphere: [], people: [], chat: [], settings: [] });
+});
