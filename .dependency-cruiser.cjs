@@ -78,7 +78,8 @@ module.exports = {
       from: { path: '^src/cli/', pathNot: test },
       to: {
         path: '^src/',
-        pathNot: '^src/(base|contract|cli)/|^src/engine/(serve|version|create-services)\\.ts$|^src/engine/profile',
+        pathNot:
+          '^src/(base|contract|cli)/|^src/engine/(serve|version|create-services|open-on-desktop)\\.ts$|^src/engine/profile',
       },
     },
     vendor('electron-only-in-electron', 'electron', 'electron/'),

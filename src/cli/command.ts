@@ -22,6 +22,8 @@ export interface ServeOptions {
 /** An engine that runs in this process. */
 export interface ServedEngine {
   readonly url: string;
+  /** An address that opens the application once, soon. */
+  urlForOnce(): string;
   readonly pid: number;
   readonly version: string;
   readonly stopped: Promise<void>;
@@ -42,7 +44,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly io: CliIo;
   readonly startEngine: StartEngine;
-  readonly openPage: (url: string) => void;
+  readonly openPage: (url: string) => Promise<void>;
   connect(): Promise<EngineConnection>;
   /** Prints a value in the middle of a command that goes on. */
   print(value: unknown): void;

@@ -91,7 +91,7 @@ function shapeOf(schema: z.core.JSONSchema._JSONSchema | undefined, indent: stri
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.anyOf !== undefined) return schema.anyOf.map((part) => shapeOf(part, indent)).join(' | ');
   if (schema.type === 'array') return `[${shapeOf(itemOf(schema), indent)}, …]`;
-  if (schema.type !== 'object') return String(schema.type ?? 'any');
+  if (schema.type !== 'object') return [schema.type ?? 'any'].flat().join(' | ');
   const deeper = `${indent}  `;
   const fields = Object.entries(schema.properties ?? {}).map(
     ([name, field]) => `${deeper}"${name}": ${shapeOf(field, deeper)}${remark(field)}`,

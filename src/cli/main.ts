@@ -1,4 +1,4 @@
-import { openPage } from './open-page.ts';
+import { openOnDesktop } from '../engine/open-on-desktop.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run.ts';
 
@@ -9,7 +9,7 @@ process.stderr.on('error', () => undefined);
 
 process.exitCode = await runCli(process.argv.slice(2), {
   io: processIo,
-  openPage,
+  openPage: openOnDesktop,
   // Loaded only to serve: every other command starts without databases and protocols.
   startEngine: async (options) => {
     const { createServices } = await import('../engine/create-services.ts');

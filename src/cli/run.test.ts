@@ -36,7 +36,7 @@ async function run(line: readonly string[], stdin = '', profile = started.profil
       stderr: (text) => (stderr += text),
       readStdin: async () => stdin,
     },
-    openPage: () => undefined,
+    openPage: async () => undefined,
     startEngine: () => Promise.reject(new Error('not in these tests')),
   });
   return { code, stdout, stderr };
@@ -204,6 +204,29 @@ test('people get words, and what others named cannot steer their terminal', asyn
   expect((await run(['--version'])).stdout).toBe(`${started.engine.version}\n`);
   expect(JSON.parse((await run(['--version', '--json'])).stdout)).toEqual({ version: started.engine.version });
 });
+
+test('serve opens the application by an address that works once and is not the one it prints', async () => {
+  const profile = mkdtempSync(path.join(tmpdir(), 'spherecast-serve-'));
+  const main = new URL('../../test/fixtures/fake-cli.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [main, '--json', 'serve', '--profile', profile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  try {
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    let opened = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (opened += text));
+    await expect.poll(() => opened, { timeout: 10_000 }).toMatch(/^opened .+\n$/m);
+    const address = /^opened (.+)$/m.exec(opened)?.[1] ?? '';
+    expect(address).not.toBe((JSON.parse(stdout) as { url: string }).url);
+    expect((await fetch(address, { redirect: 'manual' })).status).toBe(302);
+    expect((await fetch(address, { redirect: 'manual' })).status).toBe(401);
+  } finally {
+    child.kill('SIGTERM');
+    await once(child, 'close');
+    rmSync(profile, { recursive: true, force: true });
+  }
+}, 30_000);
 
 test('serve prints one line, serves, and ends with 0 on SIGTERM within five seconds', async () => {
   const profile = mkdtempSync(path.join(tmpdir(), 'spherecast-serve-'));

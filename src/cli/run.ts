@@ -13,7 +13,7 @@ interface CliDeps {
   readonly io: CliIo;
   readonly startEngine: StartEngine;
   /** Shows an address in the person's browser. */
-  readonly openPage: (url: string) => void;
+  readonly openPage: (url: string) => Promise<void>;
 }
 
 /** Runs one command line and answers with its exit code; prints at most one value on standard output. */

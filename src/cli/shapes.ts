@@ -100,7 +100,8 @@ export const messagesShape = z.object({
   ),
 });
 
-export const limitsShape = z.object({ up: bytes.describe('bytes per second, 0 = none'), down: bytes });
+const rate = bytes.describe('bytes per second, 0 = none');
+export const limitsShape = z.object({ up: rate, down: rate });
 export const idleShape = z.object({ idle: z.boolean() });
 
 export const logShape = z.object({

@@ -90,6 +90,16 @@ test('the token opens the UI once and leaves a cookie that scripts and other sit
   expect(page.headers['access-control-allow-origin']).toBeUndefined();
 });
 
+test('the address a browser is started with, which all users of the computer can read, opens the UI once', async () => {
+  await using started = await startTestEngine();
+  const { pathname, search } = new URL(started.engine.urlForOnce());
+  expect(search).not.toContain(started.engine.token);
+  const bearerOfTicket = { authorization: `Bearer ${search.replace('?token=', '')}` };
+  expect((await ask(started, '/preview/known', { headers: bearerOfTicket })).status).toBe(401);
+  expect((await ask(started, pathname + search)).status).toBe(302);
+  expect((await ask(started, pathname + search)).status).toBe(401);
+});
+
 test('a cookie of an earlier launch of the same profile still opens the page', async () => {
   await using first = await startTestEngine();
   const cookie = String((await ask(first, `/?token=${first.engine.token}`)).headers['set-cookie']).split(';')[0] ?? '';

@@ -118,9 +118,9 @@ export class HttpServer implements AsyncDisposable {
     return orNotFound(response, await serveStatic(this.#deps.uiFolder, target.segments, request, response));
   }
 
-  /** Turns the launch's token into a cookie and takes it out of the address bar. */
+  /** Turns the launch's token or a ticket into a cookie and takes it out of the address bar. */
   #signIn(target: Target, response: ServerResponse): boolean {
-    if (target.segments.join('/') !== '' || !this.#deps.session.isToken(target.query.get('token'))) return false;
+    if (target.segments.join('/') !== '' || !this.#deps.session.signsIn(target.query.get('token'))) return false;
     response.writeHead(302, { 'set-cookie': this.#deps.session.setCookie(this.#port), location: '/' });
     response.end();
     return true;

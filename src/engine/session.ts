@@ -1,7 +1,10 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import type { RandomBytes } from '../base/random.ts';
 
 const LIFETIME_MS = 30 * 24 * 3600 * 1000;
+/** A browser that starts takes a while to ask for its first page. */
+const TICKET_MS = 2 * 60 * 1000;
 
 /**
  * Who may talk to the engine: programs by this launch's token, browsers by a cookie they get for it.
@@ -11,21 +14,40 @@ export class SessionGuard {
   readonly #token: string;
   readonly #cookieKey: Uint8Array;
   readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  /** When each ticket ends, by the monotonic clock. */
+  readonly #tickets = new Map<string, number>();
 
-  constructor(deps: { token: string; cookieKey: Uint8Array; clock: Clock }) {
+  constructor(deps: { token: string; cookieKey: Uint8Array; clock: Clock; random: RandomBytes }) {
     this.#token = deps.token;
     this.#cookieKey = deps.cookieKey;
     this.#clock = deps.clock;
+    this.#random = deps.random;
   }
 
-  isToken(candidate: string | null): boolean {
-    return candidate !== null && equalText(candidate, this.#token);
+  /**
+   * A token for one sign-in within two minutes. A browser is started with its address as an argument, which every
+   * user of the computer can read for as long as the browser runs.
+   */
+  ticket(): string {
+    const ticket = Buffer.from(this.#random(32)).toString('base64url');
+    this.#tickets.set(ticket, this.#clock.monotonic() + TICKET_MS);
+    return ticket;
+  }
+
+  /** Whether a page with this token may have a cookie; a ticket is used up. */
+  signsIn(candidate: string | null): boolean {
+    if (candidate === null) return false;
+    const endsAt = this.#tickets.get(candidate);
+    this.#tickets.delete(candidate);
+    if (endsAt !== undefined) return this.#clock.monotonic() < endsAt;
+    return this.#isToken(candidate);
   }
 
   /** Checks `Authorization: Bearer` and the cookie; either is enough. */
   isAuthorised(headers: { authorization?: string | undefined; cookie?: string | undefined }, port: number): boolean {
     if (headers.authorization?.startsWith('Bearer ') === true) {
-      return this.isToken(headers.authorization.slice('Bearer '.length));
+      return this.#isToken(headers.authorization.slice('Bearer '.length));
     }
     const value = readCookie(headers.cookie, cookieName(port));
     return value !== undefined && this.#isCookie(value);
@@ -35,6 +57,10 @@ export class SessionGuard {
   setCookie(port: number): string {
     const issuedMs = String(this.#clock.now());
     return `${cookieName(port)}=${issuedMs}.${this.#mac(issuedMs)}; Path=/; HttpOnly; SameSite=Strict`;
+  }
+
+  #isToken(candidate: string): boolean {
+    return equalText(candidate, this.#token);
   }
 
   #isCookie(value: string): boolean {

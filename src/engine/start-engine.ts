@@ -87,6 +87,8 @@ export interface Engine extends AsyncDisposable {
   readonly token: string;
   /** The address that opens the UI, with its token. */
   readonly url: string;
+  /** An address that opens the UI once, soon: for programs that show others what they were started with. */
+  urlForOnce(): string;
   /** Resolves once the engine has ended, whoever asked for it. */
   readonly stopped: Promise<void>;
   stop(): Promise<void>;
@@ -125,9 +127,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   starting.defer(running.services.onEvent.on((event) => events.append(event)));
   const host = { version, pid: process.pid, url, home: homedir(), shutDown };
   const router = createAppRouter({ services: running.services, events, host, log });
+  const session = new SessionGuard({ token, cookieKey: derive(masterKey.key, 'browser-session'), clock, random });
   const server = starting.use(
     new HttpServer({
-      session: new SessionGuard({ token, cookieKey: derive(masterKey.key, 'browser-session'), clock }),
+      session,
       rpc: new RpcSocket({ router, clock, scope, log }),
       media: (rest, request, response) => media.handle(rest, request, response),
       previews: running.previews,
@@ -151,6 +154,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     origin,
     token,
     url: url(),
+    urlForOnce: () => `${origin}/?token=${session.ticket()}`,
     stopped: stop.done,
     stop: end,
     [Symbol.asyncDispose]: end,

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { openBrowser } from '../bootstrap/browser.mjs';
 import { ensureElectron } from '../bootstrap/electron.mjs';
 import { inRoot, root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
@@ -74,7 +73,7 @@ function serve(runtime, args) {
   const main = inRoot('src', 'cli', 'main.ts');
   const child = spawn(
     runtime,
-    [main, '--json', ...before, 'serve', '--no-open', ...after.filter((arg) => arg !== '--json')],
+    [main, '--json', ...before, 'serve', ...(open ? [] : ['--no-open']), ...after.filter((arg) => arg !== '--json')],
     {
       cwd: process.env['INIT_CWD'] ?? root,
       env: childEnvironment(runtime),
@@ -102,7 +101,6 @@ function announce(line, open, json) {
   const url = readUrl(line);
   if (json || url === undefined) console.log(line);
   else console.log(open ? `Spherecast runs at ${url} (Ctrl-C ends it)` : url);
-  if (open && url !== undefined) openBrowser(url);
 }
 
 /**

@@ -25,7 +25,11 @@ export const engineCommands = [
       });
       signal.addEventListener('abort', () => void engine.stop(), { once: true });
       print({ url: engine.url, pid: engine.pid, version: engine.version });
-      if (!flags.has('no-open')) openPage(engine.url);
+      if (!flags.has('no-open')) {
+        openPage(engine.urlForOnce()).catch(() => {
+          io.stderr('No browser could be opened: copy the address above into one.\n');
+        });
+      }
       await engine.stopped;
       return undefined;
     },
@@ -48,7 +52,8 @@ export const engineCommands = [
   }),
   defineCommand({
     name: 'sync',
-    summary: 'Tells whether outbox, room archives and log heads are settled; with --wait returns when they are.',
+    summary:
+      'Tells whether nothing waits to be sent and all room archives are read; with --wait returns when that is so.',
     options: { wait: { help: 'wait until everything is settled' } },
     shape: idleShape,
     async run({ connect, signal, flags }) {
