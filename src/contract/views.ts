@@ -39,8 +39,11 @@ export const sphereSchema = z.object({
   room: bareJidSchema,
   folder: z.string(),
   myRole: roleSchema,
-  /** `left` and `removed` spheres stay readable but receive nothing. */
-  state: z.enum(['joining', 'joined', 'offline', 'left', 'removed']),
+  /**
+   * `refused`: we are a member and the server keeps us out for now. `left` and `removed` spheres stay readable but
+   * receive nothing.
+   */
+  state: z.enum(['joining', 'joined', 'offline', 'refused', 'left', 'removed']),
   members: z.array(memberSchema),
   itemCount: count,
   unread: count,

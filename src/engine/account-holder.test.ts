@@ -7,6 +7,7 @@ import { FakeSwarm } from '../../test/fixtures/fake-swarm.ts';
 import { mediaOfNothing } from '../../test/fixtures/media-of-nothing.ts';
 import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
+import type { AppEvent } from '../contract/views.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
@@ -157,6 +158,25 @@ test('signing out forgets the password, ends the swarm and stays so after a rest
   await holder.resume();
   expect(() => holder.session).toThrow(/nobody is signed in/);
   await expect(holder.signOut()).rejects.toMatchObject({ code: 'no-account' });
+});
+
+test('after signing out nothing of that account is told any more, and signing out leaves no connection behind', async () => {
+  const { holder, views } = await holderWith({ password: 'first' });
+  await holder.resume();
+  const { session } = holder;
+  const events: AppEvent[] = [];
+  views.onEvent.on((event) => events.push(event));
+  await holder.signOut();
+  expect(events.at(-1)).toEqual({ kind: 'account', account: null });
+  expect(session.scope.signal.aborted).toBe(true);
+  expect(session.client.state.kind).toBe('offline');
+  const told = events.length;
+  session.onInvitation.emit('an invitation');
+  session.client.onState.emit({ kind: 'online', resumed: false });
+  session.rooms.onPresence.emit(jid);
+  session.shares.onJob.emit({} as never);
+  expect(events).toHaveLength(told);
+  expect(views.snapshot()).toMatchObject({ account: null, spheres: [], invitations: [], jobs: [] });
 });
 
 test.each(['nonsense', 'host:', 'host:0', 'host:70000', ':5222', '[::1'])('%s is no server', async (text) => {

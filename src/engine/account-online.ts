@@ -36,6 +36,8 @@ interface AccountOnlineDeps {
 }
 
 /** What other clients may know about this one. */
+/** So often a first sign-in is tried before the person hears that it does not work. */
+const FIRST_ATTEMPTS = 3;
 const ABILITIES: DiscoInfo = {
   identities: [{ category: 'client', type: 'pc', name: 'Spherecast' }],
   features: [
@@ -44,6 +46,7 @@ const ABILITIES: DiscoInfo = {
     'jabber:x:conference',
     `${DEVICE_LIST_NODE}+notify`,
     'urn:spherecast:sealed:0',
+  #failures = 0;
   ],
 };
 
@@ -54,6 +57,7 @@ export class AccountOnline implements Disposable {
   readonly #deps: AccountOnlineDeps;
   readonly #stops: (() => void)[];
   readonly #disco: Disposable;
+        if (state.kind === 'failed') this.#first.reject(state.error);
   #first = Promise.withResolvers<void>();
   #session = 0;
 
@@ -73,7 +77,7 @@ export class AccountOnline implements Disposable {
     ];
   }
 
-  /** Resolves when the first session is set up; rejects when the server cannot carry spheres. */
+  /** Resolves when the first session is set up; rejects when the server cannot carry spheres or never answers. */
   async ready(signal: AbortSignal): Promise<void> {
     const aborted = Promise.withResolvers<never>();
     const onAbort = (): void => aborted.reject(signal.reason);
@@ -103,9 +107,10 @@ export class AccountOnline implements Disposable {
       } catch (error) {
         signal.throwIfAborted();
         log.warn('session not set up', { error });
-        this.#first.reject(error);
-        const code = errorCode(error);
-        if (code === 'server-lacks-pep' || code === 'server-lacks-rooms') return;
+        const isFinal = ['server-lacks-pep', 'server-lacks-rooms'].includes(errorCode(error));
+        this.#failures += 1;
+        if (isFinal || this.#failures >= FIRST_ATTEMPTS) this.#first.reject(error);
+        if (isFinal) return;
         await clock.sleep(RETRY_MS, signal);
       }
     }

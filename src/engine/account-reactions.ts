@@ -1,10 +1,12 @@
-import type { BareJid } from '../base/id.ts';
+import type { Clock } from '../base/clock.ts';
+import type { BareJid, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
 import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { ItemService } from '../spheres/item-service.ts';
+import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -14,7 +16,7 @@ import type { Storage } from '../storage/storage.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'onArrival' | 'onRemoved' | 'onCaughtUp' | 'leave'>;
+  readonly rooms: Pick<Rooms, 'onArrival' | 'onExpelled' | 'onCaughtUp' | 'isInside' | 'keepJoined' | 'leave'>;
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
   readonly items: ItemService;
@@ -23,6 +25,7 @@ interface ReactionsDeps {
   readonly storage: Storage;
   readonly own: BareJid;
   readonly scope: Scope;
+  readonly clock: Clock;
   readonly stack: AsyncDisposableStack;
   readonly log: Logger;
 }
@@ -30,21 +33,35 @@ interface ReactionsDeps {
 /** Peers of an epoch that was replaced a moment ago may still be on their way in. */
 const ACCEPTED_EPOCHS = 2;
 
+/** A server may shut a member out without telling anybody who is there. */
+const LOOK_AGAIN_MS = 3_600_000;
+
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
   scope.spawn('feed swarm', async (signal) => {
     for (const sphere of list.all()) {
+      await settleStanding(deps, sphere);
       await feedKeys(deps, sphere);
       if (sphere.row.state === 'joined') deps.caretaker.welcomePending(sphere);
     }
     outgoing.poke();
     await deps.items.resumeAll(signal);
   });
+  scope.spawn('look after rooms', async (signal) => {
+    for (;;) {
+      await deps.clock.sleep(LOOK_AGAIN_MS, signal);
+      for (const sphere of list.all()) {
+        if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
+      }
+    }
+  });
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
-    outgoing.onSent.on(({ eventId }) => {
+    outgoing.onSent.on(({ eventId, sphereId }) => {
+      const own = sphereId === null ? undefined : list.find(sphereId);
+      if (own?.state.members.get(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
       const message = storage.messages.get(eventId);
       const sphere = message === undefined ? undefined : list.find(message.sphereId);
       if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
@@ -60,9 +77,9 @@ export function joinReactions(deps: ReactionsDeps): void {
       const sphere = list.ofRoom(room);
       if (sphere !== undefined) scope.spawn('tell addresses', () => exchange.tell(sphere));
     }),
-    rooms.onRemoved.on((room) => {
+    rooms.onExpelled.on((room) => {
       const sphere = list.ofRoom(room);
-      if (sphere !== undefined) scope.spawn('removed', () => removed(deps, sphere));
+      if (sphere !== undefined) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
     feed.onEvent.on((event) => {
       if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
@@ -89,6 +106,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   }
   if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();
+  if (kinds.has('members')) scope.spawn('settle', () => settleStanding(deps, sphere));
 }
 
 /** Which devices may connect for this sphere, and by which keys. */
@@ -101,11 +119,4 @@ async function feedKeys({ feed }: ReactionsDeps, sphere: Sphere): Promise<void> 
     lan: secrets.lan,
   }));
   await feed.setSphere(sphere.id, { epochs, devices: [...sphere.state.devices.keys()] });
-}
-
-/** The word of the server alone: what waits to be sent is kept, for the server may be wrong or lie. */
-async function removed({ list, items, rooms }: ReactionsDeps, sphere: Sphere): Promise<void> {
-  await items.stopSphere(sphere);
-  list.update(sphere, { state: 'removed' });
-  await rooms.leave(sphere.row.room);
 }

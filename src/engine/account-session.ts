@@ -125,7 +125,16 @@ export class AccountSession implements AsyncDisposable {
     this.online = this.#stack.use(
       new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),
     );
-    joinReactions({ ...this.#parts(), feed, own: this.own, storage, scope: this.scope, stack: this.#stack, log });
+    joinReactions({
+      ...this.#parts(),
+      feed,
+      own: this.own,
+      storage,
+      clock,
+      scope: this.scope,
+      stack: this.#stack,
+      log,
+    });
     this.#stack.use(this.scope);
   }
 
@@ -180,6 +189,7 @@ export class AccountSession implements AsyncDisposable {
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
+      sphereOfId: (id) => this.list.find(id),
       log: log.child('incoming'),
     });
   }

@@ -178,7 +178,9 @@ function systemCalls({ holder, clock, views }: AppCallsDeps): AppServices['syste
         const item = views.item(itemId);
         if (item === undefined || !item.mine || item.copies > 0) return [];
         // Where nobody else is, nobody misses it.
-        const others = views.sphere(holder.session.list.get(item.sphereId)).members.filter(({ isMe }) => !isMe);
+        const others = views
+          .sphere(holder.session.list.get(item.sphereId))
+          .members.filter(({ isMe, state }) => !isMe && state !== 'waiting');
         return others.length > 0 ? [item.name] : [];
       });
       return Promise.resolve({ names });

@@ -36,6 +36,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
 
 function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state'] {
   const { state, room } = sphere.row;
+  if (rooms.isRefused(room)) return 'refused';
   if (state === 'left' || state === 'removed') return state;
   // Until the key of the sphere has come there is nothing one could share or read.
   if (sphere.epochs.length === 0) return 'joining';
@@ -49,10 +50,22 @@ function coverOf(storage: Storage, sphere: Sphere): string | null {
 }
 
 export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] {
-  const present = new Set([...deps.rooms.present(sphere.row.room)].map((full) => full.split('/', 1)[0]));
-  return [...sphere.state.members.values()].flatMap((member) => {
+  const { room } = sphere.row;
+  const { members } = sphere.state;
+  const present = new Set([...deps.rooms.present(room)].map((full) => full.split('/', 1)[0]));
+  const known = [...members.values()].flatMap((member) => {
     if (member.state !== 'joined' && member.state !== 'invited') return [];
     return [viewMember(deps, sphere, member, present.has(member.jid))];
+  // Without the log there is nobody to compare with.
+  const listed = sphere.state.genesis === null ? [] : [...deps.rooms.listed(room)];
+  const unknown = listed.filter((jid) => !members.has(jid));
+  return [...known, ...unknown.map((jid) => viewWaiting(jid, present.has(jid)))];
+}
+
+/** Whom only the server lets in: gets nothing of what is sealed. */
+function viewWaiting(jid: BareJid, online: boolean): MemberView {
+  const nobody = { person: null, role: 'member', devices: 0, isMe: false } as const;
+  return { jid, name: personName(jid), state: 'waiting', online, ...nobody };
   });
 }
 

@@ -90,6 +90,72 @@ test('a sphere is offline without its room and joining without its key', async (
   await ana.session.members.remove(sphere.id, ben.jid, noSignal);
 });
 
+test('whom only the server lets in waits for approval and gets nothing, until somebody with authority invites them', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const zoe = await world.person('zoe');
+  const { room } = sphere.row;
+  world.server.setAffiliation(room, zoe.jid, 'member');
+  await ana.session.caretaker.tidyRoom(sphere, noSignal);
+  const { views, events } = follow(ana);
+  expect(views.sphere(sphere).members).toMatchObject([
+    { jid: ana.jid, state: 'joined' },
+    { jid: ben.jid, state: 'joined' },
+    {
+      jid: zoe.jid,
+      name: 'Zoe',
+      person: null,
+      role: 'member',
+      devices: 0,
+      state: 'waiting',
+      online: false,
+      isMe: false,
+    },
+  ]);
+  const seen = await zoe.session.rooms.join(room, noSignal).then(() => zoe.session.rooms.isInside(room));
+  expect(seen).toBe(true);
+  await ana.share('secret.mp4');
+  ana.session.messages.say(sphere.id, 'not for zoe');
+  await world.quiet();
+  expect(zoe.session.list.all()).toEqual([]);
+  expect(appEventSchema.safeParse(events.findLast(({ kind }) => kind === 'sphere')).success).toBe(true);
+  await world.bringIn(ana, zoe);
+  expect(views.sphere(sphere).members.map(({ jid, state }) => [jid, state])).toEqual([
+    [ana.jid, 'joined'],
+    [ben.jid, 'joined'],
+    [zoe.jid, 'joined'],
+  ]);
+});
+
+test('whom only the server lets in can be shown the door, and nothing is written into the log about them', async () => {
+  const { world, ana, sphere } = await two();
+  const zoe = await world.person('zoe');
+  world.server.setAffiliation(sphere.row.room, zoe.jid, 'member');
+  await ana.session.caretaker.tidyRoom(sphere, noSignal);
+  const before = ana.session.eventIds();
+  await ana.session.members.remove(sphere.id, zoe.jid, noSignal);
+  expect(world.server.room(sphere.row.room).affiliations.has(zoe.jid)).toBe(false);
+  expect(
+    follow(ana)
+      .views.sphere(sphere)
+      .members.map(({ jid }) => jid),
+  ).not.toContain(zoe.jid);
+  expect(ana.session.eventIds()).toEqual(before);
+});
+
+test('a sphere whose room the server closes to us says so, and is joined again when it opens', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const { views, events } = follow(ben);
+  ana.session.caretaker.tidyRoom = () => Promise.resolve();
+  world.server.setAffiliation(sphere.row.room, ben.jid, 'none');
+  await world.quiet();
+  expect(views.sphere(ben.session.sphere()).state).toBe('refused');
+  expect(events.findLast(({ kind }) => kind === 'sphere')).toMatchObject({ sphere: { state: 'refused' } });
+  world.server.setAffiliation(sphere.row.room, ben.jid, 'member');
+  await ana.session.rooms.invite(sphere.row.room, ben.jid);
+  await world.quiet();
+  expect(views.sphere(ben.session.sphere()).state).toBe('joined');
+});
+
 test('paused is what the items say, over restarts too', async () => {
   const { world, ana } = await two();
   await ana.share('beach.mp4');

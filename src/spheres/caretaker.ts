@@ -13,7 +13,7 @@ import { wasWelcomed, welcomeDevice } from './welcome.ts';
 interface CaretakerDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<RoomService, 'affiliations' | 'setAffiliation'>;
+  readonly rooms: Pick<RoomService, 'affiliations' | 'setAffiliation' | 'invite'>;
   readonly own: BareJid;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -55,16 +55,16 @@ export class Caretaker {
   }
 
   /**
-   * Makes the room's list of members what the log says of those it knows. It differs after a crash, or when
-   * somebody left or was removed while the owner was away.
+   * Asks who may enter the room; the owner makes of it what the log says of those it knows. It differs after a crash,
+   * when somebody left or was removed while the owner was away, or when the server shut a member out.
    */
   async tidyRoom(sphere: Sphere, signal: AbortSignal): Promise<void> {
     const { rooms, own, log } = this.#deps;
     const { room } = sphere.row;
     const { members } = sphere.state;
-    if (members.get(own)?.role !== 'owner') return;
     try {
       const listed = await rooms.affiliations(room, signal);
+      if (members.get(own)?.role !== 'owner') return;
       const admitted = new Set(listed.map(({ jid }) => jid));
       for (const { jid, affiliation } of listed) {
         const state = members.get(jid)?.state;
@@ -74,11 +74,13 @@ export class Caretaker {
       for (const { jid, state } of members.values()) {
         if ((state !== 'joined' && state !== 'invited') || admitted.has(jid)) continue;
         await rooms.setAffiliation(room, jid, 'member', signal);
+        if (state === 'joined') await rooms.invite(room, jid);
       }
     } catch (error) {
       signal.throwIfAborted();
       // The next time we come into the room it is looked at again.
-      log[errorCode(error) === 'disconnected' ? 'debug' : 'warn']('list of members not compared', { error });
+      const isUsual = ['disconnected', 'not-allowed'].includes(errorCode(error));
+      log[isUsual ? 'debug' : 'warn']('list of members not compared', { error });
     }
   }
 }

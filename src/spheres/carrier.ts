@@ -31,3 +31,5 @@ export interface Carrier {
   isInRoom(room: BareJid): boolean;
   readonly isOnline: boolean;
 }
+  /** Whether the server does not let us into the room, which may last. */
+  isKeptOut(room: BareJid): boolean;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { concatBytes, toHex, toUtf8 } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { EventId } from '../base/id.ts';
+import type { EventId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
@@ -19,6 +19,7 @@ export interface IncomingDeps {
   readonly mailbox: Mailbox;
   /** The sphere whose room this is. */
   readonly sphereOfRoom: (room: NonNullable<IncomingMessage['room']>) => Sphere | undefined;
+  readonly sphereOfId: (id: SphereId) => Sphere | undefined;
   /** After the transaction: what became different. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
   readonly onInvitation: (id: string) => void;
@@ -28,7 +29,12 @@ export interface IncomingDeps {
 
 /** How the steps of reading one message went; `done` never comes back. */
 type Outcome =
-  | { readonly kind: 'changes'; readonly sphere: Sphere; readonly changes: readonly SphereChange[] }
+  | {
+      readonly kind: 'changes';
+      readonly sphere: Sphere;
+      readonly changes: readonly SphereChange[];
+      readonly invitation?: string | undefined;
+    }
   | { readonly kind: 'invitation'; readonly id: string }
   | { readonly kind: 'nothing' };
 
@@ -47,7 +53,8 @@ export class Incoming {
     if (this.#isKnown(message)) return;
     const outcome = await this.#read(message, signal);
     if (outcome.kind === 'changes') this.#deps.onChanges(outcome.sphere, outcome.changes);
-    if (outcome.kind === 'invitation') this.#deps.onInvitation(outcome.id);
+    const invitation = outcome.kind === 'invitation' ? outcome.id : outcome.kind === 'changes' && outcome.invitation;
+    if (typeof invitation === 'string') this.#deps.onInvitation(invitation);
   }
 
   async #read(message: IncomingMessage, signal: AbortSignal): Promise<Outcome> {
@@ -83,7 +90,7 @@ export class Incoming {
       });
     } catch (error) {
       // What was taken in before it failed is gone from the database.
-      this.#sphereOf(message)?.reload();
+      (this.#sphereOf(message) ?? this.#addressedSphere(message))?.reload();
       throw error;
     }
   }
@@ -91,12 +98,29 @@ export class Incoming {
   /** Within the transaction. */
   #open(message: IncomingMessage, result: Decrypted): Outcome {
     if (message.sealed === null) return this.#showGuestLine(message, result);
-    if (message.room === null) return this.#openInvitation(message, result);
+    if (message.room === null) return this.#openDirect(message, result);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
     const deliveries = this.#refusing(() => this.#deps.mailbox.read(sphere, message, result));
     if (deliveries === undefined) return this.#showForged(message);
-    return { kind: 'changes', sphere, changes: this.#deps.mailbox.take(sphere, deliveries) };
+    return { kind: 'changes', sphere, changes: this.#deps.mailbox.take(sphere, deliveries, result.text !== null) };
+  }
+
+  /** An invitation, or what a member tells whoever cannot be reached in the room. */
+  #openDirect(message: IncomingMessage, result: Decrypted): Outcome {
+    const { mailbox } = this.#deps;
+    const sphere = this.#addressedSphere(message);
+    if (sphere === undefined || !isOpen(sphere)) return this.#openInvitation(message, result);
+    if (!mailbox.isFromMember(sphere, message, result)) return { kind: 'nothing' };
+    const deliveries = this.#refusing(() => mailbox.read(sphere, message, result));
+    if (deliveries === undefined) return { kind: 'nothing' };
+    const unheard = deliveries.filter(({ event }) => event.type === 'leave' && !sphere.log.has(event.id));
+    const changes = mailbox.take(sphere, deliveries, false);
+    // Said to us alone: the others learn it from us, for what we write from now on refers to it.
+    for (const { event } of unheard) sphere.enqueue(event, [], { audience: { kind: 'members' } });
+    const isInvitation = deliveries[0]?.event.type === 'invite';
+    const invitation = isInvitation ? this.#refusing(() => mailbox.openInvitation(message, result, sphere)) : undefined;
+    return { kind: 'changes', sphere, changes, invitation };
   }
 
   #openInvitation(message: IncomingMessage, result: Decrypted): Outcome {
@@ -117,6 +141,10 @@ export class Incoming {
 
   #sphereOf(message: IncomingMessage): Sphere | undefined {
     return message.room === null ? undefined : this.#deps.sphereOfRoom(message.room);
+  }
+
+  #addressedSphere({ sealed }: IncomingMessage): Sphere | undefined {
+    return sealed === null ? undefined : this.#deps.sphereOfId(sealed.sphere);
   }
 
   #showPlain(message: IncomingMessage): Outcome {
@@ -161,6 +189,7 @@ export class Incoming {
       itemId: null,
       atMs: message.atMs,
       lamport: 0,
+      failure: null,
       ...line,
     });
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
@@ -197,6 +226,10 @@ export class Incoming {
     const key = message.omemo?.keys.find((element) => element.deviceId === this.#deps.omemo.deviceId);
     return key === undefined ? undefined : createHash('sha256').update(key.data).digest('hex');
   }
+}
+
+function isOpen({ row }: Sphere): boolean {
+  return row.state === 'joined' || row.state === 'joining';
 }
 
 /** Our disk fails, not the message: it must be read again later, not be shown as unreadable. */

@@ -29,6 +29,8 @@ export interface CheckedDelivery {
   readonly kept: readonly Attachment[];
 }
 
+const HUMAN = new Set(['message', 'item']);
+
 /** At most so many unanswered invitations are kept: strangers must not fill the disk. */
 const MAX_OPEN_INVITATIONS = 50;
 /** Nor must one of them keep out the others. */
@@ -51,13 +53,24 @@ export class Mailbox {
   }
 
   /** Takes in what `read` gave; when it throws, the sphere in memory may be ahead of the database. */
-  take(sphere: Sphere, deliveries: readonly CheckedDelivery[]): SphereChange[] {
+  take(sphere: Sphere, deliveries: readonly CheckedDelivery[], hasLine: boolean): SphereChange[] {
     const taken = deliveries.flatMap((one) => this.#take(sphere, one));
-    return this.#deps.effectsOf(sphere).apply(taken);
+    // Everything is said in a message of its own, and what people say with a line; the rest is passed on.
+    const [first] = deliveries;
+    const isToldAgain = deliveries.length > 1 || (!hasLine && HUMAN.has(first?.event.type ?? ''));
+    return this.#deps.effectsOf(sphere).apply(taken, isToldAgain);
+  }
+
+  /** Whether a message outside the room was sealed by a certified device of a member. */
+  isFromMember(sphere: Sphere, message: IncomingMessage, result: Decrypted): boolean {
+    const identity = toHex(result.identityKey);
+    return [...sphere.state.devices.values()].some(
+      ({ jid, omemoIdentityKey }) => jid === message.from && omemoIdentityKey === identity,
+    );
   }
 
   /** Keeps an invitation until it is answered; its id, or undefined when there is nothing to answer. */
-  openInvitation(message: IncomingMessage, result: Decrypted): string | undefined {
+  openInvitation(message: IncomingMessage, result: Decrypted, sphere?: Sphere): string | undefined {
     const { storage, own } = this.#deps;
     const { sealed } = message;
     if (sealed === null) return undefined;
@@ -70,7 +83,8 @@ export class Mailbox {
     const ofSender = open.filter(({ from }) => from === invitation.from);
     if (open.length >= MAX_OPEN_INVITATIONS || ofSender.length >= MAX_OPEN_OF_ONE) return undefined;
     const row = storage.spheres.get(sealed.sphere);
-    if (row !== undefined && (row.state === 'joined' || row.state === 'joining')) return undefined;
+    const isHere = row !== undefined && (row.state === 'joined' || row.state === 'joining');
+    if (isHere && sphere?.state.members.get(own)?.state === 'joined') return undefined;
     storage.invitations.put({
       id: invitation.invite,
       sphereId: invitation.sphereId,

@@ -8,17 +8,19 @@ import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
+import type { Audience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { invitationLine } from './human-line.ts';
 import type { VouchedDevice } from './protocol/certificate.ts';
 import { certifyDevice } from './protocol/certificate.ts';
 import { decodeEnvelope, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
-import type { Author } from './protocol/event.ts';
+import type { Author, SignedEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
-import { invitationEntries } from './protocol/invitation.ts';
+import { invitationEntries, membershipEntries } from './protocol/invitation.ts';
 import { generateInviteSecret, inviteKeyOf, proveInvite } from './protocol/invite-proof.ts';
 import type { PersonSigningKey } from './protocol/keys.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
+import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
@@ -32,6 +34,12 @@ export interface RoomService {
   join(room: BareJid, signal: AbortSignal): Promise<void>;
   leave(room: BareJid): Promise<void>;
   isInside(room: BareJid): boolean;
+  /** Whether the server keeps us out. */
+  isRefused(room: BareJid): boolean;
+  /** Everybody the room lets in, as it was told when last asked. */
+  listed(room: BareJid): ReadonlySet<BareJid>;
+  /** Tells an account that it may come in. */
+  invite(room: BareJid, jid: BareJid): Promise<void>;
   /** Everybody the room server lets in. */
   affiliations(room: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]>;
   setAffiliation(room: BareJid, jid: BareJid, affiliation: 'member' | 'none', signal: AbortSignal): Promise<void>;
@@ -143,21 +151,25 @@ export class Members {
     const { list, rooms, flushed, storage } = this.#deps;
     const sphere = list.getJoined(sphereId);
     const role = this.#role(sphere);
+    const { room } = sphere.row;
+    if (!rooms.isInside(room) && !rooms.isRefused(room)) throw new AppError('disconnected', 'nobody can be told now');
     // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
     if (role !== undefined && role !== 'owner') {
-      if (!rooms.isInside(sphere.row.room)) throw new AppError('disconnected', 'the others cannot be told now');
       list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
     }
     // After an interruption the event is there already, and only waits to be told.
     const left = sphere.log
       .events()
       .findLast(({ type, header }) => type === 'leave' && header.device === sphere.device);
-    if (left !== undefined && role !== 'owner') await flushed(left.id, signal);
+    if (left !== undefined && role !== 'owner') {
+      if (rooms.isRefused(room)) this.#tellLeaders(sphere, left);
+      await flushed(left.id, signal);
+    }
     list.together(sphere, () => {
       storage.outbox.dropQueued(sphere.id);
       storage.spheres.update(sphere.id, { state: 'left' });
     });
-    await rooms.leave(sphere.row.room);
+    await rooms.leave(room);
     list.announce(sphere, [{ kind: 'members' }]);
   }
 
@@ -166,25 +178,50 @@ export class Members {
     const sphere = list.getJoined(sphereId);
     this.#requireAuthority(sphere);
     if (jid === own) throw new AppError('not-allowed', 'one leaves a sphere, one is not removed by oneself');
+    const { room } = sphere.row;
     const member = sphere.state.members.get(jid);
+    if (member === undefined && rooms.listed(room).has(jid)) {
+      await rooms.setAffiliation(room, jid, 'none', signal);
+      return;
+    }
     if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
       throw new AppError('not-found', 'no such member');
     }
+    const devices = knownDevices(sphere.state, jid);
     const body = {
       jid,
       person: member.person,
       lastAccepted: member.person === null ? [] : sphere.log.lastAccepted(member.person),
     };
     list.together(sphere, () => {
-      list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
+      const removal = list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
+      this.#tellAlone(sphere, removal as SignedEvent, { kind: 'known', jid, devices });
       startEpoch(this.#deps, sphere, 'removal');
     });
     try {
-      await rooms.setAffiliation(sphere.row.room, jid, 'none', signal);
+      await rooms.setAffiliation(room, jid, 'none', signal);
     } catch (error) {
       signal.throwIfAborted();
       // Removed is removed: nothing more is written for them, and the owner's device tidies the room.
       log.info('room not told of the removal yet', { error });
+    }
+  }
+
+  /** What the room no longer carries to them, with everything it takes to judge it. */
+  #tellAlone(sphere: Sphere, event: SignedEvent, audience: Extract<Audience, { kind: 'known' }>): void {
+    if (audience.devices.length === 0) return;
+    const envelope = encodeEnvelope(membershipEntries(sphere.log, event));
+    sphere.enqueueEnvelope(event.id, envelope, audience.jid, { audience });
+  }
+
+  /** The room does not let us in: whoever decides here passes our last word on to the others. */
+  #tellLeaders(sphere: Sphere, left: SignedEvent): void {
+    const queued = this.#deps.storage.outbox.byEvent(left.id);
+    const isTold = queued.length === 0 || queued.some(({ to }) => to !== sphere.row.room);
+    if (isTold) return;
+    for (const { jid, role, state } of sphere.state.members.values()) {
+      if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;
+      this.#tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
     }
   }
 

@@ -12,7 +12,7 @@ import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
-import { parseAudience } from './audience.ts';
+import { addressee, parseAudience } from './audience.ts';
 import type { Carrier } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { EntrySealer } from './entry-sealer.ts';
@@ -88,14 +88,14 @@ export class Outgoing {
     this.poke();
   }
 
-  /** Whether everything has left, but for what waits until somebody publishes keys. */
+  /** Whether everything has left, but for what waits until somebody publishes keys or a room lets us in. */
   get isIdle(): boolean {
     return !this.#isBusy && this.#deps.storage.outbox.list('queued').every((row) => this.#isParked(row));
   }
 
   /**
-   * Resolves when the server has these events. With `orParked` it is also enough that nobody they are
-   * meant for has readable keys.
+   * Resolves when the server has these events, rejects when one of them cannot be sent. With `orParked` it is also
+   * enough that nobody they are meant for has readable keys, or that the server keeps us out of the room.
    */
   async flushed(events: readonly EventId[], options: { orParked: boolean }, signal: AbortSignal): Promise<void> {
     const { outbox } = this.#deps.storage;
@@ -155,7 +155,7 @@ export class Outgoing {
   #mayTry({ row, audience, lane }: Entry, pass: Pass): boolean {
     if (pass.destinations.has(row.to) || pass.lanes.has(lane)) return false;
     const { carrier, clock } = this.#deps;
-    const isReachable = audience.kind === 'account' ? carrier.isOnline : carrier.isInRoom(row.to);
+    const isReachable = addressee(audience) !== undefined ? carrier.isOnline : carrier.isInRoom(row.to);
     const destinationMs = this.#notBefore.get(row.to) ?? 0;
     const laneMs = this.#withoutKeys.get(lane)?.untilMs ?? 0;
     const isLate = (atMs: number): boolean => atMs <= clock.monotonic();
@@ -216,7 +216,7 @@ export class Outgoing {
       throw new AppError('cannot-encrypt', 'the account publishes no keys', {});
     }
     const { message, missed } = await this.#sealer.seal(row, audience, recipients, signal);
-    if (audience.kind === 'account') await carrier.toAccount(row.to, message, signal);
+    if (addressee(audience) !== undefined) await carrier.toAccount(row.to, message, signal);
     else await carrier.toRoom(row.to, message, signal);
     return missed;
   }
@@ -231,7 +231,7 @@ export class Outgoing {
       }
       for (const address of missed) {
         const device = book.certifiedDevice(row, address);
-        if (device === undefined || audience.kind === 'device' || audience.kind === 'account') continue;
+        if (device === undefined || audience.kind === 'device' || addressee(audience) !== undefined) continue;
         const { id: _id, ...copy } = row;
         const extra: Audience = { kind: 'device', device };
         storage.outbox.add({ ...copy, audience: extra, line: null, attempts: 0, envelope: withText(row, storage) });
@@ -239,13 +239,13 @@ export class Outgoing {
     });
   }
 
-  /** Removed by the server: its lines wait for a way back, and nobody waits for them. */
+  /** Of a sphere that removed us: its lines wait for a way back, and nobody waits for them. */
   #isEnded({ sphereId }: OutboxRow): boolean {
     return sphereId !== null && this.#deps.storage.spheres.get(sphereId)?.state === 'removed';
   }
 
   #isParked(row: OutboxRow): boolean {
-    if (this.#isEnded(row)) return true;
+    if (this.#isEnded(row) || this.#deps.carrier.isKeptOut(row.to)) return true;
     return this.#hopeless.has(row.id) || this.#withoutKeys.has(entryOf(row).lane);
   }
 }

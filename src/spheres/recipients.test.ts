@@ -10,7 +10,7 @@ const ana = parseBareJid('ana@home.test');
 const ben = parseBareJid('ben@home.test');
 const eve = parseBareJid('eve@home.test');
 const person = (fill: string): PersonId => parsePersonId(fill.repeat(32));
-const row = {} as OutboxRow;
+const row = { audience: { kind: 'members' } } as unknown as OutboxRow;
 const key = (fill: number): string => `05${fill.toString(16).padStart(2, '0').repeat(32)}`;
 
 function device(fill: string, jid: BareJid, owner: PersonId, omemoDeviceId: number, more: Partial<SphereDevice> = {}) {
@@ -99,4 +99,21 @@ test('nobody’s many devices crowd out the others’', async () => {
   const reached = await recipients.recipients(row, { kind: 'members' });
   expect(reached.length).toBeLessThanOrEqual(150);
   expect(reached.filter(({ jid }) => jid === ben)).toHaveLength(2);
+});
+
+test('what is told to somebody outside the room reaches the devices of their certificates and no other', async () => {
+  const { recipients, reached } = book(
+    [member(ana, person('aa'), 'joined'), member(ben, person('bb'), 'removed')],
+    [anas],
+    {
+      [ben]: [2, 666],
+    },
+  );
+  const audience: Audience = { kind: 'known', jid: ben, devices: [{ deviceId: 2, identityKey: key(2) }] };
+  expect(await reached(audience)).toEqual(['ben 2']);
+  const told = { audience } as unknown as OutboxRow;
+  const identity = recipients.expectedIdentity(told, { jid: ben, deviceId: 2 });
+  expect(Buffer.from(identity ?? []).toString('hex')).toBe(key(2));
+  // A key that fits nothing: whoever shows up there is not written to.
+  expect(recipients.expectedIdentity(told, { jid: ben, deviceId: 666 })).toEqual(new Uint8Array());
 });

@@ -3,7 +3,8 @@ import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
-import type { Audience } from './audience.ts';
+import type { Audience, KnownDevice } from './audience.ts';
+import { parseAudience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import type { SphereDevice, SphereState } from './protocol/sphere-state.ts';
 
@@ -45,6 +46,11 @@ export class Recipients implements RecipientBook {
   }
 
   expectedIdentity(row: OutboxRow, address: DeviceAddress): Uint8Array | undefined {
+    const audience = parseAudience(row.audience);
+    if (audience.kind === 'known') {
+      const known = audience.devices.find(({ deviceId }) => deviceId === address.deviceId);
+      return fromHex(known?.identityKey ?? '');
+    }
     const state = this.#stateOf(row);
     if (state === undefined) return undefined;
     for (const device of devicesOf(state)) {
@@ -68,6 +74,7 @@ export class Recipients implements RecipientBook {
     if (audience.kind === 'account') {
       return fairly([addressesOf(audience.jid, await this.#directory.askDeviceIds(audience.jid))]);
     }
+    if (audience.kind === 'known') return audience.devices.map(({ deviceId }) => ({ jid: audience.jid, deviceId }));
     const state = this.#stateOf(row);
     if (state === undefined) throw new AppError('not-found', 'the sphere is gone');
     switch (audience.kind) {
@@ -93,6 +100,15 @@ export class Recipients implements RecipientBook {
     }
     return fairly(accounts);
   }
+}
+
+/** The devices at which a member can be reached outside the room. */
+export function knownDevices(state: SphereState, jid: BareJid): KnownDevice[] {
+  return devicesOf(state)
+    .filter((device) => device.jid === jid)
+    .flatMap(({ omemoDeviceId: deviceId, omemoIdentityKey: identityKey }) =>
+      deviceId === null || identityKey === null ? [] : [{ deviceId, identityKey }],
+    );
 }
 
 /** What one stanza can carry keys for, and what the encryption takes of one account. */

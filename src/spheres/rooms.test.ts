@@ -129,23 +129,26 @@ test('what came while the connection was away is read before what comes after', 
   expect(read.slice(0, 2)).toEqual(['meanwhile', 'after']);
 });
 
-test('a room that refuses us is told as a removal, one that cannot be reached is tried again', async () => {
+test('a room that cannot be reached or refuses us stays ours, and is entered as soon as it lets us in', async () => {
   const { clock, server, link, rooms } = await inRoom();
-  const removed: BareJid[] = [];
-  rooms.onRemoved.on((address) => removed.push(address));
   rooms.keepJoined(room);
   await clock.advance(10_000);
-  expect([rooms.isInside(room), removed]).toEqual([false, []]);
+  expect([rooms.isInside(room), rooms.isRefused(room)]).toEqual([false, false]);
   await link.goOnline();
   await clock.advance(200_000);
   expect(rooms.isInside(room)).toBe(true);
   server.setAffiliation(room, ben, 'none');
   await turns();
-  expect(removed).toEqual([room]);
+  expect([rooms.isInside(room), rooms.isRefused(room)]).toEqual([false, true]);
   await rooms.leave(room);
+  expect(rooms.isRefused(room)).toBe(false);
   rooms.keepJoined(room);
   await turns();
-  expect(removed).toEqual([room, room]);
+  expect(rooms.isRefused(room)).toBe(true);
+  server.setAffiliation(room, ben, 'member');
+  await link.invited(room);
+  await turns();
+  expect(rooms.isInside(room)).toBe(true);
 });
 
 test('arrivals are told once each, and nothing can be sent from outside', async () => {

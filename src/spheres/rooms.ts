@@ -1,7 +1,7 @@
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
-import { AppError, errorCode } from '../base/errors.ts';
+import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
@@ -9,7 +9,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { Room } from '../xmpp/room.ts';
-import type { RoomMessage } from '../xmpp/room-types.ts';
+import type { Occupant, RoomMessage } from '../xmpp/room-types.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
 import type { RoomService } from './members.ts';
@@ -24,9 +24,11 @@ export type RoomPort = AsyncDisposable &
     | 'onState'
     | 'onMessage'
     | 'onOccupants'
-    | 'onRemoved'
+    | 'onExpelled'
     | 'create'
     | 'join'
+    | 'keep'
+    | 'invite'
     | 'affiliations'
     | 'setAffiliation'
     | 'send'
@@ -56,6 +58,8 @@ interface Kept {
   /** False while something before the newest message may be missing: then the cursor stays where it is. */
   isCaughtUp: boolean;
   present: ReadonlySet<string>;
+  /** Everybody the room lets in, as far as it told us. */
+  listed: ReadonlySet<BareJid>;
 }
 
 const RETRY = { baseMs: 3_000, maxMs: 120_000 };
@@ -66,7 +70,8 @@ export class Rooms implements RoomService, AsyncDisposable {
   readonly onPresence: Emitter<BareJid>;
   /** Somebody came who was not there, or we did: they do not know our addresses. */
   readonly onArrival: Emitter<BareJid>;
-  readonly onRemoved: Emitter<BareJid>;
+  /** Somebody else lost the right to be in the room. */
+  readonly onExpelled: Emitter<BareJid>;
   /** Everything the archive holds has been read. */
   readonly onCaughtUp: Emitter<BareJid>;
   readonly #deps: RoomsDeps;
@@ -77,7 +82,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     const onError = (error: unknown): void => deps.log.error('room listener failed', { error });
     this.onPresence = new Emitter(onError);
     this.onArrival = new Emitter(onError);
-    this.onRemoved = new Emitter(onError);
+    this.onExpelled = new Emitter(onError);
     this.onCaughtUp = new Emitter(onError);
   }
 
@@ -108,29 +113,9 @@ export class Rooms implements RoomService, AsyncDisposable {
     }
   }
 
-  /** Tries to get into the room for as long as it is one of ours, however often that fails. */
+  /** Stays in the room for as long as it is one of ours, however often it refuses or cannot be reached. */
   keepJoined(address: BareJid): void {
-    const { room } = this.#open(address);
-    this.#deps.spawn('join room', async (signal) => {
-      const { clock, random, log } = this.#deps;
-      for (let attempt = 0; this.#kept.get(address)?.room === room; attempt += 1) {
-        try {
-          if (room.state.kind === 'outside') await room.join(signal);
-          return;
-        } catch (error) {
-          signal.throwIfAborted();
-          if (errorCode(error) === 'not-a-member') {
-            this.onRemoved.emit(address);
-            return;
-          }
-          log.info('room not joined yet', { error });
-          await clock.sleep(
-            backoffDelay(attempt, RETRY, () => randomFraction(random)),
-            signal,
-          );
-        }
-      }
-    });
+    this.#open(address).room.keep();
   }
 
   async leave(address: BareJid): Promise<void> {
@@ -145,14 +130,39 @@ export class Rooms implements RoomService, AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     await this.#inside(address).setAffiliation(jid, affiliation, signal);
+    const others = [...this.listed(address)].filter((other) => other !== jid);
+    this.#list(address, affiliation === 'none' ? others : [...others, jid]);
   }
 
-  affiliations(address: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]> {
-    return this.#inside(address).affiliations(signal);
+  async affiliations(address: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]> {
+    const found = await this.#inside(address).affiliations(signal);
+    this.#list(
+      address,
+      found.map(({ jid }) => jid),
+    );
+    return found;
+  }
+
+  async invite(address: BareJid, jid: BareJid): Promise<void> {
+    await this.#inside(address).invite(jid);
+  }
+
+  /** Everybody the room lets in, as it was told when last asked. */
+  listed(address: BareJid): ReadonlySet<BareJid> {
+    return this.#kept.get(address)?.listed ?? new Set();
+  }
+
+  /** Whether the server keeps us out. */
+  isRefused(address: BareJid): boolean {
+    return this.#kept.get(address)?.room.state.kind === 'refused';
   }
 
   isInside(address: BareJid): boolean {
     return this.#kept.get(address)?.room.state.kind === 'inside';
+  }
+
+  occupants(address: BareJid): readonly Occupant[] {
+    return this.#kept.get(address)?.room.occupants ?? [];
   }
 
   /** Accounts present in the room. */
@@ -191,11 +201,11 @@ export class Rooms implements RoomService, AsyncDisposable {
     const known = this.#kept.get(address);
     if (known !== undefined) return known;
     const room = this.#deps.openRoom(address);
-    const kept: Kept = { room, queue: new SerialQueue(), isCaughtUp: false, present: new Set() };
+    const kept: Kept = { room, queue: new SerialQueue(), isCaughtUp: false, present: new Set(), listed: new Set() };
     this.#kept.set(address, kept);
     room.onMessage.on((message) => this.#take(address, kept, message));
     room.onOccupants.on(() => this.#occupantsChanged(address, kept));
-    room.onRemoved.on(() => this.onRemoved.emit(address));
+    room.onExpelled.on(() => this.onExpelled.emit(address));
     room.onState.on((state) => {
       if (state.kind === 'inside') {
         kept.isCaughtUp = false;
@@ -205,6 +215,13 @@ export class Rooms implements RoomService, AsyncDisposable {
       this.onPresence.emit(address);
     });
     return kept;
+  }
+
+  #list(address: BareJid, listed: readonly BareJid[]): void {
+    const kept = this.#kept.get(address);
+    if (kept === undefined) return;
+    kept.listed = new Set(listed);
+    this.onPresence.emit(address);
   }
 
   async #forget(address: BareJid): Promise<void> {

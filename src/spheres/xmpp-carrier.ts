@@ -29,6 +29,10 @@ export class XmppCarrier implements Carrier {
   async toAccount(jid: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<void> {
     await this.#client.sendConfirmed(stanzaOf(jid, 'chat', message), signal);
   }
+  isKeptOut(room: BareJid): boolean {
+    return this.isOnline && this.#rooms.isRefused(room);
+  }
+
 
   async toRoomNow(room: BareJid, message: OutgoingEphemeral): Promise<void> {
     const id = this.#client.newId();

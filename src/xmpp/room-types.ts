@@ -1,5 +1,4 @@
 import type { BareJid } from '../base/id.ts';
-import type { AppError } from '../base/errors.ts';
 import type { Element } from './element.ts';
 import type { Affiliation } from './xep/0045-muc.ts';
 import type { CapsTag } from './xep/0115-caps.ts';
@@ -30,12 +29,12 @@ export interface RoomMessage {
   readonly delayMs: number | null;
 }
 
-/** Why we are out for good: nothing is tried again by itself. */
-export type RemovedReason = 'kicked' | 'banned' | 'not-a-member' | 'destroyed';
+/** Why the server keeps us out. It is tried again slowly: a server may err, lie, or change its mind. */
+export type RefusalReason = 'banned' | 'not-a-member' | 'destroyed';
 
 export type RoomState =
   | { readonly kind: 'outside' }
   /** On the way in, or back in after the connection was lost. */
   | { readonly kind: 'entering' }
   | { readonly kind: 'inside' }
-  | { readonly kind: 'removed'; readonly reason: RemovedReason; readonly error?: AppError };
+  | { readonly kind: 'refused'; readonly reason: RefusalReason };

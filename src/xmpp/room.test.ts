@@ -24,7 +24,14 @@ function presence(nick: string, jid: string, codes: readonly number[], type?: st
 }
 
 /** A room service that lets ana in, at first under the nicks that are free. */
-function service(options: { taken?: readonly string[]; ping?: () => string | undefined } = {}): FakeXmppPort {
+function service(
+  options: {
+    taken?: readonly string[];
+    ping?: () => string | undefined;
+    /** The condition by which the room refuses to let us in. */
+    refuses?: () => string | undefined;
+  } = {},
+): FakeXmppPort {
   const port = new FakeXmppPort(() => {
     const condition = options.ping?.();
     if (condition !== undefined) throw new AppError('bad-input', 'refused', { condition });
@@ -33,10 +40,11 @@ function service(options: { taken?: readonly string[]; ping?: () => string | und
   port.onSend = (stanza) => {
     const nick = (attr(stanza, 'to') ?? '').split('/')[1] ?? '';
     if (stanza.name !== 'presence' || attr(stanza, 'type') !== undefined) return;
-    const error = xml('error', { type: 'cancel' }, xml('conflict', { xmlns: NS_STANZAS }));
+    const condition = options.refuses?.() ?? (options.taken?.includes(nick) === true ? 'conflict' : undefined);
+    const error = xml('error', { type: 'cancel' }, xml(condition ?? 'conflict', { xmlns: NS_STANZAS }));
     queueMicrotask(() =>
       port.onStanza.emit(
-        options.taken?.includes(nick) === true
+        condition !== undefined
           ? xml('presence', { from: `${address}/${nick}`, type: 'error' }, error)
           : presence(nick, port.fullJid, [110]),
       ),
@@ -45,8 +53,8 @@ function service(options: { taken?: readonly string[]; ping?: () => string | und
   return port;
 }
 
-function roomOf(client: FakeXmppPort): Room {
-  const room = new Room({ client, address, nick: 'ana', clock, log: silentLogger });
+function roomOf(client: FakeXmppPort, time = clock): Room {
+  const room = new Room({ client, address, nick: 'ana', clock: time, log: silentLogger });
   onTestFinished(async () => await room[Symbol.asyncDispose]());
   return room;
 }
@@ -89,14 +97,104 @@ test('a room that forgot us while the connection was resumed is entered again', 
 test('a room that shuts down is entered again, a fault of the room as well', async () => {
   const port = service();
   const room = roomOf(port);
-  const removals: string[] = [];
-  room.onRemoved.on((reason) => removals.push(reason));
+  const states: string[] = [];
+  room.onState.on(({ kind }) => states.push(kind));
   await room.join(never);
   port.onStanza.emit(presence('ana', port.fullJid, [110, 332], 'unavailable'));
   await until(() => joins(port) === 2 && room.state.kind === 'inside', 'back after the shutdown');
   port.onStanza.emit(presence('ana', port.fullJid, [110, 307, 333], 'unavailable'));
   await until(() => joins(port) === 3 && room.state.kind === 'inside', 'back after the fault');
-  expect(removals).toEqual([]);
+  expect(states).not.toContain('refused');
+});
+
+test('a member who is kicked comes back by himself, ever more slowly when it happens again and again', async () => {
+  const port = service();
+  const waits: number[] = [];
+  const patient: Clock = {
+    ...clock,
+    sleep: (ms, signal) => {
+      waits.push(ms);
+      return clock.sleep(ms, signal);
+    },
+  };
+  const room = roomOf(port, patient);
+  await room.join(never);
+  for (const count of [1, 2, 3]) {
+    waits.length = 0;
+    port.onStanza.emit(presence('ana', port.fullJid, [110, 307], 'unavailable'));
+    expect(room.state.kind).toBe('entering');
+    await until(() => joins(port) === count + 1 && room.state.kind === 'inside', 'back');
+    expect(waits[0]).toBe(1000 * 2 ** count);
+  }
+});
+
+test.each([
+  ['loses his membership', [110, 321], 'not-a-member'],
+  ['is locked out by a room that closes', [110, 322], 'not-a-member'],
+  ['is banned', [110, 301], 'banned'],
+])('a member who %s is refused, and comes in by himself once he is let in', async (_, codes, reason) => {
+  let condition: string | undefined = 'registration-required';
+  const port = service({ refuses: () => condition });
+  const room = roomOf(port);
+  condition = undefined;
+  await room.join(never);
+  condition = 'registration-required';
+  port.onStanza.emit(presence('ana', port.fullJid, codes, 'unavailable'));
+  expect(room.state).toEqual({ kind: 'refused', reason });
+  expect(room.occupants).toEqual([]);
+  await until(() => joins(port) >= 2, 'another attempt');
+  expect(room.state.kind).toBe('refused');
+  condition = undefined;
+  await until(() => room.state.kind === 'inside', 'let in');
+});
+
+test('a room that is kept although it refuses is tried again at once for an invitation and for a new connection', async () => {
+  let condition: string | undefined = 'forbidden';
+  const port = service({ refuses: () => condition });
+  const room = roomOf(port, { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms, signal) });
+  room.keep();
+  await until(() => room.state.kind === 'refused', 'refused');
+  expect(joins(port)).toBe(1);
+  const invitation = xml('x', { xmlns: 'jabber:x:conference', jid: address });
+  port.onStanza.emit(xml('message', { from: 'zoe@a.test/x' }, invitation));
+  await until(() => joins(port) === 2, 'tried for the invitation');
+  port.onStanza.emit(xml('message', { from: address }));
+  await until(() => joins(port) === 3, 'tried for a word of the room');
+  port.onStanza.emit(xml('message', { from: 'zoe@a.test/x' }, xml('x', { xmlns: 'jabber:x:conference', jid: 'b@c' })));
+  await sleep(20);
+  expect(joins(port)).toBe(3);
+  // A connection that is resumed finds nobody inside who was not inside.
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'online', resumed: true });
+  await until(() => joins(port) === 4 && room.state.kind === 'refused', 'tried for the connection');
+  condition = undefined;
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'online', resumed: false });
+  await until(() => room.state.kind === 'inside', 'inside');
+});
+
+test('a room that is kept while there is no connection is entered when there is one', async () => {
+  const port = service();
+  port.setState({ kind: 'offline', error: lost });
+  const room = roomOf(port);
+  room.keep();
+  await sleep(20);
+  expect(room.state.kind).toBe('outside');
+  port.setState({ kind: 'online', resumed: false });
+  await until(() => room.state.kind === 'inside', 'inside');
+});
+
+test('somebody else who loses the right to be there is told, somebody who goes is not', async () => {
+  const port = service();
+  const room = roomOf(port);
+  const told: string[] = [];
+  room.onExpelled.on((where) => told.push(where));
+  await room.join(never);
+  for (const codes of [[], [307], [321]]) {
+    port.onStanza.emit(presence('ben', 'ben@a.test/x', []));
+    port.onStanza.emit(presence('ben', 'ben@a.test/x', codes, 'unavailable'));
+  }
+  expect(told).toEqual([address]);
 });
 
 test('a room that was left is not entered again', async () => {

@@ -2,19 +2,20 @@
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
-import { AppError, errorCode } from '../base/errors.ts';
+import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
-import { attr, type Element } from './element.ts';
+import { attr, type Element, xml } from './element.ts';
 import { splitJid } from './jid.ts';
 import { OccupantTable } from './occupant-table.ts';
 import type { XmppPort, XmppState } from './port.ts';
 import { Reflections } from './reflections.ts';
 import { enterRoom, type Entry, readEntryError } from './room-entry.ts';
+import { isExpelled, isNewsOfEntry, refusalOf, refusalReason } from './room-refusal.ts';
 import { readHistory } from './room-history.ts';
 import { setUpRoom } from './room-setup.ts';
-import type { Occupant, RemovedReason, RoomMessage, RoomState } from './room-types.ts';
+import type { Occupant, RefusalReason, RoomMessage, RoomState } from './room-types.ts';
 import {
   type Affiliate,
   type Affiliation,
@@ -28,11 +29,15 @@ import {
   STATUS,
 } from './xep/0045-muc.ts';
 import { readDelay } from './xep/0203-delay.ts';
+import { directInvitation } from './xep/0249-direct-invitation.ts';
+import { hint } from './xep/0334-hints.ts';
 import { readStanzaId } from './xep/0359-stanza-ids.ts';
 import { selfPing } from './xep/0410-self-ping.ts';
 
 const SILENCE_MS = 10 * 60_000;
 const RETRY = { baseMs: 2000, maxMs: 120_000 };
+/** A room that says no rarely changes its mind soon; news of it end the wait. */
+const RETRY_REFUSED = { baseMs: 30_000, maxMs: 30 * 60_000 };
 
 interface RoomDeps {
   readonly client: XmppPort;
@@ -44,13 +49,14 @@ interface RoomDeps {
   readonly extras?: () => readonly Element[];
 }
 
-/** One room that we are in, or want to be in: it comes back by itself when the connection does. */
+/** One room that we are in, or want to be in: it is entered again by itself, whatever took us out of it. */
 export class Room implements AsyncDisposable {
   readonly address: BareJid;
   readonly onState: Emitter<RoomState>;
   readonly onMessage: Emitter<RoomMessage>;
   readonly onOccupants: Emitter<readonly Occupant[]>;
-  readonly onRemoved: Emitter<RemovedReason>;
+  /** Somebody else lost the right to be here. */
+  readonly onExpelled: Emitter<BareJid>;
   readonly #deps: RoomDeps;
   readonly #client: XmppPort;
   readonly #log: Logger;
@@ -63,6 +69,12 @@ export class Room implements AsyncDisposable {
   #wanted = false;
   #entry: Entry | undefined;
   #isReturning = false;
+  #hurry = new AbortController();
+  /** Inside when the connection was lost: a resumed one finds us there again. */
+  #wasInside = false;
+  /** Kicks in a row: whoever is thrown out at once every time comes back ever more slowly. */
+  #kicks = 0;
+  #enteredMs = 0;
   #heardMs: number;
 
   constructor(deps: RoomDeps) {
@@ -78,7 +90,7 @@ export class Room implements AsyncDisposable {
     this.onState = new Emitter(onError);
     this.onMessage = new Emitter(onError);
     this.onOccupants = new Emitter(onError);
-    this.onRemoved = new Emitter(onError);
+    this.onExpelled = new Emitter(onError);
     this.#stopListening = [
       deps.client.onStanza.on((stanza) => this.#receive(stanza)),
       deps.client.onState.on((state) => this.#connectionChanged(state)),
@@ -115,6 +127,13 @@ export class Room implements AsyncDisposable {
     await this.#wanting(() => this.#enterExisting(signal));
   }
 
+  /** Enters as soon as it can and stays, however often the room refuses or cannot be reached. */
+  keep(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#spawnReturn();
+  }
+
   async leave(): Promise<void> {
     this.#wanted = false;
     this.#occupants.clear();
@@ -138,6 +157,11 @@ export class Room implements AsyncDisposable {
 
   async setAffiliation(jid: BareJid, affiliation: Affiliation, signal: AbortSignal): Promise<void> {
     await setAffiliation(this.#client, this.address, { jid, affiliation }, signal);
+  }
+
+  /** Tells an account that it may come in, so that its program need not wait for its next attempt. */
+  async invite(jid: BareJid): Promise<void> {
+    await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), hint('no-store')));
   }
 
   async kick(nick: string, signal: AbortSignal): Promise<void> {
@@ -195,7 +219,8 @@ export class Room implements AsyncDisposable {
   async #enter(signal: AbortSignal): Promise<boolean> {
     if (this.#entry !== undefined) throw new AppError('conflict', 'already on the way into the room');
     const { clock, nick, extras } = this.#deps;
-    this.#setState({ kind: 'entering' });
+    if (this.#state.kind !== 'refused') this.#setState({ kind: 'entering' });
+    this.#wasInside = false;
     this.#occupants.clear();
     const entry: Entry = { address: this.address, nick, extras: extras?.() ?? [], settle: undefined };
     this.#entry = entry;
@@ -203,6 +228,7 @@ export class Room implements AsyncDisposable {
       const { nick: own, created } = await enterRoom({ client: this.#client, clock }, entry, signal);
       this.#nick = own;
       this.#heardMs = clock.monotonic();
+      this.#enteredMs = this.#heardMs;
       if (this.#wanted) this.#setState({ kind: 'inside' });
       else await this.leave();
       return created;
@@ -216,24 +242,34 @@ export class Room implements AsyncDisposable {
     if (state.kind !== 'online') {
       const error = new AppError('disconnected', 'the connection is lost');
       this.#entry?.settle?.({ kind: 'refused', error });
-      if (this.#state.kind === 'inside') this.#setState({ kind: 'entering' });
-    } else if (state.resumed && this.#state.kind === 'entering' && this.#entry === undefined) {
+      this.#wasInside ||= this.#state.kind === 'inside';
+      if (this.#state.kind !== 'outside') this.#setState({ kind: 'entering' });
+    } else if (state.resumed && this.#wasInside) {
+      this.#wasInside = false;
       this.#setState({ kind: 'inside' });
       this.#scope.spawn('check the room', (signal) => this.#checkInside(signal));
     } else {
       this.#reflections.failAll(new AppError('disconnected', 'the connection was made anew'));
-      this.#scope.spawn('return to the room', (signal) => this.#return(signal));
+      this.#spawnReturn();
     }
   }
 
-  async #return(signal: AbortSignal): Promise<void> {
+  #spawnReturn(waitMs = 0): void {
+    this.#scope.spawn('return to the room', (signal) => this.#return(waitMs, signal));
+  }
+
+  /** Whoever calls while a return is under way ends its pause. */
+  async #return(waitMs: number, signal: AbortSignal): Promise<void> {
+    this.#hurry.abort();
     if (this.#isReturning) return;
     this.#isReturning = true;
     try {
+      if (waitMs > 0) await this.#pause(waitMs, signal);
       for (let attempt = 0; this.#wanted && this.#client.state.kind === 'online'; attempt += 1) {
         if (await this.#hasReturned(signal)) return;
-        await this.#deps.clock.sleep(
-          backoffDelay(attempt, RETRY, () => this.#client.jitter()),
+        const limits = this.#state.kind === 'refused' ? RETRY_REFUSED : RETRY;
+        await this.#pause(
+          backoffDelay(attempt, limits, () => this.#client.jitter()),
           signal,
         );
       }
@@ -242,20 +278,24 @@ export class Room implements AsyncDisposable {
     }
   }
 
-  /** False when it is worth trying again. */
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    this.#hurry = new AbortController();
+    await this.#deps.clock.sleep(ms, AbortSignal.any([signal, this.#hurry.signal])).catch(() => {
+      // Ended early: by news, or because the room is given up.
+      signal.throwIfAborted();
+    });
+  }
+
   async #hasReturned(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#enterExisting(signal);
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      const code = errorCode(error);
-      if (code !== 'not-a-member' && code !== 'not-found') {
-        this.#log.warn('returning to the room failed', { error });
-        return false;
-      }
-      if (this.#wanted) this.#removed(code === 'not-a-member' ? 'not-a-member' : 'destroyed');
-      return true;
+      const reason = refusalOf(error);
+      if (reason !== undefined && this.#wanted) this.#refuse(reason);
+      else this.#log.warn('returning to the room failed', { error });
+      return false;
     }
   }
 
@@ -271,7 +311,7 @@ export class Room implements AsyncDisposable {
   async #checkInside(signal: AbortSignal): Promise<void> {
     const presence = await selfPing(this.#client, `${this.address}/${this.#nick}`, signal);
     if (presence === 'inside') this.#heardMs = this.#deps.clock.monotonic();
-    if (presence === 'outside' && this.#wanted) await this.#return(signal);
+    if (presence === 'outside' && this.#wanted) await this.#return(0, signal);
   }
 
   #assertInside(): void {
@@ -282,6 +322,7 @@ export class Room implements AsyncDisposable {
 
   #receive(stanza: Element): void {
     const from = splitJid(attr(stanza, 'from') ?? '');
+    if (this.#state.kind === 'refused' && isNewsOfEntry(stanza, this.address)) this.#spawnReturn();
     if (from.bare !== this.address) return;
     this.#heardMs = this.#deps.clock.monotonic();
     if (stanza.name === 'presence') this.#receivePresence(stanza);
@@ -309,6 +350,7 @@ export class Room implements AsyncDisposable {
     if (presence === undefined) return;
     this.#occupants.update(presence, stanza);
     if (presence.statusCodes.includes(STATUS.self)) this.#receiveOwnPresence(presence);
+    else if (isExpelled(presence)) this.onExpelled.emit(this.address);
     this.onOccupants.emit(this.#occupants.all);
   }
 
@@ -325,19 +367,26 @@ export class Room implements AsyncDisposable {
       return;
     }
     if (!this.#wanted) return;
-    const reason = removalReason(presence, codes);
-    if (reason !== undefined) this.#removed(reason);
-    else {
-      this.#setState({ kind: 'entering' });
-      this.#scope.spawn('return to the room', (signal) => this.#return(signal));
-    }
+    const reason = refusalReason(presence);
+    if (reason !== undefined) this.#refuse(reason);
+    else this.#setState({ kind: 'entering' });
+    this.#spawnReturn(this.#waitAfter(reason, codes));
   }
 
-  #removed(reason: RemovedReason): void {
-    this.#wanted = false;
+  /** How long to stay away, in milliseconds; whoever is refused has nothing to try at once. */
+  #waitAfter(reason: RefusalReason | undefined, codes: ReadonlySet<number>): number {
+    const random = (): number => this.#client.jitter();
+    if (reason !== undefined) return backoffDelay(0, RETRY_REFUSED, random);
+    if (!codes.has(STATUS.kicked) || codes.has(STATUS.fault)) return 0;
+    const stayedMs = this.#deps.clock.monotonic() - this.#enteredMs;
+    this.#kicks = stayedMs > RETRY.maxMs ? 0 : this.#kicks + 1;
+    return backoffDelay(this.#kicks, RETRY, random);
+  }
+
+  #refuse(reason: RefusalReason): void {
     this.#occupants.clear();
-    this.#setState({ kind: 'removed', reason });
-    this.onRemoved.emit(reason);
+    this.#setState({ kind: 'refused', reason });
+    this.onOccupants.emit(this.#occupants.all);
   }
 
   #setState(state: RoomState): void {
@@ -345,13 +394,4 @@ export class Room implements AsyncDisposable {
     this.#state = state;
     this.onState.emit(state);
   }
-}
-
-/** §15.6.2; undefined when the room lost us without meaning it. */
-function removalReason(presence: MucPresence, codes: ReadonlySet<number>): RemovedReason | undefined {
-  if (presence.isDestroyed) return 'destroyed';
-  if (codes.has(STATUS.banned)) return 'banned';
-  if (codes.has(STATUS.affiliationLost) || codes.has(STATUS.membersOnly)) return 'not-a-member';
-  if (codes.has(STATUS.kicked) && !codes.has(STATUS.fault)) return 'kicked';
-  return undefined;
 }

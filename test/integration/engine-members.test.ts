@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/system-clock.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { Room } from '../../src/xmpp/room.ts';
+import { setAffiliation as changeAffiliation } from '../../src/xmpp/xep/0045-muc.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
 import { eventually } from '../fixtures/engine-process.ts';
@@ -97,6 +98,69 @@ describe('a removed member', () => {
     expect(await readFile(await carl.get(sphere, item))).toEqual(await readFile(path));
     await anna.say(sphere, 'welcome back');
     await carl.sees(sphere, 'welcome back');
+  });
+});
+
+describe('a member whom the server does not let in', () => {
+  const stateOf = async (person: Person, sphere: string): Promise<string | undefined> =>
+    (await person.spheres()).find(({ id }) => id === sphere)?.state;
+  const becomes = (person: Person, sphere: string, state: string): Promise<true> =>
+    eventually(`${person.name} ${state}`, async () => ((await stateOf(person, sphere)) === state ? true : undefined));
+
+  /** Behind the backs of all engines, with the rights that the owner's account has at the server. */
+  async function setAffiliation(sphere: string, affiliation: 'none' | 'outcast', ...people: Person[]): Promise<void> {
+    const room = parseBareJid((await ben.spheres()).find(({ id }) => id === sphere)?.room ?? '');
+    const login = await loginAt(world.prosody, 'anna', passwordOf('anna'));
+    await using client = new XmppClient({ ...machine, login });
+    await client.connect(never);
+    for (const { jid } of people) await changeAffiliation(client, room, { jid: parseBareJid(jid), affiliation });
+  }
+
+  test('stays a member: what they write waits over a restart and arrives once the owner’s engine has let them in', async () => {
+    const sphere = await world.sphere('Locked', anna, ben, carl);
+    const file = await makeFile('kept.bin', 300_000);
+    const item = await ben.share(sphere, file);
+    await carl.item(sphere, item);
+    await anna.engine.stop();
+    await setAffiliation(sphere, 'none', ben);
+    await becomes(ben, sphere, 'refused');
+    await ben.say(sphere, 'can you hear me?');
+    await ben.engine.stop();
+    await ben.restart();
+    await becomes(ben, sphere, 'refused');
+    expect((await ben.messages(sphere)).at(-1)).toMatchObject({ text: 'can you hear me?', state: 'queued' });
+    expect((await ben.items(sphere)).map(({ id, state }) => [id, state])).toEqual([[item, 'sharing']]);
+
+    await anna.restart();
+    await becomes(ben, sphere, 'joined');
+    await anna.sees(sphere, 'can you hear me?');
+    await carl.sees(sphere, 'can you hear me?');
+    expect(await readFile(await carl.get(sphere, item))).toEqual(await readFile(file));
+  });
+
+  test('is let in by the owner’s engine at once when it is there, banned or not', async () => {
+    const sphere = await world.sphere('Mended', anna, ben, carl);
+    await setAffiliation(sphere, 'outcast', ben, carl);
+    await ben.say(sphere, 'here I am');
+    await anna.sees(sphere, 'here I am');
+    await becomes(carl, sphere, 'joined');
+    await carl.sees(sphere, 'here I am');
+    expect(await stateOf(ben, sphere)).toBe('joined');
+  });
+
+  test('can leave all the same: the owner’s engine tells the others and changes the key', async () => {
+    const sphere = await world.sphere('Away', anna, ben, carl);
+    await anna.engine.stop();
+    await setAffiliation(sphere, 'none', ben);
+    await becomes(ben, sphere, 'refused');
+    await ben.run('sphere', 'leave', sphere);
+    expect(await stateOf(ben, sphere)).toBe('left');
+    await anna.restart();
+    await eventually('carl knows', async () => ((await roleOf(carl, sphere, ben.jid)) === 'joined' ? undefined : true));
+    const isRenewed = async (): Promise<true | undefined> =>
+      (await carl.log(sphere)).filter(({ type }) => type === 'epoch').length === 2 ? true : undefined;
+    await eventually('a new epoch', isRenewed);
+    expect((await ben.log(sphere)).filter(({ type }) => type === 'epoch')).toHaveLength(1);
   });
 });
 

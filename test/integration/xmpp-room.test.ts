@@ -120,7 +120,7 @@ describe('a room', () => {
     const his = hers.occupants.find(({ nick }) => nick === 'ben');
     expect(his).toMatchObject({ jid: ben, fullJid: b.fullJid, affiliation: 'member' });
     if (his?.caps === undefined || his.caps === null) throw new Error('no abilities');
-    const caps = new CapsCache({ client: a });
+    const caps = new CapsCache({ client: a, own: { identities: [], features: [] } });
     expect(await caps.featuresOf(`${address}/ben`, his.caps)).toEqual(new Set([NS_EPHEMERAL]));
   });
 });
@@ -206,23 +206,41 @@ describe('leaving', () => {
   test.each([
     ['removed from the members', 'not-a-member', (room: Room) => room.setAffiliation(ben, 'none', never)],
     ['banned', 'banned', (room: Room) => room.setAffiliation(ben, 'outcast', never)],
-    ['kicked', 'kicked', (room: Room) => room.kick('ben', never)],
     ['outlived by the room', 'destroyed', (room: Room) => room.destroy(never)],
-  ])('a member who is %s is told and sent out', async (_, reason, act) => {
+  ])('a member who is %s is sent out and refused', async (_, reason, act) => {
     const { b, hers, his, address } = await meet();
-    const reasons: string[] = [];
-    his.onRemoved.on((why) => reasons.push(why));
     await act(hers);
-    await until(() => reasons.length > 0, 'the removal');
-    expect(reasons).toEqual([reason]);
-    expect(his.state).toEqual({ kind: 'removed', reason });
+    await until(() => his.state.kind === 'refused', 'the removal');
+    expect(his.state).toEqual({ kind: 'refused', reason });
     expect(await codeOf(his.send(line(b, 'still here?', address)))).toBe('disconnected');
+  });
+
+  test('a member who is kicked comes back by himself', async () => {
+    const { hers, his } = await meet();
+    const states: string[] = [];
+    his.onState.on(({ kind }) => states.push(kind));
+    await hers.kick('ben', never);
+    await until(() => states.includes('inside'), 'the return');
+    expect(states).toEqual(['entering', 'inside']);
+  });
+
+  test('a refused member comes in as soon as he is told that he is let in', async () => {
+    const { b, hers, his } = await meet();
+    await b.send(xml('presence'));
+    let expelled = 0;
+    hers.onExpelled.on(() => (expelled += 1));
+    await hers.setAffiliation(ben, 'none', never);
+    await until(() => his.state.kind === 'refused' && expelled === 1, 'the removal');
+    await hers.setAffiliation(ben, 'member', never);
+    await hers.invite(ben);
+    await until(() => his.state.kind === 'inside', 'the return');
+    expect(hers.occupants.map(({ jid }) => jid).toSorted()).toEqual([ana, ben]);
   });
 
   test('a removed member cannot come back or read the archive', async () => {
     const { hers, his } = await meet();
     await hers.setAffiliation(ben, 'none', never);
-    await until(() => his.state.kind === 'removed', 'the removal');
+    await until(() => his.state.kind === 'refused', 'the removal');
     expect(await codeOf(his.join(never))).toBe('not-a-member');
     expect(await codeOf(all(his.history(null, never)))).toBe('not-allowed');
   });

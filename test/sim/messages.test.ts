@@ -8,7 +8,7 @@ import { generateSigningKey, sha256Hex } from '../../src/spheres/protocol/keys.t
 import { systemRandom } from '../../src/base/random.ts';
 import { attr, xml } from '../../src/xmpp/element.ts';
 import type { SimPerson } from './sim-world.ts';
-import { SimWorld } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
 
 async function three(): Promise<{ world: SimWorld; ana: SimPerson; ben: SimPerson; eve: SimPerson }> {
   const world = new SimWorld();
@@ -105,17 +105,16 @@ test('what was said without a connection leaves in its order when there is one',
 
 test('a server that throws a member out does not make what they said disappear', async () => {
   const { world, ana, ben } = await three();
-  const { id, room } = ana.session.sphere().row;
+  const { room } = ana.session.sphere().row;
   ana.session.link.goOffline();
   say(ana, 'still here');
   world.server.setAffiliation(room, ana.jid, 'none');
   await ana.session.goOnline();
   await world.quiet();
-  expect(ana.session.sphere().row.state).toBe('removed');
+  expect(ana.session.sphere().row.state).toBe('joined');
   expect(ana.session.outgoing.isIdle).toBe(true);
   expect(ben.session.texts()).toEqual([]);
   world.server.setAffiliation(room, ana.jid, 'member');
-  ana.session.storage.spheres.update(id, { state: 'joined' });
   await ana.stop();
   await ana.start();
   await world.quiet();
@@ -273,4 +272,20 @@ test('the id of a stanza is the same for every attempt to send it', async () => 
   await world.pass(60_000);
   expect(ids).toHaveLength(3);
   expect(new Set(ids).size).toBe(1);
+});
+
+test('newcomers who could not know of each other when they answered hear each other all the same', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  const { id } = await world.sphere(ana);
+  for (const { jid } of [ben, eva]) await ana.session.members.invite(id, jid, noSignal);
+  await world.quiet();
+  await world.accept(eva);
+  // Ben has heard nothing since his own invitation when he answers it.
+  world.server.answerHistory = () => [];
+  await world.accept(ben);
+  for (const { session } of [ben, eva]) expect(session.eventIds()).toEqual(ana.session.eventIds());
+  say(ben, 'hello eva');
+  await world.quiet();
+  expect(eva.session.texts()).toEqual(['hello eva']);
 });

@@ -53,6 +53,11 @@ export class SimLink implements XmppPort, DeviceNodes {
     this.onState.emit(this.state);
   }
 
+  /** The room may let us in again. */
+  async invited(room: BareJid): Promise<void> {
+    for (const port of this.ports) await port.tryAgain(room);
+  }
+
   receive(kept: Kept): void {
     setImmediate(() => this.state.kind === 'online' && this.onStanza.emit(this.#withSender(kept)));
   }

@@ -115,6 +115,7 @@ export class SimSession {
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
+      sphereOfId: (id) => this.list.find(id),
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log,
@@ -161,7 +162,7 @@ export class SimSession {
     );
     const { rooms, outgoing, caretaker, items, exchange, scope } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, exchange, feed, storage, own, scope, log },
+      ...{ list, rooms, outgoing, caretaker, items, exchange, feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });
     this.#stack.use(this.scope);

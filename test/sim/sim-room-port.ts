@@ -1,20 +1,24 @@
 import { Emitter } from '../../src/base/emitter.ts';
-import { AppError } from '../../src/base/errors.ts';
+import { AppError, errorCode } from '../../src/base/errors.ts';
 import type { BareJid } from '../../src/base/id.ts';
+import { ABILITIES } from '../../src/engine/abilities.ts';
 import type { RoomPort } from '../../src/spheres/rooms.ts';
 import type { Element } from '../../src/xmpp/element.ts';
-import type { Occupant, RemovedReason, RoomMessage, RoomState } from '../../src/xmpp/room-types.ts';
+import type { Occupant, RoomMessage, RoomState } from '../../src/xmpp/room-types.ts';
 import type { Affiliate, Affiliation } from '../../src/xmpp/xep/0045-muc.ts';
+import { capsVersion } from '../../src/xmpp/xep/0115-caps.ts';
 import type { SimLink } from './sim-link.ts';
 import type { SimServer } from './sim-server.ts';
 import { archivedMessage, SimRoom } from './sim-server.ts';
+
+const CAPS = { node: 'https://spherecast.org', ver: capsVersion(ABILITIES) };
 
 /** One person's view of a room of the server in memory. */
 export class SimRoomPort implements RoomPort {
   readonly onState = new Emitter<RoomState>();
   readonly onMessage = new Emitter<RoomMessage>();
   readonly onOccupants = new Emitter<readonly Occupant[]>();
-  readonly onRemoved = new Emitter<RemovedReason>();
+  readonly onExpelled = new Emitter<BareJid>();
   readonly own: BareJid;
   readonly #address: BareJid;
   readonly #server: SimServer;
@@ -36,8 +40,11 @@ export class SimRoomPort implements RoomPort {
 
   get occupants(): readonly Occupant[] {
     const ports = [...(this.#server.rooms.get(this.#address)?.ports ?? [])];
-    const rest = { affiliation: 'member', occupantId: null, caps: null } as const;
-    return ports.map(({ own }) => ({ nick: own, jid: own, fullJid: `${own}/here`, ...rest }));
+    const rest = { affiliation: 'member', occupantId: null } as const;
+    return ports.map(({ own }) => {
+      const caps = this.#server.ordinary.has(own) ? null : CAPS;
+      return { nick: own, jid: own, fullJid: `${own}/here`, caps, ...rest };
+    });
   }
 
   async create(): Promise<void> {
@@ -58,6 +65,17 @@ export class SimRoomPort implements RoomPort {
     this.#setState({ kind: 'inside' });
     for (const port of room.ports) port.onOccupants.emit(port.occupants);
     await Promise.resolve();
+  }
+
+  keep(): void {
+    if (this.#isWanted) return;
+    this.#isWanted = true;
+    void this.connectionBack();
+  }
+
+  async invite(jid: BareJid): Promise<void> {
+    this.#assertInside();
+    await this.#server.account(jid).link?.invited(this.#address);
   }
 
   async affiliations(): Promise<readonly Affiliate[]> {
@@ -102,25 +120,29 @@ export class SimRoomPort implements RoomPort {
     setImmediate(() => this.#isInside() && this.onMessage.emit(message));
   }
 
+  /** The right to be here is gone. */
   throwOut(): void {
     this.#leaveRoom();
-    this.#isWanted = false;
-    this.#setState({ kind: 'removed', reason: 'not-a-member' });
-    this.onRemoved.emit('not-a-member');
+    this.#setState({ kind: 'refused', reason: 'not-a-member' });
+  }
+
+  /** What the real room does by itself: at once for news, slowly otherwise. */
+  async tryAgain(address: BareJid): Promise<void> {
+    if (address === this.#address && this.#state.kind === 'refused') await this.connectionBack();
   }
 
   connectionLost(): void {
     this.#leaveRoom();
-    if (this.#isWanted) this.#setState({ kind: 'entering' });
+    if (this.#isWanted && this.#state.kind !== 'outside') this.#setState({ kind: 'entering' });
   }
 
   async connectionBack(): Promise<void> {
     if (!this.#isWanted) return;
     try {
       await this.join();
-    } catch {
-      // Removed while away: the only way a room refuses here.
-      this.throwOut();
+    } catch (error) {
+      // Without a connection there is nothing to refuse.
+      if (errorCode(error) !== 'disconnected') this.throwOut();
     }
   }
 

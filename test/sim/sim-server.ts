@@ -33,6 +33,8 @@ export class SimRoom {
 export class SimServer {
   readonly accounts = new Map<BareJid, SimAccount>();
   readonly rooms = new Map<BareJid, SimRoom>();
+  /** Who is present with an ordinary program, which says nothing of our messages. */
+  readonly ordinary = new Set<BareJid>();
   /** What an archive answers; the truth unless a test wants another one. */
   answerHistory: (entries: readonly Kept[], room: BareJid) => readonly Kept[] = (entries) => entries;
   /** What becomes of a live message for one receiver: none, one or several. */
@@ -79,7 +81,9 @@ export class SimServer {
     if (affiliation === 'none') room.affiliations.delete(jid);
     else room.affiliations.set(jid, affiliation);
     if (affiliation !== 'none') return;
-    for (const port of [...room.ports]) if (port.own === jid) port.throwOut();
+    const gone = [...room.ports].filter((port) => port.own === jid);
+    for (const port of gone) port.throwOut();
+    if (gone.length > 0) for (const port of room.ports) port.onExpelled.emit(address);
   }
 
   newId(): string {

@@ -35,13 +35,18 @@ export function invitationEntries(
   secret: Uint8Array,
 ): readonly EnvelopeEntry[] {
   if (inviteKeyOf(secret) !== invite.body.key) throw new AppError('bad-input', 'the secret is of another invitation');
-  const first = entryOf(invite, [attachment('invite-secret', secret)]);
-  return [
-    first,
-    ...foundation(log)
-      .filter((event) => event.id !== invite.id)
-      .map((event) => entryOf(event)),
-  ];
+  return [entryOf(invite, [attachment('invite-secret', secret)]), ...foundationBeside(log, invite)];
+}
+
+/** A membership event for somebody outside the room, with everything it takes to judge it. */
+export function membershipEntries(log: SphereLog, event: SignedEvent): readonly EnvelopeEntry[] {
+  return [entryOf(event), ...foundationBeside(log, event)];
+}
+
+function foundationBeside(log: SphereLog, first: SignedEvent): EnvelopeEntry[] {
+  return foundation(log)
+    .filter((event) => event.id !== first.id)
+    .map((event) => entryOf(event));
 }
 
 export interface InvitationInput {

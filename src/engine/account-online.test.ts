@@ -1,0 +1,91 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import { silentLogger } from '../base/log.ts';
+import { Scope } from '../base/scope.ts';
+import type { Element } from '../xmpp/element.ts';
+import { xml } from '../xmpp/element.ts';
+import { discoInfo, NS_DISCO_ITEMS } from '../xmpp/xep/0030-disco.ts';
+import type { ServerKnowledge } from './account-online.ts';
+import { AccountOnline } from './account-online.ts';
+
+const noSignal = new AbortController().signal;
+const slow = new AppError('timed-out', 'no answer in time');
+const lost = new AppError('disconnected', 'cut');
+
+function answer(payload: Element, to: string | undefined): Element {
+  if (payload.getNS() === NS_DISCO_ITEMS) {
+    return xml('iq', {}, xml('query', { xmlns: NS_DISCO_ITEMS }, xml('item', { jid: 'rooms.a.test' })));
+  }
+  const identity =
+    to === 'rooms.a.test' ? { category: 'conference', type: 'text' } : { category: 'pubsub', type: 'pep' };
+  return xml('iq', {}, discoInfo({ identities: [identity], features: ['http://jabber.org/protocol/muc'] }));
+}
+
+/** An account whose server fails as `failing` says, for as many questions as it says. */
+function signIn(failing: { error: AppError; times: number }) {
+  const clock = new VirtualClock();
+  const scope = new Scope({ log: silentLogger });
+  onTestFinished(async () => await scope[Symbol.asyncDispose]());
+  let asked = 0;
+  const client = new FakeXmppPort((payload, to) => {
+    asked += 1;
+    if (asked <= failing.times) throw failing.error;
+    return answer(payload, to);
+  });
+  const done = (): Promise<void> => Promise.resolve();
+  const server: ServerKnowledge = { features: null };
+  const online = new AccountOnline({
+    ...{ client: client as never, server, scope, clock, log: silentLogger },
+    list: { all: () => [] } as never,
+    rooms: {} as never,
+    outgoing: { keysChanged: () => undefined } as never,
+    directory: { forget: () => undefined, publishOwn: done } as never,
+    direct: { begin: done, catchUp: done } as never,
+    omemo: {
+      deviceId: 1,
+      bundle: () => ({}),
+      bundleChanged: new Emitter<void>(),
+      careForKeys: () => Promise.resolve(false),
+    } as never,
+  });
+  onTestFinished(() => online[Symbol.dispose]());
+  const ready = online.ready(noSignal);
+  // Rejections are looked at by the tests that wait for them.
+  ready.catch(() => undefined);
+  client.setState({ kind: 'online', resumed: false });
+  return { clock, client, server, ready };
+}
+
+test('one slow answer of the server does not fail the sign-in', async () => {
+  const { clock, server, ready } = signIn({ error: slow, times: 1 });
+  await clock.advance(5_000);
+  await ready;
+  expect(server.features).toMatchObject({ muc: 'rooms.a.test', pep: true });
+});
+
+test('a connection that is lost while the first session is set up is no failure either', async () => {
+  const { clock, client, server, ready } = signIn({ error: lost, times: 2 });
+  client.setState({ kind: 'offline', error: lost });
+  await clock.advance(60_000);
+  client.setState({ kind: 'online', resumed: false });
+  await ready;
+  expect(server.features).not.toBeNull();
+});
+
+test('a server that never answers ends the sign-in with its reason', async () => {
+  const { clock, ready } = signIn({ error: slow, times: Infinity });
+  await clock.advance(4_000);
+  for (let attempt = 0; attempt < 3; attempt += 1) await clock.advance(5_000);
+  await expect(ready).rejects.toMatchObject({ code: 'timed-out' });
+});
+
+test('a server that cannot carry spheres says so at once, and a password that was changed too', async () => {
+  const lacking = new AppError('server-lacks-pep', 'no personal eventing');
+  await expect(signIn({ error: lacking, times: 1 }).ready).rejects.toMatchObject({ code: 'server-lacks-pep' });
+  const { client, ready } = signIn({ error: slow, times: Infinity });
+  client.setState({ kind: 'failed', error: new AppError('wrong-password', 'refused') });
+  await expect(ready).rejects.toMatchObject({ code: 'wrong-password' });
+});

@@ -1,0 +1,64 @@
+import type { BareJid } from '../base/id.ts';
+import type { SphereRow } from '../storage/sphere-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import { parseAudience } from './audience.ts';
+import type { ItemService } from './item-service.ts';
+import type { Rooms } from './rooms.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface StandingDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave'>;
+  readonly items: Pick<ItemService, 'stopSphere'>;
+  readonly own: BareJid;
+}
+
+/** Makes of a sphere on this device what its log says of our membership. What the server says of it ends nothing. */
+export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promise<void> {
+  const { storage, list, rooms, items } = deps;
+  const { state: before, room } = sphere.row;
+  const after = standingOf(deps, sphere);
+  if (after === before) return;
+  list.together(sphere, () => {
+    if (after === 'left') storage.outbox.dropQueued(sphere.id);
+    storage.spheres.update(sphere.id, { state: after });
+  });
+  list.announce(sphere, [{ kind: 'members' }]);
+  if (after === 'joined') {
+    rooms.keepJoined(room);
+    return;
+  }
+  await items.stopSphere(sphere);
+  await rooms.leave(room);
+}
+
+function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['state'] {
+  const { state } = sphere.row;
+  // Whoever has left does not come back by what others say.
+  if (state === 'left') return state;
+  switch (sphere.state.members.get(own)?.state) {
+    case 'joined':
+      return state === 'removed' ? 'joined' : state;
+    case 'removed':
+      return 'removed';
+    case 'left':
+      return isLeavingTold(storage, sphere) ? 'left' : state;
+    case 'invited': {
+      // Asked anew: we were removed in between, and did not hear of it.
+      const isAsked = storage.invitations.bySphere(sphere.id).some((invitation) => invitation.state === 'open');
+      return isAsked ? 'removed' : state;
+    }
+    default:
+      // What came so far does not tell: the rest is on its way.
+      return state;
+  }
+}
+
+/** Copies for single devices that missed the message are nothing to wait for. */
+function isLeavingTold(storage: Storage, sphere: Sphere): boolean {
+  const event = sphere.log.events().findLast(({ type, header }) => type === 'leave' && header.device === sphere.device);
+  const queued = event === undefined ? [] : storage.outbox.byEvent(event.id);
+  return queued.every(({ audience }) => parseAudience(audience).kind === 'device');
+}
