@@ -7,7 +7,6 @@ import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
-import { addressee } from './audience.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { EpochSecrets } from './protocol/epoch.ts';
@@ -120,7 +119,7 @@ export class Sphere {
 
   /** Puts an event, ours or another's, into the outbox once more. */
   enqueue(event: SignedEvent, attachments: readonly Attachment[], dispatch: Omit<Dispatch, 'attachments'>): void {
-    const to = addressee(dispatch.audience) ?? this.row.room;
+    const to = dispatch.audience.kind === 'account' ? dispatch.audience.jid : this.row.room;
     this.enqueueEnvelope(event.id, encodeEnvelope([entryOf(event, attachments)]), to, dispatch);
   }
 
@@ -140,7 +139,6 @@ export class Sphere {
       state: 'queued',
       attempts: 0,
       atMs: this.#clock.now(),
-      stanzaId: null,
     };
     this.#storage.outbox.add(row);
   }
@@ -192,7 +190,6 @@ export class Sphere {
       lamport: header.lamport,
       type: header.type,
       receivedAtMs: this.#clock.now(),
-      verdict: '',
     });
     for (const { kind, code, bytes } of attachments) {
       this.#storage.attachments.put({ eventId: event.id, kind: kind ?? String(code), bytes });

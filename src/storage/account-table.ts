@@ -39,10 +39,6 @@ export class AccountTable {
     this.#rows.put({ id: 1, ...account });
   }
 
-  update(changes: Partial<AccountRow>): boolean {
-    return this.#rows.update({ id: 1 }, changes);
-  }
-
   remove(): boolean {
     return this.#rows.remove({ id: 1 });
   }

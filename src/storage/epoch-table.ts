@@ -37,16 +37,8 @@ export class EpochTable {
     return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY number DESC, epoch_id', { sphereId });
   }
 
-  newest(sphereId: SphereId): EpochRow | undefined {
-    return this.#rows.selectOne('WHERE sphere_id = @sphereId ORDER BY number DESC, epoch_id LIMIT 1', { sphereId });
-  }
-
   put(epoch: EpochRow): void {
     this.#rows.put(epoch);
-  }
-
-  update(sphereId: SphereId, epochId: string, changes: Partial<Omit<EpochRow, 'sphereId' | 'epochId'>>): boolean {
-    return this.#rows.update({ sphereId, epochId }, changes);
   }
 
   remove(sphereId: SphereId, epochId: string): boolean {

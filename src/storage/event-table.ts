@@ -15,8 +15,6 @@ export interface EventRow {
   readonly lamport: number;
   readonly type: string;
   readonly receivedAtMs: number;
-  /** What the log made of it. */
-  readonly verdict: string;
 }
 
 const COLUMNS: Columns<EventRow> = {
@@ -29,7 +27,6 @@ const COLUMNS: Columns<EventRow> = {
   lamport: integer('lamport'),
   type: text('type'),
   receivedAtMs: integer('received_at_ms'),
-  verdict: text('verdict'),
 };
 
 export class EventTable {
@@ -57,25 +54,8 @@ export class EventTable {
     return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY lamport, device, sequence, id', { sphereId });
   }
 
-  listOfType(sphereId: SphereId, type: string): EventRow[] {
-    const rest = 'WHERE sphere_id = @sphereId AND type = @type ORDER BY lamport, device, sequence, id';
-    return this.#rows.select(rest, { sphereId, type });
-  }
-
-  /** Events of one device with a greater sequence number, at most `limit`: what a member who asks still lacks. */
-  listAfter(sphereId: SphereId, device: DeviceKey, sequence: number, limit: number): EventRow[] {
-    return this.#rows.select(
-      'WHERE sphere_id = @sphereId AND device = @device AND sequence > @sequence ORDER BY sequence, id LIMIT @limit',
-      { sphereId, device, sequence, limit },
-    );
-  }
-
   count(sphereId: SphereId): number {
     return this.#rows.count('sphere_id = @sphereId', { sphereId });
-  }
-
-  setVerdict(id: EventId, verdict: string): boolean {
-    return this.#rows.update({ id }, { verdict });
   }
 
   remove(id: EventId): boolean {

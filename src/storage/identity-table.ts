@@ -41,12 +41,4 @@ export class IdentityTable {
   put(identity: IdentityRow): void {
     this.#rows.put({ id: 1, ...identity });
   }
-
-  update(changes: Partial<IdentityRow>): boolean {
-    return this.#rows.update({ id: 1 }, changes);
-  }
-
-  remove(): boolean {
-    return this.#rows.remove({ id: 1 });
-  }
 }

@@ -1,6 +1,6 @@
 import type { BareJid } from '../base/id.ts';
 import type { Columns } from './columns.ts';
-import { blob, flag, integer, text } from './columns.ts';
+import { blob, integer, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
 
@@ -11,8 +11,6 @@ export interface KnownDeviceRow {
   /** 33 bytes, the first is 0x05. */
   readonly identityKey: Uint8Array;
   readonly firstSeenMs: number;
-  /** A certified device of the same person vouches for it. */
-  readonly vouched: boolean;
 }
 
 const COLUMNS: Columns<KnownDeviceRow> = {
@@ -20,7 +18,6 @@ const COLUMNS: Columns<KnownDeviceRow> = {
   deviceId: integer('device_id'),
   identityKey: blob('identity_key'),
   firstSeenMs: integer('first_seen_ms'),
-  vouched: flag('vouched'),
 };
 
 export class KnownDeviceTable {
@@ -41,31 +38,13 @@ export class KnownDeviceTable {
     return this.#rows.get({ jid, deviceId });
   }
 
-  list(jid: BareJid): KnownDeviceRow[] {
-    return this.#rows.select('WHERE jid = @jid ORDER BY first_seen_ms, device_id', { jid });
-  }
-
-  put(device: KnownDeviceRow): void {
-    this.#rows.put(device);
-  }
-
-  /** Remembers the key a device has now; a device met before keeps its first date, but a vouch ends with its key. */
+  /** Remembers the key a device has now; a device met before keeps its first date. */
   learn(jid: BareJid, deviceId: number, identityKey: Uint8Array, seenMs: number): void {
     this.#database.run(
-      `INSERT INTO known_device (jid, device_id, identity_key, first_seen_ms, vouched)
-       VALUES (@jid, @deviceId, @identityKey, @seenMs, 0)
-       ON CONFLICT (jid, device_id) DO UPDATE SET
-         vouched = CASE WHEN identity_key = excluded.identity_key THEN vouched ELSE 0 END,
-         identity_key = excluded.identity_key`,
+      `INSERT INTO known_device (jid, device_id, identity_key, first_seen_ms)
+       VALUES (@jid, @deviceId, @identityKey, @seenMs)
+       ON CONFLICT (jid, device_id) DO UPDATE SET identity_key = excluded.identity_key`,
       { jid, deviceId, identityKey, seenMs },
     );
-  }
-
-  update(jid: BareJid, deviceId: number, changes: Partial<Omit<KnownDeviceRow, 'jid' | 'deviceId'>>): boolean {
-    return this.#rows.update({ jid, deviceId }, changes);
-  }
-
-  remove(jid: BareJid, deviceId: number): boolean {
-    return this.#rows.remove({ jid, deviceId });
   }
 }

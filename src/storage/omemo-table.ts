@@ -144,8 +144,4 @@ export class OmemoTable {
       }
     });
   }
-
-  removeSession(address: Address): boolean {
-    return this.#sessions.remove({ jid: address.jid, deviceId: address.deviceId });
-  }
 }

@@ -16,10 +16,9 @@ export interface OutboxRow {
   readonly audience: unknown;
   /** The line ordinary clients show; null for technical events. */
   readonly line: string | null;
-  readonly state: 'queued' | 'sent' | 'delivered';
+  readonly state: 'queued';
   readonly attempts: number;
   readonly atMs: number;
-  readonly stanzaId: string | null;
 }
 
 const COLUMNS: Columns<OutboxRow> = {
@@ -33,7 +32,6 @@ const COLUMNS: Columns<OutboxRow> = {
   state: text('state'),
   attempts: integer('attempts'),
   atMs: integer('at_ms'),
-  stanzaId: nullable(text('stanza_id')),
 };
 
 /** First in, first out: numbers grow and are never used again. */
@@ -51,43 +49,17 @@ export class OutboxTable {
     return this.#rows.insertNumbered(entry);
   }
 
-  get(id: number): OutboxRow | undefined {
-    return this.#rows.get({ id });
-  }
-
-  /** The oldest entry that waits to be sent. */
-  next(): OutboxRow | undefined {
-    return this.#rows.selectOne("WHERE state = 'queued' ORDER BY id LIMIT 1");
-  }
-
   /** Oldest first. */
   list(state: OutboxRow['state']): OutboxRow[] {
     return this.#rows.select('WHERE state = @state ORDER BY id', { state });
-  }
-
-  listOfSphere(sphereId: SphereId): OutboxRow[] {
-    return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY id', { sphereId });
   }
 
   byEvent(eventId: EventId): OutboxRow[] {
     return this.#rows.select('WHERE event_id = @eventId ORDER BY id', { eventId });
   }
 
-  byStanza(stanzaId: string): OutboxRow | undefined {
-    return this.#rows.selectOne('WHERE stanza_id = @stanzaId ORDER BY id DESC LIMIT 1', { stanzaId });
-  }
-
   update(id: number, changes: Partial<Omit<OutboxRow, 'id'>>): boolean {
     return this.#rows.update({ id }, changes);
-  }
-
-  /** After a lost connection: what was sent but not confirmed goes out again. Returns how many. */
-  requeueSent(): number {
-    return this.#database.run("UPDATE outbox SET state = 'queued' WHERE state = 'sent'").changes;
-  }
-
-  count(state: OutboxRow['state']): number {
-    return this.#rows.count('state = @state', { state });
   }
 
   /** A sphere that was left: what has not gone out by then never will. Returns how many. */

@@ -45,11 +45,6 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
     return this.#database.one(sql, this.#encodeKey(key)) !== undefined;
   }
 
-  /** Fails when the key exists. */
-  insert(row: Row): void {
-    this.#database.run(this.#insert, this.#encode(row));
-  }
-
   /** Inserts a row without its numbered property and returns the number the database gave it. */
   insertNumbered(row: Partial<Row>): number {
     const values = this.#encode(row);

@@ -34,8 +34,4 @@ export class SeenTable {
   prune(beforeMs: number): number {
     return this.#database.run('DELETE FROM seen WHERE at_ms < @beforeMs', { beforeMs }).changes;
   }
-
-  removeScope(scope: string): number {
-    return this.#database.run('DELETE FROM seen WHERE scope = @scope', { scope }).changes;
-  }
 }

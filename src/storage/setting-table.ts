@@ -25,8 +25,4 @@ export class SettingTable {
   set(key: string, value: unknown): void {
     this.#rows.put({ key, value: toJson(value) });
   }
-
-  remove(key: string): boolean {
-    return this.#rows.remove({ key });
-  }
 }

@@ -49,10 +49,6 @@ export class SphereTable {
     return this.#rows.get({ id });
   }
 
-  byRoom(room: BareJid): SphereRow[] {
-    return this.#rows.select('WHERE room = @room ORDER BY created_at_ms', { room });
-  }
-
   list(): SphereRow[] {
     return this.#rows.select('ORDER BY position, created_at_ms, id');
   }

@@ -63,7 +63,6 @@ CREATE TABLE known_device (
   device_id INTEGER NOT NULL,
   identity_key BLOB NOT NULL,
   first_seen_ms INTEGER NOT NULL,
-  vouched INTEGER NOT NULL,
   PRIMARY KEY (jid, device_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -79,7 +78,6 @@ CREATE TABLE sphere (
   created_at_ms INTEGER NOT NULL,
   position INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX sphere_by_room ON sphere (room);
 
 CREATE TABLE event (
   id TEXT PRIMARY KEY,
@@ -90,8 +88,7 @@ CREATE TABLE event (
   sequence INTEGER NOT NULL,
   lamport INTEGER NOT NULL,
   type TEXT NOT NULL,
-  received_at_ms INTEGER NOT NULL,
-  verdict TEXT NOT NULL
+  received_at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX event_by_order ON event (sphere_id, lamport, device, sequence, id);
 CREATE INDEX event_by_device ON event (sphere_id, device, sequence);
@@ -122,12 +119,10 @@ CREATE TABLE outbox (
   line BLOB, -- sealed
   state TEXT NOT NULL,
   attempts INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL,
-  stanza_id TEXT
+  at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_by_state ON outbox (state, id);
 CREATE INDEX outbox_by_event ON outbox (event_id);
-CREATE INDEX outbox_by_stanza ON outbox (stanza_id);
 CREATE INDEX outbox_by_sphere ON outbox (sphere_id);
 
 CREATE TABLE item (
