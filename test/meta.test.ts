@@ -205,6 +205,21 @@ describe('translations', () => {
     expect(ERROR_CODES.filter((code) => !english.includes(`error.${code}`))).toEqual([]);
   });
 
+  test('every notice that is told has a text, and every text of a notice is told', () => {
+    const text = product
+      .filter((file) => /^src\/(engine|ui)\/.*\.(ts|vue)$/.test(file))
+      .map(read)
+      .join('\n');
+    const texts = english.flatMap((key) => /^notice\.(.+)\.title$/.exec(key)?.[1] ?? []);
+    // What this version does not know is told in general words.
+    expect(texts.filter((code) => code !== 'other' && !text.includes(`'${code}'`))).toEqual([]);
+    const told = [...text.matchAll(/(?:tell\(|kind: 'notice',)[^;]*?code: '([a-z-]+)'/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(told.length).toBeGreaterThan(3);
+    expect(told.filter((code) => !texts.includes(code))).toEqual([]);
+  });
+
   function keys(language: string): string[] {
     const file = `src/ui/i18n/${language}.json`;
     return existsSync(path.join(root, file)) ? flatten('', readJson(file)).toSorted() : [];

@@ -53,6 +53,18 @@ describe('translations', () => {
     expect(missing).toEqual([]);
   });
 
+  test('no text is left that no screen asks for', () => {
+    const asked = Object.values(sources).flatMap((source) =>
+      Array.from(
+        source.matchAll(/'([\w-]+(?:\.[\w-]+)+)'|`([\w-]+\.[\w.-]*)\$\{/g),
+        (match) => match[1] ?? match[2] ?? '',
+      ),
+    );
+    const prefixes = asked.filter((key) => key.endsWith('.'));
+    const idle = keys.filter((key) => !asked.includes(key) && !prefixes.some((prefix) => key.startsWith(prefix)));
+    expect(idle).toEqual([]);
+  });
+
   test('no technical word stands outside the advanced settings', () => {
     const technical = /\b(torrent|tracker|swarm|omemo|muc|peer|seed|port|bittorrent|jid|stanza)s?\b/i;
     for (const tree of [en, fr]) {
