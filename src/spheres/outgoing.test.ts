@@ -99,11 +99,11 @@ test('what waited for a sphere we were removed from is kept, but nobody waits fo
   const { world, ana, ben, id } = await two();
   ben.session.link.beforeSend = (stanza) =>
     stanza.getChild('body') === undefined ? Promise.resolve() : Promise.reject(new AppError('disconnected', 'lost'));
-  ben.session.messages.say(id, 'unheard');
+  const unheard = ben.session.messages.say(id, 'unheard');
   await world.quiet();
   await ana.session.members.remove(id, ben.jid, noSignal);
   await world.quiet();
   expect(ben.session.sphere().row.state).toBe('removed');
-  expect(ben.session.storage.outbox.list('queued').map(({ line }) => line)).toEqual(['unheard']);
+  expect(ben.session.storage.outbox.byEvent(unheard).map(({ line }) => line)).toEqual(['unheard']);
   expect(ben.session.outgoing.isIdle).toBe(true);
 });

@@ -7,6 +7,7 @@ import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
+import { addressee } from './audience.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { EpochSecrets } from './protocol/epoch.ts';
@@ -119,7 +120,7 @@ export class Sphere {
 
   /** Puts an event, ours or another's, into the outbox once more. */
   enqueue(event: SignedEvent, attachments: readonly Attachment[], dispatch: Omit<Dispatch, 'attachments'>): void {
-    const to = dispatch.audience.kind === 'account' ? dispatch.audience.jid : this.row.room;
+    const to = addressee(dispatch.audience) ?? this.row.room;
     this.enqueueEnvelope(event.id, encodeEnvelope([entryOf(event, attachments)]), to, dispatch);
   }
 
