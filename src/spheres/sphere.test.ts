@@ -66,42 +66,42 @@ test('while the key of the current epoch is on its way nothing is sealed under a
   expect(() => sphere.currentEpoch).toThrow('has not told us its key yet');
 });
 
-test('reading on in a sphere is nobody else’s business', () => {
-  test('what belongs together is kept together and told once, when it is kept', () => {
-    const { storage, list, sphere, startEpoch } = found();
-    const told: (readonly string[])[] = [];
-    list.onChange.on(({ changes }) => told.push(changes.map(({ kind }) => kind)));
-    const epoch = list.together(sphere, () => {
-      const id = startEpoch(0);
-      list.publish(sphere, 'rename', { name: 'Relatives' }, { audience: { kind: 'members' } });
-      expect(told).toEqual([]);
-      return id;
-    });
-    expect(told).toEqual([['epochs', 'members']]);
-    expect(sphere.epoch(epoch)).toBeDefined();
-    expect(storage.outbox.byEvent(epoch)).toHaveLength(1);
-  });
-
-  test('when one part cannot be kept nothing of the rest is, not even in memory, and nobody is told', () => {
-    const { storage, list, sphere, startEpoch } = found();
-    const told: ChangedSphere[] = [];
-    list.onChange.on((change) => told.push(change));
-    const before = sphere.log.events().map(({ id }) => id);
-    const attempt = (): void =>
-      list.together(sphere, () => {
-        startEpoch(0);
-        throw new Error('the disk is full');
-      });
-    expect(attempt).toThrow('the disk is full');
-    expect(sphere.log.events().map(({ id }) => id)).toEqual(before);
-    expect(sphere.epochs).toEqual([]);
-    expect(storage.outbox.list('queued')).toHaveLength(1);
+test('what belongs together is kept together and told once, when it is kept', () => {
+  const { storage, list, sphere, startEpoch } = found();
+  const told: (readonly string[])[] = [];
+  list.onChange.on(({ changes }) => told.push(changes.map(({ kind }) => kind)));
+  const epoch = list.together(sphere, () => {
+    const id = startEpoch(0);
+    list.publish(sphere, 'rename', { name: 'Relatives' }, { audience: { kind: 'members' } });
     expect(told).toEqual([]);
-    // The next event takes the place of the one that failed.
-    startEpoch(0);
-    expect(sphere.epochs).toHaveLength(1);
+    return id;
   });
+  expect(told).toEqual([['epochs', 'members']]);
+  expect(sphere.epoch(epoch)).toBeDefined();
+  expect(storage.outbox.byEvent(epoch)).toHaveLength(1);
+});
 
+test('when one part cannot be kept nothing of the rest is, not even in memory, and nobody is told', () => {
+  const { storage, list, sphere, startEpoch } = found();
+  const told: ChangedSphere[] = [];
+  list.onChange.on((change) => told.push(change));
+  const before = sphere.log.events().map(({ id }) => id);
+  const attempt = (): void =>
+    list.together(sphere, () => {
+      startEpoch(0);
+      throw new Error('the disk is full');
+    });
+  expect(attempt).toThrow('the disk is full');
+  expect(sphere.log.events().map(({ id }) => id)).toEqual(before);
+  expect(sphere.epochs).toEqual([]);
+  expect(storage.outbox.list('queued')).toHaveLength(1);
+  expect(told).toEqual([]);
+  // The next event takes the place of the one that failed.
+  startEpoch(0);
+  expect(sphere.epochs).toHaveLength(1);
+});
+
+test('reading on in a sphere is nobody else’s business', () => {
   const { list, sphere } = found();
   const told: ChangedSphere[] = [];
   list.onChange.on((change) => told.push(change));
