@@ -19,6 +19,7 @@ import {
 
 const done = z.object({ ok: z.literal(true) });
 const inSphere = z.object({ sphereId: sphereIdSchema });
+const ofMessage = z.object({ sphereId: sphereIdSchema, messageId: eventIdSchema });
 const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
 const name = z.string().trim().min(1).max(200);
 const path = z.string().min(1).max(4096);
@@ -105,6 +106,10 @@ const messages = {
   say: oc
     .input(z.object({ sphereId: sphereIdSchema, text: z.string().min(1).max(200_000) }))
     .output(z.object({ message: messageSchema })),
+  /** Sends a line of ours again that failed. */
+  retry: oc.input(ofMessage).output(done),
+  /** Takes a line of ours that failed away for good. */
+  remove: oc.input(ofMessage).output(done),
 };
 
 const transfers = {

@@ -136,7 +136,11 @@ export const messageSchema = z.object({
   itemId: itemIdSchema.nullable(),
   atMs: count,
   /** `guest` lines come from ordinary XMPP clients; `undecryptable` and `forged` are shown, never hidden. */
-  state: z.enum(['queued', 'sent', 'delivered', 'received', 'guest', 'undecryptable', 'forged']),
+  state: z.enum(['queued', 'sent', 'delivered', 'failed', 'received', 'guest', 'undecryptable', 'forged']),
+  /** Why a line of ours is `failed`: it did not go out, or it does not count. */
+  failure: z.enum(ERROR_CODES).nullable(),
+  /** Sorts the lines of a sphere. */
+  order: z.string(),
   encrypted: z.boolean(),
 });
 export type MessageView = z.infer<typeof messageSchema>;
@@ -199,7 +203,9 @@ export const appEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('invitation'), invitation: invitationSchema }),
   z.object({ kind: z.literal('invitation-removed'), id: z.string() }),
   z.object({ kind: z.literal('item'), item: itemSchema }),
+  z.object({ kind: z.literal('item-removed'), itemId: itemIdSchema }),
   z.object({ kind: z.literal('message'), message: messageSchema }),
+  z.object({ kind: z.literal('message-removed'), sphereId: sphereIdSchema, messageId: eventIdSchema }),
   z.object({ kind: z.literal('job'), job: shareJobSchema }),
   z.object({ kind: z.literal('swarm'), swarm: swarmSchema }),
   z.object({ kind: z.literal('limits'), limits: limitsSchema }),

@@ -12,9 +12,9 @@ import type { SphereList } from '../spheres/sphere-list.ts';
 import type { XmppClient } from '../xmpp/client.ts';
 import type { ServerFeatures } from '../xmpp/features.ts';
 import { checkServer } from '../xmpp/features.ts';
-import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
 import { answerDisco, sendPresence } from '../xmpp/xep/0115-caps.ts';
-import { DEVICE_LIST_NODE, onDeviceList } from '../xmpp/xep/0384-omemo.ts';
+import { onDeviceList } from '../xmpp/xep/0384-omemo.ts';
+import { ABILITIES } from './abilities.ts';
 
 /** What is known of the server since the last sign-in. */
 export interface ServerKnowledge {
@@ -35,31 +35,18 @@ interface AccountOnlineDeps {
   readonly log: Logger;
 }
 
-/** What other clients may know about this one. */
+const RETRY_MS = 5_000;
 /** So often a first sign-in is tried before the person hears that it does not work. */
 const FIRST_ATTEMPTS = 3;
-const ABILITIES: DiscoInfo = {
-  identities: [{ category: 'client', type: 'pc', name: 'Spherecast' }],
-  features: [
-    'http://jabber.org/protocol/disco#info',
-    'http://jabber.org/protocol/caps',
-    'jabber:x:conference',
-    `${DEVICE_LIST_NODE}+notify`,
-    'urn:spherecast:sealed:0',
-  #failures = 0;
-  ],
-};
-
-const RETRY_MS = 5_000;
 
 /** What has to happen in every new session with the server, in its order. */
 export class AccountOnline implements Disposable {
   readonly #deps: AccountOnlineDeps;
   readonly #stops: (() => void)[];
   readonly #disco: Disposable;
-        if (state.kind === 'failed') this.#first.reject(state.error);
   #first = Promise.withResolvers<void>();
   #session = 0;
+  #failures = 0;
 
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
@@ -70,6 +57,7 @@ export class AccountOnline implements Disposable {
       onDeviceList(deps.client, (jid, deviceIds) => this.#listChanged(jid, deviceIds)),
       deps.omemo.bundleChanged.on(() => deps.scope.spawn('care for keys', (signal) => this.#careForKeys(signal))),
       deps.client.onState.on((state) => {
+        if (state.kind === 'failed') this.#first.reject(state.error);
         if (state.kind !== 'online') return;
         if (state.resumed) deps.outgoing.poke();
         else deps.scope.spawn('new session', (signal) => this.#begin(signal));

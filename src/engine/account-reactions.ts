@@ -66,6 +66,10 @@ export function joinReactions(deps: ReactionsDeps): void {
       const sphere = message === undefined ? undefined : list.find(message.sphereId);
       if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
     }),
+    outgoing.onFailed.on(({ eventId, sphereId }) => {
+      const sphere = sphereId === null ? undefined : list.find(sphereId);
+      if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
+    }),
     rooms.onCaughtUp.on((room) => {
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
@@ -95,18 +99,32 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   const kinds = new Set(changes.map(({ kind }) => kind));
   for (const change of changes) {
     if (change.kind === 'joined') caretaker.welcome(sphere, change.event);
+    if (change.kind === 'item-gone') scope.spawn('withdraw item', () => withdraw(deps, change.id));
+    if (change.kind === 'item') returned(deps, sphere, change.id);
   }
   if (kinds.has('left')) {
     caretaker.renewEpoch(sphere);
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
+  if (kinds.has('members')) scope.spawn('settle', () => settleStanding(deps, sphere));
   if (kinds.has('members') || kinds.has('epochs')) {
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
   if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();
-  if (kinds.has('members')) scope.spawn('settle', () => settleStanding(deps, sphere));
+}
+
+async function withdraw({ storage, items }: ReactionsDeps, itemId: ItemId): Promise<void> {
+  if (storage.items.get(itemId) !== undefined) await items.withdraw(itemId);
+}
+
+/** An item that was refused for a while: what was here of it is served again. Others' new items are not wanted yet. */
+function returned({ storage, items, scope }: ReactionsDeps, sphere: Sphere, itemId: ItemId): void {
+  const isOwn = sphere.state.items.get(itemId)?.event.header.device === sphere.device;
+  if (!isOwn && storage.items.get(itemId)?.wanted === true) {
+    scope.spawn('wanted items', (signal) => items.resumeWaiting(signal));
+  }
 }
 
 /** Which devices may connect for this sphere, and by which keys. */

@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
@@ -30,7 +31,9 @@ import type { Storage } from '../storage/storage.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { Room } from '../xmpp/room.ts';
+import { capsTag } from '../xmpp/xep/0115-caps.ts';
 import { fetchBundle, fetchDeviceList, publishBundle, publishDeviceList } from '../xmpp/xep/0384-omemo.ts';
+import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
@@ -103,13 +106,13 @@ export class AccountSession implements AsyncDisposable {
     this.list = new SphereList({ storage, author, own: this.own, clock, log });
     const incoming = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
-    const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms });
-    this.exchange = new EndpointExchange({ list: this.list, carrier, feed, author, clock, random, log });
+    const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES });
+    this.exchange = this.#openExchange(deps, carrier);
     const stateOf = (row: { sphereId: SphereId | null }) =>
       row.sphereId === null ? undefined : this.list.find(row.sphereId)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
-    this.messages = new Conversation({ list: this.list });
+    this.messages = new Conversation({ list: this.list, storage });
     this.members = this.#openMembers(deps, omemo);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
     this.caretaker = new Caretaker({ ...keeping, random, log: log.child('caretaker') });
@@ -186,10 +189,10 @@ export class AccountSession implements AsyncDisposable {
       omemo,
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
+      sphereOfId: (id) => this.list.find(id),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
-      sphereOfId: (id) => this.list.find(id),
       log: log.child('incoming'),
     });
   }
@@ -198,7 +201,8 @@ export class AccountSession implements AsyncDisposable {
     const { clock, random, log, identity } = deps;
     const nick = `${this.own.slice(0, this.own.indexOf('@'))}-${identity.author.device.id.slice(0, 6)}`;
     return new Rooms({
-      openRoom: (address) => new Room({ client: this.client, address, nick, clock, log }),
+      openRoom: (address) =>
+        new Room({ client: this.client, address, nick, clock, log, extras: () => [capsTag(ABILITIES)] }),
       service: () => server.features?.muc ?? null,
       receive: (message, signal) => incoming.receive(message, signal),
       receiveEphemeral: (message) => this.exchange.receive(message),
@@ -214,6 +218,24 @@ export class AccountSession implements AsyncDisposable {
       clock,
       random,
       log: log.child('rooms'),
+    });
+  }
+
+  #openExchange({ storage, feed, identity, clock, random, log }: AccountSessionDeps, carrier: Carrier) {
+    const { list } = this;
+    const { author } = identity;
+    const spawn: ConstructorParameters<typeof EndpointExchange>[0]['spawn'] = (name, task) =>
+      this.scope.spawn(name, task);
+    return new EndpointExchange({
+      storage,
+      list,
+      carrier,
+      feed,
+      author,
+      spawn,
+      clock,
+      random,
+      log: log.child('exchange'),
     });
   }
 

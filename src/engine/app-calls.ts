@@ -98,8 +98,7 @@ function sphereCalls({ holder, views }: AppCallsDeps): AppServices['spheres'] {
     markRead({ sphereId }) {
       const { list, storage } = holder.session;
       const sphere = list.get(sphereId);
-      const [newest] = storage.messages.newest(sphereId, 1);
-      list.update(sphere, { readPosition: newest?.order ?? 0 });
+      list.update(sphere, { readPosition: storage.messages.latestOrder(sphereId) });
       return Promise.resolve(DONE);
     },
   };
@@ -111,12 +110,12 @@ function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] 
       const { storage, list } = holder.session;
       list.get(sphereId);
       const { messages } = storage;
-      const orderOf = (id: NonNullable<typeof after>): number => messages.get(id)?.order ?? 0;
+      const at = (id: NonNullable<typeof after>) => messages.get(id) ?? { place: 0, lamport: 0, order: 0 };
       const rows =
         after !== undefined
-          ? messages.after(sphereId, orderOf(after), limit)
+          ? messages.after(sphereId, at(after), limit)
           : before !== undefined
-            ? messages.before(sphereId, orderOf(before), limit)
+            ? messages.before(sphereId, at(before), limit)
             : messages.newest(sphereId, limit);
       return Promise.resolve({ messages: rows.map((row) => views.message(row)) });
     },
@@ -126,6 +125,14 @@ function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] 
       const row = storage.messages.get(id);
       if (row === undefined) throw new Error('the message was not kept');
       return Promise.resolve({ message: views.message(row) });
+    },
+    retry({ sphereId, messageId }) {
+      holder.session.messages.retry(sphereId, messageId);
+      return Promise.resolve(DONE);
+    },
+    remove({ sphereId, messageId }) {
+      holder.session.messages.remove(sphereId, messageId);
+      return Promise.resolve(DONE);
     },
   };
 }

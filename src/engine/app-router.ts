@@ -38,6 +38,8 @@ export function createAppRouter(deps: RouterDeps) {
     messages: {
       list: os.messages.list.handler(({ input, signal }) => services.messages.list(input, given(signal))),
       say: os.messages.say.handler(({ input, signal }) => services.messages.say(input, given(signal))),
+      retry: os.messages.retry.handler(({ input, signal }) => services.messages.retry(input, given(signal))),
+      remove: os.messages.remove.handler(({ input, signal }) => services.messages.remove(input, given(signal))),
     },
     transfers: {
       limits: os.transfers.limits.handler(({ signal }) => services.transfers.limits(given(signal))),

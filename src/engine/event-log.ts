@@ -36,6 +36,7 @@ export class EventLog {
 
   append(event: AppEvent): void {
     if (event.kind === 'sphere-removed') this.#forgetSphere(event.sphereId);
+    if (event.kind === 'item-removed') this.#pending.delete(`item ${event.itemId}`);
     const key = coalescingKey(event);
     if (key === undefined) {
       this.#push(event);
@@ -140,9 +141,11 @@ function coalescingKey(event: AppEvent): string | undefined {
     case 'account':
     case 'sphere':
     case 'sphere-removed':
+    case 'item-removed':
     case 'invitation':
     case 'invitation-removed':
     case 'message':
+    case 'message-removed':
     case 'limits':
     case 'notice':
       return undefined;

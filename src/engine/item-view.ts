@@ -19,8 +19,9 @@ interface ItemViewDeps {
 
 /** An item as people see it: what its event says, and how far this device is with it. */
 export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): ItemView | undefined {
-  const event = sphere.log.get(row.itemId as string as KnownEvent['id']);
-  if (event?.type !== 'item') return undefined;
+  // What the log refuses is shown nowhere, whatever was known of it before.
+  const event = sphere.state.items.get(row.itemId)?.event;
+  if (event === undefined) return undefined;
   const { body, header } = event;
   const manifest = deps.source.knownManifest(row.itemId);
   const live = deps.items.live(row);

@@ -6,12 +6,15 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const onItem = new Emitter<string>();
   const onInvitation = new Emitter<string>();
   const onChange = new Emitter<object>();
-  const sphere = { id: 's', row: { state: 'joined' }, state: { name: 'Summer' }, log: { get: () => undefined } };
+  const onFailed = new Emitter<object>();
+  const sphere = { id: 's', row: { state: 'joined' }, state: { name: 'Summer', items: new Map() } };
   const session = {
     storage: {
       items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },
       invitations: { get: () => ({ from: 'ana@a.test', name: 'Winter' }) },
+      messages: { get: (id: string) => (id === 'line' ? { state: 'failed' } : undefined) },
     },
+    outgoing: { onFailed },
     items: { onItem },
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
@@ -19,7 +22,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   };
   const told: object[] = [];
   const stop = followNotices(session as never, (notice) => told.push(notice));
-  return { told, stop, onItem, onInvitation, onChange, sphere };
+  return { told, stop, onItem, onInvitation, onChange, onFailed, sphere };
 }
 
 test('an item that has arrived is told once', () => {
@@ -51,4 +54,16 @@ test('being removed is told, leaving by oneself is not', () => {
   sphere.row.state = 'left';
   onChange.emit({ sphere });
   expect(told).toEqual([{ code: 'removed', params: { sphere: 'Summer' } }]);
+});
+
+test('what cannot be sent is told where no line tells it', () => {
+  const { told, onFailed } = sessionWith(new Map());
+  const entry = { sphereId: 's', state: 'queued', eventId: 'x' };
+  onFailed.emit({ ...entry, audience: { kind: 'account', jid: 'ben@b.test' } });
+  onFailed.emit({ ...entry, audience: { kind: 'certified' } });
+  onFailed.emit({ ...entry, audience: { kind: 'members' }, eventId: 'line' });
+  expect(told).toEqual([
+    { code: 'invitation-not-sent', params: { sphere: 'Summer', person: 'Ben' } },
+    { code: 'not-sent', params: { sphere: 'Summer' } },
+  ]);
 });

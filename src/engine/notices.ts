@@ -1,6 +1,7 @@
 import type { ItemId } from '../base/id.ts';
 import type { ItemState, AppEvent } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
+import { parseAudience } from '../spheres/audience.ts';
 import { viewItem } from './item-view.ts';
 import { personName } from './person-name.ts';
 
@@ -33,6 +34,15 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const invitation = storage.invitations.get(id);
       if (invitation === undefined) return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
+    }),
+    session.outgoing.onFailed.on((entry) => {
+      // A line says it itself.
+      if (entry.state === 'failed' || storage.messages.get(entry.eventId)?.state === 'failed') return;
+      const sphere = entry.sphereId === null ? undefined : list.find(entry.sphereId);
+      const audience = parseAudience(entry.audience);
+      const params = { sphere: sphere?.state.name ?? '' };
+      if (audience.kind !== 'account') tell({ code: 'not-sent', params });
+      else tell({ code: 'invitation-not-sent', params: { ...params, person: personName(audience.jid) } });
     }),
     list.onChange.on(({ sphere }) => {
       const { state } = sphere.row;

@@ -24,7 +24,6 @@ export function openIdentity(table: IdentityTable, random: RandomBytes): OwnIden
       personPrivateKey: exportPkcs8(person),
       device: device.id,
       devicePrivateKey: exportPkcs8(device),
-      bootNonce: random(16),
     });
   }
   return { person, device, author: { person: person.id, device } };

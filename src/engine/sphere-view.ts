@@ -17,7 +17,6 @@ interface SphereViewDeps {
 export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
   const { storage, own } = deps;
   const { row, state } = sphere;
-  const items = storage.items.list(sphere.id);
   const [latest] = storage.messages.newest(sphere.id, 1);
   return {
     id: sphere.id,
@@ -27,7 +26,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
-    itemCount: items.length,
+    itemCount: state.items.size,
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),
@@ -36,8 +35,8 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
 
 function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state'] {
   const { state, room } = sphere.row;
-  if (rooms.isRefused(room)) return 'refused';
   if (state === 'left' || state === 'removed') return state;
+  if (rooms.isRefused(room)) return 'refused';
   // Until the key of the sphere has come there is nothing one could share or read.
   if (sphere.epochs.length === 0) return 'joining';
   return rooms.isInside(room) ? 'joined' : 'offline';
@@ -56,6 +55,7 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
   const known = [...members.values()].flatMap((member) => {
     if (member.state !== 'joined' && member.state !== 'invited') return [];
     return [viewMember(deps, sphere, member, present.has(member.jid))];
+  });
   // Without the log there is nobody to compare with.
   const listed = sphere.state.genesis === null ? [] : [...deps.rooms.listed(room)];
   const unknown = listed.filter((jid) => !members.has(jid));
@@ -66,7 +66,6 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
 function viewWaiting(jid: BareJid, online: boolean): MemberView {
   const nobody = { person: null, role: 'member', devices: 0, isMe: false } as const;
   return { jid, name: personName(jid), state: 'waiting', online, ...nobody };
-  });
 }
 
 function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, online: boolean): MemberView {
@@ -95,8 +94,15 @@ export function viewMessage(own: BareJid, row: MessageRow): MessageView {
     itemId: row.itemId,
     atMs: row.atMs,
     state: row.state,
+    failure: row.failure,
+    order: orderOf(row),
     encrypted: row.encrypted,
   };
+}
+
+/** Compares as text like the lines stand. */
+function orderOf({ place, lamport, order }: MessageRow): string {
+  return [place, lamport, order].map((number) => String(number).padStart(16, '0')).join('.');
 }
 
 export function viewInvitation(row: InvitationRow): InvitationView {

@@ -140,7 +140,11 @@ export class ViewSource {
         const row = session.storage.messages.get(change.id);
         if (row !== undefined) this.onEvent.emit({ kind: 'message', message: this.message(row) });
       }
+      if (change.kind === 'message-gone') {
+        this.onEvent.emit({ kind: 'message-removed', sphereId: sphere.id, messageId: change.id });
+      }
       if (change.kind === 'item') this.#itemChanged(session, change.id);
+      if (change.kind === 'item-gone') this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
     }
     this.emitSphere(sphere);
   }

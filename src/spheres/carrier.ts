@@ -28,8 +28,10 @@ export interface Carrier {
   /** Resolves when the connection took it. */
   toAccount(jid: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<void>;
   toRoomNow(room: BareJid, message: OutgoingEphemeral): Promise<void>;
+  /** Whether anybody else in the room says that it reads ephemeral messages. */
+  isHeard(room: BareJid): Promise<boolean>;
   isInRoom(room: BareJid): boolean;
-  readonly isOnline: boolean;
-}
   /** Whether the server does not let us into the room, which may last. */
   isKeptOut(room: BareJid): boolean;
+  readonly isOnline: boolean;
+}

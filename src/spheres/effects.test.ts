@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
+import { viewItem } from '../engine/item-view.ts';
 import type { SphereChange } from './effects.ts';
 import { attachment } from './protocol/envelope.ts';
 
@@ -72,4 +73,102 @@ test('a line that could not be read gives way to its event, in its place', async
   await world.quiet();
   expect(ben.session.texts()).toEqual(['one', 'two']);
   expect(changes).toEqual(['message']);
+});
+
+/** Ben writes and shares while he does not hear that Ana removes him; Zoe gets both sides in the order given. */
+async function removedMeanwhile(order: 'removal first' | 'removal last') {
+  const world = new SimWorld();
+  const [ana, ben, zoe] = [await world.person('ana'), await world.person('ben'), await world.person('zoe')];
+  const sphere = await world.sphere(ana, ben, zoe);
+  ben.session.messages.say(sphere.id, 'before');
+  await world.quiet();
+  const held: (() => void)[] = [];
+  world.server.deliver = (message, to) => {
+    if (message.from === ana.jid && to === ben.jid) return [];
+    if (to === ana.jid && message.from === ben.jid) return [];
+    const isLate = message.from === (order === 'removal first' ? ben.jid : ana.jid);
+    if (to !== zoe.jid || !isLate) return [message];
+    held.push(() => [...world.server.room(sphere.row.room).ports].find(({ own }) => own === to)?.receive(message));
+    return [];
+  };
+  ben.session.messages.say(sphere.id, 'beyond');
+  const itemId = await ben.share('beyond.mp4');
+  await world.quiet();
+  const gone: string[] = [];
+  zoe.session.list.onChange.on(({ changes }) => gone.push(...changes.map(({ kind }) => kind)));
+  if (order === 'removal last') zoe.session.items.get(itemId);
+  await world.quiet();
+  await ana.session.members.remove(sphere.id, ben.jid, noSignal);
+  await world.quiet();
+  for (const release of held) release();
+  await world.quiet();
+  return { world, ana, ben, zoe, sphere, itemId, gone };
+}
+
+test('what lies beyond a removal is shown nowhere, whatever arrives first', async () => {
+  for (const order of ['removal first', 'removal last'] as const) {
+    const { ana, zoe, sphere, itemId, gone } = await removedMeanwhile(order);
+    expect(zoe.session.sphere().log.verdict(itemId as never)).toMatchObject({ kind: 'refused' });
+    expect(zoe.session.texts()).toEqual(['before']);
+    expect(zoe.session.lines().some((line) => line.itemId === itemId)).toBe(false);
+    const { storage, items, source } = zoe.session;
+    const row = storage.items.get(itemId);
+    const shown = row === undefined ? row : viewItem({ storage, items, source }, zoe.session.sphere(), row);
+    expect(shown).toBeUndefined();
+    expect(() => source.event(zoe.session.sphere(), itemId)).toThrow(/no such item/);
+    expect(gone.includes('item-gone')).toBe(order === 'removal last');
+    expect(zoe.session.feed.has(row?.infoHash ?? ('' as never))).toBe(false);
+    expect(zoe.session.eventIds().filter((id) => ana.session.eventIds().includes(id))).not.toEqual([]);
+    expect(storage.items.get(itemId)?.wanted ?? false).toBe(false);
+    expect(sphere.state.members.size).toBe(3);
+  }
+});
+
+test('whoever wrote beyond their removal keeps it and is told that the others do not see it', async () => {
+  const { world, ben } = await removedMeanwhile('removal last');
+  world.server.deliver = (message) => [message];
+  world.server.answerHistory = (_, room) => world.server.room(room).archive;
+  // The server lets him look once more, and he learns of it.
+  world.server.room(ben.session.sphere().row.room).affiliations.set(ben.jid, 'member');
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(ben.session.lines().find(({ text }) => text === 'before')).toMatchObject({ failure: null });
+  const beyond = ben.session.lines().find(({ text }) => text === 'beyond');
+  expect(beyond).toMatchObject({ state: 'failed', failure: 'not-a-member' });
+  const { id } = ben.session.sphere();
+  expect(() => ben.session.messages.retry(id, beyond?.id ?? ('' as never))).toThrow(/does not count/);
+  ben.session.messages.remove(id, beyond?.id ?? ('' as never));
+  expect(ben.session.texts()).toEqual(['before']);
+});
+
+test('what the newest say stands last, and history that is told later stands before it', async () => {
+  const { world, ana, ben, sphere } = await two();
+  for (const text of ['one', 'two', 'three']) ana.session.messages.say(sphere.id, text);
+  await world.quiet();
+  const zoe = await world.person('zoe');
+  await ana.session.members.invite(sphere.id, zoe.jid, noSignal);
+  await world.quiet();
+  // Ana's welcome is slow; Ben greets the newcomer meanwhile.
+  const slow: (() => void)[] = [];
+  world.server.deliver = (message, to) => {
+    if (to !== zoe.jid || message.from !== ana.jid) return [message];
+    slow.push(() => [...world.server.room(sphere.row.room).ports].find(({ own }) => own === to)?.receive(message));
+    return [];
+  };
+  await world.accept(zoe);
+  ben.session.messages.say(sphere.id, 'hello zoe');
+  await world.quiet();
+  world.server.deliver = (message) => [message];
+  for (const release of slow) release();
+  await world.quiet();
+  expect(zoe.session.texts()).toEqual(['one', 'two', 'three', 'hello zoe']);
+  // Written without a connection, below everything said since: it is the newest for the others all the same.
+  ben.session.link.goOffline();
+  ben.session.messages.say(sphere.id, 'from the train');
+  ana.session.messages.say(sphere.id, 'four');
+  await world.quiet();
+  await ben.session.goOnline();
+  await world.quiet();
+  for (const { session } of [ana, zoe]) expect(session.texts().slice(-2)).toEqual(['four', 'from the train']);
 });

@@ -1,25 +1,34 @@
+import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, ItemId } from '../base/id.ts';
+import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fromUtf8 } from '../base/bytes.ts';
 import { itemLine } from './human-line.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
+import { compareEvents } from './protocol/log-order.ts';
+import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
 import type { Sphere } from './sphere.ts';
 
 /** What became different on this device because of events. */
 export type SphereChange =
   | { readonly kind: 'message'; readonly id: EventId }
+  | { readonly kind: 'message-gone'; readonly id: EventId }
   | { readonly kind: 'item'; readonly id: ItemId }
+  /** What was listed is refused after all. */
+  | { readonly kind: 'item-gone'; readonly id: ItemId }
   | { readonly kind: 'members' }
   /** Somebody answered an invitation. */
   | { readonly kind: 'joined'; readonly event: KnownEvent<'join'> }
   | { readonly kind: 'left'; readonly event: KnownEvent<'leave'> }
   | { readonly kind: 'epochs' };
 
+const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
 const OF_MEMBERS = new Set(['genesis', 'device', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename']);
 
 /**
  * Turns events in force into what the person sees: lines of the conversation and items of the gallery.
- * An event that waits for another takes effect when that one arrives.
+ * An event that waits for another takes effect when that one arrives; one that is refused afterwards loses its effect,
+ * so that everybody sees the same, whatever came first.
  */
 export class Effects {
   readonly #sphere: Sphere;
@@ -35,58 +44,107 @@ export class Effects {
     deps.sphere.onReload.on(() => this.#wait());
   }
 
-  /** Belongs into the transaction that keeps the events. */
-  apply(events: readonly SignedEvent[]): SphereChange[] {
-    for (const event of events) this.#waiting.set(event.id, event);
-    const changes: SphereChange[] = [];
-    for (const event of this.#waiting.values()) {
-      if (this.#sphere.log.verdict(event.id)?.kind !== 'accepted') continue;
+  /** Belongs into the transaction that keeps the events. `isToldAgain`: history, which is not shown as the newest. */
+  apply(events: readonly SignedEvent[], isToldAgain = false): SphereChange[] {
+    const { log } = this.#sphere;
+    for (const event of events) if (log.has(event.id)) this.#waiting.set(event.id, event);
+    const changes = this.#takeBack();
+    const ready = [...this.#waiting.values()].filter(({ id }) => log.verdict(id)?.kind === 'accepted');
+    for (const event of ready.sort(compareEvents)) {
       this.#waiting.delete(event.id);
-      changes.push(...this.#effect(event));
+      changes.push(...this.#effect(event, isToldAgain || !events.includes(event)));
     }
     return changes;
   }
 
   /** What the log has not accepted may still come into force when something else arrives. */
   #wait(): void {
-    const { log, state } = this.#sphere;
-    const ids = [...state.held.keys(), ...state.refused.keys()];
     this.#waiting.clear();
-    for (const event of ids.flatMap((id) => log.get(id) ?? [])) this.#waiting.set(event.id, event);
+    for (const [event] of this.#outOfForce()) if (!this.#isShown(event)) this.#waiting.set(event.id, event);
   }
 
-  #effect(event: SignedEvent): SphereChange[] {
+  #outOfForce(): (readonly [SignedEvent, RefusalReason | HoldReason])[] {
+    const { log, state } = this.#sphere;
+    return [...state.held, ...state.refused].flatMap(([id, reason]) => {
+      const event = log.get(id);
+      return event === undefined ? [] : [[event, reason] as const];
+    });
+  }
+
+  #isShown({ id }: SignedEvent): boolean {
+    const row = this.#storage.messages.get(id);
+    const isLine = row !== undefined && row.state !== 'undecryptable' && !isTakenBack(row);
+    return isLine || this.#storage.items.get(id as string as ItemId) !== undefined;
+  }
+
+  /** What was in force and no longer is: a removal came that draws its line before it. */
+  #takeBack(): SphereChange[] {
+    const changes: SphereChange[] = [];
+    for (const [event, reason] of this.#outOfForce()) {
+      if (this.#waiting.has(event.id)) continue;
+      this.#waiting.set(event.id, event);
+      changes.push(...this.#undo(event, reason));
+    }
+    return changes;
+  }
+
+  #undo(event: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
+    const changes = this.#undoLine(event, reason);
+    if (event.type === 'item') changes.push({ kind: 'item-gone', id: event.id as string as ItemId });
+    if (event.type === 'epoch') changes.push({ kind: 'epochs' });
+    if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
+    return changes;
+  }
+
+  #undoLine({ id, header }: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
+    const { messages, outbox } = this.#storage;
+    const row = messages.get(id);
+    if (row === undefined || row.state === 'undecryptable') return [];
+    if (header.device !== this.#sphere.device || row.kind === 'notice') {
+      messages.remove(id);
+      return [{ kind: 'message-gone', id }];
+    }
+    // What one wrote oneself is never lost; it is told that the others do not see it.
+    for (const entry of outbox.byEvent(id)) outbox.update(entry.id, { state: 'failed' });
+    const failure = reason === 'removed' || reason === 'not-a-member' ? 'not-a-member' : 'not-allowed';
+    messages.update(id, { state: 'failed', failure });
+    return [{ kind: 'message', id }];
+  }
+
+  #effect(event: SignedEvent, isToldAgain: boolean): SphereChange[] {
     switch (event.type) {
       case 'message':
-        return this.#showMessage(event);
+        return this.#showMessage(event, isToldAgain);
       case 'item':
-        return this.#showItem(event);
+        return this.#showItem(event, isToldAgain);
       case 'epoch':
         return this.#learnEpoch(event);
       case 'join':
-        return [{ kind: 'members' }, { kind: 'joined', event }, ...this.#notice(event, 'joined')];
+        return [{ kind: 'members' }, { kind: 'joined', event }, ...this.#notice(event, 'joined', isToldAgain)];
       case 'leave':
-        return [{ kind: 'members' }, { kind: 'left', event }, ...this.#notice(event, 'left')];
+        return [{ kind: 'members' }, { kind: 'left', event }, ...this.#notice(event, 'left', isToldAgain)];
       case 'genesis':
-        return [{ kind: 'members' }, ...this.#notice(event, 'created')];
+        return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }
   }
 
-  #showMessage(event: KnownEvent<'message'>): SphereChange[] {
+  #showMessage(event: KnownEvent<'message'>, isToldAgain: boolean): SphereChange[] {
     const bytes = this.#storage.attachments.get(event.id, 'text');
     const text = bytes === undefined ? undefined : fromUtf8(bytes);
     // Without its text there is nothing to show; when a member passes it on again it comes with one.
     if (text === undefined) return [];
-    return this.#line(event, { kind: 'text', text, itemId: null });
+    return this.#line(event, { kind: 'text', text, itemId: null }, isToldAgain);
   }
 
-  #showItem(event: KnownEvent<'item'>): SphereChange[] {
+  #showItem(event: KnownEvent<'item'>, isToldAgain: boolean): SphereChange[] {
     const itemId = event.id as string as ItemId;
     const { name, bytes, media, infoHash } = event.body;
-    const line = this.#line(event, { kind: 'item', text: itemLine({ kind: media.kind, name, bytes }), itemId });
-    if (this.#storage.items.get(itemId) !== undefined) return line;
+    const text = itemLine({ kind: media.kind, name, bytes });
+    const line = this.#line(event, { kind: 'item', text, itemId }, isToldAgain);
+    const changes: SphereChange[] = [...line, { kind: 'item', id: itemId }];
+    if (this.#storage.items.get(itemId) !== undefined) return changes;
     this.#storage.items.put({
       itemId,
       sphereId: this.#sphere.id,
@@ -100,44 +158,60 @@ export class Effects {
       layout: null,
       updatedAtMs: event.header.wallMs,
     });
-    return [...line, { kind: 'item', id: itemId }];
+    return changes;
   }
 
   #learnEpoch(event: KnownEvent<'epoch'>): SphereChange[] {
     const key = this.#storage.attachments.get(event.id, 'epoch-key');
-    if (key === undefined) return [];
+    if (key === undefined)
+      return this.#storage.epochs.get(this.#sphere.id, event.id) === undefined ? [] : [{ kind: 'epochs' }];
     this.#sphere.putEpochKey(event.id, event.body.number, key);
     // The key has its own place, sealed; a second copy would only have to be forgotten too.
     this.#storage.attachments.remove(event.id, 'epoch-key');
     return [{ kind: 'epochs' }];
   }
 
-  #notice(event: SignedEvent, text: string): SphereChange[] {
-    return this.#line(event, { kind: 'notice', text, itemId: null });
+  #notice(event: SignedEvent, text: string, isToldAgain: boolean): SphereChange[] {
+    return this.#line(event, { kind: 'notice', text, itemId: null }, isToldAgain);
   }
 
   #line(
     event: SignedEvent,
     line: { kind: 'text' | 'item' | 'notice'; text: string; itemId: ItemId | null },
+    isToldAgain: boolean,
   ): SphereChange[] {
-    const from = this.#sphere.jidOf(event.header.person) ?? this.#own;
+    const { messages } = this.#storage;
+    const { id, header } = event;
     // The first event of a sphere is told to nobody: there is nobody yet.
-    const isOwn = event.header.device === this.#sphere.device && event.type !== 'genesis';
+    const isOwn = header.device === this.#sphere.device && event.type !== 'genesis';
     const row = {
-      id: event.id,
+      id,
       sphereId: this.#sphere.id,
-      from,
+      from: this.#sphere.jidOf(header.person) ?? this.#own,
       ...line,
-      atMs: event.header.wallMs,
-      lamport: event.header.lamport,
+      atMs: header.wallMs,
+      lamport: header.lamport,
       state: isOwn ? ('queued' as const) : ('received' as const),
+      failure: null,
       encrypted: true,
     };
-    const order = this.#storage.messages.add(row);
-    if (order === undefined && this.#storage.messages.get(event.id)?.state === 'undecryptable') {
-      this.#storage.messages.update(event.id, row);
-      return [{ kind: 'message', id: event.id }];
-    }
-    return order === undefined ? [] : [{ kind: 'message', id: event.id }];
+    if (messages.add(row, isToldAgain) !== undefined) return [{ kind: 'message', id }];
+    const known = messages.get(id);
+    if (known?.state === 'undecryptable') messages.update(id, row);
+    else if (known !== undefined && isTakenBack(known)) this.#restore(id);
+    else return [];
+    return [{ kind: 'message', id }];
   }
+
+  #restore(id: EventId): void {
+    const { messages, outbox } = this.#storage;
+    const entries = outbox.byEvent(id);
+    for (const entry of entries) outbox.update(entry.id, { state: 'queued' });
+    messages.update(id, { state: entries.length > 0 ? 'queued' : 'sent', failure: null });
+  }
+}
+
+/** Whether a line of ours is told not to count. */
+function isTakenBack({ state, failure }: MessageRow): boolean {
+  return state === 'failed' && failure !== null && REFUSALS.includes(failure);
 }

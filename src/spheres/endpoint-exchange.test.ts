@@ -7,12 +7,15 @@ import type { IncomingEphemeral } from './incoming-message.ts';
 import { EPHEMERAL_NAMESPACE, sealEphemeral } from './protocol/ephemeral.ts';
 import { encryptAead } from './protocol/aead.ts';
 
+const day = 24 * 3_600_000;
 const mine = { endpoints: ['10.0.0.1:4000'], trackers: ['http://10.0.0.1:4001/x'] };
 
 async function two() {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   await world.sphere(ana, ben);
+  // What was told while they came together is over.
+  await world.pass(60_000);
   return { world, ana, ben };
 }
 
@@ -21,12 +24,17 @@ const heard = ({ swarm }: SimSession) =>
   swarm.told.filter(({ name }) => name === 'setEndpoints').map(({ input }) => input);
 
 /** A message of Ana's device, or another one's, about her addresses. */
-function sealed(from: SimSession, counter: number, device = from.identity.device): IncomingEphemeral {
+function sealed(
+  from: SimSession,
+  counter: number,
+  device = from.identity.device,
+  endpoints = mine.endpoints,
+): IncomingEphemeral {
   const sphere = from.sphere();
   const { eventId, secrets } = sphere.currentEpoch;
   const context = { sphere: sphere.id, epoch: eventId };
   const input = { context, epoch: secrets, device, counter, random: systemRandom };
-  return { room: sphere.row.room, ...context, bytes: sealEphemeral(input, 'endpoints', mine) };
+  return { room: sphere.row.room, ...context, bytes: sealEphemeral(input, 'endpoints', { ...mine, endpoints }) };
 }
 
 test('members learn each other’s addresses, and nothing of it is stored by the room', async () => {
@@ -132,4 +140,67 @@ test('messages are read on while the swarm process hangs', async () => {
   await world.quiet();
   expect(ben.session.texts()).toContain('behind the addresses');
   hanging.resolve(undefined);
+});
+
+test('a device that chatters is answered and believed every few seconds, with its newest word', async () => {
+  const { world, ana, ben } = await two();
+  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:1'], trackers: [] });
+  await world.pass(60_000);
+  const [before, answered] = [heard(ben.session).length, heard(ana.session).length];
+  for (let number = 0; number < 200; number += 1) {
+    await ben.session.exchange.receive(
+      sealed(ana.session, 10 ** 14 + number, undefined, [`10.0.0.1:${1000 + number}`]),
+    );
+    await world.clock.advance(100);
+  }
+  await world.pass(10_000);
+  const believed = heard(ben.session).slice(before);
+  expect(believed.length).toBeLessThan(15);
+  expect(believed.at(-1)).toMatchObject({ endpoints: ['10.0.0.1:1199'] });
+  expect(heard(ana.session).length - answered).toBeLessThan(15);
+  expect(heard(ana.session).length).toBeGreaterThan(answered);
+});
+
+test('a restart makes old words no new ones', async () => {
+  const { world, ana, ben } = await two();
+  const old = sealed(ana.session, 10 ** 14, undefined, ['10.0.0.1:1']);
+  await ben.session.exchange.receive(old);
+  await ben.session.exchange.receive(sealed(ana.session, 10 ** 14 + 1, undefined, ['10.0.0.1:2']));
+  expect(heard(ben.session)).toHaveLength(2);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  await ben.session.exchange.receive(old);
+  expect(heard(ben.session)).toEqual([]);
+});
+
+test('a device whose clock goes back is heard all the same, over restarts too', async () => {
+  const { world, ana, ben } = await two();
+  await ana.session.exchange.announce(mine);
+  await world.pass(60_000);
+  await ana.stop();
+  world.clock.turnBack(30 * day);
+  await ana.start();
+  await world.quiet();
+  const before = heard(ben.session).length;
+  await ana.session.exchange.announce({ endpoints: ['10.0.0.1:5'], trackers: [] });
+  await world.quiet();
+  expect(heard(ben.session).slice(before)).toMatchObject([{ endpoints: ['10.0.0.1:5'] }]);
+});
+
+test('nothing is told into a room where nobody else has a program that reads it', async () => {
+  const { world, ana, ben } = await two();
+  const told: string[] = [];
+  world.server.deliver = (message) => {
+    if (message.stanzaId === null) told.push(message.from ?? '');
+    return [message];
+  };
+  world.server.ordinary.add(ben.jid);
+  await ana.session.exchange.announce(mine);
+  await world.pass(60_000);
+  expect(told).toEqual([]);
+  world.server.ordinary.clear();
+  await ana.session.exchange.announce(mine);
+  await world.quiet();
+  expect(told).toContain(ana.jid);
 });

@@ -3,6 +3,8 @@ import { AppError } from '../base/errors.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { Throttle } from '../base/throttle.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Carrier } from './carrier.ts';
 import type { IncomingEphemeral } from './incoming-message.ts';
 import { openEphemeral, sealEphemeral } from './protocol/ephemeral.ts';
@@ -18,10 +20,13 @@ export interface Candidates {
 }
 
 interface EndpointExchangeDeps {
+  readonly storage: Pick<Storage, 'settings' | 'heardCounters'>;
   readonly list: SphereList;
   readonly carrier: Carrier;
   readonly feed: SwarmFeed;
   readonly author: Author;
+  /** Runs work that outlives the call that began it. */
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -30,17 +35,33 @@ interface EndpointExchangeDeps {
 /** How many epochs back an address is still believed: the one being replaced may be in flight. */
 const BELIEVED_EPOCHS = 2;
 
-/** Tells members who are present where this device is, and the swarm where theirs are. Nothing of it is stored. */
+/** Of each device: one that chatters makes us neither chatter ourselves nor trouble the swarm. */
+const HEARD = { burst: 5, intervalMs: 5_000 };
+/** In each sphere: somebody who joins brings several reasons at once, and those who come and go all day bring many. */
+const TOLD = { burst: 8, intervalMs: 2_000 };
+const COUNTER = 'ephemeral-counter';
+/** Counters are noted so far ahead that they need not be noted each time. */
+const RESERVED = 60_000;
+
+/** Tells members who are present where this device is, and the swarm where theirs are. Addresses are not stored. */
 export class EndpointExchange {
   readonly #deps: EndpointExchangeDeps;
   readonly #lastCounters = new Map<string, number>();
   /** What each device told last. */
   readonly #heard = new Map<string, string>();
   #candidates: Candidates = { endpoints: [], trackers: [] };
-  #counter = 0;
+  readonly #telling: Throttle;
+  readonly #hearing: Throttle;
+  #counter: number;
+  /** Below this everything counts as used, also after a restart. */
+  #reserved: number;
 
   constructor(deps: EndpointExchangeDeps) {
     this.#deps = deps;
+    this.#telling = new Throttle({ ...deps, ...TOLD });
+    this.#hearing = new Throttle({ ...deps, ...HEARD });
+    this.#reserved = deps.storage.settings.get(COUNTER, Number) ?? 0;
+    this.#counter = this.#reserved;
   }
 
   /** Our own addresses changed. */
@@ -50,7 +71,11 @@ export class EndpointExchange {
   }
 
   /** Somebody came, or keys changed: those present learn where we are. */
-  async tell(sphere: Sphere): Promise<void> {
+  tell(sphere: Sphere): Promise<void> {
+    return this.#telling.run(sphere.id, () => this.#tellNow(sphere));
+  }
+
+  async #tellNow(sphere: Sphere): Promise<void> {
     const { carrier, author, random, log } = this.#deps;
     const [epoch] = sphere.epochs;
     const { room } = sphere.row;
@@ -60,6 +85,8 @@ export class EndpointExchange {
     const { endpoints, trackers } = this.#candidates;
     const body = { endpoints: endpoints.slice(0, 32), trackers: trackers.slice(0, 8) };
     try {
+      // Ordinary programs would only wonder.
+      if (!(await carrier.isHeard(room))) return;
       await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, 'endpoints', body) });
     } catch (error) {
       // Whoever joins or returns next makes us tell it again.
@@ -76,16 +103,26 @@ export class EndpointExchange {
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const lastCounter = (device: DeviceKey): number | undefined => this.#lastCounter(sphere, device);
       const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
-      this.#lastCounters.set(key(sphere.id, opened.device), opened.counter);
-      if (opened.kind !== 'endpoints' || opened.device === sphere.device) return;
-      const { endpoints, trackers } = opened.body;
-      // Not waited for: messages behind this one are read while the swarm process hangs.
-      void this.#passOn({ sphereId: sphere.id, device: opened.device, endpoints, trackers });
-      if (this.#isNews(key(sphere.id, opened.device), opened.body)) await this.tell(sphere);
+      const { device, counter } = opened;
+      const from = key(sphere.id, device);
+      this.#lastCounters.set(from, counter);
+      if (opened.kind !== 'endpoints' || device === sphere.device) return;
+      await this.#hearing.run(from, () => this.#hear(sphere, { device, counter }, opened.body));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn('ephemeral message refused', { error });
     }
+  }
+
+  async #hear(
+    sphere: Sphere,
+    { device, counter }: { readonly device: DeviceKey; readonly counter: number },
+    candidates: Candidates,
+  ): Promise<void> {
+    this.#deps.storage.heardCounters.put({ sphereId: sphere.id, device, counter });
+    // Not waited for: messages behind this one are read while the swarm process hangs.
+    void this.#passOn({ sphereId: sphere.id, device, ...candidates });
+    if (this.#isNews(key(sphere.id, device), candidates)) await this.tell(sphere);
   }
 
   async #passOn(endpoints: Parameters<SwarmFeed['setEndpoints']>[0]): Promise<void> {
@@ -109,12 +146,18 @@ export class EndpointExchange {
 
   #lastCounter(sphere: Sphere, device: DeviceKey): number | undefined {
     if (!sphere.state.devices.has(device)) return undefined;
-    return this.#lastCounters.get(key(sphere.id, device)) ?? -1;
+    const known = this.#lastCounters.get(key(sphere.id, device));
+    return known ?? this.#deps.storage.heardCounters.get(sphere.id, device) ?? -1;
   }
 
-  /** Grows over restarts too, as long as the clock does not go back. */
+  /** Grows over restarts too, and when the clock goes back. */
   #nextCounter(): number {
-    this.#counter = Math.max(this.#deps.clock.now(), this.#counter + 1);
+    const { clock, storage } = this.#deps;
+    this.#counter = Math.max(clock.now(), this.#counter + 1);
+    if (this.#counter >= this.#reserved) {
+      this.#reserved = this.#counter + RESERVED;
+      storage.settings.set(COUNTER, this.#reserved);
+    }
     return this.#counter;
   }
 }

@@ -56,9 +56,11 @@ export class ItemBook {
     return sphere !== undefined && this.event(row)?.header.device === sphere.device;
   }
 
-  isOfMember({ sphereId }: ItemRow): boolean {
-    const state = this.#deps.list.find(sphereId)?.row.state;
-    return state !== undefined && state !== 'left' && state !== 'removed';
+  /** Whether it counts, and we are a member where it does. */
+  isInForce({ sphereId, itemId }: ItemRow): boolean {
+    const sphere = this.#deps.list.find(sphereId);
+    if (sphere === undefined || sphere.row.state === 'left' || sphere.row.state === 'removed') return false;
+    return sphere.state.items.has(itemId);
   }
 
   error(itemId: ItemId): ErrorView | null {

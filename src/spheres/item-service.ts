@@ -93,7 +93,7 @@ export class ItemService implements Disposable {
   async activate(itemId: ItemId, signal: AbortSignal): Promise<void> {
     const { list, source, feed, waiter } = this.#deps;
     const row = this.row(itemId);
-    if (row.layout === null || !this.#book.isOfMember(row)) return;
+    if (row.layout === null || !this.#book.isInForce(row)) return;
     const sphere = list.get(row.sphereId);
     try {
       const event = source.event(sphere, itemId);
@@ -185,6 +185,15 @@ export class ItemService implements Disposable {
     for (const row of this.#deps.storage.items.listAll()) await this.setPaused(row.itemId, paused, signal);
   }
 
+  /** It is refused after all: nothing more is fetched or served of it. Files that are here stay. */
+  async withdraw(itemId: ItemId): Promise<void> {
+    const row = this.row(itemId);
+    if (row.wanted && !this.#book.isDone(row)) {
+      this.#book.update(itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
+    }
+    await this.#deps.feed.remove(row.infoHash);
+  }
+
   /** The sphere was left or we were removed: nothing of it is served or fetched any more. */
   async stopSphere(sphere: Sphere): Promise<void> {
     const { storage, feed } = this.#deps;
@@ -214,7 +223,7 @@ export class ItemService implements Disposable {
   }
 
   async #resume(row: ItemRow, signal: AbortSignal): Promise<void> {
-    if (!this.#book.isOfMember(row) || !row.wanted || this.#deps.feed.has(row.infoHash)) return;
+    if (!this.#book.isInForce(row) || !row.wanted || this.#deps.feed.has(row.infoHash)) return;
     if (row.layout !== null) await this.activate(row.itemId, signal);
     else if (!row.paused) this.#start(row.itemId);
   }

@@ -152,7 +152,9 @@ export class Members {
     const sphere = list.getJoined(sphereId);
     const role = this.#role(sphere);
     const { room } = sphere.row;
-    if (!rooms.isInside(room) && !rooms.isRefused(room)) throw new AppError('disconnected', 'nobody can be told now');
+    if (role !== 'owner' && !rooms.isInside(room) && !rooms.isRefused(room)) {
+      throw new AppError('disconnected', 'nobody can be told now');
+    }
     // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
     if (role !== undefined && role !== 'owner') {
       list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
 import type { EventId } from '../base/id.ts';
+import { attr } from '../xmpp/element.ts';
 
 async function two() {
   const world = new SimWorld();
@@ -63,7 +64,7 @@ test('what becomes possible while an attempt runs is tried at once when that att
   expect(ben.session.texts()).toEqual(['hello']);
 });
 
-test('an entry that can never be sent lets the others pass and keeps its word of being queued', async () => {
+test('a line that can never be sent lets the others pass and says that it was not sent, over restarts too', async () => {
   const { world, ana, ben, id, say } = await two();
   const sphere = ana.session.list.get(id);
   const bad = say('never mind');
@@ -72,9 +73,14 @@ test('an entry that can never be sent lets the others pass and keeps its word of
   say('but this');
   await world.quiet();
   expect(ben.session.texts()).toEqual(['but this']);
-  expect(ana.session.storage.messages.get(bad)?.state).toBe('queued');
   expect(ana.session.outgoing.isIdle).toBe(true);
   expect(sphere.log.has(bad)).toBe(true);
+  await expect(ana.session.outgoing.flushed([bad], { orParked: true }, noSignal)).rejects.toThrow(/cannot be sent/);
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  const line = ana.session.storage.messages.get(bad);
+  expect(line).toMatchObject({ state: 'failed', failure: 'bad-input', text: 'never mind' });
 });
 
 test('what was sent leaves the outbox and is said to be sent', async () => {
@@ -106,4 +112,63 @@ test('what waited for a sphere we were removed from is kept, but nobody waits fo
   expect(ben.session.sphere().row.state).toBe('removed');
   expect(ben.session.storage.outbox.byEvent(unheard).map(({ line }) => line)).toEqual(['unheard']);
   expect(ben.session.outgoing.isIdle).toBe(true);
+});
+
+/** A line of Ana's that cannot be sent because what waits for it is damaged. */
+async function failing() {
+  const parts = await two();
+  const { ana, world, say } = parts;
+  const bad = say('once more');
+  const [row] = ana.session.storage.outbox.byEvent(bad);
+  const envelope = row?.envelope ?? new Uint8Array();
+  ana.session.storage.outbox.update(row?.id ?? 0, { envelope: Uint8Array.of(1, 2, 3) });
+  await world.quiet();
+  return { ...parts, bad, row, envelope };
+}
+
+test('a line that was not sent is sent when its author tries again', async () => {
+  const { world, ana, ben, id, bad, row, envelope } = await failing();
+  ana.session.storage.outbox.update(row?.id ?? 0, { envelope });
+  ana.session.messages.retry(id, bad);
+  await world.quiet();
+  expect(ben.session.texts()).toEqual(['once more']);
+  expect(ana.session.storage.messages.get(bad)).toMatchObject({ state: 'sent', failure: null });
+  expect(() => ana.session.messages.retry(id, bad)).toThrow(/no such failed line/);
+});
+
+test('a line that its author deletes leaves no text and no gap in what the others have', async () => {
+  const { world, ana, ben, id, bad, say } = await failing();
+  say('after it');
+  ana.session.messages.remove(id, bad);
+  await world.quiet();
+  expect(ana.session.texts()).toEqual(['after it']);
+  expect(ben.session.texts()).toEqual(['after it']);
+  expect(ana.session.storage.attachments.has(bad, 'text')).toBe(false);
+  expect(ben.session.sphere().log.missing()).toEqual({ ranges: [], ids: [] });
+  expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
+});
+
+test('what was sent or said by others cannot be deleted', async () => {
+  const { world, ana, ben, id, say } = await two();
+  const sent = say('hello');
+  await world.quiet();
+  for (const { session } of [ana, ben]) expect(() => session.messages.remove(id, sent)).toThrow(/no such failed line/);
+  expect(ana.session.texts()).toEqual(['hello']);
+});
+
+test('an invitation that cannot be sent is told, and tried again at the next start', async () => {
+  const { world, ana, id } = await two();
+  const zoe = await world.person('zoe');
+  const failed: string[] = [];
+  ana.session.outgoing.onFailed.on(({ to }) => failed.push(to));
+  ana.session.link.beforeSend = (stanza) =>
+    attr(stanza, 'to') === zoe.jid ? Promise.reject(new AppError('too-large', 'cut off')) : Promise.resolve();
+  await ana.session.members.invite(id, zoe.jid, noSignal);
+  await world.quiet();
+  expect(failed).toEqual([zoe.jid]);
+  expect(ana.session.outgoing.isIdle).toBe(true);
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  expect(zoe.session.storage.invitations.list('open')).toHaveLength(1);
 });

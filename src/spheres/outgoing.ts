@@ -23,7 +23,7 @@ const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 /** Whoever has no readable keys now rarely has them a moment later; news of keys end the wait. */
 const RETRY_KEYS = { baseMs: 5_000, maxMs: 600_000 };
 const IDLE_MS = 60_000;
-/** Nothing that happens later mends these: the entry stays queued and lets the others pass. */
+/** Nothing that happens by itself mends these: the entry is told to have failed and lets the others pass. */
 const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'internal', 'not-found'];
 
 interface OutgoingDeps {
@@ -58,12 +58,15 @@ interface Pass {
 export class Outgoing {
   /** An entry reached the server and left the outbox. */
   readonly onSent: Emitter<OutboxRow>;
+  /** An entry cannot be sent as it is. */
+  readonly onFailed: Emitter<OutboxRow>;
   readonly #deps: OutgoingDeps;
   readonly #sealer: EntrySealer;
   readonly #passed: Emitter<void>;
   readonly #notBefore = new Map<string, number>();
   readonly #withoutKeys = new Map<string, { readonly attempts: number; readonly untilMs: number }>();
-  readonly #hopeless = new Set<number>();
+  /** Entries without a line that failed, and why; the next start tries them again. */
+  readonly #hopeless = new Map<number, ErrorCode>();
   #wake: () => void = () => undefined;
   #pokes = 0;
   #isBusy = false;
@@ -72,6 +75,7 @@ export class Outgoing {
     this.#deps = deps;
     this.#sealer = new EntrySealer(deps);
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
+    this.onFailed = new Emitter((error) => deps.log.error('failure listener failed', { error }));
     this.#passed = new Emitter((error) => deps.log.error('pass listener failed', { error }));
   }
 
@@ -99,12 +103,20 @@ export class Outgoing {
    */
   async flushed(events: readonly EventId[], options: { orParked: boolean }, signal: AbortSignal): Promise<void> {
     const { outbox } = this.#deps.storage;
-    const waits = (): boolean =>
-      events
-        .flatMap((id) => outbox.byEvent(id))
-        .some((row) => !isExtra(row) && !(options.orParked && this.#isParked(row)));
+    const rows = (): OutboxRow[] => events.flatMap((id) => outbox.byEvent(id)).filter((row) => !isExtra(row));
+    const waits = (): boolean => {
+      for (const row of rows()) this.#throwIfFailed(row);
+      return rows().some((row) => !(options.orParked && this.#isParked(row)));
+    };
     const done = Promise.withResolvers<void>();
-    const stop = this.#passed.on(() => waits() || done.resolve());
+    const look = (): void => {
+      try {
+        if (!waits()) done.resolve();
+      } catch (error) {
+        done.reject(error);
+      }
+    };
+    const stop = this.#passed.on(look);
     const onAbort = (): void => done.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -190,7 +202,7 @@ export class Outgoing {
     storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     const fraction = (): number => randomFraction(random);
     if (HOPELESS.includes(code)) {
-      this.#hopeless.add(row.id);
+      this.#giveUp(row, code);
     } else if (code === 'cannot-encrypt') {
       const attempts = this.#withoutKeys.get(lane)?.attempts ?? 0;
       const untilMs = clock.monotonic() + backoffDelay(attempts, RETRY_KEYS, fraction);
@@ -204,6 +216,25 @@ export class Outgoing {
       pass.destinations.add(row.to);
       pass.nextMs = Math.min(pass.nextMs, untilMs);
     }
+  }
+
+  /** A line is shown as failed until its author decides; anything else is tried again at the next start. */
+  #giveUp(row: OutboxRow, code: ErrorCode): void {
+    const { storage } = this.#deps;
+    const isLine = !isExtra(row) && storage.messages.get(row.eventId)?.state === 'queued';
+    if (isLine) {
+      storage.transaction(() => {
+        storage.outbox.update(row.id, { state: 'failed' });
+        storage.messages.update(row.eventId, { state: 'failed', failure: code });
+      });
+    } else this.#hopeless.set(row.id, code);
+    this.onFailed.emit(row);
+  }
+
+  #throwIfFailed(row: OutboxRow): void {
+    const { failure } = this.#deps.storage.messages.get(row.eventId) ?? {};
+    const code = row.state === 'failed' ? (failure ?? 'internal') : this.#hopeless.get(row.id);
+    if (code !== undefined) throw new AppError(code, 'it cannot be sent', { entry: row.id });
   }
 
   /** Resolves with the devices it was meant for that cannot read it. */

@@ -8,7 +8,8 @@ import { systemClock } from '../base/system-clock.ts';
 import { openStorage } from '../storage/storage.ts';
 import { attachment } from './protocol/envelope.ts';
 import { epochCommitment, generateEpochKey } from './protocol/epoch.ts';
-import type { Author } from './protocol/event.ts';
+import type { Author, SignedEvent } from './protocol/event.ts';
+import { buildAnyEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
 import type { DeviceSigningKey, PersonSigningKey } from './protocol/keys.ts';
 import { generateSigningKey } from './protocol/keys.ts';
@@ -108,4 +109,56 @@ test('reading on in a sphere is nobody else’s business', () => {
   list.update(sphere, { readPosition: 3 });
   list.update(sphere, { state: 'left' });
   expect(told.map(({ changes }) => changes)).toEqual([[], [{ kind: 'members' }]]);
+});
+
+const absent = (number: number): string => number.toString(16).padStart(64, '0');
+
+/** An event that waits: nobody knows its device. */
+function unknown(
+  { sphere }: Pick<ReturnType<typeof found>, 'sphere'>,
+  device: DeviceSigningKey,
+  sequence = 0,
+): SignedEvent {
+  const header = {
+    ...sphere.log.nextHeader(device.id, 0),
+    sequence,
+    previous: sequence === 0 ? null : absent(sequence),
+  };
+  return buildAnyEvent({ person: 'f'.repeat(64), device } as never, header as never, 'message', { sequence });
+}
+
+test('events that wait for others are kept up to a bound, of each device and in all, and let those that count pass', () => {
+  const parts = found();
+  const { list, sphere, storage } = parts;
+  const kept = storage.events.count(sphere.id);
+  const device: DeviceSigningKey = generateSigningKey(systemRandom);
+  const ofOne = Array.from({ length: 300 }, (_, sequence) => unknown(parts, device, sequence));
+  list.take(sphere, ofOne);
+  expect(sphere.state.held.size).toBe(256);
+  expect(ofOne.map(({ id }) => sphere.log.has(id)).lastIndexOf(true)).toBe(255);
+  list.take(
+    sphere,
+    Array.from({ length: 900 }, () => unknown(parts, generateSigningKey(systemRandom))),
+  );
+  expect(sphere.state.held.size).toBe(1024);
+  expect(storage.events.count(sphere.id)).toBe(kept + 1024);
+  const said = list.publish(sphere, 'rename', { name: 'Still ours' }, { audience: { kind: 'members' } });
+  expect(sphere.log.verdict(said.id)).toEqual({ kind: 'accepted' });
+  expect(sphere.state.name).toBe('Still ours');
+});
+
+test('an event that was let go is taken when it comes again and there is room', () => {
+  const parts = found();
+  const { list, sphere } = parts;
+  const device: DeviceSigningKey = generateSigningKey(systemRandom);
+  const events = Array.from({ length: 257 }, (_, sequence) => unknown(parts, device, sequence));
+  list.take(sphere, events);
+  const [first, last] = [events.at(0), events.at(-1)];
+  if (first === undefined || last === undefined) throw new Error('no events');
+  expect(sphere.log.has(last.id)).toBe(false);
+  expect(sphere.log.missing().ids).toContain(absent(255));
+  expect(sphere.log.missing().ids).not.toContain(absent(256));
+  sphere.log.forget(first.id);
+  list.take(sphere, [last]);
+  expect(sphere.log.has(last.id)).toBe(true);
 });

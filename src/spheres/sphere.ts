@@ -38,6 +38,10 @@ export interface HeldEpoch {
   readonly secrets: EpochSecrets;
 }
 
+/** How many events may wait for others in a sphere, and of one device. */
+const MAX_WAITING = 1024;
+const MAX_WAITING_OF_DEVICE = 256;
+
 /** One sphere in memory: its log over what is stored of it. Every change is in the database before it is in here. */
 export class Sphere {
   readonly id: SphereId;
@@ -144,11 +148,13 @@ export class Sphere {
     this.#storage.outbox.add(row);
   }
 
-  /** Takes in an event of anybody, in the caller's transaction. False when it was here already. */
+  /** Takes in an event of anybody, in the caller's transaction. False when it was here already or is not kept. */
   take(event: SignedEvent, attachments: readonly Attachment[]): boolean {
-    const isNew = this.#keep(event, attachments);
-    if (isNew) this.#log.add(event);
-    return isNew;
+    if (!this.#keep(event, attachments)) return false;
+    if (this.#log.add(event) !== 'held' || this.#hasRoomToWait(event)) return true;
+    this.#log.forget(event.id);
+    this.#storage.events.remove(event.id);
+    return false;
   }
 
   /** After epoch keys were stored. */
@@ -171,6 +177,13 @@ export class Sphere {
   putEpochKey(eventId: EventId, number: number, key: Uint8Array): void {
     const row: EpochRow = { sphereId: this.id, epochId: eventId, key, eventId, number };
     this.#storage.epochs.put(row);
+  }
+
+  /** Events that wait have no effect, and whoever makes them up must not fill the disk. */
+  #hasRoomToWait({ header }: SignedEvent): boolean {
+    const waiting = [...this.state.held.keys()].map((id) => this.#log.get(id)?.header.device);
+    const ofDevice = waiting.filter((device) => device === header.device);
+    return waiting.length <= MAX_WAITING && ofDevice.length <= MAX_WAITING_OF_DEVICE;
   }
 
   #readLog(): SphereLog {

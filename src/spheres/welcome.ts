@@ -21,7 +21,21 @@ export function welcomeDevice(sphere: Sphere, storage: Storage, joined: KnownEve
     for (const group of splitEntries(entries, MAX_GROUP_BYTES)) {
       sphere.enqueueEnvelope(firstId(group), encodeEnvelope(group), sphere.row.room, { audience });
     }
+    introduce(sphere, joined);
   });
+}
+
+/** Whom the newcomer did not know of when answering was not written to: they get the answer and its papers from us. */
+function introduce(sphere: Sphere, joined: KnownEvent<'join'>): void {
+  const { membership, device } = joined.header;
+  const known = (membership === null ? undefined : sphere.log.get(membership))?.header.lamport ?? 0;
+  const events = sphere.log.events();
+  const isUnknown = ({ type, header }: SignedEvent): boolean =>
+    (type === 'invite' || type === 'join') && header.device !== device && header.lamport > known;
+  if (!events.some(isUnknown)) return;
+  const papers = events.filter((event) => event.type === 'device' && event.header.device === device);
+  const group = [...papers, joined].map((event) => entryOf(event));
+  sphere.enqueueEnvelope(firstId(group), encodeEnvelope(group), sphere.row.room, { audience: { kind: 'certified' } });
 }
 
 /** Whether this answer was followed by a welcome: whoever comes back is welcomed again. */

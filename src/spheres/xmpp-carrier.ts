@@ -1,17 +1,24 @@
 import type { BareJid } from '../base/id.ts';
+import { AppError } from '../base/errors.ts';
 import { encryptedMessage, ephemeralMessage } from '../xmpp/message.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
+import type { CapsTag } from '../xmpp/xep/0115-caps.ts';
+import { CapsCache } from '../xmpp/xep/0115-caps.ts';
 import type { Carrier, OutgoingEphemeral, OutgoingMessage } from './carrier.ts';
+import { EPHEMERAL_NAMESPACE } from './protocol/ephemeral.ts';
 import type { Rooms } from './rooms.ts';
 
 /** Carries messages as stanzas over one XMPP connection. */
 export class XmppCarrier implements Carrier {
   readonly #client: XmppPort;
   readonly #rooms: Rooms;
+  readonly #caps: CapsCache;
 
-  constructor(deps: { client: XmppPort; rooms: Rooms }) {
+  constructor(deps: { client: XmppPort; rooms: Rooms; abilities: DiscoInfo }) {
     this.#client = deps.client;
     this.#rooms = deps.rooms;
+    this.#caps = new CapsCache({ client: deps.client, own: deps.abilities });
   }
 
   get isOnline(): boolean {
@@ -22,6 +29,10 @@ export class XmppCarrier implements Carrier {
     return this.isOnline && this.#rooms.isInside(room);
   }
 
+  isKeptOut(room: BareJid): boolean {
+    return this.isOnline && this.#rooms.isRefused(room);
+  }
+
   toRoom(room: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<string | null> {
     return this.#rooms.send(room, stanzaOf(room, 'groupchat', message), signal);
   }
@@ -29,14 +40,26 @@ export class XmppCarrier implements Carrier {
   async toAccount(jid: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<void> {
     await this.#client.sendConfirmed(stanzaOf(jid, 'chat', message), signal);
   }
-  isKeptOut(room: BareJid): boolean {
-    return this.isOnline && this.#rooms.isRefused(room);
-  }
-
 
   async toRoomNow(room: BareJid, message: OutgoingEphemeral): Promise<void> {
     const id = this.#client.newId();
     await this.#rooms.sendNow(room, ephemeralMessage({ to: room, type: 'groupchat', id, ephemeral: message }));
+  }
+
+  async isHeard(room: BareJid): Promise<boolean> {
+    const others = this.#rooms.occupants(room).filter(({ fullJid }) => fullJid !== this.#client.fullJid);
+    const reading = others.flatMap(({ nick, caps }) => (caps === null ? [] : [this.#reads(`${room}/${nick}`, caps)]));
+    // The first who does settles it; that of one who does not answer nobody waits for.
+    return await Promise.any(reading).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Rejects when the occupant does not say so. */
+  async #reads(occupant: string, tag: CapsTag): Promise<void> {
+    const features = await this.#caps.featuresOf(occupant, tag);
+    if (!features.has(EPHEMERAL_NAMESPACE)) throw new AppError('not-found', 'an ordinary program');
   }
 }
 

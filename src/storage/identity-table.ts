@@ -1,6 +1,6 @@
 import type { DeviceKey, PersonId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
-import { blob, integer, sealedBytes, text } from './columns.ts';
+import { integer, sealedBytes, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
 
@@ -10,8 +10,6 @@ export interface IdentityRow {
   readonly personPrivateKey: Uint8Array;
   readonly device: DeviceKey;
   readonly devicePrivateKey: Uint8Array;
-  /** Tells a profile that was copied or restored from the one that went on running. */
-  readonly bootNonce: Uint8Array;
 }
 
 const COLUMNS: Columns<IdentityRow & { readonly id: number }> = {
@@ -20,7 +18,6 @@ const COLUMNS: Columns<IdentityRow & { readonly id: number }> = {
   personPrivateKey: sealedBytes('person_private_key'),
   device: text('device'),
   devicePrivateKey: sealedBytes('device_private_key'),
-  bootNonce: blob('boot_nonce'),
 };
 
 /** Holds at most one identity. */

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
@@ -8,8 +9,10 @@ import type { SphereRow } from './sphere-table.ts';
 
 /** One line of a sphere's conversation as this device shows it. */
 export interface MessageRow {
-  /** Place in the conversation, given at arrival. */
+  /** Counts arrivals. */
   readonly order: number;
+  /** Lines stand by `place`, then `lamport`, then `order`. */
+  readonly place: number;
   readonly id: EventId;
   readonly sphereId: SphereId;
   readonly from: BareJid;
@@ -19,11 +22,14 @@ export interface MessageRow {
   readonly atMs: number;
   readonly lamport: number;
   readonly state: MessageView['state'];
+  /** Why it is `failed`. */
+  readonly failure: ErrorCode | null;
   readonly encrypted: boolean;
 }
 
 const COLUMNS: Columns<MessageRow> = {
   order: integer('position'),
+  place: integer('place'),
   id: text('id'),
   sphereId: text('sphere_id'),
   from: text('sender'),
@@ -33,8 +39,14 @@ const COLUMNS: Columns<MessageRow> = {
   atMs: integer('at_ms'),
   lamport: integer('lamport'),
   state: text('state'),
+  failure: nullable(text<ErrorCode>('failure')),
   encrypted: flag('encrypted'),
 };
+
+/** Where a line stands among the others. */
+type Standing = Pick<MessageRow, 'place' | 'lamport' | 'order'>;
+
+const BACKWARDS = 'place DESC, lamport DESC, position DESC';
 
 /** Every list is in the order of the conversation, oldest first. */
 export class MessageTable {
@@ -44,9 +56,16 @@ export class MessageTable {
     this.#rows = new Rows({ database: deps.database, table: 'message', columns: COLUMNS, key: ['id'] });
   }
 
-  /** Returns the message's place, or undefined when it is there already. */
-  add(message: Omit<MessageRow, 'order'>): number | undefined {
-    return this.has(message.id) ? undefined : this.#rows.insertNumbered(message);
+  /**
+   * Returns the number of its arrival, or undefined when it is there already. The newest line stands last; one that
+   * is told again later stands before the first line of a greater Lamport time.
+   */
+  add(message: Omit<MessageRow, 'order' | 'place'>, isToldAgain = false): number | undefined {
+    if (this.has(message.id)) return undefined;
+    const next = isToldAgain ? this.#firstBeyond(message) : undefined;
+    const order = this.#rows.insertNumbered({ ...message, place: next?.place ?? 0 });
+    if (next === undefined) this.#rows.update({ id: message.id }, { place: order });
+    return order;
   }
 
   get(id: EventId): MessageRow | undefined {
@@ -58,19 +77,26 @@ export class MessageTable {
   }
 
   newest(sphereId: SphereId, limit: number): MessageRow[] {
-    const rest = 'WHERE sphere_id = @sphereId ORDER BY position DESC LIMIT @limit';
+    const rest = `WHERE sphere_id = @sphereId ORDER BY ${BACKWARDS} LIMIT @limit`;
     return this.#rows.select(rest, { sphereId, limit }).toReversed();
   }
 
-  after(sphereId: SphereId, order: number, limit: number): MessageRow[] {
-    const rest = 'WHERE sphere_id = @sphereId AND position > @order ORDER BY position LIMIT @limit';
-    return this.#rows.select(rest, { sphereId, order, limit });
+  after(sphereId: SphereId, { place, lamport, order }: Standing, limit: number): MessageRow[] {
+    const rest = `WHERE sphere_id = @sphereId AND (place, lamport, position) > (@place, @lamport, @order)
+      ORDER BY place, lamport, position LIMIT @limit`;
+    return this.#rows.select(rest, { sphereId, place, lamport, order, limit });
   }
 
-  /** The `limit` messages right before `order`. */
-  before(sphereId: SphereId, order: number, limit: number): MessageRow[] {
-    const rest = 'WHERE sphere_id = @sphereId AND position < @order ORDER BY position DESC LIMIT @limit';
-    return this.#rows.select(rest, { sphereId, order, limit }).toReversed();
+  /** The `limit` messages right before this one. */
+  before(sphereId: SphereId, { place, lamport, order }: Standing, limit: number): MessageRow[] {
+    const rest = `WHERE sphere_id = @sphereId AND (place, lamport, position) < (@place, @lamport, @order)
+      ORDER BY ${BACKWARDS} LIMIT @limit`;
+    return this.#rows.select(rest, { sphereId, place, lamport, order, limit }).toReversed();
+  }
+
+  /** Number of the latest arrival; 0 when there is none. */
+  latestOrder(sphereId: SphereId): number {
+    return this.#rows.selectOne('WHERE sphere_id = @sphereId ORDER BY position DESC LIMIT 1', { sphereId })?.order ?? 0;
   }
 
   /** Messages of others beyond the place the person has read to, without what was said before we joined. */
@@ -81,11 +107,16 @@ export class MessageTable {
     return this.#rows.count(where, { id, own, readPosition, joinedLamport });
   }
 
-  update(id: EventId, changes: Partial<Omit<MessageRow, 'id' | 'order'>>): boolean {
+  update(id: EventId, changes: Partial<Omit<MessageRow, 'id' | 'order' | 'place'>>): boolean {
     return this.#rows.update({ id }, changes);
   }
 
   remove(id: EventId): boolean {
     return this.#rows.remove({ id });
+  }
+
+  #firstBeyond({ sphereId, lamport }: Pick<MessageRow, 'sphereId' | 'lamport'>): MessageRow | undefined {
+    const rest = 'WHERE sphere_id = @sphereId AND lamport > @lamport ORDER BY place, lamport, position LIMIT 1';
+    return this.#rows.selectOne(rest, { sphereId, lamport });
   }
 }

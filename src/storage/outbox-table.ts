@@ -16,7 +16,8 @@ export interface OutboxRow {
   readonly audience: unknown;
   /** The line ordinary clients show; null for technical events. */
   readonly line: string | null;
-  readonly state: 'queued';
+  /** `failed`: nothing that happens by itself mends it. */
+  readonly state: 'queued' | 'failed';
   readonly attempts: number;
   readonly atMs: number;
 }

@@ -4,6 +4,7 @@ import type { Database, DatabaseDeps } from './database.ts';
 import { openDatabase } from './database.ts';
 import { EpochTable } from './epoch-table.ts';
 import { EventTable } from './event-table.ts';
+import { HeardCounterTable } from './heard-counter-table.ts';
 import { HolderTable } from './holder-table.ts';
 import { IdentityTable } from './identity-table.ts';
 import { InvitationTable } from './invitation-table.ts';
@@ -31,6 +32,7 @@ export class Storage implements Disposable {
   readonly outbox: OutboxTable;
   readonly items: ItemTable;
   readonly holders: HolderTable;
+  readonly heardCounters: HeardCounterTable;
   readonly messages: MessageTable;
   readonly invitations: InvitationTable;
   readonly seen: SeenTable;
@@ -51,6 +53,7 @@ export class Storage implements Disposable {
     this.outbox = new OutboxTable(deps);
     this.items = new ItemTable(deps);
     this.holders = new HolderTable(deps);
+    this.heardCounters = new HeardCounterTable(deps);
     this.messages = new MessageTable(deps);
     this.invitations = new InvitationTable(deps);
     this.seen = new SeenTable(deps);

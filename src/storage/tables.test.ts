@@ -214,8 +214,10 @@ test('messages are paged in both directions and kept once', () => {
   expect(storage.messages.add({ ...message, id: eventIdOf(3) })).toBeUndefined();
   const ids = (rows: readonly { id: string }[]): number[] => rows.map(({ id }) => numberOf(id));
   expect(ids(storage.messages.newest(sphere.id, 2))).toEqual([4, 5]);
-  expect(ids(storage.messages.after(sphere.id, orders[1] ?? 0, 2))).toEqual([3, 4]);
-  expect(ids(storage.messages.before(sphere.id, orders[3] ?? 0, 2))).toEqual([2, 3]);
+  const rowOf = (number: number) => storage.messages.get(eventIdOf(number)) ?? { place: 0, lamport: 0, order: 0 };
+  expect(ids(storage.messages.after(sphere.id, rowOf(2), 2))).toEqual([3, 4]);
+  expect(ids(storage.messages.before(sphere.id, rowOf(4), 2))).toEqual([2, 3]);
+  expect(storage.messages.latestOrder(sphere.id)).toBe(orders[4]);
   expect(storage.messages.countUnread({ ...sphere, readPosition: orders[1] ?? 0 }, ana)).toBe(2);
   storage.messages.update(eventIdOf(1), { state: 'forged' });
   expect(storage.messages.get(eventIdOf(1))).toEqual({
@@ -224,8 +226,31 @@ test('messages are paged in both directions and kept once', () => {
     atMs: 1,
     state: 'forged',
     order: orders[0],
+    place: orders[0],
   });
   expect(storage.messages.remove(eventIdOf(1))).toBe(true);
+});
+
+test('the newest line stands last, one that is told again later stands where it belongs', () => {
+  storage.spheres.put(sphere);
+  const add = (number: number, lamport: number, isToldAgain: boolean): unknown =>
+    storage.messages.add({ ...message, id: eventIdOf(number), lamport }, isToldAgain);
+  add(1, 50, false);
+  // Written without a connection and sent only now: low in time, and new all the same.
+  add(2, 20, false);
+  for (const lamport of [3, 7, 30, 60]) add(lamport, lamport, true);
+  // A guest's line has no Lamport time.
+  add(4, 0, false);
+  add(9, 40, true);
+  const rows = storage.messages.newest(sphere.id, 20);
+  expect(rows.map(({ id }) => numberOf(id))).toEqual([3, 7, 30, 9, 1, 2, 60, 4]);
+  for (const [index, row] of rows.entries()) {
+    expect(storage.messages.before(sphere.id, row, 20)).toEqual(rows.slice(0, index));
+    expect(storage.messages.after(sphere.id, row, 20)).toEqual(rows.slice(index + 1));
+  }
+  expect(storage.messages.countUnread({ ...sphere, readPosition: storage.messages.latestOrder(sphere.id) }, ana)).toBe(
+    0,
+  );
 });
 
 test('what was said before we joined is not unread, whatever its author’s clock says', () => {

@@ -36,6 +36,7 @@ const connection = new EngineConnection({
       useWorld().applyEvent(event);
       if (event.kind === 'sphere-removed') useMessages().forgetSphere(event.sphereId);
       if (event.kind === 'message') useMessages().applyMessage(event.message);
+      if (event.kind === 'message-removed') useMessages().forgetMessage(event.sphereId, event.messageId);
       if (event.kind === 'notice') useNotices().push({ code: event.code, params: event.params });
     },
   },

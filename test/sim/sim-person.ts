@@ -6,6 +6,7 @@ import type { BareJid, EventId, SphereId } from '../../src/base/id.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { Scope } from '../../src/base/scope.ts';
+import { ABILITIES } from '../../src/engine/abilities.ts';
 import { joinReactions } from '../../src/engine/account-reactions.ts';
 import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
@@ -114,19 +115,21 @@ export class SimSession {
       omemo,
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
-      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       sphereOfId: (id) => this.list.find(id),
+      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log,
     });
     this.rooms = this.#stack.use(this.#openRooms());
-    const carrier = new XmppCarrier({ client: this.link, rooms: this.rooms });
-    this.exchange = new EndpointExchange({ list: this.list, carrier, feed: this.feed, author, clock, random, log });
+    const carrier = new XmppCarrier({ client: this.link, rooms: this.rooms, abilities: ABILITIES });
+    const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
+    const told = { storage, list: this.list, carrier, feed: this.feed, author, spawn };
+    this.exchange = new EndpointExchange({ ...told, clock, random, log });
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
-    this.messages = new Conversation({ list: this.list });
+    this.messages = new Conversation({ list: this.list, storage });
     const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
     this.caretaker = new Caretaker(parts);
     this.members = new Members({
@@ -142,7 +145,6 @@ export class SimSession {
     const waiter = this.#stack.use(new HaveWaiter({ feed: this.feed }));
     const { feed, list } = this;
     this.source = new ItemSource({ storage, feed, waiter, scratchFolder: join(folder.folder, 'scratch') });
-    const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
     this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
     this.shares = this.#stack.use(

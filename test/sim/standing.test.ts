@@ -71,6 +71,18 @@ test('the owner’s program finds within the hour that a member who is away was 
   expect(world.server.room(room).affiliations.get(ben.jid)).toBe('member');
 });
 
+test('a sphere that only the server’s word had ended is ours again after the next start', async () => {
+  const { world, ana, ben, id } = await three();
+  ben.session.storage.spheres.update(id, { state: 'removed' });
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(stateOf(ben)).toBe('joined');
+  ana.session.messages.say(id, 'hello again');
+  await world.quiet();
+  expect(ben.session.texts()).toEqual(['hello again']);
+});
+
 test('a member removed while away learns it from the log at the next start, and keeps what they had', async () => {
   const { world, ana, ben, eve, id } = await three();
   ana.session.messages.say(id, 'before');
@@ -165,6 +177,8 @@ test('whoever is kept out of the room can leave all the same: the owner tells th
 
 test('an owner who leaves ends nothing for the others, and can decide nothing any more', async () => {
   const { world, ana, ben, eve, id } = await three();
+  // Nobody has to be told anything for it.
+  ana.session.link.goOffline();
   await ana.session.members.leave(id, noSignal);
   ben.session.messages.say(id, 'we go on');
   await world.quiet();

@@ -67,6 +67,17 @@ export class SphereLog {
     });
   }
 
+  /** As if the event had never come. */
+  forget(id: EventId): void {
+    if (!this.#byId.delete(id)) return;
+    const rest = [...this.#byId.values()];
+    this.#lines.clear();
+    this.#named.clear();
+    for (const event of rest) this.#note(event);
+    this.#fold = null;
+    this.#state = null;
+  }
+
   has(id: EventId): boolean {
     return this.#byId.has(id);
   }
@@ -152,8 +163,7 @@ export class SphereLog {
     this.#state = null;
     const extendsFold = this.#canExtend(event);
     this.#byId.set(event.id, event);
-    for (const id of namedBy(event)) this.#named.add(id);
-    this.#addToLine(event);
+    this.#note(event);
     if (extendsFold && this.#fold !== null) {
       this.#fold.order.append(event);
       this.#fold.content.apply(event);
@@ -173,7 +183,8 @@ export class SphereLog {
     return isNewest && isNextOfDevice && !this.#named.has(event.id);
   }
 
-  #addToLine(event: SignedEvent): void {
+  #note(event: SignedEvent): void {
+    for (const id of namedBy(event)) this.#named.add(id);
     const { device, sequence } = event.header;
     const line = this.#lines.get(device) ?? { highest: -1, bySequence: new Map() };
     const ids = [...(line.bySequence.get(sequence) ?? []), event.id].sort();

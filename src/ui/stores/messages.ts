@@ -20,10 +20,37 @@ function upsert(messages: MessageView[], message: MessageView): void {
     messages[index] = message;
     return;
   }
-  // Almost always the newest; a line that arrives late goes to its place in time.
+  // Almost always the newest; what is told again later goes to its place.
   let place = messages.length;
-  while (place > 0 && (messages[place - 1]?.atMs ?? 0) > message.atMs) place -= 1;
+  while (place > 0 && (messages[place - 1]?.order ?? '') > message.order) place -= 1;
   messages.splice(place, 0, message);
+}
+
+/** The sphere's conversation, begun when it was not open yet. */
+function begun(conversations: Map<string, Conversation>, sphereId: string): Conversation {
+  const known = conversations.get(sphereId);
+  if (known !== undefined) return known;
+  conversations.set(sphereId, { messages: [], state: 'loading', complete: false });
+  return begun(conversations, sphereId);
+}
+
+function drop(messages: MessageView[], id: string): void {
+  const index = messages.findIndex((known) => known.id === id);
+  if (index >= 0) messages.splice(index, 1);
+}
+
+/** The newest page replaces what was known before it was asked for, as far back as it reaches. */
+function takeNewest(conversation: Conversation, page: readonly MessageView[], known: ReadonlySet<EventId>): void {
+  const ids = new Set(page.map(({ id }) => id));
+  const isFull = page.length === PAGE;
+  // A full page that touches nothing we hold leaves a gap: begin again from the newest.
+  const isGap = isFull && known.size > 0 && !page.some(({ id }) => known.has(id));
+  const from = isGap || !isFull ? '' : (page[0]?.order ?? '');
+  const kept = conversation.messages.filter(({ id, order }) => order < from || ids.has(id) || !known.has(id));
+  for (const message of page) upsert(kept, message);
+  conversation.messages = kept;
+  if (!isFull) conversation.complete = true;
+  else if (isGap || known.size === 0) conversation.complete = false;
 }
 
 /** The conversations of the spheres that were opened, loaded from the newest page backwards. */
@@ -40,20 +67,10 @@ export const useMessages = defineStore('messages', () => {
 
   /** Loads the newest page; what is known already stays. */
   async function open(sphereId: SphereId): Promise<void> {
-    if (!conversations.has(sphereId)) {
-      conversations.set(sphereId, { messages: [], state: 'loading', complete: false });
-    }
-    const conversation = conversations.get(sphereId);
-    if (conversation === undefined) return;
+    const conversation = begun(conversations, sphereId);
     try {
-      const page = await fetchPage(sphereId);
-      const known = new Set(conversation.messages.map((message) => message.id));
-      // A full page that touches nothing we hold leaves a gap: begin again from the newest.
-      const gap = page.messages.length === PAGE && known.size > 0 && !page.messages.some(({ id }) => known.has(id));
-      if (gap) conversation.messages.splice(0);
-      for (const message of page.messages) upsert(conversation.messages, message);
-      if (page.messages.length < PAGE) conversation.complete = true;
-      else if (gap || known.size === 0) conversation.complete = false;
+      const known = new Set(conversation.messages.map(({ id }) => id));
+      takeNewest(conversation, (await fetchPage(sphereId)).messages, known);
       conversation.state = 'ready';
     } catch (error) {
       if (conversation.messages.length === 0) conversation.state = 'failed';
@@ -66,10 +83,10 @@ export const useMessages = defineStore('messages', () => {
     const conversation = conversations.get(sphereId);
     const oldest = conversation?.messages[0];
     if (conversation === undefined || oldest === undefined || conversation.complete) return 0;
-    const page = await fetchPage(sphereId, oldest.id);
-    for (const message of page.messages) upsert(conversation.messages, message);
-    conversation.complete = page.messages.length < PAGE;
-    return page.messages.length;
+    const { messages } = await fetchPage(sphereId, oldest.id);
+    for (const message of messages) upsert(conversation.messages, message);
+    conversation.complete = messages.length < PAGE;
+    return messages.length;
   }
 
   /** Says `text`; resolves when it is safely kept, not when others have it. */
@@ -77,6 +94,8 @@ export const useMessages = defineStore('messages', () => {
     const { message } = await engine.call((client) => client.messages.say({ sphereId, text }));
     applyMessage(message);
   }
+
+  const forgetMessage = (sphereId: string, id: string): void => drop(conversations.get(sphereId)?.messages ?? [], id);
 
   function applyMessage(message: MessageView): void {
     const conversation = conversations.get(message.sphereId);
@@ -99,5 +118,16 @@ export const useMessages = defineStore('messages', () => {
     await Promise.all(Array.from(conversations.keys(), (id) => open(id as SphereId)));
   }
 
-  return { conversations, drafts, open, older, say, applyMessage, forgetSphere, keepOnly, refresh };
+  return {
+    conversations,
+    drafts,
+    open,
+    older,
+    say,
+    applyMessage,
+    forgetMessage,
+    forgetSphere,
+    keepOnly,
+    refresh,
+  };
 });

@@ -99,3 +99,24 @@ test('nothing that was said or typed is left for the next person who signs in', 
   store.keepOnly(new Set());
   expect(store.conversations.size).toBe(0);
 });
+
+test('a line that was taken away disappears, also when that happened without a connection', async () => {
+  const all = [line(1), line(2), line(3)];
+  const store = storeOver(all);
+  await store.open(sphere.id);
+  store.forgetMessage(sphere.id, line(1).id);
+  expect(texts(store)).toEqual(['line 2', 'line 3']);
+  all.splice(0, 2);
+  const refreshed = store.refresh();
+  // What comes while the page is on its way is newer than it.
+  store.applyMessage(line(4));
+  await refreshed;
+  expect(texts(store)).toEqual(['line 3', 'line 4']);
+});
+
+test('a line of long ago that is told only now stands where the engine says', async () => {
+  const store = storeOver([line(1), line(5)]);
+  await store.open(sphere.id);
+  store.applyMessage({ ...line(3), order: line(9).order });
+  expect(texts(store)).toEqual(['line 1', 'line 5', 'line 3']);
+});

@@ -95,7 +95,11 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
     case 'limits':
       world.limits = event.limits;
       break;
+    case 'item-removed':
+      world.items.delete(event.itemId);
+      break;
     case 'message':
+    case 'message-removed':
     case 'notice':
       // Messages have their own store, notices are shown once and kept nowhere.
       break;

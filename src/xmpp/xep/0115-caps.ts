@@ -51,14 +51,18 @@ export async function sendPresence(client: XmppPort, info: DiscoInfo): Promise<v
 /** Remembers what abilities a verification string stands for, so that each is asked once. */
 export class CapsCache {
   readonly #client: XmppPort;
+  readonly #own: DiscoInfo;
   readonly #known = new Map<string, ReadonlySet<string>>();
 
-  constructor(deps: { client: XmppPort }) {
+  /** `own`: most others are of our kind and need not be asked. */
+  constructor(deps: { client: XmppPort; own: DiscoInfo }) {
     this.#client = deps.client;
+    this.#own = deps.own;
   }
 
   /** The features of whoever sent the tag from `address`; empty when the answer does not match the tag. */
   async featuresOf(address: string, tag: CapsTag, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    if (tag.ver === capsVersion(this.#own)) return new Set(this.#own.features);
     const known = this.#known.get(tag.ver);
     if (known !== undefined) return known;
     const question = xml('query', { xmlns: NS_DISCO_INFO, node: `${tag.node}#${tag.ver}` });
