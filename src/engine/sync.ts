@@ -5,7 +5,10 @@ const STEP_MS = 100;
 /** Idle for this long means that nothing is about to follow from what just came. */
 const SETTLED_MS = 500;
 
-/** Resolves once nothing waits to be sent and every room's archive is read, and that has stayed so for a moment. */
+/**
+ * Resolves once nothing waits to be sent and the archive of every room that lets us in is read, and that has stayed so
+ * for a moment.
+ */
 export async function waitUntilIdle(session: AccountSession, clock: Clock, signal: AbortSignal): Promise<void> {
   let idleSince: number | null = null;
   for (;;) {
@@ -22,5 +25,5 @@ function isIdle({ client, outgoing, list, rooms }: AccountSession): boolean {
   return list
     .all()
     .filter(({ row }) => row.state === 'joined')
-    .every(({ row }) => rooms.isCaughtUp(row.room));
+    .every(({ row }) => rooms.isCaughtUp(row.room) || rooms.isRefused(row.room));
 }

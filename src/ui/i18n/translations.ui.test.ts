@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../base/errors.ts';
+import { sphereSchema } from '../../contract/views.ts';
 import { createTranslations } from './create-translations.ts';
 import en from './en.json';
 import fr from './fr.json';
@@ -42,6 +43,17 @@ describe('translations', () => {
     const missing = ERROR_CODES.flatMap((code) =>
       ['error', 'meaning', 'remedy'].map((part) => `${part}.${code}`).filter((key) => !keys.includes(key)),
     );
+    expect(missing).toEqual([]);
+  });
+
+  test('every state of a sphere has a word, and every state that is not plain membership an explanation', () => {
+    const states = sphereSchema.shape.state.options;
+    const missing = states.flatMap((state) =>
+      ['sphere.state', ...(state === 'joined' ? [] : ['sphere.note'])]
+        .map((part) => `${part}.${state}`)
+        .filter((key) => !keys.includes(key)),
+    );
+    expect(states).toContain('refused');
     expect(missing).toEqual([]);
   });
 
