@@ -59,6 +59,11 @@ export function backUpDatabase(sqlite: Sqlite.Database, path: string, version: n
   moveIntoPlace(draft, backup);
 }
 
+/** Only the copies of the last upgrade stay: older ones would fill the disk and keep what was erased since. */
+export function removeOlderBackups(path: string, version: number): void {
+  for (let older = 1; older < version; older += 1) rmSync(`${path}.backup-v${older}`, { force: true });
+}
+
 export function databaseFileExists(path: string): boolean {
   return existsSync(path);
 }

@@ -65,6 +65,24 @@ test('an existing database is copied before it is migrated, and the copy is comp
   expect(entries.find(({ text }) => text === 'database migrated')?.fields).toEqual({ version: next.version });
 });
 
+test('of several upgrades only the copies of the last one stay', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const all = loadMigrations();
+  const more = [1, 2, 3].map((step) => ({
+    version: all.length + step,
+    name: `more-${step}`,
+    sql: `CREATE TABLE more_${step} (id INTEGER) STRICT;`,
+  }));
+  const backups = (): string[] => readdirSync(folder.folder).filter((name) => name.includes('.backup-'));
+  openDatabase(folder.deps({ migrations: [...all, ...more.slice(0, 1)] }))[Symbol.dispose]();
+  expect(backups()).toEqual([`account.db.backup-v${all.length}`]);
+  for (let start = 0; start < 2; start += 1) {
+    openDatabase(folder.deps({ migrations: [...all, ...more] }))[Symbol.dispose]();
+    expect(backups()).toEqual([1, 2].map((step) => `account.db.backup-v${all.length + step}`));
+  }
+});
+
 test('a migration that fails leaves the database as it was', () => {
   using folder = new StorageFolder();
   fill(folder);

@@ -5,7 +5,13 @@ import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { SqlValue } from './columns.ts';
 import { databaseError } from './database-error.ts';
-import { backUpDatabase, createDatabaseFile, databaseFileExists, inspectDatabaseFile } from './database-file.ts';
+import {
+  backUpDatabase,
+  createDatabaseFile,
+  databaseFileExists,
+  inspectDatabaseFile,
+  removeOlderBackups,
+} from './database-file.ts';
 import type { Migration } from './migrations.ts';
 import { applyMigration, loadMigrations } from './migrations.ts';
 import type { SecretBox } from './secret-box.ts';
@@ -49,6 +55,7 @@ export function openDatabase(deps: DatabaseDeps): Database {
       applyMigration(sqlite, migration);
       log.info('database migrated', { version: migration.version });
     }
+    if (version < migrations.length) removeOlderBackups(path, version);
   } catch (error) {
     sqlite.close();
     throw databaseError(error, path);
