@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseItemId, parseSphereId } from '../../src/base/id.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWatch } from './engine-watch.ts';
+import type { LabWorldPlan } from './lab-world.ts';
 import { LabWorld } from './lab-world.ts';
 import type { Path } from './path-meter.ts';
 import { PathMeter } from './path-meter.ts';
@@ -23,6 +24,8 @@ export interface Cell {
   readonly b: string;
   /** The home of a third member with a copy, from whom the receiver gets it while the sharer is away. */
   readonly carrier?: string;
+  /** Further arguments of the carrier's `serve`. */
+  readonly carrierArguments?: readonly string[];
   /** The home has lost the internet before the members meet. */
   readonly withoutInternet?: boolean;
   readonly path: Path;
@@ -85,13 +88,19 @@ export function median(values: readonly number[]): number {
   return Math.round((low + high) / 2);
 }
 
-function worldOf(cell: Cell): { homes: Record<string, string>; people: Record<string, string> } {
+function worldOf(cell: Cell): LabWorldPlan {
   const carrier = cell.carrier === undefined ? {} : { c: cell.carrier };
   const third = cell.carrier === undefined ? {} : { carrier: 'c1' };
-  if (cell.b === 'same') {
-    return { homes: { a: `${cell.a},hosts=2`, ...carrier }, people: { sharer: 'a1', receiver: 'a2', ...third } };
-  }
-  return { homes: { a: cell.a, b: cell.b, ...carrier }, people: { sharer: 'a1', receiver: 'b1', ...third } };
+  const homes = cell.b === 'same' ? { a: `${cell.a},hosts=2` } : { a: cell.a, b: cell.b };
+  return {
+    homes: { ...homes, ...carrier },
+    people: { sharer: 'a1', receiver: receiverHost(cell), ...third },
+    serveArguments: { carrier: cell.carrierArguments ?? [] },
+  };
+}
+
+function receiverHost(cell: Pick<Cell, 'b'>): string {
+  return cell.b === 'same' ? 'a2' : 'b1';
 }
 
 async function prepare(world: LabWorld, cell: Cell, rounds: number): Promise<Meeting> {
@@ -113,7 +122,7 @@ async function prepare(world: LabWorld, cell: Cell, rounds: number): Promise<Mee
   if (carrier !== undefined) await sharer.engine.stop();
   if (cell.withoutInternet === true) await world.lab.cut('a');
   const outside = carrier === undefined ? undefined : world.lab.home('c').outside;
-  const meter = await PathMeter.start(world.lab, cell.b === 'same' ? 'a2' : 'b1', outside);
+  const meter = await PathMeter.start(world.lab, receiverHost(cell), outside);
   return { world, sphereId, receiver, source: carrier ?? sharer, items, meter };
 }
 
@@ -156,7 +165,7 @@ function bytesOf(watch: EngineWatch, item: string): number {
   return watch.items.get(item)?.bytesHave ?? 0;
 }
 
-async function sha256(file: string): Promise<string> {
+export async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const part of createReadStream(file)) hash.update(part as Buffer);
   return hash.digest('hex');

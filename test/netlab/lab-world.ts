@@ -16,6 +16,8 @@ export interface LabWorldPlan {
   /** The host of each person's engine. */
   readonly people: Readonly<Record<string, string>>;
   readonly announcesRelay?: boolean;
+  /** Further arguments of `serve`, by person. */
+  readonly serveArguments?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A laboratory with servers, and people with real engines on its hosts, who are signed in. */
@@ -39,7 +41,9 @@ export class LabWorld implements AsyncDisposable {
     const servers = stack.use(await LabServers.start(lab, { users, announcesRelay }));
     const world = new LabWorld(lab, servers, stack.move());
     try {
-      await Promise.all(Object.entries(plan.people).map(([name, host]) => world.#add(name, host)));
+      await Promise.all(
+        Object.entries(plan.people).map(([name, host]) => world.#add(name, host, plan.serveArguments?.[name] ?? [])),
+      );
       return world;
     } catch (error) {
       await world[Symbol.asyncDispose]();
@@ -64,10 +68,10 @@ export class LabWorld implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  async #add(name: string, host: string): Promise<void> {
+  async #add(name: string, host: string, serveArguments: readonly string[]): Promise<void> {
     const profile = path.join(this.lab.folder, name);
     await mkdir(profile);
-    const options = { inside: this.lab.inside(host), env: { TMPDIR: this.lab.folder } };
+    const options = { inside: this.lab.inside(host), env: { TMPDIR: this.lab.folder }, serveArguments };
     const engine = await EngineProcess.start({ ...options, profile });
     const socketFile = path.join(this.lab.folder, `${name}.sock`);
     const bridge = this.lab.spawn(host, process.execPath, BRIDGE, profile, socketFile);

@@ -1,0 +1,119 @@
+import type { Cell } from './cell.ts';
+import type { Disturbed } from './disturbed.ts';
+
+/** Cells of one way to reach each other. */
+export interface CellGroup {
+  readonly name: string;
+  /** Whether members can reach each other this way; groups that cannot are left out. */
+  readonly stands: boolean;
+  /** The first `quick` cells are part of every run. */
+  readonly quick: number;
+  readonly cells: readonly Cell[];
+}
+
+const mapped = (a: string, b: string): Cell => ({ a, b, path: 'tcp', mostMs: 2_000 });
+const direct = (a: string, b: string): Cell => ({ a, b, path: 'webrtc', mostMs: 2_000 });
+const relayed = (a: string, b: string): Cell => ({ a, b, path: 'turn', mostMs: 3_000 });
+const carried = (a: string, b: string): Cell => {
+  return { a, b, carrier: 'open', carrierArguments: ['--also-port', '443'], path: 'carrier', mostMs: 3_000 };
+};
+
+export const CELL_GROUPS: readonly CellGroup[] = [
+  {
+    name: 'the same network',
+    stands: true,
+    quick: 1,
+    cells: [{ a: 'cone', b: 'same', path: 'lan', mostMs: 1_000 }],
+  },
+  {
+    name: 'the same network without internet',
+    stands: false,
+    quick: 1,
+    cells: [{ a: 'cone', b: 'same', withoutInternet: true, path: 'lan', mostMs: 1_000 }],
+  },
+  {
+    name: 'a port opened by the router, or a public address',
+    stands: true,
+    quick: 2,
+    cells: [
+      mapped('upnp-v2', 'symmetric'),
+      mapped('cone', 'pmp'),
+      mapped('upnp-v2', 'cone'),
+      mapped('upnp-v1', 'cone'),
+      mapped('upnp-v1', 'cgnat,isp=symmetric'),
+      mapped('pmp', 'symmetric'),
+      mapped('pcp', 'cone'),
+      mapped('pcp', 'symmetric'),
+      mapped('symmetric', 'upnp-v1'),
+      mapped('symmetric', 'upnp-v2'),
+      mapped('cgnat', 'pcp'),
+      mapped('upnp-v2', 'pmp'),
+      mapped('open', 'symmetric'),
+      mapped('symmetric', 'open'),
+      mapped('open', 'cgnat'),
+    ],
+  },
+  {
+    name: 'IPv6 behind firewalls',
+    stands: false,
+    quick: 1,
+    cells: [
+      { a: 'all,v6=on', b: 'cone,v6=on', path: 'ipv6', mostMs: 2_000 },
+      { a: 'cgnat,v6=on', b: 'pcp,v6=on', path: 'ipv6', mostMs: 2_000 },
+      { a: 'symmetric,v6=on', b: 'open,v6=on', path: 'ipv6', mostMs: 2_000 },
+    ],
+  },
+  {
+    name: 'directly through both routers',
+    stands: false,
+    quick: 1,
+    cells: [
+      direct('cone', 'cone'),
+      direct('cone', 'cgnat'),
+      direct('cgnat', 'cgnat'),
+      direct('symmetric', 'fullcone'),
+      direct('fullcone', 'symmetric'),
+      direct('cgnat,isp=symmetric', 'fullcone'),
+    ],
+  },
+  {
+    name: 'a relay',
+    stands: false,
+    quick: 1,
+    cells: [
+      relayed('symmetric', 'cone'),
+      relayed('cone', 'symmetric'),
+      relayed('symmetric', 'cgnat'),
+      relayed('symmetric', 'symmetric'),
+      relayed('cgnat,isp=symmetric', 'symmetric'),
+    ],
+  },
+  {
+    name: 'a member who carries',
+    stands: false,
+    quick: 1,
+    cells: [carried('cone', 'web'), carried('web', 'cone'), carried('web', 'symmetric'), carried('web', 'web')],
+  },
+  {
+    name: 'a router that lies',
+    stands: false,
+    quick: 0,
+    cells: [
+      { a: 'lie', b: 'cone', path: 'webrtc', mostMs: 4_000 },
+      { a: 'cone', b: 'lie', path: 'webrtc', mostMs: 4_000 },
+      { a: 'lie', b: 'symmetric', path: 'turn', mostMs: 4_000 },
+    ],
+  },
+];
+
+const TEN_SECONDS = { mostMs: 10_000 };
+
+/** What happens in the middle of a transfer, and how soon it goes on after that. */
+export const DISTURBANCES: readonly (Disturbed & { readonly stands: boolean })[] = [
+  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the router loses power', stands: true, ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the router loses power', stands: true, ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the cable is pulled for 20 s', stands: true, ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', stands: true, ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the public address changes', stands: true, ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the public address changes', stands: true, ...TEN_SECONDS },
+];

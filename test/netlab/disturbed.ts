@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import { ITEM_BYTES, sha256 } from './cell.ts';
+import { EngineWatch } from './engine-watch.ts';
+import { LabWorld } from './lab-world.ts';
+import type { NetworkLab } from './network-lab.ts';
+
+const PATIENCE_MS = 120_000;
+const PULLED_MS = 20_000;
+/** Slow enough that the transfer is still under way when the network is back. */
+const LINE = 'rate=40';
+
+export interface Disturbed {
+  /** The home of the member who shares, and of the one who receives. */
+  readonly a: string;
+  readonly b: string;
+  readonly of: 'a' | 'b';
+  readonly what: 'the router loses power' | 'the cable is pulled for 20 s' | 'the public address changes';
+  /** From the network's return to the next verified piece. */
+  readonly mostMs: number;
+}
+
+export interface DisturbedResult {
+  readonly pauseMs: number;
+  /** Whether what arrived has the SHA-256 of what was shared. */
+  readonly isSame: boolean;
+}
+
+/** Disturbs a transfer of 64 MB after its first quarter; nobody does anything about it. */
+export async function runDisturbed(disturbed: Disturbed): Promise<DisturbedResult> {
+  const homes = { a: `${disturbed.a},${LINE}`, b: disturbed.b };
+  await using world = await LabWorld.start({ homes, people: { sharer: 'a1', receiver: 'b1' } });
+  const [sharer, receiver] = [world.person('sharer'), world.person('receiver')];
+  const sphere = await world.sphere('Films', sharer, receiver);
+  const file = path.join(world.lab.folder, 'film.bin');
+  await writeFile(file, randomBytes(ITEM_BYTES));
+  const id = await sharer.share(sphere, file);
+  await receiver.item(sphere, id);
+  await using watch = await EngineWatch.start(receiver);
+  const ids = { sphereId: parseSphereId(sphere), itemId: parseItemId(id) };
+  await receiver.ask((client) => client.items.get({ ...ids, wait: false }));
+  const has = (): number => watch.items.get(id)?.bytesHave ?? 0;
+  await watch.until('a quarter', () => has() > ITEM_BYTES / 4, PATIENCE_MS);
+  await disturb(world.lab, disturbed);
+  const [back, had] = [performance.now(), has()];
+  if (had > ITEM_BYTES / 2) throw new Error('the transfer was too fast to be disturbed');
+  const going = await watch.until('the next piece', () => has() > had, PATIENCE_MS);
+  await watch.until('the whole item', () => watch.items.get(id)?.state === 'complete', PATIENCE_MS);
+  const arrived = watch.items.get(id)?.path ?? '';
+  return { pauseMs: Math.round(going - back), isSame: (await sha256(arrived)) === (await sha256(file)) };
+}
+
+async function disturb(lab: NetworkLab, { of, what }: Disturbed): Promise<void> {
+  if (what === 'the router loses power') await lab.home(of).reboot();
+  else if (what === 'the public address changes') await lab.home(of).changeAddress();
+  else {
+    await lab.cut(of);
+    await delay(PULLED_MS);
+    await lab.heal(of);
+  }
+}

@@ -1,0 +1,63 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { missingPrograms } from '../fixtures/missing-programs.ts';
+import type { Cell, CellResult } from './cell.ts';
+import { runCell } from './cell.ts';
+import { CELL_GROUPS, DISTURBANCES } from './cells.ts';
+import { runDisturbed } from './disturbed.ts';
+import { whyNoLab } from './network-lab.ts';
+
+const reason = (await whyNoLab()) ?? missingPrograms('prosody', 'openssl', 'turnserver');
+if (reason !== undefined) console.warn(`SKIPPED: members in homes: ${reason}`);
+
+const isLong = process.env['SPHERECAST_LONG'] === '1';
+const ROUNDS = isLong ? 5 : 1;
+const LIMIT_MS = 300_000;
+const groups = CELL_GROUPS.filter(({ stands }) => stands);
+const cells = groups.flatMap((group) => (isLong ? group.cells : group.cells.slice(0, group.quick)).map(named));
+const disturbances = isLong ? DISTURBANCES.filter(({ stands }) => stands) : [];
+const rows: string[] = [];
+
+describe.skipIf(reason !== undefined)('two members', () => {
+  test.each(cells)(
+    '$name find each other',
+    async ({ cell }) => {
+      const result = await runCell(cell, ROUNDS);
+      rows.push(rowOf(result));
+      console.log(rowOf(result));
+      expect(result).toMatchObject({ path: cell.path, isSame: true });
+      expect(result.medianMs).toBeLessThanOrEqual(cell.mostMs);
+      expect(result.mbitPerSecond).toBeGreaterThan(0);
+    },
+    LIMIT_MS,
+  );
+
+  test.for(disturbances)('go on when $what at $of of $a ↔ $b', { timeout: LIMIT_MS }, async (disturbed) => {
+    const { pauseMs, isSame } = await runDisturbed(disturbed);
+    const { a, b, of, what, mostMs } = disturbed;
+    rows.push(`| ${a} ↔ ${b} | ${what} (${of === 'a' ? a : b}) | ${pauseMs} | ${mostMs} | |`);
+    expect(isSame).toBe(true);
+    expect(pauseMs).toBeLessThanOrEqual(mostMs);
+  });
+});
+
+afterAll(() => {
+  if (rows.length === 0) return;
+  const folder = path.join(import.meta.dirname, '..', '..', 'artefacts');
+  const file = path.join(folder, 'reach.md');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, '| home A ↔ home B | path | first byte, ms (median) | bar, ms | 64 MB, Mbit/s |\n');
+  appendFileSync(file, `|---|---|---|---|---|\n${rows.join('\n')}\n`);
+});
+
+function named(cell: Cell): { name: string; cell: Cell } {
+  const third = cell.carrier === undefined ? '' : `, a carrier in ${cell.carrier}`;
+  const without = cell.withoutInternet === true ? ', without internet' : '';
+  return { name: `${cell.a} ↔ ${cell.b}${third}${without} by ${cell.path}`, cell };
+}
+
+function rowOf({ cell, path: seen, medianMs, firstByteMs, mbitPerSecond }: CellResult): string {
+  const { name } = named(cell);
+  return `| ${name.slice(0, name.lastIndexOf(' by '))} | ${seen} | ${medianMs} (${firstByteMs.join(', ')}) | ${cell.mostMs} | ${mbitPerSecond} |`;
+}
