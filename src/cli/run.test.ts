@@ -151,6 +151,11 @@ test.each([
   expect(asText.stderr).toMatch(/^spherecast: .+\n$/);
 });
 
+test('a person is told why signing in failed, not only that it did', async () => {
+  const wrong = await run(['account', 'add', 'ana@example.org', '--password-stdin'], 'wrong\n');
+  expect([wrong.code, wrong.stdout, wrong.stderr]).toEqual([1, '', expect.stringMatching(/ \(wrong-password\)\n$/)]);
+});
+
 test('failures of the engine are told with their code and exit code 1', async () => {
   const wrong = await run(['--json', 'account', 'add', 'ana@example.org', '--password-stdin'], 'wrong\n');
   expect([wrong.code, JSON.parse(wrong.stdout)]).toEqual([

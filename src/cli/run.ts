@@ -25,9 +25,14 @@ export async function runCli(line: readonly string[], deps: CliDeps): Promise<Ex
   } catch (error) {
     const failure = toFailure(error);
     if (json) deps.io.stdout(`${JSON.stringify({ error: { code: failure.code, message: failure.message } })}\n`);
-    else deps.io.stderr(`spherecast: ${failure.message}\n`);
+    else deps.io.stderr(`spherecast: ${failure.message}${reason(failure)}\n`);
     return failure.exitCode;
   }
+}
+
+/** The code of a failure that its sentence alone does not tell apart, as in "signing in failed (wrong-password)". */
+function reason({ code, exitCode }: Failure): string {
+  return exitCode === EXIT.failed ? ` (${code})` : '';
 }
 
 async function runLine(line: readonly string[], deps: CliDeps, json: boolean): Promise<void> {

@@ -95,3 +95,20 @@ test('in a window as narrow as a telephone the panel fills the page and nothing 
   await screen.picture('telephone-settings');
   expect(found).toEqual({ sphere: [], people: [], chat: [], settings: [] });
 });
+
+test('closing a file of a folder leads back to the folder, closing the folder to the sphere', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.tile('Songs we danced').getByTestId('item-open').click();
+  for (const leave of ['button', 'key']) {
+    await screen.by('folder-file').first().click();
+    await screen.by('folder-files').waitFor({ state: 'detached' });
+    if (leave === 'button') await screen.by('player-back').click();
+    else await screen.page.keyboard.press('Escape');
+    await screen.by('folder-files').waitFor();
+  }
+  await screen.page.keyboard.press('Escape');
+  await screen.by('overlay').waitFor({ state: 'detached' });
+  expect(await screen.page.evaluate(`document.getElementById('app').inert`)).toBe(false);
+  expect(screen.complaints).toEqual([]);
+});
