@@ -90,6 +90,7 @@ module.exports = {
     ),
     vendor('xmpp-packages-only-in-xmpp', '@xmpp|ltx', 'src/xmpp/'),
     vendor('signal-only-in-omemo', 'libsignal-protocol-typescript|@privacyresearch', 'src/omemo/'),
+    vendor('webrtc-only-in-nat-rtc', 'node-datachannel|@node-datachannel', 'src/nat/rtc/'),
     vendor('decoders-only-in-media', 'node-av|sharp|@seydx', 'src/media/'),
     {
       name: 'sqlite-only-in-storage',

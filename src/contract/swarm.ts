@@ -50,6 +50,21 @@ export const swarmPeerSchema = z.object({
 });
 export type SwarmPeer = z.infer<typeof swarmPeerSchema>;
 
+/**
+ * What two devices tell each other to open a WebRTC connection, one record per ephemeral sealed message. The characters
+ * and lengths allowed keep a sealed record far below 8 KiB.
+ */
+export const rtcSignalSchema = z.object({
+  /** Chosen at random by who offers; what belongs to another session is stale. */
+  session: z.string().regex(/^[0-9a-f]{32}$/),
+  kind: z.enum(['offer', 'answer', 'candidate', 'end']),
+  /** A session description, candidates (one a line), or nothing. */
+  text: z.string().regex(/^[ !#-[\]-~\r\n]{0,2048}$/),
+  /** The part of the description that candidates belong to. */
+  mid: z.string().regex(/^[0-9A-Za-z]{0,16}$/),
+});
+export type RtcSignal = z.infer<typeof rtcSignalSchema>;
+
 const hashing = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('progress'), bytesDone: count }),
   z.object({
