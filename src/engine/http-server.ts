@@ -173,7 +173,7 @@ function setCommonHeaders(response: ServerResponse): void {
 }
 
 /** Aborts when the client goes away. */
-export function closeSignal(response: ServerResponse): AbortSignal {
+function closeSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   return gone.signal;
