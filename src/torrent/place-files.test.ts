@@ -98,7 +98,7 @@ test('a shared original is shown by a link with a free name', async () => {
 
 // Needs a second file system that is always there.
 test.skipIf(process.platform !== 'linux')(
-  'where files cannot be symbolic links a hard link stands in, and none across disks',
+  'where files cannot be symbolic links one hard link stands in, and none across disks',
   async () => {
     const target = join(folder, 'original');
     await writeFile(target, 'x');
@@ -106,6 +106,10 @@ test.skipIf(process.platform !== 'linux')(
     expect((await stat(String(link))).ino).toBe((await stat(target)).ino);
     const other = { folder, name: 'cpu', target: '/proc/cpuinfo', kind: 'file', platform: 'win32' } as const;
     expect(await placeLink(other, never)).toBeNull();
+    const { ctimeMs } = await stat(target);
+    const second = { folder, name: 'again.mp4', target, kind: 'file', platform: 'win32' } as const;
+    expect(await placeLink(second, never)).toBeNull();
+    expect((await stat(target)).ctimeMs).toBe(ctimeMs);
   },
 );
 

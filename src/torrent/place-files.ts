@@ -48,15 +48,24 @@ export interface LinkToPlace {
 /**
  * Shows a shared original in the sphere's folder by a link for people; nothing of ours ever opens it. Gives its path,
  * or null where the disk has no links. On Windows a file gets a hard link, which changes the original's ctime: the
- * link must be made before the file is hashed.
+ * link must be made before the file is hashed, and a second one would make an earlier share look changed.
  */
 export async function placeLink(input: LinkToPlace, signal: AbortSignal): Promise<string | null> {
   const { target, kind, name, platform = process.platform } = input;
   const folder = await realRoot(input.folder);
+  if (platform === 'win32' && kind === 'file' && (await hasLinks(target))) return null;
   const onWindows = (path: string): Promise<void> =>
     kind === 'folder' ? symlink(target, path, 'junction') : link(target, path);
   const make = platform === 'win32' ? onWindows : (path: string) => symlink(target, path);
   return makeFree({ folder, name, kind, make }, signal);
+}
+
+async function hasLinks(target: string): Promise<boolean> {
+  try {
+    return (await lstat(target)).nlink > 1;
+  } catch (cause) {
+    throw fileError(cause, 'cannot look at the original', { path: target });
+  }
 }
 
 /** Takes a link away that `placeLink` made. Whatever else lies there by now is left alone. */
