@@ -107,6 +107,7 @@ test('each command prints exactly the shape that scripts rely on', async () => {
         text: 'hello –there',
         atMs: 1_700_000_000_001,
         state: 'sent',
+        failure: null,
         encrypted: true,
       },
     ],

@@ -95,6 +95,7 @@ export const messagesShape = z.object({
       text: z.string(),
       atMs: timeMs,
       state: z.string(),
+      failure: z.string().nullable().describe('why a message of your own is failed'),
       encrypted: z.boolean(),
     }),
   ),

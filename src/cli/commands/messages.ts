@@ -81,6 +81,11 @@ export const messageCommands = [
       }
     },
     describe: ({ messages }) =>
-      messages.map(({ from, text, atMs }) => `${new Date(atMs).toISOString()} ${from}: ${plain(text)}`).join('\n'),
+      messages
+        .map(({ from, text, atMs, failure }) => {
+          const note = failure === null ? '' : ` (not sent: ${failure})`;
+          return `${new Date(atMs).toISOString()} ${from}: ${plain(text)}${note}`;
+        })
+        .join('\n'),
   }),
 ];
