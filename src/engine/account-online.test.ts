@@ -36,27 +36,37 @@ function signIn(failing: { error: AppError; times: number }) {
     return answer(payload, to);
   });
   const done = (): Promise<void> => Promise.resolve();
+  const bundleChanged = new Emitter<void>();
+  const keys = { used: false, published: 0, fails: false };
+  const publishOwn = async (): Promise<void> => {
+    if (keys.fails) throw slow;
+    keys.published += 1;
+  };
+  const careForKeys = async (): Promise<boolean> => {
+    const { used } = keys;
+    keys.used = false;
+    return used;
+  };
+  const usePreKey = (): void => {
+    keys.used = true;
+    bundleChanged.emit();
+  };
   const server: ServerKnowledge = { features: null };
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
     list: { all: () => [] } as never,
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined } as never,
-    directory: { forget: () => undefined, publishOwn: done } as never,
+    directory: { forget: () => undefined, publishOwn } as never,
     direct: { begin: done, catchUp: done } as never,
-    omemo: {
-      deviceId: 1,
-      bundle: () => ({}),
-      bundleChanged: new Emitter<void>(),
-      careForKeys: () => Promise.resolve(false),
-    } as never,
+    omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
   });
   onTestFinished(() => online[Symbol.dispose]());
   const ready = online.ready(noSignal);
   // Rejections are looked at by the tests that wait for them.
   ready.catch(() => undefined);
   client.setState({ kind: 'online', resumed: false });
-  return { clock, client, server, ready };
+  return { clock, client, server, ready, keys, usePreKey };
 }
 
 test('one slow answer of the server does not fail the sign-in', async () => {
@@ -88,4 +98,34 @@ test('a server that cannot carry spheres says so at once, and a password that wa
   const { client, ready } = signIn({ error: slow, times: Infinity });
   client.setState({ kind: 'failed', error: new AppError('wrong-password', 'refused') });
   await expect(ready).rejects.toMatchObject({ code: 'wrong-password' });
+});
+
+test('an archive that uses up many prekeys has the bundle published once for all of them', async () => {
+  const { clock, ready, keys, usePreKey } = signIn({ error: slow, times: 0 });
+  await ready;
+  const before = keys.published;
+  for (let message = 0; message < 50; message += 1) {
+    usePreKey();
+    await clock.advance(20);
+  }
+  await clock.advance(10_000);
+  expect(keys.published).toBe(before + 1);
+  usePreKey();
+  await clock.advance(10_000);
+  expect(keys.published).toBe(before + 2);
+});
+
+test('a bundle that could not be published is with the next prekey that is used', async () => {
+  const { clock, ready, keys, usePreKey } = signIn({ error: slow, times: 0 });
+  await ready;
+  const before = keys.published;
+  keys.fails = true;
+  usePreKey();
+  await clock.advance(10_000);
+  expect(keys.published).toBe(before);
+  keys.fails = false;
+  usePreKey();
+  keys.used = false;
+  await clock.advance(10_000);
+  expect(keys.published).toBe(before + 1);
 });

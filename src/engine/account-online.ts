@@ -36,6 +36,7 @@ interface AccountOnlineDeps {
 }
 
 const RETRY_MS = 5_000;
+const CARE_MS = 5_000;
 /** So often a first sign-in is tried before the person hears that it does not work. */
 const FIRST_ATTEMPTS = 3;
 
@@ -46,6 +47,9 @@ export class AccountOnline implements Disposable {
   readonly #disco: Disposable;
   #first = Promise.withResolvers<void>();
   #session = 0;
+  #isCareDue = false;
+  /** Whether others may still pick prekeys that are used up. */
+  #isBundleStale = false;
   #failures = 0;
 
   constructor(deps: AccountOnlineDeps) {
@@ -55,7 +59,7 @@ export class AccountOnline implements Disposable {
     this.#first.promise.catch(() => undefined);
     this.#stops = [
       onDeviceList(deps.client, (jid, deviceIds) => this.#listChanged(jid, deviceIds)),
-      deps.omemo.bundleChanged.on(() => deps.scope.spawn('care for keys', (signal) => this.#careForKeys(signal))),
+      deps.omemo.bundleChanged.on(() => this.#careSoon()),
       deps.client.onState.on((state) => {
         if (state.kind === 'failed') this.#first.reject(state.error);
         if (state.kind !== 'online') return;
@@ -119,10 +123,23 @@ export class AccountOnline implements Disposable {
     outgoing.keysChanged();
   }
 
+  /** Reading an archive uses up many prekeys: the bundle is published once for all of them. */
+  #careSoon(): void {
+    if (this.#isCareDue) return;
+    this.#isCareDue = true;
+    this.#deps.scope.spawn('care for keys', async (signal) => {
+      await this.#deps.clock.sleep(CARE_MS, signal);
+      this.#isCareDue = false;
+      await this.#careForKeys(signal);
+    });
+  }
+
   async #careForKeys(signal: AbortSignal): Promise<void> {
     const { omemo, directory, client } = this.#deps;
-    if (!(await omemo.careForKeys(signal)) || client.state.kind !== 'online') return;
+    if (await omemo.careForKeys(signal)) this.#isBundleStale = true;
+    if (!this.#isBundleStale || client.state.kind !== 'online') return;
     await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+    this.#isBundleStale = false;
   }
 
   #listChanged(jid: Parameters<DeviceDirectory['learn']>[0], deviceIds: readonly number[]): void {
