@@ -99,6 +99,23 @@ describe('chat', () => {
     expect(await screen.by('message-box').inputValue()).toBe('');
   });
 
+  test('a message that was not sent says why, is tried again or deleted', async () => {
+    await using screen = await Screen.open(browser);
+    await screen.goToSphere();
+    const failed = screen.by('message-failed');
+    for (const way of ['message-retry', 'message-delete'] as const) {
+      await screen.by('message-box').fill('stuck');
+      await screen.by('message-box').press('Enter');
+      await failed.waitFor();
+      expect(await failed.textContent()).toContain('Not sent');
+      expect(await failed.textContent()).toContain('too long to be sent to everybody at once');
+      await screen.picture('message-not-sent');
+      await screen.by(way).click();
+      await failed.waitFor({ state: 'detached' });
+    }
+    expect(await screen.page.getByText('stuck', { exact: true }).count()).toBe(1);
+  });
+
   test('half a sentence is still there after a look at the people', async () => {
     await using screen = await Screen.open(browser);
     await screen.goToSphere();
