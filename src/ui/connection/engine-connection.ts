@@ -29,6 +29,14 @@ interface ConnectionDeps {
 /** The engine is on this machine: asking often costs nothing. */
 const RETRY = { baseMs: 300, maxMs: 1_500 };
 
+/** A restart takes seconds; after this many attempts, a quarter of a minute, somebody has ended the engine. */
+const PATIENCE = 14;
+
+/** Whether the engine that was there is gone for longer than a restart takes. */
+export function isGone(state: ConnectionState): boolean {
+  return state.kind === 'restarting' && state.attempt >= PATIENCE;
+}
+
 /** Keeps one line to the engine, for ever: snapshot, then events from its number on, then again from the start. */
 export class EngineConnection implements Disposable {
   readonly #deps: ConnectionDeps;

@@ -4,7 +4,7 @@ import { AppError } from '../../base/errors.ts';
 import type { AppEvent, SequencedEvent, Snapshot } from '../../contract/views.ts';
 import { emptyWorld } from '../stores/world-state.ts';
 import type { EngineClient, Transport } from './engine-client.ts';
-import { EngineConnection, type ConnectionState } from './engine-connection.ts';
+import { EngineConnection, isGone, type ConnectionState } from './engine-connection.ts';
 
 const notice = (code: string): AppEvent => ({ kind: 'notice', code, params: {} });
 
@@ -149,6 +149,22 @@ describe('the connection to the engine', () => {
     expect(kinds()).toEqual(['connecting', 'online', 'restarting', 'restarting', 'online']);
     expect(heard).toEqual(['snapshot 1', 'snapshot 40']);
     connection[Symbol.dispose]();
+  });
+
+  test('no longer speaks of a restart when the engine stays away, and goes on looking for it', async () => {
+    const line = new FakeLine();
+    const away = start([line]);
+    await settle();
+    line.close();
+    await settle();
+    while (!away.states.some(isGone)) {
+      away.clock.sleeps.at(-1)?.wake();
+      await settle();
+    }
+    const waitedMs = away.clock.sleeps.slice(0, -1).reduce((sum, { ms }) => sum + ms, 0);
+    expect(waitedMs).toBeGreaterThan(10_000);
+    expect(waitedMs).toBeLessThan(30_000);
+    away.connection[Symbol.dispose]();
   });
 
   test('waits longer after each attempt that failed, and not at all when the person asks', async () => {
