@@ -217,11 +217,12 @@ describe('the connection to the engine', () => {
     const { connection } = start([line]);
     await settle();
     let waitingForTheEnd = 0;
-    const then = line.closed.then.bind(line.closed);
-    line.closed.then = ((...handlers: Parameters<typeof then>) => {
+    const { closed } = line;
+    const get = (): typeof closed => {
       waitingForTheEnd += 1;
-      return then(...handlers);
-    }) as typeof line.closed.then;
+      return closed;
+    };
+    Object.defineProperty(line, 'closed', { get });
     for (let call = 0; call < 5; call += 1) await connection.call(() => Promise.resolve(call));
     expect(waitingForTheEnd).toBe(0);
     connection[Symbol.dispose]();
