@@ -40,7 +40,7 @@ export const sphereSchema = z.object({
   folder: z.string(),
   myRole: roleSchema,
   /**
-   * `refused`: we are a member and the server keeps us out for now. `left` and `removed` spheres stay readable but
+   * `refused`: we are a member and the server keeps us out at the moment. `left` and `removed` spheres stay readable but
    * receive nothing.
    */
   state: z.enum(['joining', 'joined', 'offline', 'refused', 'left', 'removed']),

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { hastyClock } from '../../test/fixtures/hasty-clock.ts';
 import { UdpRouter } from '../../test/fixtures/udp-router.ts';
+import type { Clock } from '../base/clock.ts';
+import { systemClock } from '../base/system-clock.ts';
 import type { Gateway } from './gateway.ts';
 import { findNatPmp } from './nat-pmp.ts';
 
@@ -26,8 +28,8 @@ class Router {
   }
 }
 
-function find(router: UdpRouter): Promise<Gateway> {
-  return findNatPmp({ clock: hastyClock, address: '127.0.0.1', port: router.port }, never);
+function find(router: UdpRouter, clock: Clock = hastyClock): Promise<Gateway> {
+  return findNatPmp({ clock, address: '127.0.0.1', port: router.port }, never);
 }
 
 test('a port is mapped, and what was granted is told', async () => {
@@ -59,7 +61,7 @@ test('a thousand hostile replies before the true one change nothing', async () =
     ...(packet.length === 12 ? forge(packet) : []),
     state.answer(packet),
   ]);
-  expect(await (await find(router)).map(REQUEST, never)).toMatchObject({ externalPort: 40_001 });
+  expect(await (await find(router, systemClock)).map(REQUEST, never)).toMatchObject({ externalPort: 40_001 });
 });
 
 test('an answer about UDP is no answer about TCP', async () => {

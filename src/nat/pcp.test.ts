@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { hastyClock } from '../../test/fixtures/hasty-clock.ts';
 import { UdpRouter } from '../../test/fixtures/udp-router.ts';
+import type { Clock } from '../base/clock.ts';
+import { systemClock } from '../base/system-clock.ts';
 import type { Gateway } from './gateway.ts';
 import { findPcp } from './pcp.ts';
 
@@ -29,8 +31,8 @@ function answerTo(packet: Uint8Array, { result = 0, epoch = () => 1_000, externa
   return answer;
 }
 
-function find(router: UdpRouter, secret: Uint8Array = new Uint8Array(32)): Promise<Gateway> {
-  return findPcp({ clock: hastyClock, address: '127.0.0.1', port: router.port, secret }, never);
+function find(router: UdpRouter, secret: Uint8Array = new Uint8Array(32), clock: Clock = hastyClock): Promise<Gateway> {
+  return findPcp({ clock, address: '127.0.0.1', port: router.port, secret }, never);
 }
 
 test('a port is mapped, and what was granted is told', async () => {
@@ -67,7 +69,7 @@ test('a thousand hostile replies before the true one change nothing', async () =
     const hostile = packet.length === 60 ? forge(packet) : [];
     return [...hostile, answerTo(packet, { externalPort: 40_001 })];
   });
-  const gateway = await find(router);
+  const gateway = await find(router, new Uint8Array(32), systemClock);
   expect(await gateway.map(REQUEST, never)).toMatchObject({ externalPort: 40_001 });
 });
 
