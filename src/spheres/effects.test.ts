@@ -172,3 +172,22 @@ test('what the newest say stands last, and history that is told later stands bef
   await world.quiet();
   for (const { session } of [ana, zoe]) expect(session.texts().slice(-2)).toEqual(['four', 'from the train']);
 });
+
+test('a join that somebody tells once more, with something beside it, is not answered with the whole log again', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const joined = sphere.log.events().find(({ type }) => type === 'join');
+  if (joined === undefined) throw new Error('nobody joined');
+  const extra = { kind: null, code: 99, bytes: Uint8Array.of(1) };
+  ben.session.sphere().enqueue(joined, [extra], { audience: { kind: 'members' } });
+  let welcomes = 0;
+  const { outbox } = ana.session.storage;
+  const add = outbox.add.bind(outbox);
+  outbox.add = (entry) => {
+    welcomes += 1;
+    return add(entry);
+  };
+  ben.session.outgoing.poke();
+  await world.quiet();
+  expect(ana.session.storage.attachments.has(joined.id, '99')).toBe(true);
+  expect(welcomes).toBe(0);
+});

@@ -118,11 +118,11 @@ export class Mailbox {
     return { event, kept: [...accepted, ...unchecked] };
   }
 
-  /** The event, unless it was here already and brought nothing new. */
+  /** The event, unless it was here already and came with nothing that we understand. */
   #take(sphere: Sphere, { event, kept }: CheckedDelivery): SignedEvent[] {
     if (event.type === 'device' && !this.#isKeyKnown(event)) return [];
     const isNew = sphere.take(event, kept);
-    return isNew || kept.length > 0 ? [event] : [];
+    return isNew || kept.some(({ kind }) => kind !== null) ? [event] : [];
   }
 
   /** The identity key in a certificate must be the one that this OMEMO device has always shown, if it ever did. */
