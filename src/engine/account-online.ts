@@ -144,8 +144,7 @@ export class AccountOnline implements Disposable {
 
   #listChanged(jid: Parameters<DeviceDirectory['learn']>[0], deviceIds: readonly number[]): void {
     const { directory, client, omemo, scope, outgoing } = this.#deps;
-    directory.learn(jid, deviceIds);
-    outgoing.keysChanged();
+    if (directory.learn(jid, deviceIds)) outgoing.keysChanged();
     if (jid !== client.jid || deviceIds.includes(omemo.deviceId)) return;
     // Another client of ours published a list without this device: it puts itself back.
     scope.spawn('list own device', (signal) =>

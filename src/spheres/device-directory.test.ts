@@ -87,3 +87,17 @@ test('our own device is added to a list that lacks it, bundle first', async () =
   await directory.publishOwn(ana, 4, bundle(1));
   expect(done).toEqual(['bundle 4', 'list 3,4']);
 });
+
+test('news of an account counts when its devices were asked for; a stranger’s news is not kept', async () => {
+  const asked: string[] = [];
+  const deviceList = (jid: string): Promise<readonly number[]> => {
+    asked.push(jid);
+    return Promise.resolve([7]);
+  };
+  const { directory } = directoryOver({ deviceList });
+  expect(directory.learn(ana, [7, 8])).toBe(false);
+  expect(await directory.deviceIds(ana)).toEqual([7]);
+  expect(directory.learn(ana, [7, 8])).toBe(true);
+  expect(await directory.deviceIds(ana)).toEqual([7, 8]);
+  expect(asked).toEqual([ana]);
+});

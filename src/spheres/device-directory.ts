@@ -1,4 +1,3 @@
-import { Emitter } from '../base/emitter.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
@@ -22,8 +21,6 @@ const KEPT_EMPTY_MS = 5_000;
 
 /** What servers say about other people's OMEMO devices. It never gives authority: see `recipients.ts`. */
 export class DeviceDirectory {
-  /** An account's list has changed, ours included. */
-  readonly onChange: Emitter<BareJid>;
   readonly #nodes: DeviceNodes;
   readonly #known: KnownDeviceTable;
   readonly #clock: Clock;
@@ -35,7 +32,6 @@ export class DeviceDirectory {
     this.#known = deps.known;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.onChange = new Emitter((error) => deps.log.error('device list listener failed', { error }));
   }
 
   /** The devices an account publishes; empty when it publishes none or shows them to nobody. */
@@ -58,10 +54,14 @@ export class DeviceDirectory {
     return asked;
   }
 
-  /** A notification told the account's new list. */
-  learn(jid: BareJid, deviceIds: readonly number[]): void {
+  /**
+   * A notification told the account's new list. False when nobody has asked for it: strangers can send
+   * notifications too, and would fill the memory.
+   */
+  learn(jid: BareJid, deviceIds: readonly number[]): boolean {
+    if (!this.#lists.has(jid)) return false;
     this.#remember(jid, Promise.resolve(deviceIds), KEPT_MS);
-    this.onChange.emit(jid);
+    return true;
   }
 
   /** After a new connection nothing is certain: lists may have changed unseen. */
