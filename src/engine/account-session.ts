@@ -201,8 +201,11 @@ export class AccountSession implements AsyncDisposable {
     const { clock, random, log, identity } = deps;
     const nick = `${this.own.slice(0, this.own.indexOf('@'))}-${identity.author.device.id.slice(0, 6)}`;
     return new Rooms({
-      openRoom: (address) =>
-        new Room({ client: this.client, address, nick, clock, log, extras: () => [capsTag(ABILITIES)] }),
+      openRoom: (address) => {
+        const mayRebuild = (): boolean => this.list.ofRoom(address)?.state.members.get(this.own)?.role === 'owner';
+        const extras = () => [capsTag(ABILITIES)];
+        return new Room({ client: this.client, address, nick, clock, log, extras, mayRebuild });
+      },
       service: () => server.features?.muc ?? null,
       receive: (message, signal) => incoming.receive(message, signal),
       receiveEphemeral: (message) => this.exchange.receive(message),

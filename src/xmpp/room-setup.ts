@@ -38,7 +38,14 @@ export async function setUpRoom(client: XmppPort, address: BareJid, signal: Abor
       throw new AppError('server-lacks-rooms', 'the room service cannot keep a room closed', { missing });
   } catch (error) {
     // The failure that matters is the first one.
-    await destroyRoom(client, address).catch(() => undefined);
+    await abandonRoom(client, address, signal).catch(() => undefined);
     throw error;
   }
+}
+
+/** Destroys a room that came into being by entering it. One that was to last would leave a gravestone in its owner's way. */
+export async function abandonRoom(client: XmppPort, address: BareJid, signal: AbortSignal): Promise<void> {
+  // A service that cannot change this has not made it last.
+  await configureRoom(client, address, { 'muc#roomconfig_persistentroom': '0' }, signal).catch(() => undefined);
+  await destroyRoom(client, address, signal);
 }

@@ -14,7 +14,7 @@ import { Reflections } from './reflections.ts';
 import { enterRoom, type Entry, readEntryError } from './room-entry.ts';
 import { isExpelled, isNewsOfEntry, refusalOf, refusalReason } from './room-refusal.ts';
 import { readHistory } from './room-history.ts';
-import { setUpRoom } from './room-setup.ts';
+import { abandonRoom, setUpRoom } from './room-setup.ts';
 import type { Occupant, RefusalReason, RoomMessage, RoomState } from './room-types.ts';
 import {
   type Affiliate,
@@ -47,6 +47,8 @@ interface RoomDeps {
   readonly log: Logger;
   /** What else our presence in the room says, such as our abilities. */
   readonly extras?: () => readonly Element[];
+  /** Whether a room that is gone is ours to make again; anybody else's would be a trap for its members. */
+  readonly mayRebuild?: () => boolean;
 }
 
 /** One room that we are in, or want to be in: it is entered again by itself, whatever took us out of it. */
@@ -210,8 +212,9 @@ export class Room implements AsyncDisposable {
   async #enterExisting(signal: AbortSignal): Promise<void> {
     const created = await this.#enter(signal);
     if (!created) return;
-    // §10.1: entering a room that is gone makes a new one, which nobody else will look for.
-    await destroyRoom(this.#client, this.address, signal);
+    // §10.1: entering a room that is gone makes a new one.
+    if (this.#deps.mayRebuild?.() === true) return await setUpRoom(this.#client, this.address, signal);
+    await abandonRoom(this.#client, this.address, signal);
     throw new AppError('not-found', 'the room does not exist any more');
   }
 
@@ -366,7 +369,7 @@ export class Room implements AsyncDisposable {
       this.#nick = presence.newNick ?? this.#nick;
       return;
     }
-    if (!this.#wanted) return;
+    if (!this.#wanted || this.#state.kind === 'refused') return;
     const reason = refusalReason(presence);
     if (reason !== undefined) this.#refuse(reason);
     else this.#setState({ kind: 'entering' });

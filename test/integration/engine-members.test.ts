@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
@@ -146,6 +146,33 @@ describe('a member whom the server does not let in', () => {
     await becomes(carl, sphere, 'joined');
     await carl.sees(sphere, 'here I am');
     expect(await stateOf(ben, sphere)).toBe('joined');
+  });
+
+  test('is let in once more when the server has lost the room: the owner’s engine makes it again, as closed as before', async () => {
+    const sphere = await world.sphere('Rebuilt', anna, ben);
+    await anna.say(sphere, 'before');
+    await ben.sees(sphere, 'before');
+    const { room } = (await anna.spheres()).find(({ id }) => id === sphere) ?? { room: '' };
+    await world.prosody.pause();
+    const kept = await readdir(world.prosody.dataDir, { recursive: true });
+    const files = kept.filter((path) => path.includes(room.slice(0, room.indexOf('@'))));
+    expect(files.length).toBeGreaterThan(0);
+    for (const path of files) await rm(join(world.prosody.dataDir, path), { recursive: true, force: true });
+    await anna.engine.stop();
+    await world.prosody.restart();
+    // Whoever comes first and does not own the room must not be in its owner's way.
+    await becomes(ben, sphere, 'refused');
+    await anna.restart();
+    await becomes(anna, sphere, 'joined');
+    await ben.say(sphere, 'after');
+    await anna.sees(sphere, 'after');
+    await using client = new XmppClient({
+      ...machine,
+      login: await loginAt(world.prosody, 'dora', passwordOf('dora')),
+    });
+    await client.connect(never);
+    const stranger = new Room({ client, address: parseBareJid(room), nick: 'x', ...machine });
+    expect(await codeOf(stranger.join(AbortSignal.timeout(10_000)))).toBe('not-a-member');
   });
 
   test('can leave all the same: the owner’s engine tells the others and changes the key', async () => {
