@@ -57,7 +57,10 @@ interface Meeting {
 
 /** Lets the members of a cell meet so many times, each time over another item. */
 export async function runCell(cell: Cell, rounds: number): Promise<CellResult> {
-  await using world = await LabWorld.start(worldOf(cell));
+  return await LabWorld.with(worldOf(cell), (world) => measure(world, cell, rounds));
+}
+
+async function measure(world: LabWorld, cell: Cell, rounds: number): Promise<CellResult> {
   const meeting = await prepare(world, cell, rounds);
   const firstByteMs: number[] = [];
   let mbitPerSecond = 0;

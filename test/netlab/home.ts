@@ -99,7 +99,9 @@ export class Home {
   /** The hosts and ports that the router's firewall lets IPv6 callers through to, as `address port`. */
   async pinholes(): Promise<string[]> {
     const rules = await this.#namespaces.exec(this.router, 'nft', 'list', 'chain', 'inet', 'lab', 'miniupnpd');
-    return [...rules.matchAll(/ip6 daddr ([\da-f:]+).*? dport (\d+)/g)].map(([, host, port]) => `${host} ${port}`);
+    return [...rules.matchAll(/dport (\d+).*?@nh,192,128 0x([\da-f]+)/g)].map(
+      ([, port, bits = '']) => `${textOfAddress6(bits)} ${port}`,
+    );
   }
 
   /** For how many seconds yet the router forwards each port by itself. */
@@ -168,4 +170,10 @@ export class Home {
     await this.#namespaces.ip('wan', '-6', 'route', 'add', `${shared6.home}/128`, 'via', edge6);
     await this.#namespaces.ip(this.edge, '-6', 'route', 'add', network6, 'via', shared6.home);
   }
+}
+
+/** nft shows an address that it compares as bits as one number. */
+function textOfAddress6(hex: string): string {
+  const groups = hex.padStart(32, '0').match(/.{4}/g) ?? [];
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }

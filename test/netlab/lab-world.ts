@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseBareJid } from '../../src/base/id.ts';
@@ -9,6 +9,8 @@ import { NetworkLab } from './network-lab.ts';
 import { LabServers } from './servers.ts';
 
 const BRIDGE = path.join(import.meta.dirname, 'rpc-bridge.ts');
+
+const LOG_LINES = 60;
 
 export interface LabWorldPlan {
   /** Plans of homes by name. */
@@ -31,6 +33,16 @@ export class LabWorld implements AsyncDisposable {
     this.lab = lab;
     this.servers = servers;
     this.#stack = stack;
+  }
+
+  /** Does something in a world; a failure is told with the last lines of the engines' logs. */
+  static async with<T>(plan: LabWorldPlan, act: (world: LabWorld) => Promise<T>): Promise<T> {
+    await using world = await LabWorld.start(plan);
+    try {
+      return await act(world);
+    } catch (error) {
+      throw new Error(`${String(error)}\n${await world.#logs()}`, { cause: error });
+    }
   }
 
   static async start(plan: LabWorldPlan): Promise<LabWorld> {
@@ -66,6 +78,15 @@ export class LabWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+  }
+
+  async #logs(): Promise<string> {
+    const tails = Array.from(this.#people.values(), async ({ name, profile }) => {
+      const folder = path.join(profile, 'logs');
+      const files = await Promise.all((await readdir(folder)).map((file) => readFile(path.join(folder, file), 'utf8')));
+      return `${name}:\n${files.join('').trimEnd().split('\n').slice(-LOG_LINES).join('\n')}`;
+    });
+    return (await Promise.all(tails)).join('\n');
   }
 
   async #add(name: string, host: string, serveArguments: readonly string[]): Promise<void> {

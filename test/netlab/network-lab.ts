@@ -18,6 +18,8 @@ const PROGRAMS = [
   ['miniupnpd', '--version'],
   ['conntrack', '--version'],
   ['tc', '-V'],
+  ['sysctl', '--version'],
+  ['python3', '--version'],
 ] as const;
 
 /** Why there can be no laboratory on this machine; undefined when there can. */
@@ -29,7 +31,7 @@ export async function whyNoLab(): Promise<string | undefined> {
     await tryNamespaces();
     return undefined;
   } catch (error) {
-    return `iproute2, nftables, conntrack, miniupnpd or the right to use them is missing: ${String(error)}`;
+    return `iproute2, procps, nftables, conntrack, miniupnpd, python3 or the right to use them is missing: ${String(error)}`;
   }
 }
 

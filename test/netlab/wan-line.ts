@@ -5,7 +5,7 @@ import type { Namespaces } from './namespaces.ts';
 import { lossRules } from './router-rules.ts';
 
 const DELAY_LINE = path.join(import.meta.dirname, 'delay-line.py');
-const PYTHON = '/usr/bin/python3';
+const PYTHON = 'python3';
 
 /** Plugs the interface `wan0` of a place into the internet, over a line as slow and as bad as the plan says. */
 export async function plugIn(

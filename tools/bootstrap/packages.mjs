@@ -47,6 +47,8 @@ export const SYSTEM_PACKAGES = [
   },
   { name: 'iproute2', probe: { commands: ['ip'] }, purposes: ['test'], suites: ['netlab'] },
   { name: 'nftables', probe: { commands: ['nft'] }, purposes: ['test'], suites: ['netlab'] },
+  { name: 'procps', probe: { commands: ['sysctl'] }, purposes: ['test'], suites: ['netlab'] },
+  { name: 'python3', probe: { commands: ['python3'] }, purposes: ['test'], suites: ['netlab'] },
   { name: 'conntrack', probe: { commands: ['conntrack'] }, purposes: ['test'], suites: ['netlab'] },
   { name: 'coturn', probe: { commands: ['turnserver'] }, purposes: ['test'], suites: ['netlab'], service: true },
   { name: 'miniupnpd', probe: { commands: ['miniupnpd'] }, purposes: ['test'], suites: ['netlab'], service: true },
