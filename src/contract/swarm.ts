@@ -39,11 +39,19 @@ export type Segment = z.infer<typeof segmentSchema>;
 export const epochKeysSchema = z.object({ admission: bytes, tracker: bytes, lan: bytes });
 export type EpochKeys = z.infer<typeof epochKeysSchema>;
 
+/**
+ * How a stream reaches the other device: in the same network, over IPv6, over IPv4 (mapped or open), or as a WebRTC
+ * stream, direct or over a relay.
+ */
+export const pathSchema = z.enum(['lan', 'ipv6', 'tcp', 'webrtc', 'turn']);
+export type Path = z.infer<typeof pathSchema>;
+
 export const swarmPeerSchema = z.object({
   infoHash: infoHashSchema,
   device: deviceKeySchema,
+  /** `host:port` of the other end as seen from here, or of the relay. */
   address: z.string(),
-  path: z.enum(['tcp']),
+  path: pathSchema,
   bytesHave: count,
   downBps: count,
   upBps: count,
@@ -64,6 +72,81 @@ export const rtcSignalSchema = z.object({
   mid: z.string().regex(/^[0-9A-Za-z]{0,16}$/),
 });
 export type RtcSignal = z.infer<typeof rtcSignalSchema>;
+
+/** A STUN or TURN server, from XEP-0215 or a setting; no other is ever asked. */
+export const iceServerSchema = z.object({
+  urls: z.array(z.string().max(300)).max(8),
+  username: z.string().max(512).default(''),
+  password: z.string().max(512).default(''),
+});
+export type IceServer = z.infer<typeof iceServerSchema>;
+
+/** `host:port`, an IPv6 address in brackets. */
+const endpoint = z.string().max(64);
+
+/** How a call of an endpoint of the internet's IPv4 ended: admitted, nothing answered, or something else than the member answered. */
+export const reachOutcomeSchema = z.enum(['reached', 'unreachable', 'refused']);
+export type ReachOutcome = z.infer<typeof reachOutcomeSchema>;
+
+/** One member's word about an endpoint of another. */
+const reach = {
+  sphereId: sphereIdSchema,
+  device: deviceKeySchema,
+  endpoint,
+  outcome: reachOutcomeSchema,
+  /** `host:port` from which the other end's streams come, as the one who tells sees them; null = none came. */
+  seenAs: endpoint.nullable(),
+};
+
+/** What is known of the ways in and out of this machine. */
+export const networkSchema = z.object({
+  ports: z.array(
+    z.object({
+      purpose: z.enum(['data', 'tracker', 'extra']),
+      /** 0 = could not be opened. */
+      port: count,
+      /** `lied`: the router says open, members say nobody answers. Extra ports are not mapped: `open` = listened on. */
+      state: z.enum(['searching', 'open', 'unreachable', 'closed', 'lied', 'unmapped']),
+      via: z.enum(['pcp', 'nat-pmp', 'upnp']).nullable(),
+      outside: endpoint.nullable(),
+      /** Why it could not be listened on, as the system names it (`EACCES`); null = it is. */
+      failure: z.string().nullable(),
+    }),
+  ),
+  /** Doors in the router's IPv6 firewall. */
+  pinholes: z.array(z.object({ address: z.string(), port: count, open: z.boolean() })),
+  interfaces: z.array(
+    z.object({
+      name: z.string(),
+      address: z.string(),
+      family: z.union([z.literal(4), z.literal(6)]),
+      discovery: z.enum(['on', 'off', 'failed']),
+    }),
+  ),
+  /** Announcements of members heard in the own network. */
+  lanHeard: count,
+  webrtc: z.enum(['ready', 'unavailable']),
+  /** How many usable servers were set. */
+  iceServers: z.object({ stun: count, turn: count }),
+  /** The best connection to each device now. */
+  links: z.array(
+    z.object({ sphereId: sphereIdSchema, device: deviceKeySchema, path: pathSchema, address: z.string() }),
+  ),
+  /** Connections on which answers are overdue: the network may be gone. */
+  suspect: count,
+  /** How each path to each known device fared last. */
+  attempts: z.array(
+    z.object({
+      sphereId: sphereIdSchema,
+      device: deviceKeySchema,
+      path: pathSchema,
+      outcome: z.enum(['untried', 'connected', 'unreachable', 'refused', 'no-address']),
+      /** Wall clock, ms since 1970; 0 = never. */
+      atMs: count,
+    }),
+  ),
+});
+export type NetworkState = z.infer<typeof networkSchema>;
 
 const hashing = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('progress'), bytesDone: count }),
@@ -108,7 +191,15 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
     endpoints: z.array(z.string()),
     trackers: z.array(z.string()),
     mapped: z.string().nullable(),
+    /** Whether WebRTC signals are of use to this device. */
+    webrtc: z.boolean(),
   }),
+  /** To be sealed and sent to that device at once, in order. */
+  z.object({ kind: z.literal('signal'), sphereId: sphereIdSchema, device: deviceKeySchema, signal: rtcSignalSchema }),
+  /** What came of calling an endpoint of that device, which may be a mapping of its router: tell it. Rate-limited here. */
+  z.object({ kind: z.literal('reached'), ...reach }),
+  /** Only when it changed, at most once a second. */
+  z.object({ kind: z.literal('network'), network: networkSchema }),
   z.object({ kind: z.literal('totals'), downBps: count, upBps: count, peers: count, port: count }),
 ]);
 export type SwarmEvent = z.infer<typeof swarmEventSchema>;
@@ -126,6 +217,10 @@ export const swarmContract = {
         /** Addresses to listen on; empty = all. */
         addresses: z.array(z.string()),
         mapPorts: z.boolean(),
+        /** Whether to find and be found in the own network. */
+        discoverLan: z.boolean().default(false),
+        /** Also listened on when possible, for members that only some ports are open to; not mapped. */
+        extraPorts: z.array(z.number().int().min(1).max(65_535)).max(4).default([]),
         limits: limitsSchema,
       }),
     )
@@ -143,9 +238,23 @@ export const swarmContract = {
         device: deviceKeySchema,
         endpoints: z.array(z.string()).max(32),
         trackers: z.array(z.string()).max(8),
+        /** Whether the member said that it understands WebRTC signals. */
+        webrtc: z.boolean().default(false),
       }),
     )
     .output(done),
+  /** Replaces all that were set before. */
+  setIceServers: oc.input(z.object({ servers: z.array(iceServerSchema).max(16) })).output(done),
+  /** A device's WebRTC signal, as it came in its order. */
+  signal: oc
+    .input(z.object({ sphereId: sphereIdSchema, device: deviceKeySchema, signal: rtcSignalSchema }))
+    .output(done),
+  /** Discovery in the own network on or off, for example in a public one. */
+  setDiscovery: oc.input(z.object({ on: z.boolean() })).output(done),
+  /** A member's word about one of our endpoints. */
+  reached: oc.input(z.object(reach)).output(done),
+  /** The network came back or is another one: nothing that failed before counts. */
+  networkChanged: oc.output(done),
   /** Encrypts and hashes in one pass; ends with `file-changed` when a file was touched meanwhile. */
   hash: oc
     .input(

@@ -174,7 +174,7 @@ test('the swarm is starting, running and restarting, with its figures', async ()
   const { world, ana } = await two();
   const { views, events } = follow(ana);
   ana.session.swarm.emit({ kind: 'totals', downBps: 5, upBps: 6, peers: 2, port: 40_000 });
-  const candidates = { endpoints: [], trackers: [], mapped: '192.0.2.1:40000' };
+  const candidates = { endpoints: [], trackers: [], mapped: '192.0.2.1:40000', webrtc: false };
   ana.session.swarm.emit({ kind: 'candidates', ...candidates });
   await world.quiet();
   const running = { state: 'running', downBps: 5, upBps: 6, peers: 2, port: 40_000, mapped: '192.0.2.1:40000' };

@@ -33,6 +33,11 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.setEndpoints(input.sphereId, input.device, input.endpoints, input.trackers);
       return done;
     }),
+    setIceServers: os.setIceServers.handler(() => done),
+    signal: os.signal.handler(() => done),
+    setDiscovery: os.setDiscovery.handler(() => done),
+    reached: os.reached.handler(() => done),
+    networkChanged: os.networkChanged.handler(() => done),
     add: os.add.handler(async ({ input }) => {
       await service.node.host.add(input);
       return done;

@@ -276,7 +276,7 @@ export class SwarmNode implements AsyncDisposable {
     const loopback = ['127.0.0.1', '::1'].map((address) => formatEndpoint(address, this.#dataPort));
     // Loopback is ours only where we listen on everything; otherwise it may be somebody else's.
     this.#ownEndpoints = new Set(addresses.length === 0 ? [...endpoints, ...loopback] : endpoints);
-    this.reporter.setCandidates({ kind: 'candidates', endpoints, trackers, mapped: this.#mappedData });
+    this.reporter.setCandidates({ kind: 'candidates', endpoints, trackers, mapped: this.#mappedData, webrtc: false });
   }
 
   #found(infoHash: InfoHash, endpoint: string, source: string): void {
