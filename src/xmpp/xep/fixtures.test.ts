@@ -11,6 +11,7 @@ import { readAffiliates, readArchivedAuthor, readMucPresence } from './0045-muc.
 import { readPubsubEvent } from './0060-pubsub.ts';
 import { capsVersion, readCapsTag } from './0115-caps.ts';
 import { readDelay } from './0203-delay.ts';
+import { readExternalServices } from './0215-external-services.ts';
 import { readDirectInvitation } from './0249-direct-invitation.ts';
 import { readCarbon } from './0280-carbons.ts';
 import { readForwarded } from './0297-forwarding.ts';
@@ -44,6 +45,7 @@ const readers: Readonly<Record<string, Reader>> = {
   readDiscoInfo,
   readDiscoItems,
   readEphemeral,
+  readExternalServices,
   readForm: (stanza, name) => readForm(child(stanza, name)),
   readForwarded,
   readMucPresence,
