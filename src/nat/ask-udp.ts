@@ -10,6 +10,8 @@ const WAITS_MS = [250, 500, 1_000, 2_000];
 export interface UdpQuestion<T> {
   readonly address: string;
   readonly port: number;
+  /** The address of this machine to ask from; the system's choice when left out. */
+  readonly from?: string;
   /** The packet to send; told the local address it leaves from. */
   readonly packet: (localAddress: string) => Uint8Array;
   /** undefined = no answer to this question, wait for another; throwing ends the wait. */
@@ -27,6 +29,7 @@ export async function askUdp<T>(question: UdpQuestion<T>, clock: Clock, signal: 
   const socket = createSocket(isIPv6(question.address) ? 'udp6' : 'udp4');
   const done = new AbortController();
   try {
+    if (question.from !== undefined) await bind(socket, question.from);
     await connect(socket, question.address, question.port);
     const localAddress = socket.address().address;
     const sending = AbortSignal.any([signal, done.signal]);
@@ -50,6 +53,13 @@ export async function localAddressTowards(address: string, port: number): Promis
   } finally {
     socket.close();
   }
+}
+
+function bind(socket: Socket, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error) => reject(noRouter(error)));
+    socket.bind(0, address, resolve);
+  });
 }
 
 function connect(socket: Socket, address: string, port: number): Promise<void> {

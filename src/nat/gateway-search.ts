@@ -1,10 +1,10 @@
 import type { Logger } from '../base/log.ts';
-import type { FindGateway, Gateway } from './gateway.ts';
+import type { FindGateways, Gateway } from './gateway.ts';
 
 export interface GatewaySearchDeps {
   readonly log: Logger;
-  /** All are asked at once. */
-  readonly finders: readonly FindGateway[];
+  /** Asked at each search, because routers come and go; all that it tells are asked at once. */
+  readonly finders: FindGateways;
 }
 
 type Found = Gateway | undefined;
@@ -13,7 +13,8 @@ type Found = Gateway | undefined;
 export class GatewaySearch implements AsyncDisposable {
   readonly #deps: GatewaySearchDeps;
   readonly #abort = new AbortController();
-  #running: readonly Promise<Found>[] | null = null;
+  #running: Promise<readonly Promise<Found>[]> | null = null;
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(deps: GatewaySearchDeps) {
     this.#deps = deps;
@@ -28,7 +29,8 @@ export class GatewaySearch implements AsyncDisposable {
     const onAbort = (): void => aborted.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const running = this.#search().map((found, index) => found.then((gateway) => ({ index, gateway })));
+      const asked = await Promise.race([this.#search(), aborted.promise]);
+      const running = asked.map((found, index) => found.then((gateway) => ({ index, gateway })));
       const waiting = new Map(running.entries());
       while (waiting.size > 0) {
         const { index, gateway } = await Promise.race([...waiting.values(), aborted.promise]);
@@ -42,22 +44,28 @@ export class GatewaySearch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort();
-    await Promise.all(this.#running ?? []);
+    await this.#ended;
   }
 
-  #search(): readonly Promise<Found>[] {
+  #search(): Promise<readonly Promise<Found>[]> {
     if (this.#running !== null) return this.#running;
-    const running = this.#deps.finders.map((finder) => this.#tryOne(finder));
+    const running = this.#askAll();
     this.#running = running;
-    void Promise.all(running).then(() => {
+    this.#ended = running.then(async (asked) => {
+      await Promise.all(asked);
       this.#running = null;
     });
     return running;
   }
 
-  async #tryOne(finder: FindGateway): Promise<Found> {
+  async #askAll(): Promise<readonly Promise<Found>[]> {
+    const finders = await this.#orNothing(this.#deps.finders);
+    return (finders ?? []).map((find) => this.#orNothing(find));
+  }
+
+  async #orNothing<T>(find: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     try {
-      return await finder(this.#abort.signal);
+      return await find(this.#abort.signal);
     } catch (error) {
       // A router speaks some of the protocols or none; the others tell.
       if (!this.#abort.signal.aborted) this.#deps.log.debug('no router by this protocol', { error });

@@ -33,6 +33,8 @@ export interface Mapping extends InnerPort {
 /** A home router that answered in one of the protocols. */
 export interface Gateway {
   readonly kind: GatewayKind;
+  /** Of the router. */
+  readonly address: string;
   /** Opens or renews; fails with `not-allowed` when the router refuses and `timed-out` when it is silent. */
   map(request: MappingRequest, signal: AbortSignal): Promise<Mapping>;
   /** Closes what this object opened, also when the answer to the request was never seen. */
@@ -44,7 +46,16 @@ export interface Gateway {
 /** Looks for a router in one protocol; fails with `not-found` or `timed-out` when none answers. */
 export type FindGateway = (signal: AbortSignal) => Promise<Gateway>;
 
+/** Whom to ask at this moment; fails with `not-found` when this machine has no router. */
+export type FindGateways = (signal: AbortSignal) => Promise<readonly FindGateway[]>;
+
 /** How a router says no, with the code of its protocol. */
 export function refusal(kind: GatewayKind, result: number): AppError {
   return new AppError('not-allowed', 'the router refuses', { kind, result });
+}
+
+/** The protocol's code of a refusal, 0 for every other failure. */
+export function refusalCode(error: unknown): number {
+  const result = error instanceof AppError && error.code === 'not-allowed' ? error.details['result'] : undefined;
+  return typeof result === 'number' ? result : 0;
 }

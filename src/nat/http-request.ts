@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The address of this machine to ask from; the system's choice when left out. */
+  readonly from?: string;
 }
 
 export interface HttpAnswer {
@@ -37,12 +39,19 @@ export function requestHttp(request: HttpRequest, clock: Clock, signal: AbortSig
 
 function exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const { method, body } = request;
+    const { method, body, from } = request;
     const headers = {
       ...request.headers,
       ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
     };
-    const options = { method, headers, agent: false, signal, maxHeaderSize: MOST_HEADER_BYTES };
+    const options = {
+      method,
+      headers,
+      agent: false,
+      signal,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      ...(from === undefined ? {} : { localAddress: from }),
+    };
     const call = httpRequest(request.url, options, (response) => {
       const localAddress = response.socket.localAddress ?? '';
       readBody(response).then(

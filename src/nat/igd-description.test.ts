@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { description } from '../../test/fixtures/upnp-router.ts';
 import { AppError } from '../base/errors.ts';
-import { readDescription } from './igd-description.ts';
+import { readConnections } from './igd-description.ts';
 
 const LOCATION = new URL('http://192.168.1.1:5000/igd/description.xml');
 const V2 = 'urn:schemas-upnp-org:service:WANIPConnection:2';
 
 function controlUrls(document: string): string[] {
-  return readDescription(document, LOCATION).map(({ controlUrl }) => controlUrl.href);
+  return readConnections(document, LOCATION).map(({ controlUrl }) => controlUrl.href);
 }
 
 test.each([
@@ -16,7 +16,7 @@ test.each([
   [V2, 2],
   ['urn:schemas-upnp-org:service:WANPPPConnection:1', 1],
 ])('%s is a service that maps ports', (serviceType, version) => {
-  expect(readDescription(description(serviceType, '/control'), LOCATION)).toEqual([
+  expect(readConnections(description(serviceType, '/control'), LOCATION)).toEqual([
     { serviceType, version, controlUrl: new URL('http://192.168.1.1:5000/control') },
   ]);
 });
@@ -75,7 +75,7 @@ test('no description leads anywhere but to its own host', () => {
 
 function hosts(document: string): string[] {
   try {
-    return readDescription(document, LOCATION).map(({ controlUrl }) => controlUrl.hostname);
+    return readConnections(document, LOCATION).map(({ controlUrl }) => controlUrl.hostname);
   } catch (error) {
     if (error instanceof AppError) return [];
     throw error;

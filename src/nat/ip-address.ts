@@ -30,6 +30,21 @@ export function isPrivateAddress(address: string): boolean {
   return isIPv4(address) && PRIVATE.check(address, 'ipv4');
 }
 
+/** RFC 4291 §2.5.6: the address means another machine on every link. */
+export function isLinkLocal(address: string): boolean {
+  const bytes = isIPv6(address) ? addressBytes(address) : undefined;
+  return bytes?.[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
+}
+
+/** Only such an IPv6 address is asked for pinholes for `own`: of our link, of a home (RFC 4193), or of our very network. */
+export function isNeighbour(address: string, own: string): boolean {
+  const bytes = isIPv6(address) ? addressBytes(address) : undefined;
+  const ownBytes = addressBytes(own);
+  if (bytes === undefined || ownBytes === undefined) return false;
+  if (isLinkLocal(address) || ((bytes[0] ?? 0) & 0xfe) === 0xfc) return true;
+  return bytes.subarray(0, 8).every((byte, index) => byte === ownBytes[index]);
+}
+
 /** Whether a router with this outside address can be reached from everywhere. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !PRIVATE.check(address, 'ipv4') && !SPECIAL.check(address, 'ipv4');

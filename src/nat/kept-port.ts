@@ -7,15 +7,18 @@ import { withinTime } from '../base/within-time.ts';
 import type { Gateway, GatewayKind, InnerPort, Mapping } from './gateway.ts';
 import type { GatewaySearch } from './gateway-search.ts';
 import { isPublicAddress } from './ip-address.ts';
+import { Pause } from './pause.ts';
 
 /** Short, because what is left after a crash stays open as long. */
 export const LEASE_SECONDS = 20 * 60;
 const MOST_RENEWAL_MS = 10 * 60_000;
 /** RFC 6887 §11.2.1: never more often. */
 const LEAST_RENEWAL_MS = 4_000;
-/** How soon a restarted router or a changed address is noticed. */
+/** How soon a restarted router or a changed address is noticed when nobody suspects anything. */
 const CHECK_MS = 60_000;
-const RETRY = { baseMs: 15_000, maxMs: 5 * 60_000 };
+/** A router that does not answer is on its way down or up. */
+const SILENT_CHECK_MS = 5_000;
+const RETRY = { baseMs: 5_000, maxMs: 5 * 60_000 };
 /** The whole process has five seconds to end. */
 const UNMAP_MS = 1_500;
 
@@ -33,7 +36,7 @@ export interface KeptPortDeps {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly search: GatewaySearch;
-  readonly onDisposed: () => void;
+  readonly onDisposed: () => void | Promise<void>;
 }
 
 interface Held {
@@ -41,6 +44,8 @@ interface Held {
   readonly mapping: Mapping;
   readonly renewAtMs: number;
   readonly endsAtMs: number;
+  /** Whether the router left the last question unanswered or said no. */
+  readonly inDoubt: boolean;
 }
 
 /** One port kept open on the router until disposed. */
@@ -49,8 +54,9 @@ export class KeptPort implements AsyncDisposable {
   readonly #deps: KeptPortDeps;
   readonly #inner: InnerPort;
   readonly #scope: Scope;
-  /** Every router object that may hold a mapping of ours, by protocol. */
-  readonly #asked = new Map<GatewayKind, Gateway>();
+  readonly #pause: Pause;
+  /** Every router object that may hold a mapping of ours, by protocol and router. */
+  readonly #asked = new Map<string, Gateway>();
   #state: PortState = { kind: 'searching' };
   #wantedPort: number;
 
@@ -58,6 +64,7 @@ export class KeptPort implements AsyncDisposable {
     this.#deps = deps;
     this.#inner = inner;
     this.#wantedPort = inner.internalPort;
+    this.#pause = new Pause({ clock: deps.clock, leastMs: LEAST_RENEWAL_MS });
     this.changes = new Emitter((error) => deps.log.error('listener failed', { error }));
     this.#scope = new Scope({ log: deps.log });
     this.#scope.spawn('keep port open', (signal) => this.#run(signal));
@@ -67,12 +74,22 @@ export class KeptPort implements AsyncDisposable {
     return this.#state;
   }
 
+  /** Whether the router at this address was asked for the port. */
+  wasAskedOf(router: string): boolean {
+    return Array.from(this.#asked.values()).some((gateway) => gateway.address === router);
+  }
+
+  /** Something is wrong outside: the mapping is made anew, within four seconds. */
+  checkNow(): void {
+    this.#pause.cutShort();
+  }
+
   /** Closes the port on the router before it resolves, as far as the router answers. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope[Symbol.asyncDispose]();
     await Promise.all([...this.#asked.values()].map((gateway) => this.#unmap(gateway)));
     this.#asked.clear();
-    this.#deps.onDisposed();
+    await this.#deps.onDisposed();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -83,7 +100,8 @@ export class KeptPort implements AsyncDisposable {
         attempt = 0;
       }
       this.#setState({ kind: 'closed' });
-      await this.#deps.clock.sleep(backoffDelay(attempt, RETRY, this.#deps.random), signal);
+      const cutShort = await this.#pause.wait(backoffDelay(attempt, RETRY, this.#deps.random), signal);
+      if (cutShort) attempt = 0;
     }
   }
 
@@ -93,53 +111,69 @@ export class KeptPort implements AsyncDisposable {
     let held = first;
     for (;;) {
       const untilMs = Math.min(held.renewAtMs, held.endsAtMs) - clock.monotonic();
-      await clock.sleep(Math.max(LEAST_RENEWAL_MS, Math.min(untilMs, CHECK_MS)), signal);
-      const due = clock.monotonic() >= held.renewAtMs;
-      const health = due ? 'unknown' : await this.#check(held, signal);
-      if (health === 'kept') continue;
-      const again = await this.#acquire(held.gateway, signal);
+      const suspected = await this.#pause.wait(Math.min(untilMs, held.inDoubt ? SILENT_CHECK_MS : CHECK_MS), signal);
+      const due = suspected || clock.monotonic() >= held.renewAtMs;
+      const health = due ? 'due' : await this.#check(held, signal);
+      if (health === 'kept') {
+        held = { ...held, inDoubt: false };
+        continue;
+      }
+      const again = await this.#acquire(health === 'silent' ? undefined : held.gateway, signal);
       const nowMs = clock.monotonic();
       // A failed renewal is no loss while the lease runs: some routers refuse to renew and keep the mapping.
       if (again === undefined && (health === 'lost' || nowMs >= held.endsAtMs)) return;
-      held = again ?? { ...held, renewAtMs: nowMs + CHECK_MS };
+      held = again ?? { ...held, renewAtMs: nowMs + CHECK_MS, inDoubt: true };
     }
   }
 
-  async #check({ gateway, mapping }: Held, signal: AbortSignal): Promise<'kept' | 'lost' | 'unknown'> {
+  async #check({ gateway, mapping }: Held, signal: AbortSignal): Promise<'kept' | 'lost' | 'silent'> {
     try {
       return (await gateway.isKept(mapping, signal)) ? 'kept' : 'lost';
     } catch (error) {
       signal.throwIfAborted();
       this.#deps.log.debug('router does not tell whether a port is open', { error });
-      return 'unknown';
+      return 'silent';
     }
   }
 
-  /** Asks the known router first, then all that answer. The first that grants wins. */
+  /**
+   * Asks the known router first, then all that answer. The first that grants a port which the world can reach wins;
+   * when there is none, the first that grants anything.
+   */
   async #acquire(known: Gateway | undefined, signal: AbortSignal): Promise<Held | undefined> {
     const again = known === undefined ? undefined : await this.#map(known, signal);
-    if (again !== undefined) return again;
+    if (again !== undefined) return this.#tell(again);
+    const poor: Held[] = [];
     for await (const gateway of this.#deps.search.find(signal)) {
+      // One router's protocols share its table, and its outside address is the same in all of them.
+      if (poor.some((held) => held.gateway.address === gateway.address)) continue;
       const held = await this.#map(gateway, signal);
-      if (held !== undefined) return held;
+      if (held === undefined) continue;
+      if (!isPublicAddress(held.mapping.externalAddress)) {
+        poor.push(held);
+        continue;
+      }
+      this.#tell(held);
+      await Promise.all(poor.map((other) => this.#unmap(other.gateway)));
+      return held;
     }
-    return undefined;
+    const [first, ...others] = poor;
+    if (first === undefined) return undefined;
+    this.#tell(first);
+    await Promise.all(others.map((other) => this.#unmap(other.gateway)));
+    return first;
   }
 
   async #map(gateway: Gateway, signal: AbortSignal): Promise<Held | undefined> {
     const { clock, log } = this.#deps;
-    this.#asked.set(gateway.kind, gateway);
+    this.#asked.set(keyOf(gateway), gateway);
     try {
       const request = { ...this.#inner, wantedExternalPort: this.#wantedPort, lifetimeSeconds: LEASE_SECONDS };
       const mapping = await gateway.map(request, signal);
-      const { externalAddress: address, externalPort: port } = mapping;
-      this.#wantedPort = port;
-      const kind = isPublicAddress(address) ? 'open' : 'unreachable';
-      this.#setState({ kind, via: gateway.kind, address, port });
       const nowMs = clock.monotonic();
       const leaseMs = (mapping.lifetimeSeconds ?? LEASE_SECONDS) * 1_000;
       const renewMs = Math.min(MOST_RENEWAL_MS, Math.max(LEAST_RENEWAL_MS, leaseMs / 2));
-      return { gateway, mapping, renewAtMs: nowMs + renewMs, endsAtMs: nowMs + leaseMs };
+      return { gateway, mapping, renewAtMs: nowMs + renewMs, endsAtMs: nowMs + leaseMs, inDoubt: false };
     } catch (error) {
       signal.throwIfAborted();
       log.debug('router opens no port', { via: gateway.kind, error });
@@ -150,6 +184,7 @@ export class KeptPort implements AsyncDisposable {
   async #unmap(gateway: Gateway): Promise<void> {
     const { clock, log } = this.#deps;
     const never = new AbortController().signal;
+    this.#asked.delete(keyOf(gateway));
     try {
       await withinTime({ clock, ms: UNMAP_MS }, never, (limited) => gateway.unmap(this.#inner, limited));
     } catch (error) {
@@ -158,12 +193,24 @@ export class KeptPort implements AsyncDisposable {
     }
   }
 
+  #tell(held: Held): Held {
+    const { externalAddress: address, externalPort: port } = held.mapping;
+    this.#wantedPort = port;
+    const kind = isPublicAddress(address) ? 'open' : 'unreachable';
+    this.#setState({ kind, via: held.gateway.kind, address, port });
+    return held;
+  }
+
   #setState(state: PortState): void {
     if (isSame(this.#state, state)) return;
     this.#state = state;
     this.#deps.log.info('router port', { ...state, internalPort: this.#inner.internalPort });
     this.changes.emit(state);
   }
+}
+
+function keyOf(gateway: Gateway): string {
+  return `${gateway.kind} ${gateway.address}`;
 }
 
 function isSame(a: PortState, b: PortState): boolean {

@@ -29,6 +29,10 @@ class NatPmpGateway implements Gateway {
     this.#deps = deps;
   }
 
+  get address(): string {
+    return this.#deps.address;
+  }
+
   /** The router's outside address, and ours in the home network. */
   async outside(signal: AbortSignal): Promise<{ externalAddress: string; localAddress: string }> {
     const { answer, localAddress } = await this.#ask(

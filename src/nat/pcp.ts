@@ -17,6 +17,8 @@ export interface PcpDeps {
   readonly clock: Clock;
   readonly address: string;
   readonly port: number;
+  /** The IPv6 address to open pinholes for; the one the system asks the router from when left out. */
+  readonly from?: string;
   /** Nonces are made from it: §11.2 wants the same one at every renewal, by whichever object. */
   readonly secret: Uint8Array;
 }
@@ -37,6 +39,10 @@ class PcpGateway implements Gateway {
 
   constructor(deps: PcpDeps) {
     this.#deps = deps;
+  }
+
+  get address(): string {
+    return this.#deps.address;
   }
 
   async announce(signal: AbortSignal): Promise<string> {
@@ -94,13 +100,13 @@ class PcpGateway implements Gateway {
     accept: (answer: PcpAnswer) => T | undefined,
     signal: AbortSignal,
   ): Promise<{ answer: T; localAddress: string }> {
-    const { clock, address, port } = this.#deps;
+    const { clock, address, port, from } = this.#deps;
     const read = (bytes: Uint8Array): T | undefined => {
       const answer = decodePcp(bytes);
       if (answer?.kind === 'other-version') throw new AppError('not-found', 'the router speaks no PCP', { ...answer });
       return answer === undefined ? undefined : accept(answer);
     };
-    const told = await askUdp({ address, port, packet, read }, clock, signal);
+    const told = await askUdp({ address, port, packet, read, ...(from === undefined ? {} : { from }) }, clock, signal);
     // §8.5: the clock counts in successful answers only.
     if (told.answer.result === 0) this.#epoch.observe(told.answer.epochSeconds, clock.monotonic());
     return told;

@@ -12,17 +12,19 @@ const MINUTE = 60_000;
 /** A router in memory, whose behaviour the test changes. */
 class FakeGateway implements Gateway {
   readonly kind: GatewayKind;
+  readonly address: string;
   readonly open = new Set<number>();
   readonly mapped: MappingRequest[] = [];
   unmapped = 0;
-  address = '11.22.33.44';
+  outside = '11.22.33.44';
   externalPort: number | null = null;
   lifetimeSeconds: number | null = 1_200;
   mood: 'willing' | 'refusing' | 'silent' | 'hanging' = 'willing';
   kept = true;
 
-  constructor(kind: GatewayKind = 'pcp') {
+  constructor(kind: GatewayKind = 'pcp', address = '192.168.1.1') {
     this.kind = kind;
+    this.address = address;
   }
 
   async map(request: MappingRequest, signal: AbortSignal): Promise<Mapping> {
@@ -33,8 +35,8 @@ class FakeGateway implements Gateway {
     this.open.add(request.internalPort);
     this.kept = true;
     const externalPort = this.externalPort ?? request.wantedExternalPort;
-    const { address, lifetimeSeconds } = this;
-    return { ...request, internalAddress: '192.168.1.9', externalAddress: address, externalPort, lifetimeSeconds };
+    const { outside, lifetimeSeconds } = this;
+    return { ...request, internalAddress: '192.168.1.9', externalAddress: outside, externalPort, lifetimeSeconds };
   }
 
   async unmap(port: InnerPort, signal: AbortSignal): Promise<void> {
@@ -55,13 +57,27 @@ class Bench implements AsyncDisposable {
   searches = 0;
   readonly mapper: PortMapper;
 
-  constructor(finders: readonly FindGateway[]) {
-    const counted = finders.map((find, index): FindGateway => (signal) => {
-      if (index === 0) this.searches += 1;
-      return find(signal);
-    });
+  addresses6: readonly string[] = [];
+  announce: (router: string) => void = () => undefined;
+
+  constructor(finders: readonly FindGateway[], pinholes: (address: string) => FindGateway[] = () => []) {
+    const ports = async (): Promise<readonly FindGateway[]> => {
+      this.searches += 1;
+      return Promise.resolve(finders);
+    };
+    const listen = (onRestart: (router: string) => void): AsyncDisposable => {
+      this.announce = onRestart;
+      return { [Symbol.asyncDispose]: () => Promise.resolve() };
+    };
     const random = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(length);
-    this.mapper = new PortMapper({ clock: this.clock, random, log: silentLogger, finders: counted });
+    this.mapper = new PortMapper({
+      clock: this.clock,
+      random,
+      log: silentLogger,
+      finders: { ports, pinholes: (address) => () => Promise.resolve(pinholes(address)) },
+      addresses6: () => this.addresses6,
+      listen,
+    });
   }
 
   async keep(port = 40_001): Promise<KeptPort> {
@@ -157,7 +173,7 @@ test('a restarted router gets the mapping again within a minute', async () => {
   await bench.clock.advance(3 * MINUTE);
   expect(gateway.mapped).toHaveLength(1);
   gateway.kept = false;
-  gateway.address = '11.22.33.55';
+  gateway.outside = '11.22.33.55';
   await bench.clock.advance(MINUTE);
   expect(gateway.mapped).toHaveLength(2);
   expect(bench.state).toMatchObject({ kind: 'open', address: '11.22.33.55' });
@@ -190,7 +206,7 @@ test('a mapping that is known to be lost and is refused is told at once', async 
 test('a router that falls silent is replaced by another that answers', async () => {
   const old = new FakeGateway();
   const other = new FakeGateway('upnp');
-  other.address = '11.22.33.99';
+  other.outside = '11.22.33.99';
   let now: Gateway = old;
   await using bench = new Bench([() => Promise.resolve(now)]);
   await bench.keep();
@@ -204,7 +220,7 @@ test.each(['192.168.0.5', '100.64.1.2', '0.0.0.0', ''])(
   'an outside address %j is told as not reachable',
   async (address) => {
     const gateway = new FakeGateway();
-    gateway.address = address;
+    gateway.outside = address;
     await using bench = new Bench([found(gateway)]);
     await bench.keep();
     expect(bench.state).toEqual({ kind: 'unreachable', via: 'pcp', address, port: 40_001 });

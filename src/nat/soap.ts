@@ -14,18 +14,31 @@ export interface SoapAnswer {
 
 /** Calls an action of a service; fails with `not-allowed` and the UPnP error code when the router refuses. */
 export async function callAction(
-  call: { service: WanService; action: string; input: Readonly<Record<string, string | number>> },
+  call: {
+    readonly service: WanService;
+    readonly action: string;
+    readonly input: Readonly<Record<string, string | number>>;
+    /** As in HttpRequest. */
+    readonly from?: string;
+  },
   clock: Clock,
   signal: AbortSignal,
 ): Promise<SoapAnswer> {
-  const { service, action, input } = call;
+  const { service, action, input, from } = call;
   const headers = {
     'content-type': 'text/xml; charset="utf-8"',
     soapaction: `"${service.serviceType}#${action}"`,
     connection: 'close',
   };
   const body = envelope(service.serviceType, action, input);
-  const answer = await requestHttp({ url: service.controlUrl, method: 'POST', headers, body }, clock, signal);
+  const request = {
+    url: service.controlUrl,
+    method: 'POST',
+    headers,
+    body,
+    ...(from === undefined ? {} : { from }),
+  } as const;
+  const answer = await requestHttp(request, clock, signal);
   const root = parseXml(answer.body);
   if (findAll(root, 'Fault').length > 0) throw refusal('upnp', Number(textOf(root, 'errorCode') ?? answer.status));
   if (answer.status !== 200) throw refusal('upnp', answer.status);

@@ -1,6 +1,7 @@
-// UPnP Device Architecture 1.1: SSDP, section 1.3
+// UPnP Device Architecture 1.1: SSDP, section 1.3, and for IPv6 Annex A
 import type { Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 
@@ -22,7 +23,9 @@ export interface SsdpSearch {
   readonly clock: Clock;
   /** The address of this machine in the network of the router. */
   readonly localAddress: string;
-  /** 239.255.255.250:1900 */
+  /** How the system knows the interface to search on: its own address, or `::%eth0` for IPv6. */
+  readonly multicastInterface: string;
+  /** 239.255.255.250:1900, or [ff02::c]:1900. */
   readonly group: { readonly address: string; readonly port: number };
   /** Whether an address may be a router at all. */
   readonly mayAsk: (address: string) => boolean;
@@ -32,7 +35,7 @@ export interface SsdpSearch {
 /** Searches for UPnP routers for three seconds. */
 export async function searchSsdp(search: SsdpSearch, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const socket = createSocket('udp4');
+  const socket = createSocket(isIPv6(search.localAddress) ? 'udp6' : 'udp4');
   const done = new AbortController();
   try {
     await new Promise<void>((resolve, reject) => {
@@ -54,13 +57,15 @@ export async function searchSsdp(search: SsdpSearch, signal: AbortSignal): Promi
   }
 }
 
-async function send(socket: Socket, { group, clock, localAddress }: SsdpSearch, signal: AbortSignal): Promise<void> {
+async function send(socket: Socket, search: SsdpSearch, signal: AbortSignal): Promise<void> {
+  const { group, clock, multicastInterface } = search;
   socket.setMulticastTTL(2);
   // Otherwise a machine with several networks, real or virtual, may search in another one than the router's.
-  socket.setMulticastInterface(localAddress);
+  socket.setMulticastInterface(multicastInterface);
+  const host = isIPv6(group.address) ? `[${group.address}]` : group.address;
   for (const wait of ROUNDS_MS) {
     for (const target of SEARCH_TARGETS) {
-      const lines = ['M-SEARCH * HTTP/1.1', `HOST: ${group.address}:${group.port}`, 'MAN: "ssdp:discover"', 'MX: 1'];
+      const lines = ['M-SEARCH * HTTP/1.1', `HOST: ${host}:${group.port}`, 'MAN: "ssdp:discover"', 'MX: 1'];
       const packet = [...lines, `ST: ${target}`, '', ''].join('\r\n');
       await new Promise<void>((resolve, reject) => {
         socket.send(packet, group.port, group.address, (error) => (error === null ? resolve() : reject(error)));
@@ -81,7 +86,8 @@ export function readReply(packet: Uint8Array, sender: string, mayAsk: (address: 
   const location = field(lines, 'location');
   if (!SEARCH_TARGETS.includes(field(lines, 'st')) || location.length > LONGEST_LOCATION) return undefined;
   const url = URL.parse(location);
-  return url !== null && isOn(url, sender) && mayAsk(sender) ? url : undefined;
+  const host = isIPv6(sender) ? `[${sender}]` : sender;
+  return url !== null && isOn(url, host) && mayAsk(sender) ? url : undefined;
 }
 
 /** Whether an address on the web is plain HTTP on this very host. */

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Gateway, InnerPort, Mapping, MappingRequest } from './gateway.ts';
-import { portKey } from './gateway.ts';
+import { portKey, refusalCode } from './gateway.ts';
 import type { WanService } from './igd-description.ts';
 import type { SoapAnswer } from './soap.ts';
 import { callAction } from './soap.ts';
@@ -43,6 +43,10 @@ export class UpnpGateway implements Gateway {
     this.#deps = deps;
   }
 
+  get address(): string {
+    return this.#deps.service.controlUrl.hostname;
+  }
+
   /** The router's outside address (empty or zero when its line is down), and ours in the home network. */
   async outside(signal: AbortSignal): Promise<{ externalAddress: string; localAddress: string }> {
     const answer = await this.#call('GetExternalIPAddress', {}, signal);
@@ -60,7 +64,7 @@ export class UpnpGateway implements Gateway {
         const inner = { protocol, internalPort, internalAddress: localAddress };
         return { ...inner, externalAddress, externalPort, lifetimeSeconds: lease };
       } catch (error) {
-        const next = this.#nextAttempt(attempt, internalPort, upnpCode(error));
+        const next = this.#nextAttempt(attempt, internalPort, refusalCode(error));
         if (next === undefined || count === MOST_ATTEMPTS) throw error;
         attempt = next;
       }
@@ -136,7 +140,7 @@ export class UpnpGateway implements Gateway {
     try {
       return await this.#call('GetSpecificPortMappingEntry', input, signal);
     } catch (error) {
-      const code = upnpCode(error);
+      const code = refusalCode(error);
       if (code === 0) throw error;
       return code === NO_SUCH_ENTRY ? 'none' : 'unknown';
     }
@@ -155,10 +159,4 @@ export class UpnpGateway implements Gateway {
 
 function isOurs(entry: SoapAnswer, port: InnerPort, localAddress: string): boolean {
   return entry.get('NewInternalClient') === localAddress && entry.get('NewInternalPort') === String(port.internalPort);
-}
-
-/** The UPnP error code of a refusal, 0 for every other failure. */
-function upnpCode(error: unknown): number {
-  const result = error instanceof AppError && error.code === 'not-allowed' ? error.details['result'] : undefined;
-  return typeof result === 'number' ? result : 0;
 }

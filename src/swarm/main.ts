@@ -2,7 +2,7 @@ import { createLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { processChannel, serveChannel } from '../contract/process-channel.ts';
-import { createGatewayFinders } from '../nat/gateway-finders.ts';
+import { createPortMapper } from '../nat/system-port-mapper.ts';
 import { createSwarmRouter } from './router.ts';
 import { RouterPortMapping } from './router-port-mapping.ts';
 import { SwarmService } from './swarm-service.ts';
@@ -20,7 +20,7 @@ const log = createLogger({
 });
 
 const tools = { clock: systemClock, random: systemRandom, log };
-const portMapping = new RouterPortMapping({ ...tools, finders: createGatewayFinders(tools) });
+const portMapping = new RouterPortMapping(createPortMapper(tools));
 const service = new SwarmService({ ...tools, portMapping });
 let ending = false;
 

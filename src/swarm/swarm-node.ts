@@ -1,5 +1,3 @@
-import type { Server, Socket } from 'node:net';
-import { createServer } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { InfoHash, SphereId } from '../base/id.ts';
@@ -15,24 +13,24 @@ import { Announcer } from '../torrent/announcer.ts';
 import { TorrentClient } from '../torrent/client.ts';
 import type { DialOutcome, DialRequest } from '../torrent/dialer.ts';
 import { Dialer } from '../torrent/dialer.ts';
-import { formatEndpoint, parseEndpoint } from '../torrent/endpoint.ts';
+import { parseEndpoint } from '../torrent/endpoint.ts';
 import { sendMetainfo } from '../torrent/metainfo-exchange.ts';
+import type { RoutedStream } from '../torrent/route.ts';
 import { Tracker } from '../torrent/tracker.ts';
 import { withinTime } from '../base/within-time.ts';
 import { Caller } from './caller.ts';
-import { endpointsOn, hearsRouter, localAddresses } from './candidates.ts';
-import { DataListener } from './data-listener.ts';
 import type { EventStream } from './event-stream.ts';
-import { listenOnAll } from './listen.ts';
+import { MemberPorts } from './member-ports.ts';
 import { fetchMetainfo } from './metainfo-fetcher.ts';
+import { PendingStreams } from './pending-streams.ts';
 import type { PortMapping } from './port-mapping.ts';
+import { Reachability } from './reachability.ts';
 import { Reporter } from './reporter.ts';
 import { TorrentHost } from './torrent-host.ts';
 
 const METAINFO_TIMEOUT_MS = 30_000;
 const CANDIDATES_MS = 10_000;
 const SWEEP_MS = 30_000;
-const MOST_TRACKERS = 8;
 
 export interface NodeDeps {
   readonly clock: Clock;
@@ -49,6 +47,8 @@ export interface NodeOptions {
   /** Addresses to listen on; none = all. */
   readonly addresses: readonly string[];
   readonly mapPorts: boolean;
+  /** Listened on as far as the system allows. */
+  readonly extraPorts: readonly number[];
   readonly limits: LimitsView;
 }
 
@@ -65,10 +65,8 @@ export class SwarmNode implements AsyncDisposable {
   readonly #announcer: Announcer;
   readonly #tracker: Tracker;
   readonly #caller: Caller;
-  #dataPort = 0;
-  #trackerPort = 0;
-  #mappedData: string | null = null;
-  #mappedTracker: string | null = null;
+  readonly #reachability: Reachability;
+  #ports: MemberPorts | null = null;
   #ownEndpoints: ReadonlySet<string> = new Set();
 
   private constructor(deps: NodeDeps, options: NodeOptions, client: TorrentClient) {
@@ -77,6 +75,7 @@ export class SwarmNode implements AsyncDisposable {
     const { clock, random, log } = deps;
     this.#admission = { clock, random, self: options.self };
     this.#stack.use(client);
+    this.#reachability = new Reachability({ clock });
     this.host = this.#stack.use(
       new TorrentHost({
         clock,
@@ -100,7 +99,7 @@ export class SwarmNode implements AsyncDisposable {
       clock,
       stream: deps.stream,
       torrents: () => this.host.torrents,
-      port: () => this.#dataPort,
+      port: () => this.ports.dataPort,
     });
     this.#caller = new Caller({ admission: this.#admission, addresses: options.addresses });
     this.#dialer = this.#createDialer();
@@ -108,7 +107,7 @@ export class SwarmNode implements AsyncDisposable {
       clock,
       random,
       log,
-      port: () => this.#dataPort,
+      port: () => this.ports.dataPort,
       announcements: () => this.host.announcements(),
       onPeer: (infoHash, endpoint, tracker) => this.#found(infoHash, endpoint, tracker),
     });
@@ -140,7 +139,7 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   get ports(): { dataPort: number; trackerPort: number } {
-    return { dataPort: this.#dataPort, trackerPort: this.#trackerPort };
+    return { dataPort: this.#ports?.dataPort ?? 0, trackerPort: this.#ports?.trackerPort ?? 0 };
   }
 
   setEndpoints(
@@ -195,39 +194,26 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    const { addresses, dataPort } = this.#options;
-    const listener = await DataListener.open({
+    const { addresses, dataPort, extraPorts, mapPorts } = this.#options;
+    const pending = new PendingStreams({ admit: (routed) => this.#answer(routed) });
+    this.#stack.defer(() => pending.destroyAll());
+    const ports = await MemberPorts.open({
+      log: this.#deps.log,
+      portMapping: mapPorts ? this.#deps.portMapping : null,
+      reachability: this.#reachability,
       addresses,
-      preferredPort: dataPort,
-      onStream: (socket) => this.#answer(socket),
+      dataPort,
+      extraPorts,
+      pending,
+      onTracker: (socket) => this.#tracker.accept(socket),
+      onChange: () => this.#tellCandidates(),
     });
-    this.#stack.use(listener);
-    this.#dataPort = listener.port;
-    const create = (): Server => createServer((socket) => this.#tracker.accept(socket));
-    const tracker = await listenOnAll(create, addresses, dataPort === 0 ? 0 : listener.port + 1);
-    for (const server of tracker.servers) {
-      server.on('error', (error) => this.#deps.log.warn('tracker listener failed', { error }));
-      this.#stack.defer(() => void server.close());
-    }
-    this.#trackerPort = tracker.port;
+    this.#ports = this.#stack.use(ports);
   }
 
   #run(): void {
-    const { clock, portMapping } = this.#deps;
-    if (this.#options.mapPorts && hearsRouter(this.#options.addresses)) {
-      const kept = [
-        portMapping.keep(this.#dataPort, (outside) => {
-          this.#mappedData = outside;
-          this.#tellCandidates();
-        }),
-        portMapping.keep(this.#trackerPort, (outside) => {
-          this.#mappedTracker = outside;
-          this.#tellCandidates();
-        }),
-      ];
-      // Together, because the process has little time to end and a router may be silent.
-      this.#stack.defer(async () => void (await Promise.all(kept.map((port) => port[Symbol.asyncDispose]()))));
-    }
+    const { clock } = this.#deps;
+    this.#ports?.map();
     this.#tellCandidates();
     this.#scope.spawn('call members', (signal) => this.#dialer.run(signal));
     this.#scope.spawn('announce', (signal) => this.#announcer.run(signal));
@@ -248,18 +234,18 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   /** A stream from outside: admission, then whatever it is for. */
-  async #answer(socket: Socket): Promise<void> {
+  async #answer({ stream, route }: RoutedStream): Promise<void> {
     const { clock, log } = this.#deps;
     const { signal } = this.#scope;
     try {
-      const admitted = await answerCall(socket, this.host.admittingSpheres, this.#admission, signal);
+      const admitted = await answerCall(stream, this.host.admittingSpheres, this.#admission, signal);
       if (admitted.purpose === 'swarm') {
-        this.host.connect({ socket, admitted }, false);
+        this.host.connect({ stream, route, admitted }, false);
         return;
       }
       const { metainfo } = this.host.get(admitted.infoHash).spec;
       const limit = { clock, ms: METAINFO_TIMEOUT_MS };
-      await withinTime(limit, signal, (limited) => sendMetainfo(socket, metainfo, limited));
+      await withinTime(limit, signal, (limited) => sendMetainfo(stream, metainfo, limited));
     } catch (error) {
       log.debug('stream refused', { code: errorCode(error) });
       throw error;
@@ -267,16 +253,12 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   #tellCandidates(): void {
-    const { addresses } = this.#options;
-    const local = localAddresses(addresses);
-    const endpoints = endpointsOn(local, this.#dataPort, this.#mappedData);
-    const trackers = endpointsOn(local, this.#trackerPort, this.#mappedTracker)
-      .slice(0, MOST_TRACKERS)
-      .map((endpoint) => this.#tracker.urlFor(endpoint));
-    const loopback = ['127.0.0.1', '::1'].map((address) => formatEndpoint(address, this.#dataPort));
-    // Loopback is ours only where we listen on everything; otherwise it may be somebody else's.
-    this.#ownEndpoints = new Set(addresses.length === 0 ? [...endpoints, ...loopback] : endpoints);
-    this.reporter.setCandidates({ kind: 'candidates', endpoints, trackers, mapped: this.#mappedData, webrtc: false });
+    const ports = this.#ports;
+    if (ports === null) return;
+    this.#ownEndpoints = ports.own;
+    const trackers = ports.trackers.map((endpoint) => this.#tracker.urlFor(endpoint));
+    const { endpoints, mapped } = ports;
+    this.reporter.setCandidates({ kind: 'candidates', endpoints, trackers, mapped, webrtc: false });
   }
 
   #found(infoHash: InfoHash, endpoint: string, source: string): void {

@@ -3,8 +3,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { systemClock } from '../../src/base/system-clock.ts';
-import { createGatewayFinders } from '../../src/nat/gateway-finders.ts';
-import { PortMapper } from '../../src/nat/port-mapper.ts';
+import { createPortMapper } from '../../src/nat/system-port-mapper.ts';
 
 /** Runs on a host of the laboratory: answers on a port, keeps it open on the router, writes each state as a line. */
 const port = Number(process.argv[2]);
@@ -24,7 +23,7 @@ const clock: Clock = {
 const tools = { clock, random: systemRandom, log };
 const server = createServer((socket) => socket.on('error', () => undefined).end('hello from home'));
 server.listen(port, '0.0.0.0', () => {
-  const mapper = new PortMapper({ ...tools, finders: createGatewayFinders(tools) });
+  const mapper = createPortMapper(tools);
   const kept = mapper.keep('tcp', port);
   kept.changes.on((state) => process.stdout.write(`${JSON.stringify(state)}\n`));
   process.once('SIGTERM', () => {
