@@ -1,5 +1,6 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
+import { doctorContract } from './doctor.ts';
 import { bareJidSchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
 import {
   accountSchema,
@@ -166,5 +167,5 @@ const system = {
   shutDown: oc.output(done),
 };
 
-export const appContract = { account, spheres, items, messages, transfers, system };
+export const appContract = { account, spheres, items, messages, transfers, doctor: doctorContract, system };
 export type AppContract = typeof appContract;

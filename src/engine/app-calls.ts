@@ -3,11 +3,14 @@ import { parseItemId } from '../base/id.ts';
 import type { AccountHolder } from './account-holder.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { Examination } from './doctor/examination.ts';
+import { SessionSources } from './doctor/session-sources.ts';
 import type { PreviewSource } from './http-server.ts';
 import { itemCalls } from './item-calls.ts';
 import { readConfig, writeConfig } from './profile.ts';
 import { viewInvitation, viewMembers } from './sphere-view.ts';
 import { waitUntilIdle } from './sync.ts';
+import { productVersion } from './version.ts';
 
 const DONE = { ok: true as const };
 
@@ -20,6 +23,7 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
     items: itemCalls(deps),
     messages: messageCalls(deps),
     transfers: transferCalls(deps),
+    doctor: doctorCalls(deps),
     system: systemCalls(deps),
     snapshot: () => Promise.resolve(views.snapshot()),
     onEvent: views.onEvent,
@@ -157,6 +161,17 @@ function transferCalls({ holder, feed, views, profile }: AppCallsDeps): AppServi
       await holder.session.items.pauseAll(false, signal);
       views.emitSwarm();
       return DONE;
+    },
+  };
+}
+
+function doctorCalls({ holder, views, feed, config, clock, log }: AppCallsDeps): AppServices['doctor'] {
+  const { mapPorts } = config.swarm;
+  const sources = new SessionSources({ holder, views, feed, mapPorts, clock, log: log.child('doctor') });
+  const version = productVersion();
+  return {
+    check(input, signal) {
+      return Promise.resolve(new Examination({ sources, version, clock, log }).reports(input, signal));
     },
   };
 }

@@ -1,7 +1,6 @@
 import { implement } from '@orpc/server';
 import type { Logger } from '../base/log.ts';
 import { appContract } from '../contract/app.ts';
-import type { SequencedEvent } from '../contract/views.ts';
 import type { AppServices } from './app-services.ts';
 import { browseFolder } from './browse-folder.ts';
 import type { EventLog } from './event-log.ts';
@@ -49,6 +48,11 @@ export function createAppRouter(deps: RouterDeps) {
       pauseAll: os.transfers.pauseAll.handler(({ signal }) => services.transfers.pauseAll(given(signal))),
       resumeAll: os.transfers.resumeAll.handler(({ signal }) => services.transfers.resumeAll(given(signal))),
     },
+    doctor: {
+      check: os.doctor.check.handler(async ({ input, signal }) =>
+        translated(await services.doctor.check(input, given(signal)), deps.log),
+      ),
+    },
     system: systemRouter(deps),
   });
 }
@@ -67,6 +71,7 @@ function sphereRouter(spheres: AppServices['spheres']) {
     members: os.spheres.members.handler(({ input, signal }) => spheres.members(input, given(signal))),
     invite: os.spheres.invite.handler(({ input, signal }) => spheres.invite(input, given(signal))),
     remove: os.spheres.remove.handler(({ input, signal }) => spheres.remove(input, given(signal))),
+    forget: os.spheres.forget.handler(({ input, signal }) => spheres.forget(input, given(signal))),
     leave: os.spheres.leave.handler(({ input, signal }) => spheres.leave(input, given(signal))),
     invitations: os.spheres.invitations.handler(({ signal }) => spheres.invitations(given(signal))),
     join: os.spheres.join.handler(({ input, signal }) => spheres.join(input, given(signal))),
@@ -82,6 +87,7 @@ function itemRouter(items: AppServices['items']) {
     cancelShare: os.items.cancelShare.handler(({ input, signal }) => items.cancelShare(input, given(signal))),
     get: os.items.get.handler(({ input, signal }) => items.get(input, given(signal))),
     playback: os.items.playback.handler(({ input, signal }) => items.playback(input, given(signal))),
+    keepPosition: os.items.keepPosition.handler(({ input, signal }) => items.keepPosition(input, given(signal))),
     openElsewhere: os.items.openElsewhere.handler(({ input, signal }) => items.openElsewhere(input, given(signal))),
     showInFolder: os.items.showInFolder.handler(({ input, signal }) => items.showInFolder(input, given(signal))),
     pause: os.items.pause.handler(({ input, signal }) => items.pause(input, given(signal))),
@@ -114,10 +120,7 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
 }
 
 /** Failures inside a stream do not pass the interceptors, so they are translated here. */
-async function* translated(
-  events: AsyncGenerator<SequencedEvent, void, void>,
-  log: Logger,
-): AsyncGenerator<SequencedEvent, void, void> {
+async function* translated<T>(events: AsyncIterable<T>, log: Logger): AsyncGenerator<T, void, void> {
   try {
     yield* events;
   } catch (error) {

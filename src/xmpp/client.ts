@@ -84,6 +84,12 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     return this.#fullJid;
   }
 
+  /** What the connection of this moment is like; null while there is none. */
+  get connection(): { readonly tls: string | null; readonly resumes: boolean } | null {
+    const session = this.#session;
+    return session === undefined ? null : { tls: session.tlsVersion, resumes: session.isResumable };
+  }
+
   /** Signs in for the first time. A failure rejects and nothing is retried; after success the connection is kept up. */
   async connect(signal: AbortSignal): Promise<void> {
     if (this.#isSupervised) return;

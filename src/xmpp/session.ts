@@ -112,6 +112,16 @@ export class Session {
     return this.#entity.streamManagement.enabled;
   }
 
+  /** Whether the server keeps the session for a while when the connection breaks. */
+  get isResumable(): boolean {
+    return this.resumption() !== undefined;
+  }
+
+  /** As "TLSv1.3"; null once the connection is over. */
+  get tlsVersion(): string | null {
+    return this.#deps.socket.getProtocol();
+  }
+
   async send(stanza: Element): Promise<void> {
     if (this.#isOver) throw new AppError('disconnected', 'the connection is over');
     try {

@@ -1,0 +1,104 @@
+import type { ADVICE_CODES, BECAUSE_CODES, DeviceFacts, DeviceReport, DoctorFacts } from '../../contract/doctor.ts';
+import type { NetworkState, Path } from '../../contract/swarm.ts';
+import { pathSchema } from '../../contract/swarm.ts';
+import type { WaysIn } from './ways-in.ts';
+import { waysIn } from './ways-in.ts';
+
+type Because = (typeof BECAUSE_CODES)[number];
+type Advice = (typeof ADVICE_CODES)[number];
+type Outcome = NetworkState['attempts'][number]['outcome'];
+
+interface Situation {
+  readonly network: NetworkState;
+  readonly ways: WaysIn;
+  readonly outcome: (path: Path) => Outcome;
+}
+
+/** What stands between us and each device of the members, best path first in every list of reasons. */
+export function diagnoseDevices({ devices, network }: DoctorFacts): DeviceReport[] {
+  return devices.map((device) => diagnoseDevice(device, network));
+}
+
+function diagnoseDevice(device: DeviceFacts, network: NetworkState | null): DeviceReport {
+  const { online, ...who } = device;
+  const nothing = { path: null, because: [], advice: null };
+  if (network === null) return { ...who, ...nothing, state: online ? 'connecting' : 'offline', severity: 'info' };
+  const ofDevice = (entry: { sphereId: string; device: string }): boolean =>
+    entry.device === device.device && entry.sphereId === device.sphereId;
+  const attempts = network.attempts.filter(ofDevice);
+  const situation: Situation = {
+    network,
+    ways: waysIn(network),
+    outcome: (path) => attempts.find((attempt) => attempt.path === path)?.outcome ?? 'untried',
+  };
+  const path = bestPath(network.links.filter(ofDevice).map((link) => link.path));
+  if (path !== null) return { ...who, state: 'connected', ...connected(path, situation) };
+  if (!online) return { ...who, ...nothing, state: 'offline', severity: 'info' };
+  const tried = attempts.filter(({ outcome }) => outcome !== 'untried');
+  if (tried.length === 0) return { ...who, ...nothing, state: 'idle', severity: 'info' };
+  // A path that was good a moment ago and is not used now has nothing left to do.
+  if (tried.some(({ outcome }) => outcome === 'connected')) {
+    return { ...who, ...nothing, state: 'idle', severity: 'info' };
+  }
+  const isWaiting = attempts.some(({ outcome }) => outcome === 'untried');
+  const because = reasons(pathSchema.options, situation);
+  if (isWaiting) return { ...who, path: null, because, state: 'connecting', severity: 'info', advice: 'wait' };
+  return { ...who, path: null, because, state: 'unreached', severity: 'problem', advice: adviceFor(situation) };
+}
+
+function bestPath(paths: readonly Path[]): Path | null {
+  return pathSchema.options.find((path) => paths.includes(path)) ?? null;
+}
+
+function connected(path: Path, situation: Situation): Pick<DeviceReport, 'path' | 'because' | 'advice' | 'severity'> {
+  const better = pathSchema.options.slice(0, pathSchema.options.indexOf(path));
+  const isRelayed = path === 'turn';
+  return {
+    path,
+    because: reasons(better, situation),
+    advice: isRelayed ? adviceFor(situation) : null,
+    severity: isRelayed ? 'warning' : 'ok',
+  };
+}
+
+function reasons(paths: readonly Path[], situation: Situation): Because[] {
+  return [...new Set(paths.map((path) => REASONS[path](situation)))];
+}
+
+const REASONS: Readonly<Record<Path, (situation: Situation) => Because>> = {
+  lan: ({ outcome }) => pick(outcome('lan'), { unreachable: 'nearby-silent', refused: 'nearby-refused' }, 'apart'),
+  ipv6: ({ outcome, ways }) => {
+    if (ways.ipv6 === 'none') return 'ipv6-ours';
+    const known: Known = { unreachable: 'ipv6-silent', refused: 'ipv6-refused', 'no-address': 'ipv6-theirs' };
+    return pick(outcome('ipv6'), known, 'not-tried');
+  },
+  tcp: ({ outcome, ways: { door } }) => {
+    const theirs = outcome('tcp');
+    if (theirs === 'unreachable') return 'door-silent';
+    if (theirs === 'refused') return 'door-refused';
+    if (theirs !== 'no-address') return 'not-tried';
+    if (door === 'open' || door === 'not-needed') return 'door-unused';
+    return door === 'shared' ? 'door-shared' : door === 'lied' ? 'door-lied' : 'doors-closed';
+  },
+  webrtc: ({ outcome, network }) => {
+    if (network.webrtc === 'unavailable') return 'through-ours';
+    if (outcome('webrtc') === 'no-address') return 'through-theirs';
+    const { stun, turn } = network.iceServers;
+    if (stun + turn === 0) return 'through-no-helper';
+    return outcome('webrtc') === 'untried' ? 'not-tried' : 'through-blocked';
+  },
+  turn: ({ network }) => (network.iceServers.turn === 0 ? 'relay-none' : 'relay-silent'),
+};
+
+type Known = Partial<Record<Outcome, Because>>;
+
+function pick(outcome: Outcome, known: Known, otherwise: Because): Because {
+  return known[outcome] ?? otherwise;
+}
+
+/** The one thing that helps most, on our side first. */
+function adviceFor({ ways }: Situation): Advice {
+  if (ways.door === 'closed' || ways.door === 'not-asked') return 'open-router';
+  if (ways.door === 'lied') return 'restart-router';
+  return ways.door === 'shared' ? 'leave-one-on' : 'ask-them';
+}

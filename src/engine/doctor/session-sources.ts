@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { rm, statfs, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { Emitter } from '../../base/emitter.ts';
+import { errorCode } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { withinTime } from '../../base/within-time.ts';
+import type { DeviceFacts, DiskFacts, ServerFacts } from '../../contract/doctor.ts';
+import type { NetworkState } from '../../contract/swarm.ts';
+import type { AppEvent } from '../../contract/views.ts';
+import type { Sphere } from '../../spheres/sphere.ts';
+import type { SwarmFeed } from '../../spheres/swarm-feed.ts';
+import { checkServer } from '../../xmpp/features.ts';
+import type { XmppPort } from '../../xmpp/port.ts';
+import { askDiscoInfo } from '../../xmpp/xep/0030-disco.ts';
+import { askServerTime } from '../../xmpp/xep/0202-entity-time.ts';
+import type { AccountHolder } from '../account-holder.ts';
+import type { AccountSession } from '../account-session.ts';
+import { personName } from '../person-name.ts';
+import type { ViewSource } from '../view-source.ts';
+import type { DoctorSources } from './examination.ts';
+
+interface SessionSourcesDeps {
+  readonly holder: AccountHolder;
+  readonly views: ViewSource;
+  readonly feed: SwarmFeed;
+  readonly mapPorts: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Who waits for the report should not wait for a server that is silent. */
+const ANSWER_MS = 5_000;
+const NS_EXTERNAL_SERVICES = 'urn:xmpp:extdisco:2';
+
+/** The facts of the running engine. */
+export class SessionSources implements DoctorSources {
+  readonly onChange: Emitter<void>;
+  readonly #deps: SessionSourcesDeps;
+  #network: NetworkState | null = null;
+  #swarmState = '';
+
+  constructor(deps: SessionSourcesDeps) {
+    this.#deps = deps;
+    this.onChange = new Emitter((error) => deps.log.error('doctor listener failed', { error }));
+    deps.feed.onEvent.on((event) => {
+      if (event.kind !== 'network') return;
+      this.#network = event.network;
+      this.onChange.emit();
+    });
+    deps.views.onEvent.on((event) => this.#viewChanged(event));
+  }
+
+  account(): ReturnType<DoctorSources['account']> {
+    const account = this.#deps.views.account();
+    return account === null ? null : { ...account, error: account.error?.code ?? null };
+  }
+
+  transfers(): ReturnType<DoctorSources['transfers']> {
+    const { state, port } = this.#deps.views.swarm();
+    return { state, port, asksRouter: this.#deps.mapPorts };
+  }
+
+  /** What a process that has died knew is not true of the next one. */
+  network(): NetworkState | null {
+    return this.#deps.feed.running ? this.#network : null;
+  }
+
+  devices(): DeviceFacts[] {
+    const session = this.#session();
+    const own = session?.storage.identity.get()?.device;
+    return this.#spheres().flatMap((sphere) => {
+      const view = this.#deps.views.sphere(sphere);
+      const joined = view.members.filter(({ state }) => state === 'joined');
+      return [...sphere.state.devices.values()].flatMap(({ person, device }) => {
+        const member = joined.find((one) => one.person === person);
+        if (member === undefined || device === own) return [];
+        const { jid, online } = member;
+        return [{ sphereId: sphere.id, sphere: view.name, jid, name: personName(jid), device, online }];
+      });
+    });
+  }
+
+  async askServer(signal: AbortSignal): Promise<ServerFacts | null> {
+    const session = this.#session();
+    const connection = session?.client.connection ?? null;
+    if (session === null || connection === null) return null;
+    const { client } = session;
+    const [time, features] = await Promise.all([
+      this.#inTime(signal, (limited) => askServerTime(client, this.#deps.clock, limited)),
+      this.#inTime(signal, (limited) => askFeatures(client, limited)),
+    ]);
+    const { roundTripMs = null, aheadMs: clockAheadMs = null } = time ?? {};
+    return { ...connection, roundTripMs, clockAheadMs, features: features ?? null };
+  }
+
+  lookAtDisks(): Promise<DiskFacts[]> {
+    return Promise.all(this.#spheres().map(async (sphere) => lookAtDisk(sphere)));
+  }
+
+  /** Undefined when there was no answer in time. */
+  async #inTime<T>(signal: AbortSignal, question: (limited: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await withinTime({ clock: this.#deps.clock, ms: ANSWER_MS }, signal, question);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#deps.log.info('the server did not answer the check', { code: errorCode(error) });
+      return undefined;
+    }
+  }
+
+  #session(): AccountSession | null {
+    return this.#deps.views.account() === null ? null : this.#deps.holder.session;
+  }
+
+  #spheres(): Sphere[] {
+    return (this.#session()?.list.all() ?? []).filter(({ row }) => row.state === 'joined');
+  }
+
+  #viewChanged(event: AppEvent): void {
+    if (event.kind === 'swarm') {
+      const before = this.#swarmState;
+      this.#swarmState = event.swarm.state;
+      if (before === event.swarm.state) return;
+    } else if (!['account', 'sphere', 'sphere-removed'].includes(event.kind)) return;
+    this.onChange.emit();
+  }
+}
+
+async function askFeatures(client: XmppPort, signal: AbortSignal): Promise<ServerFacts['features']> {
+  const { features } = await askDiscoInfo(client, client.domain, signal);
+  const helpers = features.includes(NS_EXTERNAL_SERVICES);
+  try {
+    const { archive, carbons } = await checkServer(client, signal);
+    return { rooms: true, personalNodes: true, archive, carbons, helpers };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== 'server-lacks-pep' && code !== 'server-lacks-rooms') throw error;
+    const rest = { archive: false, carbons: false, helpers };
+    return { rooms: code !== 'server-lacks-rooms', personalNodes: code !== 'server-lacks-pep', ...rest };
+  }
+}
+
+async function lookAtDisk({ id, row, state }: Sphere): Promise<DiskFacts> {
+  const { folder } = row;
+  const base = { sphereId: id, sphere: state.name === '' ? row.name : state.name, folder };
+  const [freeBytes, writable] = await Promise.all([freeOf(folder), isWritable(folder)]);
+  return { ...base, freeBytes, writable };
+}
+
+async function freeOf(folder: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    // A folder that is not there has no room; that it cannot be written is told anyway.
+    return null;
+  }
+}
+
+/** Rights, read-only disks and pulled plugs show only when something is really written. */
+async function isWritable(folder: string): Promise<boolean> {
+  const file = path.join(folder, `.spherecast-check-${randomUUID()}`);
+  try {
+    await writeFile(file, '.', { flag: 'wx' });
+    await rm(file);
+    return true;
+  } catch {
+    // Whatever the reason is, nothing can be received there.
+    return false;
+  }
+}
