@@ -105,7 +105,7 @@ export const networkSchema = z.object({
       purpose: z.enum(['data', 'tracker', 'extra']),
       /** 0 = could not be opened. */
       port: count,
-      /** `lied`: the router says open, members say nobody answers. Extra ports are not mapped: `open` = listened on. */
+      /** `lied`: the router says open, members say that nobody answers; `unmapped`: no router is asked. */
       state: z.enum(['searching', 'open', 'unreachable', 'closed', 'lied', 'unmapped']),
       via: z.enum(['pcp', 'nat-pmp', 'upnp']).nullable(),
       outside: endpoint.nullable(),
@@ -219,7 +219,7 @@ export const swarmContract = {
         mapPorts: z.boolean(),
         /** Whether to find and be found in the own network. */
         discoverLan: z.boolean().default(false),
-        /** Also listened on when possible, for members that only some ports are open to; not mapped. */
+        /** Also listened on when possible, for members whom only some ports are open to. */
         extraPorts: z.array(z.number().int().min(1).max(65_535)).max(4).default([]),
         limits: limitsSchema,
       }),

@@ -7,6 +7,7 @@ import type { Purpose } from '../torrent/admission-frames.ts';
 import type { DialOutcome } from '../torrent/dialer.ts';
 import type { InfoHash } from '../base/id.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
+import { pathOf } from '../torrent/route.ts';
 import { withinTime } from '../base/within-time.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -52,7 +53,10 @@ export class Caller {
       signal.throwIfAborted();
       return { kind: 'refused' };
     }
-    return { kind: 'connected', dialled: { socket, admitted } };
+    return {
+      kind: 'connected',
+      dialled: { stream: socket, route: { path: pathOf(options.endpoint), address: options.endpoint }, admitted },
+    };
   }
 
   #open(endpoint: string, signal: AbortSignal): Promise<Socket> {

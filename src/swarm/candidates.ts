@@ -1,9 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { formatEndpoint } from '../torrent/endpoint.ts';
 
-/** Told to members in one message, which has room for as many. */
-const MOST_ENDPOINTS = 32;
-
 /**
  * Addresses of this machine that members may reach, likeliest first: those we listen on, or all that are
  * neither loopback nor bound to one link.
@@ -16,10 +13,8 @@ export function localAddresses(listening: readonly string[]): string[] {
   return usable.toSorted((a, b) => a.family.localeCompare(b.family)).map((entry) => entry.address);
 }
 
-/** `mapped` is the outside address of a router, which comes first because it works from everywhere. */
-export function endpointsOn(addresses: readonly string[], port: number, mapped: string | null): string[] {
-  const own = addresses.map((address) => formatEndpoint(address, port));
-  return (mapped === null ? own : [mapped, ...own]).slice(0, MOST_ENDPOINTS);
+export function endpointsOn(addresses: readonly string[], port: number): string[] {
+  return addresses.map((address) => formatEndpoint(address, port));
 }
 
 /** Whether a router can forward to one of the addresses we listen on; none = all. */

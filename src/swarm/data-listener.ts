@@ -1,32 +1,35 @@
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { listenOnAll } from './listen.ts';
+import type { PortRefusal } from './listen.ts';
+import { listenOnAll, listenOnOne } from './listen.ts';
+import type { PendingStreams } from './pending-streams.ts';
+import { formatEndpoint } from '../torrent/endpoint.ts';
+import { pathOf } from '../torrent/route.ts';
 
-const MOST_PENDING = 128;
-const MOST_PENDING_PER_ADDRESS = 8;
 const KEEP_ALIVE_MS = 30_000;
 
 export interface DataListenerDeps {
   readonly addresses: readonly string[];
   readonly preferredPort: number;
-  /** Runs admission; settles when the stream is admitted and handed over, or refused. */
-  readonly onStream: (socket: Socket) => Promise<void>;
+  /** Also listened on as far as the system allows. */
+  readonly extraPorts: readonly number[];
+  readonly pending: PendingStreams;
 }
 
-/** The port strangers meet: every stream waits here for admission, few at a time per address and in all. */
+/** The ports strangers meet: every stream goes where streams wait for admission. */
 export class DataListener implements Disposable {
   readonly port: number;
+  /** Each extra port, and why it is not listened on; null = it is. */
+  readonly extraPorts: readonly PortRefusal[];
   readonly #servers: readonly Server[];
-  readonly #pending: PendingStreams;
 
-  private constructor(port: number, servers: readonly Server[], pending: PendingStreams) {
+  private constructor(port: number, extraPorts: readonly PortRefusal[], servers: readonly Server[]) {
     this.port = port;
+    this.extraPorts = extraPorts;
     this.#servers = servers;
-    this.#pending = pending;
   }
 
-  static async open(deps: DataListenerDeps): Promise<DataListener> {
-    const pending = new PendingStreams(deps.onStream);
+  static async open({ addresses, preferredPort, extraPorts, pending }: DataListenerDeps): Promise<DataListener> {
     const create = (): Server => {
       const server = createServer({
         pauseOnConnect: true,
@@ -34,65 +37,30 @@ export class DataListener implements Disposable {
         keepAlive: true,
         keepAliveInitialDelay: KEEP_ALIVE_MS,
       });
-      server.on('connection', (socket) => pending.take(socket));
+      server.on('connection', (socket) => take(socket, pending));
       return server;
     };
-    const { servers, port } = await listenOnAll(create, deps.addresses, deps.preferredPort);
+    const { servers, port } = await listenOnAll(create, addresses, preferredPort);
+    const extra: PortRefusal[] = [];
+    for (const wanted of new Set(extraPorts)) {
+      if (wanted === port) continue;
+      const opened = await listenOnOne(create, addresses, wanted);
+      servers.push(...opened.servers);
+      extra.push({ port: wanted, failure: opened.failure });
+    }
     // Out of descriptors: the listener stays, the caller tries again.
     for (const server of servers) server.on('error', () => undefined);
-    return new DataListener(port, servers, pending);
-  }
-
-  /** Streams that are not admitted yet. */
-  get pending(): number {
-    return this.#pending.size;
+    return new DataListener(port, extra, servers);
   }
 
   /** Admitted streams live on; they belong to their torrents. */
   [Symbol.dispose](): void {
-    this.#pending.destroyAll();
     for (const server of this.#servers) server.close();
   }
 }
 
-class PendingStreams {
-  readonly #onStream: (socket: Socket) => Promise<void>;
-  readonly #sockets = new Set<Socket>();
-  readonly #perAddress = new Map<string, number>();
-
-  constructor(onStream: (socket: Socket) => Promise<void>) {
-    this.#onStream = onStream;
-  }
-
-  get size(): number {
-    return this.#sockets.size;
-  }
-
-  take(socket: Socket): void {
-    // A broken connection is told by its 'close'.
-    socket.on('error', () => undefined);
-    const address = socket.remoteAddress ?? '';
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    if (this.#sockets.size >= MOST_PENDING || ofAddress >= MOST_PENDING_PER_ADDRESS) {
-      socket.destroy();
-      return;
-    }
-    this.#sockets.add(socket);
-    this.#perAddress.set(address, ofAddress + 1);
-    const settled = (): void => {
-      this.#sockets.delete(socket);
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left === 0) this.#perAddress.delete(address);
-      else this.#perAddress.set(address, left);
-    };
-    this.#onStream(socket).then(settled, () => {
-      // Not admitted: the reason was logged, the other end learns nothing.
-      socket.destroy();
-      settled();
-    });
-  }
-
-  destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
+function take(socket: Socket, pending: PendingStreams): void {
+  const host = socket.remoteAddress ?? '';
+  const address = formatEndpoint(host, socket.remotePort ?? 0);
+  void pending.take({ stream: socket, route: { path: pathOf(address), address } }, host);
 }

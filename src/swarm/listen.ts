@@ -27,6 +27,27 @@ export async function listenOnAll(
   throw listenError(failure);
 }
 
+/** A port, and what the system says against listening on it; null = nothing. */
+export interface PortRefusal {
+  readonly port: number;
+  readonly failure: string | null;
+}
+
+/** Binds exactly this port, or says why not. */
+export async function listenOnOne(
+  create: () => Server,
+  addresses: readonly string[],
+  port: number,
+): Promise<{ servers: Server[]; failure: string | null }> {
+  try {
+    const { servers } = await bindAll(create, addresses.length === 0 ? [null] : addresses, port);
+    return { servers, failure: null };
+  } catch (error) {
+    // A port that is nice to have: whoever asks is told why it is not there.
+    return { servers: [], failure: systemCode(error) || 'failed' };
+  }
+}
+
 async function bindAll(
   create: () => Server,
   addresses: readonly (string | null)[],

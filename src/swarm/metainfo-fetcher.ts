@@ -60,11 +60,11 @@ async function askOne(
   const { sphere, infoHash, sha256, maxBytes } = options;
   const outcome = await deps.caller.call({ ...ask, sphere, infoHash, purpose: 'metainfo' }, signal);
   if (outcome.kind !== 'connected') throw new AppError('disconnected', 'member cannot be reached');
-  const { socket } = outcome.dialled;
+  const { stream } = outcome.dialled;
   try {
     const limit = { clock: deps.clock, ms: TIMEOUT_MS };
-    return await withinTime(limit, signal, (limited) => receiveMetainfo(socket, { sha256, maxBytes }, limited));
+    return await withinTime(limit, signal, (limited) => receiveMetainfo(stream, { sha256, maxBytes }, limited));
   } finally {
-    socket.destroy();
+    stream.destroy();
   }
 }

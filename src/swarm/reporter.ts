@@ -105,8 +105,8 @@ export class Reporter {
       torrent.links.map((link) => ({
         infoHash: torrent.spec.infoHash,
         device: link.device,
-        address: link.address,
-        path: 'tcp' as const,
+        address: link.route.address,
+        path: link.route.path,
         bytesHave: torrent.bytesOf(link),
         downBps: Math.round(link.wire.downloadSpeed()),
         upBps: Math.round(link.wire.uploadSpeed()),

@@ -27,6 +27,8 @@ export interface StartOptions {
   readonly dataPort: number;
   readonly addresses: readonly string[];
   readonly mapPorts: boolean;
+  readonly discoverLan: boolean;
+  readonly extraPorts: readonly number[];
   readonly limits: LimitsView;
 }
 

@@ -12,7 +12,6 @@ import type { Announcement } from '../torrent/announcer.ts';
 import { Bans } from '../torrent/bans.ts';
 import type { TorrentClient } from '../torrent/client.ts';
 import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
-import { formatEndpoint } from '../torrent/endpoint.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import { TokenBucket } from '../torrent/limits.ts';
 import { arbitrate } from './duplicates.ts';
@@ -125,10 +124,10 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   /** Hands an admitted stream to its torrent, or ends it when it is one too many. */
-  connect({ socket, admitted }: Dialled, weDialled: boolean): void {
+  connect({ stream, route, admitted }: Dialled, weDialled: boolean): void {
     const torrent = this.#torrents.get(admitted.infoHash);
     if (torrent === undefined || !this.spheres.admits(admitted.sphereId, admitted.device)) {
-      socket.destroy();
+      stream.destroy();
       return;
     }
     const existing = torrent.links.filter((link) => link.device === admitted.device);
@@ -136,11 +135,10 @@ export class TorrentHost implements AsyncDisposable {
     const verdict = arbitrate(pair, existing, weDialled);
     torrent.disconnect((link) => verdict.drop.includes(link));
     if (!verdict.accept || torrent.links.length >= MOST_LINKS_PER_TORRENT || this.#linkCount >= MOST_LINKS) {
-      socket.destroy();
+      stream.destroy();
       return;
     }
-    const address = formatEndpoint(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-    torrent.connect(socket, { device: admitted.device, address, weDialled });
+    torrent.connect(stream, { device: admitted.device, route, weDialled });
   }
 
   *dialTorrents(): Generator<DialTorrent> {

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { hasBit } from '../base/bitfield.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
@@ -198,12 +198,12 @@ export class ActiveTorrent implements AsyncDisposable {
   }
 
   /** Hands an admitted stream over. */
-  connect(socket: Socket, info: ConnectionInfo): void {
+  connect(stream: Duplex, info: ConnectionInfo): void {
     if (!this.serves || this.#swarm === null) {
-      socket.destroy();
+      stream.destroy();
       return;
     }
-    this.#swarm.connect(socket, info);
+    this.#swarm.connect(stream, info);
   }
 
   setPaused(paused: boolean): void {

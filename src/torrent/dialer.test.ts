@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import type { DeviceKey } from '../base/id.ts';
@@ -11,7 +11,8 @@ import { Dialer } from './dialer.ts';
 const sphereId = parseSphereId('5'.repeat(64));
 const infoHash = parseInfoHash('1'.repeat(40));
 const ben = parseDeviceKey('b'.repeat(64));
-const socket = {} as Socket;
+const stream = new PassThrough();
+const route = { path: 'tcp', address: '' } as const;
 
 let running: { stop: AbortController; done: Promise<void> } | null = null;
 
@@ -41,7 +42,7 @@ function start(
       const kind = answer(request);
       if (kind === 'unreachable' && silenceMs > 0) await clock.sleep(silenceMs, signal);
       const admitted = { sphereId, infoHash, device: ben, purpose: 'swarm' } as const;
-      return kind === 'connected' ? { kind, dialled: { socket, admitted } } : { kind };
+      return kind === 'connected' ? { kind, dialled: { stream, route, admitted } } : { kind };
     },
     onConnected: ({ admitted }) => void state.connected.add(admitted.device),
   });

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
@@ -6,10 +5,10 @@ import type { Logger } from '../base/log.ts';
 import type { Appetite } from './active-torrent.ts';
 import type { Admitted } from './admission.ts';
 import { FoundEndpoints } from './found-endpoints.ts';
+import type { RoutedStream } from './route.ts';
 
 /** An opened and admitted stream. */
-export interface Dialled {
-  readonly socket: Socket;
+export interface Dialled extends RoutedStream {
   readonly admitted: Admitted;
 }
 

@@ -1,9 +1,10 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Peer, Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { TokenBucket } from './limits.ts';
+import type { Route } from './route.ts';
 import type { BlockRequest } from './uploads.ts';
 import { Uploads } from './uploads.ts';
 import { WireFramer } from './wire-framer.ts';
@@ -18,11 +19,10 @@ export interface Buckets {
 
 export interface PeerLinkDeps {
   readonly device: DeviceKey;
-  /** `host:port` of the other end, for display. */
-  readonly address: string;
+  readonly route: Route;
   /** Which of the two dialled: decides between two connections of one pair. */
   readonly weDialled: boolean;
-  readonly socket: Socket;
+  readonly stream: Duplex;
   readonly peer: Peer;
   readonly wire: Wire;
   readonly geometry: WireGeometry;
@@ -34,10 +34,10 @@ export interface PeerLinkDeps {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** One admitted connection of one torrent: limits, back-pressure and checks between its socket and webtorrent's wire. */
+/** One admitted connection of one torrent: limits, back-pressure and checks between its stream and webtorrent's wire. */
 export class PeerLink {
   readonly device: DeviceKey;
-  readonly address: string;
+  readonly route: Route;
   readonly weDialled: boolean;
   readonly id: string;
   readonly wire: Wire;
@@ -51,7 +51,7 @@ export class PeerLink {
   constructor(deps: PeerLinkDeps) {
     this.#deps = deps;
     this.device = deps.device;
-    this.address = deps.address;
+    this.route = deps.route;
     this.weDialled = deps.weDialled;
     this.id = deps.peer.id;
     this.wire = deps.wire;
@@ -61,7 +61,7 @@ export class PeerLink {
     this.#takeOverRequests();
     this.#takeOverOutput();
     this.#takeOverInput();
-    deps.socket.once('close', () => {
+    deps.stream.once('close', () => {
       this.#abort.abort();
       this.#uploads[Symbol.dispose]();
     });
@@ -77,7 +77,7 @@ export class PeerLink {
   }
 
   #createUploads(): Uploads {
-    const { socket, wire } = this.#deps;
+    const { stream, wire } = this.#deps;
     return new Uploads({
       bucket: this.#deps.buckets.up,
       read: this.#deps.read,
@@ -89,13 +89,13 @@ export class PeerLink {
       reject: ({ index, offset, length }) => {
         if (wire.hasFast) wire.reject(index, offset, length);
       },
-      backlog: () => socket.writableLength,
-      drained: (signal) => drained(socket, signal),
+      backlog: () => stream.writableLength,
+      drained: (signal) => drained(stream, signal),
       onFailure: (error) => this.#fail(error),
     });
   }
 
-  /** Requests wait in our own queue instead of being answered all at once into the socket's buffer. */
+  /** Requests wait in our own queue instead of being answered all at once into the stream's buffer. */
   #takeOverRequests(): void {
     const { wire, have } = this.#deps;
     wire._onRequest = (index, offset, length) => {
@@ -114,33 +114,33 @@ export class PeerLink {
     };
   }
 
-  /** What the wire sends goes straight to the socket, all of one tick in one write. */
+  /** What the wire sends goes straight to the stream, all of one tick in one write. */
   #takeOverOutput(): void {
-    const { socket, wire, peer, buckets } = this.#deps;
+    const { stream, wire, peer, buckets } = this.#deps;
     wire.push = (chunk) => {
-      if (chunk === null || socket.destroyed) return false;
+      if (chunk === null || stream.destroyed) return false;
       peer.emit('upload', chunk.length);
       if (!this.#paidFor) buckets.up.debit(chunk.length);
       if (!this.#corked) {
         this.#corked = true;
-        socket.cork();
+        stream.cork();
         setImmediate(() => {
           this.#corked = false;
-          socket.uncork();
+          stream.uncork();
         });
       }
-      return socket.write(chunk);
+      return stream.write(chunk);
     };
   }
 
   #takeOverInput(): void {
-    const { socket, wire, peer, geometry, buckets } = this.#deps;
+    const { stream, wire, peer, geometry, buckets } = this.#deps;
     const framer = new WireFramer({
       pieceCount: geometry.pieceCount,
       onHandshake: (bytes) => wire._onHandshakeBuffer(bytes),
       onMessage: (bytes) => dispatchMessage(wire, bytes, geometry),
     });
-    socket.on('data', (chunk: Uint8Array) => {
+    stream.on('data', (chunk: Uint8Array) => {
       if (peer.destroyed) return;
       this.#heardMs = this.#deps.clock.monotonic();
       peer.emit('download', chunk.length);
@@ -153,14 +153,14 @@ export class PeerLink {
       }
       if (!buckets.down.open) this.#restUntilAllowed();
     });
-    socket.resume();
+    stream.resume();
   }
 
   #restUntilAllowed(): void {
-    const { socket, buckets } = this.#deps;
-    socket.pause();
+    const { stream, buckets } = this.#deps;
+    stream.pause();
     const goOn = (): void => {
-      if (!socket.destroyed) socket.resume();
+      if (!stream.destroyed) stream.resume();
     };
     // A rejected wait means the connection has closed meanwhile.
     buckets.down.take(0, this.#abort.signal).then(goOn, () => undefined);
@@ -172,20 +172,20 @@ export class PeerLink {
   }
 }
 
-function drained(socket: Socket, signal: AbortSignal): Promise<void> {
+function drained(stream: Duplex, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
-      socket.off('drain', onDrain);
-      socket.off('close', onClose);
+      stream.off('drain', onDrain);
+      stream.off('close', onClose);
       signal.removeEventListener('abort', onAbort);
       act();
     };
     const onDrain = (): void => settle(resolve);
     const onClose = (): void => settle(resolve);
     const onAbort = (): void => settle(() => reject(signal.reason));
-    socket.on('drain', onDrain);
-    socket.on('close', onClose);
+    stream.on('drain', onDrain);
+    stream.on('close', onClose);
     signal.addEventListener('abort', onAbort, { once: true });
-    if (!socket.writableNeedDrain) onDrain();
+    if (!stream.writableNeedDrain) onDrain();
   });
 }

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Torrent, Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
@@ -10,6 +10,7 @@ import { PeerLink, type Buckets } from './peer-link.ts';
 import { PeerPieces } from './peer-pieces.ts';
 import type { PieceRange } from './picker.ts';
 import { PiecePicker } from './picker.ts';
+import type { Route } from './route.ts';
 import type { BlockRequest } from './uploads.ts';
 
 const BLOCK_BYTES = 16 * 1024;
@@ -41,7 +42,7 @@ export interface TorrentSwarmDeps {
 
 export interface ConnectionInfo {
   readonly device: DeviceKey;
-  readonly address: string;
+  readonly route: Route;
   readonly weDialled: boolean;
 }
 
@@ -120,12 +121,12 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   /** Takes over an admitted stream. */
-  connect(socket: Socket, info: ConnectionInfo): void {
+  connect(stream: Duplex, info: ConnectionInfo): void {
     const { torrent } = this.#deps;
     this.#connections += 1;
     const id = `${info.device} ${this.#connections}`;
-    if (torrent.destroyed || !torrent.addPeer(Object.assign(socket, { id, connected: false }))) {
-      socket.destroy();
+    if (torrent.destroyed || !torrent.addPeer(Object.assign(stream, { id, connected: false }))) {
+      stream.destroy();
       return;
     }
     const peer = torrent._peers.get(id);
@@ -136,7 +137,7 @@ export class TorrentSwarm implements AsyncDisposable {
       this.#join(
         new PeerLink({
           ...info,
-          socket,
+          stream,
           peer,
           wire,
           geometry: { pieceCount: this.#count, pieceSize: (piece) => pieceSize(this.#deps.shape, piece) },
@@ -146,11 +147,11 @@ export class TorrentSwarm implements AsyncDisposable {
           read: this.#deps.read,
           onFailure: (error) => this.#logEnd(info.device, error),
         }),
-        socket,
+        stream,
       );
     };
     // webtorrent waits for this event of a stream that says it is not connected yet; now its peer is prepared.
-    socket.emit('connect');
+    stream.emit('connect');
   }
 
   /** Bytes in the torrent's byte space; an empty range drops the reader. */
@@ -195,7 +196,7 @@ export class TorrentSwarm implements AsyncDisposable {
     await new Promise<void>((resolve) => torrent.destroy({ destroyStore: false }, () => resolve()));
   }
 
-  #join(link: PeerLink, socket: Socket): void {
+  #join(link: PeerLink, stream: Duplex): void {
     const { wire } = link;
     const pieces = new PeerPieces(this.#count);
     this.#members.set(wire, { link, pieces });
@@ -215,7 +216,7 @@ export class TorrentSwarm implements AsyncDisposable {
       if (known === undefined) this.#sources.set(piece, new Set([link.device]));
       else known.add(link.device);
     });
-    socket.once('close', () => {
+    stream.once('close', () => {
       this.#members.delete(wire);
       this.#picker.countAll((piece) => pieces.has(piece), -1);
       this.#picker.peerLeft(link.id);

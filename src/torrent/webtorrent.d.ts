@@ -1,7 +1,8 @@
 /** What we use of webtorrent 3.0.21 and bittorrent-protocol 5.0.9; members with an underscore are theirs, not public. */
 declare module 'webtorrent' {
   import type { EventEmitter } from 'node:events';
-  import type { Server, Socket } from 'node:net';
+  import type { Server } from 'node:net';
+  import type { Duplex } from 'node:stream';
 
   export interface BitField {
     readonly buffer: Uint8Array;
@@ -39,6 +40,7 @@ declare module 'webtorrent' {
     piece(index: number, offset: number, block: Uint8Array): void;
     choke(): void;
     unchoke(): void;
+    keepAlive(): void;
     use(extension: ExtensionClass): void;
     push(chunk: Uint8Array | null): boolean;
     _write(chunk: Uint8Array, done: (error: Error | null) => void): void;
@@ -58,7 +60,7 @@ declare module 'webtorrent' {
   export interface Peer extends EventEmitter {
     readonly id: string;
     readonly wire: Wire | null;
-    readonly conn: Socket | null;
+    readonly conn: Duplex | null;
     readonly destroyed: boolean;
     setThrottlePipes(): void;
     destroy(error?: Error): void;
@@ -80,7 +82,7 @@ declare module 'webtorrent' {
     readonly wires: readonly Wire[];
     readonly downloadSpeed: number;
     readonly uploadSpeed: number;
-    addPeer(peer: Socket & { id: string; connected: boolean }): boolean;
+    addPeer(peer: Duplex & { id: string; connected: boolean }): boolean;
     removePeer(id: string): void;
     readonly _peers: Map<string, Peer>;
     _verifyPieces(done: (error: Error | null) => void): void;

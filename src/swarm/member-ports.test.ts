@@ -1,0 +1,92 @@
+import { createServer } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { parseDeviceKey } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { MemberPorts } from './member-ports.ts';
+import { PendingStreams } from './pending-streams.ts';
+import type { PortMapping, RouterPort } from './port-mapping.ts';
+import { Reachability } from './reachability.ts';
+
+const ben = parseDeviceKey('b'.repeat(64));
+
+/** A router that opens what it is told to open. */
+class FakeRouter implements PortMapping {
+  readonly ports = new Map<number, (state: RouterPort) => void>();
+
+  keep(port: number, onChange: (state: RouterPort) => void): AsyncDisposable {
+    this.ports.set(port, onChange);
+    return { [Symbol.asyncDispose]: () => Promise.resolve(void this.ports.delete(port)) };
+  }
+
+  keepPinholes(): AsyncDisposable {
+    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+
+  checkNow(): void {
+    for (const onChange of this.ports.values()) onChange({ state: 'closed', via: null, outside: null });
+  }
+}
+
+async function open(options: { extraPorts?: number[]; addresses?: string[] } = {}) {
+  const router = new FakeRouter();
+  const reachability = new Reachability({ clock: new VirtualClock(0) });
+  const ports = await MemberPorts.open({
+    log: silentLogger,
+    portMapping: router,
+    reachability,
+    addresses: options.addresses ?? [],
+    dataPort: 0,
+    extraPorts: options.extraPorts ?? [],
+    pending: new PendingStreams({ admit: () => Promise.resolve() }),
+    onTracker: (socket) => socket.destroy(),
+    onChange: () => undefined,
+  });
+  onTestFinished(() => ports[Symbol.asyncDispose]());
+  ports.map();
+  return { router, reachability, ports };
+}
+
+test('the outside address is told first, and last when members say that the router lies', async () => {
+  const { router, reachability, ports } = await open();
+  const outside = `11.22.33.44:${ports.dataPort}`;
+  expect(ports.mapped).toBeNull();
+  router.ports.get(ports.dataPort)?.({ state: 'open', via: 'upnp', outside });
+  expect([ports.mapped, ports.endpoints[0]]).toEqual([outside, outside]);
+  expect(ports.states[0]).toMatchObject({ purpose: 'data', state: 'open', via: 'upnp', outside });
+  reachability.heard(ben, outside, 'unreachable');
+  expect(ports.endpoints.at(-1)).toBe(outside);
+  expect(ports.states[0]).toMatchObject({ state: 'lied', outside });
+});
+
+test('an outside address that the world cannot reach is not told to members', async () => {
+  const { router, ports } = await open();
+  router.ports.get(ports.dataPort)?.({ state: 'unreachable', via: 'pcp', outside: '100.64.0.9:6881' });
+  expect(ports.mapped).toBeNull();
+  expect(ports.endpoints).not.toContain('100.64.0.9:6881');
+  expect(ports.states[0]).toMatchObject({ state: 'unreachable', outside: '100.64.0.9:6881' });
+});
+
+test('an extra port that is taken is told as such and keeps nothing else from working', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '::', resolve));
+  onTestFinished(() => void other.close());
+  const taken = (other.address() as { port: number }).port;
+  const { router, ports } = await open({ extraPorts: [taken] });
+  expect(ports.states[2]).toMatchObject({ purpose: 'extra', port: taken, state: 'closed', failure: 'EADDRINUSE' });
+  expect(router.ports.has(taken)).toBe(false);
+  expect(ports.endpoints.some((endpoint) => endpoint.endsWith(`:${taken}`))).toBe(false);
+});
+
+test('on loopback only, no router is asked', async () => {
+  const { router, ports } = await open({ addresses: ['127.0.0.1'] });
+  expect(router.ports.size).toBe(0);
+  expect(ports.states.map(({ state }) => state)).toEqual(['unmapped', 'unmapped']);
+  expect(ports.endpoints).toEqual([`127.0.0.1:${ports.dataPort}`]);
+});
+
+test('no more endpoints are told than one message holds', async () => {
+  const addresses = Array.from({ length: 40 }, (_, index) => `127.0.1.${index + 1}`);
+  const { ports } = await open({ addresses });
+  expect(ports.endpoints).toHaveLength(32);
+});

@@ -1,0 +1,160 @@
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { Logger } from '../base/log.ts';
+import type { NetworkState } from '../contract/swarm.ts';
+import { formatEndpoint } from '../torrent/endpoint.ts';
+import { endpointsOn, hearsRouter, localAddresses } from './candidates.ts';
+import { DataListener } from './data-listener.ts';
+import type { PortRefusal } from './listen.ts';
+import { listenOnAll } from './listen.ts';
+import type { PendingStreams } from './pending-streams.ts';
+import type { Pinhole, PortMapping, RouterPort } from './port-mapping.ts';
+import type { Reachability } from './reachability.ts';
+
+const MOST_ENDPOINTS = 32;
+const MOST_TRACKERS = 8;
+
+export interface MemberPortsDeps {
+  readonly log: Logger;
+  /** null = no router is asked for anything. */
+  readonly portMapping: PortMapping | null;
+  readonly reachability: Reachability;
+  /** Addresses to listen on; none = all. */
+  readonly addresses: readonly string[];
+  /** Preferred port, 0 = any. */
+  readonly dataPort: number;
+  readonly extraPorts: readonly number[];
+  readonly pending: PendingStreams;
+  /** Takes a connection to the tracker. */
+  readonly onTracker: (socket: Socket) => void;
+  /** Something that members or a person may be told has changed. */
+  readonly onChange: () => void;
+}
+
+type PortView = NetworkState['ports'][number];
+interface OwnPort {
+  readonly purpose: PortView['purpose'];
+  readonly port: number;
+  readonly failure: string | null;
+  router: RouterPort | null;
+}
+
+/** The ports members come in by: listened on, opened on the router, and where they are outside. */
+export class MemberPorts implements AsyncDisposable {
+  readonly dataPort: number;
+  readonly trackerPort: number;
+  readonly #deps: MemberPortsDeps;
+  readonly #ports: readonly OwnPort[];
+  readonly #servers: Disposable;
+  readonly #kept: AsyncDisposable[] = [];
+  readonly #pinholes = new Map<number, readonly Pinhole[]>();
+
+  private constructor(
+    deps: MemberPortsDeps,
+    ports: { data: number; tracker: number; extra: readonly PortRefusal[] },
+    servers: Disposable,
+  ) {
+    this.#deps = deps;
+    this.dataPort = ports.data;
+    this.trackerPort = ports.tracker;
+    this.#servers = servers;
+    this.#ports = [
+      { purpose: 'data', port: ports.data, failure: null, router: null },
+      { purpose: 'tracker', port: ports.tracker, failure: null, router: null },
+      ...ports.extra.map((extra) => ({ purpose: 'extra' as const, router: null, ...extra })),
+    ];
+  }
+
+  static async open(deps: MemberPortsDeps): Promise<MemberPorts> {
+    const { addresses, dataPort, log } = deps;
+    const stack = new DisposableStack();
+    try {
+      const listener = stack.use(await DataListener.open({ ...deps, preferredPort: dataPort }));
+      const create = (): Server => createServer(deps.onTracker);
+      const tracker = await listenOnAll(create, addresses, dataPort === 0 ? 0 : listener.port + 1);
+      for (const server of tracker.servers) {
+        server.on('error', (error) => log.warn('tracker listener failed', { error }));
+        stack.defer(() => void server.close());
+      }
+      const ports = { data: listener.port, tracker: tracker.port, extra: listener.extraPorts };
+      for (const { port, failure } of ports.extra) if (failure !== null) log.warn('no extra port', { port, failure });
+      return new MemberPorts(deps, ports, stack.move());
+    } finally {
+      stack.dispose();
+    }
+  }
+
+  /** Asks the router, if it may be asked and can reach us. */
+  map(): void {
+    const { portMapping, addresses, onChange } = this.#deps;
+    if (portMapping === null || !hearsRouter(addresses)) return;
+    for (const own of this.#ports) {
+      if (own.failure !== null) continue;
+      own.router = { state: 'searching', via: null, outside: null };
+      const kept = portMapping.keep(own.port, (router) => {
+        own.router = router;
+        onChange();
+      });
+      const pinholes = portMapping.keepPinholes(own.port, (holes) => {
+        this.#pinholes.set(own.port, holes);
+        onChange();
+      });
+      this.#kept.push(kept, pinholes);
+    }
+  }
+
+  /** Where members can call us, likeliest first; a port of which the router lies, last. */
+  get endpoints(): string[] {
+    const outside = this.#openOutside(['data', 'extra']);
+    const lies = outside.filter((endpoint) => this.#deps.reachability.isLie(endpoint));
+    const ports = this.#ports.filter(({ purpose, failure }) => purpose !== 'tracker' && failure === null);
+    const local = localAddresses(this.#deps.addresses);
+    const own = ports.flatMap(({ port }) => endpointsOn(local, port));
+    const first = outside.filter((endpoint) => !lies.includes(endpoint));
+    return [...[...first, ...own].slice(0, MOST_ENDPOINTS - lies.length), ...lies];
+  }
+
+  /** `host:port` of our tracker. */
+  get trackers(): string[] {
+    const own = endpointsOn(localAddresses(this.#deps.addresses), this.trackerPort);
+    return [...this.#openOutside(['tracker']), ...own].slice(0, MOST_TRACKERS);
+  }
+
+  /** Where the router lets members in, if it does. */
+  get mapped(): string | null {
+    return this.#openOutside(['data'])[0] ?? null;
+  }
+
+  /** Never called: it is we who listen there. */
+  get own(): Set<string> {
+    // Loopback is ours only where we listen on everything; otherwise it may be somebody else's.
+    const loopback = this.#deps.addresses.length === 0 ? ['127.0.0.1', '::1'] : [];
+    return new Set([...this.endpoints, ...loopback.map((address) => formatEndpoint(address, this.dataPort))]);
+  }
+
+  get states(): PortView[] {
+    return this.#ports.map(({ purpose, port, failure, router }) => {
+      const { via, outside } = router ?? { via: null, outside: null };
+      const lied = router?.state === 'open' && outside !== null && this.#deps.reachability.isLie(outside);
+      const state = failure === null ? (lied ? 'lied' : (router?.state ?? 'unmapped')) : 'closed';
+      return { purpose, port, state, via, outside, failure };
+    });
+  }
+
+  get pinholes(): NetworkState['pinholes'] {
+    return Array.from(this.#pinholes.values()).flatMap((holes) => holes.map((hole) => ({ ...hole })));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#servers[Symbol.dispose]();
+    // Together, because the process has little time to end and a router may be silent.
+    await Promise.all(this.#kept.map((kept) => kept[Symbol.asyncDispose]()));
+  }
+
+  #openOutside(purposes: readonly PortView['purpose'][]): string[] {
+    return this.#ports.flatMap(({ purpose, router }) => {
+      const isOpen = purposes.includes(purpose) && router?.state === 'open' && router.outside !== null;
+      return isOpen && router.outside !== null ? [router.outside] : [];
+    });
+  }
+}

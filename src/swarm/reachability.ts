@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.ts';
+import type { DeviceKey } from '../base/id.ts';
+import type { ReachOutcome } from '../contract/swarm.ts';
+
+/** Networks change; who said something so long ago may say something else now. */
+const BELIEVED_MS = 30 * 60_000;
+const MOST_WORDS = 256;
+
+interface Word {
+  readonly endpoint: string;
+  readonly device: DeviceKey;
+  readonly outcome: ReachOutcome;
+  readonly atMs: number;
+}
+
+/** What members say of our endpoints: some routers claim to have opened a port and have not. */
+export class Reachability {
+  readonly #clock: Clock;
+  readonly #words = new Map<string, Word>();
+
+  constructor(deps: { clock: Clock }) {
+    this.#clock = deps.clock;
+  }
+
+  heard(device: DeviceKey, endpoint: string, outcome: ReachOutcome): void {
+    const key = `${endpoint} ${device}`;
+    this.#words.delete(key);
+    this.#words.set(key, { endpoint, device, outcome, atMs: this.#clock.monotonic() });
+    const [oldest] = this.#words.keys();
+    if (this.#words.size > MOST_WORDS && oldest !== undefined) this.#words.delete(oldest);
+  }
+
+  /** The network is another one: nothing that was said counts. */
+  forget(): void {
+    this.#words.clear();
+  }
+
+  /** More members say that nobody answers there than say that they got in. */
+  isLie(endpoint: string): boolean {
+    const sinceMs = this.#clock.monotonic() - BELIEVED_MS;
+    const words = Array.from(this.#words.values()).filter((word) => word.endpoint === endpoint && word.atMs > sinceMs);
+    const count = (outcome: ReachOutcome): number => words.filter((word) => word.outcome === outcome).length;
+    return count('unreachable') > count('reached');
+  }
+}
