@@ -139,7 +139,7 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #open(storage: Storage, login: XmppLogin): Promise<AccountSession> {
-    const { profile, feed, mediaTools, openOmemo, clock, random, log } = this.#deps;
+    const { profile, config, feed, mediaTools, openOmemo, clock, random, log } = this.#deps;
     try {
       return await AccountSession.open({
         login,
@@ -147,6 +147,7 @@ export class AccountHolder implements AsyncDisposable {
         identity: openIdentity(storage.identity, random),
         openOmemo,
         feed,
+        iceServers: config.swarm.iceServers,
         media: mediaTools,
         accountFolder: this.#folder(login.jid),
         spheresFolder: profile.spheresFolder,
@@ -177,6 +178,8 @@ export class AccountHolder implements AsyncDisposable {
       dataPort: config.swarm.dataPort,
       addresses: config.swarm.addresses,
       mapPorts: config.swarm.mapPorts,
+      discoverLan: config.swarm.discoverLan,
+      extraPorts: config.swarm.extraPorts,
     });
   }
 

@@ -10,6 +10,7 @@ import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { SignalExchange } from '../spheres/signal-exchange.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -21,6 +22,7 @@ interface ReactionsDeps {
   readonly caretaker: Caretaker;
   readonly items: ItemService;
   readonly exchange: EndpointExchange;
+  readonly signals: SignalExchange;
   readonly feed: SwarmFeed;
   readonly storage: Storage;
   readonly own: BareJid;
@@ -87,6 +89,8 @@ export function joinReactions(deps: ReactionsDeps): void {
     }),
     feed.onEvent.on((event) => {
       if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
+      if (event.kind === 'signal') scope.spawn('pass on signal', () => deps.signals.signal(event));
+      if (event.kind === 'reached') scope.spawn('tell what is reached', () => deps.signals.reached(event));
     }),
   ];
   stack.defer(() => {

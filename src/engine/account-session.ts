@@ -6,6 +6,7 @@ import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
+import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
@@ -14,6 +15,7 @@ import type { MediaTools } from '../spheres/describe-item.ts';
 import { DeviceDirectory } from '../spheres/device-directory.ts';
 import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
@@ -24,6 +26,7 @@ import { Outgoing } from '../spheres/outgoing.ts';
 import { Recipients } from '../spheres/recipients.ts';
 import { Rooms } from '../spheres/rooms.ts';
 import { ShareService } from '../spheres/share-service.ts';
+import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
@@ -37,6 +40,7 @@ import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
+import { IceServers } from './ice-servers.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 
@@ -47,6 +51,8 @@ export interface AccountSessionDeps {
   /** Opens the account's encryption; tests put an unsafe one in its place to see what that would show. */
   readonly openOmemo: typeof Omemo.open;
   readonly feed: SwarmFeed;
+  /** STUN and TURN servers that the person named. */
+  readonly iceServers: readonly IceServer[];
   readonly media: MediaTools;
   readonly accountFolder: string;
   readonly spheresFolder: string;
@@ -75,10 +81,12 @@ export class AccountSession implements AsyncDisposable {
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
   readonly exchange: EndpointExchange;
+  readonly signals: SignalExchange;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
   readonly scope: Scope;
   readonly online: AccountOnline;
+  readonly #channel: EphemeralChannel;
   readonly #stack: AsyncDisposableStack;
 
   /** Nothing touches the network yet. */
@@ -107,7 +115,10 @@ export class AccountSession implements AsyncDisposable {
     const incoming = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES });
-    this.exchange = this.#openExchange(deps, carrier);
+    this.#channel = this.#openChannel(deps, carrier);
+    const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
+    this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
+    this.signals = new SignalExchange(told);
     const stateOf = (row: { sphereId: SphereId | null }) =>
       row.sphereId === null ? undefined : this.list.find(row.sphereId)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
@@ -128,6 +139,8 @@ export class AccountSession implements AsyncDisposable {
     this.online = this.#stack.use(
       new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),
     );
+    const configured = deps.iceServers;
+    this.#stack.use(new IceServers({ client: this.client, feed, configured, scope: this.scope, clock, log }));
     joinReactions({
       ...this.#parts(),
       feed,
@@ -164,8 +177,8 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #parts() {
-    const { client, list, rooms, outgoing, caretaker, items, directory, exchange } = this;
-    return { client, list, rooms, outgoing, caretaker, items, directory, exchange };
+    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals } = this;
+    return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals };
   }
 
   #openDirectory({ storage, clock, log }: AccountSessionDeps): DeviceDirectory {
@@ -208,7 +221,7 @@ export class AccountSession implements AsyncDisposable {
       },
       service: () => server.features?.muc ?? null,
       receive: (message, signal) => incoming.receive(message, signal),
-      receiveEphemeral: (message) => this.exchange.receive(message),
+      receiveEphemeral: (message) => this.#channel.receive(message),
       cursor: {
         get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
         set: (room, id) => {
@@ -224,21 +237,17 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openExchange({ storage, feed, identity, clock, random, log }: AccountSessionDeps, carrier: Carrier) {
-    const { list } = this;
+  #openChannel(deps: AccountSessionDeps, carrier: Carrier): EphemeralChannel {
+    const { storage, identity, clock, random, log } = deps;
     const { author } = identity;
-    const spawn: ConstructorParameters<typeof EndpointExchange>[0]['spawn'] = (name, task) =>
-      this.scope.spawn(name, task);
-    return new EndpointExchange({
+    return new EphemeralChannel({
       storage,
-      list,
+      list: this.list,
       carrier,
-      feed,
       author,
-      spawn,
       clock,
       random,
-      log: log.child('exchange'),
+      log: log.child('ephemeral'),
     });
   }
 

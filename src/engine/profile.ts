@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { AppError } from '../base/errors.ts';
+import { iceServerSchema } from '../contract/swarm.ts';
 import { limitsSchema } from '../contract/views.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { lockHolder } from './profile-lock.ts';
@@ -41,6 +42,12 @@ const configSchema = z.object({
       dataPort: z.number().int().min(0).max(65_535).default(0),
       /** Ask the router to forward the port. */
       mapPorts: z.boolean().default(true),
+      /** Find and be found by members in the own network. */
+      discoverLan: z.boolean().default(true),
+      /** Also listened on when the system allows it, for members that only some ports are open to. */
+      extraPorts: z.array(z.number().int().min(1).max(65_535)).max(4).default([]),
+      /** STUN and TURN servers beside those of the XMPP server. */
+      iceServers: z.array(iceServerSchema).max(8).default([]),
     })
     .prefault({}),
   /** Bytes per second over all spheres, 0 = no limit. */

@@ -8,7 +8,7 @@ import { EPHEMERAL_NAMESPACE, sealEphemeral } from './protocol/ephemeral.ts';
 import { encryptAead } from './protocol/aead.ts';
 
 const day = 24 * 3_600_000;
-const mine = { endpoints: ['10.0.0.1:4000'], trackers: ['http://10.0.0.1:4001/x'] };
+const mine = { endpoints: ['10.0.0.1:4000'], trackers: ['http://10.0.0.1:4001/x'], webrtc: true };
 
 async function two() {
   const world = new SimWorld();
@@ -55,7 +55,7 @@ test('somebody heard for the first time is told our addresses in return', async 
   await ana.session.exchange.announce(mine);
   await world.quiet();
   const zoe = await world.person('zoe');
-  await zoe.session.exchange.announce({ endpoints: ['10.0.0.9:1'], trackers: [] });
+  await zoe.session.exchange.announce({ endpoints: ['10.0.0.9:1'], trackers: [], webrtc: false });
   await world.bringIn(ana, zoe);
   expect(heard(zoe.session).at(-1)).toMatchObject({ device: ana.session.identity.device.id, ...mine });
   expect(heard(ben.session).map(({ device }) => device)).toContain(zoe.session.identity.device.id);
@@ -64,14 +64,14 @@ test('somebody heard for the first time is told our addresses in return', async 
 test('a device that tells new addresses is told ours again, one that repeats itself is not', async () => {
   const { world, ana, ben } = await two();
   await ana.session.exchange.announce(mine);
-  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:1'], trackers: [] });
+  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:1'], trackers: [], webrtc: false });
   await world.quiet();
   const before = heard(ben.session).length;
   await ben.session.exchange.tell(ben.session.sphere());
   await world.quiet();
   expect(heard(ben.session)).toHaveLength(before);
   // As after a restart: the same device listens elsewhere.
-  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:2'], trackers: [] });
+  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:2'], trackers: [], webrtc: false });
   await world.quiet();
   expect(heard(ben.session)).toHaveLength(before + 1);
   expect(heard(ben.session).at(-1)).toMatchObject(mine);
@@ -79,15 +79,15 @@ test('a device that tells new addresses is told ours again, one that repeats its
 
 test('a message heard before is refused, a later one is taken', async () => {
   const { ana, ben } = await two();
-  for (const counter of [7, 7, 6]) await ben.session.exchange.receive(sealed(ana.session, counter));
+  for (const counter of [7, 7, 6]) await ben.session.channel.receive(sealed(ana.session, counter));
   expect(heard(ben.session)).toHaveLength(1);
-  await ben.session.exchange.receive(sealed(ana.session, 8));
+  await ben.session.channel.receive(sealed(ana.session, 8));
   expect(heard(ben.session)).toHaveLength(2);
 });
 
 test('a device that is not certified has no say, whoever gave it the key', async () => {
   const { ana, ben } = await two();
-  await ben.session.exchange.receive(sealed(ana.session, 1, generateSigningKey(systemRandom)));
+  await ben.session.channel.receive(sealed(ana.session, 1, generateSigningKey(systemRandom)));
   expect(heard(ben.session)).toEqual([]);
 });
 
@@ -97,7 +97,7 @@ test('a removed member’s device has no say, even under the key it still has', 
   await ana.session.members.remove(ana.session.sphere().id, ben.jid, noSignal);
   await world.quiet();
   const told = heard(ana.session).length;
-  await ana.session.exchange.receive(old);
+  await ana.session.channel.receive(old);
   expect(heard(ana.session)).toHaveLength(told);
 });
 
@@ -110,24 +110,24 @@ test('an epoch that was replaced long ago is not believed any more', async () =>
     await ana.session.members.remove(ana.session.sphere().id, other.jid, noSignal);
     await world.quiet();
   }
-  await ben.session.exchange.receive(old);
+  await ben.session.channel.receive(old);
   expect(heard(ben.session)).toEqual([]);
 });
 
 test('a message of an unknown kind, or into another room, is passed over', async () => {
   const { ana, ben } = await two();
   const known = sealed(ana.session, 3);
-  await ben.session.exchange.receive({ ...known, room: 'elsewhere@rooms.sim' as never });
-  await ben.session.exchange.receive({ ...known, sphere: 'f'.repeat(64) as never });
-  await ben.session.exchange.receive({ ...known, bytes: systemRandom(100) });
+  await ben.session.channel.receive({ ...known, room: 'elsewhere@rooms.sim' as never });
+  await ben.session.channel.receive({ ...known, sphere: 'f'.repeat(64) as never });
+  await ben.session.channel.receive({ ...known, bytes: systemRandom(100) });
   const { secrets } = ana.session.sphere().currentEpoch;
   const garbage = encryptAead(
     { key: secrets.ephemeral, context: new TextEncoder().encode(EPHEMERAL_NAMESPACE), random: systemRandom },
     systemRandom(200),
   );
-  await ben.session.exchange.receive({ ...known, bytes: garbage });
+  await ben.session.channel.receive({ ...known, bytes: garbage });
   expect(heard(ben.session)).toEqual([]);
-  await ben.session.exchange.receive(known);
+  await ben.session.channel.receive(known);
   expect(heard(ben.session)).toHaveLength(1);
 });
 
@@ -144,13 +144,11 @@ test('messages are read on while the swarm process hangs', async () => {
 
 test('a device that chatters is answered and believed every few seconds, with its newest word', async () => {
   const { world, ana, ben } = await two();
-  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:1'], trackers: [] });
+  await ben.session.exchange.announce({ endpoints: ['10.0.0.2:1'], trackers: [], webrtc: false });
   await world.pass(60_000);
   const [before, answered] = [heard(ben.session).length, heard(ana.session).length];
   for (let number = 0; number < 200; number += 1) {
-    await ben.session.exchange.receive(
-      sealed(ana.session, 10 ** 14 + number, undefined, [`10.0.0.1:${1000 + number}`]),
-    );
+    await ben.session.channel.receive(sealed(ana.session, 10 ** 14 + number, undefined, [`10.0.0.1:${1000 + number}`]));
     await world.clock.advance(100);
   }
   await world.pass(10_000);
@@ -164,13 +162,13 @@ test('a device that chatters is answered and believed every few seconds, with it
 test('a restart makes old words no new ones', async () => {
   const { world, ana, ben } = await two();
   const old = sealed(ana.session, 10 ** 14, undefined, ['10.0.0.1:1']);
-  await ben.session.exchange.receive(old);
-  await ben.session.exchange.receive(sealed(ana.session, 10 ** 14 + 1, undefined, ['10.0.0.1:2']));
+  await ben.session.channel.receive(old);
+  await ben.session.channel.receive(sealed(ana.session, 10 ** 14 + 1, undefined, ['10.0.0.1:2']));
   expect(heard(ben.session)).toHaveLength(2);
   await ben.stop();
   await ben.start();
   await world.quiet();
-  await ben.session.exchange.receive(old);
+  await ben.session.channel.receive(old);
   expect(heard(ben.session)).toEqual([]);
 });
 
@@ -183,7 +181,7 @@ test('a device whose clock goes back is heard all the same, over restarts too', 
   await ana.start();
   await world.quiet();
   const before = heard(ben.session).length;
-  await ana.session.exchange.announce({ endpoints: ['10.0.0.1:5'], trackers: [] });
+  await ana.session.exchange.announce({ endpoints: ['10.0.0.1:5'], trackers: [], webrtc: false });
   await world.quiet();
   expect(heard(ben.session).slice(before)).toMatchObject([{ endpoints: ['10.0.0.1:5'] }]);
 });

@@ -14,6 +14,8 @@ const identity = {
   dataPort: 0,
   addresses: [],
   mapPorts: false,
+  discoverLan: false,
+  extraPorts: [],
 };
 const sphereId = parseSphereId('cd'.repeat(32));
 
@@ -108,13 +110,16 @@ const torrent: TorrentSpec = {
   background: true,
 };
 const ben = parseDeviceKey('be'.repeat(32));
+const relay = { urls: ['turn:10.0.0.9:3478'], username: 'ana', password: 'pw' };
 const eve = parseDeviceKey('ee'.repeat(32));
 
 test('a restarted process is fed what the dead one was told and what it had verified', async () => {
   const { feed, swarm, died } = attachedFeed();
   await feed.setIdentity(identity);
   await feed.setSphere(sphereId, { epochs: [], devices: [ben] });
-  await feed.setEndpoints({ sphereId, device: ben, endpoints: ['10.0.0.1:1'], trackers: [] });
+  await feed.setEndpoints({ sphereId, device: ben, endpoints: ['10.0.0.1:1'], trackers: [], webrtc: false });
+  await feed.setIceServers([relay]);
+  await feed.setDiscovery(true);
   await feed.add(torrent);
   await feed.setPaused(torrent.infoHash, true);
   const now = { size: 100, mtimeNs: '1', ctimeNs: '2', inode: '3' };
@@ -126,7 +131,8 @@ test('a restarted process is fed what the dead one was told and what it had veri
   expect(await died).toBe('swarm-unavailable');
   expect(feed.running).toBe(false);
   const { swarm: next } = attachedFeed(feed);
-  await expect.poll(() => next.names()).toEqual(['start', 'setSphere', 'add', 'setEndpoints']);
+  await expect.poll(() => next.names()).toEqual(['start', 'setIceServers', 'setSphere', 'add', 'setEndpoints']);
+  expect(next.told.slice(0, 2)).toMatchObject([{ input: { discoverLan: true } }, { input: { servers: [relay] } }]);
   expect(next.torrents.get(torrent.infoHash)).toEqual({
     ...torrent,
     paused: true,
@@ -185,7 +191,8 @@ test('addresses of a device that is no member any more are told to nobody again'
   const { feed, swarm } = attachedFeed();
   await feed.setIdentity(identity);
   await feed.setSphere(sphereId, { epochs: [], devices: [ben, eve] });
-  for (const device of [ben, eve]) await feed.setEndpoints({ sphereId, device, endpoints: [], trackers: [] });
+  for (const device of [ben, eve])
+    await feed.setEndpoints({ sphereId, device, endpoints: [], trackers: [], webrtc: false });
   await feed.setSphere(sphereId, { epochs: [], devices: [ben] });
   swarm.die();
   const { swarm: next } = attachedFeed(feed);

@@ -4,7 +4,7 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { EpochKeys, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
+import type { EpochKeys, IceServer, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
@@ -31,6 +31,9 @@ export interface SwarmIdentity {
   readonly dataPort: number;
   readonly addresses: string[];
   readonly mapPorts: boolean;
+  /** Whether members in the own network are looked for. */
+  readonly discoverLan: boolean;
+  readonly extraPorts: number[];
 }
 
 interface SphereKeys {
@@ -43,6 +46,7 @@ interface Endpoints {
   readonly device: DeviceKey;
   readonly endpoints: string[];
   readonly trackers: string[];
+  readonly webrtc: boolean;
 }
 
 /** How long a question waits for a process: longer than a hang is noticed, and the next one is started and fed. */
@@ -63,6 +67,7 @@ export class SwarmFeed {
   readonly #endpoints = new Map<string, Endpoints>();
   readonly #torrents = new Map<InfoHash, TorrentSpec>();
   #identity: SwarmIdentity | null = null;
+  #iceServers: IceServer[] = [];
   #limits: LimitsView = { up: 0, down: 0 };
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
@@ -104,7 +109,10 @@ export class SwarmFeed {
   async setIdentity(identity: SwarmIdentity | null): Promise<void> {
     const before = this.#identity;
     this.#identity = identity;
-    if (identity === null) for (const said of [this.#spheres, this.#endpoints, this.#torrents]) said.clear();
+    if (identity === null) {
+      for (const said of [this.#spheres, this.#endpoints, this.#torrents]) said.clear();
+      this.#iceServers = [];
+    }
     const calls = this.#calls;
     if (calls === null) return;
     try {
@@ -132,6 +140,30 @@ export class SwarmFeed {
   async setEndpoints(endpoints: Endpoints): Promise<void> {
     this.#endpoints.set(`${endpoints.sphereId} ${endpoints.device}`, endpoints);
     await this.#tell((calls) => calls.setEndpoints(endpoints));
+  }
+
+  async setIceServers(servers: IceServer[]): Promise<void> {
+    this.#iceServers = servers;
+    await this.#tell((calls) => calls.setIceServers({ servers }));
+  }
+
+  async setDiscovery(on: boolean): Promise<void> {
+    if (this.#identity !== null) this.#identity = { ...this.#identity, discoverLan: on };
+    await this.#tell((calls) => calls.setDiscovery({ on }));
+  }
+
+  /** What another device told ours to connect; of use only to the process that runs now. */
+  async signal(signal: Parameters<SwarmCalls['signal']>[0]): Promise<void> {
+    await this.#tell((calls) => calls.signal(signal));
+  }
+
+  async reached(word: Parameters<SwarmCalls['reached']>[0]): Promise<void> {
+    await this.#tell((calls) => calls.reached(word));
+  }
+
+  /** The network came back or is another one. */
+  async networkChanged(): Promise<void> {
+    await this.#tell((calls) => calls.networkChanged());
   }
 
   has(infoHash: InfoHash): boolean {
@@ -229,6 +261,7 @@ export class SwarmFeed {
   async #feedAll(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
     const { dataPort } = await calls.start({ ...identity, limits: this.#limits });
     this.#port = dataPort;
+    if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
     for (const spec of this.#torrents.values()) await this.#addQuietly(calls, spec);
     for (const endpoints of this.#endpoints.values()) await calls.setEndpoints(endpoints);

@@ -19,6 +19,7 @@ import { Conversation } from '../../src/spheres/conversation.ts';
 import { DeviceDirectory } from '../../src/spheres/device-directory.ts';
 import { DirectMail } from '../../src/spheres/direct-mail.ts';
 import { EndpointExchange } from '../../src/spheres/endpoint-exchange.ts';
+import { EphemeralChannel } from '../../src/spheres/ephemeral-channel.ts';
 import { HaveWaiter } from '../../src/spheres/have-waiter.ts';
 import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
 import { Incoming } from '../../src/spheres/incoming.ts';
@@ -31,6 +32,7 @@ import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
 import { Rooms } from '../../src/spheres/rooms.ts';
 import { ShareService } from '../../src/spheres/share-service.ts';
+import { SignalExchange } from '../../src/spheres/signal-exchange.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
 import { SphereList } from '../../src/spheres/sphere-list.ts';
 import { SwarmFeed } from '../../src/spheres/swarm-feed.ts';
@@ -74,7 +76,9 @@ export class SimSession {
   readonly items: ItemService;
   readonly source: ItemSource;
   readonly shares: ShareService;
+  readonly channel: EphemeralChannel;
   readonly exchange: EndpointExchange;
+  readonly signals: SignalExchange;
   readonly direct: DirectMail;
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
@@ -124,8 +128,10 @@ export class SimSession {
     this.rooms = this.#stack.use(this.#openRooms());
     const carrier = new XmppCarrier({ client: this.link, rooms: this.rooms, abilities: ABILITIES });
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
-    const told = { storage, list: this.list, carrier, feed: this.feed, author, spawn };
-    this.exchange = new EndpointExchange({ ...told, clock, random, log });
+    this.channel = new EphemeralChannel({ storage, list: this.list, carrier, author, clock, random, log });
+    const told = { list: this.list, channel: this.channel, feed: this.feed, spawn, clock, log };
+    this.exchange = new EndpointExchange(told);
+    this.signals = new SignalExchange(told);
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
@@ -162,9 +168,9 @@ export class SimSession {
         log,
       }),
     );
-    const { rooms, outgoing, caretaker, items, exchange, scope } = this;
+    const { rooms, outgoing, caretaker, items, exchange, signals, scope } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, exchange, feed, storage, own, scope, clock, log },
+      ...{ list, rooms, outgoing, caretaker, items, exchange, signals, feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });
     this.#stack.use(this.scope);
@@ -225,7 +231,7 @@ export class SimSession {
   async #feedSwarm(): Promise<void> {
     const { device } = this.identity;
     this.scope.spawn('swarm', (signal) => this.feed.attach(this.swarm.calls, signal));
-    const rest = { dataPort: 0, addresses: [], mapPorts: false };
+    const rest = { dataPort: 0, addresses: [], mapPorts: false, discoverLan: false, extraPorts: [] };
     await this.feed.setIdentity({ deviceKey: device.id, devicePrivateKey: exportPkcs8(device), ...rest });
   }
 
@@ -235,7 +241,7 @@ export class SimSession {
       openRoom: (address) => new SimRoomPort({ server, link: this.link, address }),
       service: () => 'rooms.sim',
       receive: (message, signal) => this.#receive(message, signal),
-      receiveEphemeral: (message) => this.exchange.receive(message),
+      receiveEphemeral: (message) => this.channel.receive(message),
       cursor: {
         get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
         set: (room, id) => {

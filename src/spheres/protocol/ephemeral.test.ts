@@ -79,6 +79,26 @@ test('unknown kinds are told with their name, malformed bodies are refused', () 
   }
 });
 
+test('an address told by a version that knows nothing of WebRTC is read, and so is one that tells more', () => {
+  const more = sealRaw({ ...record, body: { ...endpoints, webrtc: true, later: [1] } });
+  expect(openEphemeral({ context, epoch, lastCounter }, more)).toMatchObject({ body: { ...endpoints, webrtc: true } });
+  const odd = sealRaw({ ...record, body: { ...endpoints, webrtc: 'yes' } });
+  expect(() => openEphemeral({ context, epoch, lastCounter }, odd)).toThrow('breaks a rule');
+});
+
+test('the longest WebRTC signal fits, a longer one or one with odd characters does not', () => {
+  const signal = { session: 'ab'.repeat(16), kind: 'offer' as const, text: '\r\n'.repeat(1024), mid: '0' };
+  const long = sealEphemeral(input, 'rtc', { to: eve.id, signal });
+  expect(openEphemeral({ context, epoch, lastCounter }, long)).toMatchObject({ kind: 'rtc', body: { signal } });
+  for (const text of ['x'.repeat(2049), 'v=0\u0000', '"', '\\']) {
+    const body = { to: eve.id, signal: { ...signal, text } };
+    expect(() => sealEphemeral(input, 'rtc', body)).toThrow('text');
+    expect(() => openEphemeral({ context, epoch, lastCounter }, sealRaw({ ...record, kind: 'rtc', body }))).toThrow(
+      'breaks a rule',
+    );
+  }
+});
+
 test('long messages are refused on both sides', () => {
   const many = { ...endpoints, endpoints: Array.from({ length: 32 }, () => 'x'.repeat(290)) };
   expect(() => sealEphemeral(input, 'endpoints', many)).toThrow('too long');

@@ -3,6 +3,7 @@ import { concatBytes, fromHex, toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { DeviceKey, EventId, SphereId } from '../../base/id.ts';
 import type { RandomBytes } from '../../base/random.ts';
+import { reachOutcomeSchema, rtcSignalSchema } from '../../contract/swarm.ts';
 import { AEAD_OVERHEAD, decryptAead, encryptAead } from './aead.ts';
 import type { Json } from './canonical-json.ts';
 import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
@@ -24,17 +25,35 @@ const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const port = z.string().min(3).max(300);
 const bodySchemas = {
   /** Where the sender's device can be reached now: `host:port` with IPv6 in brackets, tracker URLs. */
-  endpoints: z.object({ endpoints: z.array(port).max(32), trackers: z.array(port).max(8) }),
+  endpoints: z.object({
+    endpoints: z.array(port).max(32),
+    trackers: z.array(port).max(8),
+    /** Whether WebRTC signals are of use to it; left out = no. */
+    webrtc: z.boolean().optional(),
+  }),
   /** The newest event of each device that the sender has. */
   heads: z.object({
     heads: z.array(z.object({ device: hex64, sequence: z.number().int().nonnegative(), hash: hex64 })).max(40),
   }),
   typing: z.object({ isTyping: z.boolean() }),
+  /** A step in opening a WebRTC connection with the device `to`. */
+  rtc: z.object({ to: hex64, signal: rtcSignalSchema }),
+  /** What came of calling an endpoint of the device `to`; `seenAs` is where its own calls come from. */
+  reach: z.object({
+    to: hex64,
+    endpoint: z.string().max(64),
+    outcome: reachOutcomeSchema,
+    seenAs: z.string().max(64).nullable(),
+  }),
 } as const;
 
 type Known = keyof typeof bodySchemas;
+/** What each kind says, as it is read. */
+export type EphemeralBodies = { readonly [K in Known]: z.output<(typeof bodySchemas)[K]> };
+/** What each kind says, as it is written. */
+export type EphemeralInput = { readonly [K in Known]: z.input<(typeof bodySchemas)[K]> };
 export type EphemeralBody =
-  | { [K in Known]: { readonly kind: K; readonly body: z.output<(typeof bodySchemas)[K]> } }[Known]
+  | { [K in Known]: { readonly kind: K; readonly body: EphemeralBodies[K] } }[Known]
   | { readonly kind: 'unknown'; readonly name: string; readonly body: Json };
 
 export type EphemeralMessage = EphemeralBody & {
@@ -63,7 +82,7 @@ export function sealEphemeral<K extends Known>(
     readonly random: RandomBytes;
   },
   kind: K,
-  body: z.input<(typeof bodySchemas)[K]>,
+  body: EphemeralInput[K],
 ): Uint8Array<ArrayBuffer> {
   const record = encodeCanonical({
     v: EPHEMERAL_VERSION,

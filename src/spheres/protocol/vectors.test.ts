@@ -53,17 +53,19 @@ test('the stored sealed element opens', () => {
   expect(toHex(encodeEnvelope(entries))).toBe(vector.envelope);
 });
 
-test('the stored wrapped key and ephemeral message open', () => {
+test('the stored wrapped key and ephemeral messages open', () => {
   const key = stored('media-key');
   const infoHash = parseInfoHash(key.infoHash);
   const epoch = deriveEpochSecrets(bytes(key.epochKey));
   const mediaKey = unwrapMediaKey({ epoch, infoHash, keyCheck: key.keyCheck }, bytes(key.wrapped));
   expect(toHex(mediaKey)).toBe(key.mediaKey);
-  const { sphere, epoch: epochId, device, counter, body, epochKey, sealed } = stored('ephemeral');
-  const context = { sphere: sphere as SphereId, epoch: epochId as EventId };
-  const opened = openEphemeral(
-    { context, epoch: deriveEpochSecrets(bytes(epochKey)), lastCounter: () => -1 },
-    bytes(sealed),
-  );
-  expect(opened).toEqual({ kind: 'endpoints', body, device, counter });
+  const words = [{ kind: 'endpoints', ...stored('ephemeral') }, ...stored('ephemeral-reach')];
+  for (const { sphere, epoch: epochId, device, counter, kind, body, epochKey, sealed } of words) {
+    const context = { sphere: sphere as SphereId, epoch: epochId as EventId };
+    const opened = openEphemeral(
+      { context, epoch: deriveEpochSecrets(bytes(epochKey)), lastCounter: () => -1 },
+      bytes(sealed),
+    );
+    expect(opened).toEqual({ kind, body, device, counter });
+  }
 });

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { AppError } from '../base/errors.ts';
+import { silentLogger } from '../base/log.ts';
+import { Scope } from '../base/scope.ts';
+import type { IceServer } from '../contract/swarm.ts';
+import { xml } from '../xmpp/element.ts';
+import { IceServers } from './ice-servers.ts';
+
+const hour = 3_600_000;
+const own: IceServer = { urls: ['stun:10.0.0.9:3478'], username: '', password: '' };
+
+/** A server whose relay gets a new password with every question, valid for an hour. */
+function world(offers = true, configured: readonly IceServer[] = []) {
+  const clock = new VirtualClock();
+  const scope = new Scope({ log: silentLogger });
+  const told: (readonly IceServer[])[] = [];
+  let asked = 0;
+  const client = new FakeXmppPort((payload) => {
+    asked += 1;
+    if (!offers) throw new AppError('not-found', 'no', { condition: 'service-unavailable' });
+    const expires = new Date(clock.now() + hour).toISOString();
+    const relay = { type: 'turn', host: '2001:db8::7', port: 3478, username: 'ana', password: `pw${asked}`, expires };
+    const stun = xml('service', { type: 'stun', host: 'stun.a.test', port: 3478 });
+    return xml('iq', {}, xml(payload.name, { xmlns: 'urn:xmpp:extdisco:2' }, stun, xml('service', relay)));
+  });
+  client.state = { kind: 'offline', error: new AppError('disconnected', 'not yet') };
+  const feed = { setIceServers: async (servers: IceServer[]) => void told.push(servers) };
+  const servers = new IceServers({ client, feed, configured, scope, clock, log: silentLogger });
+  const password = (): string | undefined => told.at(-1)?.at(-1)?.password;
+  return { clock, scope, client, told, servers, password, questions: () => asked };
+}
+
+test('the swarm gets the servers that ours names, after those of the person, with each new session', async () => {
+  const { clock, client, told, questions } = world(true, [own]);
+  expect(told).toEqual([[own]]);
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(1);
+  expect(told.at(-1)).toEqual([
+    own,
+    { urls: ['stun:stun.a.test:3478'], username: '', password: '' },
+    { urls: ['turn:[2001:db8::7]:3478?transport=udp'], username: 'ana', password: 'pw1' },
+  ]);
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  client.setState({ kind: 'online', resumed: true });
+  await clock.advance(1);
+  expect(questions()).toBe(2);
+});
+
+test('a password that expires is replaced while it is still good', async () => {
+  const { clock, client, password, questions } = world();
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(hour - 60_000);
+  expect(password()).toBe('pw2');
+  await clock.advance(24 * hour);
+  expect(questions()).toBeLessThan(60);
+  expect(Number(password()?.slice(2))).toBe(questions());
+});
+
+test('a server without such services is asked again hours later, and nobody else is asked instead', async () => {
+  const { clock, client, told, questions } = world(false);
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(5 * hour);
+  expect(questions()).toBe(1);
+  expect(told.every((servers) => servers.length === 0)).toBe(true);
+});
+
+test('nothing is asked any more after signing out', async () => {
+  const { clock, client, scope, servers, questions } = world();
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(1);
+  servers[Symbol.dispose]();
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(3 * hour);
+  expect(questions()).toBe(1);
+  await scope[Symbol.asyncDispose]();
+});

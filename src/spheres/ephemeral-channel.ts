@@ -1,0 +1,138 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Carrier } from './carrier.ts';
+import type { IncomingEphemeral } from './incoming-message.ts';
+import type { EphemeralBodies, EphemeralInput } from './protocol/ephemeral.ts';
+import { openEphemeral, sealEphemeral } from './protocol/ephemeral.ts';
+import type { Author } from './protocol/event.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface EphemeralChannelDeps {
+  readonly storage: Pick<Storage, 'settings' | 'heardCounters'>;
+  readonly list: SphereList;
+  readonly carrier: Carrier;
+  readonly author: Author;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** Another device of a sphere, whose word is proven and new. */
+export interface Speaker {
+  readonly sphere: Sphere;
+  readonly device: DeviceKey;
+}
+
+type Kind = keyof EphemeralBodies;
+type Listener<K extends Kind> = (from: Speaker, body: EphemeralBodies[K]) => Promise<void> | void;
+
+/** How many epochs back a word is still believed: the one being replaced may be in flight. */
+const BELIEVED_EPOCHS = 2;
+const COUNTER = 'ephemeral-counter';
+/** Counters are noted so far ahead that they need not be noted each time. */
+const RESERVED = 60_000;
+
+/** Carries words of the moment between the devices that are present in a sphere's room. Nobody stores them. */
+export class EphemeralChannel {
+  readonly #deps: EphemeralChannelDeps;
+  readonly #listeners: { [K in Kind]?: Listener<K> } = {};
+  readonly #lastCounters = new Map<string, number>();
+  /** A later word must not overtake an earlier one: its reader would refuse that. */
+  readonly #sending = new Map<BareJid, SerialQueue>();
+  #counter: number;
+  /** Below this everything counts as used, also after a restart. */
+  #reserved: number;
+
+  constructor(deps: EphemeralChannelDeps) {
+    this.#deps = deps;
+    this.#reserved = deps.storage.settings.get(COUNTER, Number) ?? 0;
+    this.#counter = this.#reserved;
+  }
+
+  /** Who acts on messages of this kind; there is one. */
+  on<K extends Kind>(kind: K, listener: Listener<K>): void {
+    this.#listeners[kind] = listener as never;
+  }
+
+  /** Whether we are where the sphere's words are spoken, and have a key to speak under. */
+  mayReach(sphere: Sphere): boolean {
+    return sphere.epochs.length > 0 && this.#deps.carrier.isInRoom(sphere.row.room);
+  }
+
+  /** Says it to everybody present, in the order of the calls; nothing is said to ordinary programs only. */
+  async say<K extends Kind>(sphere: Sphere, kind: K, body: EphemeralInput[K]): Promise<void> {
+    const { room } = sphere.row;
+    const queue = this.#sending.get(room) ?? new SerialQueue();
+    this.#sending.set(room, queue);
+    await queue.run(() => this.#sayNow(sphere, kind, body));
+  }
+
+  async #sayNow<K extends Kind>(sphere: Sphere, kind: K, body: EphemeralInput[K]): Promise<void> {
+    const { carrier, author, random, log } = this.#deps;
+    const { room } = sphere.row;
+    try {
+      // Ordinary programs would only wonder.
+      if (!this.mayReach(sphere) || !(await carrier.isHeard(room))) return;
+      const [epoch] = sphere.epochs;
+      if (epoch === undefined) return;
+      const context = { sphere: sphere.id, epoch: epoch.eventId };
+      const input = { context, epoch: epoch.secrets, device: author.device, counter: this.#nextCounter(), random };
+      await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, kind, body) });
+    } catch (error) {
+      // What is worth it is said again: who joins or returns next is told anew, and calls are repeated.
+      log.debug('nothing said', { kind, error });
+    }
+  }
+
+  async receive(message: IncomingEphemeral): Promise<void> {
+    const { list, log } = this.#deps;
+    const sphere = list.ofRoom(message.room);
+    const epoch = sphere?.epochs.slice(0, BELIEVED_EPOCHS).find(({ eventId }) => eventId === message.epoch);
+    if (sphere === undefined || epoch === undefined || sphere.id !== message.sphere) return;
+    try {
+      const context = { sphere: sphere.id, epoch: epoch.eventId };
+      const lastCounter = (device: DeviceKey): number | undefined => this.#lastCounter(sphere, device);
+      const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
+      const { device, counter } = opened;
+      this.#lastCounters.set(key(sphere.id, device), counter);
+      if (opened.kind === 'unknown' || device === sphere.device) return;
+      await this.#listeners[opened.kind]?.({ sphere, device }, opened.body as never);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      log.warn('ephemeral message refused', { error });
+    }
+  }
+
+  /** What was acted on is noted, so that a restart makes old words no new ones. */
+  note({ sphere, device }: Speaker): void {
+    const counter = this.#lastCounters.get(key(sphere.id, device));
+    if (counter !== undefined) this.#deps.storage.heardCounters.put({ sphereId: sphere.id, device, counter });
+  }
+
+  #lastCounter(sphere: Sphere, device: DeviceKey): number | undefined {
+    if (!sphere.state.devices.has(device)) return undefined;
+    const known = this.#lastCounters.get(key(sphere.id, device));
+    return known ?? this.#deps.storage.heardCounters.get(sphere.id, device) ?? -1;
+  }
+
+  /** Grows over restarts too, and when the clock goes back. */
+  #nextCounter(): number {
+    const { clock, storage } = this.#deps;
+    this.#counter = Math.max(clock.now(), this.#counter + 1);
+    if (this.#counter >= this.#reserved) {
+      this.#reserved = this.#counter + RESERVED;
+      storage.settings.set(COUNTER, this.#reserved);
+    }
+    return this.#counter;
+  }
+}
+
+function key(sphereId: SphereId, device: DeviceKey): string {
+  return `${sphereId} ${device}`;
+}

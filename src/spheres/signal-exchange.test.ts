@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import type { SimSession } from '../../test/sim/sim-person.ts';
+import { SimWorld } from '../../test/sim/sim-world.ts';
+import { toHex } from '../base/bytes.ts';
+import type { DeviceKey } from '../base/id.ts';
+import { systemRandom } from '../base/random.ts';
+import type { RtcSignal } from '../contract/swarm.ts';
+import type { IncomingEphemeral } from './incoming-message.ts';
+import { sealEphemeral } from './protocol/ephemeral.ts';
+
+const session = 'ab'.repeat(16);
+const candidate = (number: number): RtcSignal => ({
+  session,
+  kind: 'candidate',
+  text: `a=candidate:${number} 1 UDP 1 192.0.2.1 ${number} typ host`,
+  mid: '0',
+});
+
+async function three() {
+  const world = new SimWorld();
+  const [ana, ben, zoe] = [await world.person('ana'), await world.person('ben'), await world.person('zoe')];
+  await world.sphere(ana, ben, zoe);
+  // What was told while they came together is over.
+  await world.pass(60_000);
+  return { world, ana, ben, zoe };
+}
+
+const deviceOf = ({ identity }: SimSession): DeviceKey => identity.device.id;
+const told = ({ swarm }: SimSession, call: string) => swarm.told.filter(({ name }) => name === call);
+const signals = (of: SimSession): unknown[] => told(of, 'signal').map(({ input }) => input['signal']);
+
+/** What a session's swarm process has to tell a device. */
+const signal = (from: SimSession, to: SimSession, said: RtcSignal): Promise<void> =>
+  from.signals.signal({ kind: 'signal', sphereId: from.sphere().id, device: deviceOf(to), signal: said });
+
+function offered(from: SimSession, to: SimSession, counter: number): IncomingEphemeral {
+  const sphere = from.sphere();
+  const { eventId, secrets } = sphere.currentEpoch;
+  const context = { sphere: sphere.id, epoch: eventId };
+  const input = { context, epoch: secrets, device: from.identity.device, counter, random: systemRandom };
+  const said = { session, kind: 'offer' as const, text: 'v=0', mid: '' };
+  return { room: sphere.row.room, ...context, bytes: sealEphemeral(input, 'rtc', { to: deviceOf(to), signal: said }) };
+}
+
+test('a signal reaches the device it is for, in its order, and nobody else; the room stores nothing', async () => {
+  const { world, ana, ben, zoe } = await three();
+  const { archive } = world.server.room(ana.session.sphere().row.room);
+  const stored = archive.length;
+  const said = [1, 2, 3, 4].map(candidate);
+  await Promise.all(said.map((one) => signal(ana.session, ben.session, one)));
+  await world.quiet();
+  expect(signals(ben.session)).toEqual(said);
+  expect(told(ben.session, 'signal')[0]?.input).toEqual({
+    sphereId: ben.session.sphere().id,
+    device: deviceOf(ana.session),
+    signal: said[0],
+  });
+  expect([signals(zoe.session), signals(ana.session)]).toEqual([[], []]);
+  expect(archive).toHaveLength(stored);
+});
+
+test('signals are not slowed down, and one device can neither send nor be heard with more than a connection takes', async () => {
+  const { world, ana, ben } = await three();
+  const many = Array.from({ length: 200 }, (_, number) => candidate(number));
+  await Promise.all(many.map((one) => signal(ana.session, ben.session, one)));
+  await world.quiet();
+  expect(signals(ben.session)).toEqual(many.slice(0, 40));
+  // A program that has no such manners.
+  const counter = world.clock.now() + 1_000_000;
+  for (let index = 0; index < 200; index += 1) {
+    await ben.session.channel.receive(offered(ana.session, ben.session, counter + index));
+  }
+  expect(signals(ben.session)).toHaveLength(40);
+  await world.pass(10_000);
+  await ben.session.channel.receive(offered(ana.session, ben.session, counter + 500));
+  expect(signals(ben.session)).toHaveLength(41);
+});
+
+test('an offer heard before a restart begins nothing after it', async () => {
+  const { world, ana, ben } = await three();
+  const old = offered(ana.session, ben.session, world.clock.now() + 1_000_000);
+  await ben.session.channel.receive(old);
+  expect(signals(ben.session)).toHaveLength(1);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  await ben.session.channel.receive(old);
+  expect(signals(ben.session)).toEqual([]);
+});
+
+test('what one member finds out about another’s endpoint is told to that one', async () => {
+  const { world, ana, ben, zoe } = await three();
+  const word = { endpoint: '198.51.100.7:6881', outcome: 'unreachable' as const, seenAs: '203.0.113.5:4000' };
+  const sphereId = ana.session.sphere().id;
+  await ana.session.signals.reached({ kind: 'reached', sphereId, device: deviceOf(ben.session), ...word });
+  await world.quiet();
+  expect(told(ben.session, 'reached')).toEqual([
+    { name: 'reached', input: { sphereId, device: deviceOf(ana.session), ...word } },
+  ]);
+  expect(told(zoe.session, 'reached')).toEqual([]);
+});
+
+test('messages are read on while the swarm process hangs over a signal', async () => {
+  const { world, ana, ben } = await three();
+  ben.session.swarm.answers.signal = () => new Promise(() => undefined);
+  await signal(ana.session, ben.session, candidate(1));
+  await ana.session.messages.say(ana.session.sphere().id, `behind ${toHex(systemRandom(4))}`);
+  await world.quiet();
+  expect(ben.session.texts().at(-1)).toMatch(/^behind/);
+});

@@ -1,0 +1,80 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { RateLimit } from '../base/rate-limit.ts';
+import type { SwarmEvent } from '../contract/swarm.ts';
+import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
+import type { EphemeralBodies } from './protocol/ephemeral.ts';
+import type { SphereList } from './sphere-list.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+
+interface SignalExchangeDeps {
+  readonly list: SphereList;
+  readonly channel: EphemeralChannel;
+  readonly feed: SwarmFeed;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** To and from each device. A connection takes about ten signals; opening it must not wait for a queue. */
+const SIGNALS = { burst: 40, intervalMs: 250 };
+/** From each device: it tells about an endpoint once in ten minutes, and a device has a few endpoints. */
+const REACHES = { burst: 16, intervalMs: 30_000 };
+
+type Said<K extends SwarmEvent['kind']> = Extract<SwarmEvent, { kind: K }>;
+
+/** Carries between the swarm processes of two devices what they have to tell each other to connect. */
+export class SignalExchange {
+  readonly #deps: SignalExchangeDeps;
+  readonly #sent: RateLimit;
+  readonly #heard: RateLimit;
+  readonly #judged: RateLimit;
+
+  constructor(deps: SignalExchangeDeps) {
+    this.#deps = deps;
+    this.#sent = new RateLimit({ ...deps, ...SIGNALS });
+    this.#heard = new RateLimit({ ...deps, ...SIGNALS });
+    this.#judged = new RateLimit({ ...deps, ...REACHES });
+    deps.channel.on('rtc', (from, body) => this.#hearSignal(from, body));
+    deps.channel.on('reach', (from, body) => this.#hearReach(from, body));
+  }
+
+  /** Our swarm process has a signal for another device. What is too much is dropped: its session is begun anew. */
+  async signal({ sphereId, device, signal }: Said<'signal'>): Promise<void> {
+    const sphere = this.#deps.list.find(sphereId);
+    if (sphere === undefined || !this.#sent.take(`${sphereId} ${device}`)) return;
+    await this.#deps.channel.say(sphere, 'rtc', { to: device, signal });
+  }
+
+  /** Our swarm process tried an endpoint of another device. */
+  async reached({ sphereId, device, endpoint, outcome, seenAs }: Said<'reached'>): Promise<void> {
+    const sphere = this.#deps.list.find(sphereId);
+    if (sphere !== undefined) await this.#deps.channel.say(sphere, 'reach', { to: device, endpoint, outcome, seenAs });
+  }
+
+  #hearSignal(from: Speaker, { to, signal }: EphemeralBodies['rtc']): void {
+    if (to !== from.sphere.device || !this.#heard.take(keyOf(from))) return;
+    // What belongs to a session means nothing after a restart; only what begins one must not come twice.
+    if (signal.kind === 'offer') this.#deps.channel.note(from);
+    void this.#passOn(this.#deps.feed.signal({ sphereId: from.sphere.id, device: from.device, signal }));
+  }
+
+  #hearReach(from: Speaker, { to, endpoint, outcome, seenAs }: EphemeralBodies['reach']): void {
+    if (to !== from.sphere.device || !this.#judged.take(keyOf(from))) return;
+    this.#deps.channel.note(from);
+    const word = { sphereId: from.sphere.id, device: from.device, endpoint, outcome, seenAs };
+    void this.#passOn(this.#deps.feed.reached(word));
+  }
+
+  /** Not waited for: messages behind this one are read while the swarm process hangs. */
+  async #passOn(telling: Promise<void>): Promise<void> {
+    try {
+      await telling;
+    } catch (error) {
+      this.#deps.log.warn('not passed on to the swarm', { error });
+    }
+  }
+}
+
+function keyOf({ sphere, device }: Speaker): string {
+  return `${sphere.id} ${device}`;
+}
