@@ -221,10 +221,13 @@ export class Incoming {
     if (hash !== undefined) seen.add('key', hash, nowMs);
   }
 
-  /** A key element is never made twice, whatever a server does to the ids around it. */
+  /** A key element is never made twice, whatever a server does to the ids around it. A copy that another member
+   * sends as her own stands for nothing: it must not hide the one it was copied from. */
   #keyHash(message: IncomingMessage): string | undefined {
-    const key = message.omemo?.keys.find((element) => element.deviceId === this.#deps.omemo.deviceId);
-    return key === undefined ? undefined : createHash('sha256').update(key.data).digest('hex');
+    const { omemo, from } = message;
+    const key = omemo?.keys.find((element) => element.deviceId === this.#deps.omemo.deviceId);
+    if (omemo === null || key === undefined) return undefined;
+    return createHash('sha256').update(`${from}\0${omemo.senderDeviceId}\0`).update(key.data).digest('hex');
   }
 }
 

@@ -95,6 +95,26 @@ test('the cursor never passes a message that could not be kept', async () => {
   expect(rooms.isCaughtUp(room)).toBe(true);
 });
 
+test('what is said under a nick that nobody told us the account of is read out of the archive', async () => {
+  const { clock, server, link, rooms, read, state, say } = await inRoom();
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await turns();
+  server.deliver = (message) => [{ ...message, from: null }];
+  say('one');
+  say('two');
+  await turns();
+  expect(read).toEqual([]);
+  server.deliver = (message) => [message];
+  const last = say('three');
+  await turns();
+  await clock.advance(10_000);
+  await turns();
+  // What came live meanwhile comes again; whoever reads it knows what it has.
+  expect(read).toEqual(['three', 'one', 'two', 'three']);
+  expect(state.cursor).toBe(last);
+});
+
 test('an archive that fails is asked again for as long as we are in the room, and live messages come meanwhile', async () => {
   const { clock, server, link, rooms, read, state, say } = await inRoom();
   say('old');

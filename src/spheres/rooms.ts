@@ -284,15 +284,22 @@ export class Rooms implements RoomService, AsyncDisposable {
 
   async #read(address: BareJid, kept: Kept, message: RoomMessage): Promise<void> {
     try {
+      // Said under a nick that nobody told us the account of: the archive names the author.
+      if (message.from === null && message.stanzaId !== null) this.#readAgain(address, kept);
       await this.#process(address, message);
       if (kept.isCaughtUp) this.#advance(address, message);
     } catch (error) {
       this.#deps.signal.throwIfAborted();
       this.#deps.log.warn('room message not processed', { error });
-      // The cursor stays in front of it: the archive gives it again.
-      kept.isCaughtUp = false;
-      this.#catchUpLater(address, kept, 0);
+      this.#readAgain(address, kept);
     }
+  }
+
+  /** The cursor stays in front of the message: the archive gives it again. */
+  #readAgain(address: BareJid, kept: Kept): void {
+    if (!kept.isCaughtUp) return;
+    kept.isCaughtUp = false;
+    this.#catchUpLater(address, kept, 0);
   }
 
   async #process(address: BareJid, message: RoomMessage): Promise<void> {

@@ -7,6 +7,7 @@ import { Omemo } from '../../src/omemo/omemo.ts';
 import type { OmemoMessage } from '../../src/omemo/types.ts';
 import { openSealed } from '../../src/spheres/protocol/seal.ts';
 import { parseEntries } from '../../src/spheres/protocol/envelope.ts';
+import { xml } from '../../src/xmpp/element.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
 import { readSealed } from '../../src/xmpp/sealed.ts';
 import type { Kept } from './sim-server.ts';
@@ -206,4 +207,26 @@ test('after the marks of what was read are pruned, a replay still shows nothing 
     world.server.sayInRoom(row.room, from, stanza);
   await world.quiet();
   expect(ben.session.lines()).toEqual(before);
+});
+
+test('a member who copies the keys of a message into one of their own does not hide it from whoever was away', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  const sphere = await world.sphere(ana, ben, eve);
+  await ben.stop();
+  ana.session.messages.say(sphere.id, 'meet at six');
+  await world.quiet();
+  const said = world.server.room(sphere.row.room).archive.at(-1);
+  if (said === undefined) throw new Error('nothing was said');
+  // As when Ben's own archive is read before the one of the room.
+  const { answerHistory } = world.server;
+  world.server.answerHistory = () => [];
+  world.server.sayTo(ben.jid, eve.jid, xml('message', { type: 'chat' }, ...said.stanza.children));
+  await ben.start();
+  await world.quiet();
+  world.server.answerHistory = answerHistory;
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(ben.session.texts()).toEqual(['meet at six']);
 });
