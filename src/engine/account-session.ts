@@ -41,6 +41,7 @@ import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import { IceServers } from './ice-servers.ts';
+import { NetworkWatch } from './network-watch.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 
@@ -141,6 +142,7 @@ export class AccountSession implements AsyncDisposable {
     );
     const configured = deps.iceServers;
     this.#stack.use(new IceServers({ client: this.client, feed, configured, scope: this.scope, clock, log }));
+    this.#stack.use(new NetworkWatch({ client: this.client, feed, scope: this.scope }));
     joinReactions({
       ...this.#parts(),
       feed,

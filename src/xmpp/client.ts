@@ -1,5 +1,4 @@
 // RFC 6120: XMPP Core
-import { backoffDelay } from '../base/backoff.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -11,21 +10,24 @@ import { randomFraction } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { judgeStanza } from './authority.ts';
 import { connectAccount } from './connect.ts';
+import { withDeadline } from './deadline.ts';
 import { attr, type Element, xml } from './element.ts';
 import { IqTable } from './iq-table.ts';
 import { domainOf } from './jid.ts';
 import type { XmppLogin } from './login.ts';
 import { Outgoing } from './outgoing.ts';
 import type { IqHandler, XmppPort, XmppState } from './port.ts';
+import { RetryPace } from './retry-pace.ts';
 import type { SrvResolver } from './server-address.ts';
 import type { Resumption, Session } from './session.ts';
 import { errorElement } from './stanza-error.ts';
 import { isDropped } from './stream-parser.ts';
 
-const RETRY = { baseMs: 1000, maxMs: 60_000 };
-/** A connection that lasted this long was a good one: the next retry starts quickly again. */
-const GOOD_MS = 60_000;
 const PING_MS = 60_000;
+/** The answer time of a connection that is in doubt. */
+const CHECK_MS = 3000;
+/** An attempt younger than this was begun in the network of now. */
+const YOUNG_MS = 1000;
 
 interface ClientDeps {
   readonly login: XmppLogin;
@@ -59,7 +61,9 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   #session: Session | undefined;
   #resumption: Resumption | undefined;
   #fullJid = '';
-  #hurry = new AbortController();
+  readonly #pace: RetryPace;
+  #attempt = { sinceMs: 0, over: new AbortController() };
+  #isChecking = false;
   #isSupervised = false;
   #refused = 0;
 
@@ -74,6 +78,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     this.#scope = new Scope({ log: this.#log });
     this.#iqs = new IqTable(deps);
     this.#outgoing = new Outgoing();
+    this.#pace = new RetryPace({ clock: deps.clock, jitter: () => this.jitter() });
   }
 
   get state(): XmppState {
@@ -111,7 +116,23 @@ export class XmppClient implements XmppPort, AsyncDisposable {
 
   /** The network may be back: does not wait for the next retry. */
   retryNow(): void {
-    this.#hurry.abort();
+    this.#pace.hurry();
+  }
+
+  /**
+   * The network changed, or other connections have fallen silent: a connection that does not answer within three
+   * seconds is made anew at once, and an attempt that began in the network of before is not waited for.
+   */
+  checkNow(): void {
+    const session = this.#session;
+    if (session !== undefined) {
+      if (!this.#isChecking) this.#scope.spawn('check connection', (signal) => this.#check(session, signal));
+      return;
+    }
+    this.#pace.hurry();
+    if (this.#deps.clock.monotonic() - this.#attempt.sinceMs >= YOUNG_MS) {
+      this.#attempt.over.abort(new AppError('disconnected', 'the network changed'));
+    }
   }
 
   newId(): string {
@@ -182,45 +203,54 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   }
 
   async #keepConnected(signal: AbortSignal): Promise<void> {
-    let attempt = 0;
+    const { clock } = this.#deps;
     while (!signal.aborted) {
       const session = this.#session;
       if (session !== undefined) {
-        const sinceMs = this.#deps.clock.monotonic();
+        const sinceMs = clock.monotonic();
         const error = await this.#outlive(session, signal);
         if (signal.aborted) return;
         this.#lose(error, true, session);
-        if (this.#deps.clock.monotonic() - sinceMs >= GOOD_MS) attempt = 0;
+        this.#pace.lost(sinceMs);
         this.#setState({ kind: 'offline', error });
+        await this.#pace.next(error, signal);
       }
-      if (session !== undefined || attempt > 0) await this.#pause(attempt, signal);
-      attempt += 1;
-      if (!(await this.#retry(signal))) return;
+      const failure = await this.#retry(signal);
+      if (failure === 'final') return;
+      if (failure !== undefined) await this.#pace.next(failure, signal);
     }
   }
 
-  /** False when only the user can help. */
-  async #retry(signal: AbortSignal): Promise<boolean> {
+  async #check(session: Session, signal: AbortSignal): Promise<void> {
+    this.#isChecking = true;
     try {
-      await this.#open(signal);
-      return true;
+      await withDeadline(this.#deps.clock, CHECK_MS, signal, (limited) => this.#ping(limited));
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted || this.#session !== session) return;
+      this.#pace.hurry();
+      this.#abandonSilent(session, error);
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  /** Why it failed; `final` when only the user can help or nobody needs it any more. */
+  async #retry(signal: AbortSignal): Promise<AppError | 'final' | undefined> {
+    const over = new AbortController();
+    this.#attempt = { sinceMs: this.#deps.clock.monotonic(), over };
+    try {
+      await this.#open(AbortSignal.any([signal, over.signal]));
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return 'final';
       const known = toAppError(error);
       this.#log.warn('connecting failed', { error: known });
       this.#setState({ kind: isFinal(known) ? 'failed' : 'offline', error: known });
-      if (!isFinal(known)) return true;
+      if (!isFinal(known)) return known;
       this.#isSupervised = false;
       this.#outgoing.failAll(known);
-      return false;
+      return 'final';
     }
-  }
-
-  async #pause(attempt: number, signal: AbortSignal): Promise<void> {
-    this.#hurry = new AbortController();
-    const delayMs = backoffDelay(attempt, RETRY, () => this.jitter());
-    // Cut short by retryNow or by disposal, which the caller looks at.
-    await this.#deps.clock.sleep(delayMs, AbortSignal.any([signal, this.#hurry.signal])).catch(() => undefined);
   }
 
   async #open(signal: AbortSignal): Promise<void> {

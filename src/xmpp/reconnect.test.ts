@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE_FULL_JID } from '../../test/fixtures/fake-xmpp-server.ts';
@@ -119,6 +121,47 @@ test('a broken connection is not tried again once the server refuses the passwor
   await sleep(500);
   expect(server.secureBytes().split('<auth').length).toBe(attempts);
   expect(client.state).toMatchObject({ error: { code: 'wrong-password' } });
+});
+
+test('a connection that is in doubt and silent is made anew at once, one that answers is kept', async () => {
+  let isSilent = false;
+  const answer = (stanza: string, id: string): string | undefined =>
+    stanza.includes('urn:xmpp:ping') && !isSilent ? `<iq type='result' from='a.test' id='${id}'/>` : undefined;
+  const server = await world.serve({ streamManagement: true, answer });
+  const client = await world.clientOf(server);
+  const states: string[] = [];
+  client.onState.on(({ kind }) => states.push(kind));
+  await client.connect(never);
+  client.checkNow();
+  await until(() => server.secureBytes().includes('urn:xmpp:ping'), 'the question');
+  await sleep(500);
+  expect(states).toEqual(['connecting', 'online']);
+  isSilent = true;
+  client.checkNow();
+  client.checkNow();
+  await until(() => states.length > 2, 'offline');
+  const lost = performance.now();
+  await until(() => client.state.kind === 'online', 'online');
+  expect(performance.now() - lost).toBeLessThan(1000);
+  expect(states).toEqual(['connecting', 'online', 'offline', 'connecting', 'online']);
+});
+
+test('an attempt that began before the network changed is not waited for', async () => {
+  const port = await freePort();
+  const sockets: net.Socket[] = [];
+  const hole = net.createServer((socket) => sockets.push(socket)).listen(port, '127.0.0.1');
+  await once(hole, 'listening');
+  const client = await world.clientOf({ host: '127.0.0.1', port });
+  client.start();
+  await until(() => sockets.length > 0, 'the attempt');
+  await sleep(1100);
+  hole.close();
+  await world.serve({ port });
+  const changed = performance.now();
+  client.checkNow();
+  await until(() => client.state.kind === 'online', 'online');
+  expect(performance.now() - changed).toBeLessThan(350);
+  for (const socket of sockets) socket.destroy();
 });
 
 test('signing out ends the stream in order, and nothing is sent or tried again after it', async () => {

@@ -12,6 +12,10 @@ import type { ServerAddress } from './server-address.ts';
 
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const CONNECT_MS = 15_000;
+/** Name and first answer. After three seconds a system asks so rarely that a new attempt is quicker. */
+const ANSWER_MS = 5000;
+/** What the system says when packets reach nobody. */
+const NO_ANSWER = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN', 'EADDRNOTAVAIL']);
 
 export interface SecureSocketOptions {
   readonly address: ServerAddress;
@@ -30,17 +34,24 @@ export async function openSecureSocket(options: SecureSocketOptions, signal: Abo
   const socket = net.connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
   // A late error of a socket that was given up must not end the process.
   socket.on('error', () => undefined);
+  let isAnswered = false;
   try {
     return await withDeadline(clock, CONNECT_MS, signal, async (deadline) => {
-      await event(socket, 'connect', deadline);
+      await withDeadline(clock, ANSWER_MS, deadline, (answer) => event(socket, 'connect', answer));
+      isAnswered = true;
       if (!address.directTls) await startTls(socket, domain, deadline);
       return await handshake(socket, options, deadline);
     });
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
-    throw connectionError(error, address);
+    throw connectionError(error, address, isAnswered);
   }
+}
+
+/** Whether a failure means that no packet came back: the network is away rather than the server. */
+export function isNoAnswer(error: AppError): boolean {
+  return error.details['answered'] === false;
 }
 
 async function startTls(socket: net.Socket, domain: string, signal: AbortSignal): Promise<void> {
@@ -108,14 +119,23 @@ const CERTIFICATE_CODE =
   /^(?:CERT_|ERR_TLS_CERT|.*SELF_SIGNED|UNABLE_TO_|.*ISSUER|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|CRL_)/;
 const PROTOCOL_CODE = /^(?:ERR_SSL_|ERR_TLS_|EPROTO)/;
 
-function connectionError(error: unknown, address: ServerAddress): AppError {
+function connectionError(error: unknown, address: ServerAddress, isAnswered: boolean): AppError {
   if (error instanceof AppError && error.code !== 'timed-out') return error;
   const cause = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'none';
-  const details = { host: address.host, port: address.port, cause };
+  const isSilence = !isAnswered && (cause === 'timed-out' || causesOf(error).some((code) => NO_ANSWER.has(code)));
+  const details = { host: address.host, port: address.port, cause, answered: !isSilence };
   if (CERTIFICATE_CODE.test(cause)) {
     return new AppError('bad-certificate', 'the certificate does not prove that this is the server', details, error);
   }
   if (PROTOCOL_CODE.test(cause))
     return new AppError('tls-required', 'the server does not speak TLS 1.2 or later', details, error);
   return new AppError('server-unreachable', 'the server cannot be reached', details, error);
+}
+
+/** The codes of a failure and, when several addresses were tried, of each. */
+function causesOf(error: unknown): string[] {
+  const all: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return all.flatMap((one) =>
+    one instanceof Error && 'code' in one && typeof one.code === 'string' ? [one.code] : [],
+  );
 }

@@ -1,6 +1,6 @@
 // RFC 6120: XMPP Core, §3.2
 // XEP-0368: SRV records for XMPP over TLS, version 1.1.0
-import { resolveSrv } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -26,6 +26,8 @@ export interface SrvRecord {
 export type SrvResolver = (name: string) => Promise<readonly SrvRecord[]>;
 
 const LOOKUP_MS = 5000;
+/** Asked twice within the time: the first question may have gone into a network that was away. */
+const QUESTION = { timeout: 2000, tries: 2 };
 const MAX_ADDRESSES = 8;
 
 /** The addresses to try for a domain, in order; the domain itself on port 5222 when it has no records. */
@@ -34,7 +36,7 @@ export async function findServerAddresses(
   deps: { readonly clock: Clock; readonly random: RandomBytes; readonly log: Logger; readonly resolver?: SrvResolver },
   signal: AbortSignal,
 ): Promise<readonly ServerAddress[]> {
-  const resolver: SrvResolver = deps.resolver ?? resolveSrv;
+  const resolver: SrvResolver = deps.resolver ?? ((name) => new Resolver(QUESTION).resolveSrv(name));
   const ascii = domainToASCII(domain) || domain;
   const lookUp = async (service: string, directTls: boolean): Promise<Candidate[]> => {
     try {
