@@ -281,3 +281,112 @@ test('disposing the mapper ends a search that is under way', async () => {
   await bench[Symbol.asyncDispose]();
   expect(kept.state).toEqual({ kind: 'searching' });
 });
+
+test('a suspicion makes the mapping anew within four seconds, a thousand of them no storm', async () => {
+  const gateway = new FakeGateway();
+  await using bench = new Bench([found(gateway)]);
+  await bench.keep();
+  await bench.clock.advance(30_000);
+  expect(gateway.mapped).toHaveLength(1);
+  gateway.outside = '11.22.33.55';
+  bench.mapper.checkNow();
+  await bench.clock.advance(0);
+  expect(bench.state).toMatchObject({ kind: 'open', address: '11.22.33.55' });
+  const before = gateway.mapped.length;
+  for (let count = 0; count < 1_000; count += 1) {
+    bench.mapper.checkNow();
+    await bench.clock.advance(60);
+  }
+  expect(gateway.mapped.length - before).toBeLessThanOrEqual(15);
+});
+
+test('a suspicion ends the wait for another try', async () => {
+  const gateway = new FakeGateway();
+  gateway.mood = 'refusing';
+  await using bench = new Bench([found(gateway)]);
+  await bench.keep();
+  await bench.clock.advance(60 * MINUTE);
+  expect(bench.state).toEqual({ kind: 'closed' });
+  gateway.mood = 'willing';
+  bench.mapper.checkNow();
+  await bench.clock.advance(4_000);
+  expect(bench.state).toMatchObject({ kind: 'open' });
+});
+
+test('a router that was silent for minutes has the mapping again ten seconds after it is back', async () => {
+  const gateway = new FakeGateway();
+  await using bench = new Bench([found(gateway)]);
+  await bench.keep();
+  gateway.mood = 'silent';
+  await bench.clock.advance(5 * MINUTE);
+  const before = gateway.mapped.length;
+  gateway.mood = 'willing';
+  gateway.kept = false;
+  await bench.clock.advance(10_000);
+  expect(gateway.mapped).toHaveLength(before + 1);
+  expect(bench.states).toHaveLength(1);
+});
+
+test('a restart that our router announces is acted upon, one that a stranger announces is not', async () => {
+  const gateway = new FakeGateway();
+  await using bench = new Bench([found(gateway)]);
+  await bench.keep();
+  await bench.clock.advance(10_000);
+  bench.announce('192.168.1.66');
+  await bench.clock.advance(5_000);
+  expect(gateway.mapped).toHaveLength(1);
+  bench.announce('192.168.1.1');
+  await bench.clock.advance(0);
+  expect(gateway.mapped).toHaveLength(2);
+});
+
+test('of two routers the one with a public address is used, and the other keeps no mapping', async () => {
+  const tunnel = new FakeGateway('pcp', '10.8.0.1');
+  tunnel.outside = '100.64.0.9';
+  const home = new FakeGateway('upnp', '192.168.1.1');
+  const later: FindGateway = () => new Promise((resolve) => setImmediate(() => resolve(home)));
+  await using bench = new Bench([found(tunnel), later]);
+  await bench.keep();
+  await bench.clock.advance(0);
+  await bench.clock.advance(0);
+  expect(bench.states).toEqual([{ kind: 'open', via: 'upnp', address: '11.22.33.44', port: 40_001 }]);
+  expect([tunnel.open.size, home.open.size]).toEqual([0, 1]);
+});
+
+test('a router whose address nobody can reach is asked in one protocol only', async () => {
+  const byPcp = new FakeGateway('pcp');
+  const byUpnp = new FakeGateway('upnp');
+  byPcp.outside = byUpnp.outside = '100.64.0.9';
+  await using bench = new Bench([found(byPcp), found(byUpnp)]);
+  await bench.keep();
+  await bench.clock.advance(0);
+  expect(bench.state).toMatchObject({ kind: 'unreachable', via: 'pcp' });
+  expect(byUpnp.mapped).toEqual([]);
+});
+
+test('each public IPv6 address of the machine has its pinhole, for as long as it has the address', async () => {
+  const gateways = new Map<string, FakeGateway>();
+  const pinholes = (address: string): FindGateway[] => {
+    const gateway = gateways.get(address) ?? new FakeGateway('pcp', 'fe80::1');
+    gateway.outside = address;
+    gateways.set(address, gateway);
+    return [found(gateway)];
+  };
+  await using bench = new Bench([nothing], pinholes);
+  const [first, second] = ['2a00::1', '2a00::2'];
+  bench.addresses6 = [first];
+  const kept = bench.mapper.keepPinholes('tcp', 40_001);
+  const told: unknown[] = [];
+  kept.changes.on((states) => told.push(states));
+  await bench.clock.advance(0);
+  expect(told).toEqual([
+    [{ address: first, port: 40_001, open: false }],
+    [{ address: first, port: 40_001, open: true }],
+  ]);
+  bench.addresses6 = [second];
+  await bench.clock.advance(12_000);
+  expect(kept.state).toEqual([{ address: second, port: 40_001, open: true }]);
+  expect(gateways.get(first)?.open.size).toBe(0);
+  await kept[Symbol.asyncDispose]();
+  expect(gateways.get(second)?.open.size).toBe(0);
+});

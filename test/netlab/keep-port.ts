@@ -5,7 +5,10 @@ import { systemRandom } from '../../src/base/random.ts';
 import { systemClock } from '../../src/base/system-clock.ts';
 import { createPortMapper } from '../../src/nat/system-port-mapper.ts';
 
-/** Runs on a host of the laboratory: answers on a port, keeps it open on the router, writes each state as a line. */
+/**
+ * Runs on a host of the laboratory: answers on a port, keeps it open on the router, writes each state as a line, and
+ * the pinholes as a list. SIGUSR2 is a suspicion.
+ */
 const port = Number(process.argv[2]);
 const verbose = process.env['SPHERECAST_VERBOSE'] === '1';
 const log = createLogger({
@@ -22,10 +25,14 @@ const clock: Clock = {
 };
 const tools = { clock, random: systemRandom, log };
 const server = createServer((socket) => socket.on('error', () => undefined).end('hello from home'));
-server.listen(port, '0.0.0.0', () => {
+server.listen(port, '::', () => {
   const mapper = createPortMapper(tools);
-  const kept = mapper.keep('tcp', port);
-  kept.changes.on((state) => process.stdout.write(`${JSON.stringify(state)}\n`));
+  const tell = (what: unknown): void => void process.stdout.write(`${JSON.stringify(what)}\n`);
+  mapper.keep('tcp', port).changes.on(tell);
+  mapper.keepPinholes('tcp', port).changes.on((pinholes) => {
+    if (pinholes.length > 0) tell(pinholes);
+  });
+  process.on('SIGUSR2', () => mapper.checkNow());
   process.once('SIGTERM', () => {
     void mapper[Symbol.asyncDispose]().then(() => process.exit(0));
   });

@@ -20,8 +20,8 @@ function keepPort(lab: NetworkLab, host: 'a1' | 'a2', port: number, haste = 1): 
   return lab.spawn(host, process.execPath, KEEP_PORT, String(port), String(haste));
 }
 
-async function callFromOutside(lab: NetworkLab, port: number): Promise<string> {
-  return (await lab.exec('server', process.execPath, REACH, lab.home('a').outside, String(port))).trim();
+async function callFromOutside(lab: NetworkLab, port: number, address = lab.home('a').outside): Promise<string> {
+  return (await lab.exec('server', process.execPath, REACH, address, String(port))).trim();
 }
 
 async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>, ms = 15_000): Promise<T> {
@@ -37,6 +37,11 @@ async function until<T>(what: string, find: () => T | undefined | Promise<T | un
 function lastState(program: LabProcess): unknown {
   const line = program.lines.at(-1);
   return line === undefined ? undefined : JSON.parse(line);
+}
+
+function openPinhole(program: LabProcess): unknown {
+  const line = program.lines.findLast((text) => text.startsWith('['));
+  return line?.includes('"open":true') === true ? JSON.parse(line) : undefined;
 }
 
 describe.skipIf(reason !== undefined)('on a real router', () => {
@@ -96,16 +101,83 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     expect(await lab.home('a').forwarded()).toEqual([]);
   });
 
-  test.each(['upnp-v2', 'pmp'] as const)('%s: a router that lost power gets the mapping again', async (kind) => {
-    await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
-    await using program = keepPort(lab, 'a1', 40_001, 40);
-    await until('the open port', () => lastState(program));
-    // The restart shows in the router's clock, which must be ahead of the time since the last check.
+  test.each(['upnp-v2', 'pmp'] as const)(
+    '%s: a router that lost power unheard gets the mapping again',
+    async (kind) => {
+      await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
+      await lab.exec('a1', 'nft', 'add table inet deaf');
+      await lab.exec('a1', 'nft', 'add chain inet deaf input { type filter hook input priority 0; }');
+      await lab.exec('a1', 'nft', 'add rule inet deaf input udp dport 5350 drop');
+      await using program = keepPort(lab, 'a1', 40_001, 40);
+      await until('the open port', () => lastState(program));
+      // The restart shows in the router's clock, which must be ahead of the time since the last check.
+      await delay(4_000);
+      await lab.home('a').reboot();
+      expect(await lab.home('a').forwarded()).toEqual([]);
+      await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined));
+      expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+    },
+  );
+
+  test.each(['pmp', 'pcp'] as const)('%s: two programs of a machine hear a restart at once', async (kind) => {
+    await using lab = await NetworkLab.start({ a: kind });
+    await using first = keepPort(lab, 'a1', 40_001);
+    await using second = keepPort(lab, 'a1', 40_002);
+    await until('both ports', () => (lastState(first) && lastState(second)) ?? undefined);
     await delay(4_000);
     await lab.home('a').reboot();
-    expect(await lab.home('a').forwarded()).toEqual([]);
-    await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined));
+    await until(
+      'both mappings',
+      async () => ((await lab.home('a').forwarded()).length === 2 ? true : undefined),
+      10_000,
+    );
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+    expect(await callFromOutside(lab, 40_002)).toBe('hello from home');
+  });
+
+  test('upnp-v2: a router that restarted unheard gets the mapping again when somebody suspects it', async () => {
+    await using lab = await NetworkLab.start({ a: 'upnp-v2,v6=on' });
+    await using program = keepPort(lab, 'a1', 40_001);
+    await until('the pinhole', () => openPinhole(program));
+    await until('the open port', () => program.lines.find((line) => line.includes('"via"')));
+    await lab.home('a').reboot();
+    expect(await lab.home('a').forwarded()).toEqual([]);
+    program.child.kill('SIGUSR2');
+    await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined), 10_000);
+    await until('the pinhole', async () => ((await lab.home('a').pinholes()).length === 1 ? true : undefined), 10_000);
+    expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+  });
+
+  test.each(['pcp', 'upnp-v2'] as const)(
+    '%s: a pinhole for IPv6 is called through, and closed at the end',
+    async (kind) => {
+      await using lab = await NetworkLab.start({ a: `${kind},v6=on` });
+      const address = lab.home('a').addresses.host6(1);
+      await using program = keepPort(lab, 'a1', 40_001);
+      expect(await until('the pinhole', () => openPinhole(program))).toEqual([{ address, port: 40_001, open: true }]);
+      expect(await lab.home('a').pinholes()).toEqual([`${address} 40001`]);
+      expect(await callFromOutside(lab, 40_001, address)).toBe('hello from home');
+      expect(await callFromOutside(lab, 40_002, address)).toBe('silence');
+      await program.end('SIGTERM');
+      expect(await lab.home('a').pinholes()).toEqual([]);
+      expect(await callFromOutside(lab, 40_001, address)).toBe('silence');
+    },
+  );
+
+  test('a tunnel with its own router beside the line at home does not keep the port closed', async () => {
+    await using lab = await NetworkLab.start({ a: 'all' });
+    // Preferred by the system, and nobody answers there.
+    await lab.exec('a1', 'ip', 'link', 'add', 'tun0', 'type', 'veth', 'peer', 'name', 'tun1');
+    await lab.exec('a1', 'ip', 'addr', 'add', '10.8.0.2/24', 'dev', 'tun0');
+    await lab.exec('a1', 'ip', 'link', 'set', 'tun0', 'up');
+    await lab.exec('a1', 'ip', 'link', 'set', 'tun1', 'up');
+    const [home] = (await lab.exec('a1', 'ip', 'route', 'show', 'default')).match(/[\d.]{7,}/) ?? [];
+    await lab.exec('a1', 'ip', 'route', 'del', 'default');
+    await lab.exec('a1', 'ip', 'route', 'add', 'default', 'via', home ?? '', 'metric', '100');
+    await lab.exec('a1', 'ip', 'route', 'add', 'default', 'via', '10.8.0.1', 'metric', '50');
+    await using program = keepPort(lab, 'a1', 40_001);
+    expect(await until('the open port', () => lastState(program))).toMatchObject({ kind: 'open', port: 40_001 });
+    expect(await lab.home('a').forwarded()).toEqual(['40001 192.168.11.11:40001']);
   });
 
   test('a router that shares its outside address with other homes is not told as reachable', async () => {

@@ -16,6 +16,9 @@ const WEB_ONLY = `iifname "lan0" meta l4proto != tcp drop
 
 /** Both protocols share a port and begin with their version, to which a router that knows the other one is deaf. */
 const DEAF: Partial<Record<Mapping, string>> = {
+  // miniupnpd hears PCP over IPv6 whatever its settings say.
+  'upnp-v1': 'meta nfproto ipv6 iifname "lan0" udp dport 5351 drop',
+  'upnp-v2': 'meta nfproto ipv6 iifname "lan0" udp dport 5351 drop',
   pmp: 'iifname "lan0" udp dport 5351 @th,64,8 != 0 drop',
   pcp: 'iifname "lan0" udp dport 5351 @th,64,8 != 2 drop',
 };
