@@ -26,13 +26,32 @@ test('only pages of the running engine are our own', () => {
 
 test('a page is kept where it is, whatever way it tries to leave', () => {
   const { contents, leave, openWindow } = fakeContents();
-  guardNavigation(contents, () => ORIGIN);
+  const opened: string[] = [];
+  guardNavigation(
+    contents,
+    () => ORIGIN,
+    (url) => opened.push(url),
+  );
   for (const way of ['will-navigate', 'will-redirect', 'will-frame-navigate']) {
     expect(FOREIGN.map((url) => leave(way, url))).toEqual(FOREIGN.map(() => 'prevented'));
     expect(leave(way, `${ORIGIN}/#/settings`)).toBe('left');
   }
   expect(leave('will-attach-webview', `${ORIGIN}/`)).toBe('prevented');
   expect(openWindow(`${ORIGIN}/`)).toEqual({ action: 'deny' });
+  expect(opened).toEqual([]);
+});
+
+test('a link is followed in the browser of the system when it is one of the web, and never in a window of ours', () => {
+  const { contents, openWindow } = fakeContents();
+  const opened: string[] = [];
+  guardNavigation(
+    contents,
+    () => ORIGIN,
+    (url) => opened.push(url),
+  );
+  const addresses = ['https://example.org/a', 'file:///etc/passwd', 'javascript:alert(1)', 'smb://host/share', 'x'];
+  for (const url of addresses) expect(openWindow(url)).toEqual({ action: 'deny' });
+  expect(opened).toEqual(['https://example.org/a']);
 });
 
 test('the player gets full screen, nobody gets camera or place', () => {

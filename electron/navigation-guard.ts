@@ -10,6 +10,11 @@ export function isOwnPage(url: string, origin: string | undefined): boolean {
   }
 }
 
+/** Anything else could start a program or open a file. */
+function isWebPage(url: string): boolean {
+  return URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);
+}
+
 type Leaving = { readonly url: string; preventDefault(): void };
 
 interface GuardedContents {
@@ -18,8 +23,15 @@ interface GuardedContents {
   on(event: 'will-attach-webview', listener: (event: { preventDefault(): void }) => void): unknown;
 }
 
-/** Keeps a page where it is: no other site, no second window, no embedded page. */
-export function guardNavigation(contents: GuardedContents, origin: () => string | undefined): void {
+/**
+ * Keeps a page where it is: no other site, no second window, no embedded page. A link that the person follows goes to
+ * `openOutside`, the system's own browser.
+ */
+export function guardNavigation(
+  contents: GuardedContents,
+  origin: () => string | undefined,
+  openOutside: (url: string) => void,
+): void {
   const stay = (event: Leaving): void => {
     if (!isOwnPage(event.url, origin())) event.preventDefault();
   };
@@ -27,7 +39,10 @@ export function guardNavigation(contents: GuardedContents, origin: () => string 
   contents.on('will-redirect', stay);
   contents.on('will-frame-navigate', stay);
   contents.on('will-attach-webview', (event) => event.preventDefault());
-  contents.setWindowOpenHandler(() => ({ action: 'deny' }));
+  contents.setWindowOpenHandler(({ url }) => {
+    if (isWebPage(url) && !isOwnPage(url, origin())) openOutside(url);
+    return { action: 'deny' };
+  });
 }
 
 /** What the player needs; microphone, camera, place and everything else are refused without a question. */

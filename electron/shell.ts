@@ -27,6 +27,7 @@ export type ElectronParts = Pick<
   | 'Notification'
   | 'screen'
   | 'session'
+  | 'shell'
   | 'Tray'
 >;
 
@@ -76,7 +77,11 @@ export class DesktopShell {
   start(): void {
     const { electron, engine, words, platform, folder } = this.#deps;
     const origin = (): string | undefined => addressOf(engine.state)?.origin;
-    electron.app.on('web-contents-created', (_event, contents) => guardNavigation(contents, origin));
+    const openOutside = (url: string): void => {
+      // Without a browser on this computer nothing opens.
+      electron.shell.openExternal(url).catch(() => undefined);
+    };
+    electron.app.on('web-contents-created', (_event, contents) => guardNavigation(contents, origin, openOutside));
     restrictSession(electron.session.defaultSession, origin);
     serveIpc({
       ipcMain: electron.ipcMain,

@@ -14,6 +14,7 @@ import {
   snapshotSchema,
   sphereSchema,
   swarmSchema,
+  troubleSchema,
 } from './views.ts';
 
 /** What the UI and the command line may ask of the engine. Commands are calls, facts are events. */
@@ -48,9 +49,14 @@ const spheres = {
   create: oc.input(z.object({ name })).output(z.object({ sphere: sphereSchema })),
   list: oc.output(z.object({ spheres: z.array(sphereSchema) })),
   members: oc.input(inSphere).output(z.object({ members: z.array(memberSchema) })),
-  invite: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
+  /** `trouble` when their server says at once that they cannot be reached; the invitation stands all the same. */
+  invite: oc
+    .input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema }))
+    .output(done.extend({ trouble: troubleSchema.nullable() })),
   remove: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
   leave: oc.input(inSphere).output(done),
+  /** Takes a sphere that was left, or that we were removed from, off the list; its files and its past stay. */
+  forget: oc.input(inSphere).output(done),
   invitations: oc.output(z.object({ invitations: z.array(invitationSchema) })),
   join: oc.input(z.object({ invitationId: z.string() })).output(z.object({ sphere: sphereSchema })),
   decline: oc.input(z.object({ invitationId: z.string() })).output(done),
@@ -80,7 +86,19 @@ const items = {
     .input(
       z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, file: z.number().int().nonnegative().default(0) }),
     )
-    .output(z.object({ url: z.string(), type: z.string(), playable: z.enum(['here', 'elsewhere', 'no']) })),
+    .output(
+      z.object({
+        url: z.string(),
+        type: z.string(),
+        playable: z.enum(['here', 'elsewhere', 'no']),
+        /** Where the person stopped on this device, 0 = from the beginning. */
+        positionMs: z.number().int().nonnegative(),
+      }),
+    ),
+  /** Remembers how far the person is with a file; 0 forgets it. */
+  keepPosition: oc
+    .input(ofItem.extend({ file: z.number().int().nonnegative(), positionMs: z.number().int().nonnegative() }))
+    .output(done),
   /** Hands the file (or its playback address) to the system's own player. */
   openElsewhere: oc
     .input(

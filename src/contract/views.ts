@@ -19,6 +19,9 @@ export type AccountView = z.infer<typeof accountSchema>;
 export const roleSchema = z.enum(['owner', 'admin', 'member', 'viewer']);
 export type Role = z.infer<typeof roleSchema>;
 
+/** Why an invited person cannot be reached, as their server says; many servers say nothing. */
+export const troubleSchema = z.enum(['nobody-there', 'server-silent']);
+
 export const memberSchema = z.object({
   jid: bareJidSchema,
   /** null until the invited person has joined. */
@@ -27,9 +30,10 @@ export const memberSchema = z.object({
   role: roleSchema,
   devices: count,
   /** `waiting`: only the server lists the person, no member with authority invited them. */
-  state: z.enum(['invited', 'joined', 'waiting']),
+  state: z.enum(['invited', 'declined', 'joined', 'waiting']),
   online: z.boolean(),
   isMe: z.boolean(),
+  trouble: troubleSchema.nullable(),
 });
 export type MemberView = z.infer<typeof memberSchema>;
 
@@ -90,6 +94,8 @@ export const itemFileSchema = z.object({
   /** How the file can be shown: in the page, by another program only, or not before it is complete. */
   playable: z.enum(['here', 'elsewhere', 'no']),
   durationMs: count.nullable(),
+  /** Address of a small picture of it on the engine's own port, once the item is complete here. */
+  previewUrl: z.string().nullable(),
 });
 export type ItemFileView = z.infer<typeof itemFileSchema>;
 

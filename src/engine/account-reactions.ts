@@ -106,8 +106,8 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     if (change.kind === 'item-gone') scope.spawn('withdraw item', () => withdraw(deps, change.id));
     if (change.kind === 'item') returned(deps, sphere, change.id);
   }
-  if (kinds.has('left')) {
-    caretaker.renewEpoch(sphere);
+  if (kinds.has('left')) caretaker.renewEpoch(sphere);
+  if (kinds.has('left') || kinds.has('declined')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
   if (kinds.has('members')) scope.spawn('settle', () => settleStanding(deps, sphere));

@@ -1,14 +1,12 @@
 import type { ItemId } from '../base/id.ts';
-import { parseItemId } from '../base/id.ts';
 import type { AccountHolder } from './account-holder.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { Examination } from './doctor/examination.ts';
 import { SessionSources } from './doctor/session-sources.ts';
-import type { PreviewSource } from './http-server.ts';
 import { itemCalls } from './item-calls.ts';
 import { readConfig, writeConfig } from './profile.ts';
-import { viewInvitation, viewMembers } from './sphere-view.ts';
+import { sphereCalls } from './sphere-calls.ts';
 import { waitUntilIdle } from './sync.ts';
 import { productVersion } from './version.ts';
 
@@ -30,21 +28,6 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
   };
 }
 
-/** Previews of the signed-in account's items; the id is the item's. */
-export function previewsOf(holder: AccountHolder): PreviewSource {
-  return {
-    read(id) {
-      try {
-        const itemId = parseItemId(id);
-        return Promise.resolve(holder.session.storage.attachments.get(itemId as never, 'preview'));
-      } catch {
-        // No item's id, or nobody signed in: there is no such picture.
-        return Promise.resolve(undefined);
-      }
-    },
-  };
-}
-
 function accountCalls({ holder, views }: AppCallsDeps): AppServices['account'] {
   return {
     async signIn(input, signal) {
@@ -56,54 +39,6 @@ function accountCalls({ holder, views }: AppCallsDeps): AppServices['account'] {
     async signOut() {
       await holder.signOut();
       return DONE;
-    },
-  };
-}
-
-function sphereCalls({ holder, views }: AppCallsDeps): AppServices['spheres'] {
-  return {
-    async create({ name }, signal) {
-      return { sphere: views.sphere(await holder.session.members.create(name, signal)) };
-    },
-    list: () => Promise.resolve({ spheres: holder.session.list.all().map((sphere) => views.sphere(sphere)) }),
-    members({ sphereId }) {
-      const { storage, rooms, own, list } = holder.session;
-      return Promise.resolve({ members: viewMembers({ storage, rooms, own }, list.get(sphereId)) });
-    },
-    async invite({ sphereId, jid }, signal) {
-      await holder.session.members.invite(sphereId, jid, signal);
-      return DONE;
-    },
-    async remove({ sphereId, jid }, signal) {
-      await holder.session.members.remove(sphereId, jid, signal);
-      return DONE;
-    },
-    async leave({ sphereId }, signal) {
-      const { members, items, list } = holder.session;
-      await members.leave(sphereId, signal);
-      await items.stopSphere(list.get(sphereId));
-      return DONE;
-    },
-    invitations: () =>
-      Promise.resolve({ invitations: holder.session.storage.invitations.list('open').map(viewInvitation) }),
-    async join({ invitationId }, signal) {
-      const sphere = await holder.session.members.join(invitationId, signal);
-      // Whoever was asked twice has answered both.
-      for (const { id } of holder.session.storage.invitations.bySphere(sphere.id)) {
-        views.onEvent.emit({ kind: 'invitation-removed', id });
-      }
-      return { sphere: views.sphere(sphere) };
-    },
-    async decline({ invitationId }) {
-      await holder.session.members.decline(invitationId);
-      views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });
-      return DONE;
-    },
-    markRead({ sphereId }) {
-      const { list, storage } = holder.session;
-      const sphere = list.get(sphereId);
-      list.update(sphere, { readPosition: storage.messages.latestOrder(sphereId) });
-      return Promise.resolve(DONE);
     },
   };
 }
@@ -202,7 +137,7 @@ function systemCalls({ holder, clock, views }: AppCallsDeps): AppServices['syste
         // Where nobody else is, nobody misses it.
         const others = views
           .sphere(holder.session.list.get(item.sphereId))
-          .members.filter(({ isMe, state }) => !isMe && state !== 'waiting');
+          .members.filter(({ isMe, state }) => !isMe && (state === 'joined' || state === 'invited'));
         return others.length > 0 ? [item.name] : [];
       });
       return Promise.resolve({ names });

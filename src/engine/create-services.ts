@@ -4,9 +4,10 @@ import type { SwarmContract } from '../contract/swarm.ts';
 import { Omemo } from '../omemo/omemo.ts';
 import { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { AccountHolder } from './account-holder.ts';
-import { createAppServices, previewsOf } from './app-calls.ts';
+import { createAppServices } from './app-calls.ts';
 import { ChildProcess } from './child-process.ts';
 import { createMediaTools } from './media-tools.ts';
+import { previewsOf } from './preview-source.ts';
 import type { CreateServices, RunningServices, ServicesDeps } from './start-engine.ts';
 import { ViewSource } from './view-source.ts';
 
@@ -47,7 +48,7 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     const owned = stack.move();
     return {
       services,
-      previews: previewsOf(holder),
+      previews: previewsOf(holder, mediaTools),
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   };

@@ -44,7 +44,15 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     },
     async playback({ sphereId, itemId, file: index }, signal) {
       const { file } = await offer(deps, sphereId, itemId, index, signal);
-      return { url: file.url, type: file.type, playable: file.playable };
+      const positionMs = holder.session.storage.playback.get(itemId, index);
+      return { url: file.url, type: file.type, playable: file.playable, positionMs };
+    },
+    keepPosition({ sphereId, itemId, file, positionMs }) {
+      const { playback } = holder.session.storage;
+      requireInSphere(deps, sphereId, itemId);
+      if (positionMs === 0) playback.remove(itemId, file);
+      else playback.put({ itemId, file, positionMs });
+      return Promise.resolve(DONE);
     },
     async openElsewhere({ sphereId, itemId, file: index }, signal) {
       const { file } = await offer(deps, sphereId, itemId, index, signal);
@@ -61,17 +69,20 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       await openOnDesktop(holder.session.list.get(sphereId).row.folder);
       return DONE;
     },
-    async pause({ sphereId, itemId }, signal) {
-      requireInSphere(deps, sphereId, itemId);
-      await holder.session.items.setPaused(itemId, true, signal);
-      return DONE;
-    },
-    async resume({ sphereId, itemId }, signal) {
-      requireInSphere(deps, sphereId, itemId);
-      await holder.session.items.setPaused(itemId, false, signal);
-      return DONE;
-    },
+    pause: (item, signal) => setPaused(deps, item, true, signal),
+    resume: (item, signal) => setPaused(deps, item, false, signal),
   };
+}
+
+async function setPaused(
+  deps: AppCallsDeps,
+  { sphereId, itemId }: { readonly sphereId: SphereId; readonly itemId: ItemId },
+  isPaused: boolean,
+  signal: AbortSignal,
+): Promise<typeof DONE> {
+  requireInSphere(deps, sphereId, itemId);
+  await deps.holder.session.items.setPaused(itemId, isPaused, signal);
+  return DONE;
 }
 
 interface Offered {

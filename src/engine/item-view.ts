@@ -52,7 +52,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     width: body.media.width,
     height: body.media.height,
     durationMs: body.media.durationMs,
-    files: viewFiles(manifest),
+    files: viewFiles(manifest, row),
   };
 }
 
@@ -65,7 +65,11 @@ function countCopies(deps: ItemViewDeps, sphere: Sphere, row: ItemRow, seeds: nu
   return Math.max(others.length, seeds);
 }
 
-function viewFiles(manifest: Manifest | undefined): ItemFileView[] {
+/** What is drawn of a file that is whole. */
+const PICTURED: readonly string[] = ['image', 'video'];
+
+function viewFiles(manifest: Manifest | undefined, row: ItemRow): ItemFileView[] {
+  const isWhole = row.state === 'complete' || row.state === 'sharing';
   return (manifest?.files ?? []).map((file, index) => {
     const probe = probeOf(file);
     return {
@@ -76,6 +80,7 @@ function viewFiles(manifest: Manifest | undefined): ItemFileView[] {
       bytes: file.bytes,
       playable: playability(probe),
       durationMs: probe.durationMs,
+      previewUrl: isWhole && PICTURED.includes(probe.kind) ? `/preview/${row.itemId}-${index}` : null,
     };
   });
 }

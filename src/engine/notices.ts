@@ -32,7 +32,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
     }),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
-      if (invitation === undefined) return;
+      if (invitation?.state !== 'open') return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
     session.outgoing.onFailed.on((entry) => {

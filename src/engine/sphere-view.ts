@@ -1,5 +1,7 @@
 import type { BareJid } from '../base/id.ts';
 import type { InvitationView, MemberView, MessageView, SphereView } from '../contract/views.ts';
+import { hasDeclined } from '../spheres/members.ts';
+import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -11,6 +13,7 @@ import { personName } from './person-name.ts';
 interface SphereViewDeps {
   readonly storage: Storage;
   readonly rooms: Rooms;
+  readonly directory: Pick<DeviceDirectory, 'trouble'>;
   readonly own: BareJid;
 }
 
@@ -53,7 +56,7 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
   const { members } = sphere.state;
   const present = new Set([...deps.rooms.present(room)].map((full) => full.split('/', 1)[0]));
   const known = [...members.values()].flatMap((member) => {
-    if (member.state !== 'joined' && member.state !== 'invited') return [];
+    if (member.state !== 'joined' && member.state !== 'invited' && !hasDeclined(member)) return [];
     return [viewMember(deps, sphere, member, present.has(member.jid))];
   });
   // Without the log there is nobody to compare with.
@@ -64,7 +67,7 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
 
 /** Whom only the server lets in: gets nothing of what is sealed. */
 function viewWaiting(jid: BareJid, online: boolean): MemberView {
-  const nobody = { person: null, role: 'member', devices: 0, isMe: false } as const;
+  const nobody = { person: null, role: 'member', devices: 0, isMe: false, trouble: null } as const;
   return { jid, name: personName(jid), state: 'waiting', online, ...nobody };
 }
 
@@ -76,9 +79,10 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
     name: personName(member.jid),
     role: member.role,
     devices: member.person === null ? 0 : devices.length,
-    state: member.state === 'joined' ? 'joined' : 'invited',
+    state: hasDeclined(member) ? 'declined' : member.state === 'joined' ? 'joined' : 'invited',
     online,
     isMe: member.jid === deps.own,
+    trouble: member.state === 'invited' ? deps.directory.trouble(member.jid) : null,
   };
 }
 

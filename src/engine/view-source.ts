@@ -1,5 +1,5 @@
 import { Emitter } from '../base/emitter.ts';
-import type { ItemId } from '../base/id.ts';
+import type { ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type {
@@ -26,6 +26,8 @@ export class ViewSource {
   readonly onEvent: Emitter<AppEvent>;
   readonly #feed: SwarmFeed;
   #session: AccountSession | null = null;
+  /** Spheres that are not on the person's list. */
+  readonly #hidden = new Set<SphereId>();
   #limits: LimitsView = { up: 0, down: 0 };
   #swarm: Omit<SwarmView, 'state' | 'paused' | 'port'> = { downBps: 0, upBps: 0, mapped: null, peers: 0 };
   #wasPaused = false;
@@ -40,12 +42,18 @@ export class ViewSource {
   /** Follows the session until the returned function is called. */
   follow(session: AccountSession): () => void {
     this.#session = session;
+    this.#hidden.clear();
+    for (const { id, row } of session.list.all()) if (row.hidden) this.#hidden.add(id);
     const stops = [
       session.client.onState.on(() => this.accountChanged()),
       session.list.onChange.on((changed) => this.#sphereChanged(session, changed)),
       session.rooms.onPresence.on((room) => {
         const sphere = session.list.ofRoom(room);
         if (sphere !== undefined) this.emitSphere(sphere);
+      }),
+      session.directory.onTrouble.on((jid) => {
+        const asked = session.list.all().filter(({ state }) => state.members.get(jid)?.state === 'invited');
+        for (const sphere of asked) this.emitSphere(sphere);
       }),
       session.items.onItem.on((itemId) => this.#itemChanged(session, itemId)),
       session.shares.onJob.on((job) => this.onEvent.emit({ kind: 'job', job })),
@@ -69,7 +77,7 @@ export class ViewSource {
 
   sphere(sphere: Sphere): SphereView {
     const session = this.#required();
-    return viewSphere({ storage: session.storage, rooms: session.rooms, own: session.own }, sphere);
+    return viewSphere(session, sphere);
   }
 
   items(sphere: Sphere): ItemView[] {
@@ -109,7 +117,7 @@ export class ViewSource {
 
   snapshot(): Omit<Snapshot, 'seq' | 'version'> {
     const session = this.#session;
-    const spheres = session?.list.all() ?? [];
+    const spheres = session?.list.all().filter(({ row }) => !row.hidden) ?? [];
     return {
       account: this.account(),
       spheres: spheres.map((sphere) => this.sphere(sphere)),
@@ -125,8 +133,24 @@ export class ViewSource {
     this.onEvent.emit({ kind: 'account', account: this.account() });
   }
 
+  /** Those on the person's list. */
+  spheres(): SphereView[] {
+    const shown = this.#required()
+      .list.all()
+      .filter(({ row }) => !row.hidden);
+    return shown.map((sphere) => this.sphere(sphere));
+  }
+
   emitSphere(sphere: Sphere): void {
+    const { id, row } = sphere;
+    if (row.hidden) {
+      this.#hidden.add(id);
+      this.onEvent.emit({ kind: 'sphere-removed', sphereId: id });
+      return;
+    }
     this.onEvent.emit({ kind: 'sphere', sphere: this.sphere(sphere) });
+    // Back on the list: with it went its items.
+    if (this.#hidden.delete(id)) for (const item of this.items(sphere)) this.onEvent.emit({ kind: 'item', item });
   }
 
   emitSwarm(): void {
@@ -158,7 +182,8 @@ export class ViewSource {
 
   #invitationChanged(session: AccountSession, id: string): void {
     const row = session.storage.invitations.get(id);
-    if (row !== undefined) this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row) });
+    if (row?.state === 'open') this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row) });
+    else this.onEvent.emit({ kind: 'invitation-removed', id });
   }
 
   #swarmChanged(event: SwarmEvent): void {

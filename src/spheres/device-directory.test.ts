@@ -101,3 +101,29 @@ test('news of an account counts when its devices were asked for; a stranger’s 
   expect(await directory.deviceIds(ana)).toEqual([7, 8]);
   expect(asked).toEqual([ana]);
 });
+
+const refusal = (condition: string) => new AppError('not-found', 'refused', { condition });
+
+test('servers that say nobody is there, or do not answer, are told; a new answer takes it back', async () => {
+  const answers = [refusal('service-unavailable'), refusal('remote-server-not-found'), refusal('forbidden')];
+  const heard: unknown[] = [];
+  const { directory } = directoryOver({
+    deviceList: () => {
+      const error = answers.shift();
+      return error === undefined ? Promise.resolve([7]) : Promise.reject(error);
+    },
+  });
+  directory.onTrouble.on((jid) => heard.push(directory.trouble(jid)));
+  for (let asked = 0; asked < 4; asked += 1) await directory.askDeviceIds(ana);
+  // An account that shows its devices to nobody is there all the same.
+  expect(heard).toEqual(['nobody-there', 'server-silent', null]);
+});
+
+test('a message that came back is told of those we wrote to, and remembered of nobody else', async () => {
+  const { directory } = directoryOver({});
+  directory.bounced(ana, refusal('service-unavailable'));
+  expect(directory.trouble(ana)).toBeNull();
+  await directory.deviceIds(ana);
+  directory.bounced(ana, refusal('service-unavailable'));
+  expect(directory.trouble(ana)).toBe('nobody-there');
+});

@@ -1,10 +1,12 @@
 import { equalBytes } from '../base/bytes.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { DeviceAddress, OmemoBundle } from '../omemo/types.ts';
 import type { KnownDeviceTable } from '../storage/known-device-table.ts';
+import { errorCondition } from '../xmpp/stanza-error.ts';
 
 /** The PEP nodes of OMEMO 0.3, bound to one connection. */
 export interface DeviceNodes {
@@ -14,6 +16,18 @@ export interface DeviceNodes {
   publishDeviceList(deviceIds: readonly number[], signal?: AbortSignal): Promise<void>;
   publishBundle(deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void>;
 }
+
+/** Why somebody cannot be reached, as far as servers tell: many say nothing. */
+export type Trouble = 'nobody-there' | 'server-silent';
+
+// RFC 6121 §8.5.1: what is said of an account that does not exist, and RFC 6120 §8.3.3: of a server that cannot be reached.
+const TROUBLES: Readonly<Record<string, Trouble>> = {
+  'service-unavailable': 'nobody-there',
+  'recipient-unavailable': 'nobody-there',
+  gone: 'nobody-there',
+  'remote-server-not-found': 'server-silent',
+  'remote-server-timeout': 'server-silent',
+};
 
 /** Without a subscription nobody tells us of a new list. */
 const KEPT_MS = 5 * 60_000;
@@ -25,6 +39,9 @@ export class DeviceDirectory {
   readonly #known: KnownDeviceTable;
   readonly #clock: Clock;
   readonly #log: Logger;
+  /** What is known of why an account cannot be reached is different now. */
+  readonly onTrouble: Emitter<BareJid>;
+  readonly #troubles = new Map<BareJid, Trouble>();
   readonly #lists = new Map<BareJid, { readonly list: Promise<readonly number[]>; readonly untilMs: number }>();
 
   constructor(deps: { nodes: DeviceNodes; known: KnownDeviceTable; clock: Clock; log: Logger }) {
@@ -32,6 +49,7 @@ export class DeviceDirectory {
     this.#known = deps.known;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.onTrouble = new Emitter((error) => deps.log.error('trouble listener failed', { error }));
   }
 
   /** The devices an account publishes; empty when it publishes none or shows them to nobody. */
@@ -62,6 +80,16 @@ export class DeviceDirectory {
     if (!this.#lists.has(jid)) return false;
     this.#remember(jid, Promise.resolve(deviceIds), KEPT_MS);
     return true;
+  }
+
+  /** Why the account cannot be reached; null when nothing is known against it. */
+  trouble(jid: BareJid): Trouble | null {
+    return this.#troubles.get(jid) ?? null;
+  }
+
+  /** A message to the account came back. Nobody but those we asked about is remembered. */
+  bounced(jid: BareJid, error: unknown): void {
+    if (this.#lists.has(jid)) this.#setTrouble(jid, error);
   }
 
   /** After a new connection nothing is certain: lists may have changed unseen. */
@@ -98,11 +126,22 @@ export class DeviceDirectory {
     this.#lists.set(jid, { list, untilMs: this.#clock.monotonic() + keptMs });
   }
 
+  #setTrouble(jid: BareJid, error: unknown): void {
+    const trouble = TROUBLES[errorCondition(error) ?? ''] ?? null;
+    if (trouble === this.trouble(jid)) return;
+    if (trouble === null) this.#troubles.delete(jid);
+    else this.#troubles.set(jid, trouble);
+    this.onTrouble.emit(jid);
+  }
+
   async #ask(jid: BareJid): Promise<readonly number[]> {
     try {
-      return await this.#nodes.deviceList(jid);
+      const deviceIds = await this.#nodes.deviceList(jid);
+      this.#setTrouble(jid, null);
+      return deviceIds;
     } catch (error) {
       if (errorCode(error) === 'disconnected') throw error;
+      this.#setTrouble(jid, error);
       // No such node, a node that is closed to us, or a server that does not answer: one account must not
       // keep everybody else from getting the message.
       this.#log.info('no device list', { error });

@@ -55,6 +55,7 @@ function mailOver(client: Archive) {
     own: client.jid,
     storage,
     receive: async ({ body }) => void read.push(body),
+    bounced: () => undefined,
     hasArchive: () => true,
     signal: new AbortController().signal,
     clock: systemClock,

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
@@ -7,13 +8,15 @@ import type { Element } from '../xmpp/element.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
 import type { IncomingMessage } from './incoming-message.ts';
-import { readDirectMessage } from './read-stanza.ts';
+import { readBounce, readDirectMessage } from './read-stanza.ts';
 
 interface DirectMailDeps {
   readonly client: XmppPort;
   readonly own: BareJid;
   readonly storage: Storage;
   readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
+  /** A message of ours came back. */
+  readonly bounced: (from: BareJid, error: AppError) => void;
   readonly hasArchive: () => boolean;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -65,6 +68,8 @@ export class DirectMail implements Disposable {
 
   async #take(stanza: Element): Promise<void> {
     const { own, clock, signal, log } = this.#deps;
+    const bounce = readBounce(stanza);
+    if (bounce !== undefined) this.#deps.bounced(bounce.from, bounce.error);
     const message = readDirectMessage(own, stanza, null, clock.now());
     if (message === undefined) return;
     try {

@@ -20,6 +20,7 @@ export type SphereChange =
   /** Somebody answered an invitation. */
   | { readonly kind: 'joined'; readonly event: KnownEvent<'join'> }
   | { readonly kind: 'left'; readonly event: KnownEvent<'leave'> }
+  | { readonly kind: 'declined' }
   | { readonly kind: 'epochs' };
 
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
@@ -121,6 +122,8 @@ export class Effects {
         return this.#learnEpoch(event);
       case 'join':
         return [{ kind: 'members' }, { kind: 'joined', event }, ...this.#notice(event, 'joined', isToldAgain)];
+      case 'decline':
+        return [{ kind: 'members' }, { kind: 'declined' }];
       case 'leave':
         return [{ kind: 'members' }, { kind: 'left', event }, ...this.#notice(event, 'left', isToldAgain)];
       case 'genesis':

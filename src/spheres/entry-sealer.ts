@@ -1,5 +1,5 @@
 import { AppError } from '../base/errors.ts';
-import type { EventId } from '../base/id.ts';
+import type { EventId, SphereId } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Encrypted } from '../omemo/encrypting.ts';
 import type { Omemo } from '../omemo/omemo.ts';
@@ -11,6 +11,7 @@ import type { OutgoingMessage } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { fitEntries } from './fit-entries.ts';
 import { decodeEnvelope } from './protocol/envelope.ts';
+import { parseEvent, sphereOf } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import { seal } from './protocol/seal.ts';
 import type { RecipientBook } from './recipients.ts';
@@ -44,8 +45,7 @@ export class EntrySealer {
     signal: AbortSignal,
   ): Promise<SealedEntry> {
     const { omemo, directory, storage, random } = this.#deps;
-    const { sphereId } = row;
-    if (sphereId === null) throw new AppError('internal', 'an outbox entry without a sphere');
+    const sphereId = row.sphereId ?? sphereOfFirst(row);
     const entries = fitEntries(decodeEnvelope(row.envelope), recipients.length, row.line);
     const context = { sphere: sphereId, event: sha256Hex(entries[0]?.bytes ?? new Uint8Array()) as EventId };
     const keep = (result: Encrypted, changes: Parameters<typeof storage.omemo.apply>[0]): SealedEntry => {
@@ -79,4 +79,11 @@ export class EntrySealer {
       return expected === undefined ? standing !== 'changed' : Buffer.compare(expected, identityKey) === 0;
     };
   }
+}
+
+/** An answer to an invitation belongs to a sphere that is not here. */
+function sphereOfFirst({ envelope }: OutboxRow): SphereId {
+  const [first] = decodeEnvelope(envelope);
+  if (first === undefined) throw new AppError('internal', 'an outbox entry without an event');
+  return sphereOf(parseEvent(first.bytes, first.signature));
 }

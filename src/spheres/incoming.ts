@@ -22,6 +22,7 @@ export interface IncomingDeps {
   readonly sphereOfId: (id: SphereId) => Sphere | undefined;
   /** After the transaction: what became different. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
+  /** One is new, was replaced or was taken back. */
   readonly onInvitation: (id: string) => void;
   readonly nowMs: () => number;
   readonly log: Logger;
@@ -33,10 +34,13 @@ type Outcome =
       readonly kind: 'changes';
       readonly sphere: Sphere;
       readonly changes: readonly SphereChange[];
-      readonly invitation?: string | undefined;
+      readonly invitations?: readonly string[];
     }
-  | { readonly kind: 'invitation'; readonly id: string }
+  | { readonly kind: 'invitations'; readonly ids: readonly string[] }
   | { readonly kind: 'nothing' };
+
+/** What is said to one member alone by somebody the room does not carry: that one tells the others. */
+const ALONE = new Set(['leave', 'decline']);
 
 /**
  * Reads messages: known ones are dropped, the rest decrypted, opened and taken in, all in the one transaction
@@ -53,8 +57,9 @@ export class Incoming {
     if (this.#isKnown(message)) return;
     const outcome = await this.#read(message, signal);
     if (outcome.kind === 'changes') this.#deps.onChanges(outcome.sphere, outcome.changes);
-    const invitation = outcome.kind === 'invitation' ? outcome.id : outcome.kind === 'changes' && outcome.invitation;
-    if (typeof invitation === 'string') this.#deps.onInvitation(invitation);
+    if (outcome.kind === 'nothing') return;
+    const ids = outcome.kind === 'invitations' ? outcome.ids : (outcome.invitations ?? []);
+    for (const id of ids) this.#deps.onInvitation(id);
   }
 
   async #read(message: IncomingMessage, signal: AbortSignal): Promise<Outcome> {
@@ -111,21 +116,25 @@ export class Incoming {
     const { mailbox } = this.#deps;
     const sphere = this.#addressedSphere(message);
     if (sphere === undefined || !isOpen(sphere)) return this.#openInvitation(message, result);
-    if (!mailbox.isFromMember(sphere, message, result)) return { kind: 'nothing' };
-    const deliveries = this.#refusing(() => mailbox.read(sphere, message, result));
-    if (deliveries === undefined) return { kind: 'nothing' };
-    const unheard = deliveries.filter(({ event }) => event.type === 'leave' && !sphere.log.has(event.id));
+    const read = this.#refusing(() => mailbox.read(sphere, message, result));
+    const isMember = mailbox.isFromMember(sphere, message, result);
+    const deliveries = read?.filter((one) => isMember || mailbox.isAnswer(sphere, message.from, one)) ?? [];
+    if (deliveries.length === 0) return { kind: 'nothing' };
+    const unheard = deliveries.filter(({ event }) => ALONE.has(event.type) && !sphere.log.has(event.id));
     const changes = mailbox.take(sphere, deliveries, false);
     // Said to us alone: the others learn it from us, for what we write from now on refers to it.
     for (const { event } of unheard) sphere.enqueue(event, [], { audience: { kind: 'members' } });
     const isInvitation = deliveries[0]?.event.type === 'invite';
-    const invitation = isInvitation ? this.#refusing(() => mailbox.openInvitation(message, result, sphere)) : undefined;
-    return { kind: 'changes', sphere, changes, invitation };
+    const invitations = isInvitation ? this.#takeInvitation(message, result, sphere) : [];
+    return { kind: 'changes', sphere, changes, invitations };
   }
 
   #openInvitation(message: IncomingMessage, result: Decrypted): Outcome {
-    const id = this.#refusing(() => this.#deps.mailbox.openInvitation(message, result));
-    return id === undefined ? { kind: 'nothing' } : { kind: 'invitation', id };
+    return { kind: 'invitations', ids: this.#takeInvitation(message, result) };
+  }
+
+  #takeInvitation(message: IncomingMessage, result: Decrypted, sphere?: Sphere): readonly string[] {
+    return this.#refusing(() => this.#deps.mailbox.invitations.take(message, result, sphere)) ?? [];
   }
 
   /** undefined when the content is refused. */

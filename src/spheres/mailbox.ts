@@ -6,12 +6,12 @@ import type { Decrypted } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Effects, SphereChange } from './effects.ts';
 import type { IncomingMessage } from './incoming-message.ts';
-import { isDeviceProven } from './device-proof.ts';
+import { InvitationBook } from './invitation-book.ts';
 import { checkAttachments, isTextOf } from './protocol/check-attachments.ts';
 import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
-import { attachment, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
+import { attachment, findAttachment, parseEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
-import { readInvitation } from './protocol/invitation.ts';
+import { isInviteProven } from './protocol/invite-proof.ts';
 import { openSealed } from './protocol/seal.ts';
 import type { Sphere } from './sphere.ts';
 
@@ -31,17 +31,14 @@ export interface CheckedDelivery {
 
 const HUMAN = new Set(['message', 'item']);
 
-/** At most so many unanswered invitations are kept: strangers must not fill the disk. */
-const MAX_OPEN_INVITATIONS = 50;
-/** Nor must one of them keep out the others. */
-const MAX_OPEN_OF_ONE = 10;
-
 /** Opens the sealed part of decrypted messages and takes in what is inside. Runs within the caller's transaction. */
 export class Mailbox {
+  readonly invitations: InvitationBook;
   readonly #deps: MailboxDeps;
 
   constructor(deps: MailboxDeps) {
     this.#deps = deps;
+    this.invitations = new InvitationBook(deps);
   }
 
   /** Opens and checks what is inside; throws `forged` and the like, and changes nothing. */
@@ -69,33 +66,11 @@ export class Mailbox {
     );
   }
 
-  /** Keeps an invitation until it is answered; its id, or undefined when there is nothing to answer. */
-  openInvitation(message: IncomingMessage, result: Decrypted, sphere?: Sphere): string | undefined {
-    const { storage, own } = this.#deps;
-    const { sealed } = message;
-    if (sealed === null) return undefined;
-    const context = { sphere: sealed.sphere, event: sealed.event };
-    const entries = openSealed({ messageKey: result.messageKey, context }, sealed.bytes);
-    const sender = { jid: message.from, omemoIdentityKey: toHex(result.identityKey) };
-    const invitation = readInvitation({ sphereId: sealed.sphere, jid: own, sender, isDeviceProven }, entries);
-    if (storage.invitations.get(invitation.invite) !== undefined) return undefined;
-    const open = storage.invitations.list('open');
-    const ofSender = open.filter(({ from }) => from === invitation.from);
-    if (open.length >= MAX_OPEN_INVITATIONS || ofSender.length >= MAX_OPEN_OF_ONE) return undefined;
-    const row = storage.spheres.get(sealed.sphere);
-    const isHere = row !== undefined && (row.state === 'joined' || row.state === 'joining');
-    if (isHere && sphere?.state.members.get(own)?.state === 'joined') return undefined;
-    storage.invitations.put({
-      id: invitation.invite,
-      sphereId: invitation.sphereId,
-      name: invitation.name,
-      room: invitation.room,
-      from: invitation.from,
-      envelope: encodeEnvelope(entries),
-      atMs: this.#deps.nowMs(),
-      state: 'open',
-    });
-    return invitation.invite;
+  /** Whether whoever sent it answers an invitation of theirs: its secret proves that, they need not be a member. */
+  isAnswer(sphere: Sphere, from: BareJid, { event }: CheckedDelivery): boolean {
+    if (event.type !== 'decline') return false;
+    const invite = sphere.log.get(event.body.invite);
+    return invite?.type === 'invite' && invite.body.jid === from && isInviteProven(event, invite.body.key);
   }
 
   #parse(sealed: NonNullable<IncomingMessage['sealed']>, result: Decrypted): readonly DeliveredEvent[] {

@@ -11,9 +11,10 @@ import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import type { Audience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { invitationLine } from './human-line.ts';
+import { declining, deliveredOf, envelopeOf, secretOf } from './invitation-book.ts';
 import type { VouchedDevice } from './protocol/certificate.ts';
 import { certifyDevice } from './protocol/certificate.ts';
-import { decodeEnvelope, encodeEnvelope, findAttachment, parseEntries } from './protocol/envelope.ts';
+import { encodeEnvelope } from './protocol/envelope.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
 import { invitationEntries, membershipEntries } from './protocol/invitation.ts';
@@ -58,10 +59,14 @@ interface MembersDeps {
   readonly makeFolder: (name: string) => Promise<string>;
   /** Resolves when this event of ours has left, or when nobody could read it. */
   readonly flushed: (event: EventId, signal: AbortSignal) => Promise<void>;
+  /** Something new stands in the outbox. */
+  readonly queued: () => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
 }
+
+type AccountAudience = Extract<Audience, { kind: 'known' | 'account' }>;
 
 const MAX_VOUCHED = 16;
 
@@ -101,6 +106,8 @@ export class Members {
     const secret = generateInviteSecret(random);
     const body = { jid, role: 'member' as const, key: inviteKeyOf(secret) };
     list.together(sphere, () => {
+      // Of an invitation that has not left yet the newer one takes the place.
+      this.#dropUnsent(sphere, jid);
       const event = list.publish(sphere, 'invite', body, { audience: { kind: 'members' } });
       const entries = invitationEntries(sphere.log, event, secret);
       sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, {
@@ -115,36 +122,35 @@ export class Members {
     const invitation = this.#openInvitation(invitationId);
     await rooms.join(invitation.room, signal);
     const vouched = await this.#vouched(signal);
-    const { delivered } = parseEntries(decodeEnvelope(invitation.envelope), invitation.sphereId);
-    const invite = delivered.find(({ event }) => event.id === invitationId);
-    const secret = findAttachment(invite?.attachments ?? [], 'invite-secret');
-    if (invite === undefined || secret === undefined) throw new AppError('not-found', 'the invitation is incomplete');
+    const { invite, secret } = secretOf(invitation);
     const known = list.find(invitation.sphereId)?.row;
     const row = await this.#row(invitation.sphereId, invitation.name, invitation.room, invitation.from);
     // A sphere once left keeps its folder, its place and what was read of it.
-    const joined = known === undefined ? row : { ...known, archiveCursor: null };
+    const joined = known === undefined ? row : { ...known, archiveCursor: null, hidden: false };
     return list.add({ ...joined, state: 'joined' }, (sphere) => {
-      list.take(
-        sphere,
-        delivered.map(({ event }) => event),
-      );
+      const events = deliveredOf(invitation).map(({ event }) => event);
+      list.take(sphere, events);
       this.#certify(sphere, vouched);
-      const answer = { invite: invite.event.id, person: author.person, device: author.device.id };
-      const body = { invite: invite.event.id, proof: proveInvite('join', secret, answer) };
+      const answer = { invite: invite.id, person: author.person, device: author.device.id };
+      const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
       const { header } = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
       storage.spheres.update(sphere.id, { joinedLamport: header.lamport });
-      // Whoever was asked twice has answered both.
-      for (const { id } of storage.invitations.bySphere(sphere.id)) {
-        storage.invitations.update(id, { state: 'accepted' });
-      }
+      storage.invitations.update(invitationId, { state: 'accepted' });
     });
   }
 
-  async decline(invitationId: string): Promise<void> {
-    // The inviter learns nothing: refusing must cost the refuser nothing, and no presence leaks.
-    this.#openInvitation(invitationId);
-    this.#deps.storage.invitations.update(invitationId, { state: 'declined' });
-    await Promise.resolve();
+  /** Keeps the answer and queues it for whoever invited. */
+  decline(invitationId: string): void {
+    const { storage, random, clock } = this.#deps;
+    const nowMs = clock.now();
+    const { event, audience } = declining(this.#openInvitation(invitationId), { random, nowMs });
+    storage.transaction(() => {
+      storage.invitations.update(invitationId, { state: 'declined' });
+      const to = { sphereId: null, to: audience.jid, audience, line: null };
+      const entry = { eventId: event.id, envelope: envelopeOf(event), state: 'queued' as const, attempts: 0 };
+      storage.outbox.add({ ...to, ...entry, atMs: nowMs });
+    });
+    this.#deps.queued();
   }
 
   async leave(sphereId: SphereId, signal: AbortSignal): Promise<void> {
@@ -175,6 +181,15 @@ export class Members {
     list.announce(sphere, [{ kind: 'members' }]);
   }
 
+  /** Takes a sphere that has ended for us off the list. Everything of it stays, for a new invitation brings it back. */
+  forget(sphereId: SphereId): void {
+    const { list } = this.#deps;
+    const sphere = list.get(sphereId);
+    const { state } = sphere.row;
+    if (state !== 'left' && state !== 'removed') throw new AppError('conflict', 'still a member', { state });
+    list.update(sphere, { hidden: true });
+  }
+
   async remove(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
     const { list, rooms, own, log } = this.#deps;
     const sphere = list.getJoined(sphereId);
@@ -186,7 +201,7 @@ export class Members {
       await rooms.setAffiliation(room, jid, 'none', signal);
       return;
     }
-    if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
+    if (member === undefined || (member.state !== 'joined' && member.state !== 'invited' && !hasDeclined(member))) {
       throw new AppError('not-found', 'no such member');
     }
     const devices = knownDevices(sphere.state, jid);
@@ -196,8 +211,11 @@ export class Members {
       lastAccepted: member.person === null ? [] : sphere.log.lastAccepted(member.person),
     };
     list.together(sphere, () => {
-      const removal = list.publish(sphere, 'remove', body, { audience: { kind: 'members' } });
-      this.#tellAlone(sphere, removal as SignedEvent, { kind: 'known', jid, devices });
+      const isAsked = member.state === 'invited' && !this.#dropUnsent(sphere, jid);
+      const removal = list.publish(sphere, 'remove', body, { audience: { kind: 'members' } }) as SignedEvent;
+      // Whoever has not come yet has shown us no device.
+      const whom: AccountAudience = isAsked ? { kind: 'account', jid } : { kind: 'known', jid, devices };
+      this.#tellAlone(sphere, removal, whom);
       startEpoch(this.#deps, sphere, 'removal');
     });
     try {
@@ -210,10 +228,19 @@ export class Members {
   }
 
   /** What the room no longer carries to them, with everything it takes to judge it. */
-  #tellAlone(sphere: Sphere, event: SignedEvent, audience: Extract<Audience, { kind: 'known' }>): void {
-    if (audience.devices.length === 0) return;
+  #tellAlone(sphere: Sphere, event: SignedEvent, audience: AccountAudience): void {
+    if (audience.kind === 'known' && audience.devices.length === 0) return;
     const envelope = encodeEnvelope(membershipEntries(sphere.log, event));
     sphere.enqueueEnvelope(event.id, envelope, audience.jid, { audience });
+  }
+
+  /** Takes invitations of an account out of the outbox. Whether it has got none at all. */
+  #dropUnsent(sphere: Sphere, jid: BareJid): boolean {
+    const { outbox } = this.#deps.storage;
+    const invites = sphere.log.events().filter((event) => event.type === 'invite' && event.body.jid === jid);
+    const unsent = invites.map(({ id }) => outbox.byEvent(id).filter(({ to }) => to === jid));
+    for (const { id } of unsent.flat()) outbox.remove(id);
+    return unsent.every((rows) => rows.length > 0);
   }
 
   /** The room does not let us in: whoever decides here passes our last word on to the others. */
@@ -267,7 +294,7 @@ export class Members {
     const known = storage.spheres.get(id);
     const folder = known?.folder ?? (await makeFolder(name));
     const position = known?.position ?? storage.spheres.list().length;
-    const places = { archiveCursor: null, readPosition: 0, joinedLamport: 0, position };
+    const places = { archiveCursor: null, readPosition: 0, joinedLamport: 0, position, hidden: false };
     return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, ...places };
   }
 
@@ -284,4 +311,9 @@ export class Members {
   #requireAuthority(sphere: Sphere): void {
     if (!this.#hasAuthority(sphere)) throw new AppError('not-allowed', 'only owner and admins decide who is in');
   }
+}
+
+/** Whoever was asked and said no has never been anybody here. */
+export function hasDeclined({ state, person }: SphereMember): boolean {
+  return state === 'left' && person === null;
 }

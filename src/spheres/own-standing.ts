@@ -23,7 +23,8 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
   if (after === before) return;
   list.together(sphere, () => {
     if (after === 'left') storage.outbox.dropQueued(sphere.id);
-    storage.spheres.update(sphere.id, { state: after });
+    // Whoever is a member again has it on the list again.
+    storage.spheres.update(sphere.id, after === 'joined' ? { state: after, hidden: false } : { state: after });
   });
   list.announce(sphere, [{ kind: 'members' }]);
   if (after === 'joined') {

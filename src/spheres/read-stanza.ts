@@ -1,9 +1,11 @@
+import type { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Element } from '../xmpp/element.ts';
 import { attr, childText } from '../xmpp/element.ts';
 import { splitJid } from '../xmpp/jid.ts';
 import type { RoomMessage } from '../xmpp/room-types.ts';
+import { stanzaError } from '../xmpp/stanza-error.ts';
 import { readEphemeral, readSealed } from '../xmpp/sealed.ts';
 import { readStanzaId } from '../xmpp/xep/0359-stanza-ids.ts';
 import { readOmemoMessage } from '../xmpp/xep/0384-omemo.ts';
@@ -33,6 +35,13 @@ export function readDirectMessage(
   if (from === undefined || from === own || content === undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
   return { room: null, from, archiveId, atMs: Math.max(0, archived?.delayMs ?? nowMs), ...content };
+}
+
+/** A message to one account that could not be delivered; a room's refusals come from inside the room. */
+export function readBounce(stanza: Element): { readonly from: BareJid; readonly error: AppError } | undefined {
+  if (stanza.name !== 'message' || attr(stanza, 'type') !== 'error') return undefined;
+  const from = readBare(attr(stanza, 'from'));
+  return from === undefined ? undefined : { from, error: stanzaError(stanza) };
 }
 
 export function readRoomEphemeral(room: BareJid, message: RoomMessage): IncomingEphemeral | undefined {

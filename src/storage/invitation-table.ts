@@ -12,7 +12,8 @@ export interface InvitationRow {
   readonly from: BareJid;
   readonly envelope: Uint8Array;
   readonly atMs: number;
-  readonly state: 'open' | 'accepted' | 'declined';
+  /** `replaced` by a newer one for the same sphere, `withdrawn` by whoever may. */
+  readonly state: 'open' | 'accepted' | 'declined' | 'replaced' | 'withdrawn';
 }
 
 const COLUMNS: Columns<InvitationRow> = {

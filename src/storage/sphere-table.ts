@@ -1,6 +1,6 @@
 import type { BareJid, SphereId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
-import { integer, nullable, sealedText, text } from './columns.ts';
+import { flag, integer, nullable, sealedText, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
 
@@ -21,6 +21,8 @@ export interface SphereRow {
   readonly createdAtMs: number;
   /** Place in the person's own list. */
   readonly position: number;
+  /** Taken off that list after it ended. */
+  readonly hidden: boolean;
 }
 
 const COLUMNS: Columns<SphereRow> = {
@@ -35,6 +37,7 @@ const COLUMNS: Columns<SphereRow> = {
   joinedLamport: integer('joined_lamport'),
   createdAtMs: integer('created_at_ms'),
   position: integer('position'),
+  hidden: flag('hidden'),
 };
 
 /** Removing a sphere removes its events, keys, items, messages and outgoing mail with it. */

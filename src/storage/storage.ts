@@ -13,6 +13,7 @@ import { KnownDeviceTable } from './known-device-table.ts';
 import { MessageTable } from './message-table.ts';
 import { OmemoTable } from './omemo-table.ts';
 import { OutboxTable } from './outbox-table.ts';
+import { PlaybackTable } from './playback-table.ts';
 import { SeenTable } from './seen-table.ts';
 import { SettingTable } from './setting-table.ts';
 import { SphereTable } from './sphere-table.ts';
@@ -34,6 +35,7 @@ export class Storage implements Disposable {
   readonly holders: HolderTable;
   readonly heardCounters: HeardCounterTable;
   readonly messages: MessageTable;
+  readonly playback: PlaybackTable;
   readonly invitations: InvitationTable;
   readonly seen: SeenTable;
   readonly welcomes: WelcomeTable;
@@ -55,6 +57,7 @@ export class Storage implements Disposable {
     this.holders = new HolderTable(deps);
     this.heardCounters = new HeardCounterTable(deps);
     this.messages = new MessageTable(deps);
+    this.playback = new PlaybackTable(deps);
     this.invitations = new InvitationTable(deps);
     this.seen = new SeenTable(deps);
     this.welcomes = new WelcomeTable(deps);

@@ -33,6 +33,11 @@ export function useNotify() {
     });
   }
 
+  /** Something that did not go as the person wanted, and is nobody's failure. */
+  function warning(title: string, description: string): void {
+    toast.add({ title, description, color: 'warning', icon: 'i-lucide-info', duration: 12_000 });
+  }
+
   /** A fact the engine wants the person to read once. */
   function notice(code: string, params: Readonly<Record<string, string>>): void {
     const known = te(`notice.${code}.title`) || te(`notice.${code}.title`, 'en');
@@ -45,5 +50,5 @@ export function useNotify() {
   /** Takes a notice back that is no longer true. */
   const withdraw = (code: string): void => toast.remove(`notice-${code}`);
 
-  return { failure, success, notice, withdraw };
+  return { failure, success, warning, notice, withdraw };
 }

@@ -155,21 +155,6 @@ async function answerWithoutWelcome(world: SimWorld, ana: SimPerson, ben: SimPer
   return [state];
 }
 
-test('two invitations at once: one answer accepts both, and the sphere is there once', async () => {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  const sphere = await world.sphere(ana);
-  await ana.session.members.invite(sphere.id, ben.jid, noSignal);
-  await ana.session.members.invite(sphere.id, ben.jid, noSignal);
-  await world.quiet();
-  expect(ben.session.storage.invitations.list('open')).toHaveLength(2);
-  await world.accept(ben);
-  expect(ben.session.storage.invitations.list('open')).toEqual([]);
-  expect(ben.session.list.all()).toHaveLength(1);
-  expect(ana.session.sphere().state.members.get(ben.jid)?.state).toBe('joined');
-  expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
-});
-
 test('two people invited at once both come in and see each other', async () => {
   const world = new SimWorld();
   const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];

@@ -146,6 +146,7 @@ export class SimSession {
       person,
       makeFolder: (name) => makeSphereFolder(join(folder.folder, 'spheres'), name),
       flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
+      queued: () => this.outgoing.poke(),
       clock,
     });
     const waiter = this.#stack.use(new HaveWaiter({ feed: this.feed }));
@@ -162,6 +163,7 @@ export class SimSession {
         own,
         storage,
         receive: (message, signal) => this.#receive(message, signal),
+        bounced: (from, error) => this.directory.bounced(from, error),
         hasArchive: () => true,
         signal: this.scope.signal,
         clock,

@@ -6,7 +6,8 @@ import { useEngine } from '../stores/engine.ts';
 
 export type Playback =
   | { readonly kind: 'asking' }
-  | { readonly kind: 'here'; readonly url: string }
+  /** `positionMs`: where the person stopped the last time. */
+  | { readonly kind: 'here'; readonly url: string; readonly positionMs: number }
   /** Another program can play it. */
   | { readonly kind: 'elsewhere' }
   | { readonly kind: 'not-yet' }
@@ -30,7 +31,7 @@ export function usePlayback(
       const answer = await engine.call((client) => client.items.playback({ sphereId, itemId, file: index }));
       playback.value =
         answer.playable === 'here'
-          ? { kind: 'here', url: answer.url }
+          ? { kind: 'here', url: answer.url, positionMs: answer.positionMs }
           : { kind: answer.playable === 'elsewhere' ? 'elsewhere' : 'not-yet' };
     } catch (error) {
       playback.value = { kind: 'failed', code: toAppError(error).code };

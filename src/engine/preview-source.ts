@@ -1,0 +1,52 @@
+import { errorCode } from '../base/errors.ts';
+import type { ItemId } from '../base/id.ts';
+import { parseItemId } from '../base/id.ts';
+import type { MediaTools } from '../spheres/describe-item.ts';
+import type { FileSegment } from '../torrent/byte-space.ts';
+import type { AccountHolder } from './account-holder.ts';
+import type { PreviewSource } from './http-server.ts';
+
+const NAME = /^([0-9a-f]{64})(?:-(\d{1,5}))?$/;
+/** Of a big folder's pictures so many stay in memory, some ten kilobytes each; nothing of them is written anywhere. */
+const KEPT = 500;
+
+/** Previews of the signed-in account's items: `<item>` as its sharer drew it, `<item>-<file>` drawn here when asked for. */
+export function previewsOf(holder: AccountHolder, media: Pick<MediaTools, 'preview'>): PreviewSource {
+  const kept = new Map<string, Uint8Array>();
+  return {
+    async read(id, signal) {
+      try {
+        const [, item = '', file] = NAME.exec(id) ?? [];
+        const itemId = parseItemId(item);
+        if (file === undefined) return holder.session.storage.attachments.get(itemId as never, 'preview');
+        const path = pathOf(holder, itemId, Number(file));
+        if (path === undefined) return undefined;
+        const image = kept.get(id) ?? (await media.preview(path, signal))?.image;
+        if (image !== undefined) keep(kept, id, image);
+        return image;
+      } catch (error) {
+        signal.throwIfAborted();
+        // No item's id, or nobody signed in: there is no such picture.
+        if (errorCode(error) === 'internal') throw error;
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Where a file of a complete item lies on this disk. */
+function pathOf(holder: AccountHolder, itemId: ItemId, index: number): string | undefined {
+  const row = holder.session.storage.items.get(itemId);
+  if (row?.state !== 'complete' && row?.state !== 'sharing') return undefined;
+  return (row.layout ?? []).filter((part): part is FileSegment => part.kind === 'file')[index]?.path;
+}
+
+/** The one used longest ago makes room. */
+function keep(kept: Map<string, Uint8Array>, id: string, image: Uint8Array): void {
+  kept.delete(id);
+  kept.set(id, image);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= KEPT) return;
+    kept.delete(oldest);
+  }
+}

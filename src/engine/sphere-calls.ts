@@ -1,0 +1,78 @@
+import type { Clock } from '../base/clock.ts';
+import { errorCode } from '../base/errors.ts';
+import type { BareJid } from '../base/id.ts';
+import { untilAborted } from '../base/until-aborted.ts';
+import { withinTime } from '../base/within-time.ts';
+import type { DeviceDirectory } from '../spheres/device-directory.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
+import type { AppServices } from './app-services.ts';
+import { viewInvitation, viewMembers } from './sphere-view.ts';
+
+const DONE = { ok: true as const };
+
+/** A wrong address is best told while the person still looks at it; whose server takes its time is told at their row. */
+const ADDRESS_WAIT_MS = 4_000;
+
+async function heardOf(directory: DeviceDirectory, jid: BareJid, clock: Clock, signal: AbortSignal): Promise<void> {
+  try {
+    await withinTime({ clock, ms: ADDRESS_WAIT_MS }, signal, (limited) =>
+      Promise.race([directory.deviceIds(jid), untilAborted(limited)]),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    // The invitation is kept and goes out; what keeps it is told later.
+    if (!['timed-out', 'disconnected'].includes(errorCode(error))) throw error;
+  }
+}
+
+/** Founding, inviting, joining and leaving spheres. */
+export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices['spheres'] {
+  return {
+    async create({ name }, signal) {
+      return { sphere: views.sphere(await holder.session.members.create(name, signal)) };
+    },
+    list: () => Promise.resolve({ spheres: views.spheres() }),
+    members({ sphereId }) {
+      const { session } = holder;
+      return Promise.resolve({ members: viewMembers(session, session.list.get(sphereId)) });
+    },
+    async invite({ sphereId, jid }, signal) {
+      const { members, directory } = holder.session;
+      await members.invite(sphereId, jid, signal);
+      await heardOf(directory, jid, clock, signal);
+      return { ok: true as const, trouble: directory.trouble(jid) };
+    },
+    async remove({ sphereId, jid }, signal) {
+      await holder.session.members.remove(sphereId, jid, signal);
+      return DONE;
+    },
+    async leave({ sphereId }, signal) {
+      const { members, items, list } = holder.session;
+      await members.leave(sphereId, signal);
+      await items.stopSphere(list.get(sphereId));
+      return DONE;
+    },
+    invitations: () =>
+      Promise.resolve({ invitations: holder.session.storage.invitations.list('open').map(viewInvitation) }),
+    async join({ invitationId }, signal) {
+      const sphere = await holder.session.members.join(invitationId, signal);
+      views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });
+      return { sphere: views.sphere(sphere) };
+    },
+    decline({ invitationId }) {
+      holder.session.members.decline(invitationId);
+      views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });
+      return Promise.resolve(DONE);
+    },
+    forget({ sphereId }) {
+      holder.session.members.forget(sphereId);
+      return Promise.resolve(DONE);
+    },
+    markRead({ sphereId }) {
+      const { list, storage } = holder.session;
+      const sphere = list.get(sphereId);
+      list.update(sphere, { readPosition: storage.messages.latestOrder(sphereId) });
+      return Promise.resolve(DONE);
+    },
+  };
+}

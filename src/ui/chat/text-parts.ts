@@ -1,0 +1,46 @@
+/** A stretch of a message: plain text, or the address of a page. */
+export interface TextPart {
+  readonly text: string;
+  /** Only http and https. */
+  readonly url: string | null;
+}
+
+const ADDRESS = /\bhttps?:\/\/[^\s<>"\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u2069]+/gi;
+const CLOSING = { ')': '(', ']': '[', '}': '{' } as const;
+
+/** Splits a message at the addresses in it. What is shown is exactly what was written. */
+export function textParts(text: string): TextPart[] {
+  const parts: TextPart[] = [];
+  let at = 0;
+  for (const match of text.matchAll(ADDRESS)) {
+    const written = withoutTail(match[0]);
+    const url = safeUrl(written);
+    if (url === null) continue;
+    if (match.index > at) parts.push({ text: text.slice(at, match.index), url: null });
+    parts.push({ text: written, url });
+    at = match.index + written.length;
+  }
+  if (at < text.length) parts.push({ text: text.slice(at), url: null });
+  return parts;
+}
+
+/** Without the punctuation of the sentence around it; a bracket that was opened inside belongs to it. */
+function withoutTail(address: string): string {
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address[end - 1] ?? '';
+    const opening = CLOSING[last as keyof typeof CLOSING];
+    const inside = address.slice(0, end);
+    const isOpened = opening !== undefined && inside.split(opening).length >= inside.split(last).length;
+    if (!/[.,;:!?'’”»)\]}]/.test(last) || isOpened) break;
+  }
+  return address.slice(0, end);
+}
+
+/** null for what is no address, and for one that hides where it leads behind a name and an @. */
+function safeUrl(written: string): string | null {
+  if (!URL.canParse(written)) return null;
+  const { protocol, username, password, href } = new URL(written);
+  const isWeb = protocol === 'http:' || protocol === 'https:';
+  return isWeb && username === '' && password === '' ? href : null;
+}
