@@ -1,6 +1,8 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
+import { ADVICE_CODES, AREAS, BECAUSE_CODES, FINDINGS, SEVERITIES } from './findings.ts';
+import type { FindingCode } from './findings.ts';
 import { bareJidSchema, deviceKeySchema, sphereIdSchema } from './ids.ts';
 import { networkSchema, pathSchema } from './swarm.ts';
 import { accountSchema, swarmSchema } from './views.ts';
@@ -9,96 +11,16 @@ import { accountSchema, swarmSchema } from './views.ts';
 
 const count = z.number().int().nonnegative();
 
-/** The parts of the check, in the order in which people read them. */
-export const areaSchema = z.enum(['server', 'transfers', 'router', 'ipv6', 'nearby', 'helpers', 'disk', 'clock']);
-export type Area = z.infer<typeof areaSchema>;
-
-/** `warning`: it works, and could work better. `problem`: something does not work until somebody acts. */
-export const severitySchema = z.enum(['ok', 'info', 'warning', 'problem']);
-export type Severity = z.infer<typeof severitySchema>;
-
-/** Everything the check can find: where it belongs and how much it matters. Words for it are the reader's matter. */
-export const FINDINGS = {
-  'server-reached': { area: 'server', severity: 'ok' },
-  'server-connecting': { area: 'server', severity: 'info' },
-  'server-silent': { area: 'server', severity: 'warning' },
-  'server-slow': { area: 'server', severity: 'warning' },
-  'server-forgets': { area: 'server', severity: 'warning' },
-  'server-breaks-off': { area: 'server', severity: 'info' },
-  'server-unfit': { area: 'server', severity: 'problem' },
-  'server-away': { area: 'server', severity: 'problem' },
-  'sign-in-refused': { area: 'server', severity: 'problem' },
-  'signed-out': { area: 'server', severity: 'problem' },
-  'transfers-ready': { area: 'transfers', severity: 'ok' },
-  'transfers-starting': { area: 'transfers', severity: 'info' },
-  'transfers-stopped': { area: 'transfers', severity: 'problem' },
-  'extra-door-closed': { area: 'transfers', severity: 'warning' },
-  'router-open': { area: 'router', severity: 'ok' },
-  'router-not-needed': { area: 'router', severity: 'ok' },
-  'router-searching': { area: 'router', severity: 'info' },
-  'router-not-asked': { area: 'router', severity: 'info' },
-  'router-closed': { area: 'router', severity: 'warning' },
-  'router-shared': { area: 'router', severity: 'warning' },
-  'router-lied': { area: 'router', severity: 'warning' },
-  'ipv6-open': { area: 'ipv6', severity: 'ok' },
-  'ipv6-guarded': { area: 'ipv6', severity: 'info' },
-  'ipv6-none': { area: 'ipv6', severity: 'info' },
-  'nearby-on': { area: 'nearby', severity: 'ok' },
-  'nearby-off': { area: 'nearby', severity: 'info' },
-  'nearby-failed': { area: 'nearby', severity: 'warning' },
-  'network-none': { area: 'nearby', severity: 'problem' },
-  'helper-relay': { area: 'helpers', severity: 'ok' },
-  'helper-introduces': { area: 'helpers', severity: 'ok' },
-  'helper-not-needed': { area: 'helpers', severity: 'info' },
-  'helper-missing': { area: 'helpers', severity: 'warning' },
-  'helper-unusable': { area: 'helpers', severity: 'warning' },
-  'disk-room': { area: 'disk', severity: 'ok' },
-  'disk-low': { area: 'disk', severity: 'warning' },
-  'disk-full': { area: 'disk', severity: 'problem' },
-  'disk-locked': { area: 'disk', severity: 'problem' },
-  'clock-right': { area: 'clock', severity: 'ok' },
-  'clock-unknown': { area: 'clock', severity: 'info' },
-  'clock-wrong': { area: 'clock', severity: 'warning' },
-} as const satisfies Record<string, { area: Area; severity: Severity }>;
-
-export type FindingCode = keyof typeof FINDINGS;
 const FINDING_CODES = Object.keys(FINDINGS) as [FindingCode, ...FindingCode[]];
 
 export const findingSchema = z.object({
-  area: areaSchema,
+  area: z.enum(AREAS),
   code: z.enum(FINDING_CODES),
-  severity: severitySchema,
+  severity: z.enum(SEVERITIES),
   /** What a sentence about it needs. */
   params: z.record(z.string(), z.union([z.string(), z.number()])),
 });
 export type Finding = z.infer<typeof findingSchema>;
-
-/** Why a device is not reached in a better way. */
-export const BECAUSE_CODES = [
-  'apart',
-  'nearby-silent',
-  'nearby-refused',
-  'ipv6-ours',
-  'ipv6-theirs',
-  'ipv6-silent',
-  'ipv6-refused',
-  'doors-closed',
-  'door-unused',
-  'door-shared',
-  'door-lied',
-  'door-silent',
-  'door-refused',
-  'through-ours',
-  'through-theirs',
-  'through-no-helper',
-  'through-blocked',
-  'relay-none',
-  'relay-silent',
-  'not-tried',
-] as const;
-
-/** What the person can do about it. */
-export const ADVICE_CODES = ['open-router', 'leave-one-on', 'restart-router', 'ask-them', 'wait'] as const;
 
 export const deviceReportSchema = z.object({
   sphereId: sphereIdSchema,
@@ -108,7 +30,7 @@ export const deviceReportSchema = z.object({
   device: deviceKeySchema,
   /** `idle`: online, and nothing has to move. */
   state: z.enum(['connected', 'connecting', 'unreached', 'idle', 'offline']),
-  severity: severitySchema,
+  severity: z.enum(SEVERITIES),
   /** The best path in use, null when not connected. */
   path: pathSchema.nullable(),
   because: z.array(z.enum(BECAUSE_CODES)),
@@ -177,7 +99,7 @@ export const doctorReportSchema = z.object({
   version: z.string(),
   atMs: count,
   /** What is still being looked at. */
-  running: z.array(areaSchema),
+  running: z.array(z.enum(AREAS)),
   findings: z.array(findingSchema),
   devices: z.array(deviceReportSchema),
   facts: doctorFactsSchema,

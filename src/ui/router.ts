@@ -22,6 +22,12 @@ export function createScreens(): Router {
       },
       { path: '/transfers', name: 'transfers', component: () => import('./transfers/TransfersPage.vue') },
       { path: '/settings', name: 'settings', component: () => import('./settings/SettingsPage.vue') },
+      {
+        path: '/check',
+        name: 'check',
+        component: () => import('./doctor/CheckPage.vue'),
+        props: ({ query }) => ({ person: typeof query['person'] === 'string' ? query['person'] : null }),
+      },
       { path: '/:rest(.*)', redirect: '/' },
     ],
   });

@@ -1,4 +1,5 @@
-import type { ADVICE_CODES, BECAUSE_CODES, DeviceFacts, DeviceReport, DoctorFacts } from '../../contract/doctor.ts';
+import type { DeviceFacts, DeviceReport, DoctorFacts } from '../../contract/doctor.ts';
+import type { ADVICE_CODES, BECAUSE_CODES } from '../../contract/findings.ts';
 import type { NetworkState, Path } from '../../contract/swarm.ts';
 import { pathSchema } from '../../contract/swarm.ts';
 import type { WaysIn } from './ways-in.ts';

@@ -1,5 +1,6 @@
-import type { Area, DoctorFacts, Finding } from '../../contract/doctor.ts';
-import { areaSchema } from '../../contract/doctor.ts';
+import type { DoctorFacts, Finding } from '../../contract/doctor.ts';
+import type { Area } from '../../contract/findings.ts';
+import { AREAS } from '../../contract/findings.ts';
 import { finding } from './finding.ts';
 import { isReachable, waysIn } from './ways-in.ts';
 
@@ -22,7 +23,7 @@ export function diagnose(facts: DoctorFacts): Finding[] {
     disk: diagnoseDisks,
     clock: diagnoseClock,
   };
-  return areaSchema.options.flatMap((area) => byArea[area](facts));
+  return AREAS.flatMap((area) => byArea[area](facts));
 }
 
 function diagnoseServer({ account, server }: DoctorFacts): Finding[] {

@@ -2,8 +2,9 @@ import type { Clock } from '../../base/clock.ts';
 import type { Emitter } from '../../base/emitter.ts';
 import type { Logger } from '../../base/log.ts';
 import { Scope } from '../../base/scope.ts';
-import type { Area, DeviceFacts, DiskFacts, DoctorFacts, DoctorReport, ServerFacts } from '../../contract/doctor.ts';
-import { areaSchema } from '../../contract/doctor.ts';
+import type { DeviceFacts, DiskFacts, DoctorFacts, DoctorReport, ServerFacts } from '../../contract/doctor.ts';
+import type { Area } from '../../contract/findings.ts';
+import { AREAS } from '../../contract/findings.ts';
 import type { NetworkState } from '../../contract/swarm.ts';
 import { diagnose } from './diagnose.ts';
 import { diagnoseDevices } from './diagnose-devices.ts';
@@ -126,6 +127,6 @@ export class Examination {
       if (account !== null && network === null) for (const area of OF_NETWORK) running.add(area);
       if (network !== null && waysIn(network).door === 'searching') running.add('router').add('helpers');
     }
-    return areaSchema.options.filter((area) => running.has(area));
+    return AREAS.filter((area) => running.has(area));
   }
 }

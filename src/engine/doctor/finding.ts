@@ -1,5 +1,6 @@
-import type { Finding, FindingCode } from '../../contract/doctor.ts';
-import { FINDINGS } from '../../contract/doctor.ts';
+import type { Finding } from '../../contract/doctor.ts';
+import type { FindingCode } from '../../contract/findings.ts';
+import { FINDINGS } from '../../contract/findings.ts';
 
 /** A finding with its area and weight. */
 export function finding(code: FindingCode, params: Finding['params'] = {}): Finding {

@@ -24,6 +24,7 @@ export function useFormat() {
     rate: (bytesPerSecond: number) => formatRate(bytesPerSecond, locale.value),
     share: (part: number, whole: number) => formatShare(part, whole, locale.value),
     clock: formatClock,
+    span: (ms: number) => formatSpan(ms, locale.value),
     day: (ms: number) => formatDay(ms, now.value, locale.value),
     time: (ms: number) => formatTime(ms, locale.value),
     ago: (ms: number) => formatAgo(ms, now.value, locale.value),

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../base/errors.ts';
+import { deviceReportSchema } from '../../contract/doctor.ts';
+import { ADVICE_CODES, BECAUSE_CODES, FINDINGS } from '../../contract/findings.ts';
+import { pathSchema } from '../../contract/swarm.ts';
 import { sphereSchema } from '../../contract/views.ts';
 import { createTranslations } from './create-translations.ts';
 import en from './en.json';
@@ -57,6 +60,19 @@ describe('translations', () => {
     expect(missing).toEqual([]);
   });
 
+  test('everything the connection check can find has a sentence, and what is not well something to do', () => {
+    const found = Object.entries(FINDINGS);
+    const wanted = [
+      ...found.map(([code]) => `finding.${code === 'clock-wrong' ? 'clock-wrong-ahead' : code}`),
+      ...found.flatMap(([code, { severity }]) => (['warning', 'problem'].includes(severity) ? [`todo.${code}`] : [])),
+      ...BECAUSE_CODES.map((code) => `because.${code}`),
+      ...ADVICE_CODES.map((code) => `advice.${code}`),
+      ...pathSchema.options.map((path) => `path.${path}`),
+      ...deviceReportSchema.shape.state.options.map((state) => `state.${state}`),
+    ];
+    expect(wanted.filter((key) => !keys.includes(`doctor.${key}`))).toEqual([]);
+  });
+
   test('every text that a screen asks for exists', () => {
     expect(used.length).toBeGreaterThan(100);
     const missing = used.filter(
@@ -77,10 +93,11 @@ describe('translations', () => {
     expect(idle).toEqual([]);
   });
 
-  test('no technical word stands outside the advanced settings', () => {
+  test('no technical word stands outside the advanced settings and the folded details of the connection check', () => {
     const technical = /\b(torrent|tracker|swarm|omemo|muc|peer|seed|port|bittorrent|jid|stanza)s?\b/i;
     for (const tree of [en, fr]) {
-      const found = keys.filter((key) => !key.startsWith('advanced.') && technical.test(textOf(tree, key)));
+      const apart = /^(advanced|doctor\.technical)\./;
+      const found = keys.filter((key) => !apart.test(key) && technical.test(textOf(tree, key)));
       // The warning of an item that is not encrypted names the one thing it depends on.
       expect(found).toEqual(['item.plain']);
     }

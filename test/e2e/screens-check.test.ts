@@ -1,0 +1,144 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fakeFacts, fakeNetwork, fakePort, fakeTroubledFacts } from '../fixtures/fake-doctor.ts';
+import { launchChromium, Screen } from './screen-browser.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+async function openCheck(screen: Screen): Promise<void> {
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.by('open-check').scrollIntoViewIfNeeded();
+  await screen.picture('check-in-settings');
+  await screen.by('open-check').click();
+  await screen.by('check-page').waitFor();
+}
+
+const verdict = (screen: Screen, word: string) =>
+  screen.page.locator(`[data-testid=check-verdict][data-verdict=${word}]`).waitFor();
+const area = (screen: Screen, name: string) => screen.page.locator(`[data-testid=check-area][data-area=${name}]`);
+const person = (screen: Screen, name: string) =>
+  screen.page.locator(`[data-testid=check-person][data-jid="${name}@example.org"]`);
+
+describe('the connection check', () => {
+  test('tells live what it looks at, and in the end that everything works', async () => {
+    await using screen = await Screen.open(browser);
+    screen.engine.checkMs = 1500;
+    await openCheck(screen);
+    await verdict(screen, 'looking');
+    expect(await area(screen, 'router').getAttribute('data-severity')).toBe('running');
+    await expect.poll(() => area(screen, 'server').getAttribute('data-severity')).toBe('ok');
+    expect(await area(screen, 'router').getAttribute('data-severity')).toBe('running');
+    await screen.picture('check-looking');
+    await verdict(screen, 'ok');
+    expect(await area(screen, 'router').textContent()).toContain('lets others come to you');
+    await screen.by('check-again').click();
+    await verdict(screen, 'looking');
+    await verdict(screen, 'ok');
+    expect(screen.engine.calls.filter((call) => call === 'check')).toHaveLength(2);
+    expect(screen.complaints).toEqual([]);
+  });
+
+  test('says what does not work, why each person is reached as they are, and what to do', async () => {
+    await using screen = await Screen.open(browser);
+    screen.engine.doctorFacts = fakeTroubledFacts();
+    await openCheck(screen);
+    await verdict(screen, 'problem');
+    expect(await area(screen, 'router').textContent()).toContain('Switch on UPnP');
+    expect(await person(screen, 'ben').textContent()).toContain('your own network');
+    expect(await person(screen, 'chloe').textContent()).toContain('everything goes through the server');
+    expect(await person(screen, 'chloe').textContent()).toContain('Neither your router nor theirs opens a door.');
+    expect(await person(screen, 'paul').textContent()).toContain('there is no way to each other yet');
+    expect(await person(screen, 'paul').getByTestId('check-advice').textContent()).toContain('leave one computer on');
+    expect(await person(screen, 'lise').textContent()).toContain('Not online.');
+    expect(screen.complaints).toEqual([]);
+  });
+
+  test('is asked about one person from the list of people', async () => {
+    await using screen = await Screen.open(browser);
+    screen.engine.doctorFacts = fakeTroubledFacts();
+    await screen.goToSphere();
+    await screen.by('panel-people').click();
+    await screen.picture('check-in-people');
+    await screen.page.locator('[data-testid=member][data-jid="ben@example.org"]').getByTestId('member-check').click();
+    await person(screen, 'ben').waitFor();
+    expect(await screen.by('check-person').count()).toBe(1);
+  });
+
+  test('is asked about a transfer that is slow', async () => {
+    await using screen = await Screen.open(browser);
+    for (const item of screen.engine.world.items) item.downBps = Math.min(item.downBps, 40_000);
+    await screen.goHome();
+    await screen.by('nav-transfers').click();
+    await screen.picture('check-in-transfers');
+    await screen.by('transfer-why').first().click();
+    await verdict(screen, 'ok');
+    expect(await screen.by('check-area').count()).toBe(8);
+  });
+
+  test('a report that is copied holds no address, name or folder unless the person shows them', async () => {
+    await using screen = await Screen.open(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+    screen.engine.doctorFacts = fakeTroubledFacts();
+    await openCheck(screen);
+    await verdict(screen, 'problem');
+    const copied = async (): Promise<string> => {
+      await screen.by('check-copy').click();
+      await screen.page.getByText('The report is copied').waitFor();
+      return screen.page.evaluate<string>('navigator.clipboard.readText()');
+    };
+    const secrets = ['192.168.1.20', '198.18.0.7', 'anna@', 'chloe', 'Paul', '/home/anna', 'Summer by the sea'];
+    const text = await copied();
+    expect(text).toContain('[warning] The door of your router: Your router does not open doors by itself.');
+    expect(text).toContain('TLSv1.3');
+    expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+    await screen.by('check-technical').click();
+    await screen.by('check-show-all').check();
+    const all = await copied();
+    expect(all).toContain('chloe@example.org');
+    expect(all).toContain('192.168.1.20');
+  });
+
+  test('without an account it says so and asks nothing else of the network', async () => {
+    await using screen = await Screen.open(browser);
+    screen.engine.doctorFacts = fakeFacts({ account: null, server: null, network: null, disks: [] });
+    await openCheck(screen);
+    await verdict(screen, 'problem');
+    expect(await area(screen, 'server').getAttribute('data-codes')).toBe('signed-out');
+    expect(await area(screen, 'router').count()).toBe(0);
+  });
+});
+
+describe('the connection check looks right', () => {
+  const looks = [
+    { locale: 'en-GB', colorScheme: 'light', width: 1280, facts: fakeTroubledFacts() },
+    { locale: 'fr-FR', colorScheme: 'dark', width: 1280, facts: fakeTroubledFacts() },
+    { locale: 'fr-FR', colorScheme: 'light', width: 400, facts: fakeTroubledFacts() },
+    {
+      locale: 'en-GB',
+      colorScheme: 'dark',
+      width: 400,
+      facts: fakeFacts({ network: fakeNetwork({ ports: [fakePort({ state: 'lied' })] }) }),
+    },
+  ] as const;
+
+  test.each(looks)('$locale, $colorScheme, $width pixels', async ({ locale, colorScheme, width, facts }) => {
+    await using screen = await Screen.open(browser, { locale, colorScheme, viewport: { width, height: 900 } });
+    screen.engine.doctorFacts = facts;
+    await screen.page.goto(`${screen.engine.url}#/check`);
+    await screen.page.locator('[data-testid=check-verdict]:not([data-verdict=looking])').waitFor();
+    const name = `check-${locale.slice(0, 2)}-${colorScheme}-${width}`;
+    await screen.picture(name);
+    expect(await screen.violations()).toEqual([]);
+    await screen.by('check-technical').click();
+    await screen.by('check-lines').scrollIntoViewIfNeeded();
+    expect(await screen.violations()).toEqual([]);
+    expect(await screen.property(screen.by('check-page'), 'scrollWidth')).toBeLessThanOrEqual(width);
+    await screen.page.setViewportSize({ width, height: 2600 });
+    await screen.picture(`${name}-whole`);
+    expect(screen.complaints).toEqual([]);
+  });
+});
