@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { accountCommands } from './commands/account.ts';
+import { doctorCommands } from './commands/doctor.ts';
 import { engineCommands } from './commands/engine.ts';
 import { itemCommands } from './commands/items.ts';
 import { messageCommands } from './commands/messages.ts';
@@ -15,4 +16,5 @@ export const commands: readonly Command[] = [
   ...messageCommands,
   ...transferCommands,
   ...engineCommands.slice(2),
+  ...doctorCommands,
 ];

@@ -92,6 +92,9 @@ function shapeOf(schema: z.core.JSONSchema._JSONSchema | undefined, indent: stri
   if (schema.anyOf !== undefined) return schema.anyOf.map((part) => shapeOf(part, indent)).join(' | ');
   if (schema.type === 'array') return `[${shapeOf(itemOf(schema), indent)}, …]`;
   if (schema.type !== 'object') return [schema.type ?? 'any'].flat().join(' | ');
+  if (typeof schema.additionalProperties === 'object') {
+    return `{ "…": ${shapeOf(schema.additionalProperties, indent)} }`;
+  }
   const deeper = `${indent}  `;
   const fields = Object.entries(schema.properties ?? {}).map(
     ([name, field]) => `${deeper}"${name}": ${shapeOf(field, deeper)}${remark(field)}`,

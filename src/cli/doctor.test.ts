@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fakeTroubledFacts } from '../../test/fixtures/fake-doctor.ts';
+import type { TestEngine } from '../../test/fixtures/test-engine.ts';
+import { startTestEngine } from '../../test/fixtures/test-engine.ts';
+import { runCli } from './run.ts';
+
+let started: TestEngine;
+beforeAll(async () => {
+  started = await startTestEngine();
+  started.services.doctorFacts = fakeTroubledFacts();
+});
+afterAll(async () => started[Symbol.asyncDispose]());
+
+async function run(...line: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCli(['--profile', started.profile, 'doctor', ...line], {
+    io: {
+      cwd: '/somewhere',
+      stdout: (text) => (stdout += text),
+      stderr: (text) => (stderr += text),
+      readStdin: async () => '',
+    },
+    openPage: async () => undefined,
+    startEngine: () => Promise.reject(new Error('not in these tests')),
+  });
+  return { code, stdout, stderr };
+}
+
+test('doctor prints one value with findings, devices and what was measured', async () => {
+  const { code, stdout, stderr } = await run('--json');
+  expect({ code, stderr, lines: stdout.split('\n').length }).toEqual({ code: 0, stderr: '', lines: 2 });
+  const report = JSON.parse(stdout);
+  expect(Object.keys(report)).toEqual(['version', 'atMs', 'findings', 'devices', 'server', 'network', 'disks']);
+  expect(report.findings).toContainEqual({ area: 'router', code: 'router-closed', severity: 'warning', params: {} });
+  const paul = report.devices.find(({ jid }: { jid: string }) => jid === 'paul@example.org');
+  expect(paul).toMatchObject({ state: 'unreached', severity: 'problem', path: null, advice: 'open-router' });
+  expect(paul.attempts).toContainEqual({ path: 'tcp', outcome: 'unreachable', atMs: 1_700_000_000_000 });
+  expect(report.network.ports).toMatchObject([{ purpose: 'data', state: 'closed', via: null }]);
+  expect(report.server).toMatchObject({ tls: 'TLSv1.3', roundTripMs: 38 });
+  expect(report.disks).toMatchObject([{ freeBytes: 212_000_000_000, writable: true }]);
+});
+
+test('for people it is a line for each finding and each device', async () => {
+  const { stdout } = await run();
+  expect(stdout).toMatch(/^ok +server-reached +ms=38$/m);
+  expect(stdout).toMatch(/^warning +router-closed/m);
+  expect(stdout).toMatch(/^problem +paul@example\.org [0-9a-f]{8} +unreached, apart, .*→ open-router$/m);
+});
+
+test('while it looks it says at what, when it is asked to tell more', async () => {
+  expect((await run('--verbose')).stderr).toBe('looking at disk\n');
+});
