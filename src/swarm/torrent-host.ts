@@ -44,6 +44,7 @@ export class TorrentHost implements AsyncDisposable {
   readonly #changes = new SerialQueue();
   readonly #up: TokenBucket;
   readonly #down: TokenBucket;
+  readonly #connections = { open: 0 };
 
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
@@ -86,7 +87,7 @@ export class TorrentHost implements AsyncDisposable {
         random,
         log,
         files: this.#files,
-        buckets: { up: this.#up, down: this.#down },
+        buckets: { up: this.#up, down: this.#down, connections: this.#connections },
         onChange: this.#deps.onChange,
         onBadPiece: (device) => this.#badPiece(device),
       });

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { TokenBucket } from './limits.ts';
+import { Manners } from './manners.ts';
 import type { Route } from './route.ts';
 import type { BlockRequest } from './uploads.ts';
 import { Uploads } from './uploads.ts';
@@ -11,10 +12,17 @@ import { WireFramer } from './wire-framer.ts';
 import type { WireGeometry } from './wire-guard.ts';
 import { disarmExtensions, dispatchMessage } from './wire-guard.ts';
 
-/** Global limits; every connection of the process draws from the same two. */
+/**
+ * Answers and requests written and not yet sent, above which nothing more is read: whoever asks and never reads the
+ * answers fills no memory.
+ */
+const MOST_UNSENT = 4096;
+
+/** Global limits; every connection of the process draws from the same two and shares the memory for what waits. */
 export interface Buckets {
   readonly up: TokenBucket;
   readonly down: TokenBucket;
+  readonly connections: { open: number };
 }
 
 export interface PeerLinkDeps {
@@ -44,9 +52,11 @@ export class PeerLink {
   readonly #deps: PeerLinkDeps;
   readonly #uploads: Uploads;
   readonly #abort = new AbortController();
+  readonly #manners: Manners;
   #heardMs: number;
   #paidFor = false;
   #corked = false;
+  #unsent = 0;
 
   constructor(deps: PeerLinkDeps) {
     this.#deps = deps;
@@ -56,12 +66,15 @@ export class PeerLink {
     this.id = deps.peer.id;
     this.wire = deps.wire;
     this.#heardMs = deps.clock.monotonic();
+    this.#manners = new Manners(deps);
+    deps.buckets.connections.open += 1;
     this.#uploads = this.#createUploads();
     disarmExtensions(deps.wire);
     this.#takeOverRequests();
     this.#takeOverOutput();
     this.#takeOverInput();
     deps.stream.once('close', () => {
+      deps.buckets.connections.open -= 1;
       this.#abort.abort();
       this.#uploads[Symbol.dispose]();
     });
@@ -77,9 +90,10 @@ export class PeerLink {
   }
 
   #createUploads(): Uploads {
-    const { stream, wire } = this.#deps;
+    const { stream, wire, buckets } = this.#deps;
     return new Uploads({
-      bucket: this.#deps.buckets.up,
+      bucket: buckets.up,
+      connections: () => buckets.connections.open,
       read: this.#deps.read,
       send: (request, block) => {
         this.#paidFor = true;
@@ -117,6 +131,9 @@ export class PeerLink {
   /** What the wire sends goes straight to the stream, all of one tick in one write. */
   #takeOverOutput(): void {
     const { stream, wire, peer, buckets } = this.#deps;
+    const sent = (): void => {
+      this.#unsent -= 1;
+    };
     wire.push = (chunk) => {
       if (chunk === null || stream.destroyed) return false;
       peer.emit('upload', chunk.length);
@@ -129,7 +146,10 @@ export class PeerLink {
           stream.uncork();
         });
       }
-      return stream.write(chunk);
+      // Blocks wait for the backlog themselves.
+      if (this.#paidFor) return stream.write(chunk);
+      this.#unsent += 1;
+      return stream.write(chunk, sent);
     };
   }
 
@@ -138,7 +158,10 @@ export class PeerLink {
     const framer = new WireFramer({
       pieceCount: geometry.pieceCount,
       onHandshake: (bytes) => wire._onHandshakeBuffer(bytes),
-      onMessage: (bytes) => dispatchMessage(wire, bytes, geometry),
+      onMessage: (bytes) => {
+        this.#manners.check(bytes[0] ?? -1);
+        dispatchMessage(wire, bytes, geometry);
+      },
     });
     stream.on('data', (chunk: Uint8Array) => {
       if (peer.destroyed) return;
@@ -151,19 +174,20 @@ export class PeerLink {
         this.#fail(error);
         return;
       }
-      if (!buckets.down.open) this.#restUntilAllowed();
+      if (!buckets.down.open) this.#restUntil(buckets.down.take(0, this.#abort.signal));
+      else if (this.#unsent > MOST_UNSENT) this.#restUntil(drained(stream, this.#abort.signal));
     });
     stream.resume();
   }
 
-  #restUntilAllowed(): void {
-    const { stream, buckets } = this.#deps;
+  #restUntil(ready: Promise<void>): void {
+    const { stream } = this.#deps;
     stream.pause();
     const goOn = (): void => {
       if (!stream.destroyed) stream.resume();
     };
     // A rejected wait means the connection has closed meanwhile.
-    buckets.down.take(0, this.#abort.signal).then(goOn, () => undefined);
+    ready.then(goOn, () => undefined);
   }
 
   #fail(error: unknown): void {

@@ -12,13 +12,14 @@ function uploads(options: { rate?: number; read?: UploadsDeps['read'] } = {}) {
   const sent: number[] = [];
   const rejected: number[] = [];
   const failures: unknown[] = [];
-  const state = { backlog: 0, drain: (): void => undefined };
+  const state = { backlog: 0, connections: 1, drain: (): void => undefined };
   const subject = new Uploads({
     bucket: new TokenBucket({ clock, rate: options.rate ?? 0 }),
     read: options.read ?? (() => Promise.resolve(new Uint8Array(16_384))),
     send: ({ index }) => void sent.push(index),
     reject: ({ index }) => void rejected.push(index),
     backlog: () => state.backlog,
+    connections: () => state.connections,
     drained: () => new Promise((resolve) => (state.drain = resolve)),
     onFailure: (error) => void failures.push(error),
   });
@@ -75,4 +76,33 @@ test('a block that cannot be read is a failure, and nothing more is sent', async
   for (const index of [0, 1, 2]) subject.request(block(index));
   await settle();
   expect([sent, failures.length]).toEqual([[0], 1]);
+});
+
+test('many connections share what may wait to be sent', async () => {
+  const { subject, sent, state } = uploads();
+  state.connections = 500;
+  state.backlog = 300 * 1024;
+  subject.request(block(0));
+  await settle();
+  expect(sent).toEqual([]);
+  state.connections = 1;
+  state.drain();
+  await settle();
+  expect(sent).toEqual([0]);
+});
+
+test('a peer that asks for one block of each piece and reads nothing does not hold all pieces in memory', async () => {
+  const MIB = 1024 * 1024;
+  const { subject, sent, state } = uploads({
+    read: () => Promise.resolve(new Uint8Array(new ArrayBuffer(MIB), 0, 16_384)),
+  });
+  state.backlog = 16_384;
+  for (let index = 0; index < 40; index += 1) subject.request(block(index));
+  // Another block of a piece that is held costs nothing more.
+  subject.request(block(0));
+  await settle();
+  expect(sent).toHaveLength(8);
+  state.drain();
+  await settle();
+  expect(sent).toHaveLength(16);
 });

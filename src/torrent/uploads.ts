@@ -5,6 +5,8 @@ import type { TokenBucket } from './limits.ts';
 export const REQUEST_QUEUE = 500;
 /** Bytes handed to the system and not yet sent, above which no further request of that peer is served. */
 const BACKLOG_BYTES = 4 * 1024 * 1024;
+/** The same over all connections: peers that ask and never read fill no memory, however many they are. */
+const ALL_BACKLOGS_BYTES = 128 * 1024 * 1024;
 const SMALLEST_BACKLOG_BYTES = 64 * 1024;
 /** Under a limit the backlog holds at most this much time, or a cancelled request would be sent all the same. */
 const BACKLOG_SECONDS = 0.5;
@@ -23,6 +25,8 @@ export interface UploadsDeps {
   readonly reject: (request: BlockRequest) => void;
   /** Bytes written to the connection and not yet sent. */
   readonly backlog: () => number;
+  /** Connections that share the memory. */
+  readonly connections: () => number;
   /** Resolves when the backlog has been sent. */
   readonly drained: (signal: AbortSignal) => Promise<void>;
   /** A block could not be read: nothing more is served to this peer. */
@@ -34,6 +38,9 @@ export class Uploads implements Disposable {
   readonly #deps: UploadsDeps;
   readonly #queue: BlockRequest[] = [];
   readonly #abort = new AbortController();
+  /** Pieces with a block in the backlog: a block is a view that keeps its whole piece in memory. */
+  readonly #held = new Set<number>();
+  #heldBytes = 0;
   #running = false;
 
   constructor(deps: UploadsDeps) {
@@ -92,14 +99,33 @@ export class Uploads implements Disposable {
     // The queue may have changed while we waited: the tokens serve whatever is first now.
     const request = this.#queue.shift();
     if (request === undefined) return;
+    await this.#roomFor(request, signal);
     const block = await read(request, signal);
-    if (!signal.aborted) send(request, block);
+    if (signal.aborted) return;
+    this.#hold(request, block);
+    send(request, block);
+  }
+
+  /** One block of each piece would hold all pieces in memory: blocks of further pieces wait until those are sent. */
+  async #roomFor({ index }: BlockRequest, signal: AbortSignal): Promise<void> {
+    const isSent = this.#deps.backlog() === 0;
+    if (!isSent && (this.#held.has(index) || this.#heldBytes < this.#largestBacklog * 2)) return;
+    if (!isSent) await this.#deps.drained(signal);
+    this.#held.clear();
+    this.#heldBytes = 0;
+  }
+
+  #hold({ index }: BlockRequest, block: Uint8Array): void {
+    if (this.#held.has(index)) return;
+    this.#held.add(index);
+    this.#heldBytes += block.buffer.byteLength;
   }
 
   get #largestBacklog(): number {
-    const { rate } = this.#deps.bucket;
-    if (rate === 0) return BACKLOG_BYTES;
-    return Math.min(BACKLOG_BYTES, Math.max(SMALLEST_BACKLOG_BYTES, rate * BACKLOG_SECONDS));
+    const { bucket, connections } = this.#deps;
+    const inTime = bucket.rate === 0 ? BACKLOG_BYTES : bucket.rate * BACKLOG_SECONDS;
+    const most = Math.min(BACKLOG_BYTES, inTime, ALL_BACKLOGS_BYTES / Math.max(1, connections()));
+    return Math.max(SMALLEST_BACKLOG_BYTES, most);
   }
 }
 

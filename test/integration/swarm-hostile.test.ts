@@ -143,6 +143,9 @@ test('hostile messages of an admitted member end its connection and nothing else
     ['request_unknown_piece', message(6, 1_000_000, 0, 16_384)],
     ['piece_unasked', frame(Buffer.from([7, 0, 0, 0, 0, 0, 0, 0, 0]), Buffer.alloc(16_384))],
     ['request_flood', Buffer.concat([message(2), ...Array.from({ length: 20_000 }, () => message(6, 0, 0, 16_384))])],
+    ['turns', Buffer.concat(Array.from({ length: 200_000 }, () => Buffer.concat([message(2), message(3)])))],
+    ['declarations', Buffer.concat(Array.from({ length: 200_000 }, () => message(14)))],
+    ['rejects', Buffer.concat(Array.from({ length: 100_000 }, () => message(16, 0, 0, 16_384)))],
     ['wrong_hash', handshake(item.infoHash).fill(9, 28, 48)],
     ['garbage', Buffer.alloc(300, 0x99)],
   ];
@@ -161,6 +164,29 @@ test('hostile messages of an admitted member end its connection and nothing else
   await until('the other transfer completes', () => ben.state(item.infoHash) === 'complete');
   expect(await sha256(path)).toBe(await sha256(item.path));
 }, 60_000);
+
+function memoryOf(peer: SwarmPeer): number {
+  const status = execFileSync('cat', [`/proc/${peer.child.pid}/status`]).toString();
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
+}
+
+test('an admitted member who asks without end and reads no answer fills no memory and stops nobody', async () => {
+  const mallory = new TestDevice();
+  const { anna, item } = await sharing(MIB, [mallory]);
+  await using _anna = anna;
+  const raw = await dialRaw(anna.endpoint, member(mallory, anna), { infoHash: item.infoHash });
+  raw.socket.write(handshake(item.infoHash));
+  await until('the extended handshake arrives', () => Buffer.concat(raw.received).includes('reqq'));
+  raw.socket.pause();
+  const before = memoryOf(anna);
+  // Choked, so that each request is answered by a refusal of the same size.
+  const requests = Buffer.concat(Array.from({ length: 60_000 }, () => message(6, 0, 0, 16_384)));
+  for (let time = 0; time < 20; time += 1) raw.socket.write(requests);
+  await pause(4_000);
+  expect(memoryOf(anna) - before).toBeLessThan(192 * MIB);
+  await expect(Promise.race([anna.client.heartbeat(), pause(2_000)])).resolves.toEqual({ ok: true });
+  raw.socket.destroy();
+}, 30_000);
 
 test('metadata is not offered to admitted members either', async () => {
   const mallory = new TestDevice();
