@@ -14,6 +14,8 @@ export interface CliIo {
 export interface ServeOptions {
   readonly profile: string | undefined;
   readonly port: number | undefined;
+  /** For this run, in place of what the profile says. */
+  readonly duties: { readonly extraPorts?: readonly number[]; readonly keepEverything?: boolean };
   /** Gets log lines worth showing. */
   readonly onLog: (line: string) => void;
   readonly verbose: boolean;

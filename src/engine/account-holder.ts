@@ -148,6 +148,7 @@ export class AccountHolder implements AsyncDisposable {
         openOmemo,
         feed,
         iceServers: config.swarm.iceServers,
+        keepEverything: config.keepEverything,
         media: mediaTools,
         accountFolder: this.#folder(login.jid),
         spheresFolder: profile.spheresFolder,

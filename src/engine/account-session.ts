@@ -20,6 +20,7 @@ import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
+import { KeepEverything } from '../spheres/keep-everything.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
@@ -31,6 +32,7 @@ import { SphereList } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
+import { freeSpace } from '../torrent/free-space.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { Room } from '../xmpp/room.ts';
@@ -54,6 +56,8 @@ export interface AccountSessionDeps {
   readonly feed: SwarmFeed;
   /** STUN and TURN servers that the person named. */
   readonly iceServers: readonly IceServer[];
+  /** Whether every item is fetched without being asked for. */
+  readonly keepEverything: boolean;
   readonly media: MediaTools;
   readonly accountFolder: string;
   readonly spheresFolder: string;
@@ -143,6 +147,7 @@ export class AccountSession implements AsyncDisposable {
     const configured = deps.iceServers;
     this.#stack.use(new IceServers({ client: this.client, feed, configured, scope: this.scope, clock, log }));
     this.#stack.use(new NetworkWatch({ client: this.client, feed, scope: this.scope }));
+    if (deps.keepEverything) this.#keepEverything(deps);
     joinReactions({
       ...this.#parts(),
       feed,
@@ -181,6 +186,13 @@ export class AccountSession implements AsyncDisposable {
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals } = this;
     return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals };
+  }
+
+  #keepEverything({ storage, clock, log }: AccountSessionDeps): void {
+    const { list, items } = this;
+    const parts = { storage, list, items, freeSpace, clock, log: log.child('keeper') };
+    const keeper = this.#stack.use(new KeepEverything(parts));
+    this.scope.spawn('keep everything', (signal) => keeper.run(signal));
   }
 
   #openDirectory({ storage, clock, log }: AccountSessionDeps): DeviceDirectory {

@@ -50,6 +50,8 @@ const configSchema = z.object({
       iceServers: z.array(iceServerSchema).max(8).default([]),
     })
     .prefault({}),
+  /** Fetch every item of every sphere, as a computer does that is left on for the others. */
+  keepEverything: z.boolean().default(false),
   /** Bytes per second over all spheres, 0 = no limit. */
   limits: limitsSchema.prefault({ up: 0, down: 0 }),
 });

@@ -1,7 +1,7 @@
 import type { LogEntry } from '../base/log.ts';
 import { withoutPrivate } from './log-file.ts';
 import { logUncaught } from './log-uncaught.ts';
-import type { CreateServices, Engine } from './start-engine.ts';
+import type { CreateServices, Duties, Engine } from './start-engine.ts';
 import { startEngine } from './start-engine.ts';
 
 const LAST_RESORT_MS = 4500;
@@ -10,6 +10,7 @@ export interface ServeOptions {
   /** Absolute; the platform's data folder when undefined. */
   readonly profile: string | undefined;
   readonly port: number | undefined;
+  readonly duties: Duties;
   /** Gets warnings and errors as readable lines, everything when verbose. */
   readonly onLog: (line: string) => void;
   readonly verbose: boolean;
@@ -17,10 +18,11 @@ export interface ServeOptions {
 
 /** How the command line runs an engine in its own process: with these services, ended by the usual signals. */
 export function serveWith(createServices: CreateServices): (options: ServeOptions) => Promise<Engine> {
-  return async ({ profile, port, onLog, verbose }) => {
+  return async ({ profile, port, duties, onLog, verbose }) => {
     const shown = verbose ? ['debug', 'info', 'warn', 'error'] : ['warn', 'error'];
     const starting = startEngine({
       createServices,
+      duties,
       ...(profile === undefined ? {} : { profile }),
       ...(port === undefined ? {} : { port }),
       onLog: (entry) => {

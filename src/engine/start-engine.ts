@@ -59,6 +59,14 @@ export interface RunningServices extends AsyncDisposable {
 /** Opens databases, connects and starts everything that is not the host's. Must not wait for the network. */
 export type CreateServices = (deps: ServicesDeps, signal: AbortSignal) => Promise<RunningServices>;
 
+/** What a computer does for the others that is left on. */
+export interface Duties {
+  /** Also listened on for other members. */
+  readonly extraPorts?: readonly number[];
+  /** Fetch every item of every sphere. */
+  readonly keepEverything?: boolean;
+}
+
 export interface EngineOptions {
   readonly createServices: CreateServices;
   /** The profile's folder; the platform's data folder when absent. */
@@ -68,6 +76,8 @@ export interface EngineOptions {
   /** Given by a shell that restarts a crashed engine under the same address. */
   readonly token?: string;
   readonly uiFolder?: string;
+  /** For this run, in place of what the profile says. */
+  readonly duties?: Duties;
   readonly launcher?: ProcessLauncher;
   /** Tried before the profile's own file, in this order. */
   readonly secretStores?: readonly SecretStore[];
@@ -113,7 +123,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const config = readConfig(profile);
   const launcher = options.launcher ?? nodeLauncher;
   const address = { origin: '' };
-  const deps = { profile, config, masterKey, clock, random, log, launcher, media, origin: () => address.origin };
+  const parts = { profile, config: withDuties(config, options.duties), masterKey, clock, random, log };
+  const deps = { ...parts, launcher, media, origin: () => address.origin };
   const running = starting.use(await options.createServices(deps, scope.signal));
 
   const token = options.token ?? Buffer.from(random(32)).toString('base64url');
@@ -158,6 +169,14 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     stopped: stop.done,
     stop: end,
     [Symbol.asyncDispose]: end,
+  };
+}
+
+function withDuties(config: ProfileConfig, { extraPorts, keepEverything }: Duties = {}): ProfileConfig {
+  return {
+    ...config,
+    keepEverything: keepEverything ?? config.keepEverything,
+    swarm: { ...config.swarm, ...(extraPorts === undefined ? {} : { extraPorts: [...extraPorts] }) },
   };
 }
 

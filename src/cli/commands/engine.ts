@@ -1,5 +1,6 @@
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
+import { usageFailure } from '../failure.ts';
 import { idleShape, logShape, readyShape, statusShape } from '../shapes.ts';
 import { resolveSphere } from '../resolve.ts';
 import { sizeInWords } from '../words.ts';
@@ -12,14 +13,24 @@ export const engineCommands = [
     summary: 'Runs the engine of this profile until it is told to end. Prints one line when it is ready.',
     options: {
       port: { value: 'N', help: 'listen on this port of 127.0.0.1, 0 = any' },
+      'also-port': {
+        value: 'N,N',
+        help: 'also let members in on these ports, for those whose network only lets 443 or 80 through',
+      },
+      'keep-everything': { help: 'fetch every item of every sphere, to give it to those who come later' },
       'no-open': { help: 'do not open the application in the browser' },
     },
     shape: readyShape,
     async run({ values, flags, startEngine, openPage, print, io, verbose, profileOption, signal }) {
       const port = values.get('port');
+      const also = values.get('also-port')?.split(',');
       const engine = await startEngine({
         profile: profileOption,
         port: port === undefined ? undefined : wholeNumber('port', port),
+        duties: {
+          ...(also === undefined ? {} : { extraPorts: memberPorts(also) }),
+          ...(flags.has('keep-everything') ? { keepEverything: true } : {}),
+        },
         verbose,
         onLog: (line) => io.stderr(`${line}\n`),
       });
@@ -83,3 +94,11 @@ export const engineCommands = [
     describe: ({ events }) => events.map((event) => JSON.stringify(event)).join('\n'),
   }),
 ];
+
+function memberPorts(texts: readonly string[]): number[] {
+  const ports = texts.map((text) => wholeNumber('also-port', text, 1));
+  if (ports.length > 4 || ports.some((port) => port > 65_535)) {
+    throw usageFailure('--also-port takes up to four ports from 1 to 65535');
+  }
+  return ports;
+}
