@@ -1,34 +1,49 @@
 import type { Socket } from 'node:net';
 import { connect, isIP } from 'node:net';
 import { AppError, errorCode } from '../base/errors.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import { withinTime } from '../base/within-time.ts';
 import type { AdmissionDeps, Admitted, AdmittingSphere } from '../torrent/admission.ts';
 import { callIn } from '../torrent/admission.ts';
 import type { Purpose } from '../torrent/admission-frames.ts';
+import type { Callee } from '../torrent/call-list.ts';
 import type { DialOutcome } from '../torrent/dialer.ts';
-import type { InfoHash } from '../base/id.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
+import type { RoutedStream } from '../torrent/route.ts';
 import { pathOf } from '../torrent/route.ts';
-import { withinTime } from '../base/within-time.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 30_000;
 
 export interface CallOptions {
-  readonly endpoint: string;
+  readonly callee: Pick<Callee, 'endpoint' | 'path' | 'device'>;
   readonly sphere: AdmittingSphere;
   readonly infoHash: InfoHash;
   readonly purpose: Purpose;
   readonly attempt: number;
+  /** The WebRTC connection there may be is in doubt. */
+  readonly afresh: boolean;
+}
+
+/** Opens streams over WebRTC. */
+export interface RtcOpener {
+  open(to: { sphereId: SphereId; device: DeviceKey; afresh: boolean }, signal: AbortSignal): Promise<RoutedStream>;
+}
+
+export interface CallerDeps {
+  readonly admission: AdmissionDeps;
+  /** Those we listen on; calls leave from the same ones. */
+  readonly addresses: readonly string[];
+  readonly rtc: RtcOpener;
 }
 
 /** Opens streams to members and passes admission on them. */
 export class Caller {
-  readonly #admission: AdmissionDeps;
+  readonly #deps: CallerDeps;
   readonly #addresses: readonly string[];
 
-  /** `addresses` are those we listen on; calls leave from the same ones. */
-  constructor(deps: { admission: AdmissionDeps; addresses: readonly string[] }) {
-    this.#admission = deps.admission;
+  constructor(deps: CallerDeps) {
+    this.#deps = deps;
     this.#addresses = deps.addresses.filter((address) => address !== '::' && address !== '0.0.0.0');
   }
 
@@ -36,34 +51,39 @@ export class Caller {
     const { sphere, infoHash, purpose } = options;
     const admissionKey = sphere.admissionKeys[options.attempt % Math.max(1, sphere.admissionKeys.length)];
     if (admissionKey === undefined) return { kind: 'refused' };
-    let socket: Socket;
+    let routed: RoutedStream;
     try {
-      socket = await this.#open(options.endpoint, signal);
+      routed = await this.#open(options, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (errorCode(error) === 'internal') throw error;
       return { kind: 'unreachable' };
     }
+    const { stream, device } = routed;
     let admitted: Admitted;
     try {
-      admitted = await callIn(socket, { sphere, admissionKey, infoHash, purpose }, this.#admission, signal);
+      admitted = await callIn(stream, { sphere, admissionKey, infoHash, purpose }, this.#deps.admission, signal);
+      if (device !== null && device !== admitted.device) throw new AppError('not-allowed', 'another device answers');
     } catch {
       // Whatever went wrong, the other side did not admit us; which reason it had it does not tell.
-      socket.destroy();
+      stream.destroy();
       signal.throwIfAborted();
       return { kind: 'refused' };
     }
-    return {
-      kind: 'connected',
-      dialled: { stream: socket, route: { path: pathOf(options.endpoint), address: options.endpoint }, admitted },
-    };
+    return { kind: 'connected', dialled: { ...routed, admitted } };
   }
 
-  #open(endpoint: string, signal: AbortSignal): Promise<Socket> {
+  async #open({ callee, sphere, afresh }: CallOptions, signal: AbortSignal): Promise<RoutedStream> {
+    const { endpoint, path, device } = callee;
+    if (path === 'webrtc') {
+      if (device === null) throw new AppError('bad-input', 'nobody to call');
+      return this.#deps.rtc.open({ sphereId: sphere.sphereId, device, afresh }, signal);
+    }
     const target = parseEndpoint(endpoint);
-    if (target === undefined) return Promise.reject(new AppError('bad-input', 'not an endpoint'));
-    const limit = { clock: this.#admission.clock, ms: CONNECT_TIMEOUT_MS };
-    return withinTime(limit, signal, (limited) => this.#connect(target.host, target.port, limited));
+    if (target === undefined) throw new AppError('bad-input', 'not an endpoint');
+    const limit = { clock: this.#deps.admission.clock, ms: CONNECT_TIMEOUT_MS };
+    const stream = await withinTime(limit, signal, (limited) => this.#connect(target.host, target.port, limited));
+    return { stream, route: { path: pathOf(endpoint), address: endpoint }, device: null };
   }
 
   #connect(host: string, port: number, signal: AbortSignal): Promise<Socket> {

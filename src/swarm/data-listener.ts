@@ -62,5 +62,5 @@ export class DataListener implements Disposable {
 function take(socket: Socket, pending: PendingStreams): void {
   const host = socket.remoteAddress ?? '';
   const address = formatEndpoint(host, socket.remotePort ?? 0);
-  void pending.take({ stream: socket, route: { path: pathOf(address), address } }, host);
+  void pending.take({ stream: socket, route: { path: pathOf(address), address }, device: null }, host);
 }

@@ -9,56 +9,129 @@ const high = parseDeviceKey('f'.repeat(64));
 interface Wire {
   readonly id: number;
   readonly dialledByLow: boolean;
+  readonly isStraight: boolean;
+  readonly ageMs: number;
 }
 
-/** Both ends of one pair, each with the connections it knows; arrivals are told in any order on each side. */
-function play(wires: readonly Wire[], orders: readonly [readonly Wire[], readonly Wire[]]): Set<number> {
-  const open = new Set(wires.map(({ id }) => id));
-  const ends = orders.map((order, side) => ({ order: [...order], links: [] as Wire[], isLow: side === 0 }));
+const wire = (id: number, dialledByLow: boolean, more: Partial<Wire> = {}): Wire => {
+  return { id, dialledByLow, isStraight: true, ageMs: 0, ...more };
+};
+
+/**
+ * Both ends of one pair; arrivals are told in any order on each side. `old` is what both have had for long, and `doubts`
+ * says which ends wait for answers on it.
+ */
+function play(
+  wires: readonly Wire[],
+  orders: readonly [readonly Wire[], readonly Wire[]],
+  old: readonly Wire[] = [],
+  doubts: readonly [boolean, boolean] = [false, false],
+): Set<number> {
+  const open = new Set([...old, ...wires].map(({ id }) => id));
+  const ends = orders.map((order, side) => ({
+    order,
+    links: [...old],
+    isLow: side === 0,
+    doubts: doubts[side] === true,
+  }));
   for (let step = 0; step < wires.length; step += 1) {
     for (const end of ends) {
-      const wire = end.order[step];
-      if (wire === undefined || !open.has(wire.id)) continue;
+      const arrived = end.order[step];
+      if (arrived === undefined || !open.has(arrived.id)) continue;
       const pair = end.isLow ? { ours: low, theirs: high } : { ours: high, theirs: low };
       const known = end.links
         .filter(({ id }) => open.has(id))
-        .map((link) => ({ ...link, weDialled: link.dialledByLow === end.isLow, silentMs: 0 }));
-      const verdict = arbitrate(pair, known, wire.dialledByLow === end.isLow);
+        .map((link) => ({
+          ...link,
+          weDialled: link.dialledByLow === end.isLow,
+          silentMs: 0,
+          isSuspect: end.doubts && link.ageMs > 0,
+        }));
+      const fresh = { weDialled: arrived.dialledByLow === end.isLow, isStraight: arrived.isStraight };
+      const verdict = arbitrate(pair, known, fresh);
       for (const dropped of verdict.drop) open.delete(dropped.id);
-      if (verdict.accept) end.links.push(wire);
-      else open.delete(wire.id);
+      if (verdict.accept) end.links.push(arrived);
+      else open.delete(arrived.id);
     }
   }
   return open;
 }
 
-test('when both dial at once, exactly the connection of the lower key stays', () => {
-  const wires = [
-    { id: 1, dialledByLow: true },
-    { id: 2, dialledByLow: false },
-  ];
+/** All ways in which both ends may hear of two connections. */
+function everyOrder(
+  wires: readonly Wire[],
+  ...rest: [(readonly Wire[])?, (readonly [boolean, boolean])?]
+): Set<number>[] {
   const orders = [wires, wires.toReversed()] as const;
-  for (const first of orders) for (const second of orders) expect(play(wires, [first, second])).toEqual(new Set([1]));
+  return orders.flatMap((first) => orders.map((second) => play(wires, [first, second], ...rest)));
+}
+
+test('when both dial at once, exactly the connection of the lower key stays', () => {
+  for (const left of everyOrder([wire(1, true), wire(2, false)])) expect(left).toEqual(new Set([1]));
 });
 
 test('several calls of one caller end with one connection, whatever order they arrive in', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 3 }), fc.boolean(), fc.infiniteStream(fc.nat(100)), (count, byLow, keys) => {
-      const wires = Array.from({ length: count }, (_, id) => ({ id, dialledByLow: byLow }));
+      const wires = Array.from({ length: count }, (_, id) => wire(id, byLow));
       const shuffled = (): Wire[] =>
         wires
-          .map((wire) => ({ wire, key: keys.next().value ?? 0 }))
+          .map((one) => ({ one, key: keys.next().value ?? 0 }))
           .toSorted((a, b) => a.key - b.key)
-          .map(({ wire }) => wire);
+          .map(({ one }) => one);
       expect(play(wires, [shuffled(), shuffled()]).size).toBe(1);
     }),
     { numRuns: 500 },
   );
 });
 
+test('a straight connection replaces one over WebRTC, at once or later, and is never replaced by one', () => {
+  for (const byLow of [true, false]) {
+    for (const straightByLow of [true, false]) {
+      const wires = [wire(1, byLow, { isStraight: false }), wire(2, straightByLow)];
+      for (const left of everyOrder(wires)) expect(left).toEqual(new Set([2]));
+      const old = [wire(1, byLow, { isStraight: false, ageMs: 60_000 })];
+      for (const left of everyOrder([wire(2, straightByLow)], old)) expect(left).toEqual(new Set([2]));
+      const straight = [wire(1, straightByLow, { ageMs: 60_000 })];
+      for (const left of everyOrder([wire(2, byLow, { isStraight: false })], straight)) {
+        expect(left).toEqual(new Set([1]));
+      }
+    }
+  }
+});
+
+test('a caller that doubts a settled connection replaces it, although the other end sees nothing wrong', () => {
+  for (const oldByLow of [true, false]) {
+    for (const calledByLow of [true, false]) {
+      const old = [wire(1, oldByLow, { ageMs: 60_000 })];
+      const doubts = [calledByLow, !calledByLow] as const;
+      for (const left of everyOrder([wire(2, calledByLow)], old, doubts)) expect(left).toEqual(new Set([2]));
+      const rtc = wire(2, calledByLow, { isStraight: false });
+      for (const left of everyOrder([rtc], old, doubts)) expect(left).toEqual(new Set([2]));
+    }
+  }
+});
+
+test('when both ends doubt a settled connection and call at once, one new connection stays', () => {
+  for (const oldByLow of [true, false]) {
+    const old = [wire(1, oldByLow, { ageMs: 60_000 })];
+    for (const left of everyOrder([wire(2, true), wire(3, false)], old, [true, true]))
+      expect(left).toEqual(new Set([2]));
+  }
+});
+
+test('a settled connection that has come to life again stays, and the call beside it ends', () => {
+  for (const calledByLow of [true, false]) {
+    const old = [wire(1, !calledByLow, { ageMs: 60_000 })];
+    for (const left of everyOrder([wire(2, calledByLow)], old)) expect(left).toEqual(new Set([1]));
+  }
+});
+
 test('a connection silent for longer than a keep-alive gives way', () => {
-  const dead = { weDialled: true, silentMs: 80_000 };
-  expect(arbitrate({ ours: low, theirs: high }, [dead], false)).toEqual({ accept: true, drop: [dead] });
-  const alive = { weDialled: true, silentMs: 10_000 };
-  expect(arbitrate({ ours: low, theirs: high }, [alive], false)).toEqual({ accept: false, drop: [] });
+  const rest = { weDialled: true, isStraight: true, isSuspect: false, ageMs: 0 };
+  const fresh = { weDialled: false, isStraight: true };
+  const dead = { ...rest, silentMs: 80_000 };
+  expect(arbitrate({ ours: low, theirs: high }, [dead], fresh)).toEqual({ accept: true, drop: [dead] });
+  const alive = { ...rest, silentMs: 10_000 };
+  expect(arbitrate({ ours: low, theirs: high }, [alive], fresh)).toEqual({ accept: false, drop: [] });
 });

@@ -3,6 +3,9 @@ import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { processChannel, serveChannel } from '../contract/process-channel.ts';
 import { createPortMapper } from '../nat/system-port-mapper.ts';
+import type { LoadedRtc } from '../nat/rtc/load-rtc.ts';
+import { loadRtc as importRtc } from '../nat/rtc/load-rtc.ts';
+import { systemLanNetwork } from '../torrent/lan-network.ts';
 import { createSwarmRouter } from './router.ts';
 import { RouterPortMapping } from './router-port-mapping.ts';
 import { SwarmService } from './swarm-service.ts';
@@ -21,7 +24,9 @@ const log = createLogger({
 
 const tools = { clock: systemClock, random: systemRandom, log };
 const portMapping = new RouterPortMapping(createPortMapper(tools));
-const service = new SwarmService({ ...tools, portMapping });
+let rtc: Promise<LoadedRtc> | undefined;
+const loadRtc = (): Promise<LoadedRtc> => (rtc ??= importRtc());
+const service = new SwarmService({ ...tools, portMapping, lanNetwork: systemLanNetwork, loadRtc });
 let ending = false;
 
 async function end(): Promise<void> {
@@ -30,6 +35,9 @@ async function end(): Promise<void> {
   try {
     await service[Symbol.asyncDispose]();
     await portMapping[Symbol.asyncDispose]();
+    // Its threads would call into a process that ends.
+    const [loaded] = await Promise.allSettled([rtc]);
+    if (loaded.status === 'fulfilled') loaded.value?.[Symbol.dispose]();
     process.exit(0);
   } catch (error) {
     log.error('did not end cleanly', { error });

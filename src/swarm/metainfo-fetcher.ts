@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import { receiveMetainfo } from '../torrent/metainfo-exchange.ts';
 import { withinTime } from '../base/within-time.ts';
+import type { Callee } from '../torrent/call-list.ts';
 import type { Caller } from './caller.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -15,7 +16,7 @@ export interface FetchOptions {
   readonly infoHash: InfoHash;
   readonly sha256: Uint8Array;
   readonly maxBytes: number;
-  readonly members: readonly { device: DeviceKey; endpoints: readonly string[] }[];
+  readonly members: readonly { device: DeviceKey; callees: readonly Callee[] }[];
 }
 
 /** Asks members, a few at a time, for a metainfo. Fails with `not-found` when none of them gives it. */
@@ -24,12 +25,10 @@ export async function fetchMetainfo(
   deps: { caller: Caller; clock: Clock; log: Logger },
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const endpoints = options.members
+  const callees = options.members
     .filter(({ device }) => options.sphere.isListed(device))
-    .flatMap((member) => member.endpoints);
-  const attempts = endpoints.flatMap((endpoint) =>
-    options.sphere.admissionKeys.map((_, attempt) => ({ endpoint, attempt })),
-  );
+    .flatMap(({ callees }) => callees);
+  const attempts = callees.flatMap((callee) => options.sphere.admissionKeys.map((_, attempt) => ({ callee, attempt })));
   const found = new AbortController();
   const asking = AbortSignal.any([signal, found.signal]);
   let metainfo: Uint8Array<ArrayBuffer> | undefined;
@@ -47,18 +46,18 @@ export async function fetchMetainfo(
   await Promise.all(askers);
   signal.throwIfAborted();
   if (metainfo === undefined)
-    throw new AppError('not-found', 'no member gives the metainfo', { asked: endpoints.length });
+    throw new AppError('not-found', 'no member gives the metainfo', { asked: callees.length });
   return metainfo;
 }
 
 async function askOne(
-  ask: { endpoint: string; attempt: number },
+  ask: { callee: Callee; attempt: number },
   options: FetchOptions,
   deps: { caller: Caller; clock: Clock },
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { sphere, infoHash, sha256, maxBytes } = options;
-  const outcome = await deps.caller.call({ ...ask, sphere, infoHash, purpose: 'metainfo' }, signal);
+  const outcome = await deps.caller.call({ ...ask, sphere, infoHash, purpose: 'metainfo', afresh: false }, signal);
   if (outcome.kind !== 'connected') throw new AppError('disconnected', 'member cannot be reached');
   const { stream } = outcome.dialled;
   try {

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { InfoHash } from '../base/id.ts';
-import type { FileIdentity, SwarmEvent, SwarmPeer, TorrentState } from '../contract/swarm.ts';
+import type { FileIdentity, NetworkState, SwarmEvent, SwarmPeer, TorrentState } from '../contract/swarm.ts';
 import type { ActiveTorrent, TorrentChange } from '../torrent/active-torrent.ts';
 import type { EventStream } from './event-stream.ts';
 
@@ -11,6 +11,7 @@ export interface ReporterDeps {
   readonly clock: Clock;
   readonly torrents: () => Iterable<ActiveTorrent>;
   readonly port: () => number;
+  readonly network: () => NetworkState;
   readonly stream: EventStream<SwarmEvent>;
 }
 
@@ -56,7 +57,8 @@ export class Reporter {
       if (state.bytesHave > 0) events.push(haveEvent(torrent, torrent.identities));
       events.push({ kind: 'state', torrent: state });
     }
-    return [...events, { kind: 'peers', peers: this.#allPeers() }, this.#total()];
+    const network = { kind: 'network' as const, network: this.#deps.network() };
+    return [...events, { kind: 'peers', peers: this.#allPeers() }, this.#total(), network];
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -7,9 +7,10 @@ import type { SwarmService } from './swarm-service.ts';
 
 const done = { ok: true } as const;
 
+const os = implement(swarmContract);
+
 /** The swarm contract over one service. */
 export function createSwarmRouter(service: SwarmService) {
-  const os = implement(swarmContract);
   return os.router({
     start: os.start.handler(({ input }) => service.start(input)),
     stop: os.stop.handler(async () => {
@@ -25,19 +26,11 @@ export function createSwarmRouter(service: SwarmService) {
       return done;
     }),
     removeSphere: os.removeSphere.handler(async ({ input }) => {
-      service.node.forgetSphere(input.sphereId);
+      service.node.reach.forgetSphere(input.sphereId);
       await service.node.host.removeSphere(input.sphereId);
       return done;
     }),
-    setEndpoints: os.setEndpoints.handler(({ input }) => {
-      service.node.setEndpoints(input.sphereId, input.device, input.endpoints, input.trackers);
-      return done;
-    }),
-    setIceServers: os.setIceServers.handler(() => done),
-    signal: os.signal.handler(() => done),
-    setDiscovery: os.setDiscovery.handler(() => done),
-    reached: os.reached.handler(() => done),
-    networkChanged: os.networkChanged.handler(() => done),
+    ...reachCalls(service),
     add: os.add.handler(async ({ input }) => {
       await service.node.host.add(input);
       return done;
@@ -66,6 +59,36 @@ export function createSwarmRouter(service: SwarmService) {
       metainfo: await service.node.fetchMetainfo(input, signal ?? new AbortController().signal),
     })),
   });
+}
+
+/** What concerns the ways between members. */
+function reachCalls(service: SwarmService) {
+  return {
+    setEndpoints: os.setEndpoints.handler(({ input }) => {
+      service.node.setEndpoints(input);
+      return done;
+    }),
+    setIceServers: os.setIceServers.handler(({ input }) => {
+      service.node.reach.setIceServers(input.servers);
+      return done;
+    }),
+    signal: os.signal.handler(({ input }) => {
+      service.node.reach.signal(input.sphereId, input.device, input.signal);
+      return done;
+    }),
+    setDiscovery: os.setDiscovery.handler(({ input }) => {
+      service.node.reach.setDiscovery(input.on);
+      return done;
+    }),
+    reached: os.reached.handler(({ input }) => {
+      service.node.reach.reached(input.sphereId, input.device, input.endpoint, input.outcome);
+      return done;
+    }),
+    networkChanged: os.networkChanged.handler(() => {
+      service.node.reach.networkChanged();
+      return done;
+    }),
+  };
 }
 
 /** Progress while it runs, then the result. Leaving the iterator ends the work. */

@@ -2,6 +2,7 @@ import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { EpochKeys } from '../contract/swarm.ts';
 import { isTrackerUrl } from '../torrent/announcer.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
+import type { LanSphere } from '../torrent/lan-discovery.ts';
 import { trackerHash } from '../torrent/tracker.ts';
 
 const MOST_TRACKERS = 24;
@@ -54,6 +55,13 @@ export class SphereRegistry {
   /** What trackers know a torrent by: the previous epoch too, for members who do not know the newest yet. */
   trackerHashes(sphereId: SphereId, infoHash: InfoHash): string[] {
     return (this.#spheres.get(sphereId)?.epochs ?? []).map((epoch) => trackerHash(epoch.tracker, infoHash));
+  }
+
+  /** What each sphere is found by in the own network. */
+  get lanSpheres(): LanSphere[] {
+    return Array.from(this.#spheres, ([sphereId, { epochs }]) => {
+      return { sphereId, lanKeys: epochs.map((epoch) => epoch.lan) };
+    });
   }
 
   admitting(sphereId: SphereId, has: (infoHash: InfoHash) => boolean): AdmittingSphere | undefined {

@@ -6,8 +6,10 @@ import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
+import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import { ed25519PrivateKey } from '../torrent/ed25519.ts';
 import { Hasher } from '../torrent/hasher.ts';
+import type { LanNetwork } from '../torrent/lan-network.ts';
 import { EventStream } from './event-stream.ts';
 import type { PortMapping } from './port-mapping.ts';
 import { SwarmNode } from './swarm-node.ts';
@@ -17,6 +19,9 @@ export interface SwarmServiceDeps {
   readonly random: RandomBytes;
   readonly log: Logger;
   readonly portMapping: PortMapping;
+  readonly lanNetwork: LanNetwork;
+  /** Fails where there is no WebRTC. */
+  readonly loadRtc: () => Promise<NativeRtc>;
   /** Where a bundler put the hashing worker's entry; the source file when left out. */
   readonly hashWorkerUrl?: URL;
 }

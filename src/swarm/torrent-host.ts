@@ -12,6 +12,8 @@ import type { Announcement } from '../torrent/announcer.ts';
 import { Bans } from '../torrent/bans.ts';
 import type { TorrentClient } from '../torrent/client.ts';
 import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
+import { isStraight } from '../torrent/route.ts';
+import { satisfiedBy } from '../torrent/satisfied.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import { TokenBucket } from '../torrent/limits.ts';
 import { arbitrate } from './duplicates.ts';
@@ -133,8 +135,17 @@ export class TorrentHost implements AsyncDisposable {
     }
     const existing = torrent.links.filter((link) => link.device === admitted.device);
     const pair = { ours: this.#deps.device, theirs: admitted.device };
-    const verdict = arbitrate(pair, existing, weDialled);
-    torrent.disconnect((link) => verdict.drop.includes(link));
+    const known = existing.map((link) => ({
+      link,
+      weDialled: link.weDialled,
+      isStraight: isStraight(link.route.path),
+      ageMs: link.ageMs,
+      silentMs: link.silentMs,
+      isSuspect: link.isSuspect,
+    }));
+    const verdict = arbitrate(pair, known, { weDialled, isStraight: isStraight(route.path) });
+    const leaving = new Set(verdict.drop.map(({ link }) => link));
+    torrent.disconnect((link) => leaving.has(link));
     if (!verdict.accept || torrent.links.length >= MOST_LINKS_PER_TORRENT || this.#linkCount >= MOST_LINKS) {
       stream.destroy();
       return;
@@ -145,7 +156,9 @@ export class TorrentHost implements AsyncDisposable {
   *dialTorrents(): Generator<DialTorrent> {
     for (const torrent of this.#torrents.values()) {
       const { sphereId, infoHash } = torrent.spec;
-      yield { sphereId, infoHash, appetite: torrent.appetite, satisfied: torrent.satisfied };
+      const { satisfied, suspects } = satisfiedBy(torrent.links);
+      for (const device of torrent.fullCopies) satisfied.set(device, 'fully');
+      yield { sphereId, infoHash, appetite: torrent.appetite, satisfied, suspects };
     }
   }
 
@@ -162,6 +175,21 @@ export class TorrentHost implements AsyncDisposable {
   /** The torrent behind a hash that a tracker is asked for. */
   byTrackerHash(hash: string): InfoHash | undefined {
     return this.#byTrackerHash.get(hash);
+  }
+
+  /** Once a second: lets every connection say that it is there, and gives how many are in doubt now. */
+  tick(): number {
+    let suspects = 0;
+    for (const torrent of this.#torrents.values()) {
+      const { links } = torrent;
+      for (const link of links) link.tick();
+      const good = new Set(links.filter((link) => !link.isSuspect).map(({ device }) => device));
+      const doubted = links.filter((link) => link.isSuspect);
+      // What was asked for on it is asked for again on the other.
+      torrent.disconnect((link) => link.isSuspect && good.has(link.device));
+      suspects += doubted.filter(({ device }) => !good.has(device)).length;
+    }
+    return suspects;
   }
 
   /** Ends connections whose other end has fallen silent. */

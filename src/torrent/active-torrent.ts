@@ -58,6 +58,7 @@ export type TorrentChange =
   | { readonly kind: 'have' }
   | { readonly kind: 'state' }
   | { readonly kind: 'peers' }
+  | { readonly kind: 'lost'; readonly device: DeviceKey }
   | { readonly kind: 'complete'; readonly identities: FileIdentity[] };
 
 /** How much a torrent wants connections: a download asks for them, a full copy only offers itself. */
@@ -128,6 +129,7 @@ export class ActiveTorrent implements AsyncDisposable {
       },
       onDone: () => this.#scope.spawn('complete torrent', (completing) => this.#complete(completing)),
       onFailed: (error) => this.#fail(error),
+      onLost: (device) => this.#tell({ kind: 'lost', device }),
       onBadPiece: this.#deps.onBadPiece,
       onLinksChanged: () => {
         this.#leaveFullCopies();
@@ -175,10 +177,9 @@ export class ActiveTorrent implements AsyncDisposable {
     return this.#swarm.wantsAnything ? 'eager' : 'none';
   }
 
-  /** Devices that need no call: those connected, and for a full copy those that told they are one too. */
-  get satisfied(): Set<DeviceKey> {
-    const connected = this.links.map((link) => link.device);
-    return new Set(this.#settled ? [...connected, ...this.#fullCopies] : connected);
+  /** Devices that told us that they hold everything, once we do too: neither has anything to call the other for. */
+  get fullCopies(): ReadonlySet<DeviceKey> {
+    return this.#settled ? this.#fullCopies : new Set();
   }
 
   get state(): TorrentState {

@@ -1,11 +1,16 @@
-import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { Path } from '../contract/swarm.ts';
 import type { Appetite } from './active-torrent.ts';
 import type { Admitted } from './admission.ts';
-import { FoundEndpoints } from './found-endpoints.ts';
+import type { Callee } from './call-list.ts';
+import { CallList } from './call-list.ts';
+import type { Attempts, Known, Urgency } from './call-pace.ts';
+import { answered, dueMs, forgive, isLately, newKnown, unreachable } from './call-pace.ts';
+import { HeadStart } from './head-start.ts';
 import type { RoutedStream } from './route.ts';
+import type { Satisfied } from './satisfied.ts';
 
 /** An opened and admitted stream. */
 export interface Dialled extends RoutedStream {
@@ -24,16 +29,19 @@ export interface DialTorrent {
   readonly sphereId: SphereId;
   readonly infoHash: InfoHash;
   readonly appetite: Appetite;
-  /** Devices that need no call for this torrent. */
-  readonly satisfied: ReadonlySet<DeviceKey>;
+  /** Devices that need no call for this torrent, or only one for a better path. */
+  readonly satisfied: ReadonlyMap<DeviceKey, Satisfied>;
+  /** Devices that may be lost. */
+  readonly suspects: ReadonlySet<DeviceKey>;
 }
 
-export interface DialRequest {
+export interface DialRequest extends Callee {
   readonly sphereId: SphereId;
   readonly infoHash: InfoHash;
-  readonly endpoint: string;
   /** Alternates between the newest epoch and the one before, because the other side may not know the newest yet. */
   readonly attempt: number;
+  /** What connects us to the device now is in doubt: it is not to be used for this call. */
+  readonly afresh: boolean;
 }
 
 export interface DialerDeps {
@@ -45,64 +53,50 @@ export interface DialerDeps {
   readonly mayCall: (sphereId: SphereId, device: DeviceKey) => boolean;
   /** Our own addresses: never called. */
   readonly isOurs: (endpoint: string) => boolean;
+  /** Whether calls over WebRTC are possible here. */
+  readonly hasWebRtc: () => boolean;
   /** Opens a stream and passes admission. */
   readonly dial: (request: DialRequest, signal: AbortSignal) => Promise<DialOutcome>;
+  readonly onOutcome: (request: DialRequest, outcome: DialOutcome) => void;
   readonly onConnected: (dialled: Dialled) => void;
 }
 
-/** An eager torrent is waited for by a person; a lazy one only offers its full copy. */
-const BACKOFF = { eager: { baseMs: 1_000, maxMs: 60_000 }, lazy: { baseMs: 5_000, maxMs: 1_800_000 } } as const;
-const UNREACHABLE = { baseMs: 2_000, maxMs: 120_000 } as const;
-const MOST_DIALS = 16;
+const MOST_DIALS = 32;
 const MOST_LAZY_DIALS = 4;
-/** Of the calls under way, to addresses that one device told or that any tracker named: the others must not wait. */
-const MOST_DIALS_OF_ONE = 8;
-const MOST_ENDPOINTS = 32;
+/** Calls under way on one path to addresses of one origin: the others must not wait. */
+const MOST_OF_LANE = 8;
+/** The same as long as nobody was met there. */
+const MOST_UNPROVEN_OF_LANE = 4;
 const IDLE_MS = 30_000;
-
-interface Attempts {
-  count: number;
-  /** Monotonic. */
-  nextMs: number;
-  running: boolean;
-}
-
-/** What is remembered of an endpoint, for as long as somebody names it. */
-interface Known {
-  /** When a member was last met there, monotonic; -1 = never. */
-  goodMs: number;
-  /** Calls that nothing answered, for all torrents together. */
-  silentCount: number;
-  silentUntilMs: number;
-  readonly torrents: Map<InfoHash, Attempts>;
-}
-
-/** An address that may be called for a torrent. */
-interface Callee {
-  readonly endpoint: string;
-  /** The device that told it of itself; null = found elsewhere. */
-  readonly toldBy: DeviceKey | null;
-}
+/** For so long a device that fell away is called as if a person waited for it. */
+const LOST_MS = 5 * 60_000;
 
 interface Due extends Callee {
   readonly torrent: DialTorrent;
   readonly known: Known;
   readonly attempts: Attempts;
+  readonly urgency: Urgency;
 }
 
-/** Calls known endpoints for every torrent that wants connections, with backoff, one call per endpoint and torrent at a time. */
+/**
+ * Calls known members for every torrent that wants connections: on all paths at once, the better ones with a small
+ * head start, each with backoff, one call per endpoint and torrent at a time.
+ */
 export class Dialer {
   readonly #deps: DialerDeps;
-  readonly #endpoints = new Map<SphereId, Map<DeviceKey, readonly string[]>>();
-  readonly #found = new Map<InfoHash, FoundEndpoints>();
+  readonly #list: CallList;
   readonly #known = new Map<string, Known>();
-  /** Calls under way, by whoever told the address. */
-  readonly #lanes = new Map<DeviceKey | null, number>();
+  readonly #headStart = new HeadStart();
+  /** Calls under way, by origin and path. */
+  readonly #lanes = new Map<string, number>();
+  /** Until when a device counts as lost, by torrent and device. */
+  readonly #lost = new Map<string, number>();
   #dials = 0;
   #wake = new AbortController();
 
   constructor(deps: DialerDeps) {
     this.#deps = deps;
+    this.#list = new CallList(deps);
   }
 
   /** Endpoints something is remembered of. */
@@ -110,42 +104,62 @@ export class Dialer {
     return this.#known.size;
   }
 
+  /** Devices that told where they are, and how each can be called. */
+  callees(sphereId: SphereId): ReadonlyMap<DeviceKey, readonly Callee[]> {
+    return this.#list.devices(sphereId);
+  }
+
+  get spheres(): SphereId[] {
+    return this.#list.spheres;
+  }
+
   /** What a member told about itself; replaces what was known. */
-  setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[]): void {
-    const devices = this.#endpoints.get(sphereId) ?? new Map<DeviceKey, readonly string[]>();
-    const before = new Set(devices.get(device) ?? []);
-    this.#endpoints.set(sphereId, devices);
-    devices.set(device, endpoints.slice(0, MOST_ENDPOINTS));
-    this.#forgetUnnamed([...before]);
+  setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc = false): void {
+    const { added, before } = this.#list.tell(sphereId, device, endpoints, webrtc);
+    this.#forgetUnnamed(before);
     // A new address deserves a call at once.
-    for (const endpoint of endpoints) if (!before.has(endpoint)) this.#forgive(endpoint);
+    for (const endpoint of added) this.#forgive(endpoint);
     this.wake();
   }
 
   /** `source`, a tracker for example, named this address for a torrent. */
   found(infoHash: InfoHash, endpoint: string, source: string): void {
-    const found = this.#found.get(infoHash) ?? new FoundEndpoints();
-    this.#found.set(infoHash, found);
-    const { added, dropped } = found.add(endpoint, source, this.#deps.clock.monotonic());
+    const { added, dropped } = this.#list.found(infoHash, endpoint, source);
     if (dropped !== null) this.#forgetUnnamed([dropped]);
     if (added) this.wake();
   }
 
-  endpointsOf(sphereId: SphereId): { device: DeviceKey; endpoints: readonly string[] }[] {
-    const devices = this.#endpoints.get(sphereId) ?? new Map<DeviceKey, readonly string[]>();
-    return Array.from(devices, ([device, endpoints]) => ({ device, endpoints }));
+  /** Somebody of the sphere says there, in the own network, that it is there. */
+  near(sphereId: SphereId, endpoint: string, source: string): void {
+    const { dropped } = this.#list.near(sphereId, endpoint, source);
+    if (dropped !== null) this.#forgetUnnamed([dropped]);
+    const known = this.#known.get(endpoint);
+    // It has just started, or has come back into the network; a flood of announcements makes no flood of calls.
+    if (known !== undefined && known.urgentMs < this.#deps.clock.monotonic()) forgive(known);
+    this.wake();
+  }
+
+  /** The connection to this device broke while it was in use. */
+  lost(infoHash: InfoHash, device: DeviceKey): void {
+    this.#lost.set(`${infoHash} ${device}`, this.#deps.clock.monotonic() + LOST_MS);
+    this.wake();
+  }
+
+  /** The network is another one: nothing that failed in the one before counts. */
+  forgiveAll(): void {
+    for (const known of this.#known.values()) forgive(known);
+    this.wake();
   }
 
   forgetSphere(sphereId: SphereId): void {
-    const devices = this.#endpoints.get(sphereId)?.values() ?? [];
-    this.#endpoints.delete(sphereId);
-    this.#forgetUnnamed(Array.from(devices).flat());
+    this.#forgetUnnamed(this.#list.forgetSphere(sphereId));
   }
 
   forgetTorrent(infoHash: InfoHash): void {
-    const found = Array.from(this.#found.get(infoHash) ?? [], ({ endpoint }) => endpoint);
-    this.#found.delete(infoHash);
+    const found = this.#list.forgetTorrent(infoHash);
     for (const { torrents } of this.#known.values()) torrents.delete(infoHash);
+    for (const key of Array.from(this.#lost.keys())) if (key.startsWith(infoHash)) this.#lost.delete(key);
+    this.#headStart.forget(infoHash);
     this.#forgetUnnamed(found);
   }
 
@@ -172,120 +186,126 @@ export class Dialer {
     // The end of each call wakes.
     if (this.#dials >= MOST_DIALS) return IDLE_MS;
     const nowMs = this.#deps.clock.monotonic();
-    for (const found of this.#found.values()) this.#forgetUnnamed(found.expire(nowMs));
+    this.#forgetUnnamed(this.#list.expire());
+    for (const [key, untilMs] of this.#lost) if (untilMs < nowMs) this.#lost.delete(key);
     let nextMs = nowMs + IDLE_MS;
     const due: Due[] = [];
     for (const torrent of this.#deps.torrents()) {
-      if (torrent.appetite === 'none') continue;
-      for (const callee of this.#callable(torrent)) {
+      for (const { callee, urgency, notBeforeMs } of this.#callable(torrent, nowMs)) {
         const { known, attempts } = this.#attemptsOf(torrent.infoHash, callee.endpoint);
-        const dueMs = Math.max(attempts.nextMs, known.silentUntilMs);
-        if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
-        else due.push({ ...callee, torrent, known, attempts });
+        const atMs = Math.max(notBeforeMs, dueMs(known, attempts, urgency, nowMs));
+        if (atMs > nowMs) nextMs = Math.min(nextMs, atMs);
+        else due.push({ ...callee, torrent, known, attempts, urgency });
       }
     }
-    for (const call of due.toSorted(byPromise)) if (this.#hasRoom(call)) void this.#call(call, signal);
+    for (const call of due.toSorted(byPromise)) if (this.#hasRoom(call, nowMs)) void this.#call(call, nowMs, signal);
     return Math.max(10, nextMs - nowMs);
   }
 
-  #hasRoom({ attempts, torrent, toldBy }: Due): boolean {
-    const most = torrent.appetite === 'eager' ? MOST_DIALS : MOST_LAZY_DIALS;
-    return !attempts.running && this.#dials < most && (this.#lanes.get(toldBy) ?? 0) < MOST_DIALS_OF_ONE;
+  #hasRoom({ attempts, known, urgency, toldBy, path }: Due, nowMs: number): boolean {
+    const isProven = isLately(known.goodMs, nowMs);
+    // Where it is unknown whether anything answers, one call finds out for all torrents.
+    if (attempts.running || (known.running > 0 && !isProven && !isLately(known.answeredMs, nowMs))) return false;
+    const most = urgency === 'lazy' || urgency === 'better' ? MOST_LAZY_DIALS : MOST_DIALS;
+    const ofLane = this.#lanes.get(laneOf(toldBy, path)) ?? 0;
+    return this.#dials < most && ofLane < (isProven ? MOST_OF_LANE : MOST_UNPROVEN_OF_LANE);
   }
 
-  *#callable(torrent: DialTorrent): Generator<Callee> {
-    const { sphereId, infoHash, satisfied } = torrent;
-    for (const [device, endpoints] of this.#endpoints.get(sphereId) ?? []) {
-      if (satisfied.has(device) || !this.#deps.mayCall(sphereId, device)) continue;
-      for (const endpoint of endpoints) if (!this.#deps.isOurs(endpoint)) yield { endpoint, toldBy: device };
+  *#callable(torrent: DialTorrent, nowMs: number) {
+    const { sphereId, infoHash, appetite, satisfied } = torrent;
+    if (appetite === 'none') return;
+    for (const [device, callees] of this.#list.devices(sphereId)) {
+      const level = satisfied.get(device);
+      if (level !== undefined) this.#headStart.forget(infoHash, device);
+      if (level === 'fully' || !this.#deps.mayCall(sphereId, device)) continue;
+      const open = callees.filter((callee) => this.#isOpen(callee, level));
+      const urgency = this.#urgencyOf(torrent, device, nowMs);
+      for (const callee of open) {
+        yield { callee, urgency, notBeforeMs: this.#headStart.notBefore(infoHash, callee, open, nowMs) };
+      }
     }
-    for (const { endpoint, device } of this.#found.get(infoHash) ?? []) {
-      if (this.#deps.isOurs(endpoint)) continue;
-      const isWanted = device === null || (!satisfied.has(device) && this.#deps.mayCall(sphereId, device));
-      if (isWanted) yield { endpoint, toldBy: null };
+    for (const callee of this.#list.strangers(sphereId, infoHash)) {
+      const { device } = callee;
+      const level = device === null ? undefined : satisfied.get(device);
+      const isWanted = device === null || (level !== 'fully' && this.#deps.mayCall(sphereId, device));
+      const urgency = device === null ? appetite : this.#urgencyOf(torrent, device, nowMs);
+      if (isWanted && this.#isOpen(callee, level)) yield { callee, urgency, notBeforeMs: 0 };
     }
   }
 
-  async #call(due: Due, signal: AbortSignal): Promise<void> {
-    const { torrent, endpoint, toldBy, attempts } = due;
+  #isOpen({ path, endpoint }: Callee, level: Satisfied | undefined): boolean {
+    if (path === 'webrtc') return level === undefined && this.#deps.hasWebRtc();
+    return !this.#deps.isOurs(endpoint);
+  }
+
+  #urgencyOf({ infoHash, appetite, satisfied, suspects }: DialTorrent, device: DeviceKey, nowMs: number): Urgency {
+    if (satisfied.has(device)) return 'better';
+    const isLost = (this.#lost.get(`${infoHash} ${device}`) ?? 0) > nowMs;
+    if (isLost || suspects.has(device)) return 'urgent';
+    return appetite === 'eager' ? 'eager' : 'lazy';
+  }
+
+  async #call(due: Due, startedMs: number, signal: AbortSignal): Promise<void> {
+    const { torrent, endpoint, path, device, toldBy, attempts, known } = due;
     const { sphereId, infoHash } = torrent;
+    const lane = laneOf(toldBy, path);
+    const afresh = device !== null && torrent.suspects.has(device);
+    const request = { sphereId, infoHash, endpoint, path, device, toldBy, attempt: attempts.count, afresh };
     attempts.running = true;
+    known.running += 1;
     this.#dials += 1;
-    this.#lanes.set(toldBy, (this.#lanes.get(toldBy) ?? 0) + 1);
+    this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
     try {
-      const outcome = await this.#deps.dial({ sphereId, infoHash, endpoint, attempt: attempts.count }, signal);
-      this.#settle(due, outcome);
+      this.#settle(due, request, startedMs, await this.#deps.dial(request, signal));
     } catch (error) {
       // An abort is the end of the process; anything else counts as one more failed attempt.
       if (!signal.aborted) this.#deps.log.error('call broke', { infoHash, error });
-      attempts.count += 1;
+      unreachable(known, startedMs, this.#deps.clock.monotonic(), this.#deps.random);
     } finally {
       this.#dials -= 1;
-      const left = (this.#lanes.get(toldBy) ?? 1) - 1;
-      if (left === 0) this.#lanes.delete(toldBy);
-      else this.#lanes.set(toldBy, left);
+      const left = (this.#lanes.get(lane) ?? 1) - 1;
+      if (left === 0) this.#lanes.delete(lane);
+      else this.#lanes.set(lane, left);
       attempts.running = false;
+      known.running -= 1;
       this.wake();
     }
   }
 
-  #settle({ torrent, endpoint, known, attempts }: Due, outcome: DialOutcome): void {
+  #settle(due: Due, request: DialRequest, startedMs: number, outcome: DialOutcome): void {
     const { clock, random, log } = this.#deps;
-    const { infoHash, appetite } = torrent;
+    const { sphereId, infoHash, endpoint, path, attempt } = request;
     const nowMs = clock.monotonic();
-    log.debug('call ended', { infoHash, outcome: outcome.kind, attempt: attempts.count });
-    if (outcome.kind !== 'connected') this.#found.get(infoHash)?.failed(endpoint);
-    if (outcome.kind === 'unreachable') {
-      known.silentUntilMs = nowMs + backoffDelay(known.silentCount, UNREACHABLE, random);
-      known.silentCount += 1;
-      return;
-    }
-    this.#answered(known);
-    const eager = appetite === 'eager';
-    // Two full copies part at once, so a lazy call that succeeds is no reason to call again soon.
-    attempts.count = outcome.kind === 'connected' && eager ? 0 : attempts.count + 1;
-    attempts.nextMs = nowMs + backoffDelay(Math.max(0, attempts.count - 1), BACKOFF[eager ? 'eager' : 'lazy'], random);
+    log.debug('call ended', { infoHash, path, outcome: outcome.kind, attempt });
+    if (outcome.kind !== 'connected') this.#list.failed(sphereId, infoHash, endpoint);
+    if (outcome.kind === 'unreachable') unreachable(due.known, startedMs, nowMs, random);
+    else answered(due, outcome.kind === 'connected', nowMs, random);
+    this.#deps.onOutcome(request, outcome);
     if (outcome.kind !== 'connected') return;
-    known.goodMs = nowMs;
-    this.#found.get(infoHash)?.good(endpoint, outcome.dialled.admitted.device, nowMs);
+    this.#list.good(sphereId, infoHash, endpoint, outcome.dialled.admitted.device);
     this.#deps.onConnected(outcome.dialled);
   }
 
-  #answered(known: Known): void {
-    known.silentCount = 0;
-    known.silentUntilMs = 0;
-  }
-
   #attemptsOf(infoHash: InfoHash, endpoint: string): { known: Known; attempts: Attempts } {
-    const known = this.#known.get(endpoint) ?? { goodMs: -1, silentCount: 0, silentUntilMs: 0, torrents: new Map() };
+    const known = this.#known.get(endpoint) ?? newKnown();
     this.#known.set(endpoint, known);
-    const attempts = known.torrents.get(infoHash) ?? { count: 0, nextMs: 0, running: false };
+    const attempts = known.torrents.get(infoHash) ?? { count: 0, nextMs: 0, urgentMs: 0, running: false };
     known.torrents.set(infoHash, attempts);
     return { known, attempts };
   }
 
   #forgive(endpoint: string): void {
     const known = this.#known.get(endpoint);
-    if (known === undefined) return;
-    this.#answered(known);
-    for (const attempts of known.torrents.values()) {
-      attempts.count = 0;
-      attempts.nextMs = 0;
-    }
+    if (known !== undefined) forgive(known);
   }
 
   /** A member that names new addresses all the time must not fill the memory. */
   #forgetUnnamed(endpoints: readonly string[]): void {
-    for (const endpoint of endpoints) if (!this.#isNamed(endpoint)) this.#known.delete(endpoint);
-  }
-
-  #isNamed(endpoint: string): boolean {
-    for (const devices of this.#endpoints.values())
-      for (const told of devices.values()) if (told.includes(endpoint)) return true;
-    for (const found of this.#found.values()) if (found.has(endpoint)) return true;
-    return false;
+    for (const endpoint of endpoints) if (!this.#list.isNamed(endpoint)) this.#known.delete(endpoint);
   }
 }
+
+const laneOf = (toldBy: DeviceKey | null, path: Path): string => `${toldBy ?? ''} ${path}`;
 
 /** Where a member was met, newest first; then what members say of themselves; then what failed least. */
 function byPromise(a: Due, b: Due): number {

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { TokenBucket } from './limits.ts';
+import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
 import type { Route } from './route.ts';
 import type { BlockRequest } from './uploads.ts';
@@ -11,6 +12,9 @@ import { Uploads } from './uploads.ts';
 import { WireFramer } from './wire-framer.ts';
 import type { WireGeometry } from './wire-guard.ts';
 import { disarmExtensions, dispatchMessage } from './wire-guard.ts';
+
+/** BEP 3: a keep-alive is the length of nothing, and no other message is as short. */
+const KEEP_ALIVE_BYTES = 4;
 
 /**
  * Answers and requests written and not yet sent, above which nothing more is read: whoever asks and never reads the
@@ -53,7 +57,10 @@ export class PeerLink {
   readonly #uploads: Uploads;
   readonly #abort = new AbortController();
   readonly #manners: Manners;
+  readonly #liveness = new Liveness();
+  readonly #bornMs: number;
   #heardMs: number;
+  #isLetGo = false;
   #paidFor = false;
   #corked = false;
   #unsent = 0;
@@ -65,7 +72,8 @@ export class PeerLink {
     this.weDialled = deps.weDialled;
     this.id = deps.peer.id;
     this.wire = deps.wire;
-    this.#heardMs = deps.clock.monotonic();
+    this.#bornMs = deps.clock.monotonic();
+    this.#heardMs = this.#bornMs;
     this.#manners = new Manners(deps);
     deps.buckets.connections.open += 1;
     this.#uploads = this.#createUploads();
@@ -85,7 +93,28 @@ export class PeerLink {
     return this.#deps.clock.monotonic() - this.#heardMs;
   }
 
+  get ageMs(): number {
+    return this.#deps.clock.monotonic() - this.#bornMs;
+  }
+
+  /** Answers are overdue: the other end, or the network between, may be gone. */
+  get isSuspect(): boolean {
+    return this.#liveness.isSuspect;
+  }
+
+  /** Whether it was we who ended it. */
+  get isLetGo(): boolean {
+    return this.#isLetGo;
+  }
+
+  /** Once a second. */
+  tick(): void {
+    const isWaiting = this.wire.requests.length > 0 || this.#uploads.length > 0;
+    if (this.#liveness.tick(isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
+  }
+
   destroy(): void {
+    this.#isLetGo = true;
     this.#deps.peer.destroy();
   }
 
@@ -137,6 +166,7 @@ export class PeerLink {
     wire.push = (chunk) => {
       if (chunk === null || stream.destroyed) return false;
       peer.emit('upload', chunk.length);
+      this.#liveness.sent(chunk.length === KEEP_ALIVE_BYTES);
       if (!this.#paidFor) buckets.up.debit(chunk.length);
       if (!this.#corked) {
         this.#corked = true;
@@ -159,6 +189,7 @@ export class PeerLink {
       pieceCount: geometry.pieceCount,
       onHandshake: (bytes) => wire._onHandshakeBuffer(bytes),
       onMessage: (bytes) => {
+        this.#liveness.gotMessage();
         this.#manners.check(bytes[0] ?? -1);
         dispatchMessage(wire, bytes, geometry);
       },
@@ -166,6 +197,7 @@ export class PeerLink {
     stream.on('data', (chunk: Uint8Array) => {
       if (peer.destroyed) return;
       this.#heardMs = this.#deps.clock.monotonic();
+      this.#liveness.heard();
       peer.emit('download', chunk.length);
       buckets.down.debit(chunk.length);
       try {

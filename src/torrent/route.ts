@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { BlockList, isIPv6 } from 'node:net';
+import type { DeviceKey } from '../base/id.ts';
 import type { Path } from '../contract/swarm.ts';
 import { parseEndpoint } from './endpoint.ts';
 
@@ -14,6 +15,8 @@ export interface Route {
 export interface RoutedStream {
   readonly stream: Duplex;
   readonly route: Route;
+  /** Whom the way itself proves to be at the other end; null = only admission tells. */
+  readonly device: DeviceKey | null;
 }
 
 /** Reached without leaving the own network or the provider's (RFC 1918, 3927, 4193, 6598), or on this machine. */

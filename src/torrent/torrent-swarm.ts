@@ -19,6 +19,8 @@ const READING_SECONDS = 0.4;
 const BACKGROUND_SECONDS = 1;
 const FEWEST_REQUESTS = 4;
 const MOST_REQUESTS = 250;
+/** Who ends a connection that is younger may not want it. */
+const ESTABLISHED_MS = 10_000;
 const FAILED_PIECE = /^Piece (\d+) failed verification$/;
 
 export interface TorrentSwarmDeps {
@@ -38,6 +40,8 @@ export interface TorrentSwarmDeps {
   /** A piece that came from this device alone failed its check. */
   readonly onBadPiece: (device: DeviceKey) => void;
   readonly onLinksChanged: () => void;
+  /** A connection ended that neither end had a reason to end: the network failed, or the other process. */
+  readonly onLost: (device: DeviceKey) => void;
 }
 
 export interface ConnectionInfo {
@@ -220,6 +224,8 @@ export class TorrentSwarm implements AsyncDisposable {
       this.#members.delete(wire);
       this.#picker.countAll((piece) => pieces.has(piece), -1);
       this.#picker.peerLeft(link.id);
+      const isParting = pieces.complete && this.isComplete;
+      if (!link.isLetGo && !isParting && link.ageMs > ESTABLISHED_MS) this.#deps.onLost(link.device);
       this.#deps.onLinksChanged();
     });
     this.#deps.onLinksChanged();

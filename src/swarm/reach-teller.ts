@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts';
+import type { DeviceKey } from '../base/id.ts';
+import type { ReachOutcome, SwarmEvent } from '../contract/swarm.ts';
+import type { DialOutcome, DialRequest } from '../torrent/dialer.ts';
+
+const AGAIN_MS = 10 * 60_000;
+const MOST_TOLD = 1_024;
+
+type Reached = Extract<SwarmEvent, { kind: 'reached' }>;
+
+/** Tells members what came of calling their endpoints of the internet's IPv4, seldom as long as nothing changes. */
+export class ReachTeller {
+  readonly #deps: { readonly clock: Clock; readonly tell: (event: Reached) => void };
+  readonly #told = new Map<string, { outcome: ReachOutcome; atMs: number }>();
+  /** Where each device's own calls came from last. */
+  readonly #seen = new Map<DeviceKey, string>();
+
+  constructor(deps: { clock: Clock; tell: (event: Reached) => void }) {
+    this.#deps = deps;
+  }
+
+  /** A device called us from there. */
+  seen(device: DeviceKey, address: string): void {
+    this.#seen.set(device, address);
+  }
+
+  ended({ path, toldBy: device, endpoint, sphereId }: DialRequest, { kind }: DialOutcome): void {
+    if (path !== 'tcp' || device === null) return;
+    const outcome = kind === 'connected' ? 'reached' : kind;
+    const key = `${device} ${endpoint}`;
+    const nowMs = this.#deps.clock.monotonic();
+    const last = this.#told.get(key);
+    const isFresh = last !== undefined && nowMs - last.atMs < AGAIN_MS;
+    // It may lack the one torrent and have the other.
+    if (isFresh && (last.outcome === outcome || outcome === 'refused')) return;
+    this.#told.delete(key);
+    this.#told.set(key, { outcome, atMs: nowMs });
+    const [oldest] = this.#told.keys();
+    if (this.#told.size > MOST_TOLD && oldest !== undefined) this.#told.delete(oldest);
+    this.#deps.tell({ kind: 'reached', sphereId, device, endpoint, outcome, seenAs: this.#seen.get(device) ?? null });
+  }
+}

@@ -1,0 +1,302 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { errorCode } from '../base/errors.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
+import type { IceServer, NetworkState, ReachOutcome, RtcSignal, SwarmEvent } from '../contract/swarm.ts';
+import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
+import type { AdmissionDeps, Admitted } from '../torrent/admission.ts';
+import { DialOutcomes } from '../torrent/dial-outcomes.ts';
+import type { DialOutcome, DialRequest } from '../torrent/dialer.ts';
+import { Dialer } from '../torrent/dialer.ts';
+import { parseEndpoint } from '../torrent/endpoint.ts';
+import type { LanNetwork } from '../torrent/lan-network.ts';
+import type { Route, RoutedStream } from '../torrent/route.ts';
+import { Caller } from './caller.ts';
+import { hearsRouter, localAddresses } from './candidates.ts';
+import { LanPresence } from './lan-presence.ts';
+import { MemberPorts } from './member-ports.ts';
+import { networkState } from './network-state.ts';
+import { NetworkReporter } from './network-reporter.ts';
+import { PendingStreams } from './pending-streams.ts';
+import type { PortMapping } from './port-mapping.ts';
+import { ReachTeller } from './reach-teller.ts';
+import { Reachability } from './reachability.ts';
+import { RtcLinks } from './rtc-links.ts';
+import type { TorrentHost } from './torrent-host.ts';
+
+const TICK_MS = 1_000;
+/** While connections are in doubt the router is asked so often whether it still lets members in. */
+const CHECK_ROUTER_TICKS = 10;
+
+export interface ReachOptions {
+  /** Preferred port, 0 = any. */
+  readonly dataPort: number;
+  /** Addresses to listen on; none = all. */
+  readonly addresses: readonly string[];
+  readonly mapPorts: boolean;
+  readonly discoverLan: boolean;
+  /** Listened on as far as the system allows. */
+  readonly extraPorts: readonly number[];
+}
+
+export interface ReachDeps {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  readonly portMapping: PortMapping;
+  readonly lanNetwork: LanNetwork;
+  /** Fails where there is no WebRTC. */
+  readonly loadRtc: () => Promise<NativeRtc>;
+  readonly options: ReachOptions;
+  readonly admission: AdmissionDeps;
+  readonly host: TorrentHost;
+  /** Admission of a stream from outside, and whatever it is for. */
+  readonly admit: (routed: RoutedStream) => Promise<void>;
+  readonly onTracker: (socket: Socket) => void;
+  readonly trackerUrl: (endpoint: string) => string;
+  readonly setCandidates: (candidates: Extract<SwarmEvent, { kind: 'candidates' }>) => void;
+  readonly emit: (event: SwarmEvent) => void;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+}
+
+/** Every way in which members and this device reach each other, kept up while the networks change. */
+export class Reach implements AsyncDisposable {
+  readonly dialer: Dialer;
+  readonly caller: Caller;
+  readonly #deps: ReachDeps;
+  readonly #pending: PendingStreams;
+  readonly #rtc: RtcLinks;
+  readonly #lan: LanPresence;
+  readonly #reachability: Reachability;
+  readonly #teller: ReachTeller;
+  readonly #outcomes = new DialOutcomes();
+  readonly #reporter: NetworkReporter;
+  #ports: MemberPorts | null = null;
+  #own: ReadonlySet<string> = new Set();
+  #local = '';
+  #suspects = 0;
+
+  constructor(deps: ReachDeps) {
+    this.#deps = deps;
+    const { clock, random, log, options, admission, host } = deps;
+    this.#pending = new PendingStreams({ admit: deps.admit });
+    this.#reachability = new Reachability({ clock });
+    this.#teller = new ReachTeller({ clock, tell: deps.emit });
+    this.#rtc = new RtcLinks({
+      clock,
+      random,
+      log,
+      self: admission.self.device,
+      pending: this.#pending,
+      signal: (sphereId, device, signal) => deps.emit({ kind: 'signal', sphereId, device, signal }),
+      onChange: () => this.dialer.wake(),
+    });
+    this.#lan = new LanPresence({
+      clock,
+      random,
+      log,
+      network: deps.lanNetwork,
+      addresses: options.addresses,
+      spheres: () => host.spheres.lanSpheres,
+      port: () => this.dataPort,
+      onPeer: (sphereId, endpoint) => this.#near(sphereId, endpoint),
+      spawn: deps.spawn,
+    });
+    this.caller = new Caller({ admission, addresses: options.addresses, rtc: this.#rtc });
+    this.dialer = this.#createDialer();
+    this.#reporter = new NetworkReporter({
+      clock,
+      look: () => this.network,
+      tell: (network) => deps.emit({ kind: 'network', network }),
+    });
+  }
+
+  get dataPort(): number {
+    return this.#ports?.dataPort ?? 0;
+  }
+
+  get trackerPort(): number {
+    return this.#ports?.trackerPort ?? 0;
+  }
+
+  async open(): Promise<void> {
+    const { options, log, portMapping, onTracker } = this.#deps;
+    this.#ports = await MemberPorts.open({
+      ...options,
+      log,
+      portMapping: options.mapPorts ? portMapping : null,
+      reachability: this.#reachability,
+      pending: this.#pending,
+      onTracker,
+      onChange: () => this.#tellCandidates(),
+    });
+  }
+
+  run(): void {
+    const { spawn, options } = this.#deps;
+    this.#local = localAddresses(options.addresses).join(' ');
+    this.#ports?.map();
+    this.#tellCandidates();
+    this.setDiscovery(options.discoverLan);
+    spawn('call members', (signal) => this.dialer.run(signal));
+    spawn('watch the network', (signal) => this.#watch(signal));
+    // On loopback alone there is nobody to reach by it.
+    if (hearsRouter(options.addresses)) spawn('load WebRTC', () => this.#loadRtc());
+  }
+
+  setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc: boolean): void {
+    const usable = endpoints.filter((endpoint) => parseEndpoint(endpoint) !== undefined);
+    this.dialer.setEndpoints(sphereId, device, usable, webrtc);
+  }
+
+  found(infoHash: InfoHash, endpoint: string, source: string): void {
+    if (parseEndpoint(endpoint) !== undefined) this.dialer.found(infoHash, endpoint, source);
+  }
+
+  /** Members, torrents or keys changed. */
+  lookAgain(): void {
+    const { spheres } = this.#deps.host;
+    this.#rtc.prune((device) => spheres.ids.some((sphereId) => spheres.admits(sphereId, device)));
+    this.#lan.lookAgain();
+    this.dialer.wake();
+  }
+
+  forgetSphere(sphereId: SphereId): void {
+    this.dialer.forgetSphere(sphereId);
+    this.#outcomes.forgetSphere(sphereId);
+  }
+
+  /** A device called us. */
+  answered({ device, sphereId }: Admitted, { path, address }: Route): void {
+    this.#outcomes.record(sphereId, device, path, 'connected', this.#deps.clock.now());
+    if (path === 'tcp') this.#teller.seen(device, address);
+  }
+
+  setIceServers(servers: readonly IceServer[]): void {
+    this.#rtc.setIceServers(servers);
+  }
+
+  signal(sphereId: SphereId, device: DeviceKey, signal: RtcSignal): void {
+    if (this.#deps.host.spheres.admits(sphereId, device)) this.#rtc.receive(sphereId, device, signal);
+  }
+
+  setDiscovery(on: boolean): void {
+    this.#lan.setOn(on && hearsRouter(this.#deps.options.addresses));
+  }
+
+  /** A member's word about an endpoint of ours. */
+  reached(sphereId: SphereId, device: DeviceKey, endpoint: string, outcome: ReachOutcome): void {
+    if (!this.#own.has(endpoint) || !this.#deps.host.spheres.admits(sphereId, device)) return;
+    this.#reachability.heard(device, endpoint, outcome);
+    this.#tellCandidates();
+  }
+
+  networkChanged(): void {
+    this.dialer.forgiveAll();
+    this.#rtc.restart();
+    this.#lan.lookAgain();
+    this.#deps.portMapping.checkNow();
+    this.#tellCandidates();
+  }
+
+  get network(): NetworkState {
+    return networkState({
+      host: this.#deps.host,
+      ports: this.#ports,
+      lan: this.#lan,
+      rtc: this.#rtc,
+      dialer: this.dialer,
+      outcomes: this.#outcomes,
+      suspects: this.#suspects,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pending.destroyAll();
+    this.#rtc[Symbol.dispose]();
+    await this.#ports?.[Symbol.asyncDispose]();
+  }
+
+  #createDialer(): Dialer {
+    const { clock, random, log, host } = this.#deps;
+    return new Dialer({
+      clock,
+      random: () => randomFraction(random),
+      log,
+      torrents: () => host.dialTorrents(),
+      mayCall: (sphereId, device) => host.spheres.admits(sphereId, device),
+      isOurs: (endpoint) => this.#own.has(endpoint),
+      hasWebRtc: () => this.#rtc.isReady,
+      dial: (request, signal) => this.#dial(request, signal),
+      onOutcome: (request, outcome) => this.#ended(request, outcome),
+      onConnected: (dialled) => host.connect(dialled, true),
+    });
+  }
+
+  #dial(request: DialRequest, signal: AbortSignal): Promise<DialOutcome> {
+    const sphere = this.#deps.host.admittingSphere(request.sphereId);
+    if (sphere === undefined) return Promise.resolve({ kind: 'refused' });
+    const { infoHash, attempt, afresh } = request;
+    return this.caller.call({ callee: request, sphere, infoHash, purpose: 'swarm', attempt, afresh }, signal);
+  }
+
+  #ended(request: DialRequest, outcome: DialOutcome): void {
+    const isConnected = outcome.kind === 'connected';
+    const device = isConnected ? outcome.dialled.admitted.device : request.device;
+    const path = isConnected ? outcome.dialled.route.path : request.path;
+    if (device === null) return;
+    this.#outcomes.record(request.sphereId, device, path, outcome.kind, this.#deps.clock.now());
+    // One attempt of WebRTC is one at all its paths.
+    if (!isConnected && path === 'webrtc' && this.#rtc.servers.turn > 0) {
+      this.#outcomes.record(request.sphereId, device, 'turn', outcome.kind, this.#deps.clock.now());
+    }
+    this.#teller.ended(request, outcome);
+  }
+
+  #near(sphereId: SphereId, endpoint: string): void {
+    // Who makes ports up crowds out only what the same machine says.
+    if (!this.#own.has(endpoint)) this.dialer.near(sphereId, endpoint, parseEndpoint(endpoint)?.host ?? '');
+  }
+
+  async #loadRtc(): Promise<void> {
+    try {
+      this.#rtc.use(await this.#deps.loadRtc());
+    } catch (error) {
+      // Told to the person who asks; all other paths remain.
+      this.#deps.log.info('no WebRTC', { code: errorCode(error) });
+      return;
+    }
+    this.#tellCandidates();
+    this.dialer.wake();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, host, options, portMapping } = this.#deps;
+    for (let tick = 1; ; tick += 1) {
+      await clock.sleep(TICK_MS, signal);
+      const before = this.#suspects;
+      this.#suspects = host.tick();
+      if (this.#suspects > before) this.dialer.wake();
+      if (this.#suspects > 0 && (before === 0 || tick % CHECK_ROUTER_TICKS === 0)) portMapping.checkNow();
+      const local = localAddresses(options.addresses).join(' ');
+      if (local !== this.#local) {
+        this.#local = local;
+        this.#reachability.forget();
+        this.networkChanged();
+      }
+      this.#reporter.look();
+    }
+  }
+
+  #tellCandidates(): void {
+    const ports = this.#ports;
+    if (ports === null) return;
+    this.#own = ports.own;
+    const { endpoints, mapped } = ports;
+    const trackers = ports.trackers.map((endpoint) => this.#deps.trackerUrl(endpoint));
+    this.#deps.setCandidates({ kind: 'candidates', endpoints, trackers, mapped, webrtc: this.#rtc.isReady });
+  }
+}

@@ -1,0 +1,93 @@
+import { backoffDelay } from '../base/backoff.ts';
+import type { InfoHash } from '../base/id.ts';
+
+/**
+ * How much a call matters: `urgent` is to a device that was connected and may be lost, `eager` for a torrent that a
+ * person waits for, `lazy` for one that only offers its full copy, `better` when another path serves meanwhile.
+ */
+export type Urgency = 'urgent' | 'eager' | 'lazy' | 'better';
+
+const BACKOFF = {
+  urgent: { baseMs: 1_000, maxMs: 60_000 },
+  eager: { baseMs: 1_000, maxMs: 60_000 },
+  lazy: { baseMs: 5_000, maxMs: 1_800_000 },
+  better: { baseMs: 30_000, maxMs: 600_000 },
+} as const;
+const UNREACHABLE = { baseMs: 2_000, maxMs: 120_000 } as const;
+/** Between urgent calls to an address where the device was met lately. */
+const URGENT_MS = 2_000;
+const LATELY_MS = 10 * 60_000;
+
+/** Of one torrent at one endpoint. */
+export interface Attempts {
+  count: number;
+  /** Monotonic. */
+  nextMs: number;
+  urgentMs: number;
+  running: boolean;
+}
+
+/** What is remembered of an endpoint, for as long as somebody names it. */
+export interface Known {
+  /** When a member was last met there, monotonic; -1 = never. */
+  goodMs: number;
+  /** When anything answered there. */
+  answeredMs: number;
+  /** Calls that nothing answered, for all torrents together. */
+  silentCount: number;
+  silentUntilMs: number;
+  urgentMs: number;
+  running: number;
+  readonly torrents: Map<InfoHash, Attempts>;
+}
+
+export function newKnown(): Known {
+  const never = { goodMs: -1, answeredMs: -1 };
+  return { ...never, silentCount: 0, silentUntilMs: 0, urgentMs: 0, running: 0, torrents: new Map() };
+}
+
+/** Whether a member was met there so lately that it is worth another call, or many at once. */
+export function isLately(thenMs: number, nowMs: number): boolean {
+  return thenMs >= 0 && nowMs - thenMs < LATELY_MS;
+}
+
+export function dueMs(known: Known, attempts: Attempts, urgency: Urgency, nowMs: number): number {
+  const orderlyMs = Math.max(attempts.nextMs, known.silentUntilMs);
+  if (urgency !== 'urgent' || !isLately(known.goodMs, nowMs)) return orderlyMs;
+  return Math.min(orderlyMs, Math.max(attempts.urgentMs, known.urgentMs));
+}
+
+/** Nothing answered there: no torrent needs to try it for a while. `startedMs` is when the call began. */
+export function unreachable(known: Known, startedMs: number, nowMs: number, random: () => number): void {
+  known.urgentMs = nowMs + URGENT_MS * (1 + random() / 2);
+  // Calls for several torrents that fail together are one failure.
+  if (known.silentUntilMs > startedMs) return;
+  known.silentUntilMs = nowMs + backoffDelay(known.silentCount, UNREACHABLE, random);
+  known.silentCount += 1;
+}
+
+/** Something answered there. */
+export function answered(
+  call: { known: Known; attempts: Attempts; urgency: Urgency },
+  isConnected: boolean,
+  nowMs: number,
+  random: () => number,
+): void {
+  const { known, attempts, urgency } = call;
+  known.silentCount = 0;
+  known.silentUntilMs = 0;
+  known.answeredMs = nowMs;
+  if (isConnected) known.goodMs = nowMs;
+  // Two full copies part at once, so a lazy call that succeeds is no reason to call again soon.
+  attempts.count = isConnected && urgency !== 'lazy' ? 0 : attempts.count + 1;
+  attempts.nextMs = nowMs + backoffDelay(Math.max(0, attempts.count - 1), BACKOFF[urgency], random);
+  attempts.urgentMs = nowMs + URGENT_MS * (1 + random() / 2);
+}
+
+/** Nothing that failed before counts. */
+export function forgive(known: Known): void {
+  known.silentCount = 0;
+  known.silentUntilMs = 0;
+  known.urgentMs = 0;
+  for (const attempts of known.torrents.values()) Object.assign(attempts, { count: 0, nextMs: 0, urgentMs: 0 });
+}

@@ -1,0 +1,45 @@
+// Spherecast wire format, "Signs of life"
+/** A second is the unit: seconds without a sign, seconds without a word. */
+const SPEAK_AFTER = 2;
+const SUSPECT_AFTER = 5;
+
+/**
+ * Whether the other end of a connection is still there: who got a message or waits for one says something within two
+ * seconds, so who hears nothing for five while waiting may doubt the connection. Counted in ticks, because a process
+ * that was held up must not blame the network.
+ */
+export class Liveness {
+  #awaits = false;
+  #owes = false;
+  #waited = 0;
+  #quiet = 0;
+
+  /** A keep-alive asks for no answer, or two idle ends would talk for ever. */
+  sent(isKeepAlive: boolean): void {
+    this.#quiet = 0;
+    this.#owes = false;
+    if (!isKeepAlive) this.#awaits = true;
+  }
+
+  /** Any bytes. */
+  heard(): void {
+    this.#awaits = false;
+    this.#waited = 0;
+  }
+
+  /** A whole message, which is no keep-alive. */
+  gotMessage(): void {
+    this.#owes = true;
+  }
+
+  /** Once a second; `isWaiting` while blocks are owed in either direction. True when a keep-alive is due. */
+  tick(isWaiting: boolean): boolean {
+    this.#waited = this.#awaits || isWaiting ? this.#waited + 1 : 0;
+    this.#quiet += 1;
+    return (this.#owes || isWaiting) && this.#quiet >= SPEAK_AFTER;
+  }
+
+  get isSuspect(): boolean {
+    return this.#waited >= SUSPECT_AFTER;
+  }
+}
