@@ -113,7 +113,7 @@ export const DISTURBANCES: readonly (Disturbed & { readonly stands: boolean })[]
   { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the router loses power', stands: false, ...TEN_SECONDS },
   { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the router loses power', stands: true, ...TEN_SECONDS },
   { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the cable is pulled for 20 s', stands: true, ...TEN_SECONDS },
-  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', stands: true, ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', stands: false, ...TEN_SECONDS },
   { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the public address changes', stands: true, ...TEN_SECONDS },
   { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the public address changes', stands: true, ...TEN_SECONDS },
 ];

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingPrograms } from '../fixtures/missing-programs.ts';
@@ -18,6 +18,7 @@ const groups = CELL_GROUPS.filter(({ stands }) => stands);
 const cells = groups.flatMap((group) => (isLong ? group.cells : group.cells.slice(0, group.quick)).map(named));
 const disturbances = isLong ? DISTURBANCES.filter(({ stands }) => stands) : [];
 const rows: string[] = [];
+const pauses: string[] = [];
 
 describe.skipIf(reason !== undefined)('two members', () => {
   test.each(cells)(
@@ -36,25 +37,32 @@ describe.skipIf(reason !== undefined)('two members', () => {
   test.for(disturbances)('go on when $what at $of of $a ↔ $b', { timeout: LIMIT_MS }, async (disturbed) => {
     const { pauseMs, isSame } = await runDisturbed(disturbed);
     const { a, b, of, what, mostMs } = disturbed;
-    rows.push(`| ${a} ↔ ${b} | ${what} (${of === 'a' ? a : b}) | ${pauseMs} | ${mostMs} | |`);
+    pauses.push(`| ${a} ↔ ${b} | ${of === 'a' ? a : b}: ${what} | ${pauseMs} | ${mostMs} |`);
     expect(isSame).toBe(true);
     expect(pauseMs).toBeLessThanOrEqual(mostMs);
   });
 });
 
 afterAll(() => {
-  if (rows.length === 0) return;
+  const tables = [
+    table(['home A ↔ home B', 'path', 'first byte, ms: median (each)', 'bar, ms', '64 MB, Mbit/s'], rows),
+    table(['home A ↔ home B', 'what happens', 'until 4 MB more, ms', 'bar, ms'], pauses),
+  ];
   const folder = path.join(import.meta.dirname, '..', '..', 'artefacts');
-  const file = path.join(folder, 'reach.md');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, '| home A ↔ home B | path | first byte, ms (median) | bar, ms | 64 MB, Mbit/s |\n');
-  appendFileSync(file, `|---|---|---|---|---|\n${rows.join('\n')}\n`);
+  writeFileSync(path.join(folder, 'reach.md'), tables.join('\n'));
 });
+
+function table(heads: readonly string[], lines: readonly string[]): string {
+  if (lines.length === 0) return '';
+  return `${[`| ${heads.join(' | ')} |`, `|${' --- |'.repeat(heads.length)}`, ...lines].join('\n')}\n`;
+}
 
 function named(cell: Cell): { name: string; cell: Cell } {
   const third = cell.carrier === undefined ? '' : `, a carrier in ${cell.carrier}`;
   const without = cell.withoutInternet === true ? ', without internet' : '';
-  return { name: `${cell.a} ↔ ${cell.b}${third}${without} by ${cell.path}`, cell };
+  const homes = cell.b === 'same' ? `one home, ${cell.a}` : `${cell.a} ↔ ${cell.b}`;
+  return { name: `${homes}${third}${without} by ${cell.path}`, cell };
 }
 
 function rowOf({ cell, path: seen, medianMs, firstByteMs, mbitPerSecond }: CellResult): string {
