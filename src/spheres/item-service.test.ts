@@ -170,6 +170,12 @@ test('a second item over the same bytes is refused and leaves the first one alon
   expect(() => items.get(second)).toThrow(expect.objectContaining({ code: 'conflict' }));
   expect(swarm.names()).not.toContain('remove');
   expect([stateOf(ben, first), stateOf(ben, second)]).toEqual(['downloading', 'listed']);
+  // Nor does it take the first one along when it is refused after all, or its sphere is left.
+  await items.withdraw(second);
+  const other = await ben.session.members.create('Winter', noSignal);
+  ben.session.storage.items.update(second, { sphereId: other.id });
+  await items.stopSphere(other);
+  expect(swarm.names()).not.toContain('remove');
 });
 
 test('pausing keeps what is done done, and resuming starts what had not begun', async () => {

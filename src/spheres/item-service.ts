@@ -191,7 +191,7 @@ export class ItemService implements Disposable {
     if (row.wanted && !this.#book.isDone(row)) {
       this.#book.update(itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
     }
-    await this.#deps.feed.remove(row.infoHash);
+    await this.#release(row);
   }
 
   /** The sphere was left or we were removed: nothing of it is served or fetched any more. */
@@ -201,7 +201,7 @@ export class ItemService implements Disposable {
       if (row.wanted && !this.#book.isDone(row)) {
         this.#book.update(row.itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
       }
-      await feed.remove(row.infoHash);
+      await this.#release(row);
     }
     await feed.removeSphere(sphere.id);
   }
@@ -215,6 +215,11 @@ export class ItemService implements Disposable {
     const others = this.#deps.storage.items.byInfoHash(infoHash).filter((other) => other.itemId !== itemId);
     if (others.every(({ wanted }) => !wanted)) return;
     throw new AppError('conflict', 'these bytes are here already, as another item', { itemId });
+  }
+
+  /** Lets go of the torrent of an item that was wanted; any other item may name a torrent that is not its own. */
+  async #release({ wanted, infoHash }: ItemRow): Promise<void> {
+    if (wanted) await this.#deps.feed.remove(infoHash);
   }
 
   /** Whether what is on this disk is not, or no longer, what was shared. */
