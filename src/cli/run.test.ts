@@ -81,7 +81,8 @@ test('each command prints exactly the shape that scripts rely on', async () => {
     members: [{ jid: 'ana@example.org', person: 'aa'.repeat(32), role: 'owner', devices: 1, state: 'joined' }],
   });
   expect(await json(['sphere', 'invitations'])).toEqual({ invitations: [] });
-  expect(await json(['sphere', 'invite', SPHERE_ID, 'ben@example.org'])).toEqual({ ok: true });
+  expect(await json(['sphere', 'invite', SPHERE_ID, 'ben@example.org'])).toEqual({ ok: true, trouble: null });
+  expect(await json(['sphere', 'forget', SPHERE_ID])).toEqual({ ok: true });
   expect(await json(['sphere', 'remove', 'Family', 'ben@example.org'])).toEqual({ ok: true });
   expect(await json(['share', 'Family', 'a.mp4', '/b', '--plain', '--wait'])).toEqual({ items: [item], leftOut: [] });
   expect(services.asked.at(-1)?.input).toEqual({

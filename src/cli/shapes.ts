@@ -10,6 +10,10 @@ const timeMs = z.number().int().describe('milliseconds since the epoch');
 
 export const okShape = z.object({ ok: z.literal(true) });
 
+export const invitedShape = okShape.extend({
+  trouble: z.string().nullable().describe('nobody-there or server-silent, when their server says so at once'),
+});
+
 const accountShape = z.object({ jid: z.string(), state: z.string() });
 export const accountAnswerShape = z.object({ account: accountShape.nullable() });
 
@@ -49,7 +53,7 @@ export const membersShape = z.object({
       person: z.string().nullable().describe('null until the invited person has joined'),
       role: z.string(),
       devices: z.number().int(),
-      state: z.string(),
+      state: z.string().describe('joined, invited, declined, or waiting when nobody with authority invited them'),
     }),
   ),
 });

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { getCACertificates } from 'node:tls';
 import * as z from 'zod';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import { SerialQueue } from '../base/queue.ts';
@@ -263,11 +263,16 @@ function loginOf(account: AccountRow): XmppLogin {
 async function accountOf(input: SignIn): Promise<AccountRow> {
   const server = input.server?.trim();
   if (server !== undefined && server !== '') parseServer(server);
+  const ca = input.caFile === undefined ? null : await readAuthority(input.caFile);
+  return { jid: input.jid, password: input.password, server: server === '' ? null : (server ?? null), ca };
+}
+
+async function readAuthority(file: string): Promise<string> {
   try {
-    const ca = input.caFile === undefined ? null : await readSmallFile(input.caFile, MAX_CA_BYTES);
-    return { jid: input.jid, password: input.password, server: server === '' ? null : (server ?? null), ca };
+    return await readSmallFile(file, MAX_CA_BYTES);
   } catch (error) {
-    throw fileError(error, 'the certificate file cannot be read');
+    // The person wrote the name; which one cannot be read is what they have to know.
+    throw new AppError(errorCode(error), `the certificate file ${file} cannot be read`, {}, error);
   }
 }
 

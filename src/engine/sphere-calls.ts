@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
-import type { DeviceDirectory } from '../spheres/device-directory.ts';
+import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { viewInvitation, viewMembers } from './sphere-view.ts';
@@ -11,17 +11,34 @@ import { viewInvitation, viewMembers } from './sphere-view.ts';
 const DONE = { ok: true as const };
 
 /** A wrong address is best told while the person still looks at it; whose server takes its time is told at their row. */
-const ADDRESS_WAIT_MS = 4_000;
+const ADDRESS_WAIT_MS = 3_000;
 
-async function heardOf(directory: DeviceDirectory, jid: BareJid, clock: Clock, signal: AbortSignal): Promise<void> {
+/** Waits until something is known of the address, but not for long. */
+async function askAround(
+  { directory, rooms, list }: AccountSession,
+  { sphereId, jid }: { readonly sphereId: SphereId; readonly jid: BareJid },
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const told = Promise.withResolvers<void>();
+  const stop = directory.onTrouble.on((who) => {
+    if (who === jid) told.resolve();
+  });
   try {
-    await withinTime({ clock, ms: ADDRESS_WAIT_MS }, signal, (limited) =>
-      Promise.race([directory.deviceIds(jid), untilAborted(limited)]),
-    );
+    await withinTime({ clock, ms: ADDRESS_WAIT_MS }, signal, async (limited) => {
+      const deviceIds = await Promise.race([directory.deviceIds(jid), untilAborted(limited)]);
+      if (deviceIds.length > 0 || directory.trouble(jid) !== null) return;
+      // Without keys nothing sealed can be sent, and many servers say of a message only that nobody is there. To an
+      // ordinary program it shows that there is a room to come into.
+      await rooms.invite(list.get(sphereId).row.room, jid, true);
+      await Promise.race([told.promise, untilAborted(limited)]);
+    });
   } catch (error) {
     signal.throwIfAborted();
     // The invitation is kept and goes out; what keeps it is told later.
-    if (!['timed-out', 'disconnected'].includes(errorCode(error))) throw error;
+    if (!['timed-out', 'disconnected', 'not-a-member'].includes(errorCode(error))) throw error;
+  } finally {
+    stop();
   }
 }
 
@@ -37,10 +54,10 @@ export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices
       return Promise.resolve({ members: viewMembers(session, session.list.get(sphereId)) });
     },
     async invite({ sphereId, jid }, signal) {
-      const { members, directory } = holder.session;
-      await members.invite(sphereId, jid, signal);
-      await heardOf(directory, jid, clock, signal);
-      return { ok: true as const, trouble: directory.trouble(jid) };
+      const { session } = holder;
+      await session.members.invite(sphereId, jid, signal);
+      await askAround(session, { sphereId, jid }, clock, signal);
+      return { ok: true as const, trouble: session.directory.trouble(jid) };
     },
     async remove({ sphereId, jid }, signal) {
       await holder.session.members.remove(sphereId, jid, signal);

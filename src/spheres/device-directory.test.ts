@@ -126,4 +126,6 @@ test('a message that came back is told of those we wrote to, and remembered of n
   await directory.deviceIds(ana);
   directory.bounced(ana, refusal('service-unavailable'));
   expect(directory.trouble(ana)).toBe('nobody-there');
+  await directory.askDeviceIds(ana);
+  expect(directory.trouble(ana)).toBe('nobody-there');
 });

@@ -137,7 +137,8 @@ export class DeviceDirectory {
   async #ask(jid: BareJid): Promise<readonly number[]> {
     try {
       const deviceIds = await this.#nodes.deviceList(jid);
-      this.#setTrouble(jid, null);
+      // Servers answer the same for an account without devices and for none at all.
+      if (deviceIds.length > 0 || this.trouble(jid) === 'server-silent') this.#setTrouble(jid, null);
       return deviceIds;
     } catch (error) {
       if (errorCode(error) === 'disconnected') throw error;

@@ -143,8 +143,8 @@ export class Rooms implements RoomService, AsyncDisposable {
     return found;
   }
 
-  async invite(address: BareJid, jid: BareJid): Promise<void> {
-    await this.#inside(address).invite(jid);
+  async invite(address: BareJid, jid: BareJid, isKept = false): Promise<void> {
+    await this.#inside(address).invite(jid, isKept);
   }
 
   /** Everybody the room lets in, as it was told when last asked. */

@@ -161,9 +161,10 @@ export class Room implements AsyncDisposable {
     await setAffiliation(this.#client, this.address, { jid, affiliation }, signal);
   }
 
-  /** Tells an account that it may come in, so that its program need not wait for its next attempt. */
-  async invite(jid: BareJid): Promise<void> {
-    await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), hint('no-store')));
+  /** Tells an account that it may come in. One that is `kept` waits for whoever is away; another one is of use now only. */
+  async invite(jid: BareJid, isKept = false): Promise<void> {
+    const keeping = hint(isKept ? 'store' : 'no-store');
+    await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), keeping));
   }
 
   async kick(nick: string, signal: AbortSignal): Promise<void> {

@@ -212,10 +212,47 @@ describe('leaving and declining', () => {
     await ben.run('sphere', 'decline', await ben.invitation('Second thoughts'));
     expect(await ben.run('sphere', 'invitations')).toEqual({ invitations: [] });
     expect((await ben.spheres()).map(({ id }) => id)).not.toContain(sphere);
+    await eventually('the decline is told', async () =>
+      (await roleOf(anna, sphere, ben.jid)) === 'declined' ? true : undefined,
+    );
     await world.bringIn(sphere, 'Second thoughts', anna, ben);
     expect(await ben.members(sphere)).toEqual(
       expect.arrayContaining([expect.objectContaining({ jid: anna.jid, state: 'joined' })]),
     );
+  });
+
+  test('an invitation that is taken back disappears at the invited person', async () => {
+    const { id: sphere } = await anna.create('Taken back');
+    await anna.invite(sphere, ben.jid);
+    await ben.invitation('Taken back');
+    await anna.run('sphere', 'remove', sphere, ben.jid);
+    await eventually('the invitation is gone', async () => {
+      const open = await ben.run('sphere', 'invitations');
+      return JSON.stringify(open) === '{"invitations":[]}' ? true : undefined;
+    });
+  });
+
+  test('an address that nobody has is told at once', async () => {
+    const { id: sphere } = await anna.create('Wrong address');
+    const nobody = anna.jid.replace('anna', 'nobody');
+    expect(await anna.run('sphere', 'invite', sphere, nobody)).toMatchObject({ trouble: 'nobody-there' });
+    // Somebody who never used any program with this account is there all the same.
+    await world.prosody.register('emma', 'secret');
+    const emma = anna.jid.replace('anna', 'emma');
+    expect(await anna.run('sphere', 'invite', sphere, emma)).toMatchObject({ trouble: null });
+    expect(await anna.run('sphere', 'invite', sphere, ben.jid)).toMatchObject({ trouble: null });
+  });
+
+  test('a sphere that was left is off the list when asked, and comes back by a new invitation', async () => {
+    const sphere = await world.sphere('Forgotten', anna, ben);
+    await anna.say(sphere, 'before');
+    await ben.sees(sphere, 'before');
+    expect(await ben.failure('sphere', 'forget', sphere)).toBe('conflict');
+    await ben.run('sphere', 'leave', sphere);
+    await ben.run('sphere', 'forget', sphere);
+    expect((await ben.spheres()).map(({ id }) => id)).not.toContain(sphere);
+    await world.bringIn(sphere, 'Forgotten', anna, ben);
+    await ben.sees(sphere, 'before');
   });
 
   test('an owner may not remove themselves, a member removes nobody', async () => {

@@ -54,12 +54,13 @@ export const engineCommands = [
       using engine = await connect();
       return await engine.client.system.status(undefined, { signal });
     },
-    describe: ({ url, account, swarm }) =>
-      [
-        `address  ${url}`,
-        `account  ${account === null ? 'none' : `${account.jid} (${account.state})`}`,
-        `sharing  ${swarm.state}, ↓ ${sizeInWords(swarm.downBps)}/s ↑ ${sizeInWords(swarm.upBps)}/s`,
-      ].join('\n'),
+    describe: ({ url, account, swarm }) => {
+      const address = `address  ${url}`;
+      // Without an account there is nothing to share with anybody.
+      if (account === null) return `${address}\naccount  none: sign in with spherecast account add`;
+      const rates = `↓ ${sizeInWords(swarm.downBps)}/s ↑ ${sizeInWords(swarm.upBps)}/s`;
+      return `${address}\naccount  ${account.jid} (${account.state})\nsharing  ${swarm.state}, ${rates}`;
+    },
   }),
   defineCommand({
     name: 'sync',

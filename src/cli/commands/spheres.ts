@@ -1,7 +1,12 @@
 import { defineCommand } from '../command.ts';
 import { resolveInvitation, resolveSphere } from '../resolve.ts';
-import { invitationsShape, membersShape, okShape, sphereAnswerShape, spheresShape } from '../shapes.ts';
+import { invitationsShape, invitedShape, membersShape, okShape, sphereAnswerShape, spheresShape } from '../shapes.ts';
 import { plain, table } from '../words.ts';
+
+const TROUBLES: Readonly<Record<string, string>> = {
+  'nobody-there': 'invited, but there seems to be nobody at this address: check how it is written',
+  'server-silent': 'invited, but their server does not answer: check the part after the @',
+};
 
 const one = { min: 1, max: 1 };
 const two = { min: 2, max: 2 };
@@ -101,13 +106,13 @@ const changes = [
     usage: 'S JID',
     summary: 'Invites a person by XMPP address.',
     positionals: two,
-    shape: okShape,
+    shape: invitedShape,
     async run({ connect, signal, positionals }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
       return await engine.client.spheres.invite({ sphereId: sphere.id, jid: positionals[1] ?? '' }, { signal });
     },
-    describe: () => 'invited',
+    describe: ({ trouble }) => (trouble === null ? 'invited' : (TROUBLES[trouble] ?? `invited, but: ${trouble}`)),
   }),
   defineCommand({
     name: 'sphere remove',
@@ -134,6 +139,19 @@ const changes = [
       return await engine.client.spheres.leave({ sphereId: sphere.id }, { signal });
     },
     describe: () => 'left',
+  }),
+  defineCommand({
+    name: 'sphere forget',
+    usage: 'S',
+    summary: 'Takes a sphere that has ended for you off the list; its files stay, and a new invitation brings it back.',
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.forget({ sphereId: sphere.id }, { signal });
+    },
+    describe: () => 'off the list',
   }),
 ];
 

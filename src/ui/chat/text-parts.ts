@@ -5,7 +5,7 @@ export interface TextPart {
   readonly url: string | null;
 }
 
-const ADDRESS = /\bhttps?:\/\/[^\s<>"\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u2069]+/gi;
+const ADDRESS = /\bhttps?:\/\/[^\s<>"\p{Cc}\p{Cf}]+/giu;
 const CLOSING = { ')': '(', ']': '[', '}': '{' } as const;
 
 /** Splits a message at the addresses in it. What is shown is exactly what was written. */

@@ -1,0 +1,184 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ItemView } from '../../src/contract/views.ts';
+import { fakeFile, fakeItem, fakeMember, fakeMessage, ME } from '../fixtures/fake-views.ts';
+import { launchChromium, Screen } from './screen-browser.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+const LOOKS = [
+  { look: 'light', options: {} },
+  { look: 'dark', options: { colorScheme: 'dark' as const } },
+  { look: 'french-narrow', options: { locale: 'fr-FR', viewport: { width: 400, height: 800 } } },
+];
+
+function theSea(screen: Screen) {
+  const [sea] = screen.engine.world.spheres;
+  if (sea === undefined) throw new Error('no sphere');
+  return sea;
+}
+
+test('a wrong address is told in the form and at the row, and the address stays to be corrected', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  await screen.by('invite-address').fill('nobody@example.org');
+  await screen.by('invite-send').click();
+  await screen.page.getByText('Check how it is written').waitFor();
+  expect(await screen.by('invite-address').inputValue()).toBe('nobody@example.org');
+  const row = screen.page.locator('[data-testid=member][data-jid="nobody@example.org"]');
+  expect(await row.getByTestId('member-line').textContent()).toContain('There seems to be nobody at this address');
+  await screen.picture('people-nobody-there');
+  expect(await screen.violations()).toEqual([]);
+});
+
+test('who declined and who only the server lists are told apart, and can be invited', async () => {
+  for (const { look, options } of LOOKS) {
+    await using screen = await Screen.open(browser, options);
+    const sea = theSea(screen);
+    const away = { online: false, person: null } as const;
+    sea.members = [
+      ...sea.members,
+      fakeMember('marc@example.com', 'Marc', { ...away, state: 'declined' }),
+      fakeMember('stranger@example.com', 'stranger', { ...away, state: 'waiting' }),
+      fakeMember('jo@far.example', 'jo', { ...away, state: 'invited', trouble: 'server-silent' }),
+    ];
+    await screen.goToSphere();
+    await screen.by('panel-people').click();
+    const marc = screen.page.locator('[data-testid=member][data-state=declined]');
+    await marc.waitFor();
+    await screen.picture(`people-waiting-${look}`);
+    expect(await screen.violations()).toEqual([]);
+    await marc.getByTestId('member-invite').click();
+    await marc.waitFor({ state: 'detached' });
+  }
+});
+
+test('a sphere whose server keeps us out says what becomes of the files and what to do', async () => {
+  for (const { look, options } of LOOKS) {
+    await using screen = await Screen.open(browser, options);
+    Object.assign(theSea(screen), { state: 'refused', myRole: 'member' });
+    await screen.goToSphere();
+    await screen.by('sphere-note').waitFor();
+    await screen.picture(`sphere-refused-${look}`);
+    expect(await screen.violations()).toEqual([]);
+  }
+});
+
+test('a sphere that ended is taken off the list, and the files stay', async () => {
+  await using screen = await Screen.open(browser);
+  Object.assign(theSea(screen), { state: 'removed', myRole: 'member' });
+  await screen.goToSphere();
+  await screen.by('forget').click();
+  await screen.page.getByText('What you received stays on this computer, in /home/anna').waitFor();
+  await screen.picture('sphere-forget');
+  await screen.by('confirm').click();
+  await screen.by('sphere-list').waitFor();
+  expect(await screen.page.getByText('Summer by the sea').count()).toBe(0);
+});
+
+test('without a connection the banner says so, and the sphere does not say it once more', async () => {
+  await using screen = await Screen.open(browser);
+  theSea(screen).state = 'offline';
+  await screen.goToSphere();
+  await screen.by('sphere-note').waitFor();
+  screen.engine.emit({ kind: 'account', account: { jid: ME, state: 'offline', error: null } });
+  await screen.by('banner').waitFor();
+  await screen.by('sphere-note').waitFor({ state: 'detached' });
+});
+
+test('a film goes on where it was left, and from the beginning when asked', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  const [film] = screen.engine.world.items;
+  if (film === undefined) throw new Error('no film');
+  const seconds = () => screen.property(screen.by('player-video'), 'currentTime');
+  const open = async (): Promise<void> => {
+    await screen.tile(film.name).getByTestId('item-open').click();
+    await expect.poll(seconds).toBeGreaterThan(0.2);
+  };
+  await open();
+  expect(await screen.by('player-resumed').count()).toBe(0);
+  const length = await screen.property(screen.by('player-video'), 'duration');
+  const middle = Math.floor(length / 2);
+  await screen.by('player-video').evaluate((node: object, to) => Reflect.set(node, 'currentTime', to), middle);
+  await expect.poll(seconds).toBeGreaterThan(middle + 0.3);
+  await screen.by('player-back').click();
+  await expect.poll(() => screen.engine.positions.get(`${film.id}/0`) ?? 0).toBeGreaterThanOrEqual(middle * 1000);
+  await open();
+  await screen.by('player-resumed').waitFor();
+  expect(await seconds()).toBeGreaterThanOrEqual(middle);
+  await screen.picture('player-resumed');
+  await screen.by('player-restart').click();
+  await screen.by('player-resumed').waitFor({ state: 'detached' });
+  expect(await seconds()).toBeLessThan(middle);
+  expect(screen.complaints).toEqual([]);
+});
+
+test('a folder of photos is looked at, and each opens from its picture', async () => {
+  for (const { look, options } of LOOKS) {
+    await using screen = await Screen.open(browser, options);
+    const photos = Array.from({ length: 9 }, (_, index) =>
+      fakeFile(`Photo ${index + 1}.jpg`, 'image', { index, previewUrl: `/preview/${index + 1}` }),
+    );
+    const files = [...photos, fakeFile('Readme.txt', 'other', { index: 9, playable: 'no' })];
+    const album = fakeItem(theSea(screen), 'Hundred photos', 'folder', { files, atMs: Date.now() });
+    screen.engine.world.items.push(album);
+    await screen.goToSphere();
+    await screen.tile('Hundred photos').getByTestId('item-open').click();
+    await expect.poll(() => screen.by('file-preview').count()).toBe(9);
+    await screen.picture(`folder-album-${look}`);
+    expect(await screen.violations()).toEqual([]);
+    await screen.by('folder-file').nth(3).click();
+    await screen.by('folder-files').waitFor({ state: 'detached' });
+  }
+});
+
+test('many shares at once are one card in the chat, and links are links', async () => {
+  for (const { look, options } of LOOKS) {
+    await using screen = await Screen.open(browser, options);
+    const sea = theSea(screen);
+    const ben = sea.members[1];
+    if (ben === undefined) throw new Error('nobody there');
+    const items: ItemView[] = Array.from({ length: 12 }, (_, index) =>
+      fakeItem(sea, `Beach ${index}.jpg`, 'image', { previewUrl: `/preview/${index + 1}`, from: ben.jid }),
+    );
+    screen.engine.world.items.push(...items);
+    for (const item of items) {
+      const share = { kind: 'item', itemId: item.id, atMs: Date.now() } as const;
+      screen.engine.world.messages.push(fakeMessage(sea, ben, `${item.name}`, share));
+    }
+    const said = 'The map: https://example.org/map?at=(1,2). And javascript:alert(1) is none.';
+    screen.engine.world.messages.push(fakeMessage(sea, ben, said, { atMs: Date.now() }));
+    await screen.goToSphere();
+    if (look === 'french-narrow') await screen.by('panel-chat').click();
+    await screen.by('chat-shares').waitFor();
+    const link = screen.page.locator('[data-testid=messages] a[target=_blank]');
+    expect(await link.getAttribute('href')).toBe('https://example.org/map?at=(1,2)');
+    expect(await link.getAttribute('rel')).toContain('noopener noreferrer');
+    await screen.picture(`chat-shares-${look}`);
+    expect(await screen.violations()).toEqual([]);
+    await screen.by('chat-shares-more').click();
+    await expect.poll(() => screen.by('chat-shares').locator('a').count()).toBe(12);
+    expect(screen.complaints).toEqual([]);
+  }
+});
+
+test('buttons under the mouse stay readable', async () => {
+  for (const { options } of LOOKS.slice(0, 2)) {
+    await using screen = await Screen.open(browser, options);
+    await screen.goToSphere();
+    const violations: string[] = [];
+    await screen.by('add').hover();
+    violations.push(...(await screen.violations()));
+    await screen.by('panel-people').click();
+    await screen.by('leave').click();
+    await screen.by('confirm').hover();
+    violations.push(...(await screen.violations()));
+    expect(violations).toEqual([]);
+  }
+});
