@@ -79,6 +79,8 @@ const deviceFactsSchema = z.object({
   device: deviceKeySchema,
   /** Whether the person is in the sphere's room right now, with any device. */
   online: z.boolean(),
+  /** Whether something of the sphere is on its way to this computer. */
+  waits: z.boolean(),
 });
 export type DeviceFacts = z.infer<typeof deviceFactsSchema>;
 

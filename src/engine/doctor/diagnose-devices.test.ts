@@ -20,8 +20,8 @@ const CLOSED: Partial<NetworkState> = {
 };
 
 /** What is said of Ben. */
-function about(more: Partial<NetworkState>, online = true): Omit<DeviceReport, 'device' | 'sphereId'> {
-  const facts = fakeFacts({ network: fakeNetwork(more), devices: [fakeDevice('Ben', online)] });
+function about(more: Partial<NetworkState>, online = true, waits = false): Omit<DeviceReport, 'device' | 'sphereId'> {
+  const facts = fakeFacts({ network: fakeNetwork(more), devices: [fakeDevice('Ben', online, waits)] });
   const [report] = diagnoseDevices(facts);
   if (report === undefined) throw new Error('nothing is said of Ben');
   return report;
@@ -103,6 +103,29 @@ test('who is away, or has nothing to exchange, is no problem', () => {
   expect(about({ attempts: fakeAttempts('Ben', { tcp: 'connected', lan: 'no-address' }) })).toMatchObject({
     state: 'idle',
   });
+});
+
+test('who offers ways that nobody needs is idle, and is being connected once something is on its way', () => {
+  const attempts = fakeAttempts('Ben', { lan: 'untried', tcp: 'no-address', webrtc: 'untried' });
+  expect(about({ attempts })).toMatchObject({ state: 'idle' });
+  expect(about({ attempts }, true, true)).toMatchObject({ state: 'connecting', advice: 'wait' });
+});
+
+test('who offers no way at all is not reached, when something is on its way', () => {
+  const nowhere = { lan: 'no-address', ipv6: 'no-address', tcp: 'no-address', webrtc: 'no-address' } as const;
+  const attempts = fakeAttempts('Ben', { ...nowhere, turn: 'no-address' });
+  expect(about({ attempts })).toMatchObject({ state: 'idle' });
+  expect(about({ ...CLOSED, attempts }, true, true)).toMatchObject({
+    state: 'unreached',
+    because: ['apart', 'ipv6-ours', 'doors-closed', 'through-theirs', 'relay-silent'],
+  });
+});
+
+test('a relay that nobody named, and a library that is missing, are no ways that could still be tried', () => {
+  const attempts = fakeAttempts('Ben', { ...everything, turn: 'untried' });
+  expect(about({ attempts, iceServers: { stun: 1, turn: 0 } }).state).toBe('unreached');
+  const untried = fakeAttempts('Ben', { ...everything, tcp: 'unreachable', webrtc: 'untried', turn: 'untried' });
+  expect(about({ attempts: untried, webrtc: 'unavailable' }).state).toBe('unreached');
 });
 
 test('who is found in the own network is connected, although the server does not list them', () => {

@@ -21,7 +21,7 @@ export function diagnoseDevices({ devices, network }: DoctorFacts): DeviceReport
 }
 
 function diagnoseDevice(device: DeviceFacts, network: NetworkState | null): DeviceReport {
-  const { online, ...who } = device;
+  const { online, waits, ...who } = device;
   const nothing = { path: null, because: [], advice: null };
   if (network === null) return { ...who, ...nothing, state: online ? 'connecting' : 'offline', severity: 'info' };
   const ofDevice = (entry: { sphereId: string; device: string }): boolean =>
@@ -35,16 +35,20 @@ function diagnoseDevice(device: DeviceFacts, network: NetworkState | null): Devi
   const path = bestPath(network.links.filter(ofDevice).map((link) => link.path));
   if (path !== null) return { ...who, state: 'connected', ...connected(path, situation) };
   if (!online) return { ...who, ...nothing, state: 'offline', severity: 'info' };
-  const tried = attempts.filter(({ outcome }) => outcome !== 'untried');
-  if (tried.length === 0) return { ...who, ...nothing, state: 'idle', severity: 'info' };
+  const isTried = attempts.some(({ outcome }) => outcome === 'unreachable' || outcome === 'refused');
   // A path that was good a moment ago and is not used now has nothing left to do.
-  if (tried.some(({ outcome }) => outcome === 'connected')) {
-    return { ...who, ...nothing, state: 'idle', severity: 'info' };
-  }
-  const isWaiting = attempts.some(({ outcome }) => outcome === 'untried');
+  const wasConnected = attempts.some(({ outcome }) => outcome === 'connected');
+  if (!waits && (!isTried || wasConnected)) return { ...who, ...nothing, state: 'idle', severity: 'info' };
+  const isTrying = attempts.some(({ path: way, outcome }) => outcome === 'untried' && isUsable(way, network));
   const because = reasons(pathSchema.options, situation);
-  if (isWaiting) return { ...who, path: null, because, state: 'connecting', severity: 'info', advice: 'wait' };
+  if (isTrying || wasConnected)
+    return { ...who, path: null, because, state: 'connecting', severity: 'info', advice: 'wait' };
   return { ...who, path: null, because, state: 'unreached', severity: 'problem', advice: adviceFor(situation) };
+}
+
+function isUsable(path: Path, { webrtc, iceServers }: NetworkState): boolean {
+  if (path === 'turn') return webrtc === 'ready' && iceServers.turn > 0;
+  return path !== 'webrtc' || webrtc === 'ready';
 }
 
 function bestPath(paths: readonly Path[]): Path | null {

@@ -55,6 +55,10 @@ describe('the server', () => {
     expect(ofArea('server', fakeFacts(more))).toEqual(codes);
   });
 
+  test('nothing else is said of the network when nobody is signed in', () => {
+    expect(codesOf(fakeFacts({ account: null, server: null, network: null, disks: [] }))).toEqual(['signed-out']);
+  });
+
   test('the reason why it is away is told', () => {
     const facts = fakeFacts({ account: { ...account, state: 'offline', error: 'bad-certificate' } });
     expect(diagnose(facts)[0]?.params).toEqual({ error: 'bad-certificate' });

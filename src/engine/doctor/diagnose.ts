@@ -43,7 +43,9 @@ function diagnoseServer({ account, server }: DoctorFacts): Finding[] {
   return [finding('server-reached', roundTripMs === null ? {} : { ms: roundTripMs }), ...worries];
 }
 
-function diagnoseTransfers({ transfers, network }: DoctorFacts): Finding[] {
+/** Without an account nothing is shared, and there is nothing to say of it. */
+function diagnoseTransfers({ account, transfers, network }: DoctorFacts): Finding[] {
+  if (account === null) return [];
   const refused = network?.ports.filter(({ purpose, failure }) => purpose === 'extra' && failure !== null) ?? [];
   const extra = refused.map(({ port, failure }) => finding('extra-door-closed', { number: port, why: failure ?? '' }));
   if (transfers.state === 'running') return [finding('transfers-ready'), ...extra];

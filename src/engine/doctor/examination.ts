@@ -18,7 +18,7 @@ export interface DoctorSources {
   devices(): DeviceFacts[];
   /** null when there is no connection to ask on. */
   askServer(signal: AbortSignal): Promise<ServerFacts | null>;
-  lookAtDisks(): Promise<DiskFacts[]>;
+  lookAtDisks(signal: AbortSignal): Promise<DiskFacts[]>;
   /** Something that is known at once has changed. */
   readonly onChange: Emitter<void>;
 }
@@ -59,8 +59,8 @@ export class Examination {
     stack.defer(sources.onChange.on(wake));
     signal.addEventListener('abort', wake, { once: true });
     stack.defer(() => signal.removeEventListener('abort', wake));
-    this.#ask(scope, 'disks', async () => {
-      this.#disks = await sources.lookAtDisks();
+    this.#ask(scope, 'disks', async (signal) => {
+      this.#disks = await sources.lookAtDisks(signal);
     });
     scope.spawn('settle', async (ended) => {
       await clock.sleep(SETTLE_MS, ended);

@@ -5,10 +5,11 @@ import type { Clock } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
 import { errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { untilAborted } from '../../base/until-aborted.ts';
 import { withinTime } from '../../base/within-time.ts';
 import type { DeviceFacts, DiskFacts, ServerFacts } from '../../contract/doctor.ts';
 import type { NetworkState } from '../../contract/swarm.ts';
-import type { AppEvent } from '../../contract/views.ts';
+import type { AppEvent, ItemState } from '../../contract/views.ts';
 import type { Sphere } from '../../spheres/sphere.ts';
 import type { SwarmFeed } from '../../spheres/swarm-feed.ts';
 import { checkServer } from '../../xmpp/features.ts';
@@ -30,8 +31,9 @@ interface SessionSourcesDeps {
   readonly log: Logger;
 }
 
-/** Who waits for the report should not wait for a server that is silent. */
+/** Who waits for the report should not wait for what is silent. */
 const ANSWER_MS = 5_000;
+const ARRIVING: ReadonlySet<ItemState> = new Set(['queued', 'downloading']);
 const NS_EXTERNAL_SERVICES = 'urn:xmpp:extdisco:2';
 
 /** The facts of the running engine. */
@@ -62,9 +64,9 @@ export class SessionSources implements DoctorSources {
     return { state, port, asksRouter: this.#deps.mapPorts };
   }
 
-  /** What a process that has died knew is not true of the next one. */
+  /** What a process knew that has died or was told to stop is not true any more. */
   network(): NetworkState | null {
-    return this.#deps.feed.running ? this.#network : null;
+    return this.#deps.feed.running && this.#session() !== null ? this.#network : null;
   }
 
   devices(): DeviceFacts[] {
@@ -72,12 +74,13 @@ export class SessionSources implements DoctorSources {
     const own = session?.storage.identity.get()?.device;
     return this.#spheres().flatMap((sphere) => {
       const view = this.#deps.views.sphere(sphere);
+      const waits = session?.storage.items.list(sphere.id).some(({ state }) => ARRIVING.has(state)) ?? false;
       const joined = view.members.filter(({ state }) => state === 'joined');
       return [...sphere.state.devices.values()].flatMap(({ person, device }) => {
         const member = joined.find((one) => one.person === person);
         if (member === undefined || device === own) return [];
         const { jid, online } = member;
-        return [{ sphereId: sphere.id, sphere: view.name, jid, name: personName(jid), device, online }];
+        return [{ sphereId: sphere.id, sphere: view.name, jid, name: personName(jid), device, online, waits }];
       });
     });
   }
@@ -95,8 +98,18 @@ export class SessionSources implements DoctorSources {
     return { ...connection, roundTripMs, clockAheadMs, features: features ?? null };
   }
 
-  lookAtDisks(): Promise<DiskFacts[]> {
-    return Promise.all(this.#spheres().map(async (sphere) => lookAtDisk(sphere)));
+  lookAtDisks(signal: AbortSignal): Promise<DiskFacts[]> {
+    return Promise.all(this.#spheres().map((sphere) => this.#lookAtDisk(sphere, signal)));
+  }
+
+  /** A disk behind a network that is gone may never answer. */
+  async #lookAtDisk({ id, row, state }: Sphere, signal: AbortSignal): Promise<DiskFacts> {
+    const { folder } = row;
+    const [freeBytes = null, writable = false] =
+      (await this.#inTime(signal, (limited) =>
+        Promise.race([Promise.all([freeOf(folder), isWritable(folder)]), untilAborted(limited)]),
+      )) ?? [];
+    return { sphereId: id, sphere: state.name === '' ? row.name : state.name, folder, freeBytes, writable };
   }
 
   /** Undefined when there was no answer in time. */
@@ -105,7 +118,7 @@ export class SessionSources implements DoctorSources {
       return await withinTime({ clock: this.#deps.clock, ms: ANSWER_MS }, signal, question);
     } catch (error) {
       signal.throwIfAborted();
-      this.#deps.log.info('the server did not answer the check', { code: errorCode(error) });
+      this.#deps.log.info('something did not answer the check', { code: errorCode(error) });
       return undefined;
     }
   }
@@ -140,13 +153,6 @@ async function askFeatures(client: XmppPort, signal: AbortSignal): Promise<Serve
     const rest = { archive: false, carbons: false, helpers };
     return { rooms: code !== 'server-lacks-rooms', personalNodes: code !== 'server-lacks-pep', ...rest };
   }
-}
-
-async function lookAtDisk({ id, row, state }: Sphere): Promise<DiskFacts> {
-  const { folder } = row;
-  const base = { sphereId: id, sphere: state.name === '' ? row.name : state.name, folder };
-  const [freeBytes, writable] = await Promise.all([freeOf(folder), isWritable(folder)]);
-  return { ...base, freeBytes, writable };
 }
 
 async function freeOf(folder: string): Promise<number | null> {
