@@ -5,12 +5,21 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ContractRouterClient } from '@orpc/contract';
 import { toHex } from '../../src/base/bytes.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../../src/base/id.ts';
 import { parseDeviceKey, parseSphereId } from '../../src/base/id.ts';
 import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
-import type { EpochKeys, Segment, SwarmContract, SwarmEvent, TorrentState } from '../../src/contract/swarm.ts';
+import type {
+  EpochKeys,
+  NetworkState,
+  Path,
+  Segment,
+  SwarmContract,
+  SwarmEvent,
+  TorrentState,
+} from '../../src/contract/swarm.ts';
 import { buildMetainfo } from '../../src/torrent/metainfo.ts';
 
 export type SwarmClient = ContractRouterClient<SwarmContract>;
@@ -39,6 +48,8 @@ export class TestDevice {
   }
 }
 
+export const SWARM = fileURLToPath(new URL('../../src/swarm/main.ts', import.meta.url));
+
 /** One real swarm process and everything it told. */
 export class SwarmPeer implements AsyncDisposable {
   readonly device: TestDevice;
@@ -48,7 +59,8 @@ export class SwarmPeer implements AsyncDisposable {
   readonly events: SwarmEvent[] = [];
   readonly states = new Map<InfoHash, TorrentState>();
   readonly bitfields = new Map<InfoHash, Uint8Array>();
-  bytesDown = 0;
+  /** What the process wants to be told to another device. */
+  onSignal: (signal: Extract<SwarmEvent, { kind: 'signal' }>) => void = () => undefined;
   dataPort = 0;
   trackerPort = 0;
 
@@ -65,19 +77,37 @@ export class SwarmPeer implements AsyncDisposable {
     dataPort?: number;
     limits?: { up: number; down: number };
   }): Promise<SwarmPeer> {
-    const child = fork(new URL('../../src/swarm/main.ts', import.meta.url), {
+    const child = fork(SWARM, {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
+    return SwarmPeer.of(child, options);
+  }
+
+  /** A process that runs already, for example in a network of its own; `address` is where others call it. */
+  static async of(
+    child: ChildProcess,
+    options: {
+      address: string;
+      /** Empty = all; the one address when left out. */
+      addresses?: string[];
+      device?: TestDevice;
+      dataPort?: number;
+      mapPorts?: boolean;
+      discoverLan?: boolean;
+      limits?: { up: number; down: number };
+    },
+  ): Promise<SwarmPeer> {
     const device = options.device ?? new TestDevice();
     const peer = new SwarmPeer(device, options.address, child);
     const ports = await peer.client.start({
       deviceKey: device.key,
       devicePrivateKey: device.privateKey,
       dataPort: options.dataPort ?? 0,
-      addresses: [options.address],
-      mapPorts: false,
+      addresses: options.addresses ?? [options.address],
+      mapPorts: options.mapPorts ?? false,
+      discoverLan: options.discoverLan ?? false,
       limits: options.limits ?? { up: 0, down: 0 },
     });
     peer.dataPort = ports.dataPort;
@@ -92,6 +122,22 @@ export class SwarmPeer implements AsyncDisposable {
 
   state(infoHash: InfoHash): TorrentState['state'] | undefined {
     return this.states.get(infoHash)?.state;
+  }
+
+  /** How the device's peers are connected now, most recently told. */
+  get paths(): Path[] {
+    const told = this.events.findLast((event) => event.kind === 'peers');
+    return told?.kind === 'peers' ? told.peers.map(({ path }) => path) : [];
+  }
+
+  get network(): NetworkState | undefined {
+    const told = this.events.findLast((event) => event.kind === 'network');
+    return told?.kind === 'network' ? told.network : undefined;
+  }
+
+  bytesHave(infoHash: InfoHash): number {
+    const told = this.events.findLast((event) => event.kind === 'have' && event.infoHash === infoHash);
+    return told?.kind === 'have' ? told.bytesHave : 0;
   }
 
   /** Trackers this process runs, as members are told. */
@@ -126,6 +172,7 @@ export class SwarmPeer implements AsyncDisposable {
     try {
       for await (const event of await this.client.events()) {
         this.events.push(event);
+        if (event.kind === 'signal') this.onSignal(event);
         if (event.kind === 'state') this.states.set(event.torrent.infoHash, event.torrent);
         if (event.kind === 'have') this.bitfields.set(event.infoHash, event.bitfield);
       }

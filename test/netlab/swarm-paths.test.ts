@@ -1,0 +1,162 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Path } from '../../src/contract/swarm.ts';
+import {
+  newEpoch,
+  newSphere,
+  randomFile,
+  receive,
+  sha256,
+  share,
+  SWARM,
+  SwarmPeer,
+  until,
+} from '../integration/swarm-peer.ts';
+import { NetworkLab, whyNoLab } from './network-lab.ts';
+
+const reason = await whyNoLab();
+if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reason}`);
+
+const MIB = 1024 * 1024;
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'swarm-paths-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const sphere = newSphere();
+const epochs = [newEpoch()];
+
+async function peerAt(
+  lab: NetworkLab,
+  place: string,
+  options: { discoverLan?: boolean; limits?: { up: number; down: number } } = {},
+): Promise<SwarmPeer> {
+  const address = (await lab.exec(place, 'hostname', '-I')).trim().split(' ')[0] ?? '';
+  const peer = await SwarmPeer.of(lab.fork(place, SWARM), { address, addresses: [], ...options });
+  onTestFinished(() => peer[Symbol.asyncDispose]());
+  return peer;
+}
+
+/** Both are in the sphere; signals go from one to the other, as the engines would bring them. */
+async function acquaint(anna: SwarmPeer, ben: SwarmPeer): Promise<void> {
+  await anna.joinSphere(sphere, epochs, [ben]);
+  await ben.joinSphere(sphere, epochs, [anna]);
+  for (const [one, other] of [
+    [anna, ben],
+    [ben, anna],
+  ] as const) {
+    one.onSignal = ({ sphereId, signal }) => {
+      void other.client.signal({ sphereId, device: one.device.key, signal });
+    };
+  }
+}
+
+async function tellRtc(anna: SwarmPeer, ben: SwarmPeer): Promise<void> {
+  await until('WebRTC is there', () => [anna, ben].every((peer) => peer.network?.webrtc === 'ready'));
+  const rest = { sphereId: sphere, endpoints: [], trackers: [], webrtc: true };
+  await Promise.all([
+    anna.client.setEndpoints({ ...rest, device: ben.device.key }),
+    ben.client.setEndpoints({ ...rest, device: anna.device.key }),
+  ]);
+}
+
+function wentBy(peer: SwarmPeer, way: Path): boolean {
+  return peer.network?.attempts.find((attempt) => attempt.path === way)?.outcome === 'connected';
+}
+
+describe.skipIf(reason !== undefined)('two members', () => {
+  test('of one network find each other within a second, without any server and without addresses told', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    await lab.cut('a');
+    const anna = await peerAt(lab, 'a1', { discoverLan: true });
+    const ben = await peerAt(lab, 'a2', { discoverLan: true });
+    const file = await randomFile(path.join(folder, 'lan'), 8 * MIB);
+    await acquaint(anna, ben);
+    const item = await share(anna, sphere, file);
+    await until('both take part', () =>
+      [anna, ben].every((peer) => peer.network?.interfaces.some(({ discovery }) => discovery === 'on')),
+    );
+    const start = performance.now();
+    const got = await receive(ben, sphere, item, folder);
+    await until('the first piece', () => ben.bitfields.get(item.infoHash)?.some((byte) => byte !== 0) === true, 5_000);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    await until('the file', () => ben.state(item.infoHash) === 'complete');
+    expect(await sha256(got)).toBe(await sha256(file));
+    await until('it says so', () => wentBy(ben, 'lan') && (ben.network?.lanHeard ?? 0) > 0);
+  });
+
+  test('who starts beside a member who has long been there is found within a second too', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    const anna = await peerAt(lab, 'a1', { discoverLan: true });
+    await anna.joinSphere(sphere, epochs, []);
+    const item = await share(anna, sphere, await randomFile(path.join(folder, 'late'), MIB));
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const ben = await peerAt(lab, 'a2', { discoverLan: true });
+    await anna.joinSphere(sphere, epochs, [ben]);
+    const start = performance.now();
+    await ben.joinSphere(sphere, epochs, [anna]);
+    await receive(ben, sphere, item, await mkdtemp(path.join(folder, 'late-')));
+    await until('the file', () => ben.state(item.infoHash) === 'complete', 10_000);
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+
+  test('who were told no address reach each other by WebRTC, and say so', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    const limits = { up: 2 * MIB, down: 0 };
+    const [anna, ben] = [await peerAt(lab, 'a1', { limits }), await peerAt(lab, 'a2')];
+    await acquaint(anna, ben);
+    const file = await randomFile(path.join(folder, 'rtc'), 8 * MIB);
+    const item = await share(anna, sphere, file);
+    const got = await receive(ben, sphere, item, await mkdtemp(path.join(folder, 'rtc-')));
+    await tellRtc(anna, ben);
+    await until('the path', () => ben.paths.includes('webrtc'), 10_000);
+    await until('the file', () => ben.state(item.infoHash) === 'complete');
+    expect(await sha256(got)).toBe(await sha256(file));
+    await until('it says so', () => wentBy(ben, 'webrtc'));
+  });
+
+  test('take a better path as soon as there is one, and lose nothing', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    const limits = { up: 2 * MIB, down: 0 };
+    const [anna, ben] = [await peerAt(lab, 'a1', { limits }), await peerAt(lab, 'a2')];
+    await acquaint(anna, ben);
+    const file = await randomFile(path.join(folder, 'better'), 16 * MIB);
+    const item = await share(anna, sphere, file);
+    const got = await receive(ben, sphere, item, await mkdtemp(path.join(folder, 'better-')));
+    await tellRtc(anna, ben);
+    await until('the first path', () => ben.paths.includes('webrtc'), 10_000);
+    await ben.client.setEndpoints({
+      sphereId: sphere,
+      device: anna.device.key,
+      endpoints: [anna.endpoint],
+      trackers: [],
+      webrtc: true,
+    });
+    await until('the better path', () => ben.paths.join(' ') === 'lan' && anna.paths.join(' ') === 'lan', 5_000);
+    await until('the file', () => ben.state(item.infoHash) === 'complete');
+    expect(await sha256(got)).toBe(await sha256(file));
+  });
+
+  test('whose cable is pulled for 20 s go on within seconds, whoever of them shares', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    const limits = { up: MIB, down: 0 };
+    const [anna, ben] = [await peerAt(lab, 'a1', { limits }), await peerAt(lab, 'a2')];
+    await acquaint(anna, ben);
+    const item = await share(anna, sphere, await randomFile(path.join(folder, 'cable'), 64 * MIB));
+    await receive(ben, sphere, item, await mkdtemp(path.join(folder, 'cable-')));
+    // Only the one who shares can call.
+    await anna.learn(sphere, ben);
+    const has = (): number => ben.bytesHave(item.infoHash);
+    await until('some of it', () => has() > 4 * MIB);
+    await lab.cut('a1');
+    await until('the doubt', () => anna.network?.suspect === 1 && ben.network?.suspect === 1, 8_000);
+    await new Promise((resolve) => setTimeout(resolve, 14_000));
+    await lab.heal('a1');
+    const [back, had] = [performance.now(), has()];
+    await until('more of it', () => has() > had + MIB, 20_000);
+    expect(performance.now() - back).toBeLessThan(10_000);
+  });
+});
