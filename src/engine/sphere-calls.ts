@@ -30,7 +30,7 @@ async function askAround(
       if (deviceIds.length > 0 || directory.trouble(jid) !== null) return;
       // Without keys nothing sealed can be sent, and many servers say of a message only that nobody is there. To an
       // ordinary program it shows that there is a room to come into.
-      await rooms.invite(list.get(sphereId).row.room, jid, true);
+      await rooms.invite(list.get(sphereId).row.room, jid, 'store');
       await Promise.race([told.promise, untilAborted(limited)]);
     });
   } catch (error) {

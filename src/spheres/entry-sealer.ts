@@ -56,7 +56,8 @@ export class EntrySealer {
         omemo: result.message,
         sealed: { ...context, bytes },
         hasLine: row.line !== null,
-        invitesTo: audience.kind === 'account' ? (storage.spheres.get(sphereId)?.room ?? null) : null,
+        // An invitation that is taken back has no line, and invites nobody.
+        invitesTo: audience.kind === 'account' && row.line !== null ? (storage.spheres.get(sphereId)?.room ?? null) : null,
       };
       return { message, missed: result.unreachable.map(({ address }) => address) };
     };

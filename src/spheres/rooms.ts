@@ -143,8 +143,8 @@ export class Rooms implements RoomService, AsyncDisposable {
     return found;
   }
 
-  async invite(address: BareJid, jid: BareJid, isKept = false): Promise<void> {
-    await this.#inside(address).invite(jid, isKept);
+  async invite(address: BareJid, jid: BareJid, keeping: 'store' | 'no-store' = 'no-store'): Promise<void> {
+    await this.#inside(address).invite(jid, keeping);
   }
 
   /** Everybody the room lets in, as it was told when last asked. */

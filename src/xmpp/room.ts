@@ -161,9 +161,8 @@ export class Room implements AsyncDisposable {
     await setAffiliation(this.#client, this.address, { jid, affiliation }, signal);
   }
 
-  /** Tells an account that it may come in. One that is `kept` waits for whoever is away; another one is of use now only. */
-  async invite(jid: BareJid, isKept = false): Promise<void> {
-    const keeping = hint(isKept ? 'store' : 'no-store');
+  /** Tells an account that it may come in: now, when it waits at the door, or whenever it comes online. */
+  async invite(jid: BareJid, keeping: 'store' | 'no-store' = 'no-store'): Promise<void> {
     await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), keeping));
   }
 

@@ -140,6 +140,8 @@ test('an invitation that is taken back disappears, and a new one counts', async 
   await world.quiet();
   expect(open(ben)).toEqual([]);
   expect(changed).toEqual([first?.id]);
+  const told = world.server.account(ben.jid).mail.at(-1);
+  expect(told?.stanza.getChild('x', 'jabber:x:conference')).toBeUndefined();
   await world.bringIn(ana, ben);
   expect(shown(ana, ben)).toBe('joined');
 });
