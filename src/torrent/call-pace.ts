@@ -35,6 +35,7 @@ export interface Known {
   answeredMs: number;
   /** Calls that nothing answered, for all torrents together. */
   silentCount: number;
+  silentSinceMs: number;
   silentUntilMs: number;
   urgentMs: number;
   running: number;
@@ -43,7 +44,15 @@ export interface Known {
 
 export function newKnown(): Known {
   const never = { goodMs: -1, answeredMs: -1 };
-  return { ...never, silentCount: 0, silentUntilMs: 0, urgentMs: 0, running: 0, torrents: new Map() };
+  return {
+    ...never,
+    silentCount: 0,
+    silentSinceMs: -1,
+    silentUntilMs: 0,
+    urgentMs: 0,
+    running: 0,
+    torrents: new Map(),
+  };
 }
 
 /** Whether a member was met there so lately that it is worth another call, or many at once. */
@@ -61,7 +70,8 @@ export function dueMs(known: Known, attempts: Attempts, urgency: Urgency, nowMs:
 export function unreachable(known: Known, startedMs: number, nowMs: number, random: () => number): void {
   known.urgentMs = nowMs + URGENT_MS * (1 + random() / 2);
   // Calls for several torrents that fail together are one failure.
-  if (known.silentUntilMs > startedMs) return;
+  if (known.silentSinceMs > startedMs) return;
+  known.silentSinceMs = nowMs;
   known.silentUntilMs = nowMs + backoffDelay(known.silentCount, UNREACHABLE, random);
   known.silentCount += 1;
 }

@@ -1,70 +1,8 @@
-import { PassThrough } from 'node:stream';
-import { afterEach, expect, test } from 'vitest';
-import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
-import type { DeviceKey } from '../base/id.ts';
-import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
-import { silentLogger } from '../base/log.ts';
-import type { Appetite } from './active-torrent.ts';
-import type { DialOutcome, DialRequest } from './dialer.ts';
-import { Dialer } from './dialer.ts';
-import type { Satisfied } from './satisfied.ts';
-
-const sphereId = parseSphereId('5'.repeat(64));
-const infoHash = parseInfoHash('1'.repeat(40));
-const ben = parseDeviceKey('b'.repeat(64));
-const stream = new PassThrough();
-const route = { path: 'tcp', address: '' } as const;
-
-let running: { stop: AbortController; done: Promise<void> } | null = null;
-
-afterEach(async () => {
-  running?.stop.abort();
-  await running?.done;
-  running = null;
-});
-
-function start(
-  answer: (request: DialRequest) => DialOutcome['kind'],
-  /** How long nothing answers where nothing answers. */
-  silenceMs = 0,
-) {
-  const clock = new VirtualClock(0);
-  const state = {
-    appetite: 'eager' as Appetite,
-    connected: new Map<DeviceKey, Satisfied>(),
-    suspects: new Set<DeviceKey>(),
-    listed: true,
-  };
-  const calls: { endpoint: string; attempt: number; atMs: number }[] = [];
-  const dialer = new Dialer({
-    clock,
-    random: () => 0.999_999,
-    log: silentLogger,
-    torrents: () => [
-      { sphereId, infoHash, appetite: state.appetite, satisfied: state.connected, suspects: state.suspects },
-    ],
-    mayCall: () => state.listed,
-    isOurs: (endpoint) => endpoint === '127.0.0.1:1',
-    hasWebRtc: () => true,
-    onOutcome: () => undefined,
-    dial: async (request, signal) => {
-      calls.push({ endpoint: request.endpoint, attempt: request.attempt, atMs: Math.round(clock.monotonic()) });
-      const kind = answer(request);
-      if (kind === 'unreachable' && silenceMs > 0) await clock.sleep(silenceMs, signal);
-      const admitted = { sphereId, infoHash, device: ben, purpose: 'swarm' } as const;
-      return kind === 'connected' ? { kind, dialled: { stream, route, device: null, admitted } } : { kind };
-    },
-    onConnected: ({ admitted }) => void state.connected.set(admitted.device, 'fully'),
-  });
-  const stop = new AbortController();
-  // Stopping a loop by its signal is the expected end of every test.
-  const done = dialer.run(stop.signal).catch(() => undefined);
-  running = { stop, done };
-  return { dialer, clock, state, calls };
-}
+import { expect, test } from 'vitest';
+import { ben, cara, infoHash, sphereId, startDialer } from '../../test/fixtures/dialing.ts';
 
 test('a member is called at once when its address arrives, and not again while connected', async () => {
-  const { dialer, clock, calls } = start(() => 'connected');
+  const { dialer, clock, calls } = startDialer(() => 'connected');
   await clock.advance(60_000);
   dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
   await clock.advance(600_000);
@@ -72,7 +10,7 @@ test('a member is called at once when its address arrives, and not again while c
 });
 
 test('a refused call is repeated with growing pauses and alternating epochs', async () => {
-  const { dialer, clock, calls } = start(() => 'refused');
+  const { dialer, clock, calls } = startDialer(() => 'refused');
   dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
   await clock.advance(20_000);
   expect(calls.map(({ attempt }) => attempt)).toEqual([0, 1, 2, 3, 4]);
@@ -80,14 +18,14 @@ test('a refused call is repeated with growing pauses and alternating epochs', as
 });
 
 test('an address where nothing answers is left alone by all torrents for a while', async () => {
-  const { dialer, clock, calls } = start(() => 'unreachable');
+  const { dialer, clock, calls } = startDialer(() => 'unreachable');
   dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
   await clock.advance(15_000);
   expect(calls.map(({ atMs }) => Math.round(atMs / 1000))).toEqual([0, 2, 6, 14]);
 });
 
 test('we never call our own address, nor devices that are not listed', async () => {
-  const { dialer, clock, state, calls } = start(() => 'connected');
+  const { dialer, clock, state, calls } = startDialer(() => 'connected');
   dialer.setEndpoints(sphereId, ben, ['127.0.0.1:1']);
   await clock.advance(5_000);
   state.listed = false;
@@ -97,7 +35,7 @@ test('we never call our own address, nor devices that are not listed', async () 
 });
 
 test('a torrent that wants nothing calls nobody until it does', async () => {
-  const { dialer, clock, state, calls } = start(() => 'connected');
+  const { dialer, clock, state, calls } = startDialer(() => 'connected');
   state.appetite = 'none';
   dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
   await clock.advance(60_000);
@@ -109,7 +47,7 @@ test('a torrent that wants nothing calls nobody until it does', async () => {
 });
 
 test('a full copy offers itself less and less often', async () => {
-  const { dialer, clock, state, calls } = start(() => 'refused');
+  const { dialer, clock, state, calls } = startDialer(() => 'refused');
   state.appetite = 'lazy';
   dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
   await clock.advance(3_600_000);
@@ -117,7 +55,7 @@ test('a full copy offers itself less and less often', async () => {
 });
 
 test('an address from a tracker is called and remembered as its device', async () => {
-  const { dialer, clock, state, calls } = start(() => 'connected');
+  const { dialer, clock, state, calls } = startDialer(() => 'connected');
   dialer.found(infoHash, '192.0.2.9:6881', 'tracker');
   await clock.advance(60_000);
   expect(calls).toHaveLength(1);
@@ -128,7 +66,7 @@ test('an address from a tracker is called and remembered as its device', async (
 });
 
 test('addresses that nobody names any more are forgotten, or a restless member would fill the memory', async () => {
-  const { dialer, clock, calls } = start(() => 'unreachable');
+  const { dialer, clock, calls } = startDialer(() => 'unreachable');
   dialer.found(infoHash, '192.0.2.9:6881', 'tracker');
   for (let number = 1; number <= 200; number += 1) {
     dialer.setEndpoints(sphereId, ben, [`192.0.2.1:${number}`, `192.0.2.2:${number}`]);
@@ -142,11 +80,10 @@ test('addresses that nobody names any more are forgotten, or a restless member w
   expect(dialer.known).toBe(0);
 });
 
-const cara = parseDeviceKey('c'.repeat(64));
 const lies = (count: number, host: string): string[] => Array.from({ length: count }, (_, n) => `${host}:${1000 + n}`);
 
 test('a tracker that names false addresses keeps no true one out', async () => {
-  const { dialer, clock, calls } = start((request) =>
+  const { dialer, clock, calls } = startDialer((request) =>
     request.endpoint.startsWith('192.0.2.') ? 'connected' : 'unreachable',
   );
   for (const host of ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4', '198.51.100.5']) {
@@ -160,7 +97,7 @@ test('a tracker that names false addresses keeps no true one out', async () => {
 });
 
 test('a member is called at once, whatever false addresses a tracker and another member have named', async () => {
-  const { dialer, clock, calls } = start(
+  const { dialer, clock, calls } = startDialer(
     (request) => (request.endpoint.startsWith('192.0.2.') ? 'connected' : 'unreachable'),
     5000,
   );
@@ -174,7 +111,7 @@ test('a member is called at once, whatever false addresses a tracker and another
 });
 
 test('a tracker has a few of the calls, and what members say of themselves goes first', async () => {
-  const { dialer, clock, calls } = start(() => 'unreachable', 5000);
+  const { dialer, clock, calls } = startDialer(() => 'unreachable', 5000);
   dialer.setEndpoints(sphereId, cara, ['203.0.113.1:1']);
   for (const endpoint of lies(16, '198.51.100.1')) dialer.found(infoHash, endpoint, 'tracker');
   await clock.advance(1000);
@@ -183,7 +120,7 @@ test('a tracker has a few of the calls, and what members say of themselves goes 
 });
 
 test('an address where a member was met is called before all others', async () => {
-  const { dialer, clock, state, calls } = start((request) =>
+  const { dialer, clock, state, calls } = startDialer((request) =>
     request.endpoint === '192.0.2.9:6881' ? 'connected' : 'refused',
   );
   dialer.found(infoHash, '192.0.2.9:6881', 'tracker');
@@ -200,7 +137,7 @@ test('an address where a member was met is called before all others', async () =
 });
 
 test('an address from a tracker where nobody was met for half an hour is forgotten', async () => {
-  const { dialer, clock } = start(() => 'unreachable');
+  const { dialer, clock } = startDialer(() => 'unreachable');
   dialer.found(infoHash, '198.51.100.1:1', 'tracker');
   await clock.advance(29 * 60_000);
   expect(dialer.known).toBe(1);

@@ -1,0 +1,142 @@
+import { expect, test } from 'vitest';
+import { ben, cara, infoHash, sphereId, startDialer } from '../../test/fixtures/dialing.ts';
+import { parseInfoHash } from '../base/id.ts';
+
+const near = '192.168.1.2:6881';
+const six = '[2a00:1450::2]:6881';
+const mapped = '11.22.33.1:6881';
+const rtc = `webrtc ${ben}`;
+
+test('all paths are tried, the better ones first, none waits for another to fail', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable', 5_000);
+  dialer.setEndpoints(sphereId, ben, [mapped, near, six], true);
+  await clock.advance(1_000);
+  expect(calls.map(({ endpoint, atMs }) => [endpoint, atMs])).toEqual([
+    [near, 0],
+    [six, 0],
+    [mapped, 300],
+    [rtc, 600],
+  ]);
+});
+
+test('nobody waits for a path that the device does not have', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable', 5_000);
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  dialer.setEndpoints(sphereId, cara, [], true);
+  await clock.advance(1_000);
+  expect(calls.map(({ endpoint, atMs }) => [endpoint, atMs])).toEqual([
+    [mapped, 0],
+    [`webrtc ${cara}`, 0],
+    [rtc, 300],
+  ]);
+});
+
+test('a path that connects at once keeps the worse ones from being tried', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'connected');
+  dialer.setEndpoints(sphereId, ben, [mapped, near], true);
+  await clock.advance(60_000);
+  expect(calls.map(({ endpoint }) => endpoint)).toEqual([near]);
+});
+
+test('while WebRTC serves, a better path is looked for now and then', async () => {
+  let isOpen = false;
+  const { dialer, clock, calls, state } = startDialer(({ path }) =>
+    path === 'webrtc' || isOpen ? 'connected' : 'unreachable',
+  );
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(600_000);
+  expect(calls.filter(({ endpoint }) => endpoint === rtc)).toHaveLength(1);
+  const before = calls.length;
+  await clock.advance(1_800_000);
+  expect(calls.length - before).toBeGreaterThan(5);
+  expect(calls.length - before).toBeLessThan(20);
+  isOpen = true;
+  await clock.advance(300_000);
+  expect(state.connected.get(ben)).toBe('fully');
+});
+
+test('a device in doubt is called every few seconds where it was met, for as long as the network is away', async () => {
+  let isCut = false;
+  const { dialer, clock, calls, state, requests } = startDialer(() => (isCut ? 'unreachable' : 'connected'), 1_000);
+  state.appetite = 'lazy';
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(10_000);
+  isCut = true;
+  state.connected.delete(ben);
+  state.suspects.add(ben);
+  dialer.wake();
+  calls.length = 0;
+  await clock.advance(60_000);
+  const pauses = calls.slice(1).map(({ atMs }, index) => atMs - (calls[index]?.atMs ?? 0));
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(4_100);
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(3_000);
+  expect(requests.at(-1)?.afresh).toBe(true);
+  isCut = false;
+  await clock.advance(4_100);
+  expect(state.connected.get(ben)).toBe('fully');
+});
+
+test('a device that fell away during a transfer is called at once, although only its full copy was offered', async () => {
+  let isCut = false;
+  const { dialer, clock, calls, state } = startDialer(() => (isCut ? 'unreachable' : 'connected'));
+  state.appetite = 'lazy';
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(100_000);
+  isCut = true;
+  state.connected.delete(ben);
+  calls.length = 0;
+  dialer.lost(infoHash, ben);
+  await clock.advance(60_000);
+  expect(calls.length).toBeGreaterThan(15);
+  await clock.advance(600_000);
+  calls.length = 0;
+  await clock.advance(600_000);
+  expect(calls.length).toBeLessThan(8);
+});
+
+test('in another network nothing that failed before counts', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable');
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(600_000);
+  calls.length = 0;
+  dialer.forgiveAll();
+  await clock.advance(10);
+  expect(calls.map(({ endpoint }) => endpoint).toSorted()).toEqual([mapped, rtc].toSorted());
+});
+
+test('who is heard in the own network is called for all torrents of the sphere, once it is known who it is for none in vain', async () => {
+  const hashes = ['1', '2', '3'].map((digit) => parseInfoHash(digit.repeat(40)));
+  const { dialer, clock, calls } = startDialer(() => 'connected', 0, hashes);
+  dialer.near(sphereId, near, '192.168.1.2');
+  await clock.advance(60_000);
+  expect(calls.map(({ endpoint }) => endpoint)).toEqual([near]);
+});
+
+test('a member that announces itself again is called again, but not for every announcement', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable');
+  dialer.near(sphereId, near, '192.168.1.2');
+  await clock.advance(300_000);
+  calls.length = 0;
+  for (let time = 0; time < 100; time += 1) {
+    dialer.near(sphereId, near, '192.168.1.2');
+    await clock.advance(10);
+  }
+  expect(calls).toHaveLength(1);
+});
+
+test('one call finds out for all torrents whether anything answers', async () => {
+  const hashes = Array.from({ length: 50 }, (_, index) => parseInfoHash(index.toString(16).padStart(40, '0')));
+  const { dialer, clock, calls } = startDialer(() => 'unreachable', 5_000, hashes);
+  dialer.setEndpoints(sphereId, ben, [near, mapped], true);
+  await clock.advance(4_000);
+  expect(calls.map(({ endpoint }) => endpoint)).toEqual([near, mapped, rtc]);
+});
+
+test('a device that is called over WebRTC no more is forgotten there', async () => {
+  const { dialer, clock } = startDialer(() => 'unreachable');
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(1_000);
+  expect(dialer.known).toBe(2);
+  dialer.setEndpoints(sphereId, ben, [mapped], false);
+  expect(dialer.known).toBe(1);
+});
