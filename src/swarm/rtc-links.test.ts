@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { FakeRtc } from '../../test/fixtures/fake-rtc.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { parseDeviceKey, parseSphereId } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import type { RtcSignal } from '../contract/swarm.ts';
+import type { RoutedStream } from '../torrent/route.ts';
+import { PendingStreams } from './pending-streams.ts';
+import { RtcLinks } from './rtc-links.ts';
+
+const [anna, ben] = [parseDeviceKey('1'.repeat(64)), parseDeviceKey('f'.repeat(64))];
+const [family, choir] = [parseSphereId('5'.repeat(64)), parseSphereId('6'.repeat(64))];
+const never = new AbortController().signal;
+
+function two() {
+  const clock = new VirtualClock();
+  const native = new FakeRtc();
+  const state = { isHeard: true };
+  const sent: { sphereId: string; signal: RtcSignal }[] = [];
+  const arrived: RoutedStream[] = [];
+  const end = (self: typeof anna, other: () => RtcLinks): RtcLinks => {
+    const pending = new PendingStreams({
+      admit: (routed) => {
+        arrived.push(routed);
+        return Promise.resolve();
+      },
+    });
+    const links = new RtcLinks({
+      clock,
+      random: systemRandom,
+      log: silentLogger,
+      self,
+      pending,
+      signal: (sphereId, _device, signal) => {
+        sent.push({ sphereId, signal });
+        setImmediate(() => {
+          if (state.isHeard) other().receive(sphereId, self, signal);
+        });
+      },
+      onChange: () => undefined,
+    });
+    links.use(native);
+    onTestFinished(() => links[Symbol.dispose]());
+    return links;
+  };
+  const ends: { near: RtcLinks; far: RtcLinks } = { near: end(anna, () => ends.far), far: end(ben, () => ends.near) };
+  return { ...ends, clock, state, sent, arrived };
+}
+
+const toBen = { sphereId: family, device: ben, afresh: false };
+
+test('streams to one device share a connection, and say which device is at the other end', async () => {
+  const { near, sent, arrived } = two();
+  const [first, second] = await Promise.all([near.open(toBen, never), near.open(toBen, never)]);
+  expect([first.device, second.device]).toEqual([ben, ben]);
+  expect(first.route.path).toBe('webrtc');
+  expect(first.route.address).not.toBe('');
+  expect(sent.filter(({ signal }) => signal.kind === 'offer')).toHaveLength(1);
+  await turn();
+  expect(arrived.map(({ device }) => device)).toEqual([anna, anna]);
+});
+
+test('signals go by the sphere that the other side used last', async () => {
+  const { near, sent } = two();
+  await near.open({ ...toBen, sphereId: choir }, never);
+  expect(new Set(sent.map(({ sphereId }) => sphereId))).toEqual(new Set([choir]));
+});
+
+test('a connection in doubt is made anew, once, and a young one is left alone', async () => {
+  const { near, sent, clock } = two();
+  const old = await near.open(toBen, never);
+  await near.open({ ...toBen, afresh: true }, never);
+  const offers = (): number => sent.filter(({ signal }) => signal.kind === 'offer').length;
+  expect(offers()).toBe(1);
+  await clock.advance(20_000);
+  const gone = once(old.stream, 'close');
+  await near.open({ ...toBen, afresh: true }, never);
+  await gone;
+  expect(offers()).toBe(2);
+});
+
+test('an attempt that the change of the network has made pointless ends at once', async () => {
+  const { near, state } = two();
+  state.isHeard = false;
+  const waiting = near.open(toBen, never);
+  await turn();
+  near.restart();
+  await expect(waiting).rejects.toMatchObject({ code: 'disconnected' });
+  state.isHeard = true;
+  expect((await near.open(toBen, never)).device).toBe(ben);
+});
+
+test('who is no member any more is disconnected', async () => {
+  const { near } = two();
+  const { stream } = await near.open(toBen, never);
+  const gone = once(stream, 'close');
+  near.prune((device) => device !== ben);
+  await gone;
+  expect(stream.destroyed).toBe(true);
+});
+
+test('without the library there is no WebRTC, and signals are ignored', async () => {
+  const { near, sent } = two();
+  near[Symbol.dispose]();
+  expect(near.isReady).toBe(false);
+  near.receive(family, ben, { session: 'a'.repeat(32), kind: 'offer', text: '', mid: '' });
+  await expect(near.open(toBen, never)).rejects.toMatchObject({ code: 'not-found' });
+  expect(sent).toEqual([]);
+});
+
+test('only servers of use are counted', () => {
+  const { near } = two();
+  const names = { username: 'a', password: 'b' };
+  near.setIceServers([
+    { urls: ['stun:11.22.33.10'], username: '', password: '' },
+    { urls: ['turn:11.22.33.10?transport=udp', 'turns:11.22.33.10'], ...names },
+  ]);
+  expect(near.servers).toEqual({ stun: 1, turn: 1 });
+});
