@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import { locateProfile, readEngineFile } from '../../src/engine/profile.ts';
+import { landscapeSvg } from '../fixtures/landscape.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld } from '../fixtures/engine-world.ts';
+
+let world: EngineWorld;
+let anna: Person;
+let ben: Person;
+let sphere: string;
+
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben']);
+  [anna, ben] = [world.person('anna'), world.person('ben')];
+  sphere = await world.sphere('Holidays', anna, ben);
+});
+
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+test('how far the person is with a film is still known after a restart, on this device alone', async () => {
+  const path = join(world.folder, 'film.mp4');
+  await writeFile(path, randomBytes(200_000));
+  const item = await anna.share(sphere, path);
+  const film = { sphereId: parseSphereId(sphere), itemId: parseItemId(item), file: 0 };
+  const positionOf = async (person: Person): Promise<number> =>
+    (await person.ask((client) => client.items.playback(film))).positionMs;
+  expect(await positionOf(anna)).toBe(0);
+  await anna.ask((client) => client.items.keepPosition({ ...film, positionMs: 61_500 }));
+  await anna.engine.killHard();
+  await anna.restart();
+  expect(await positionOf(anna)).toBe(61_500);
+  await ben.item(sphere, item);
+  expect(await positionOf(ben)).toBe(0);
+  await anna.ask((client) => client.items.keepPosition({ ...film, positionMs: 0 }));
+  expect(await positionOf(anna)).toBe(0);
+});
+
+test('each picture of a folder has a preview once the folder has arrived, and none before', async () => {
+  const folder = join(world.folder, 'Beach');
+  await mkdir(folder);
+  for (const seed of [1, 2]) {
+    const picture = sharp(Buffer.from(landscapeSvg(seed, 1200, 900))).jpeg();
+    await picture.toFile(join(folder, `${seed}.jpg`));
+  }
+  await writeFile(join(folder, 'notes.txt'), 'sand');
+  const item = await anna.share(sphere, folder);
+  const listed = await ben.item(sphere, item);
+  expect(listed.files.map(({ previewUrl }) => previewUrl)).toEqual([null, null, null]);
+  await ben.get(sphere, item);
+  const { files } = await ben.item(sphere, item, ({ state }) => state === 'complete' || state === 'sharing');
+  expect(files.map(({ previewUrl }) => previewUrl)).toEqual([`/preview/${item}-0`, `/preview/${item}-1`, null]);
+  const { url, token } = readEngineFile(locateProfile(ben.profile)) ?? { url: '', token: '' };
+  const headers = { authorization: `Bearer ${token}` };
+  const answers = await Promise.all([0, 1, 2, 9].map((file) => fetch(`${url}/preview/${item}-${file}`, { headers })));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
+  const picture = (await answers[1]?.arrayBuffer()) ?? new ArrayBuffer(0);
+  const { width, format } = await sharp(Buffer.from(picture)).metadata();
+  expect([width, format]).toEqual([320, 'webp']);
+  expect((await fetch(`${url}/preview/${item}-0`)).status).toBe(401);
+});
