@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import type { Socket } from 'node:net';
 import { connect as connectSocket } from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
@@ -249,6 +252,45 @@ test('the socket takes the token or the cookie, and no page of another origin', 
   expect(await upgrade(started, { cookie }, 'http://evil.example')).toBe(403);
   expect(await upgrade(started, { cookie, host: 'evil.example' }, origin)).toBe(403);
   expect(await upgrade(started, { cookie, 'sec-fetch-site': 'same-site' })).toBe(403);
+});
+
+/** Sends a request and then neither reads nor closes, as a program does that wants to be in the way. */
+function hold({ engine }: TestEngine, text: string): Socket {
+  const port = Number(new URL(engine.origin).port);
+  const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(text));
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+test.each([
+  ['a malformed request', 'GET / HTTP/1.1\r\nno header\r\n\r\n'],
+  [
+    'an upgrade under a foreign name',
+    'GET /rpc HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+  ],
+])('a connection refused for %s is gone, whether or not the other side closes it', async (_what, request) => {
+  await using started = await startTestEngine();
+  const socket = hold(started, request);
+  await once(socket.resume(), 'end');
+  const isGone = once(socket, 'close');
+  // What arrives for a connection that is gone is answered by a reset, which the next write meets.
+  socket.write('still');
+  await sleep(100);
+  socket.write('here');
+  await expect(Promise.race([isGone.then(() => 'gone'), sleep(2000, 'open')])).resolves.toBe('gone');
+});
+
+test('sockets without a session that do not go take no place of those that have one', async () => {
+  await using started = await startTestEngine();
+  const { host } = new URL(started.engine.origin);
+  const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13';
+  const request = `GET /rpc HTTP/1.1\r\nhost: ${host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n\r\n`;
+  const held = Array.from({ length: 80 }, () => hold(started, request));
+  await Promise.all(held.map((socket) => once(socket, 'data')));
+  const { client, socket } = await connect(started.engine);
+  await expect(client.system.status()).resolves.toMatchObject({ pid: expect.any(Number) });
+  socket.close();
+  for (const one of held) one.destroy();
 });
 
 test('a frame beyond one megabyte or of garbage costs its sender the connection at most', async () => {

@@ -48,6 +48,7 @@ export class HttpServer implements AsyncDisposable {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
       keepAliveTimeout: 10_000,
+      connectionsCheckingInterval: 5_000,
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('request', (request, response) => void this.#answer(request, response));
@@ -55,7 +56,7 @@ export class HttpServer implements AsyncDisposable {
     // CONNECT asks for a proxy; the default would be to answer nothing for ever.
     this.#server.on('connect', (_request, socket) => socket.destroy());
     this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      if (socket.writable) hangUp(socket, '400 Bad Request');
       else socket.destroy();
     });
   }
@@ -147,7 +148,7 @@ export class HttpServer implements AsyncDisposable {
     socket.on('error', () => socket.destroy());
     const refused = refuseForeign(factsOf(request), this.#port);
     if (refused !== undefined || parseTarget(request.url)?.segments.join('/') !== 'rpc') {
-      socket.end(`HTTP/1.1 ${refused ?? 404} Refused\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      hangUp(socket, `${refused ?? 404} Refused`);
       return;
     }
     const authorised = this.#deps.session.isAuthorised(request.headers, this.#port);
@@ -181,6 +182,11 @@ function closeSignal(response: ServerResponse): AbortSignal {
 
 function orNotFound(response: ServerResponse, found: boolean): void {
   if (!found) refuse(response, 404);
+}
+
+/** Ends a connection for good: one that the other side never closes would take the place of another for ever. */
+function hangUp(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
 }
 
 /** Says nothing but the status; an unread body must not be taken for the next request. */

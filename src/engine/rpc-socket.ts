@@ -52,7 +52,7 @@ export class RpcSocket implements Disposable {
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
       client.on('error', (error) => this.#log.debug('rpc connection failed', { error }));
       if (!authorised) client.close(UNAUTHORISED, 'open Spherecast again');
-      else if (this.#sockets.clients.size > MAX_CLIENTS) client.close(TRY_LATER, 'too many connections');
+      else if (this.#openClients > MAX_CLIENTS) client.close(TRY_LATER, 'too many connections');
       else this.#serve(client);
     });
   }
@@ -63,6 +63,11 @@ export class RpcSocket implements Disposable {
       client.terminate();
     }
     this.#sockets.close();
+  }
+
+  /** Whoever was sent away and does not go takes nobody's place. */
+  get #openClients(): number {
+    return [...this.#sockets.clients].filter((client) => client.readyState === client.OPEN).length;
   }
 
   #serve(client: WebSocket): void {
