@@ -11,7 +11,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const session = {
     storage: {
       items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },
-      invitations: { get: () => ({ from: 'ana@a.test', name: 'Winter' }) },
+      invitations: { get: (id: string) => ({ from: 'ana@a.test', name: 'Winter', state: id }) },
       messages: { get: (id: string) => (id === 'line' ? { state: 'failed' } : undefined) },
     },
     outgoing: { onFailed },
@@ -41,9 +41,9 @@ test('an item that is complete from the start is no news', () => {
   expect(told).toEqual([]);
 });
 
-test('an invitation says who asks and where to', () => {
+test('an invitation says who asks and where to, one that is replaced or taken back says nothing', () => {
   const { told, onInvitation } = sessionWith(new Map());
-  onInvitation.emit('x');
+  for (const state of ['replaced', 'open', 'withdrawn']) onInvitation.emit(state);
   expect(told).toEqual([{ code: 'invited', params: { person: 'Ana', sphere: 'Winter' } }]);
 });
 
@@ -59,11 +59,14 @@ test('being removed is told, leaving by oneself is not', () => {
 test('what cannot be sent is told where no line tells it', () => {
   const { told, onFailed } = sessionWith(new Map());
   const entry = { sphereId: 's', state: 'queued', eventId: 'x' };
-  onFailed.emit({ ...entry, audience: { kind: 'account', jid: 'ben@b.test' } });
+  const toBen = { ...entry, audience: { kind: 'account', jid: 'ben@b.test' } };
+  onFailed.emit({ ...toBen, line: 'come in' });
+  onFailed.emit({ ...toBen, line: null });
   onFailed.emit({ ...entry, audience: { kind: 'certified' } });
   onFailed.emit({ ...entry, audience: { kind: 'members' }, eventId: 'line' });
   expect(told).toEqual([
     { code: 'invitation-not-sent', params: { sphere: 'Summer', person: 'Ben' } },
+    { code: 'not-sent', params: { sphere: 'Summer' } },
     { code: 'not-sent', params: { sphere: 'Summer' } },
   ]);
 });

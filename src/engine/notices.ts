@@ -41,7 +41,8 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const sphere = entry.sphereId === null ? undefined : list.find(entry.sphereId);
       const audience = parseAudience(entry.audience);
       const params = { sphere: sphere?.state.name ?? '' };
-      if (audience.kind !== 'account') tell({ code: 'not-sent', params });
+      // What takes an invitation back goes the same way, without a line.
+      if (audience.kind !== 'account' || entry.line === null) tell({ code: 'not-sent', params });
       else tell({ code: 'invitation-not-sent', params: { ...params, person: personName(audience.jid) } });
     }),
     list.onChange.on(({ sphere }) => {
