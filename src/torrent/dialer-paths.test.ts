@@ -22,12 +22,13 @@ test('all paths are tried, the better ones first, none waits for another to fail
 test('nobody waits for a path that the device does not have', async () => {
   const { dialer, clock, calls } = startDialer(() => 'unreachable', 5_000);
   dialer.setEndpoints(sphereId, ben, [mapped], true);
-  dialer.setEndpoints(sphereId, cara, [], true);
+  dialer.setEndpoints(sphereId, cara, [near], true);
   await clock.advance(1_000);
   expect(calls.map(({ endpoint, atMs }) => [endpoint, atMs])).toEqual([
     [mapped, 0],
-    [`webrtc ${cara}`, 0],
+    [near, 0],
     [rtc, 300],
+    [`webrtc ${cara}`, 300],
   ]);
 });
 

@@ -18,8 +18,8 @@ export class HeadStart {
     const sinceMs = since.get(device) ?? nowMs;
     since.set(device, sinceMs);
     // Nobody waits for paths that this device does not have.
-    const best = Math.min(...all.map((callee) => RANK[callee.path]));
-    return sinceMs + STEP_MS * (RANK[path] - best);
+    const better = new Set(all.map((callee) => RANK[callee.path]).filter((rank) => rank < RANK[path]));
+    return sinceMs + STEP_MS * better.size;
   }
 
   /** Connected, or wanted no more: the next time counts anew. */
