@@ -92,6 +92,11 @@ test('without helpers, without a relay and without the library the reason is our
   expect(about({ attempts, webrtc: 'unavailable' }).because).toContain('through-ours');
 });
 
+test('a relay in use shows that there was nothing direct, also where that is not told', () => {
+  const attempts = fakeAttempts('Ben', { ...everything, webrtc: 'untried', turn: 'connected' });
+  expect(about({ links: [fakeLink('Ben', 'turn')], attempts }).because).toContain('through-blocked');
+});
+
 test('as long as a way is untried, the person is asked to wait', () => {
   const attempts = fakeAttempts('Ben', { lan: 'no-address', tcp: 'unreachable', webrtc: 'untried' });
   expect(about({ attempts })).toMatchObject({ state: 'connecting', advice: 'wait', severity: 'info' });

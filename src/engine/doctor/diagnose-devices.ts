@@ -90,7 +90,9 @@ const REASONS: Readonly<Record<Path, (situation: Situation) => Because>> = {
     if (outcome('webrtc') === 'no-address') return 'through-theirs';
     const { stun, turn } = network.iceServers;
     if (stun + turn === 0) return 'through-no-helper';
-    return outcome('webrtc') === 'untried' ? 'not-tried' : 'through-blocked';
+    // One attempt is one at both: a relay is only taken when nothing direct answered.
+    const isTried = outcome('webrtc') !== 'untried' || outcome('turn') === 'connected';
+    return isTried ? 'through-blocked' : 'not-tried';
   },
   turn: ({ network }) => (network.iceServers.turn === 0 ? 'relay-none' : 'relay-silent'),
 };

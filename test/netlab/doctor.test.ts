@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import type { DoctorReport } from '../../src/contract/doctor.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { missingPrograms } from '../fixtures/missing-programs.ts';
+import { LabWorld } from './lab-world.ts';
+import { whyNoLab } from './network-lab.ts';
+
+const reason = (await whyNoLab()) ?? missingPrograms('prosody', 'openssl', 'turnserver');
+if (reason !== undefined) console.warn(`SKIPPED: the connection check in homes: ${reason}`);
+
+const PATIENCE_MS = 45_000;
+
+/** The last report of a check. */
+async function check(person: Person): Promise<DoctorReport> {
+  return await person.ask(async (client) => {
+    let last: DoctorReport | undefined;
+    for await (const report of await client.doctor.check({})) last = report;
+    if (last === undefined) throw new Error('the check told nothing');
+    return last;
+  });
+}
+
+const codes = ({ findings }: DoctorReport): string[] => findings.map(({ code }) => code);
+
+async function until(what: string, look: () => Promise<DoctorReport>, isSo: (report: DoctorReport) => boolean) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const report = await look();
+    if (isSo(report)) return report;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}: ${JSON.stringify(report, null, 1)}`);
+    await delay(500);
+  }
+}
+
+describe.skipIf(reason !== undefined)('the connection check', () => {
+  let world: LabWorld;
+  beforeAll(async () => {
+    world = await LabWorld.start({
+      homes: { a: 'upnp-v2', b: 'symmetric', c: 'lie' },
+      people: { open: 'a1', closed: 'b1', fooled: 'c1' },
+    });
+  }, 120_000);
+  afterAll(() => world[Symbol.asyncDispose]());
+
+  test.each([
+    ['open', 'router-open', { via: 'upnp' }],
+    ['closed', 'router-closed', {}],
+  ])('says of the router of a home that is %s what it does', async (name, code, params) => {
+    const report = await check(world.person(name));
+    expect(report.findings).toContainEqual({ area: 'router', code, params, severity: expect.any(String) });
+    const others = ['server-reached', 'helper-relay', 'clock-right', 'ipv6-none', 'nearby-on'];
+    expect(codes(report)).toEqual(expect.arrayContaining(others));
+    expect(report.facts.server).toMatchObject({ tls: 'TLSv1.3', features: { helpers: true } });
+  });
+
+  test('says why a member is reached by a relay, and why a router that lies is not called', async () => {
+    const [fooled, closed] = [world.person('fooled'), world.person('closed')];
+    const sphere = await world.sphere('Films', fooled, closed);
+    const file = path.join(world.lab.folder, 'film.bin');
+    await writeFile(file, randomBytes(96 * 1024 * 1024));
+    const item = await fooled.share(sphere, file);
+    await closed.item(sphere, item);
+    await closed.ask((client) => client.transfers.setLimits({ down: 1_000_000 }));
+    const wanted = { sphereId: parseSphereId(sphere), itemId: parseItemId(item), wait: false };
+    await closed.ask((client) => client.items.get(wanted));
+    const relayed = await until(
+      'a relay',
+      () => check(closed),
+      ({ devices }) => devices[0]?.path === 'turn' && !devices[0].because.includes('not-tried'),
+    );
+    expect(relayed.devices[0]).toMatchObject({ state: 'connected', severity: 'warning', advice: 'open-router' });
+    expect(relayed.devices[0]?.because).toEqual(['nearby-silent', 'ipv6-ours', 'door-silent', 'through-blocked']);
+    await until(
+      'the lie',
+      () => check(fooled),
+      (report) => codes(report).includes('router-lied'),
+    );
+  }, 180_000);
+});
