@@ -37,6 +37,8 @@ export interface CellResult {
   readonly cell: Cell;
   /** The path that carried most bytes. */
   readonly path: Path;
+  /** The path that the receiver's connection check names while the bytes come, null when it names none. */
+  readonly told: string | null;
   /** From both engines online to the first verified piece, of each round. */
   readonly firstByteMs: readonly number[];
   readonly medianMs: number;
@@ -64,19 +66,22 @@ async function measure(world: LabWorld, cell: Cell, rounds: number): Promise<Cel
   const meeting = await prepare(world, cell, rounds);
   const firstByteMs: number[] = [];
   let mbitPerSecond = 0;
+  let told: string | null = null;
   await using watch = await EngineWatch.start(meeting.receiver);
   for (const [round, { id }] of meeting.items.entries()) {
-    const begin = await meet(meeting, watch, id, cell.withoutInternet === true);
-    const first = await watch.until('the first piece', () => bytesOf(watch, id) > 0, PATIENCE_MS);
-    firstByteMs.push(Math.round(first - begin));
-    if (round < rounds - 1) await pause(meeting, watch, id);
-    else mbitPerSecond = await rest(watch, id, first);
+    const isLast = round === rounds - 1;
+    const arriving = arrive(meeting, watch, id, isLast);
+    // Members of one network may meet before the server knows that both are there.
+    const [begin, arrival] = await Promise.all([meet(meeting, watch, id, cell.withoutInternet === true), arriving]);
+    firstByteMs.push(Math.max(0, Math.round(arrival.firstMs - begin)));
+    ({ mbitPerSecond, told } = arrival);
   }
   const last = meeting.items.at(-1);
   const arrived = watch.items.get(last?.id ?? '')?.path;
   return {
     cell,
     path: await meeting.meter.main(),
+    told,
     firstByteMs,
     medianMs: median(firstByteMs),
     mbitPerSecond,
@@ -146,22 +151,42 @@ async function meet(meeting: Meeting, watch: EngineWatch, item: string, withoutS
   return await other.until('the other member online', () => other.isOnline(sphereId), PATIENCE_MS);
 }
 
-async function pause(meeting: Meeting, watch: EngineWatch, item: string): Promise<void> {
-  if (bytesOf(watch, item) === watch.items.get(item)?.bytes) return;
-  const ids = { sphereId: parseSphereId(meeting.sphereId), itemId: parseItemId(item) };
-  await meeting.receiver.ask((client) => client.items.pause(ids));
+interface Arrival {
+  /** When the first piece was verified, on the clock of `performance`. */
+  readonly firstMs: number;
+  /** Of everything after the first bytes, 0 unless all of it was waited for. */
+  readonly mbitPerSecond: number;
+  readonly told: string | null;
 }
 
-/** Mbit/s of everything after the first bytes. */
-async function rest(watch: EngineWatch, item: string, first: number): Promise<number> {
+async function arrive(meeting: Meeting, watch: EngineWatch, item: string, whole: boolean): Promise<Arrival> {
+  const firstMs = await watch.until('the first piece', () => bytesOf(watch, item) > 0, 2 * PATIENCE_MS);
+  if (whole) {
+    const [mbitPerSecond, told] = await Promise.all([rest(watch, item, firstMs), toldPath(meeting)]);
+    return { firstMs, mbitPerSecond, told };
+  }
+  if (bytesOf(watch, item) < ITEM_BYTES) {
+    const ids = { sphereId: parseSphereId(meeting.sphereId), itemId: parseItemId(item) };
+    await meeting.receiver.ask((client) => client.items.pause(ids));
+  }
+  return { firstMs, mbitPerSecond: 0, told: null };
+}
+
+async function toldPath({ receiver }: Meeting): Promise<string | null> {
+  return await receiver.ask(async (client) => {
+    let path: string | null = null;
+    for await (const report of await client.doctor.check({ follow: false })) {
+      path = report.devices.find((device) => device.path !== null)?.path ?? path;
+    }
+    return path;
+  });
+}
+
+async function rest(watch: EngineWatch, item: string, firstMs: number): Promise<number> {
   const had = bytesOf(watch, item);
-  const end = await watch.until(
-    'all pieces',
-    () => bytesOf(watch, item) === watch.items.get(item)?.bytes,
-    4 * PATIENCE_MS,
-  );
+  const end = await watch.until('all pieces', () => bytesOf(watch, item) >= ITEM_BYTES, 4 * PATIENCE_MS);
   await watch.until('the whole item', () => watch.items.get(item)?.state === 'complete', PATIENCE_MS);
-  return Math.round(((ITEM_BYTES - had) * 8) / 1_000 / Math.max(1, end - first));
+  return Math.round(((ITEM_BYTES - had) * 8) / 1_000 / Math.max(1, end - firstMs));
 }
 
 function bytesOf(watch: EngineWatch, item: string): number {

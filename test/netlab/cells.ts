@@ -27,7 +27,7 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'the same network without internet',
-    stands: false,
+    stands: true,
     quick: 1,
     cells: [{ a: 'cone', b: 'same', withoutInternet: true, path: 'lan', mostMs: 1_000 }],
   },
@@ -55,12 +55,12 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'IPv6 behind firewalls',
-    stands: false,
+    stands: true,
     quick: 1,
     cells: [
-      { a: 'all,v6=on', b: 'cone,v6=on', path: 'ipv6', mostMs: 2_000 },
-      { a: 'cgnat,v6=on', b: 'pcp,v6=on', path: 'ipv6', mostMs: 2_000 },
-      { a: 'symmetric,v6=on', b: 'open,v6=on', path: 'ipv6', mostMs: 2_000 },
+      { a: 'pcp,isp=cone,v6=on', b: 'cone,v6=on', path: 'ipv6', mostMs: 2_000 },
+      { a: 'symmetric,v6=on', b: 'upnp-v2,isp=symmetric,v6=on', path: 'ipv6', mostMs: 2_000 },
+      { a: 'pcp,isp=cone,v6=on', b: 'pcp,isp=cone,v6=on', path: 'ipv6', mostMs: 2_000 },
     ],
   },
   {
@@ -90,7 +90,7 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'a member who carries',
-    stands: false,
+    stands: true,
     quick: 1,
     cells: [carried('cone', 'web'), carried('web', 'cone'), carried('web', 'symmetric'), carried('web', 'web')],
   },
