@@ -28,7 +28,7 @@ export class CallList {
     this.#clock = deps.clock;
   }
 
-  /** What a member told about itself; replaces what was known. Gives what is new and what was told before. */
+  /** What a member told about itself; replaces what was known. Gives what is told now and what was told before. */
   tell(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc: boolean) {
     const devices = this.#told.get(sphereId) ?? new Map<DeviceKey, readonly Callee[]>();
     const before = (devices.get(device) ?? []).map(({ endpoint }) => endpoint);
@@ -38,8 +38,7 @@ export class CallList {
     if (webrtc) callees.push({ endpoint: `webrtc ${device}`, path: 'webrtc', device, toldBy: device });
     this.#told.set(sphereId, devices);
     devices.set(device, callees);
-    const added = callees.map(({ endpoint }) => endpoint).filter((endpoint) => !before.includes(endpoint));
-    return { added, before };
+    return { now: callees.map(({ endpoint }) => endpoint), before };
   }
 
   /** Whether the address is new for the torrent, and which one left for it. */

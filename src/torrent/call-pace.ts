@@ -1,5 +1,7 @@
 import { backoffDelay } from '../base/backoff.ts';
 import type { InfoHash } from '../base/id.ts';
+import type { Path } from '../contract/swarm.ts';
+import { isStraight } from './route.ts';
 
 /**
  * How much a call matters: `urgent` is to a device that was connected and may be lost, `eager` for a torrent that a
@@ -14,6 +16,8 @@ const BACKOFF = {
   better: { baseMs: 30_000, maxMs: 600_000 },
 } as const;
 const UNREACHABLE = { baseMs: 2_000, maxMs: 120_000 } as const;
+/** An attempt costs messages to everybody in the room. */
+const UNREACHABLE_RTC = { baseMs: 4_000, maxMs: 600_000 } as const;
 /** Between urgent calls to an address where the device was met lately. */
 const URGENT_MS = 2_000;
 const LATELY_MS = 10 * 60_000;
@@ -67,12 +71,18 @@ export function dueMs(known: Known, attempts: Attempts, urgency: Urgency, nowMs:
 }
 
 /** Nothing answered there: no torrent needs to try it for a while. `startedMs` is when the call began. */
-export function unreachable(known: Known, startedMs: number, nowMs: number, random: () => number): void {
+export function unreachable(
+  { known, path }: { known: Known; path: Path },
+  startedMs: number,
+  nowMs: number,
+  random: () => number,
+): void {
   known.urgentMs = nowMs + URGENT_MS * (1 + random() / 2);
   // Calls for several torrents that fail together are one failure.
   if (known.silentSinceMs > startedMs) return;
   known.silentSinceMs = nowMs;
-  known.silentUntilMs = nowMs + backoffDelay(known.silentCount, UNREACHABLE, random);
+  known.silentUntilMs =
+    nowMs + backoffDelay(known.silentCount, isStraight(path) ? UNREACHABLE : UNREACHABLE_RTC, random);
   known.silentCount += 1;
 }
 

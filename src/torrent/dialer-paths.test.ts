@@ -39,7 +39,7 @@ test('a path that connects at once keeps the worse ones from being tried', async
   expect(calls.map(({ endpoint }) => endpoint)).toEqual([near]);
 });
 
-test('while WebRTC serves, a better path is looked for now and then', async () => {
+test('while WebRTC serves, a better path is tried every few minutes', async () => {
   let isOpen = false;
   const { dialer, clock, calls, state } = startDialer(({ path }) =>
     path === 'webrtc' || isOpen ? 'connected' : 'unreachable',
@@ -93,6 +93,16 @@ test('a device that fell away during a transfer is called at once, although only
   calls.length = 0;
   await clock.advance(600_000);
   expect(calls.length).toBeLessThan(8);
+});
+
+test('a member that tells the same addresses again has come back, and is called at once', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable');
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(1_000_000);
+  calls.length = 0;
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(10);
+  expect(calls).toHaveLength(1);
 });
 
 test('in another network nothing that failed before counts', async () => {

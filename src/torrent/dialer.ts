@@ -115,10 +115,10 @@ export class Dialer {
 
   /** What a member told about itself; replaces what was known. */
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc = false): void {
-    const { added, before } = this.#list.tell(sphereId, device, endpoints, webrtc);
+    const { now, before } = this.#list.tell(sphereId, device, endpoints, webrtc);
     this.#forgetUnnamed(before);
-    // A new address deserves a call at once.
-    for (const endpoint of added) this.#forgive(endpoint);
+    // Who tells its addresses, even the same again, is there: it deserves a call at once.
+    for (const endpoint of now) this.#forgive(endpoint);
     this.wake();
   }
 
@@ -260,7 +260,7 @@ export class Dialer {
     } catch (error) {
       // An abort is the end of the process; anything else counts as one more failed attempt.
       if (!signal.aborted) this.#deps.log.error('call broke', { infoHash, error });
-      unreachable(known, startedMs, this.#deps.clock.monotonic(), this.#deps.random);
+      unreachable(due, startedMs, this.#deps.clock.monotonic(), this.#deps.random);
     } finally {
       this.#dials -= 1;
       const left = (this.#lanes.get(lane) ?? 1) - 1;
@@ -278,7 +278,7 @@ export class Dialer {
     const nowMs = clock.monotonic();
     log.debug('call ended', { infoHash, path, outcome: outcome.kind, attempt });
     if (outcome.kind !== 'connected') this.#list.failed(sphereId, infoHash, endpoint);
-    if (outcome.kind === 'unreachable') unreachable(due.known, startedMs, nowMs, random);
+    if (outcome.kind === 'unreachable') unreachable(due, startedMs, nowMs, random);
     else answered(due, outcome.kind === 'connected', nowMs, random);
     this.#deps.onOutcome(request, outcome);
     if (outcome.kind !== 'connected') return;
