@@ -110,6 +110,21 @@ const items = {
   resume: oc.input(ofItem).output(done),
 };
 
+/** The network this computer is in. */
+const placeSchema = z.object({
+  /** Its router and range, as `192.168.1.1 in 192.168.1.0/24`; null = it cannot be told from others. */
+  network: z.string().nullable(),
+  /** Whether the person called it public: members are not looked for in it. */
+  isPublic: z.boolean(),
+});
+export type PlaceView = z.infer<typeof placeSchema>;
+
+const network = {
+  place: oc.output(placeSchema),
+  /** For the network of now; kept for when this computer is there again. */
+  setPublic: oc.input(z.object({ isPublic: z.boolean() })).output(placeSchema),
+};
+
 const messages = {
   /** Oldest first: the newest `limit` ones, or those that follow `after`, or those before `before`. */
   list: oc
@@ -185,5 +200,5 @@ const system = {
   shutDown: oc.output(done),
 };
 
-export const appContract = { account, spheres, items, messages, transfers, doctor: doctorContract, system };
+export const appContract = { account, spheres, items, messages, transfers, network, doctor: doctorContract, system };
 export type AppContract = typeof appContract;

@@ -1,5 +1,6 @@
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { AccountHolder } from './account-holder.ts';
+import type { NetworkPlaces } from './network-places.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import type { ViewSource } from './view-source.ts';
 
@@ -8,4 +9,5 @@ export interface AppCallsDeps extends ServicesDeps {
   readonly holder: AccountHolder;
   readonly feed: SwarmFeed;
   readonly views: ViewSource;
+  readonly places: NetworkPlaces;
 }

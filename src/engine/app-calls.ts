@@ -21,6 +21,10 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
     items: itemCalls(deps),
     messages: messageCalls(deps),
     transfers: transferCalls(deps),
+    network: {
+      place: (signal) => deps.places.look(signal),
+      setPublic: ({ isPublic }, signal) => deps.places.setPublic(isPublic, signal),
+    },
     doctor: doctorCalls(deps),
     system: systemCalls(deps),
     snapshot: () => Promise.resolve(views.snapshot()),

@@ -48,6 +48,10 @@ export function createAppRouter(deps: RouterDeps) {
       pauseAll: os.transfers.pauseAll.handler(({ signal }) => services.transfers.pauseAll(given(signal))),
       resumeAll: os.transfers.resumeAll.handler(({ signal }) => services.transfers.resumeAll(given(signal))),
     },
+    network: {
+      place: os.network.place.handler(({ signal }) => services.network.place(given(signal))),
+      setPublic: os.network.setPublic.handler(({ input, signal }) => services.network.setPublic(input, given(signal))),
+    },
     doctor: {
       check: os.doctor.check.handler(async ({ input, signal }) =>
         translated(await services.doctor.check(input, given(signal)), deps.log),

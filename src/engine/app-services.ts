@@ -23,6 +23,7 @@ export interface AppServices {
   readonly items: Service<AppContract['items']>;
   readonly messages: Service<AppContract['messages']>;
   readonly transfers: Service<AppContract['transfers']>;
+  readonly network: Service<AppContract['network']>;
   readonly doctor: Service<AppContract['doctor']>;
   readonly system: Service<Omit<AppContract['system'], HostCalls>>;
   /** The whole state now. The host adds the sequence number and the version. */

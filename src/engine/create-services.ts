@@ -1,6 +1,9 @@
+import { networkInterfaces } from 'node:os';
 import { randomFraction } from '../base/random.ts';
+import { Scope } from '../base/scope.ts';
 import type { MediaContract } from '../contract/media.ts';
 import type { SwarmContract } from '../contract/swarm.ts';
+import { findDefaultGateways } from '../nat/default-gateways.ts';
 import { Omemo } from '../omemo/omemo.ts';
 import { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { AccountHolder } from './account-holder.ts';
@@ -8,6 +11,8 @@ import { createAppServices } from './app-calls.ts';
 import { ChildProcess } from './child-process.ts';
 import { createMediaTools } from './media-tools.ts';
 import { previewsOf } from './preview-source.ts';
+import { NetworkPlaces } from './network-places.ts';
+import { readConfig, writeConfig } from './profile.ts';
 import type { CreateServices, RunningServices, ServicesDeps } from './start-engine.ts';
 import { ViewSource } from './view-source.ts';
 
@@ -42,7 +47,9 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     const media = stack.use(openMedia(deps, parts.mediaEntry));
     const mediaTools = createMediaTools({ process: media, clock: deps.clock, log });
     const holder = stack.use(new AccountHolder({ ...deps, feed, mediaTools, views, openOmemo: parts.openOmemo }));
-    const services = createAppServices({ ...deps, holder, feed, views });
+    const places = openPlaces(deps, feed, stack);
+    const services = createAppServices({ ...deps, holder, feed, views, places });
+    await places.look(signal);
     await holder.resume();
     signal.throwIfAborted();
     const owned = stack.move();
@@ -52,6 +59,28 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   };
+}
+
+/** Which networks are public is read anew each time: other settings are written to the same file. */
+function openPlaces({ profile, log }: ServicesDeps, feed: SwarmFeed, stack: AsyncDisposableStack): NetworkPlaces {
+  const scope = stack.use(new Scope({ log }));
+  return stack.use(
+    new NetworkPlaces({
+      feed,
+      gateways: findDefaultGateways,
+      ownNetworks: () =>
+        Object.values(networkInterfaces()).flatMap((entries) => entries?.flatMap(({ cidr }) => cidr ?? []) ?? []),
+      marked: {
+        get: () => readConfig(profile).swarm.publicNetworks,
+        set: async (publicNetworks) => {
+          const config = readConfig(profile);
+          await writeConfig(profile, { ...config, swarm: { ...config.swarm, publicNetworks: [...publicNetworks] } });
+        },
+      },
+      scope,
+      log: log.child('network'),
+    }),
+  );
 }
 
 function openSwarm(deps: ServicesDeps, feed: SwarmFeed, views: ViewSource, entry: URL): ChildProcess<SwarmContract> {

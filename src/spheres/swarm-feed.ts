@@ -68,6 +68,7 @@ export class SwarmFeed {
   readonly #torrents = new Map<InfoHash, TorrentSpec>();
   #identity: SwarmIdentity | null = null;
   #iceServers: IceServer[] = [];
+  #mayDiscover = true;
   #limits: LimitsView = { up: 0, down: 0 };
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
@@ -147,9 +148,12 @@ export class SwarmFeed {
     await this.#tell((calls) => calls.setIceServers({ servers }));
   }
 
+  /** Whether members may be looked for in the own network where this computer is now. */
   async setDiscovery(on: boolean): Promise<void> {
-    if (this.#identity !== null) this.#identity = { ...this.#identity, discoverLan: on };
-    await this.#tell((calls) => calls.setDiscovery({ on }));
+    if (this.#mayDiscover === on) return;
+    this.#mayDiscover = on;
+    const isWanted = this.#identity?.discoverLan ?? false;
+    await this.#tell((calls) => calls.setDiscovery({ on: on && isWanted }));
   }
 
   /** What another device told ours to connect; of use only to the process that runs now. */
@@ -259,7 +263,8 @@ export class SwarmFeed {
   }
 
   async #feedAll(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
-    const { dataPort } = await calls.start({ ...identity, limits: this.#limits });
+    const discoverLan = identity.discoverLan && this.#mayDiscover;
+    const { dataPort } = await calls.start({ ...identity, discoverLan, limits: this.#limits });
     this.#port = dataPort;
     if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
