@@ -135,6 +135,33 @@ test('a restart of the router is seen in its clock', async () => {
   expect(await gateway.isKept({ ...mapping, internalAddress: '192.168.1.9' }, never)).toBe(false);
 });
 
+test('a changed outside address is seen, also by a clock that goes on', async () => {
+  let last = 44;
+  await using router = await UdpRouter.start((packet) => {
+    const answer = answerTo(packet);
+    return [answer.length === 60 ? answer.with(59, last) : answer];
+  });
+  const gateway = await find(router);
+  const mapping = await gateway.map(REQUEST, never);
+  expect(await gateway.isKept(mapping, never)).toBe(true);
+  last = 55;
+  expect(await gateway.isKept(mapping, never)).toBe(false);
+});
+
+test('a router that refuses to renew is asked for its clock only', async () => {
+  let result = 0;
+  let epoch = 5_000;
+  await using router = await UdpRouter.start((packet) => [
+    answerTo(packet, { result: packet.length === 60 ? result : 0, epoch: () => epoch }),
+  ]);
+  const gateway = await find(router);
+  const mapping = await gateway.map(REQUEST, never);
+  result = 8;
+  expect(await gateway.isKept(mapping, never)).toBe(true);
+  epoch = 1;
+  expect(await gateway.isKept(mapping, never)).toBe(false);
+});
+
 test('a question ends at once when it is aborted', async () => {
   await using router = await UdpRouter.start(() => []);
   const abort = new AbortController();

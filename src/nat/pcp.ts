@@ -6,12 +6,15 @@ import { AppError } from '../base/errors.ts';
 import { askUdp } from './ask-udp.ts';
 import { Epoch } from './epoch.ts';
 import type { Gateway, InnerPort, Mapping, MappingRequest } from './gateway.ts';
-import { portKey, refusal } from './gateway.ts';
+import { portKey, refusal, refusalCode } from './gateway.ts';
 import type { PcpAnswer } from './pcp-message.ts';
 import { decodePcp, encodeAnnounce, encodeMap, isAbout, NONCE_BYTES } from './pcp-message.ts';
 
 /** §19: routers listen here, for NAT-PMP too. */
 export const PCP_PORT = 5351;
+
+/** §15: a router need not grant less; 0 would remove the mapping. */
+const LEAST_LEASE_SECONDS = 120;
 
 export interface PcpDeps {
   readonly clock: Clock;
@@ -80,8 +83,25 @@ class PcpGateway implements Gateway {
   }
 
   async isKept(mapping: Mapping, signal: AbortSignal): Promise<boolean> {
-    const localAddress = await this.announce(signal);
-    return localAddress === mapping.internalAddress && this.#epoch.covers(mapping);
+    const { localAddress, outside } = await this.#outside(mapping, signal);
+    const isSame = outside === null || outside === `${mapping.externalAddress} ${mapping.externalPort}`;
+    return isSame && localAddress === mapping.internalAddress && this.#epoch.covers(mapping);
+  }
+
+  /** Only a renewal tells a changed outside address (§11.1); null when the router refuses to renew, as some do. */
+  async #outside(mapping: Mapping, signal: AbortSignal): Promise<{ localAddress: string; outside: string | null }> {
+    try {
+      const { answer, localAddress } = await this.#map(
+        mapping,
+        mapping.externalPort,
+        mapping.lifetimeSeconds ?? LEAST_LEASE_SECONDS,
+        signal,
+      );
+      return { localAddress, outside: `${answer.externalAddress} ${answer.externalPort}` };
+    } catch (error) {
+      if (refusalCode(error) === 0) throw error;
+      return { localAddress: await this.announce(signal), outside: null };
+    }
   }
 
   async #map(port: InnerPort, externalPort: number, lifetimeSeconds: number, signal: AbortSignal) {

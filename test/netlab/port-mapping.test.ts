@@ -39,6 +39,13 @@ function lastState(program: LabProcess): unknown {
   return line === undefined ? undefined : JSON.parse(line);
 }
 
+/** The host hears no announcements of routers. */
+async function deafen(lab: NetworkLab): Promise<void> {
+  await lab.exec('a1', 'nft', 'add table inet deaf');
+  await lab.exec('a1', 'nft', 'add chain inet deaf input { type filter hook input priority 0; }');
+  await lab.exec('a1', 'nft', 'add rule inet deaf input udp dport 5350 drop');
+}
+
 function openPinhole(program: LabProcess): unknown {
   const line = program.lines.findLast((text) => text.startsWith('['));
   return line?.includes('"open":true') === true ? JSON.parse(line) : undefined;
@@ -105,9 +112,7 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     '%s: a router that lost power unheard gets the mapping again',
     async (kind) => {
       await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
-      await lab.exec('a1', 'nft', 'add table inet deaf');
-      await lab.exec('a1', 'nft', 'add chain inet deaf input { type filter hook input priority 0; }');
-      await lab.exec('a1', 'nft', 'add rule inet deaf input udp dport 5350 drop');
+      await deafen(lab);
       await using program = keepPort(lab, 'a1', 40_001, 40);
       await until('the open port', () => lastState(program));
       // The restart shows in the router's clock, which must be ahead of the time since the last check.
@@ -145,6 +150,16 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     program.child.kill('SIGUSR2');
     await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined), 10_000);
     await until('the pinhole', async () => ((await lab.home('a').pinholes()).length === 1 ? true : undefined), 10_000);
+    expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+  });
+
+  test('pcp: a changed public address is told at the next check', async () => {
+    await using lab = await NetworkLab.start({ a: 'pcp' });
+    await deafen(lab);
+    await using program = keepPort(lab, 'a1', 40_001, 15);
+    await until('the open port', () => lastState(program));
+    const address = await lab.home('a').changeAddress();
+    await until('the new address', () => program.lines.find((line) => line.includes(address)));
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
   });
 

@@ -13,7 +13,7 @@ export interface BenchResult {
   readonly ours: number;
   readonly peer: number | null;
   readonly peerName: string | null;
-  /** ours / peer. */
+  /** ours / peer, null when the peer has none or did nothing. */
   readonly ratio: number | null;
   readonly samples: readonly Sample[];
   readonly bar: Bar | null;
@@ -79,7 +79,7 @@ export function compare(input: {
   const ours = round(median(samples.map((sample) => sample.ours)));
   const peers = samples.flatMap((sample) => (sample.peer === null ? [] : [sample.peer]));
   const peer = peers.length === samples.length ? round(median(peers)) : null;
-  const ratio = peer === null ? null : round(ours / peer);
+  const ratio = peer === null || peer === 0 ? null : round(ours / peer);
   const rounded = samples.map((sample) => ({
     ours: round(sample.ours),
     peer: sample.peer === null ? null : round(sample.peer),
