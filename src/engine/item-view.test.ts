@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { noSignal } from '../../test/sim/sim-world.ts';
 import { sharedFilm } from '../../test/sim/received-item.ts';
+import { toUtf8 } from '../base/bytes.ts';
 import { systemRandom } from '../base/random.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import { generateSigningKey } from '../spheres/protocol/keys.ts';
@@ -83,4 +84,16 @@ test('an item shows its sharer, its files and its state, and never more bytes th
     previewUrl: null,
     files: [{ index: 0, name: 'beach.mp4', bytes: 5000 }],
   });
+});
+
+test('an item whose list of files breaks the rules is shown, hides no other, and is not fetched', async () => {
+  const { ben, itemId, world } = await sharedFilm();
+  const { session } = ben;
+  // As its author announced it: only the rules for lists tell that it is none.
+  session.storage.attachments.put({ eventId: itemId as never, kind: 'manifest', bytes: toUtf8('{"files":[],"v":1}') });
+  expect(viewItem(session.shown, session.sphere(), session.items.row(itemId))).toMatchObject({ name: 'beach.mp4' });
+  session.items.get(itemId);
+  await world.quiet();
+  await expect.poll(() => session.items.row(itemId).state).toBe('failed');
+  expect(session.swarm.torrents.size).toBe(0);
 });

@@ -73,17 +73,22 @@ export class ItemSource {
     return this.#deps.storage.attachments.get(itemId as string as EventId, 'manifest');
   }
 
-  /** The list of files as far as it is here; undefined while it has to be fetched. */
+  /** The list of files as far as it is here; undefined while it has to be fetched, and when it breaks the rules. */
   knownManifest(itemId: ItemId): Manifest | undefined {
     const bytes = this.manifestBytes(itemId);
-    return bytes === undefined ? undefined : decodeManifest(bytes);
+    try {
+      return bytes === undefined ? undefined : decodeManifest(bytes);
+    } catch {
+      // Its author made it so: the item cannot be fetched, which is no reason not to show all others.
+      return undefined;
+    }
   }
 
   /** A long list of files stands at the end of the item's own bytes: only the pieces that hold it are fetched. */
   async manifest(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Manifest> {
     const itemId = event.id as string as ItemId;
-    const known = this.knownManifest(itemId);
-    if (known !== undefined) return known;
+    const known = this.manifestBytes(itemId);
+    if (known !== undefined) return decodeManifest(known);
     const { storage, feed } = this.#deps;
     const { manifest, infoHash, pieceLength } = event.body;
     if (manifest.offset === null) throw new AppError('not-found', 'the list of files did not come with the item');
