@@ -273,3 +273,10 @@ test('what was left out of a shared folder is told, and its names steer no termi
   expect(await json(['share', 'Family', 'album'])).toMatchObject({ leftOut: [{ reason: 'link', count: 12, names }] });
   services.leftOut = [];
 });
+
+test('status without an account says what to do, and nothing of sharing', async () => {
+  services.accountView = null;
+  const { stdout } = await run(['status']);
+  expect(stdout).toContain('account  none');
+  expect(stdout).not.toContain('sharing');
+});

@@ -184,3 +184,13 @@ test.each(['nonsense', 'host:', 'host:0', 'host:70000', ':5222', '[::1'])('%s is
   const attempt = holder.signIn({ jid, password: 'x', register: false, server: text }, signal);
   await expect(attempt).rejects.toMatchObject({ code: 'bad-input' });
 });
+
+test('a certificate file that cannot be read is named', async () => {
+  const { holder } = await holderWith();
+  const caFile = path.join(tmpdir(), 'no such authority.pem');
+  const attempt = holder.signIn({ jid, password: 'x', register: false, server, caFile }, signal);
+  await expect(attempt).rejects.toMatchObject({
+    code: 'file-missing',
+    message: expect.stringContaining('no such authority.pem') as string,
+  });
+});

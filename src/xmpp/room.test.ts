@@ -263,3 +263,18 @@ test('what the room repeats from before is left to its archive', async () => {
   port.onStanza.emit(xml('message', attrs, delay('a.test')));
   expect(heard).toHaveLength(1);
 });
+
+test('an invitation to come in waits for somebody away only when asked to, and says nothing in words', async () => {
+  const port = service();
+  const room = roomOf(port);
+  await room.invite(parseBareJid('zoe@a.test'));
+  await room.invite(parseBareJid('zoe@a.test'), 'store');
+  const parts = port.sent.map((stanza) => stanza.getChildElements().map(({ name, attrs }) => [name, attrs['xmlns']]));
+  const invitation = ['x', 'jabber:x:conference'];
+  const hints = 'urn:xmpp:hints';
+  expect(parts).toEqual([
+    [invitation, ['no-store', hints]],
+    [invitation, ['store', hints]],
+  ]);
+  expect(port.sent.map((stanza) => stanza.getText())).toEqual(['', '']);
+});

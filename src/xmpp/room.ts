@@ -163,7 +163,7 @@ export class Room implements AsyncDisposable {
 
   /** Tells an account that it may come in: now, when it waits at the door, or whenever it comes online. */
   async invite(jid: BareJid, keeping: 'store' | 'no-store' = 'no-store'): Promise<void> {
-    await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), keeping));
+    await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), hint(keeping)));
   }
 
   async kick(nick: string, signal: AbortSignal): Promise<void> {

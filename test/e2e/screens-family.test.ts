@@ -88,7 +88,7 @@ test('without a connection the banner says so, and the sphere does not say it on
   await screen.by('sphere-note').waitFor();
   screen.engine.emit({ kind: 'account', account: { jid: ME, state: 'offline', error: null } });
   await screen.by('banner').waitFor();
-  await screen.by('sphere-note').waitFor({ state: 'detached' });
+  await expect.poll(() => screen.by('sphere-note').count()).toBe(0);
 });
 
 test('a film goes on where it was left, and from the beginning when asked', async () => {
@@ -181,4 +181,25 @@ test('buttons under the mouse stay readable', async () => {
     violations.push(...(await screen.violations()));
     expect(violations).toEqual([]);
   }
+});
+
+test('joining by an invitation that was just taken back says so in plain words', async () => {
+  await using screen = await Screen.open(browser);
+  screen.engine.closedRooms = true;
+  await screen.goHome();
+  await screen.by('invitation-join').click();
+  await screen.page.getByText('marc@example.com may have taken the invitation back').first().waitFor();
+  await screen.picture('invitation-taken-back');
+  // It stays until the word of it comes: the server alone takes nothing away.
+  expect(await screen.by('invitation').count()).toBe(1);
+});
+
+test('what is given so slowly that it would read as zero is not among the transfers', async () => {
+  await using screen = await Screen.open(browser);
+  for (const item of screen.engine.world.items) item.upBps = item.upBps > 0 ? 300 : 0;
+  Object.assign(screen.engine.state.swarm, { downBps: 0, upBps: 300 });
+  await screen.goHome();
+  await screen.by('nav-transfers').click();
+  await screen.by('transfers-page').waitFor();
+  expect(await screen.by('transfers-page').textContent()).not.toMatch(/(^|\D)0 kB\/s/);
 });
