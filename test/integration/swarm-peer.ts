@@ -76,10 +76,12 @@ export class SwarmPeer implements AsyncDisposable {
     device?: TestDevice;
     dataPort?: number;
     limits?: { up: number; down: number };
+    /** Of the runtime. */
+    execArgv?: string[];
   }): Promise<SwarmPeer> {
     const child = fork(SWARM, {
       serialization: 'advanced',
-      execArgv: [],
+      execArgv: options.execArgv ?? [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     return SwarmPeer.of(child, options);
