@@ -28,8 +28,8 @@ export const deviceReportSchema = z.object({
   jid: bareJidSchema,
   name: z.string(),
   device: deviceKeySchema,
-  /** `idle`: online, and nothing has to move. */
-  state: z.enum(['connected', 'connecting', 'unreached', 'idle', 'offline']),
+  /** `idle`: online, and nothing has to move. `carried`: not reached, but others of the sphere are, who pass things on. */
+  state: z.enum(['connected', 'connecting', 'carried', 'unreached', 'idle', 'offline']),
   severity: z.enum(SEVERITIES),
   /** The best path in use, null when not connected. */
   path: pathSchema.nullable(),

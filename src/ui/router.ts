@@ -1,5 +1,7 @@
 import { createRouter, createWebHashHistory, type Router } from 'vue-router';
 
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
 /** The screens. The hash keeps every address on the one page that the engine serves. */
 export function createScreens(): Router {
   return createRouter({
@@ -26,7 +28,7 @@ export function createScreens(): Router {
         path: '/check',
         name: 'check',
         component: () => import('./doctor/CheckPage.vue'),
-        props: ({ query }) => ({ person: typeof query['person'] === 'string' ? query['person'] : null }),
+        props: ({ query }) => ({ person: textOf(query['person']), sphere: textOf(query['sphere']) }),
       },
       { path: '/:rest(.*)', redirect: '/' },
     ],

@@ -72,12 +72,16 @@ describe('the connection check', () => {
   test('is asked about a transfer that is slow', async () => {
     await using screen = await Screen.open(browser);
     for (const item of screen.engine.world.items) item.downBps = Math.min(item.downBps, 40_000);
+    screen.engine.doctorFacts = fakeTroubledFacts();
     await screen.goHome();
     await screen.by('nav-transfers').click();
     await screen.picture('check-in-transfers');
     await screen.by('transfer-why').first().click();
-    await verdict(screen, 'ok');
-    expect(await screen.by('check-area').count()).toBe(8);
+    await verdict(screen, 'problem');
+    await screen.picture('check-of-transfer');
+    expect(await screen.by('check-person').count()).toBe(3);
+    await screen.page.getByText('Show everybody').click();
+    await screen.page.getByText('Show everybody').waitFor({ state: 'detached' });
   });
 
   test('a report that is copied holds no address, name or folder unless the person shows them', async () => {

@@ -133,6 +133,18 @@ test('a relay that nobody named, and a library that is missing, are no ways that
   expect(about({ attempts: untried, webrtc: 'unavailable' }).state).toBe('unreached');
 });
 
+test('who is not reached is carried by others of the same sphere, if there are any', () => {
+  const attempts = fakeAttempts('Ben', { ...everything, turn: 'unreachable' });
+  const devices = [fakeDevice('Ben'), fakeDevice('Chloe')];
+  const network = fakeNetwork({ attempts, links: [fakeLink('Chloe', 'tcp')] });
+  expect(diagnoseDevices(fakeFacts({ network, devices }))[0]).toMatchObject({
+    state: 'carried',
+    severity: 'warning',
+    path: null,
+    advice: 'ask-them',
+  });
+});
+
 test('who is found in the own network is connected, although the server does not list them', () => {
   expect(about({ links: [fakeLink('Ben', 'lan')] }, false)).toMatchObject({ state: 'connected', path: 'lan' });
 });

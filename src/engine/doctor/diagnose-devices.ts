@@ -17,7 +17,12 @@ interface Situation {
 
 /** What stands between us and each device of the members, best path first in every list of reasons. */
 export function diagnoseDevices({ devices, network }: DoctorFacts): DeviceReport[] {
-  return devices.map((device) => diagnoseDevice(device, network));
+  const reports = devices.map((device) => diagnoseDevice(device, network));
+  const linked = new Set(reports.flatMap(({ sphereId, state }) => (state === 'connected' ? [sphereId] : [])));
+  return reports.map((report) => {
+    const isCarried = report.state === 'unreached' && linked.has(report.sphereId);
+    return isCarried ? { ...report, state: 'carried', severity: 'warning' } : report;
+  });
 }
 
 function diagnoseDevice(device: DeviceFacts, network: NetworkState | null): DeviceReport {
