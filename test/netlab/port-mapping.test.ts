@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
 import type { SwarmContract, SwarmEvent } from '../../src/contract/swarm.ts';
 import { TestDevice } from '../integration/swarm-peer.ts';
+import { SERVER_ADDRESS } from './addresses.ts';
 import type { Mapping } from './home-plan.ts';
 import type { LabProcess } from './lab-process.ts';
 import { NetworkLab, whyNoLab } from './network-lab.ts';
@@ -14,6 +15,7 @@ if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reaso
 
 const KEEP_PORT = path.join(import.meta.dirname, 'keep-port.ts');
 const SWARM = path.join(import.meta.dirname, '../../src/swarm/main.ts');
+const LIAR = path.join(import.meta.dirname, 'hostile-device.ts');
 const REACH = path.join(import.meta.dirname, 'reach.ts');
 
 function keepPort(lab: NetworkLab, host: 'a1' | 'a2', port: number, haste = 1): LabProcess {
@@ -178,6 +180,20 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
       expect(await callFromOutside(lab, 40_001, address)).toBe('silence');
     },
   );
+
+  test('a device that lies a thousand times leads to no call of anybody', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    const { router, host } = lab.home('a').addresses;
+    await using liar = lab.spawn('a2', process.execPath, LIAR, SERVER_ADDRESS, router, host(1), '127.0.0.1');
+    await until('the liar', () => liar.lines.find((line) => line === 'ready'));
+    await lab.exec('a1', 'nft', 'add table inet calls');
+    await lab.exec('a1', 'nft', 'add chain inet calls output { type filter hook output priority 0; }');
+    await lab.exec('a1', 'nft', 'add rule inet calls output meta l4proto tcp counter');
+    await using program = keepPort(lab, 'a1', 40_001);
+    expect(await until('an answer', () => lastState(program))).toEqual({ kind: 'closed' });
+    expect(Number(liar.lines.at(-1))).toBeGreaterThanOrEqual(1_000);
+    expect(await lab.exec('a1', 'nft', 'list', 'table', 'inet', 'calls')).toContain('packets 0 ');
+  });
 
   test('a tunnel with its own router beside the line at home does not keep the port closed', async () => {
     await using lab = await NetworkLab.start({ a: 'all' });
