@@ -57,7 +57,8 @@ export class EntrySealer {
         sealed: { ...context, bytes },
         hasLine: row.line !== null,
         // An invitation that is taken back has no line, and invites nobody.
-        invitesTo: audience.kind === 'account' && row.line !== null ? (storage.spheres.get(sphereId)?.room ?? null) : null,
+        invitesTo:
+          audience.kind === 'account' && row.line !== null ? (storage.spheres.get(sphereId)?.room ?? null) : null,
       };
       return { message, missed: result.unreachable.map(({ address }) => address) };
     };
