@@ -13,7 +13,7 @@ const count = z.number().int().nonnegative();
 
 const FINDING_CODES = Object.keys(FINDINGS) as [FindingCode, ...FindingCode[]];
 
-export const findingSchema = z.object({
+const findingSchema = z.object({
   area: z.enum(AREAS),
   code: z.enum(FINDING_CODES),
   severity: z.enum(SEVERITIES),
@@ -85,7 +85,7 @@ const deviceFactsSchema = z.object({
 export type DeviceFacts = z.infer<typeof deviceFactsSchema>;
 
 /** What was measured and what is known, without any judgement. */
-export const doctorFactsSchema = z.object({
+const doctorFactsSchema = z.object({
   account: accountSchema.extend({ error: z.enum(ERROR_CODES).nullable() }).nullable(),
   /** null while not online. */
   server: serverFactsSchema.nullable(),
@@ -97,7 +97,7 @@ export const doctorFactsSchema = z.object({
 });
 export type DoctorFacts = z.infer<typeof doctorFactsSchema>;
 
-export const doctorReportSchema = z.object({
+const doctorReportSchema = z.object({
   version: z.string(),
   atMs: count,
   /** What is still being looked at. */

@@ -6,7 +6,7 @@ export interface TechnicalLine {
   readonly value: string;
 }
 
-export type Say = (key: string, params?: Record<string, string | number>) => string;
+type Say = (key: string, params?: Record<string, string | number>) => string;
 
 /** Writes lines; addresses, names and folders only when the person wants them shown. */
 interface Writer {
