@@ -46,6 +46,7 @@ export interface NativeChannel {
   isOpen(): boolean;
   getProtocol(): string;
   close(): void;
+  onOpen(listener: () => void): void;
   onClosed(listener: () => void): void;
   onError(listener: (message: string) => void): void;
   onBufferedAmountLow(listener: () => void): void;

@@ -104,6 +104,7 @@ describe('a link between two devices', () => {
   test('tells its description before its candidates, however the library calls back', async () => {
     const world = new World();
     await world.low.link.open(never);
+    await settle();
     expect(world.low.told.map(({ kind }) => kind)).toEqual(['offer', 'candidate']);
     expect(world.high.told.map(({ kind }) => kind)).toEqual(['answer', 'candidate']);
     expect(world.rtc.connections.map(({ candidates }) => candidates.length)).toEqual([1, 1]);
@@ -134,6 +135,24 @@ describe('a link between two devices', () => {
     expect([world.low.states, world.alive.length]).toEqual([['connecting', 'failed'], 0]);
     world.isHeard = true;
     expect((await world.low.link.open(never)).destroyed).toBe(false);
+  });
+
+  test('who offers names the addresses of its own network after the answer only', async () => {
+    const world = new World();
+    const order: string[] = [];
+    for (const [name, { link }] of [
+      ['low', world.low],
+      ['high', world.high],
+    ] as const) {
+      const receive = link.receive.bind(link);
+      link.receive = (signal) => {
+        order.push(`${name} hears ${signal.kind}`);
+        receive(signal);
+      };
+    }
+    await world.low.link.open(never);
+    await settle();
+    expect(order.indexOf('high hears candidate')).toBeGreaterThan(order.indexOf('low hears answer'));
   });
 
   test('gives up waiting when told to, and the connection is there for the next', async () => {

@@ -191,6 +191,7 @@ export class RtcLink implements Disposable {
     const isStream = channel.isOpen() && channel.getProtocol() === STREAM_PROTOCOL;
     const isFull = this.#pending >= MOST_PENDING || this.#streams.size >= MOST_STREAMS;
     if (!isStream || isFull || id !== this.#currentId) {
+      this.#deps.log.debug('channel refused', { isStream, isFull });
       discardChannel(channel);
       if (!isStream) this.#unwanted += 1;
       if (this.#unwanted > MOST_UNWANTED) throw new AppError('bad-input', 'too many channels that nobody wants');

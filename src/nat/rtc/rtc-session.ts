@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { RtcSignal } from '../../contract/swarm.ts';
-import { discardChannel } from './discard-channel.ts';
+import type { IceCandidate } from './ice-candidate.ts';
 import { readCandidate } from './ice-candidate.ts';
 import type { NativeChannel, NativeConnection, NativeIceServer, NativeRtc } from './native-rtc.ts';
 import type { DescriptionKind } from './session-description.ts';
@@ -16,8 +16,9 @@ export const CONNECT_MS = 20_000;
 const PATH_CHECK_MS = 2_000;
 const MOST_CANDIDATES = 32;
 const CANDIDATES_PER_SIGNAL = 16;
-/** The highest there is; both sides count their own channels from the lowest. */
+/** The highest there is; those of streams are below. */
 const ANCHOR_CHANNEL = 1_023;
+const CHANNELS = 1_022;
 
 /** How two devices reach each other: the other end as seen from here, or a relay between them. */
 export interface RtcPath {
@@ -48,13 +49,16 @@ export class RtcSession implements Disposable {
   readonly #deps: RtcSessionDeps;
   readonly #connection: NativeConnection;
   readonly #over = new AbortController();
-  /** Keeps the offering side's description from being empty; carries nothing. */
+  /** Carries nothing: it makes a description possible, and its opening tells that other channels may be made. */
   #anchor: NativeChannel | undefined;
+  /** By number, those of our own making. */
+  readonly #channels = new Map<number, NativeChannel>();
+  #nextChannel: number;
   #phase: Phase;
   #isDescribed = false;
   #isRemoteDescribed = false;
   /** Ours until the description is out, theirs until it is in. */
-  #ownCandidates: string[] = [];
+  #ownCandidates: IceCandidate[] = [];
   #othersCandidates: string[] = [];
   #candidates = 0;
   readonly #relays = new Set<string>();
@@ -64,6 +68,8 @@ export class RtcSession implements Disposable {
     this.id = deps.id;
     this.#deps = deps;
     this.#phase = phase;
+    // RFC 8832 §6: even numbers are for who begins DTLS, and that is who answers.
+    this.#nextChannel = phase === 'offered' ? 1 : 0;
     this.#connection = deps.native.createConnection(deps.servers);
     this.#listen();
     this.#expireConnecting();
@@ -71,9 +77,7 @@ export class RtcSession implements Disposable {
 
   static offer(deps: RtcSessionDeps): RtcSession {
     const session = new RtcSession(deps, 'offered');
-    session.#attempt(() => {
-      session.#anchor = session.#connection.createDataChannel('', { negotiated: true, id: ANCHOR_CHANNEL });
-    });
+    session.#attempt(() => session.#cast());
     return session;
   }
 
@@ -81,7 +85,10 @@ export class RtcSession implements Disposable {
   static answer(deps: RtcSessionDeps, offer: string): RtcSession {
     const sdp = rewriteDescription(offer, 'offer');
     const session = new RtcSession(deps, 'answered');
-    session.#attempt(() => session.#describeRemote(sdp, 'offer'));
+    session.#attempt(() => {
+      session.#describeRemote(sdp, 'offer');
+      session.#cast();
+    });
     return session;
   }
 
@@ -105,16 +112,28 @@ export class RtcSession implements Disposable {
   /** Only when connected. Fails with `disconnected`. */
   createChannel(): NativeChannel {
     try {
-      return this.#connection.createDataChannel('', { protocol: STREAM_PROTOCOL });
+      const id = this.#takeNumber();
+      const channel = this.#connection.createDataChannel('', { protocol: STREAM_PROTOCOL, id });
+      this.#channels.set(id, channel);
+      return channel;
     } catch (cause) {
       throw new AppError('disconnected', 'no data channel can be opened', {}, cause);
     }
   }
 
+  /** The library would take the lowest free one, also while the other side still closes the channel that had it. */
+  #takeNumber(): number {
+    let id = this.#nextChannel;
+    while (this.#channels.get(id)?.isOpen() === true) id = (id + 2) % CHANNELS;
+    this.#nextChannel = (id + 2) % CHANNELS;
+    return id;
+  }
+
   [Symbol.dispose](): void {
+    if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#over.abort();
-    if (this.#anchor !== undefined) discardChannel(this.#anchor);
+    this.#anchor?.close();
     this.#connection.close();
   }
 
@@ -125,6 +144,17 @@ export class RtcSession implements Disposable {
     connection.onLocalCandidate((line) => this.#attempt(() => this.#sendCandidate(line)));
     connection.onStateChange((state) => this.#attempt(() => this.#onState(state)));
     connection.onDataChannel((channel) => this.#attempt(() => this.#deps.onChannel(channel)));
+  }
+
+  /**
+   * The library opens all channels there are some time after it said 'connected': one that is made in between is opened
+   * twice, and the other side closes it.
+   */
+  #cast(): void {
+    const anchor = this.#connection.createDataChannel('', { negotiated: true, id: ANCHOR_CHANNEL });
+    this.#anchor = anchor;
+    anchor.onOpen(() => this.#attempt(() => this.#onConnected()));
+    anchor.onClosed(() => this.#attempt(() => this.#end(new AppError('disconnected', 'the connection was closed'))));
   }
 
   #sendDescription(sdp: string, kind: string): void {
@@ -138,7 +168,7 @@ export class RtcSession implements Disposable {
   #sendCandidate(line: string): void {
     const candidate = readCandidate(line);
     if (candidate === undefined) return;
-    this.#ownCandidates.push(candidate.text);
+    this.#ownCandidates.push(candidate);
     if (this.#isSendingCandidates) return;
     this.#isSendingCandidates = true;
     // Those of one machine are found together and travel in one message.
@@ -148,9 +178,17 @@ export class RtcSession implements Disposable {
     });
   }
 
+  /**
+   * The library lets DTLS begin as soon as ICE connects, and ICE before it has noted the fingerprint of an answer. In one
+   * network that is a race which fails one time in a hundred, so who offers is not called from there before the answer.
+   */
   #sendCandidates(): void {
-    while (this.#isDescribed && this.#ownCandidates.length > 0) {
-      const text = this.#ownCandidates.splice(0, CANDIDATES_PER_SIGNAL).join('\n');
+    if (!this.#isDescribed) return;
+    const isHeld = ({ type }: IceCandidate): boolean => type === 'host' && !this.#isRemoteDescribed;
+    const texts = this.#ownCandidates.filter((candidate) => !isHeld(candidate)).map(({ text }) => text);
+    this.#ownCandidates = this.#ownCandidates.filter(isHeld);
+    while (texts.length > 0) {
+      const text = texts.splice(0, CANDIDATES_PER_SIGNAL).join('\n');
       this.#deps.signal({ session: this.id, kind: 'candidate', text, mid: '0' });
     }
   }
@@ -159,6 +197,7 @@ export class RtcSession implements Disposable {
     this.#connection.setRemoteDescription(sdp, kind);
     this.#isRemoteDescribed = true;
     this.#takeCandidates(this.#othersCandidates.splice(0));
+    this.#sendCandidates();
   }
 
   #takeCandidates(lines: readonly string[]): void {
@@ -176,18 +215,15 @@ export class RtcSession implements Disposable {
   }
 
   #onState(state: string): void {
-    if (state === 'connected') {
-      if (this.#phase === 'connected') return;
-      this.#phase = 'connected';
-      this.#watchPath();
-    } else if (state === 'failed') {
+    if (state === 'failed') {
       this.#end(new AppError('timed-out', 'no path to the other side'));
     } else if (state === 'disconnected' || state === 'closed') {
       this.#end(new AppError('disconnected', 'the connection broke'));
     }
   }
 
-  #watchPath(): void {
+  #onConnected(): void {
+    this.#phase = 'connected';
     const { clock, onPath } = this.#deps;
     let known: RtcPath | undefined;
     const look = (): void => {
@@ -230,7 +266,8 @@ export class RtcSession implements Disposable {
     try {
       act();
     } catch (cause) {
-      const error = cause instanceof AppError ? cause : new AppError('internal', 'the connection failed', {}, cause);
+      const error =
+        cause instanceof AppError ? cause : new AppError('disconnected', 'the connection failed', {}, cause);
       this.#end(error);
     }
   }
