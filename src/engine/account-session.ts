@@ -146,7 +146,7 @@ export class AccountSession implements AsyncDisposable {
     );
     const configured = deps.iceServers;
     this.#stack.use(new IceServers({ client: this.client, feed, configured, scope: this.scope, clock, log }));
-    this.#stack.use(new NetworkWatch({ client: this.client, feed, scope: this.scope }));
+    this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     if (deps.keepEverything) this.#keepEverything(deps);
     joinReactions({
       ...this.#parts(),

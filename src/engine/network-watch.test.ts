@@ -13,10 +13,11 @@ const fail = (error: unknown): never => {
 const gone: XmppState = { kind: 'offline', error: new AppError('disconnected', 'gone') };
 
 function world() {
-  const count = { checks: 0, changes: 0 };
+  const count = { checks: 0, changes: 0, told: 0 };
   const client = { onState: new Emitter<XmppState>(fail), checkNow: () => void (count.checks += 1) };
   const feed = { onEvent: new Emitter<SwarmEvent>(fail), networkChanged: async () => void (count.changes += 1) };
-  const watch = new NetworkWatch({ client, feed, scope: new Scope({ log: silentLogger }) });
+  const exchange = { tellAll: async () => void (count.told += 1) };
+  const watch = new NetworkWatch({ client, feed, exchange, scope: new Scope({ log: silentLogger }) });
   const network = (addresses: readonly string[], suspect = 0, outside: string | null = null): void => {
     const interfaces = addresses.map((address) => ({
       name: 'e',
@@ -55,13 +56,13 @@ test('the connection to the server is checked when members’ connections fall s
   expect(count.checks).toBe(2);
 });
 
-test('the swarm is told when the connection to the server comes back, not when it comes first', () => {
+test('when the connection to the server comes back the swarm is told, and members our addresses, not when it comes first', () => {
   const { client, count, watch } = world();
   const states: XmppState[] = [{ kind: 'connecting' }, { kind: 'online', resumed: false }];
   for (const state of states) client.onState.emit(state);
-  expect(count.changes).toBe(0);
+  expect(count).toMatchObject({ changes: 0, told: 0 });
   for (const state of [gone, ...states, gone, gone, ...states]) client.onState.emit(state);
-  expect(count.changes).toBe(2);
+  expect(count).toMatchObject({ changes: 2, told: 2 });
   watch[Symbol.dispose]();
   for (const state of [gone, ...states]) client.onState.emit(state);
   expect(count.changes).toBe(2);

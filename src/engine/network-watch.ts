@@ -1,11 +1,13 @@
 import type { Scope } from '../base/scope.ts';
 import type { NetworkState, SwarmEvent } from '../contract/swarm.ts';
+import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { XmppClient } from '../xmpp/client.ts';
 
 interface NetworkWatchDeps {
   readonly client: Pick<XmppClient, 'onState' | 'checkNow'>;
   readonly feed: Pick<SwarmFeed, 'onEvent' | 'networkChanged'>;
+  readonly exchange: Pick<EndpointExchange, 'tellAll'>;
   readonly scope: Pick<Scope, 'spawn'>;
 }
 
@@ -27,6 +29,8 @@ export class NetworkWatch implements Disposable {
         if (kind !== 'online' || !this.#wasOffline) return;
         this.#wasOffline = false;
         deps.scope.spawn('tell that the network is back', () => deps.feed.networkChanged());
+        // What changed while we could not speak: in a session that goes on nobody sees us arrive.
+        deps.scope.spawn('tell addresses', () => deps.exchange.tellAll());
       }),
     ];
   }

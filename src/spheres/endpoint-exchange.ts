@@ -48,6 +48,11 @@ export class EndpointExchange {
   /** Our own addresses changed. */
   async announce(candidates: Candidates): Promise<void> {
     this.#candidates = candidates;
+    await this.tellAll();
+  }
+
+  /** We may have been away: those present in any sphere learn where we are. */
+  async tellAll(): Promise<void> {
     for (const sphere of this.#deps.list.all()) await this.tell(sphere);
   }
 
