@@ -10,7 +10,7 @@ import { isPublicAddress } from './ip-address.ts';
 import { Pause } from './pause.ts';
 
 /** Short, because what is left after a crash stays open as long. */
-export const LEASE_SECONDS = 20 * 60;
+const LEASE_SECONDS = 20 * 60;
 const MOST_RENEWAL_MS = 10 * 60_000;
 /** RFC 6887 §11.2.1: never more often. */
 const LEAST_RENEWAL_MS = 4_000;
