@@ -47,9 +47,9 @@ test('when the cable is cut, who waits for blocks and who sent some both doubt w
   state.isCut = true;
   state.waiting = [true, false];
   say(1, false);
-  seconds(4);
+  seconds(3);
   expect(ends.map((end) => end.isSuspect)).toEqual([false, false]);
-  seconds(2);
+  seconds(1);
   expect(ends.map((end) => end.isSuspect)).toEqual([true, true]);
 });
 

@@ -1,11 +1,11 @@
 // Spherecast wire format, "Signs of life"
 /** A second is the unit: seconds without a sign, seconds without a word. */
-const SPEAK_AFTER = 2;
-const SUSPECT_AFTER = 5;
+const SPEAK_AFTER = 1;
+const SUSPECT_AFTER = 4;
 
 /**
- * Whether the other end of a connection is still there: who got a message or waits for one says something within two
- * seconds, so who hears nothing for five while waiting may doubt the connection. Counted in ticks, because a process
+ * Whether the other end of a connection is still there: who got a message or waits for one says something every second,
+ * so who hears nothing for four while waiting may doubt the connection. Counted in ticks, because a process
  * that was held up must not blame the network.
  */
 export class Liveness {

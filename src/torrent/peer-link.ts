@@ -61,6 +61,7 @@ export class PeerLink {
   readonly #bornMs: number;
   #heardMs: number;
   #isLetGo = false;
+  #isResting = false;
   #paidFor = false;
   #corked = false;
   #unsent = 0;
@@ -110,6 +111,8 @@ export class PeerLink {
   /** Once a second. */
   tick(): void {
     const isWaiting = this.wire.requests.length > 0 || this.#uploads.length > 0;
+    // Under a limit we do not even look whether there is something to hear.
+    if (this.#isResting) this.#liveness.heard();
     if (this.#liveness.tick(isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
   }
 
@@ -215,7 +218,9 @@ export class PeerLink {
   #restUntil(ready: Promise<void>): void {
     const { stream } = this.#deps;
     stream.pause();
+    this.#isResting = true;
     const goOn = (): void => {
+      this.#isResting = false;
       if (!stream.destroyed) stream.resume();
     };
     // A rejected wait means the connection has closed meanwhile.

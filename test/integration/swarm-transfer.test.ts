@@ -219,3 +219,23 @@ test('members find each other through a tracker alone', async () => {
   await until('the download is complete', () => ben.state(item.infoHash) === 'complete');
   expect((await stat(path)).size).toBe(item.length);
 });
+
+test('a tight limit at either end makes nobody doubt the connection', async () => {
+  const file = await randomFile(join(folder, 'slow.bin'), MIB);
+  for (const limits of [
+    { up: 8 * 1024, down: 0 },
+    { up: 0, down: 8 * 1024 },
+  ]) {
+    await using anna = await SwarmPeer.start({ address: '127.0.0.1', limits: { ...limits, down: 0 } });
+    await using ben = await SwarmPeer.start({ address: '127.0.0.2', limits: { ...limits, up: 0 } });
+    await together(anna, ben);
+    const item = await share(anna, sphere, file);
+    await ben.learn(sphere, anna);
+    await receive(ben, sphere, item, await mkdtemp(join(folder, 'slow-')));
+    await until('they are connected', () => ben.paths.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    const told = [anna, ben].flatMap((peer) => peer.events.filter((event) => event.kind === 'network'));
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.filter(({ network }) => network.suspect > 0)).toEqual([]);
+  }
+});
