@@ -176,7 +176,7 @@ export class Reach implements AsyncDisposable {
   }
 
   setIceServers(servers: readonly IceServer[]): void {
-    this.#rtc.setIceServers(servers);
+    if (this.#rtc.setIceServers(servers)) this.dialer.forgiveAll();
   }
 
   signal(sphereId: SphereId, device: DeviceKey, signal: RtcSignal): void {

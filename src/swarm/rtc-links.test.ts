@@ -93,6 +93,21 @@ test('an attempt that the change of the network has made pointless ends at once'
   expect((await near.open(toBen, never)).device).toBe(ben);
 });
 
+test('an attempt begun before the relays were known is begun again, credentials that are renewed disturb nothing', async () => {
+  const { near, state } = two();
+  const servers = [{ urls: ['turn:11.22.33.10'], username: 'a', password: 'b' }];
+  state.isHeard = false;
+  const waiting = near.open(toBen, never);
+  await turn();
+  expect(near.setIceServers(servers)).toBe(true);
+  await expect(waiting).rejects.toMatchObject({ code: 'disconnected' });
+  state.isHeard = true;
+  const { stream } = await near.open(toBen, never);
+  expect(near.setIceServers(structuredClone(servers))).toBe(false);
+  near.setIceServers([{ ...(servers[0] ?? { urls: [] }), username: 'c', password: 'd' }]);
+  expect(stream.destroyed).toBe(false);
+});
+
 test('who is no member any more is disconnected', async () => {
   const { near } = two();
   const { stream } = await near.open(toBen, never);

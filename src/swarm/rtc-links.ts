@@ -60,8 +60,12 @@ export class RtcLinks implements RtcOpener, Disposable {
     this.#native = native;
   }
 
-  setIceServers(servers: readonly IceServer[]): void {
+  /** Whether they are others than before; attempts that were begun without them come to nothing. */
+  setIceServers(servers: readonly IceServer[]): boolean {
+    const isNew = JSON.stringify(servers) !== JSON.stringify(this.#servers);
     this.#servers = servers;
+    if (isNew) this.restart();
+    return isNew;
   }
 
   /** How many servers of each kind are of use. */
@@ -87,7 +91,7 @@ export class RtcLinks implements RtcOpener, Disposable {
     this.#linkTo(sphereId, device).link.receive(signal);
   }
 
-  /** The network is another one: attempts begun in the one before come to nothing. */
+  /** The network or what it offers is another: attempts begun before come to nothing. */
   restart(): void {
     for (const [device, { link }] of Array.from(this.#links)) if (link.state.kind === 'connecting') this.#drop(device);
   }
