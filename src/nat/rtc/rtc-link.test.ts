@@ -119,6 +119,20 @@ describe('a link between two devices', () => {
     expect([world.low.accepted.length, world.high.accepted.length]).toEqual([1, 1]);
   });
 
+  test('an offer that a device lost with its restart is made anew as soon as that device offers', async () => {
+    const world = new World();
+    world.isHeard = false;
+    const high = world.high.link.open(never);
+    await settle();
+    await world.clock.advance(3_000);
+    world.isHeard = true;
+    const low = world.low.link.open(never);
+    await settle();
+    expect([world.low.link.state.kind, world.high.link.state.kind]).toEqual(['connected', 'connected']);
+    expect([(await low).destroyed, (await high).destroyed]).toEqual([false, false]);
+    expect(world.alive).toHaveLength(2);
+  });
+
   test('many who open at once share the connection', async () => {
     const world = new World();
     const streams = await Promise.all(Array.from({ length: 20 }, () => world.low.link.open(never)));

@@ -18,7 +18,9 @@ import { STREAM_PROTOCOL } from './stream-messages.ts';
 
 const SESSION_BYTES = 16;
 const IDLE_MS = 60_000;
-/** For so long the other side's offer may be one that crossed our own; later it starts anew. */
+/** For so long the other side's offer is one that crossed our own. */
+const CROSSING_MS = 1_000;
+/** For so long it may be one of a device that never got ours; later it starts anew. */
 const OWN_OFFER_MS = 5_000;
 /** A connection costs sockets and a key: more of them in a minute is no honest other side. */
 const MOST_OFFERS_PER_MINUTE = 8;
@@ -132,12 +134,16 @@ export class RtcLink implements Disposable {
 
   #onOffer({ session: id, text }: RtcSignal): void {
     const nowMs = this.#deps.clock.monotonic();
-    if (this.#known.has(id) || this.#keepsOwnOffer(nowMs) || this.#unwanted > MOST_UNWANTED) return;
+    const keepsOwn = this.#keepsOwnOffer(nowMs);
+    const hasCrossed = keepsOwn && nowMs - this.#sinceMs < CROSSING_MS;
+    if (this.#known.has(id) || hasCrossed || this.#unwanted > MOST_UNWANTED) return;
     this.#offersMs = this.#offersMs.filter((ms) => ms > nowMs - 60_000);
     if (this.#offersMs.length >= MOST_OFFERS_PER_MINUTE) return;
     this.#offersMs.push(nowMs);
+    // A device that was restarted has lost our offer, and waits for one: it gives way to ours whenever that comes.
+    if (keepsOwn) this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
     // The other side starts anew: it has nothing left of the connection there was.
-    this.#begin(id, text);
+    else this.#begin(id, text);
   }
 
   /** When both sides offer at once, the offer of the device with the higher key stands, also while it is answered. */
