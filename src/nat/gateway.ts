@@ -41,6 +41,8 @@ export interface Gateway {
   unmap(port: InnerPort, signal: AbortSignal): Promise<void>;
   /** false = the router restarted, lost the mapping or changed its address: map again. Fails when it is silent. */
   isKept(mapping: Mapping, signal: AbortSignal): Promise<boolean>;
+  /** The router's outside address, in protocols that tell it without a mapping: 0.0.0.0 or nothing when it has none. */
+  outside?(signal: AbortSignal): Promise<{ readonly externalAddress: string }>;
 }
 
 /** Looks for a router in one protocol; fails with `not-found` or `timed-out` when none answers. */

@@ -21,11 +21,12 @@ const SILENT_CHECK_MS = 5_000;
 const RETRY = { baseMs: 5_000, maxMs: 5 * 60_000 };
 /** The whole process has five seconds to end. */
 const UNMAP_MS = 1_500;
+const OUTSIDE_MS = 1_500;
 
 export type PortState =
   | { readonly kind: 'searching' }
   | { readonly kind: 'open'; readonly via: GatewayKind; readonly address: string; readonly port: number }
-  /** The router maps, but has itself no address that the world can reach. */
+  /** The router has itself no address that the world can reach, whether it opens the port or refuses for that reason. */
   | { readonly kind: 'unreachable'; readonly via: GatewayKind; readonly address: string; readonly port: number }
   /** No router opens the port; it is asked again now and then. */
   | { readonly kind: 'closed' };
@@ -99,7 +100,7 @@ export class KeptPort implements AsyncDisposable {
         await this.#hold(held, signal);
         attempt = 0;
       }
-      this.#setState({ kind: 'closed' });
+      this.#setState(await this.#whyClosed(signal));
       const cutShort = await this.#pause.wait(backoffDelay(attempt, RETRY, this.#deps.random), signal);
       if (cutShort) attempt = 0;
     }
@@ -179,6 +180,25 @@ export class KeptPort implements AsyncDisposable {
       log.debug('router opens no port', { via: gateway.kind, error });
       return undefined;
     }
+  }
+
+  /** Routers that share an outside address with other homes refuse; then a switch in their settings would not help. */
+  async #whyClosed(signal: AbortSignal): Promise<PortState> {
+    const { clock, log } = this.#deps;
+    for (const gateway of this.#asked.values()) {
+      try {
+        const asked = await withinTime({ clock, ms: OUTSIDE_MS }, signal, async (limited) =>
+          gateway.outside?.(limited),
+        );
+        if (asked === undefined || isPublicAddress(asked.externalAddress)) continue;
+        const address = asked.externalAddress || '0.0.0.0';
+        return { kind: 'unreachable', via: gateway.kind, address, port: this.#wantedPort };
+      } catch (error) {
+        signal.throwIfAborted();
+        log.debug('router does not tell its outside address', { via: gateway.kind, error });
+      }
+    }
+    return { kind: 'closed' };
   }
 
   async #unmap(gateway: Gateway): Promise<void> {
