@@ -64,6 +64,24 @@ test('what becomes possible while an attempt runs is tried at once when that att
   expect(ben.session.texts()).toEqual(['hello']);
 });
 
+test('a disk that cannot note a failed attempt does not end the sending', async () => {
+  const { world, ana, ben, say } = await two();
+  const { outbox } = ana.session.storage;
+  ana.session.link.beforeSend = () => Promise.reject(new AppError('disconnected', 'lost'));
+  const update = outbox.update.bind(outbox);
+  const refused = Promise.withResolvers<void>();
+  outbox.update = () => {
+    refused.resolve();
+    throw new AppError('disk-full', 'no room for the note');
+  };
+  say('hello');
+  await refused.promise;
+  outbox.update = update;
+  ana.session.link.beforeSend = () => Promise.resolve();
+  await world.pass(120_000);
+  expect(ben.session.texts()).toEqual(['hello']);
+});
+
 test('a line that can never be sent lets the others pass and says that it was not sent, over restarts too', async () => {
   const { world, ana, ben, id, say } = await two();
   const sphere = ana.session.list.get(id);

@@ -133,7 +133,7 @@ export class Outgoing {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      const waitMs = await this.#pass(signal);
+      const waitMs = await this.#passOrWait(signal);
       this.#passed.emit();
       const timer = new AbortController();
       const stop = AbortSignal.any([signal, timer.signal]);
@@ -142,6 +142,16 @@ export class Outgoing {
       });
       await Promise.race([woken, timeout]);
       timer.abort();
+    }
+  }
+
+  /** A disk that refuses to note how an attempt went must not end the sending: what is not noted is tried again. */
+  async #passOrWait(signal: AbortSignal): Promise<number> {
+    try {
+      return await this.#pass(signal);
+    } catch (error) {
+      this.#deps.log.error('outbox not gone through', { error });
+      return IDLE_MS;
     }
   }
 
