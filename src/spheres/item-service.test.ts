@@ -203,6 +203,32 @@ test('pausing keeps what is done done, and resuming starts what had not begun', 
   expect(stateOf(ben, second)).toBe('listed');
 });
 
+test('a download paused while its torrent is still looked for is told to the swarm as paused', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  await ben.stop();
+  await ben.start();
+  const { items, source, swarm } = ben.session;
+  const { infoHash } = items.row(itemId);
+  await world.quiet();
+  await ben.session.feed.remove(infoHash);
+  const asked = Promise.withResolvers<void>();
+  const found = Promise.withResolvers<void>();
+  const metainfo = source.metainfo.bind(source);
+  source.metainfo = async (...input) => {
+    asked.resolve();
+    await found.promise;
+    return metainfo(...input);
+  };
+  const active = items.activate(itemId, noSignal);
+  await asked.promise;
+  await items.setPaused(itemId, true, noSignal);
+  found.resolve();
+  await active;
+  expect(swarm.torrents.get(infoHash)?.paused).toBe(true);
+});
+
 test('an item that failed stays failed when everything is paused and resumed', async () => {
   const film = await sharedFilm();
   const { ben, itemId, world } = film;

@@ -92,16 +92,20 @@ export class ItemService implements Disposable {
   /** Tells the swarm about an item that has its place on this disk. */
   async activate(itemId: ItemId, signal: AbortSignal): Promise<void> {
     const { list, source, feed, waiter } = this.#deps;
-    const row = this.row(itemId);
-    if (row.layout === null || !this.#book.isInForce(row)) return;
-    const sphere = list.get(row.sphereId);
+    const placed = this.row(itemId);
+    if (placed.layout === null || !this.#book.isInForce(placed)) return;
+    const sphere = list.get(placed.sphereId);
     try {
       const event = source.event(sphere, itemId);
+      const metainfo = await source.metainfo(sphere, event, signal);
+      // Looked at again: it may have been paused, given up or refused meanwhile.
+      const row = this.row(itemId);
+      if (row.layout === null || !row.wanted || !this.#book.isInForce(row)) return;
       waiter.set(row.infoHash, row.bitfield);
       await feed.add({
         sphereId: row.sphereId,
         infoHash: row.infoHash,
-        metainfo: await source.metainfo(sphere, event, signal),
+        metainfo,
         mediaKey: source.mediaKey(sphere, event),
         segments: [...row.layout],
         bitfield: row.bitfield,
@@ -188,22 +192,17 @@ export class ItemService implements Disposable {
   /** It is refused after all: nothing more is fetched or served of it. Files that are here stay. */
   async withdraw(itemId: ItemId): Promise<void> {
     const row = this.row(itemId);
-    if (row.wanted && !this.#book.isDone(row)) {
-      this.#book.update(itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
-    }
+    this.#giveUp(row);
     await this.#release(row);
   }
 
   /** The sphere was left or we were removed: nothing of it is served or fetched any more. */
   async stopSphere(sphere: Sphere): Promise<void> {
     const { storage, feed } = this.#deps;
-    for (const row of storage.items.list(sphere.id)) {
-      if (row.wanted && !this.#book.isDone(row)) {
-        this.#book.update(row.itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
-      }
-      await this.#release(row);
-    }
-    await feed.removeSphere(sphere.id);
+    const rows = storage.items.list(sphere.id);
+    for (const row of rows) this.#giveUp(row);
+    // All at once, in front of whatever the swarm is told when the sphere is joined again.
+    await Promise.all([...rows.map((row) => this.#release(row)), feed.removeSphere(sphere.id)]);
   }
 
   [Symbol.dispose](): void {
@@ -215,6 +214,11 @@ export class ItemService implements Disposable {
     const others = this.#deps.storage.items.byInfoHash(infoHash).filter((other) => other.itemId !== itemId);
     if (others.every(({ wanted }) => !wanted)) return;
     throw new AppError('conflict', 'these bytes are here already, as another item', { itemId });
+  }
+
+  #giveUp(row: ItemRow): void {
+    if (!row.wanted || this.#book.isDone(row)) return;
+    this.#book.update(row.itemId, { wanted: false, state: row.layout === null ? 'listed' : 'paused' });
   }
 
   /** Lets go of the torrent of an item that was wanted; any other item may name a torrent that is not its own. */
@@ -289,7 +293,8 @@ export class ItemService implements Disposable {
     const manifest = await source.manifest(sphere, event, signal);
     const bytes = source.manifestBytes(itemId) ?? new Uint8Array();
     const place = await receivePlace(sphere.row.folder, event, { manifest, bytes }, signal);
-    const { paused } = this.row(itemId);
+    const { paused, wanted } = this.row(itemId);
+    if (!wanted) return;
     this.#book.update(itemId, { ...place, bitfield: null, state: paused ? 'paused' : 'downloading' });
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { AppError } from '../base/errors.ts';
 import { silentLogger } from '../base/log.ts';
 import { KeepEverything } from './keep-everything.ts';
 
@@ -30,6 +31,20 @@ test('what is shared is fetched without being asked for', async () => {
   await box.session.items.placed(first, noSignal);
   await world.quiet();
   expect(box.session.swarm.torrents.has(box.session.items.row(first).infoHash)).toBe(true);
+});
+
+test('a sphere whose disk is not there keeps nothing from being fetched once it is back', async () => {
+  let isThere = false;
+  const { world, ana, box } = await alwaysOn(() => {
+    if (!isThere) throw new AppError('file-missing', 'no such folder');
+    return 10 * GiB;
+  });
+  await ana.share('one.mp4', 'one '.repeat(100));
+  await world.pass(60_000);
+  expect(wanted(box)).toEqual([false]);
+  isThere = true;
+  await world.pass(700_000);
+  await expect.poll(() => wanted(box)).toEqual([true]);
 });
 
 test('what the person of that computer has paused stays paused', async () => {

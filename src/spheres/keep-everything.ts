@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
 import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { ItemRow } from '../storage/item-table.ts';
@@ -68,15 +67,12 @@ export class KeepEverything implements Disposable {
   async #fetch(sphere: Sphere, itemId: ItemId): Promise<void> {
     const { items, freeSpace, log } = this.#deps;
     const bytes = sphere.state.items.get(itemId)?.event.body.bytes ?? 0;
-    const free = (await freeSpace(sphere.row.folder)) - this.#promised();
-    if (bytes + KEEP_FREE_BYTES > free) {
-      log.warn('an item does not fit on the disk', { itemId, bytes, free });
-      return;
-    }
     try {
-      items.get(itemId);
+      const free = (await freeSpace(sphere.row.folder)) - this.#promised();
+      if (bytes + KEEP_FREE_BYTES > free) log.warn('an item does not fit on the disk', { itemId, bytes, free });
+      else items.get(itemId);
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
+      // A folder whose disk is not there, for example, keeps nothing from the other spheres.
       log.warn('an item is not fetched', { itemId, error });
     }
   }

@@ -31,8 +31,8 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
     rooms.keepJoined(room);
     return;
   }
-  await items.stopSphere(sphere);
-  await rooms.leave(room);
+  // Both begin now: whoever is let in again meanwhile must not lose room and swarm to what ends late.
+  await Promise.all([items.stopSphere(sphere), rooms.leave(room)]);
 }
 
 function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['state'] {

@@ -79,6 +79,28 @@ test('a share cancelled while it is hashed leaves no item, no event and no key',
   expect(ana.session.storage.items.listAll()).toEqual([]);
 });
 
+test('a share whose sphere was left while it was hashed fails and leaves nothing that waits for ever', async () => {
+  const { world, ana, sphere } = await alone();
+  const hashing = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  ana.session.swarm.onHash = () => {
+    hashing.resolve();
+    return goOn.promise;
+  };
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, noSignal);
+  shared.catch(() => undefined);
+  await hashing.promise;
+  await ana.session.members.leave(sphere.id, noSignal);
+  goOn.resolve();
+  await expect(shared).rejects.toMatchObject({ code: 'not-a-member' });
+  await world.quiet();
+  expect(jobOf(ana, 'beach.mp4')).toMatchObject({ phase: 'failed', itemId: null });
+  expect(ana.session.storage.items.listAll()).toEqual([]);
+  expect(ana.session.storage.outbox.list('queued')).toEqual([]);
+  expect(await readdir(sphere.row.folder)).toEqual([]);
+});
+
 test('a share nobody waits for any more is not even begun', async () => {
   const { ana, sphere } = await alone();
   const gone = new AbortController();

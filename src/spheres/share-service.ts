@@ -155,6 +155,8 @@ export class ShareService implements Disposable {
   /** From here on the item exists: event, key, layout and outgoing message are kept together. */
   #announce(sphere: Sphere, item: PreparedItem, path: string): ItemId {
     const { storage, list, clock, random } = this.#deps;
+    // Hashing takes its time: the membership may have ended meanwhile.
+    list.getJoined(sphere.id);
     // A plain item has the same torrent each time it is shared.
     if (storage.items.byInfoHash(item.infoHash).length > 0) throw new AppError('conflict', 'this was shared already');
     const epoch = item.mediaKey === null ? null : sphere.currentEpoch;
@@ -163,6 +165,7 @@ export class ShareService implements Disposable {
     const line = itemLine({ kind: item.description.media.kind, name: item.tree.name, bytes: item.tree.totalBytes });
     return list.together(sphere, () => {
       const event = list.publish(sphere, 'item', body, { audience: { kind: 'members' }, attachments, kept, line });
+      if (sphere.log.verdict(event.id)?.kind === 'refused') throw new AppError('not-allowed', 'it would not count');
       const itemId = event.id as string as ItemId;
       const pieces = pieceCount({ length: item.layout.totalLength, pieceLength: item.layout.pieceLength });
       storage.items.put({

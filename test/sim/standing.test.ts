@@ -53,6 +53,28 @@ test('a member shut out while the program did not run is refused and still a mem
   expect(ana.session.texts()).toEqual(['written outside']);
 });
 
+test('who is let in again while the swarm still lets go of the sphere keeps room and swarm', async () => {
+  const { world, ana, ben, id, room } = await three();
+  const item = await ana.share('beach.mp4');
+  await world.quiet();
+  const { items, swarm } = ben.session;
+  items.get(item);
+  await items.placed(item, noSignal);
+  await world.quiet();
+  const gone = Promise.withResolvers<void>();
+  swarm.answers.remove = () => gone.promise;
+  await ana.session.members.remove(id, ben.jid, noSignal);
+  await world.quiet();
+  expect(stateOf(ben)).toBe('removed');
+  await ana.session.members.invite(id, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  gone.resolve();
+  await world.quiet();
+  expect(stateOf(ben)).toBe('joined');
+  expect([ben.session.rooms.isInside(room), swarm.spheres.has(id)]).toEqual([true, true]);
+});
+
 test('the owner’s program lets a member in again whom the server shut out, and tells their program so', async () => {
   const { world, ana, ben, id, room } = await three();
   world.server.setAffiliation(room, ben.jid, 'none');
