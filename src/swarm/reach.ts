@@ -150,6 +150,7 @@ export class Reach implements AsyncDisposable {
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc: boolean): void {
     const usable = endpoints.filter((endpoint) => parseEndpoint(endpoint) !== undefined);
     this.dialer.setEndpoints(sphereId, device, usable, webrtc);
+    this.#rtc.renew(device);
   }
 
   found(infoHash: InfoHash, endpoint: string, source: string): void {

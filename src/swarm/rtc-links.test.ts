@@ -108,6 +108,20 @@ test('an attempt begun before the relays were known is begun again, credentials 
   expect(stream.destroyed).toBe(false);
 });
 
+test('an attempt that a device could not hear is begun again when it comes, one that it answers goes on', async () => {
+  const { near, state } = two();
+  state.isHeard = false;
+  const waiting = near.open(toBen, never);
+  await turn();
+  near.renew(ben);
+  await expect(waiting).rejects.toMatchObject({ code: 'disconnected' });
+  state.isHeard = true;
+  const opening = near.open(toBen, never);
+  near.receive(family, ben, { session: 'a'.repeat(32), kind: 'candidate', text: '', mid: '' });
+  near.renew(ben);
+  expect((await opening).device).toBe(ben);
+});
+
 test('who is no member any more is disconnected', async () => {
   const { near } = two();
   const { stream } = await near.open(toBen, never);

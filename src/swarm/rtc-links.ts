@@ -38,6 +38,8 @@ interface Entry {
   /** The sphere that signals go by: the one last used by either side. */
   sphereId: SphereId;
   connectedMs: number;
+  /** Whether the other side has said anything to the attempt under way. */
+  isHeard: boolean;
 }
 
 /** WebRTC to every device that is called by it: one connection each, streams over it are admitted like all others. */
@@ -88,12 +90,20 @@ export class RtcLinks implements RtcOpener, Disposable {
   /** A signal of a device that the sphere admits. */
   receive(sphereId: SphereId, device: DeviceKey, signal: RtcSignal): void {
     if (this.#native === null) return;
-    this.#linkTo(sphereId, device).link.receive(signal);
+    const entry = this.#linkTo(sphereId, device);
+    entry.isHeard = true;
+    entry.link.receive(signal);
   }
 
   /** The network or what it offers is another: attempts begun before come to nothing. */
   restart(): void {
     for (const [device, { link }] of Array.from(this.#links)) if (link.state.kind === 'connecting') this.#drop(device);
+  }
+
+  /** The device has just come: what was said to it before, it has not heard. */
+  renew(device: DeviceKey): void {
+    const entry = this.#links.get(device);
+    if (entry?.link.state.kind === 'connecting' && !entry.isHeard) this.#drop(device);
   }
 
   /** Ends connections to devices that are no members of anything any more. */
@@ -139,7 +149,7 @@ export class RtcLinks implements RtcOpener, Disposable {
       signal: (signal) => this.#deps.signal(entry.sphereId, device, signal),
       onStream: (stream) => pending.take({ stream, route, device }, device),
     });
-    const entry: Entry = { link, route, sphereId, connectedMs: 0 };
+    const entry: Entry = { link, route, sphereId, connectedMs: 0, isHeard: false };
     link.changes.on((state) => {
       if (state.kind === 'connected') {
         route.path = state.path.kind === 'relay' ? 'turn' : 'webrtc';
@@ -147,6 +157,7 @@ export class RtcLinks implements RtcOpener, Disposable {
         entry.connectedMs ||= clock.monotonic();
       } else {
         entry.connectedMs = 0;
+        if (state.kind !== 'connecting') entry.isHeard = false;
       }
       onChange();
     });

@@ -43,20 +43,14 @@ export interface Known {
   silentUntilMs: number;
   urgentMs: number;
   running: number;
+  /** How often what failed before was forgiven: a call that began before the last time has failed for nothing. */
+  forgiven: number;
   readonly torrents: Map<InfoHash, Attempts>;
 }
 
 export function newKnown(): Known {
-  const never = { goodMs: -1, answeredMs: -1 };
-  return {
-    ...never,
-    silentCount: 0,
-    silentSinceMs: -1,
-    silentUntilMs: 0,
-    urgentMs: 0,
-    running: 0,
-    torrents: new Map(),
-  };
+  const never = { goodMs: -1, answeredMs: -1, silentCount: 0, silentSinceMs: -1, silentUntilMs: 0 };
+  return { ...never, urgentMs: 0, running: 0, forgiven: 0, torrents: new Map() };
 }
 
 /** Whether a member was met there so lately that it is worth another call, or many at once. */
@@ -70,16 +64,24 @@ export function dueMs(known: Known, attempts: Attempts, urgency: Urgency, nowMs:
   return Math.min(orderlyMs, Math.max(attempts.urgentMs, known.urgentMs));
 }
 
-/** Nothing answered there: no torrent needs to try it for a while. `startedMs` is when the call began. */
+/** A call under way. */
+export interface Started {
+  /** Monotonic. */
+  readonly atMs: number;
+  readonly forgiven: number;
+}
+
+/** Nothing answered there: no torrent needs to try it for a while. */
 export function unreachable(
   { known, path }: { known: Known; path: Path },
-  startedMs: number,
+  started: Started,
   nowMs: number,
   random: () => number,
 ): void {
+  if (known.forgiven !== started.forgiven) return;
   known.urgentMs = nowMs + URGENT_MS * (1 + random() / 2);
   // Calls for several torrents that fail together are one failure.
-  if (known.silentSinceMs > startedMs) return;
+  if (known.silentSinceMs > started.atMs) return;
   known.silentSinceMs = nowMs;
   known.silentUntilMs =
     nowMs + backoffDelay(known.silentCount, isStraight(path) ? UNREACHABLE : UNREACHABLE_RTC, random);
@@ -106,6 +108,7 @@ export function answered(
 
 /** Nothing that failed before counts. */
 export function forgive(known: Known): void {
+  known.forgiven += 1;
   known.silentCount = 0;
   known.silentUntilMs = 0;
   known.urgentMs = 0;

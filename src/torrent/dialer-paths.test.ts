@@ -115,6 +115,15 @@ test('in another network nothing that failed before counts', async () => {
   expect(calls.map(({ endpoint }) => endpoint).toSorted()).toEqual([mapped, rtc].toSorted());
 });
 
+test('a call that began before the network came back and fails after it is repeated at once', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable', 5_000);
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(4_000);
+  dialer.forgiveAll();
+  await clock.advance(1_020);
+  expect(calls.map(({ atMs }) => Math.round(atMs / 100))).toEqual([0, 50]);
+});
+
 test('who is heard in the own network is called for all torrents of the sphere, once it is known who it is for none in vain', async () => {
   const hashes = ['1', '2', '3'].map((digit) => parseInfoHash(digit.repeat(40)));
   const { dialer, clock, calls } = startDialer(() => 'connected', 0, hashes);

@@ -6,7 +6,7 @@ import type { Appetite } from './active-torrent.ts';
 import type { Admitted } from './admission.ts';
 import type { Callee } from './call-list.ts';
 import { CallList } from './call-list.ts';
-import type { Attempts, Known, Urgency } from './call-pace.ts';
+import type { Attempts, Known, Started, Urgency } from './call-pace.ts';
 import { answered, dueMs, forgive, isLately, newKnown, unreachable } from './call-pace.ts';
 import { HeadStart } from './head-start.ts';
 import type { RoutedStream } from './route.ts';
@@ -250,17 +250,18 @@ export class Dialer {
     const { sphereId, infoHash } = torrent;
     const lane = laneOf(toldBy, path);
     const afresh = device !== null && torrent.suspects.has(device);
+    const started = { atMs: startedMs, forgiven: known.forgiven };
     const request = { sphereId, infoHash, endpoint, path, device, toldBy, attempt: attempts.count, afresh };
     attempts.running = true;
     known.running += 1;
     this.#dials += 1;
     this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
     try {
-      this.#settle(due, request, startedMs, await this.#deps.dial(request, signal));
+      this.#settle(due, request, started, await this.#deps.dial(request, signal));
     } catch (error) {
       // An abort is the end of the process; anything else counts as one more failed attempt.
       if (!signal.aborted) this.#deps.log.error('call broke', { infoHash, error });
-      unreachable(due, startedMs, this.#deps.clock.monotonic(), this.#deps.random);
+      unreachable(due, started, this.#deps.clock.monotonic(), this.#deps.random);
     } finally {
       this.#dials -= 1;
       const left = (this.#lanes.get(lane) ?? 1) - 1;
@@ -272,13 +273,13 @@ export class Dialer {
     }
   }
 
-  #settle(due: Due, request: DialRequest, startedMs: number, outcome: DialOutcome): void {
+  #settle(due: Due, request: DialRequest, started: Started, outcome: DialOutcome): void {
     const { clock, random, log } = this.#deps;
     const { sphereId, infoHash, endpoint, path, attempt } = request;
     const nowMs = clock.monotonic();
     log.debug('call ended', { infoHash, path, outcome: outcome.kind, attempt });
     if (outcome.kind !== 'connected') this.#list.failed(sphereId, infoHash, endpoint);
-    if (outcome.kind === 'unreachable') unreachable(due, startedMs, nowMs, random);
+    if (outcome.kind === 'unreachable') unreachable(due, started, nowMs, random);
     else answered(due, outcome.kind === 'connected', nowMs, random);
     this.#deps.onOutcome(request, outcome);
     if (outcome.kind !== 'connected') return;
