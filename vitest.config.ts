@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     // Left to itself vitest spares a core, which on two cores is half of the machine.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // A busy machine takes its time; who waits in vain is told by the test's own time-out.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,
@@ -59,8 +61,6 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 120_000,
-          // A page on a busy machine takes its time; who waits for long is told by the test's own time-out.
-          expect: { poll: { timeout: 20_000 } },
           maxWorkers: 2,
         },
       },
