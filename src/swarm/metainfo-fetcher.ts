@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { DeviceKey, InfoHash } from '../base/id.ts';
+import type { InfoHash } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import { receiveMetainfo } from '../torrent/metainfo-exchange.ts';
@@ -16,7 +16,8 @@ export interface FetchOptions {
   readonly infoHash: InfoHash;
   readonly sha256: Uint8Array;
   readonly maxBytes: number;
-  readonly members: readonly { device: DeviceKey; callees: readonly Callee[] }[];
+  /** Whoever may have it; asked in this order. */
+  readonly callees: readonly Callee[];
 }
 
 /** Asks members, a few at a time, for a metainfo. Fails with `not-found` when none of them gives it. */
@@ -25,9 +26,7 @@ export async function fetchMetainfo(
   deps: { caller: Caller; clock: Clock; log: Logger },
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const callees = options.members
-    .filter(({ device }) => options.sphere.isListed(device))
-    .flatMap(({ callees }) => callees);
+  const callees = options.callees.filter(({ device }) => device === null || options.sphere.isListed(device));
   const attempts = callees.flatMap((callee) => options.sphere.admissionKeys.map((_, attempt) => ({ callee, attempt })));
   const found = new AbortController();
   const asking = AbortSignal.any([signal, found.signal]);

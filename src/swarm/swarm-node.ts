@@ -136,9 +136,10 @@ export class SwarmNode implements AsyncDisposable {
     const sphere = this.host.admittingSphere(request.sphereId);
     if (sphere === undefined) return Promise.reject(new AppError('not-found', 'no such sphere'));
     const { dialer, caller } = this.reach;
-    const members = Array.from(dialer.callees(request.sphereId), ([device, callees]) => ({ device, callees }));
+    const told = Array.from(dialer.callees(request.sphereId).values()).flat();
+    const callees = [...told, ...dialer.strangers(request.sphereId, request.infoHash)];
     const { clock, log } = this.#deps;
-    return fetchMetainfo({ ...request, sphere, members }, { caller, clock, log }, signal);
+    return fetchMetainfo({ ...request, sphere, callees }, { caller, clock, log }, signal);
   }
 
   /** Members, torrents or keys changed: calls and announces are looked at again. */

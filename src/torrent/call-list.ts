@@ -103,10 +103,6 @@ export class CallList {
     return false;
   }
 
-  get spheres(): SphereId[] {
-    return Array.from(this.#told.keys());
-  }
-
   #add<Key>(all: Map<Key, FoundEndpoints>, key: Key, endpoint: string, source: string) {
     const found = all.get(key) ?? new FoundEndpoints();
     all.set(key, found);

@@ -109,8 +109,9 @@ export class Dialer {
     return this.#list.devices(sphereId);
   }
 
-  get spheres(): SphereId[] {
-    return this.#list.spheres;
+  /** Who was found in the own network or named by trackers; most of them are not known until they are called. */
+  strangers(sphereId: SphereId, infoHash: InfoHash): Iterable<Callee> {
+    return this.#list.strangers(sphereId, infoHash);
   }
 
   /** What a member told about itself; replaces what was known. */

@@ -88,6 +88,20 @@ describe.skipIf(reason !== undefined)('two members', () => {
     await until('it says so', () => wentBy(ben, 'lan') && (ben.network?.lanHeard ?? 0) > 0);
   });
 
+  test('of one network give each other a metainfo too, without any server and without addresses told', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
+    await lab.cut('a');
+    const anna = await peerAt(lab, 'a1', { discoverLan: true });
+    const ben = await peerAt(lab, 'a2', { discoverLan: true });
+    await acquaint(anna, ben);
+    const item = await share(anna, sphere, await randomFile(path.join(folder, 'metainfo'), MIB));
+    await until('they hear each other', () => (ben.network?.lanHeard ?? 0) > 0, 10_000);
+    const request = { sphereId: sphere, infoHash: item.infoHash, maxBytes: MIB };
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', item.metainfo));
+    const { metainfo } = await ben.client.fetchMetainfo({ ...request, sha256: digest });
+    expect(Buffer.compare(metainfo, item.metainfo)).toBe(0);
+  });
+
   test('who starts beside a member who has long been there is found within a second too', async () => {
     await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
     const anna = await peerAt(lab, 'a1', { discoverLan: true });
