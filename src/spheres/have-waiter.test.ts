@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { bitfieldOf } from '../../test/fixtures/bitfield-of.ts';
 import { Emitter } from '../base/emitter.ts';
 import { parseInfoHash } from '../base/id.ts';
 import type { SwarmEvent, TorrentState } from '../contract/swarm.ts';
 import { HaveWaiter } from './have-waiter.ts';
-import { bitfieldOf } from './piece-map.ts';
 
 const infoHash = parseInfoHash('12'.repeat(20));
 const torrent = { infoHash, pieceLength: 100 };

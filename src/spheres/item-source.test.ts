@@ -1,11 +1,11 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { bitfieldOf } from '../../test/fixtures/bitfield-of.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { TorrentSpec } from './swarm-feed.ts';
-import { bitfieldOf } from './piece-map.ts';
 import type { KnownEvent } from './protocol/event.ts';
 
 /** A folder whose list of files is too long to travel beside its event. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { bitfieldOf } from '../../test/fixtures/bitfield-of.ts';
 import { hasBit } from '../base/bitfield.ts';
-import { bitfieldOf, fullBitfield, hasRange, isComplete } from './piece-map.ts';
+import { fullBitfield, hasRange, isComplete } from './piece-map.ts';
 
 test('a full bitfield has every piece and no spare bit', () => {
   fc.assert(

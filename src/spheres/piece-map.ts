@@ -1,4 +1,4 @@
-import { hasBit, setBit } from '../base/bitfield.ts';
+import { hasBit } from '../base/bitfield.ts';
 
 /** Which pieces of a torrent are on this disk, asked in bytes. */
 export interface PieceMap {
@@ -21,13 +21,6 @@ export function fullBitfield(pieces: number): Uint8Array<ArrayBuffer> {
   const bitfield = new Uint8Array(Math.ceil(pieces / 8)).fill(0xff);
   const spare = bitfield.length * 8 - pieces;
   if (spare > 0) bitfield[bitfield.length - 1] = (0xff << spare) & 0xff;
-  return bitfield;
-}
-
-/** A bitfield of `pieces` bits with the pieces `first` to `last` (inclusive) set. */
-export function bitfieldOf(pieces: number, first: number, last: number): Uint8Array<ArrayBuffer> {
-  const bitfield = new Uint8Array(Math.ceil(pieces / 8));
-  for (let piece = first; piece <= last; piece += 1) setBit(bitfield, piece);
   return bitfield;
 }
 

@@ -1,7 +1,7 @@
 import { createCipheriv, hkdfSync } from 'node:crypto';
 import { AppError } from '../base/errors.ts';
 
-export const MEDIA_KEY_BYTES = 32;
+const MEDIA_KEY_BYTES = 32;
 const BLOCK = 16;
 const LABEL = 'spherecast-ctr-v1';
 /** Small steps stay in the processor's cache; one cipher over all of them saves the key schedule. */

@@ -56,7 +56,7 @@ export async function openContained(path: string, root: string, mode: OpenMode):
 }
 
 /** The path below `root`; fails with `path-outside` when it is not strictly inside, or not spelt plainly. */
-export function relativeInside(path: string, root: string): string {
+function relativeInside(path: string, root: string): string {
   const below = relative(resolve(root), path);
   const plain = isAbsolute(path) && resolve(path) === path;
   if (!plain || below === '' || below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {

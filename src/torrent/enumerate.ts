@@ -51,7 +51,7 @@ export interface EnumeratedTree {
 export const MAX_FILES = 10_000;
 export const MAX_LEVELS = 16;
 /** Names kept for each reason: enough to recognise what is meant. */
-export const MAX_LEFT_OUT_NAMES = 10;
+const MAX_LEFT_OUT_NAMES = 10;
 const CLUTTER = new Set(['.ds_store', 'thumbs.db', 'desktop.ini']);
 /** What a name that is not UTF-8 turns into; no file has it as its real name. */
 const NO_TEXT = '\uFFFD';

@@ -3,7 +3,7 @@ import { AppError } from '../base/errors.ts';
 import { fileError } from './file-error.ts';
 
 /** Left free for everything else the person does, and for our own database. */
-export const RESERVE_BYTES = 64 * 1024 * 1024;
+const RESERVE_BYTES = 64 * 1024 * 1024;
 
 /** Bytes an ordinary user can still write on the disk that holds `folder`. */
 export async function freeSpace(folder: string): Promise<number> {

@@ -26,14 +26,14 @@ export interface ExpectedMetainfo {
 }
 
 export const DIGEST_BYTES = 20;
-export const MIN_PIECE_LENGTH = 16 * 1024;
-export const MAX_PIECE_LENGTH = 64 * 1024 * 1024;
+const MIN_PIECE_LENGTH = 16 * 1024;
+const MAX_PIECE_LENGTH = 64 * 1024 * 1024;
 export const MAX_PIECES = 100_000;
-export const MAX_TORRENT_BYTES = 16 * 2 ** 40;
+const MAX_TORRENT_BYTES = 16 * 2 ** 40;
 /** What an event may announce and members may send each other: room for all digests and the rest of the dictionary. */
 export const MAX_METAINFO_BYTES = 2 * 1024 * 1024;
 /** The one file of every sphere torrent: its real names travel in the encrypted manifest. */
-export const NEUTRAL_NAME = 'data';
+const NEUTRAL_NAME = 'data';
 
 const PREFIX = toUtf8('d4:info');
 const SUFFIX = toUtf8('e');

@@ -12,7 +12,7 @@ import type { InfoHash } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 
-export const TRACKER_INTERVAL_MS = 5 * 60_000;
+const TRACKER_INTERVAL_MS = 5 * 60_000;
 const MOST_SWARMS = 1_000;
 const MOST_PEERS = 200;
 const PEER_LIFETIME_MS = 15 * 60_000;

@@ -2,7 +2,7 @@
 import { AppError } from '../base/errors.ts';
 
 /** The handshake: protocol name, reserved bits, info hash, peer id. */
-export const HANDSHAKE_BYTES = 68;
+const HANDSHAKE_BYTES = 68;
 const PROTOCOL = Buffer.from('\u0013BitTorrent protocol', 'latin1');
 /** A block of 16 KiB with its header is the longest thing asked for; blocks up to 128 KiB are served by others. */
 const LONGEST_FIXED = 128 * 1024 + 9;

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import type { ItemId } from '../../src/base/id.ts';
-import { bitfieldOf, fullBitfield } from '../../src/spheres/piece-map.ts';
+import { fullBitfield } from '../../src/spheres/piece-map.ts';
 import { readIdentity } from '../../src/torrent/file-identity.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
+import { bitfieldOf } from '../fixtures/bitfield-of.ts';
 
 export interface SharedFilm {
   readonly world: SimWorld;

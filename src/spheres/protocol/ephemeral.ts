@@ -12,7 +12,7 @@ import type { DeviceSigningKey } from './keys.ts';
 import { isSignedBy, SIGNATURE_BYTES, signFor } from './keys.ts';
 
 export const EPHEMERAL_NAMESPACE = 'urn:spherecast:ephemeral:0';
-export const EPHEMERAL_VERSION = 1;
+const EPHEMERAL_VERSION = 1;
 const MAX_RECORD_BYTES = 8192;
 
 /** What the ephemeral element says in its attributes. `epoch` is the id of the epoch event. */

@@ -9,7 +9,7 @@ export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 /** Up to here the manifest also travels beside its event. */
 export const INLINE_MANIFEST_BYTES = 4096;
 /** How much of a file's beginning and of its end is hashed; a shorter file is hashed whole by both. */
-export const EDGE_BYTES = 65_536;
+const EDGE_BYTES = 65_536;
 const MAX_LEVELS = 16;
 const MANIFEST_VERSION = 1;
 

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../test/fixtures/protocol/people.ts';
 import { parseInfoHash } from '../../base/id.ts';
-import { cipherKey } from '../../torrent/cipher.ts';
 import { deriveEpochSecrets, epochCommitment, generateEpochKey } from './epoch.ts';
-import { deriveCipherKey, generateMediaKey, keyCheck, unwrapMediaKey, wrapMediaKey } from './media-key.ts';
+import { generateMediaKey, keyCheck, unwrapMediaKey, wrapMediaKey } from './media-key.ts';
 
 const random = seededRandom('items');
 const epochKey = generateEpochKey(random);
@@ -40,8 +39,4 @@ test('a wrapped key of another item or of another event is refused', () => {
   const otherKey = wrapMediaKey({ epoch, infoHash, random }, generateMediaKey(random));
   expect(() => unwrapMediaKey({ epoch, infoHash, keyCheck: check }, otherKey)).toThrow('not the one');
   expect(() => unwrapMediaKey({ epoch, infoHash, keyCheck: check }, wrapped.subarray(1))).toThrow('not a wrapped');
-});
-
-test('the torrent’s cipher derives the same key', () => {
-  expect(deriveCipherKey(mediaKey)).toEqual(cipherKey(mediaKey));
 });

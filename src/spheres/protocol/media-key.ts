@@ -5,20 +5,13 @@ import type { InfoHash } from '../../base/id.ts';
 import type { RandomBytes } from '../../base/random.ts';
 import { AEAD_OVERHEAD, decryptAead, encryptAead } from './aead.ts';
 import type { EpochSecrets } from './epoch.ts';
-import { deriveKey, equalSecrets, KEY_BYTES } from './keys.ts';
+import { equalSecrets, KEY_BYTES } from './keys.ts';
 
-/** HKDF label of the AES-256-CTR key of an item's byte space; the torrent's cipher uses the same one. */
-export const CIPHER_LABEL = 'spherecast-ctr-v1';
 export const WRAPPED_KEY_BYTES = KEY_BYTES + AEAD_OVERHEAD;
 
 /** A new key for one version of one item: never for another, not even for the same file once it changed. */
 export function generateMediaKey(random: RandomBytes): Uint8Array<ArrayBuffer> {
   return random(KEY_BYTES);
-}
-
-/** K = HKDF(media key, 'spherecast-ctr-v1'), 32 bytes. */
-export function deriveCipherKey(mediaKey: Uint8Array): Uint8Array<ArrayBuffer> {
-  return deriveKey(mediaKey, CIPHER_LABEL);
 }
 
 /** HMAC-SHA-256(media key, infohash) in hex: tells the right key from a wrong one before a byte is fetched. */

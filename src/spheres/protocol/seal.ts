@@ -10,7 +10,7 @@ import { decodeEnvelope, encodeEnvelope, MAX_ENVELOPE_BYTES } from './envelope.t
 import { deriveKey, sha256Hex } from './keys.ts';
 
 export const SEALED_NAMESPACE = 'urn:spherecast:sealed:0';
-export const SEALED_VERSION = 1;
+const SEALED_VERSION = 1;
 const MESSAGE_KEY_BYTES = 16;
 const MAX_RATIO = 100;
 

@@ -6,7 +6,7 @@ export interface BencodedDict {
   [key: string]: Bencoded;
 }
 
-export const MAX_INPUT_BYTES = 16 * 1024 * 1024;
+const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 export const MAX_DEPTH = 64;
 /** A list costs two bytes on the wire and a hundred in memory, hence a bound on values beside the bound on bytes. */
 export const MAX_VALUES = 250_000;
