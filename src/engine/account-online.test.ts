@@ -66,7 +66,7 @@ function signIn(failing: { error: AppError; times: number }) {
   // Rejections are looked at by the tests that wait for them.
   ready.catch(() => undefined);
   client.setState({ kind: 'online', resumed: false });
-  return { clock, client, server, ready, keys, usePreKey };
+  return { clock, client, server, ready, keys, usePreKey, asked: () => asked };
 }
 
 test('one slow answer of the server does not fail the sign-in', async () => {
@@ -90,6 +90,13 @@ test('a server that never answers ends the sign-in with its reason', async () =>
   await clock.advance(4_000);
   for (let attempt = 0; attempt < 3; attempt += 1) await clock.advance(5_000);
   await expect(ready).rejects.toMatchObject({ code: 'timed-out' });
+});
+
+test('a server that goes on failing is asked less and less', async () => {
+  const { clock, asked } = signIn({ error: slow, times: Infinity });
+  await clock.advance(3_600_000);
+  expect(asked()).toBeGreaterThan(5);
+  expect(asked()).toBeLessThan(60);
 });
 
 test('a server that cannot carry spheres says so at once, and a password that was changed too', async () => {

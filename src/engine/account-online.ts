@@ -1,3 +1,4 @@
+import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AppError } from '../base/errors.ts';
 import { errorCode } from '../base/errors.ts';
@@ -35,7 +36,7 @@ interface AccountOnlineDeps {
   readonly log: Logger;
 }
 
-const RETRY_MS = 5_000;
+const RETRY = { baseMs: 5_000, maxMs: 300_000 };
 const CARE_MS = 5_000;
 /** So often a first sign-in is tried before the person hears that it does not work. */
 const FIRST_ATTEMPTS = 3;
@@ -91,7 +92,7 @@ export class AccountOnline implements Disposable {
     const { clock, client, log } = this.#deps;
     this.#session += 1;
     const session = this.#session;
-    while (session === this.#session && client.state.kind === 'online') {
+    for (let attempt = 0; session === this.#session && client.state.kind === 'online'; attempt += 1) {
       try {
         await this.#setUp(signal);
         this.#first.resolve();
@@ -103,7 +104,8 @@ export class AccountOnline implements Disposable {
         this.#failures += 1;
         if (isFinal || this.#failures >= FIRST_ATTEMPTS) this.#first.reject(error);
         if (isFinal) return;
-        await clock.sleep(RETRY_MS, signal);
+        const delayMs = backoffDelay(attempt, RETRY, () => client.jitter());
+        await clock.sleep(delayMs, signal);
       }
     }
   }
