@@ -109,11 +109,11 @@ export const CELL_GROUPS: readonly CellGroup[] = [
 const TEN_SECONDS = { mostMs: 10_000 };
 
 /** What happens in the middle of a transfer, and how soon it goes on after that. */
-export const DISTURBANCES: readonly (Disturbed & { readonly stands: boolean })[] = [
-  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the router loses power', stands: false, ...TEN_SECONDS },
-  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the router loses power', stands: true, ...TEN_SECONDS },
-  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the cable is pulled for 20 s', stands: true, ...TEN_SECONDS },
-  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', stands: false, ...TEN_SECONDS },
-  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the public address changes', stands: true, ...TEN_SECONDS },
-  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the public address changes', stands: true, ...TEN_SECONDS },
+export const DISTURBANCES: readonly Disturbed[] = [
+  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the router loses power', ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the router loses power', ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the public address changes', ...TEN_SECONDS },
+  { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the public address changes', ...TEN_SECONDS },
 ];

@@ -7,7 +7,7 @@ import type { NetworkLab } from './network-lab.ts';
 export const PATHS = ['lan', 'ipv6', 'tcp', 'webrtc', 'turn', 'carrier'] as const;
 export type Path = (typeof PATHS)[number];
 
-/** Counts, from now on, the bytes that come to a host on each path. Resetting begins anew. */
+/** Counts, from now on, the bytes that come to a host on each path. */
 export class PathMeter {
   readonly #lab: NetworkLab;
   readonly #host: string;
@@ -23,10 +23,6 @@ export class PathMeter {
     writeFileSync(file, rules(carrier));
     await lab.exec(host, 'nft', '-f', file);
     return new PathMeter(lab, host);
-  }
-
-  async reset(): Promise<void> {
-    await this.#lab.exec(this.#host, 'nft', 'reset', 'counters', 'table', 'inet', 'paths');
   }
 
   /** The path of most bytes. */
