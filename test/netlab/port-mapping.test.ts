@@ -95,7 +95,7 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     },
   );
 
-  test.each(['all', 'upnp-v2'] as const)('%s: a program that was killed opens the same port again', async (kind) => {
+  test.each(['all', 'upnp-v2', 'pcp'] as const)('%s: a program that was killed opens the same port again', async (kind) => {
     await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
     await using killed = keepPort(lab, 'a1', 40_001);
     await until('the port', () => lastState(killed));
