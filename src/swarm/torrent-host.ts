@@ -74,7 +74,8 @@ export class TorrentHost implements AsyncDisposable {
 
   async removeSphere(sphereId: SphereId): Promise<void> {
     this.spheres.delete(sphereId);
-    for (const torrent of this.#ofSphere(sphereId)) await this.remove(torrent.spec.infoHash);
+    // All queued now, in front of what is added when the sphere comes back meanwhile.
+    await Promise.all(this.#ofSphere(sphereId).map((torrent) => this.remove(torrent.spec.infoHash)));
   }
 
   /** Replaces a torrent of the same info hash. */

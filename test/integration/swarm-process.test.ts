@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Segment, SwarmEvent } from '../../src/contract/swarm.ts';
 import {
   countBits,
+  fullBitfield,
   newEpoch,
   newSphere,
   randomFile,
@@ -54,6 +55,27 @@ test('the process ends cleanly by signal, and with its channel', async () => {
   const second = await SwarmPeer.start({ address: '127.0.0.1' });
   second.child.disconnect();
   expect(await once(second.child, 'exit')).toEqual([0, null]);
+});
+
+test('a sphere that is added again while it is removed keeps what was added', async () => {
+  await using peer = await SwarmPeer.start({ address: '127.0.0.1' });
+  const [sphereId, epochs] = [newSphere(), [newEpoch()]];
+  await peer.joinSphere(sphereId, epochs, []);
+  const items = await Promise.all(
+    Array.from({ length: 4 }, async (_, index) =>
+      share(peer, sphereId, await randomFile(join(folder, `${index}`), MIB)),
+    ),
+  );
+  const again = items.map(({ infoHash, metainfo, mediaKey, segments, total, pieceLength }) => {
+    const rest = { bitfield: fullBitfield(total / pieceLength), paused: false, background: true };
+    return { sphereId, infoHash, metainfo, mediaKey, segments, ...rest };
+  });
+  await Promise.all([
+    peer.client.removeSphere({ sphereId }),
+    peer.joinSphere(sphereId, epochs, []),
+    ...again.map((item) => peer.client.add(item)),
+  ]);
+  for (const { infoHash } of items) await expect(peer.client.pause({ infoHash })).resolves.toEqual({ ok: true });
 });
 
 test('calls that wait when the process is killed fail as unavailable', async () => {
