@@ -6,7 +6,7 @@ import { EngineProcess } from '../fixtures/engine-process.ts';
 import { bringIn, passwordOf, Person } from '../fixtures/engine-world.ts';
 import { connectBridged } from './bridged-engine.ts';
 import { NetworkLab } from './network-lab.ts';
-import { LabServers } from './servers.ts';
+import { LabServers, PROXY_PORT } from './servers.ts';
 
 const BRIDGE = path.join(import.meta.dirname, 'rpc-bridge.ts');
 
@@ -18,6 +18,7 @@ export interface LabWorldPlan {
   /** The host of each person's engine. */
   readonly people: Readonly<Record<string, string>>;
   readonly announcesRelay?: boolean;
+  readonly proxyPort?: number;
   /** Further arguments of `serve`, by person. */
   readonly serveArguments?: Readonly<Record<string, readonly string[]>>;
 }
@@ -49,8 +50,8 @@ export class LabWorld implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const lab = stack.use(await NetworkLab.start(plan.homes));
     const users = Object.fromEntries(Object.keys(plan.people).map((name) => [name, passwordOf(name)]));
-    const { announcesRelay = true } = plan;
-    const servers = stack.use(await LabServers.start(lab, { users, announcesRelay }));
+    const { announcesRelay = true, proxyPort = PROXY_PORT } = plan;
+    const servers = stack.use(await LabServers.start(lab, { users, announcesRelay, proxyPort }));
     const world = new LabWorld(lab, servers, stack.move());
     try {
       await Promise.all(

@@ -12,8 +12,8 @@ import { DOMAIN, SERVER_ADDRESS, SERVER_ADDRESS_2 } from './addresses.ts';
 
 /** Runs on the server of the laboratory: Prosody and coturn. Writes a line when both answer. */
 const TURN_PORT = 3478;
-const { users, announcesRelay } = z
-  .object({ users: z.record(z.string(), z.string()), announcesRelay: z.boolean() })
+const { users, announcesRelay, proxyPort } = z
+  .object({ users: z.record(z.string(), z.string()), announcesRelay: z.boolean(), proxyPort: z.number() })
   .parse(JSON.parse(process.argv[2] ?? ''));
 const secret = randomBytes(16).toString('hex');
 await startRelay();
@@ -27,7 +27,10 @@ const prosody = await startProsody({
 c2s_direct_tls_interfaces = { "${SERVER_ADDRESS_2}" }
 turn_external_host = "turn.${DOMAIN}"
 turn_external_port = ${TURN_PORT}
-turn_external_secret = "${secret}"`,
+turn_external_secret = "${secret}"
+proxy65_ports = { ${proxyPort} }
+Component "proxy.${DOMAIN}" "proxy65"
+  proxy65_address = "${SERVER_ADDRESS}"`,
 });
 process.once('SIGTERM', () => process.exit(0));
 console.log(JSON.stringify({ caFile: prosody.caFile, log: prosody.logFile }));

@@ -1,7 +1,11 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { missingPrograms } from '../fixtures/missing-programs.ts';
+import { passwordOf } from '../fixtures/engine-world.ts';
 import { SERVER_ADDRESS } from './addresses.ts';
+import { Bytestream } from './bytestream.ts';
 import { NetworkLab, whyNoLab } from './network-lab.ts';
 import { LabServers } from './servers.ts';
 
@@ -41,5 +45,18 @@ describe.skipIf(reason !== undefined)('the servers of the laboratory', () => {
     const signIn = [ASK, 'ana@lab.test', 'pw', servers.caFile, servers.webAddress];
     // Signed in, it is told that this server announces nothing.
     await expect(lab.exec('a1', process.execPath, ...signIn)).rejects.toThrow('service-unavailable');
+  });
+
+  test('a file goes through the proxy between two homes that cannot connect', async () => {
+    await using lab = await NetworkLab.start({ a: 'symmetric', b: 'symmetric' });
+    const users = { ana: passwordOf('ana'), ben: passwordOf('ben') };
+    await using servers = await LabServers.start(lab, { users, announcesRelay: false });
+    const ends = { sender: { name: 'ana', host: 'a1' }, receiver: { name: 'ben', host: 'b1' } };
+    await using bytestream = await Bytestream.start(lab, servers, ends);
+    const bytes = randomBytes(1_000_000);
+    const file = path.join(lab.folder, 'film.bin');
+    await writeFile(file, bytes);
+    const { sha256 } = await bytestream.send(file, bytes.length);
+    expect(sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
   });
 });
