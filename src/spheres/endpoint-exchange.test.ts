@@ -4,6 +4,7 @@ import type { SimSession } from '../../test/sim/sim-person.ts';
 import { generateSigningKey } from './protocol/keys.ts';
 import { systemRandom } from '../base/random.ts';
 import type { IncomingEphemeral } from './incoming-message.ts';
+import { startEpoch } from './start-epoch.ts';
 import { EPHEMERAL_NAMESPACE, sealEphemeral } from './protocol/ephemeral.ts';
 import { encryptAead } from './protocol/aead.ts';
 
@@ -48,6 +49,29 @@ test('members learn each other’s addresses, and nothing of it is stored by the
   ]);
   expect(heard(ana.session)).toEqual([]);
   expect(archive).toHaveLength(stored);
+});
+
+test('without the key of the current epoch nothing is said under an older one', async () => {
+  const { world, ana, ben } = await two();
+  const sphere = ana.session.sphere();
+  const { epochs } = ana.session.storage;
+  ben.session.link.goOffline();
+  startEpoch({ list: ana.session.list, random: systemRandom }, sphere, 'renewal');
+  const current = sphere.currentEpoch.eventId;
+  const list = epochs.list.bind(epochs);
+  epochs.list = (id) => list(id).filter(({ eventId }) => eventId !== current);
+  sphere.readEpochs();
+  expect(sphere.epochs).toHaveLength(1);
+  await ben.session.goOnline();
+  const before = heard(ben.session).length;
+  await ana.session.exchange.announce(mine);
+  await world.quiet();
+  expect(heard(ben.session)).toHaveLength(before);
+  epochs.list = list;
+  sphere.readEpochs();
+  await ana.session.exchange.tell(sphere);
+  await world.pass(10_000);
+  expect(heard(ben.session).length).toBeGreaterThan(before);
 });
 
 test('somebody heard for the first time is told our addresses in return', async () => {

@@ -60,11 +60,6 @@ export class EphemeralChannel {
     this.#listeners[kind] = listener as never;
   }
 
-  /** Whether we are where the sphere's words are spoken, and have a key to speak under. */
-  mayReach(sphere: Sphere): boolean {
-    return sphere.epochs.length > 0 && this.#deps.carrier.isInRoom(sphere.row.room);
-  }
-
   /** Says it to everybody present, in the order of the calls; nothing is said to ordinary programs only. */
   async say<K extends Kind>(sphere: Sphere, kind: K, body: EphemeralInput[K]): Promise<void> {
     const { room } = sphere.row;
@@ -78,9 +73,8 @@ export class EphemeralChannel {
     const { room } = sphere.row;
     try {
       // Ordinary programs would only wonder.
-      if (!this.mayReach(sphere) || !(await carrier.isHeard(room))) return;
-      const [epoch] = sphere.epochs;
-      if (epoch === undefined) return;
+      if (!carrier.isInRoom(room) || !(await carrier.isHeard(room))) return;
+      const epoch = sphere.currentEpoch;
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const input = { context, epoch: epoch.secrets, device: author.device, counter: this.#nextCounter(), random };
       await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, kind, body) });
