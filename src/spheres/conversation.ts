@@ -35,6 +35,7 @@ export class Conversation {
 
   /** Queues a line of ours again that could not be sent. */
   retry(sphereId: SphereId, id: EventId): void {
+    this.#list.getJoined(sphereId);
     const { sphere, failure } = this.#failed(sphereId, id);
     const { messages, outbox } = this.#storage;
     // Whoever is removed, or lost the right to say it, would only be refused once more.

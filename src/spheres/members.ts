@@ -25,6 +25,7 @@ import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
+import { stopSending } from './stop-sending.ts';
 
 /** What members need of the room server. */
 export interface RoomService {
@@ -173,12 +174,12 @@ export class Members {
       if (rooms.isRefused(room)) this.#tellLeaders(sphere, left);
       await flushed(left.id, signal);
     }
-    list.together(sphere, () => {
-      storage.outbox.dropQueued(sphere.id);
+    const unsent = list.together(sphere, () => {
       storage.spheres.update(sphere.id, { state: 'left' });
+      return stopSending(storage, sphere.id);
     });
     await rooms.leave(room);
-    list.announce(sphere, [{ kind: 'members' }]);
+    list.announce(sphere, [{ kind: 'members' }, ...unsent]);
   }
 
   /** Takes a sphere that has ended for us off the list. Everything of it stays, for a new invitation brings it back. */

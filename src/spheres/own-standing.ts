@@ -6,6 +6,7 @@ import type { ItemService } from './item-service.ts';
 import type { Rooms } from './rooms.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import { stopSending } from './stop-sending.ts';
 
 interface StandingDeps {
   readonly storage: Storage;
@@ -21,12 +22,12 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
   const { state: before, room } = sphere.row;
   const after = standingOf(deps, sphere);
   if (after === before) return;
-  list.together(sphere, () => {
-    if (after === 'left') storage.outbox.dropQueued(sphere.id);
+  const unsent = list.together(sphere, () => {
     // Whoever is a member again has it on the list again.
     storage.spheres.update(sphere.id, after === 'joined' ? { state: after, hidden: false } : { state: after });
+    return after === 'left' ? stopSending(storage, sphere.id) : [];
   });
-  list.announce(sphere, [{ kind: 'members' }]);
+  list.announce(sphere, [{ kind: 'members' }, ...unsent]);
   if (after === 'joined') {
     rooms.keepJoined(room);
     return;

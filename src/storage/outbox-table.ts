@@ -37,11 +37,9 @@ const COLUMNS: Columns<OutboxRow> = {
 
 /** First in, first out: numbers grow and are never used again. */
 export class OutboxTable {
-  readonly #database: Database;
   readonly #rows: Rows<OutboxRow, 'id'>;
 
   constructor(deps: { database: Database }) {
-    this.#database = deps.database;
     this.#rows = new Rows({ database: deps.database, table: 'outbox', columns: COLUMNS, key: ['id'] });
   }
 
@@ -61,12 +59,6 @@ export class OutboxTable {
 
   update(id: number, changes: Partial<Omit<OutboxRow, 'id'>>): boolean {
     return this.#rows.update({ id }, changes);
-  }
-
-  /** A sphere that was left: what has not gone out by then never will. Returns how many. */
-  dropQueued(sphereId: SphereId): number {
-    const sql = "DELETE FROM outbox WHERE sphere_id = @sphereId AND state = 'queued'";
-    return this.#database.run(sql, { sphereId }).changes;
   }
 
   remove(id: number): boolean {

@@ -197,6 +197,26 @@ test('whoever is kept out of the room can leave all the same: the owner tells th
   expect(ben.session.sphere().epochs).toHaveLength(1);
 });
 
+test('lines that did not leave before their author left are told not to have been sent', async () => {
+  const { world, ana, ben, id, shutOut } = await three();
+  shutOut(ben);
+  await world.quiet();
+  const line = ben.session.messages.say(id, 'can you hear me?');
+  await world.quiet();
+  await ben.session.members.leave(id, noSignal);
+  await world.quiet();
+  expect(ben.session.storage.messages.get(line)).toMatchObject({ state: 'failed', failure: 'not-a-member' });
+  expect(() => ben.session.messages.retry(id, line)).toThrow('no longer a member');
+  expect(ben.session.storage.outbox.list('queued')).toEqual([]);
+  // Back in, they can be sent after all.
+  await ana.session.members.invite(id, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  ben.session.messages.retry(id, line);
+  await world.quiet();
+  expect(ana.session.texts()).toEqual(['can you hear me?']);
+});
+
 test('an owner who leaves ends nothing for the others, and can decide nothing any more', async () => {
   const { world, ana, ben, eve, id } = await three();
   // Nobody has to be told anything for it.
