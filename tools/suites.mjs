@@ -47,7 +47,7 @@ export const SUITES = [
     files: [{ folder: 'test/netlab', deep: true, pattern: TEST }],
     builds: [],
     steps: false,
-    budgetSeconds: 140,
+    budgetSeconds: 165,
   },
   {
     name: 'e2e',

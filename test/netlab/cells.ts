@@ -4,8 +4,6 @@ import type { Disturbed } from './disturbed.ts';
 /** Cells of one way to reach each other. */
 export interface CellGroup {
   readonly name: string;
-  /** Whether members can reach each other this way; groups that cannot are left out. */
-  readonly stands: boolean;
   /** The first `quick` cells are part of every run. */
   readonly quick: number;
   readonly cells: readonly Cell[];
@@ -21,19 +19,16 @@ const carried = (a: string, b: string): Cell => {
 export const CELL_GROUPS: readonly CellGroup[] = [
   {
     name: 'the same network',
-    stands: true,
     quick: 1,
     cells: [{ a: 'cone', b: 'same', path: 'lan', mostMs: 1_000 }],
   },
   {
     name: 'the same network without internet',
-    stands: true,
     quick: 1,
     cells: [{ a: 'cone', b: 'same', withoutInternet: true, path: 'lan', mostMs: 1_000 }],
   },
   {
     name: 'a port opened by the router, or a public address',
-    stands: true,
     quick: 2,
     cells: [
       mapped('upnp-v2', 'symmetric'),
@@ -55,7 +50,6 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'IPv6 behind firewalls',
-    stands: true,
     quick: 1,
     cells: [
       { a: 'pcp,isp=cone,v6=on', b: 'cone,v6=on', path: 'ipv6', mostMs: 2_000 },
@@ -65,7 +59,6 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'directly through both routers',
-    stands: false,
     quick: 1,
     cells: [
       direct('cone', 'cone'),
@@ -78,7 +71,6 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'a relay',
-    stands: false,
     quick: 1,
     cells: [
       relayed('symmetric', 'cone'),
@@ -90,13 +82,11 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   },
   {
     name: 'a member who carries',
-    stands: true,
     quick: 1,
     cells: [carried('cone', 'web'), carried('web', 'cone'), carried('web', 'symmetric'), carried('web', 'web')],
   },
   {
     name: 'a router that lies',
-    stands: false,
     quick: 0,
     cells: [
       { a: 'lie', b: 'cone', path: 'webrtc', mostMs: 4_000 },
