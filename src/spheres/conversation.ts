@@ -35,11 +35,11 @@ export class Conversation {
 
   /** Queues a line of ours again that could not be sent. */
   retry(sphereId: SphereId, id: EventId): void {
-    this.#list.getJoined(sphereId);
     const { sphere, failure } = this.#failed(sphereId, id);
     const { messages, outbox } = this.#storage;
     // Whoever is removed, or lost the right to say it, would only be refused once more.
     if (sphere.log.verdict(id)?.kind !== 'accepted') throw new AppError(failure ?? 'not-allowed', 'it does not count');
+    this.#list.getJoined(sphereId);
     this.#storage.transaction(() => {
       for (const row of outbox.byEvent(id)) outbox.update(row.id, { state: 'queued', attempts: 0 });
       messages.update(id, { state: 'queued', failure: null });
