@@ -5,7 +5,7 @@ import type { AppServices } from './app-services.ts';
 import { Examination } from './doctor/examination.ts';
 import { SessionSources } from './doctor/session-sources.ts';
 import { itemCalls } from './item-calls.ts';
-import { readConfig, writeConfig } from './profile.ts';
+import { changeConfig } from './profile.ts';
 import { sphereCalls } from './sphere-calls.ts';
 import { waitUntilIdle } from './sync.ts';
 import { productVersion } from './version.ts';
@@ -86,7 +86,7 @@ function transferCalls({ holder, feed, views, profile }: AppCallsDeps): AppServi
     async setLimits(change) {
       const before = views.limits();
       const limits = { up: change.up ?? before.up, down: change.down ?? before.down };
-      await writeConfig(profile, { ...readConfig(profile), limits });
+      await changeConfig(profile, (config) => ({ ...config, limits }));
       await feed.setLimits(limits);
       views.setLimits(limits);
       return limits;

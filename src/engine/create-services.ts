@@ -12,7 +12,7 @@ import { ChildProcess } from './child-process.ts';
 import { createMediaTools } from './media-tools.ts';
 import { previewsOf } from './preview-source.ts';
 import { NetworkPlaces } from './network-places.ts';
-import { readConfig, writeConfig } from './profile.ts';
+import { changeConfig, readConfig } from './profile.ts';
 import type { CreateServices, RunningServices, ServicesDeps } from './start-engine.ts';
 import { ViewSource } from './view-source.ts';
 
@@ -73,8 +73,8 @@ function openPlaces({ profile, log }: ServicesDeps, feed: SwarmFeed, stack: Asyn
       marked: {
         get: () => readConfig(profile).swarm.publicNetworks,
         set: async (publicNetworks) => {
-          const config = readConfig(profile);
-          await writeConfig(profile, { ...config, swarm: { ...config.swarm, publicNetworks: [...publicNetworks] } });
+          const added = { publicNetworks: [...publicNetworks] };
+          await changeConfig(profile, (config) => ({ ...config, swarm: { ...config.swarm, ...added } }));
         },
       },
       scope,

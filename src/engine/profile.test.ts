@@ -4,11 +4,11 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { lockProfile } from './profile-lock.ts';
 import {
+  changeConfig,
   createProfileFolders,
   locateProfile,
   readConfig,
   readEngineFile,
-  writeConfig,
   writeEngineFile,
 } from './profile.ts';
 
@@ -56,7 +56,7 @@ test('settings survive a newer version’s fields, and a damaged file is as good
   const profile = locateProfile(folder);
   expect(readConfig(profile)).toMatchObject({ port: 0, swarm: { addresses: [], mapPorts: true } });
   writeFileSync(profile.configFile, JSON.stringify({ future: 1, swarm: { addresses: ['127.0.0.2'] } }));
-  await writeConfig(profile, { ...readConfig(profile), port: 4000 });
+  await changeConfig(profile, (config) => ({ ...config, port: 4000 }));
   expect(JSON.parse(readFileSync(profile.configFile, 'utf8'))).toMatchObject({
     future: 1,
     port: 4000,
@@ -74,4 +74,13 @@ test('folders are readable by their owner only', () => {
     expect(statSync(made).mode & 0o777).toBe(0o700);
   }
   expect(existsSync(profile.engineFile)).toBe(false);
+});
+
+test('two settings changed at the same time are both kept', async () => {
+  const profile = locateProfile(folder);
+  await Promise.all([
+    changeConfig(profile, (config) => ({ ...config, port: 4000 })),
+    changeConfig(profile, (config) => ({ ...config, limits: { up: 1, down: 2 } })),
+  ]);
+  expect(readConfig(profile)).toMatchObject({ port: 4000, limits: { up: 1, down: 2 } });
 });

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { AppError } from '../base/errors.ts';
+import { SerialQueue } from '../base/queue.ts';
 import { iceServerSchema } from '../contract/swarm.ts';
 import { limitsSchema } from '../contract/views.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -123,11 +124,19 @@ export function readConfig(profile: Profile): ProfileConfig {
   return parsed.success ? parsed.data : configSchema.parse({});
 }
 
+/** By file: of two changes at once neither may take the other back. */
+const changing = new Map<string, SerialQueue>();
+
 /** Keeps the fields this version does not know. */
-export async function writeConfig(profile: Profile, config: ProfileConfig): Promise<void> {
-  const known = z.record(z.string(), z.unknown()).safeParse(readJson(profile.configFile));
-  const merged = { ...(known.success ? known.data : {}), ...config };
-  await writeFileAtomically(profile.configFile, `${JSON.stringify(merged, null, 2)}\n`);
+export function changeConfig(profile: Profile, change: (config: ProfileConfig) => ProfileConfig): Promise<void> {
+  const { configFile } = profile;
+  const queue = changing.get(configFile) ?? new SerialQueue();
+  changing.set(configFile, queue);
+  return queue.run(async () => {
+    const known = z.record(z.string(), z.unknown()).safeParse(readJson(configFile));
+    const merged = { ...(known.success ? known.data : {}), ...change(readConfig(profile)) };
+    await writeFileAtomically(configFile, `${JSON.stringify(merged, null, 2)}\n`);
+  });
 }
 
 function readJson(file: string): unknown {

@@ -22,11 +22,11 @@ import type { ProcessLauncher } from './process-launcher.ts';
 import { nodeLauncher } from './process-launcher.ts';
 import type { Profile, ProfileConfig } from './profile.ts';
 import {
+  changeConfig,
   createProfileFolders,
   locateProfile,
   readConfig,
   removeEngineFile,
-  writeConfig,
   writeEngineFile,
 } from './profile.ts';
 import { lockProfile } from './profile-lock.ts';
@@ -243,7 +243,8 @@ async function listen(
     if (!(error instanceof AppError) || asked !== undefined || wished === 0) throw error;
     await server.listen(0);
   }
-  if (asked === undefined && server.port !== config.port) await writeConfig(profile, { ...config, port: server.port });
+  if (asked === undefined && server.port !== config.port)
+    await changeConfig(profile, (now) => ({ ...now, port: server.port }));
 }
 
 function createEngineLog(profile: Profile, clock: Clock, onLog: ((entry: LogEntry) => void) | undefined): Logger {
