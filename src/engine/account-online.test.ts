@@ -51,6 +51,11 @@ function signIn(failing: { error: AppError; times: number }) {
     keys.used = true;
     bundleChanged.emit();
   };
+  const archive = { read: 0, fails: false };
+  const catchUp = async (): Promise<void> => {
+    archive.read += 1;
+    if (archive.fails) throw slow;
+  };
   const server: ServerKnowledge = { features: null };
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
@@ -58,7 +63,7 @@ function signIn(failing: { error: AppError; times: number }) {
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined } as never,
     directory: { forget: () => undefined, publishOwn } as never,
-    direct: { begin: done, catchUp: done } as never,
+    direct: { begin: done, catchUp } as never,
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
   });
   onTestFinished(() => online[Symbol.dispose]());
@@ -66,7 +71,7 @@ function signIn(failing: { error: AppError; times: number }) {
   // Rejections are looked at by the tests that wait for them.
   ready.catch(() => undefined);
   client.setState({ kind: 'online', resumed: false });
-  return { clock, client, server, ready, keys, usePreKey, asked: () => asked };
+  return { clock, client, server, ready, keys, archive, usePreKey, asked: () => asked };
 }
 
 test('one slow answer of the server does not fail the sign-in', async () => {
@@ -97,6 +102,21 @@ test('a server that goes on failing is asked less and less', async () => {
   await clock.advance(3_600_000);
   expect(asked()).toBeGreaterThan(5);
   expect(asked()).toBeLessThan(60);
+});
+
+test('an archive that always fails does not fail the sign-in, and is asked again less and less', async () => {
+  const { clock, ready, archive } = signIn({ error: slow, times: 0 });
+  archive.fails = true;
+  await clock.advance(1_000);
+  await ready;
+  await clock.advance(3_600_000);
+  expect(archive.read).toBeGreaterThan(5);
+  expect(archive.read).toBeLessThan(60);
+  archive.fails = false;
+  await clock.advance(300_000);
+  const read = archive.read;
+  await clock.advance(3_600_000);
+  expect(archive.read).toBe(read);
 });
 
 test('a server that cannot carry spheres says so at once, and a password that was changed too', async () => {

@@ -52,6 +52,8 @@ export class AccountOnline implements Disposable {
   /** Whether others may still pick prekeys that are used up. */
   #isBundleStale = false;
   #failures = 0;
+  /** How often in a row the archive could not be read. */
+  #unread = 0;
 
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
@@ -120,9 +122,32 @@ export class AccountOnline implements Disposable {
     for (const sphere of list.all()) {
       if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);
     }
-    await direct.catchUp();
+    await this.#catchUp(signal);
     await this.#careForKeys(signal);
     outgoing.keysChanged();
+  }
+
+  /** An archive that cannot be read keeps nobody from what comes live; it is read again as long as the session lasts. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const { clock, client, direct, log, scope } = this.#deps;
+    const session = this.#session;
+    try {
+      await direct.catchUp();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (client.state.kind !== 'online') throw error;
+      log.warn('archive not read', { error });
+      scope.spawn('read archive', async (limited) => {
+        await clock.sleep(
+          backoffDelay(this.#unread, RETRY, () => client.jitter()),
+          limited,
+        );
+        if (session === this.#session) await this.#catchUp(limited);
+      });
+      this.#unread += 1;
+      return;
+    }
+    this.#unread = 0;
   }
 
   /** Reading an archive uses up many prekeys: the bundle is published once for all of them. */

@@ -42,15 +42,7 @@ const LOOK_AGAIN_MS = 3_600_000;
 export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
-  scope.spawn('feed swarm', async (signal) => {
-    for (const sphere of list.all()) {
-      await settleStanding(deps, sphere);
-      await feedKeys(deps, sphere);
-      if (sphere.row.state === 'joined') deps.caretaker.welcomePending(sphere);
-    }
-    outgoing.poke();
-    await deps.items.resumeAll(signal);
-  });
+  scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
   scope.spawn('look after rooms', async (signal) => {
     for (;;) {
       await deps.clock.sleep(LOOK_AGAIN_MS, signal);
@@ -96,6 +88,23 @@ export function joinReactions(deps: ReactionsDeps): void {
   stack.defer(() => {
     for (const stop of stops) stop();
   });
+}
+
+/** What stood when the account was last open: keys and items for the swarm, welcomes that are due. */
+async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
+  for (const sphere of deps.list.all()) {
+    try {
+      await settleStanding(deps, sphere);
+      await feedKeys(deps, sphere);
+      if (sphere.row.state === 'joined') deps.caretaker.welcomePending(sphere);
+    } catch (error) {
+      signal.throwIfAborted();
+      // The other spheres go on.
+      deps.log.error('sphere not started', { sphereId: sphere.id, error });
+    }
+  }
+  deps.outgoing.poke();
+  await deps.items.resumeAll(signal);
 }
 
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {

@@ -95,20 +95,23 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     },
   );
 
-  test.each(['all', 'upnp-v2', 'pcp'] as const)('%s: a program that was killed opens the same port again', async (kind) => {
-    await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
-    await using killed = keepPort(lab, 'a1', 40_001);
-    await until('the port', () => lastState(killed));
-    await killed.end('SIGKILL');
-    // Until then the port closes by itself, within twenty minutes.
-    const leases = await lab.home('a').leases();
-    expect(leases.filter((seconds) => seconds > 0 && seconds <= 1_200)).toHaveLength(1);
-    await using again = keepPort(lab, 'a1', 40_001);
-    expect(await until('the port again', () => lastState(again))).toMatchObject({ kind: 'open', port: 40_001 });
-    expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
-    await again.end('SIGTERM');
-    expect(await lab.home('a').forwarded()).toEqual([]);
-  });
+  test.each(['all', 'upnp-v2', 'pcp'] as const)(
+    '%s: a program that was killed opens the same port again',
+    async (kind) => {
+      await using lab = await NetworkLab.start({ a: `${kind},hosts=2` });
+      await using killed = keepPort(lab, 'a1', 40_001);
+      await until('the port', () => lastState(killed));
+      await killed.end('SIGKILL');
+      // Until then the port closes by itself, within twenty minutes.
+      const leases = await lab.home('a').leases();
+      expect(leases.filter((seconds) => seconds > 0 && seconds <= 1_200)).toHaveLength(1);
+      await using again = keepPort(lab, 'a1', 40_001);
+      expect(await until('the port again', () => lastState(again))).toMatchObject({ kind: 'open', port: 40_001 });
+      expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
+      await again.end('SIGTERM');
+      expect(await lab.home('a').forwarded()).toEqual([]);
+    },
+  );
 
   test.each(['upnp-v2', 'pmp'] as const)(
     '%s: a router that lost power unheard gets the mapping again',

@@ -17,6 +17,7 @@ function onlyFile(item: ItemView): ItemFileView {
       bytes: item.bytes,
       playable: 'no',
       durationMs: item.durationMs,
+      previewUrl: null,
     }
   );
 }
