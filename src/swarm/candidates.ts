@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { isLinkLocal } from '../base/link-local.ts';
 import { formatEndpoint } from '../torrent/endpoint.ts';
 
 /**
@@ -20,9 +21,4 @@ export function endpointsOn(addresses: readonly string[], port: number): string[
 /** Whether a router can forward to one of the addresses we listen on; none = all. */
 export function hearsRouter(listening: readonly string[]): boolean {
   return listening.length === 0 || listening.some((address) => address !== '::1' && !address.startsWith('127.'));
-}
-
-/** RFC 4291 §2.5.6 and RFC 3927: such an address means another machine on every link. */
-function isLinkLocal(address: string): boolean {
-  return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');
 }

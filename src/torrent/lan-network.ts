@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { AppError } from '../base/errors.ts';
+import { isLinkLocal } from '../base/link-local.ts';
 import type { LanGroup } from './lan-announce.ts';
 import { LAN_GROUPS } from './lan-announce.ts';
 
@@ -94,9 +95,4 @@ function networkOf({ cidr, group }: LanInterface): BlockList {
   const list = new BlockList();
   list.addSubnet(address, Number(bits), group.family === 6 ? 'ipv6' : 'ipv4');
   return list;
-}
-
-/** RFC 4291 §2.5.6 and RFC 3927 */
-function isLinkLocal(address: string): boolean {
-  return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');
 }
