@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
@@ -28,6 +29,16 @@ function bytesInUse(): number {
   return heapUsed + external;
 }
 
+/** The least growth over `before` within five seconds: on a busy machine the last sockets end after the work. */
+async function settledGrowth(before: number): Promise<number> {
+  let least = bytesInUse() - before;
+  for (let waits = 0; waits < 50 && least >= MOST_GROWTH_BYTES; waits += 1) {
+    await sleep(100);
+    least = Math.min(least, bytesInUse() - before);
+  }
+  return least;
+}
+
 const ROUNDS = 3;
 
 /** How much memory the whole work leaves in use each time: what leaks does so in every round, compiled code in one. */
@@ -37,7 +48,7 @@ async function growth(work: (share: number) => Promise<void>): Promise<number> {
   for (let round = 0; round < ROUNDS && least >= MOST_GROWTH_BYTES; round += 1) {
     const before = bytesInUse();
     await work(1);
-    least = Math.min(least, bytesInUse() - before);
+    least = Math.min(least, await settledGrowth(before));
   }
   return least;
 }
