@@ -66,7 +66,7 @@ export class AccountOnline implements Disposable {
       deps.client.onState.on((state) => {
         if (state.kind === 'failed') this.#first.reject(state.error);
         if (state.kind !== 'online') return;
-        if (state.resumed) deps.outgoing.poke();
+        if (state.resumed) deps.scope.spawn('session goes on', (signal) => this.#goOn(signal));
         else deps.scope.spawn('new session', (signal) => this.#begin(signal));
       }),
     ];
@@ -87,6 +87,13 @@ export class AccountOnline implements Disposable {
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
     this.#disco[Symbol.dispose]();
+  }
+
+  /** What was written into the connection of before may have come through: the archive is read before it is said again. */
+  async #goOn(signal: AbortSignal): Promise<void> {
+    this.#deps.outgoing.poke();
+    await this.#catchUp(signal);
+    this.#deps.outgoing.poke();
   }
 
   /** Tried again as long as this session lasts; a server that lacks what spheres need stays without them. */

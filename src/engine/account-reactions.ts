@@ -65,6 +65,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
     }),
     rooms.onCaughtUp.on((room) => {
+      outgoing.poke();
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
       caretaker.renewEpoch(sphere);

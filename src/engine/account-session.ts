@@ -45,6 +45,7 @@ import { joinReactions } from './account-reactions.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 
 export interface AccountSessionDeps {
@@ -119,7 +120,8 @@ export class AccountSession implements AsyncDisposable {
     this.list = new SphereList({ storage, author, own: this.own, clock, log });
     const incoming = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
-    const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES });
+    const isMailRead = (): boolean => direct.isRead;
+    const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
     this.#channel = this.#openChannel(deps, carrier);
     const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
@@ -147,6 +149,7 @@ export class AccountSession implements AsyncDisposable {
     const configured = deps.iceServers;
     this.#stack.use(new IceServers({ client: this.client, feed, configured, scope: this.scope, clock, log }));
     this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
+    this.#watchForSleep(deps);
     if (deps.keepEverything) this.#keepEverything(deps);
     joinReactions({
       ...this.#parts(),
@@ -188,6 +191,15 @@ export class AccountSession implements AsyncDisposable {
     return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals };
   }
 
+  /** After sleep the connections of before are mostly dead, and the network may be another one. */
+  #watchForSleep({ clock, feed }: AccountSessionDeps): void {
+    const onWake = (): void => {
+      this.client.checkNow();
+      this.scope.spawn('tell that the computer slept', () => feed.networkChanged());
+    };
+    this.scope.spawn('watch for sleep', (signal) => watchForSleep(clock, onWake, signal));
+  }
+
   #keepEverything({ storage, clock, log }: AccountSessionDeps): void {
     const { list, items } = this;
     const parts = { storage, list, items, freeSpace, clock, log: log.child('keeper') };
@@ -218,6 +230,7 @@ export class AccountSession implements AsyncDisposable {
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
+      onOwn: (message) => this.outgoing.arrived(message),
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log: log.child('incoming'),
@@ -297,6 +310,7 @@ export class AccountSession implements AsyncDisposable {
       own: this.own,
       storage: deps.storage,
       receive: (message, signal) => incoming.receive(message, signal),
+      onOwn: (message) => this.outgoing.arrived(message),
       bounced: (from, error) => this.directory.bounced(from, error),
       hasArchive: () => server.features?.archive ?? false,
       signal: this.scope.signal,

@@ -33,5 +33,7 @@ export interface Carrier {
   isInRoom(room: BareJid): boolean;
   /** Whether the server does not let us into the room, which may last. */
   isKeptOut(room: BareJid): boolean;
+  /** Whether what the archive of a room, or of our account for `null`, held at our return was looked through. */
+  isLookedThrough(room: BareJid | null): boolean;
   readonly isOnline: boolean;
 }

@@ -9,11 +9,13 @@ import { attr, child, childText, type Element, xml } from '../xmpp/element.ts';
 import { DirectMail } from './direct-mail.ts';
 
 const NS_MAM = 'urn:xmpp:mam:2';
+const NS_OMEMO = 'eu.siacs.conversations.axolotl';
 const NS_RSM = 'http://jabber.org/protocol/rsm';
 
 /** Our account's archive with these ids, each a message of ben; what is not in it any more it does not know. */
 class Archive extends FakeXmppPort {
   ids: readonly string[];
+  messageOf: (id: string) => Element = messageOfBen;
   #collect: (stanza: Element) => void = () => undefined;
 
   constructor(ids: readonly string[]) {
@@ -32,16 +34,19 @@ class Archive extends FakeXmppPort {
     if (after !== undefined && !this.ids.includes(after)) throw new AppError('not-found', 'no such entry');
     const isNewest = child(set, 'before') !== undefined;
     const found = isNewest ? this.ids.slice(-1) : this.ids.slice(after === undefined ? 0 : this.ids.indexOf(after) + 1);
-    for (const id of found) this.#collect(entry(id, attr(query, 'queryid')));
+    for (const id of found) this.#collect(entry(id, attr(query, 'queryid'), this.messageOf(id)));
     const last = found.at(-1);
     const rsm = xml('set', { xmlns: NS_RSM }, last === undefined ? undefined : xml('last', {}, last));
     return xml('iq', { type: 'result' }, xml('fin', { xmlns: NS_MAM, complete: 'true' }, rsm));
   }
 }
 
-function entry(id: string, queryId: string | undefined): Element {
-  const body = xml('body', {}, id);
-  const message = xml('message', { xmlns: 'jabber:client', type: 'chat', from: 'ben@b.test/phone' }, body);
+function messageOfBen(id: string): Element {
+  const attrs = { xmlns: 'jabber:client', type: 'chat', from: 'ben@b.test/phone' };
+  return xml('message', attrs, xml('body', {}, id));
+}
+
+function entry(id: string, queryId: string | undefined, message: Element): Element {
   const forwarded = xml('forwarded', { xmlns: 'urn:xmpp:forward:0' }, message);
   return xml('message', {}, xml('result', { xmlns: NS_MAM, id, queryid: queryId }, forwarded));
 }
@@ -50,11 +55,13 @@ function mailOver(client: Archive) {
   const folder = new StorageFolder();
   const storage = openStorage(folder.deps());
   const read: (string | null)[] = [];
+  const own: string[] = [];
   const mail = new DirectMail({
     client,
     own: client.jid,
     storage,
     receive: async ({ body }) => void read.push(body),
+    onOwn: async ({ to, id }) => void own.push(`${id} to ${to}`),
     bounced: () => undefined,
     hasArchive: () => true,
     signal: new AbortController().signal,
@@ -66,7 +73,7 @@ function mailOver(client: Archive) {
     storage[Symbol.dispose]();
     folder[Symbol.dispose]();
   });
-  return { mail, read };
+  return { mail, read, own };
 }
 
 test('the talk of years before this device was there is not read', async () => {
@@ -87,6 +94,18 @@ test('what came into an empty archive after the first session is read in the nex
   await mail.begin();
   await mail.catchUp();
   expect(read).toEqual(['1']);
+});
+
+test('what the archive holds of ours is told as such and not read as mail', async () => {
+  const archive = new Archive([]);
+  const { mail, read, own } = mailOver(archive);
+  const header = xml('header', { sid: '1' }, xml('iv', {}, 'AAAAAAAAAAAAAAAA'));
+  const attrs = { xmlns: 'jabber:client', type: 'chat', from: `${archive.jid}/here`, to: 'ben@b.test', id: 'mine' };
+  archive.ids = ['1'];
+  archive.messageOf = () => xml('message', attrs, xml('encrypted', { xmlns: NS_OMEMO }, header));
+  await mail.catchUp();
+  expect(own).toEqual(['mine to ben@b.test']);
+  expect(read).toEqual([]);
 });
 
 test('an archive that has forgotten where we stopped keeps nobody from signing in', async () => {

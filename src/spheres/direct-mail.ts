@@ -7,14 +7,16 @@ import type { Storage } from '../storage/storage.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
-import type { IncomingMessage } from './incoming-message.ts';
-import { readBounce, readDirectMessage } from './read-stanza.ts';
+import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
+import { readBounce, readDirectMessage, readOwnMessage } from './read-stanza.ts';
 
 interface DirectMailDeps {
   readonly client: XmppPort;
   readonly own: BareJid;
   readonly storage: Storage;
   readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
+  /** Our archive holds a message of ours. */
+  readonly onOwn: (message: OwnMessage) => Promise<void>;
   /** A message of ours came back. */
   readonly bounced: (from: BareJid, error: AppError) => void;
   readonly hasArchive: () => boolean;
@@ -30,11 +32,22 @@ const CURSOR = 'direct-archive-cursor';
 export class DirectMail implements Disposable {
   readonly #deps: DirectMailDeps;
   readonly #queue = new SerialQueue();
-  readonly #stop: () => void;
+  readonly #stops: (() => void)[];
+  #isRead = false;
 
   constructor(deps: DirectMailDeps) {
     this.#deps = deps;
-    this.#stop = deps.client.onStanza.on((stanza) => void this.#take(stanza));
+    this.#stops = [
+      deps.client.onStanza.on((stanza) => void this.#take(stanza)),
+      deps.client.onState.on(({ kind }) => {
+        if (kind !== 'online') this.#isRead = false;
+      }),
+    ];
+  }
+
+  /** Whether the archive was read since the connection is there, or cannot be: what it holds of ours has been told. */
+  get isRead(): boolean {
+    return this.#isRead;
   }
 
   /**
@@ -52,18 +65,28 @@ export class DirectMail implements Disposable {
   /** After each new session. */
   catchUp(): Promise<void> {
     return this.#queue.run(async () => {
-      const { client, storage, own, clock, signal, hasArchive } = this.#deps;
-      if (!hasArchive()) return;
-      const cursor = storage.settings.get(CURSOR, String) ?? '';
-      for await (const entry of resumeArchive(client, { after: cursor === '' ? undefined : cursor }, signal)) {
-        await this.#receive(readDirectMessage(own, entry.message, entry, clock.now()));
-        storage.settings.set(CURSOR, entry.id);
+      try {
+        if (this.#deps.hasArchive()) await this.#readArchive();
+      } finally {
+        // Nobody's words wait for an archive that cannot be read.
+        this.#isRead = this.#deps.client.state.kind === 'online';
       }
     });
   }
 
   [Symbol.dispose](): void {
-    this.#stop();
+    for (const stop of this.#stops) stop();
+  }
+
+  async #readArchive(): Promise<void> {
+    const { client, storage, own, clock, signal, onOwn } = this.#deps;
+    const cursor = storage.settings.get(CURSOR, String) ?? '';
+    for await (const entry of resumeArchive(client, { after: cursor === '' ? undefined : cursor }, signal)) {
+      const ours = readOwnMessage(own, entry.message);
+      if (ours !== undefined) await onOwn(ours);
+      await this.#receive(readDirectMessage(own, entry.message, entry, clock.now()));
+      storage.settings.set(CURSOR, entry.id);
+    }
   }
 
   async #take(stanza: Element): Promise<void> {

@@ -52,7 +52,7 @@ export class EntrySealer {
       storage.transaction(() => storage.omemo.apply(changes));
       const bytes = seal({ messageKey: result.messageKey, context, random }, entries);
       const message = {
-        id: `${row.eventId.slice(0, 32)}-${row.id}`,
+        id: messageId(row),
         omemo: result.message,
         sealed: { ...context, bytes },
         hasLine: row.line !== null,
@@ -81,6 +81,11 @@ export class EntrySealer {
       return expected === undefined ? standing !== 'changed' : Buffer.compare(expected, identityKey) === 0;
     };
   }
+}
+
+/** The same for every attempt to send one outbox entry. */
+export function messageId(row: OutboxRow): string {
+  return `${row.eventId.slice(0, 32)}-${row.id}`;
 }
 
 /** An answer to an invitation belongs to a sphere that is not here. */

@@ -6,6 +6,8 @@ export interface IncomingMessage {
   /** null = sent to us alone. */
   readonly room: BareJid | null;
   readonly from: BareJid;
+  /** The id its author gave it: a claim, good for recognising our own. */
+  readonly id: string | null;
   /** The archive's id, given by the room or our own server; null when it keeps no archive. */
   readonly archiveId: string | null;
   readonly omemo: OmemoMessage | null;
@@ -14,6 +16,13 @@ export interface IncomingMessage {
   readonly body: string | null;
   /** When it was sent, as the archive says, else when it came. */
   readonly atMs: number;
+}
+
+/** One of our own messages, as the archive of where it went holds it. */
+export interface OwnMessage {
+  readonly to: BareJid;
+  readonly id: string;
+  readonly omemo: OmemoMessage;
 }
 
 export interface IncomingEphemeral {

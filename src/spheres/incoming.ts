@@ -8,7 +8,7 @@ import type { MessageView } from '../contract/views.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
 import type { OmemoChanges } from '../omemo/store.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { IncomingMessage } from './incoming-message.ts';
+import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SphereChange } from './effects.ts';
 import type { Sphere } from './sphere.ts';
@@ -22,6 +22,8 @@ export interface IncomingDeps {
   readonly sphereOfId: (id: SphereId) => Sphere | undefined;
   /** After the transaction: what became different. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
+  /** A room has a message that this device sent. */
+  readonly onOwn: (message: OwnMessage) => Promise<void>;
   /** One is new, was replaced or was taken back. */
   readonly onInvitation: (id: string) => void;
   readonly nowMs: () => number;
@@ -66,7 +68,11 @@ export class Incoming {
     const { omemo } = this.#deps;
     if (message.omemo === null) return this.#showPlain(message);
     const isOwnEcho = message.from === omemo.address.jid && message.omemo.senderDeviceId === omemo.deviceId;
-    if (isOwnEcho) return this.#finish(message, { kind: 'nothing' });
+    if (isOwnEcho) {
+      const { room: to, id, omemo: own } = message;
+      if (to !== null && id !== null) await this.#deps.onOwn({ to, id, omemo: own });
+      return this.#finish(message, { kind: 'nothing' });
+    }
     try {
       const read = await omemo.decrypt(
         { from: message.from, message: message.omemo },

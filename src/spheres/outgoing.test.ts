@@ -190,3 +190,70 @@ test('an invitation that cannot be sent is told, and tried again at the next sta
   await world.quiet();
   expect(zoe.session.storage.invitations.list('open')).toHaveLength(1);
 });
+
+/** How often the room has what waits to be said. */
+function copiesInRoom({ world, ana, id }: Awaited<ReturnType<typeof two>>): number {
+  const { archive } = world.server.room(ana.session.list.get(id).row.room);
+  return archive.filter(({ stanza }) => stanza.getChild('body') !== undefined).length;
+}
+
+test('what the room has although we never heard of it is not said twice', async () => {
+  const parts = await two();
+  const { world, ana, ben, say } = parts;
+  ana.session.link.afterSend = () => Promise.reject(new AppError('disconnected', 'lost'));
+  const line = say('once');
+  await world.quiet();
+  ana.session.link.goOffline();
+  ana.session.link.afterSend = () => Promise.resolve();
+  await ana.session.goOnline();
+  await world.pass(120_000);
+  expect(copiesInRoom(parts)).toBe(1);
+  expect(ana.session.storage.messages.get(line)?.state).toBe('sent');
+  expect(ana.session.outgoing.isIdle).toBe(true);
+  expect(ben.session.texts()).toEqual(['once']);
+});
+
+test('what the room has is not said twice either by a program that was killed before it heard of it', async () => {
+  const parts = await two();
+  const { world, ana, ben, say } = parts;
+  const taken = Promise.withResolvers<void>();
+  ana.session.link.afterSend = () => {
+    taken.resolve();
+    return new Promise(() => undefined);
+  };
+  const line = say('once');
+  await taken.promise;
+  await ana.stop();
+  await ana.start();
+  await world.pass(120_000);
+  expect(copiesInRoom(parts)).toBe(1);
+  expect(ana.session.storage.messages.get(line)?.state).toBe('sent');
+  expect(ben.session.texts()).toEqual(['once']);
+});
+
+test('a room that is silent for a while is asked what it has before anything is said again', async () => {
+  const parts = await two();
+  const { world, ana, say } = parts;
+  ana.session.link.afterSend = () => Promise.reject(new AppError('timed-out', 'no answer in time'));
+  const line = say('once');
+  await world.quiet();
+  ana.session.link.afterSend = () => Promise.resolve();
+  await world.pass(120_000);
+  expect(copiesInRoom(parts)).toBe(1);
+  expect(ana.session.storage.messages.get(line)?.state).toBe('sent');
+});
+
+test('what the room does not have is said again, once and in order', async () => {
+  const parts = await two();
+  const { world, ana, ben, say } = parts;
+  ana.session.link.beforeSend = () => Promise.reject(new AppError('disconnected', 'lost'));
+  say('first');
+  await world.quiet();
+  ana.session.link.goOffline();
+  say('second');
+  ana.session.link.beforeSend = () => Promise.resolve();
+  await ana.session.goOnline();
+  await world.pass(120_000);
+  expect(copiesInRoom(parts)).toBe(2);
+  expect(ben.session.texts()).toEqual(['first', 'second']);
+});

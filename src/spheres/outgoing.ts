@@ -15,7 +15,8 @@ import type { Audience } from './audience.ts';
 import { addressee, parseAudience } from './audience.ts';
 import type { Carrier } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
-import { EntrySealer } from './entry-sealer.ts';
+import { EntrySealer, messageId } from './entry-sealer.ts';
+import type { OwnMessage } from './incoming-message.ts';
 import { attachment, decodeEnvelope, encodeEnvelope } from './protocol/envelope.ts';
 import type { RecipientBook } from './recipients.ts';
 
@@ -67,6 +68,8 @@ export class Outgoing {
   readonly #withoutKeys = new Map<string, { readonly attempts: number; readonly untilMs: number }>();
   /** Entries without a line that failed, and why; the next start tries them again. */
   readonly #hopeless = new Map<number, ErrorCode>();
+  /** Entries that may have left without our hearing of it: the archive is asked before they are sent again. */
+  readonly #doubtful: Set<number>;
   #wake: () => void = () => undefined;
   #pokes = 0;
   #isBusy = false;
@@ -74,6 +77,8 @@ export class Outgoing {
   constructor(deps: OutgoingDeps) {
     this.#deps = deps;
     this.#sealer = new EntrySealer(deps);
+    // The last run may have ended between sending and hearing of it.
+    this.#doubtful = new Set(deps.storage.outbox.list('queued').map(({ id }) => id));
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
     this.onFailed = new Emitter((error) => deps.log.error('failure listener failed', { error }));
     this.#passed = new Emitter((error) => deps.log.error('pass listener failed', { error }));
@@ -90,6 +95,22 @@ export class Outgoing {
   keysChanged(): void {
     this.#withoutKeys.clear();
     this.poke();
+  }
+
+  /** An archive holds a message of this device: if it was in doubt, it has left. */
+  async arrived({ to, id, omemo }: OwnMessage): Promise<void> {
+    const rows = this.#deps.storage.outbox.list('queued').filter((row) => this.#doubtful.has(row.id));
+    const row = rows.find((one) => one.to === to && messageId(one) === id);
+    if (row === undefined) return;
+    const entry = entryOf(row);
+    const reached = new Set(omemo.keys.map(({ deviceId }) => deviceId));
+    const recipients = await this.#deps.book.recipients(row, entry.audience);
+    this.#keepSent(
+      entry,
+      recipients.filter(({ deviceId }) => !reached.has(deviceId)),
+    );
+    this.onSent.emit(row);
+    this.#passed.emit();
   }
 
   /** Whether everything has left, but for what waits until somebody publishes keys or a room lets us in. */
@@ -177,12 +198,14 @@ export class Outgoing {
   #mayTry({ row, audience, lane }: Entry, pass: Pass): boolean {
     if (pass.destinations.has(row.to) || pass.lanes.has(lane)) return false;
     const { carrier, clock } = this.#deps;
-    const isReachable = addressee(audience) !== undefined ? carrier.isOnline : carrier.isInRoom(row.to);
+    const room = addressee(audience) === undefined ? row.to : null;
+    const isThere = room === null ? carrier.isOnline : carrier.isInRoom(room);
+    const isReachable = isThere && (!this.#doubtful.has(row.id) || carrier.isLookedThrough(room));
     const destinationMs = this.#notBefore.get(row.to) ?? 0;
     const laneMs = this.#withoutKeys.get(lane)?.untilMs ?? 0;
     const isLate = (atMs: number): boolean => atMs <= clock.monotonic();
     if (isReachable && isLate(destinationMs) && isLate(laneMs)) return true;
-    // Coming into the room pokes; there is no time to wait for.
+    // Coming into the room pokes, and so does its archive; there is no time to wait for.
     if (isReachable) pass.nextMs = Math.min(pass.nextMs, isLate(destinationMs) ? laneMs : destinationMs);
     if (!isReachable || !isLate(destinationMs)) pass.destinations.add(row.to);
     else pass.lanes.add(lane);
@@ -209,6 +232,7 @@ export class Outgoing {
     const code = errorCode(error);
     const level = code === 'disconnected' ? 'debug' : 'warn';
     log[level]('message not sent', { entry: row.id, attempts: row.attempts + 1, error });
+    this.#doubtful.add(row.id);
     storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     const fraction = (): number => randomFraction(random);
     if (HOPELESS.includes(code)) {
@@ -265,6 +289,7 @@ export class Outgoing {
   /** The entry has done its work; members' devices that it did not reach get one of their own. */
   #keepSent({ row, audience }: Entry, missed: readonly DeviceAddress[]): void {
     const { storage, book } = this.#deps;
+    this.#doubtful.delete(row.id);
     storage.transaction(() => {
       storage.outbox.remove(row.id);
       if (audience.kind === 'members' && storage.messages.get(row.eventId)?.state === 'queued') {

@@ -7,9 +7,9 @@ import { splitJid } from '../xmpp/jid.ts';
 import type { RoomMessage } from '../xmpp/room-types.ts';
 import { stanzaError } from '../xmpp/stanza-error.ts';
 import { readEphemeral, readSealed } from '../xmpp/sealed.ts';
-import { readStanzaId } from '../xmpp/xep/0359-stanza-ids.ts';
+import { readOriginId, readStanzaId } from '../xmpp/xep/0359-stanza-ids.ts';
 import { readOmemoMessage } from '../xmpp/xep/0384-omemo.ts';
-import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
+import type { IncomingEphemeral, IncomingMessage, OwnMessage } from './incoming-message.ts';
 
 /** A message of a room; undefined when its author's account is not known or it says nothing. */
 export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: number): IncomingMessage | undefined {
@@ -18,7 +18,7 @@ export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: numb
   if (content === undefined) return undefined;
   // A server may name any moment; times here begin with 1970.
   const atMs = Math.max(0, message.delayMs ?? nowMs);
-  return { room, from: message.from, archiveId: message.stanzaId, atMs, ...content };
+  return { room, from: message.from, id: readId(message.stanza), archiveId: message.stanzaId, atMs, ...content };
 }
 
 /** A message that was sent to our account alone. `archiveId` is given for messages out of our own archive. */
@@ -34,7 +34,17 @@ export function readDirectMessage(
   const content = readContent(stanza);
   if (from === undefined || from === own || content === undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
-  return { room: null, from, archiveId, atMs: Math.max(0, archived?.delayMs ?? nowMs), ...content };
+  const atMs = Math.max(0, archived?.delayMs ?? nowMs);
+  return { room: null, from, id: readId(stanza), archiveId, atMs, ...content };
+}
+
+/** What our own archive holds of a message that we sent to one account. */
+export function readOwnMessage(own: BareJid, stanza: Element): OwnMessage | undefined {
+  const to = readBare(attr(stanza, 'to'));
+  const id = readId(stanza);
+  if (stanza.name !== 'message' || readBare(attr(stanza, 'from')) !== own || to === undefined) return undefined;
+  const omemo = readOmemoMessage(stanza);
+  return id === null || omemo === undefined ? undefined : { to, id, omemo };
 }
 
 /** A message to one account that could not be delivered; a room's refusals come from inside the room. */
@@ -55,6 +65,10 @@ function readContent(stanza: Element): Pick<IncomingMessage, 'omemo' | 'sealed' 
   const sealed = readSealed(stanza) ?? null;
   const body = omemo === null ? (childText(stanza, 'body') ?? null) : null;
   return omemo === null && body === null ? undefined : { omemo, sealed, body };
+}
+
+function readId(stanza: Element): string | null {
+  return readOriginId(stanza) ?? attr(stanza, 'id') ?? null;
 }
 
 function readBare(address: string | undefined): BareJid | undefined {

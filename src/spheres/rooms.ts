@@ -57,6 +57,8 @@ interface Kept {
   readonly queue: SerialQueue;
   /** False while something before the newest message may be missing: then the cursor stays where it is. */
   isCaughtUp: boolean;
+  /** The archive was read since we came in, or cannot be. */
+  isLookedThrough: boolean;
   present: ReadonlySet<string>;
   /** Everybody the room lets in, as far as it told us. */
   listed: ReadonlySet<BareJid>;
@@ -175,6 +177,19 @@ export class Rooms implements RoomService, AsyncDisposable {
     return this.#kept.get(address)?.isCaughtUp ?? false;
   }
 
+  /** Whether the archive was read since we came in, or cannot be: what it holds of ours has been told. */
+  isLookedThrough(address: BareJid): boolean {
+    return this.#kept.get(address)?.isLookedThrough ?? false;
+  }
+
+  /** Something of ours may have come in without our hearing of it. */
+  lookAgain(address: BareJid): void {
+    const kept = this.#kept.get(address);
+    if (kept === undefined) return;
+    kept.isLookedThrough = false;
+    this.#readAgain(address, kept);
+  }
+
   async send(address: BareJid, stanza: Element, signal: AbortSignal): Promise<string | null> {
     return this.#inside(address).send(stanza, signal);
   }
@@ -201,7 +216,8 @@ export class Rooms implements RoomService, AsyncDisposable {
     const known = this.#kept.get(address);
     if (known !== undefined) return known;
     const room = this.#deps.openRoom(address);
-    const kept: Kept = { room, queue: new SerialQueue(), isCaughtUp: false, present: new Set(), listed: new Set() };
+    const nobody = { present: new Set<string>(), listed: new Set<BareJid>() };
+    const kept: Kept = { room, queue: new SerialQueue(), isCaughtUp: false, isLookedThrough: false, ...nobody };
     this.#kept.set(address, kept);
     room.onMessage.on((message) => this.#take(address, kept, message));
     room.onOccupants.on(() => this.#occupantsChanged(address, kept));
@@ -209,6 +225,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     room.onState.on((state) => {
       if (state.kind === 'inside') {
         kept.isCaughtUp = false;
+        kept.isLookedThrough = false;
         void this.#enqueue(kept, () => this.#catchUp(address, kept, 0));
         this.onArrival.emit(address);
       }
@@ -262,11 +279,14 @@ export class Rooms implements RoomService, AsyncDisposable {
         this.#advance(address, message);
       }
       kept.isCaughtUp = true;
+      kept.isLookedThrough = true;
       this.onCaughtUp.emit(address);
       this.onPresence.emit(address);
     } catch (error) {
       signal.throwIfAborted();
       log.warn('room archive not read', { error, attempt });
+      // Nobody's words wait for an archive that cannot be read.
+      kept.isLookedThrough = kept.room.state.kind === 'inside';
       this.#catchUpLater(address, kept, attempt);
     }
   }

@@ -1,5 +1,5 @@
 import type { BareJid } from '../base/id.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import { encryptedMessage, ephemeralMessage } from '../xmpp/message.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
@@ -14,10 +14,12 @@ export class XmppCarrier implements Carrier {
   readonly #client: XmppPort;
   readonly #rooms: Rooms;
   readonly #caps: CapsCache;
+  readonly #isMailRead: () => boolean;
 
-  constructor(deps: { client: XmppPort; rooms: Rooms; abilities: DiscoInfo }) {
+  constructor(deps: { client: XmppPort; rooms: Rooms; abilities: DiscoInfo; isMailRead: () => boolean }) {
     this.#client = deps.client;
     this.#rooms = deps.rooms;
+    this.#isMailRead = deps.isMailRead;
     this.#caps = new CapsCache({ client: deps.client, own: deps.abilities });
   }
 
@@ -33,8 +35,18 @@ export class XmppCarrier implements Carrier {
     return this.isOnline && this.#rooms.isRefused(room);
   }
 
-  toRoom(room: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<string | null> {
-    return this.#rooms.send(room, stanzaOf(room, 'groupchat', message), signal);
+  isLookedThrough(room: BareJid | null): boolean {
+    return room === null ? this.#isMailRead() : this.#rooms.isLookedThrough(room);
+  }
+
+  async toRoom(room: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<string | null> {
+    try {
+      return await this.#rooms.send(room, stanzaOf(room, 'groupchat', message), signal);
+    } catch (error) {
+      // A room that says nothing may have it all the same.
+      if (errorCode(error) === 'timed-out') this.#rooms.lookAgain(room);
+      throw error;
+    }
   }
 
   async toAccount(jid: BareJid, message: OutgoingMessage, signal: AbortSignal): Promise<void> {

@@ -223,10 +223,13 @@ export class XmppClient implements XmppPort, AsyncDisposable {
 
   async #check(session: Session, signal: AbortSignal): Promise<void> {
     this.#isChecking = true;
+    const { bytesRead } = session;
     try {
       await withDeadline(this.#deps.clock, CHECK_MS, signal, (limited) => this.#ping(limited));
     } catch (error) {
       if (signal.aborted || this.#session !== session) return;
+      // On a slow line the answer waits behind a page of the archive.
+      if (session.bytesRead > bytesRead) return;
       this.#pace.hurry();
       this.#abandonSilent(session, error);
     } finally {

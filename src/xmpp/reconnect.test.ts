@@ -174,3 +174,22 @@ test('signing out ends the stream in order, and nothing is sent or tried again a
   await sleep(300);
   expect([client.state.kind, server.signIns]).toEqual(['offline', 1]);
 });
+
+test('a connection that is in doubt and slow is kept: something comes in all the time', async () => {
+  let isSlow = false;
+  const answer = (stanza: string, id: string): string | undefined =>
+    stanza.includes('urn:xmpp:ping') && !isSlow ? `<iq type='result' from='a.test' id='${id}'/>` : undefined;
+  const server = await world.serve({ streamManagement: true, answer });
+  const client = await world.clientOf(server);
+  const states: string[] = [];
+  client.onState.on(({ kind }) => states.push(kind));
+  await client.connect(never);
+  isSlow = true;
+  client.checkNow();
+  await until(() => server.secureBytes().includes('urn:xmpp:ping'), 'the question');
+  for (let part = 0; part < 10; part += 1) {
+    server.push("<message from='a@b.test'><body>old</body></message>");
+    await sleep(60);
+  }
+  expect(states).toEqual(['connecting', 'online']);
+});

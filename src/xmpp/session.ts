@@ -122,6 +122,11 @@ export class Session {
     return this.#deps.socket.getProtocol();
   }
 
+  /** How much came in so far, encrypted: more than before means that the connection lives. */
+  get bytesRead(): number {
+    return this.#deps.socket.bytesRead;
+  }
+
   async send(stanza: Element): Promise<void> {
     if (this.#isOver) throw new AppError('disconnected', 'the connection is over');
     try {

@@ -121,12 +121,18 @@ export class SimSession {
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
+      onOwn: (message) => this.outgoing.arrived(message),
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log,
     });
     this.rooms = this.#stack.use(this.#openRooms());
-    const carrier = new XmppCarrier({ client: this.link, rooms: this.rooms, abilities: ABILITIES });
+    const carrier = new XmppCarrier({
+      client: this.link,
+      rooms: this.rooms,
+      abilities: ABILITIES,
+      isMailRead: () => this.direct.isRead,
+    });
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
     this.channel = new EphemeralChannel({ storage, list: this.list, carrier, author, clock, random, log });
     const told = { list: this.list, channel: this.channel, feed: this.feed, spawn, clock, log };
@@ -163,6 +169,7 @@ export class SimSession {
         own,
         storage,
         receive: (message, signal) => this.#receive(message, signal),
+        onOwn: (message) => this.outgoing.arrived(message),
         bounced: (from, error) => this.directory.bounced(from, error),
         hasArchive: () => true,
         signal: this.scope.signal,
