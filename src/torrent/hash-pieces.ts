@@ -4,7 +4,7 @@ import { AppError } from '../base/errors.ts';
 import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import type { CipherStream } from './cipher.ts';
-import { cipherStream } from './cipher.ts';
+import { cipherStream, releaseOutput } from './cipher.ts';
 import { fileError } from './file-error.ts';
 import { fileIdentity, sameIdentity } from './file-identity.ts';
 import type { HashJob } from './hash-job.ts';
@@ -58,7 +58,12 @@ export class PieceHasher {
       for (let at = 0; at < span.length; at += READ_BYTES) {
         if (this.#isCancelled()) return;
         const bytes = this.#bytes(span, at, Math.min(READ_BYTES, span.length - at));
-        hash.update(cipher === null ? bytes : cipher.update(bytes));
+        if (cipher === null) hash.update(bytes);
+        else {
+          const encrypted = cipher.update(bytes);
+          hash.update(encrypted);
+          releaseOutput(encrypted);
+        }
         Atomics.add(this.#done, 0, BigInt(bytes.length));
       }
     }

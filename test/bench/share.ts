@@ -10,11 +10,16 @@ import { Hasher } from '../../src/torrent/hasher.ts';
 import type { BenchOptions, BenchResult, Sample } from './parts/report.ts';
 import { GIB, MissingPeer, compare, runBench } from './parts/report.ts';
 
-/** Hashing and encrypting a file for sharing, beside libtorrent hashing the same file without encryption. */
+/** Hashing and encrypting a file for sharing, beside libtorrent and mktorrent hashing it without encryption. */
 const PYTHON = '/usr/bin/python3';
 const PEER = fileURLToPath(new URL('./parts/hash-with-libtorrent.py', import.meta.url));
 const PIECE_LENGTH = 2 ** 20;
 const CHUNK = 16 * 2 ** 20;
+/** At most 0.9 of the peer's time. */
+const SPEED_BAR = { op: '>=', value: 1 / 0.9, of: 'ratio' } as const;
+const CPU_BAR = { op: '<=', value: 1.3, of: 'ratio' } as const;
+/** What the stop watch of bash prints: seconds of wall, user and system time. */
+const TIMED = 'TIMEFORMAT="%R %U %S"; time mktorrent -l 20 -t 2 -o "$2" "$1" >/dev/null';
 const run = promisify(execFile);
 
 /** Seconds. */
@@ -31,6 +36,19 @@ async function requirePeer(): Promise<void> {
   } catch {
     throw new MissingPeer('libtorrent is missing: install python3-libtorrent (Debian, Ubuntu) and run the bench again');
   }
+  try {
+    await run('mktorrent', ['-h']);
+  } catch {
+    throw new MissingPeer('mktorrent is missing: install it and run the bench again');
+  }
+}
+
+async function measureMktorrent(path: string): Promise<Omit<Measured, 'digest'>> {
+  const torrent = `${path}.torrent`;
+  const { stderr } = await run('bash', ['-c', TIMED, 'bash', path, torrent]);
+  await rm(torrent);
+  const [wall = 0, user = 0, system = 0] = stderr.trim().split(/\s+/).map(Number);
+  return { wall, cpu: user + system };
 }
 
 async function measurePeer(path: string): Promise<Measured & { readonly name: string }> {
@@ -73,33 +91,49 @@ async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> 
     await using hasher = new Hasher({ clock: systemClock });
     // Not counted: the swarm process has its threads from the first item on, as the peer's interpreter is not counted.
     await measureOurs(hasher, path, bytes, mediaKey);
-    const samples: Record<'speed' | 'cpu' | 'plainSpeed' | 'plainCpu', Sample[]> = {
+    const samples: Record<'speed' | 'cpu' | 'plainSpeed' | 'plainCpu' | 'mkSpeed' | 'mkCpu', Sample[]> = {
       speed: [],
       cpu: [],
       plainSpeed: [],
       plainCpu: [],
+      mkSpeed: [],
+      mkCpu: [],
     };
     let peerName: string | null = null;
+    const speed = (a: { wall: number }, b: { wall: number }): Sample => ({
+      ours: bytes / 1e6 / a.wall,
+      peer: bytes / 1e6 / b.wall,
+    });
+    const cpu = (a: { cpu: number }, b: { cpu: number }): Sample => ({
+      ours: a.cpu / (bytes / GIB),
+      peer: b.cpu / (bytes / GIB),
+    });
     for (let round = 0; round < rounds; round += 1) {
       const peer = await measurePeer(path);
       const ours = await measureOurs(hasher, path, bytes, mediaKey);
+      const mktorrent = await measureMktorrent(path);
       const plain = await measureOurs(hasher, path, bytes, null);
       if (plain.digest !== peer.digest) throw new Error('the digests differ from those of the peer');
       peerName = peer.name;
-      samples.speed.push({ ours: bytes / 1e6 / ours.wall, peer: bytes / 1e6 / peer.wall });
-      samples.cpu.push({ ours: ours.cpu / (bytes / GIB), peer: peer.cpu / (bytes / GIB) });
-      samples.plainSpeed.push({ ours: bytes / 1e6 / plain.wall, peer: bytes / 1e6 / peer.wall });
-      samples.plainCpu.push({ ours: plain.cpu / (bytes / GIB), peer: peer.cpu / (bytes / GIB) });
+      samples.speed.push(speed(ours, peer));
+      samples.cpu.push(cpu(ours, peer));
+      samples.plainSpeed.push(speed(plain, peer));
+      samples.plainCpu.push(cpu(plain, peer));
+      samples.mkSpeed.push(speed(ours, mktorrent));
+      samples.mkCpu.push(cpu(ours, mktorrent));
     }
+    const mktorrent = { peerName: 'mktorrent -t 2' };
     return [
-      compare({ name: 'hash and encrypt', unit: 'MB/s', peerName, samples: samples.speed }),
-      compare({ name: 'hash and encrypt, CPU', unit: 's/GiB', peerName, samples: samples.cpu }),
+      compare({ name: 'hash and encrypt', unit: 'MB/s', peerName, samples: samples.speed, bar: SPEED_BAR }),
+      compare({ name: 'hash and encrypt, CPU', unit: 's/GiB', peerName, samples: samples.cpu, bar: CPU_BAR }),
       compare({ name: 'hash a plain item', unit: 'MB/s', peerName, samples: samples.plainSpeed }),
       compare({ name: 'hash a plain item, CPU', unit: 's/GiB', peerName, samples: samples.plainCpu }),
+      compare({ name: 'hash and encrypt', unit: 'MB/s', ...mktorrent, samples: samples.mkSpeed }),
+      compare({ name: 'hash and encrypt, CPU', unit: 's/GiB', ...mktorrent, samples: samples.mkCpu }),
     ];
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-await runBench('share', measure);
+await runBench('share', measure, { bytes: 4 * GIB, rounds: 5 });

@@ -53,6 +53,7 @@ export const SYSTEM_PACKAGES = [
   { name: 'coturn', probe: { commands: ['turnserver'] }, purposes: ['test'], suites: ['netlab'], service: true },
   { name: 'miniupnpd', probe: { commands: ['miniupnpd'] }, purposes: ['test'], suites: ['netlab'], service: true },
   { name: 'python3-libtorrent', probe: { python: 'libtorrent' }, purposes: ['bench'], suites: ['bench'] },
+  { name: 'mktorrent', probe: { commands: ['mktorrent'] }, purposes: ['bench'], suites: ['bench'] },
 ];
 
 /**

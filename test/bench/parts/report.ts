@@ -45,8 +45,15 @@ const MIN_ROUNDS = 3;
 /** The peer to compare with is not installed: such a run never passes. */
 export class MissingPeer extends Error {}
 
+/** What a bench does when nothing else is asked for. */
+export type BenchDefaults = Partial<Omit<BenchOptions, 'json'>>;
+
 /** Reads `--json`, `--bytes N` and `--rounds N`; BENCH_BYTES and BENCH_ROUNDS stand in for the latter two. */
-export function benchOptions(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): BenchOptions {
+export function benchOptions(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  defaults: BenchDefaults = {},
+): BenchOptions {
   const number = (flag: string, variable: string, otherwise: number): number => {
     const at = argv.indexOf(flag);
     const value = Number(at === -1 ? (env[variable] ?? otherwise) : argv[at + 1]);
@@ -55,8 +62,8 @@ export function benchOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
   };
   return {
     json: argv.includes('--json'),
-    bytes: number('--bytes', 'BENCH_BYTES', GIB),
-    rounds: Math.max(MIN_ROUNDS, number('--rounds', 'BENCH_ROUNDS', MIN_ROUNDS)),
+    bytes: number('--bytes', 'BENCH_BYTES', defaults.bytes ?? GIB),
+    rounds: Math.max(MIN_ROUNDS, number('--rounds', 'BENCH_ROUNDS', defaults.rounds ?? MIN_ROUNDS)),
   };
 }
 
@@ -100,8 +107,9 @@ const round = (value: number): number => Number(value.toPrecision(4));
 export async function runBench(
   bench: string,
   measure: (options: BenchOptions) => Promise<readonly BenchResult[]>,
+  defaults: BenchDefaults = {},
 ): Promise<void> {
-  const options = benchOptions(process.argv.slice(2));
+  const options = benchOptions(process.argv.slice(2), process.env, defaults);
   try {
     const results = await measure(options);
     const pass = results.length > 0 && results.every((result) => result.pass);
