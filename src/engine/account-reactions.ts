@@ -6,6 +6,7 @@ import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { ItemService } from '../spheres/item-service.ts';
+import type { LogExchange } from '../spheres/log-exchange.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { Rooms } from '../spheres/rooms.ts';
@@ -23,6 +24,7 @@ interface ReactionsDeps {
   readonly items: ItemService;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
+  readonly logs: LogExchange;
   readonly feed: SwarmFeed;
   readonly storage: Storage;
   readonly own: BareJid;
@@ -42,6 +44,7 @@ const LOOK_AGAIN_MS = 3_600_000;
 export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
+  scope.spawn('compare logs', (signal) => deps.logs.run(signal));
   scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
   scope.spawn('look after rooms', async (signal) => {
     for (;;) {
@@ -68,13 +71,16 @@ export function joinReactions(deps: ReactionsDeps): void {
       outgoing.poke();
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
+      deps.logs.meet(sphere);
       caretaker.renewEpoch(sphere);
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
     rooms.onArrival.on((room) => {
       outgoing.poke();
       const sphere = list.ofRoom(room);
-      if (sphere !== undefined) scope.spawn('tell addresses', () => exchange.tell(sphere));
+      if (sphere === undefined) return;
+      deps.logs.meet(sphere);
+      scope.spawn('tell addresses', () => exchange.tell(sphere));
     }),
     rooms.onExpelled.on((room) => {
       const sphere = list.ofRoom(room);
@@ -111,6 +117,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {
   const { scope, exchange, caretaker, outgoing } = deps;
   const kinds = new Set(changes.map(({ kind }) => kind));
+  deps.logs.changed(sphere);
   for (const change of changes) {
     if (change.kind === 'joined') caretaker.welcome(sphere, change.event);
     if (change.kind === 'item-gone') scope.spawn('withdraw item', () => withdraw(deps, change.id));

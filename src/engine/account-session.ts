@@ -21,6 +21,7 @@ import { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
+import { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
@@ -88,6 +89,7 @@ export class AccountSession implements AsyncDisposable {
   readonly directory: DeviceDirectory;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
+  readonly logs: LogExchange;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
   readonly scope: Scope;
@@ -130,6 +132,7 @@ export class AccountSession implements AsyncDisposable {
       row.sphereId === null ? undefined : this.list.find(row.sphereId)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    this.logs = this.#openLogs(deps);
     this.messages = new Conversation({ list: this.list, storage });
     this.members = this.#openMembers(deps, omemo);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
@@ -187,8 +190,8 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #parts() {
-    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals } = this;
-    return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals };
+    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs } = this;
+    return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs };
   }
 
   /** After sleep the connections of before are mostly dead, and the network may be another one. */
@@ -275,6 +278,15 @@ export class AccountSession implements AsyncDisposable {
       clock,
       random,
       log: log.child('ephemeral'),
+    });
+  }
+
+  #openLogs({ storage, clock, random, log }: AccountSessionDeps): LogExchange {
+    return new LogExchange({
+      ...{ storage, list: this.list, channel: this.#channel, clock, random, log: log.child('log') },
+      isCaughtUp: (room) => this.rooms.isCaughtUp(room),
+      readBack: (room, after, isWanted) => this.rooms.readBack(room, after, isWanted),
+      queued: () => this.outgoing.poke(),
     });
   }
 

@@ -6,8 +6,8 @@ const STEP_MS = 100;
 const SETTLED_MS = 500;
 
 /**
- * Resolves once nothing waits to be sent and the archive of every room that lets us in is read, and that has stayed so
- * for a moment.
+ * Resolves once nothing waits to be sent and the archive of every room that lets us in is read, nobody who is
+ * present is known to have more, and that has stayed so for a moment.
  */
 export async function waitUntilIdle(session: AccountSession, clock: Clock, signal: AbortSignal): Promise<void> {
   let idleSince: number | null = null;
@@ -20,10 +20,13 @@ export async function waitUntilIdle(session: AccountSession, clock: Clock, signa
   }
 }
 
-function isIdle({ client, outgoing, list, rooms }: AccountSession): boolean {
+function isIdle({ client, outgoing, list, rooms, logs }: AccountSession): boolean {
   if (client.state.kind !== 'online' || !outgoing.isIdle) return false;
   return list
     .all()
     .filter(({ row }) => row.state === 'joined')
-    .every(({ row }) => rooms.isCaughtUp(row.room) || rooms.isRefused(row.room));
+    .every((sphere) => {
+      const { room } = sphere.row;
+      return rooms.isRefused(room) || (rooms.isCaughtUp(room) && logs.isSettled(sphere));
+    });
 }

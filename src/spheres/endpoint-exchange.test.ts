@@ -8,6 +8,8 @@ import { startEpoch } from './start-epoch.ts';
 import { EPHEMERAL_NAMESPACE, sealEphemeral } from './protocol/ephemeral.ts';
 import { encryptAead } from './protocol/aead.ts';
 
+/** Above every counter that a device has used in these tests. */
+const later = 2_000_000_000_000;
 const day = 24 * 3_600_000;
 const mine = { endpoints: ['10.0.0.1:4000'], trackers: ['http://10.0.0.1:4001/x'], webrtc: true };
 
@@ -103,15 +105,16 @@ test('a device that tells new addresses is told ours again, one that repeats its
 
 test('a message heard before is refused, a later one is taken', async () => {
   const { ana, ben } = await two();
-  for (const counter of [7, 7, 6]) await ben.session.channel.receive(sealed(ana.session, counter));
+  for (const counter of [later + 7, later + 7, later + 6])
+    await ben.session.channel.receive(sealed(ana.session, counter));
   expect(heard(ben.session)).toHaveLength(1);
-  await ben.session.channel.receive(sealed(ana.session, 8));
+  await ben.session.channel.receive(sealed(ana.session, later + 8));
   expect(heard(ben.session)).toHaveLength(2);
 });
 
 test('a device that is not certified has no say, whoever gave it the key', async () => {
   const { ana, ben } = await two();
-  await ben.session.channel.receive(sealed(ana.session, 1, generateSigningKey(systemRandom)));
+  await ben.session.channel.receive(sealed(ana.session, later + 1, generateSigningKey(systemRandom)));
   expect(heard(ben.session)).toEqual([]);
 });
 
@@ -140,7 +143,7 @@ test('an epoch that was replaced long ago is not believed any more', async () =>
 
 test('a message of an unknown kind, or into another room, is passed over', async () => {
   const { ana, ben } = await two();
-  const known = sealed(ana.session, 3);
+  const known = sealed(ana.session, later + 3);
   await ben.session.channel.receive({ ...known, room: 'elsewhere@rooms.sim' as never });
   await ben.session.channel.receive({ ...known, sphere: 'f'.repeat(64) as never });
   await ben.session.channel.receive({ ...known, bytes: systemRandom(100) });

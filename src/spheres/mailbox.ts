@@ -51,10 +51,12 @@ export class Mailbox {
 
   /** Takes in what `read` gave; when it throws, the sphere in memory may be ahead of the database. */
   take(sphere: Sphere, deliveries: readonly CheckedDelivery[], hasLine: boolean): SphereChange[] {
-    const taken = deliveries.flatMap((one) => this.#take(sphere, one));
-    // Everything is said in a message of its own, and what people say with a line; the rest is passed on.
+    // Everything is said in a message of its own, and what people say with a line; the rest is passed on. What fills a
+    // gap was said before the line that showed the gap.
     const [first] = deliveries;
-    const isToldAgain = deliveries.length > 1 || (!hasLine && HUMAN.has(first?.event.type ?? ''));
+    const isPassedOn = deliveries.length > 1 || (!hasLine && HUMAN.has(first?.event.type ?? ''));
+    const isToldAgain = isPassedOn || (first !== undefined && fillsGap(sphere, first.event));
+    const taken = deliveries.flatMap((one) => this.#take(sphere, one));
     return this.#deps.effectsOf(sphere).apply(taken, isToldAgain);
   }
 
@@ -111,6 +113,11 @@ export class Mailbox {
     if (!fits) this.#deps.log.warn('certificate names another identity key', { key: toHex(claimed).slice(0, 8) });
     return fits;
   }
+}
+
+/** Whether its device has said something after it that is here. */
+function fillsGap({ log }: Sphere, { id, header }: SignedEvent): boolean {
+  return !log.has(id) && (log.heads().get(header.device)?.sequence ?? -1) > header.sequence;
 }
 
 /** The text of a message travels as the line that every client shows. */

@@ -111,6 +111,15 @@ export function knownDevices(state: SphereState, jid: BareJid): KnownDevice[] {
     );
 }
 
+/** One device of a member, to be written to outside the room; undefined when it has no account of its person's. */
+export function knownDevice(state: SphereState, device: DeviceKey): Extract<Audience, { kind: 'known' }> | undefined {
+  const found = devicesOf(state).find((entry) => entry.device === device);
+  if (found === undefined || found.jid === null) return undefined;
+  const { jid, omemoDeviceId: deviceId, omemoIdentityKey: identityKey } = found;
+  if (deviceId === null || identityKey === null) return undefined;
+  return { kind: 'known', jid, devices: [{ deviceId, identityKey }] };
+}
+
 /** What one stanza can carry keys for, and what the encryption takes of one account. */
 const MAX_RECIPIENTS = 150;
 const MAX_PER_ACCOUNT = 50;

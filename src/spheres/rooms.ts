@@ -65,6 +65,8 @@ interface Kept {
 }
 
 const RETRY = { baseMs: 3_000, maxMs: 120_000 };
+/** Whoever leaves gaps in their events must not have us read an archive of years. */
+const MAX_READ_BACK = 2_000;
 
 /** The rooms of our spheres: kept joined, read from where we stopped, then live. */
 export class Rooms implements RoomService, AsyncDisposable {
@@ -188,6 +190,21 @@ export class Rooms implements RoomService, AsyncDisposable {
     if (kept === undefined) return;
     kept.isLookedThrough = false;
     this.#readAgain(address, kept);
+  }
+
+  /** Reads the archive once more from `after` on, for as long as `isWanted`. The place read to stays where it is. */
+  async readBack(address: BareJid, after: string, isWanted: () => boolean): Promise<void> {
+    const kept = this.#kept.get(address);
+    if (kept === undefined || !kept.isCaughtUp) return;
+    await this.#enqueue(kept, async () => {
+      if (kept.room.state.kind !== 'inside') return;
+      let count = 0;
+      for await (const message of kept.room.history(after, this.#deps.signal)) {
+        await this.#process(address, message);
+        count += 1;
+        if (count >= MAX_READ_BACK || !isWanted()) return;
+      }
+    });
   }
 
   async send(address: BareJid, stanza: Element, signal: AbortSignal): Promise<string | null> {

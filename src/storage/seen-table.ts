@@ -30,6 +30,12 @@ export class SeenTable {
     return this.#rows.insertIfAbsent({ scope, id, atMs });
   }
 
+  /** What was dealt with last before a moment. */
+  lastBefore(scope: string, atMs: number): string | undefined {
+    const rest = 'WHERE scope = @scope AND at_ms < @atMs ORDER BY at_ms DESC LIMIT 1';
+    return this.#rows.selectOne(rest, { scope, atMs })?.id;
+  }
+
   /** Forgets what is older than `beforeMs`; returns how many. */
   prune(beforeMs: number): number {
     return this.#database.run('DELETE FROM seen WHERE at_ms < @beforeMs', { beforeMs }).changes;

@@ -263,6 +263,8 @@ test('the id of a stanza is the same for every attempt to send it', async () => 
   const ids: string[] = [];
   let attempts = 0;
   ana.session.link.beforeSend = (stanza) => {
+    // Whoever has not read it yet when logs are compared asks for it.
+    if (attr(stanza, 'type') !== 'groupchat') return Promise.resolve();
     ids.push(attr(stanza, 'id') ?? '');
     attempts += 1;
     return attempts < 3 ? Promise.reject(new AppError('disconnected', 'lost')) : Promise.resolve();

@@ -25,6 +25,7 @@ import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
 import { Incoming } from '../../src/spheres/incoming.ts';
 import { ItemService } from '../../src/spheres/item-service.ts';
 import { ItemSource } from '../../src/spheres/item-source.ts';
+import { LogExchange } from '../../src/spheres/log-exchange.ts';
 import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
@@ -79,6 +80,7 @@ export class SimSession {
   readonly channel: EphemeralChannel;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
+  readonly logs: LogExchange;
   readonly direct: DirectMail;
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
@@ -141,6 +143,12 @@ export class SimSession {
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    this.logs = new LogExchange({
+      ...{ storage, list: this.list, channel: this.channel, clock, random, log },
+      isCaughtUp: (room) => this.rooms.isCaughtUp(room),
+      readBack: (room, after, isWanted) => this.rooms.readBack(room, after, isWanted),
+      queued: () => this.outgoing.poke(),
+    });
     this.messages = new Conversation({ list: this.list, storage });
     const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
     this.caretaker = new Caretaker(parts);
@@ -177,9 +185,9 @@ export class SimSession {
         log,
       }),
     );
-    const { rooms, outgoing, caretaker, items, exchange, signals, scope } = this;
+    const { rooms, outgoing, caretaker, items, exchange, signals, logs, scope } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, exchange, signals, feed, storage, own, scope, clock, log },
+      ...{ list, rooms, outgoing, caretaker, items, exchange, signals, logs, feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });
     this.#stack.use(this.scope);

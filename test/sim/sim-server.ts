@@ -39,6 +39,8 @@ export class SimServer {
   answerHistory: (entries: readonly Kept[], room: BareJid) => readonly Kept[] = (entries) => entries;
   /** What becomes of a live message for one receiver: none, one or several. */
   deliver: (message: RoomMessage, to: BareJid) => readonly RoomMessage[] = (message) => [message];
+  /** How many messages were given to it. */
+  sent = 0;
   readonly #nowMs: () => number;
   #ids = 0;
 
@@ -92,6 +94,7 @@ export class SimServer {
   }
 
   #keep(from: BareJid, stanza: Element): Kept {
+    this.sent += 1;
     return { id: this.newId(), from, stanza, atMs: this.#nowMs() };
   }
 }

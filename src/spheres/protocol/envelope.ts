@@ -145,7 +145,8 @@ function fits(entry: EnvelopeEntry): boolean {
   );
 }
 
-function encodedLength(entry: EnvelopeEntry): number {
+/** Bytes that an entry takes in an envelope. */
+export function encodedLength(entry: EnvelopeEntry): number {
   return entry.attachments.reduce(
     (sum, { bytes }) => sum + 5 + bytes.length,
     2 + entry.bytes.length + SIGNATURE_BYTES + 1,

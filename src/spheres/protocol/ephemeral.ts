@@ -22,6 +22,9 @@ export interface EphemeralContext {
 }
 
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
+const deviceKey = hex64.transform((text) => text as DeviceKey);
+const eventId = hex64.transform((text) => text as EventId);
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const port = z.string().min(3).max(300);
 const bodySchemas = {
   /** Where the sender's device can be reached now: `host:port` with IPv6 in brackets, tracker URLs. */
@@ -31,9 +34,20 @@ const bodySchemas = {
     /** Whether WebRTC signals are of use to it; left out = no. */
     webrtc: z.boolean().optional(),
   }),
-  /** The newest event of each device that the sender has. */
+  /**
+   * The newest event of each device that the sender has, and every branch of a forked one; by device. They are all it
+   * has of the devices above `after` and up to `until`; left out = from the first, to the last.
+   */
   heads: z.object({
-    heads: z.array(z.object({ device: hex64, sequence: z.number().int().nonnegative(), hash: hex64 })).max(40),
+    heads: z.array(z.object({ device: deviceKey, sequence: count, hash: eventId })).max(40),
+    after: deviceKey.optional(),
+    until: deviceKey.optional(),
+  }),
+  /** Events that the device `to` is asked to pass on to the sender. */
+  want: z.object({
+    to: hex64,
+    ranges: z.array(z.object({ device: deviceKey, from: count, to: count })).max(32),
+    ids: z.array(eventId).max(32),
   }),
   typing: z.object({ isTyping: z.boolean() }),
   /** A step in opening a WebRTC connection with the device `to`. */

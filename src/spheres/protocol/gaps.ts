@@ -1,11 +1,17 @@
 import type { DeviceKey, EventId } from '../../base/id.ts';
-import type { SignedEvent } from './event.ts';
 import type { Head, Heads } from './sphere-state.ts';
 
 /** The events of one device that are here; more than one id at a sequence is a fork. */
 export interface DeviceLine {
   highest: number;
   readonly bySequence: Map<number, readonly EventId[]>;
+  /** Sequences with more than one id. */
+  readonly forked: Set<number>;
+}
+
+/** An event that whoever has it tells of: the newest of a device, or one of several with the same sequence. */
+export interface Tip extends Head {
+  readonly device: DeviceKey;
 }
 
 /** Events of a device to ask for; both ends are included. */
@@ -18,21 +24,36 @@ export interface MissingRange {
 export function headsOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Heads {
   const heads = new Map<DeviceKey, Head>();
   for (const [device, line] of lines) {
-    // Of a forked head the smaller id is told; the other is found by comparing heads.
+    // The smaller id of a forked head; `tipsOf` names them all.
     const [hash] = line.bySequence.get(line.highest) ?? [];
     if (hash !== undefined) heads.set(device, { sequence: line.highest, hash });
   }
   return heads;
 }
 
+/** Nobody fills our messages with branches of one device. */
+const MAX_TIPS_OF_DEVICE = 16;
+
+/** What to tell others of what is here, by device: the heads, and every branch, or nobody would learn of the other one. */
+export function tipsOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Tip[] {
+  const tips: Tip[] = [];
+  for (const [device, line] of [...lines].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const sequences = [...new Set([line.highest, ...line.forked])].toSorted((a, b) => b - a);
+    const found = sequences.flatMap((sequence) =>
+      (line.bySequence.get(sequence) ?? []).map((hash) => ({ device, sequence, hash })),
+    );
+    tips.push(...found.slice(0, MAX_TIPS_OF_DEVICE));
+  }
+  return tips;
+}
+
 export function forksOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Map<DeviceKey, readonly number[]> {
   const forks = new Map<DeviceKey, readonly number[]>();
-  for (const [device, line] of lines) {
-    const sequences = [...line.bySequence].filter(([, ids]) => ids.length > 1).map(([sequence]) => sequence);
-    if (sequences.length > 0)
+  for (const [device, { forked }] of lines) {
+    if (forked.size > 0)
       forks.set(
         device,
-        sequences.sort((a, b) => a - b),
+        [...forked].sort((a, b) => a - b),
       );
   }
   return forks;
@@ -41,21 +62,33 @@ export function forksOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Map<DeviceKe
 /** Nobody makes us ask for more at once by naming a high number. */
 const MAX_RANGE = 1024;
 
-/** Gaps below our own heads, and what lies between them and the heads that somebody else has. */
-export function findMissing(lines: ReadonlyMap<DeviceKey, DeviceLine>, remote: Heads): MissingRange[] {
+/** Gaps below our own heads, and what lies between them and what somebody else tells of. */
+export function findMissing(lines: ReadonlyMap<DeviceKey, DeviceLine>, remote: readonly Tip[]): MissingRange[] {
   const ranges: MissingRange[] = [];
-  for (const device of new Set([...lines.keys(), ...remote.keys()])) {
+  const theirs = Map.groupBy(remote, ({ device }) => device);
+  for (const device of new Set([...lines.keys(), ...theirs.keys()])) {
     const line = lines.get(device);
-    const theirs = remote.get(device);
-    const known = [...(line?.bySequence.keys() ?? [])].sort((a, b) => a - b);
-    let next = 0;
-    for (const sequence of known) {
-      if (sequence > next) ranges.push(range(device, next, sequence - 1));
-      next = sequence + 1;
-    }
-    if (theirs === undefined) continue;
-    if (theirs.sequence >= next) ranges.push(range(device, next, theirs.sequence));
-    else if (isBranch(line, theirs)) ranges.push(range(device, theirs.sequence, theirs.sequence));
+    ranges.push(...gapsIn(device, line));
+    const next = (line?.highest ?? -1) + 1;
+    const tips = theirs.get(device) ?? [];
+    const highest = Math.max(-1, ...tips.map(({ sequence }) => sequence));
+    if (highest >= next) ranges.push(range(device, next, highest));
+    const branches = new Set(
+      tips.filter((tip) => tip.sequence < next && isBranch(line, tip)).map((tip) => tip.sequence),
+    );
+    for (const sequence of branches) ranges.push(range(device, sequence, sequence));
+  }
+  return ranges;
+}
+
+function gapsIn(device: DeviceKey, line: DeviceLine | undefined): MissingRange[] {
+  const ranges: MissingRange[] = [];
+  // Nearly always nothing is missing, and there may be very many events.
+  if (line === undefined || line.bySequence.size === line.highest + 1) return ranges;
+  let next = 0;
+  for (const sequence of [...line.bySequence.keys()].sort((a, b) => a - b)) {
+    if (sequence > next) ranges.push(range(device, next, sequence - 1));
+    next = sequence + 1;
   }
   return ranges;
 }
@@ -71,10 +104,18 @@ export function chainEnd(line: DeviceLine, previousOf: (id: EventId) => EventId 
   }
 }
 
-/** Whether somebody whose head of this device is `head` lacks the event. */
-export function isBehind(head: Head | undefined, event: SignedEvent): boolean {
-  if (head === undefined || event.header.sequence > head.sequence) return true;
-  return event.header.sequence === head.sequence && event.id !== head.hash;
+/** Whether somebody who tells of these lacks something that is here. Gaps below their heads they know themselves. */
+export function isAhead(own: readonly Tip[], remote: readonly Tip[]): boolean {
+  const theirs = Map.groupBy(remote, ({ device }) => device);
+  return own.some((tip) => {
+    const tips = theirs.get(tip.device) ?? [];
+    if (tips.some(({ hash }) => hash === tip.hash)) return false;
+    const highest = Math.max(-1, ...tips.map(({ sequence }) => sequence));
+    const isOneOfSeveral = own.some(
+      (other) => other.device === tip.device && other.sequence === tip.sequence && other !== tip,
+    );
+    return tip.sequence >= highest || (isOneOfSeveral && tips.length < MAX_TIPS_OF_DEVICE);
+  });
 }
 
 function isBranch(line: DeviceLine | undefined, head: Head): boolean {

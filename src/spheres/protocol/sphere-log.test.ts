@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createPerson, isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
 import { admit, foundWorld, settle, Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
 import { buildAnyEvent, buildEvent } from './event.ts';
+import { isAhead } from './gaps.ts';
 import { SphereLog } from './sphere-log.ts';
 
 const ana = createPerson('ana');
@@ -58,16 +59,18 @@ test('gaps, tails and branches are found by comparing heads', () => {
   log.addAll(owner.log.events().filter((event) => event !== texts[1] && event !== texts[3]));
   const device = ana.author.device.id;
   expect(log.missing().ranges).toEqual([{ device, from: 4, to: 4 }]);
-  expect(log.missing(owner.log.heads()).ranges).toEqual([
+  expect(log.missing(owner.log.tips()).ranges).toEqual([
     { device, from: 4, to: 4 },
     { device, from: 6, to: 6 },
   ]);
-  expect(owner.log.eventsBeyond(log.heads())).toEqual([texts[3]]);
+  expect(owner.log.select(log.missing(owner.log.tips()))).toEqual([texts[1], texts[3]]);
+  expect(isAhead(owner.log.tips(), log.tips())).toBe(true);
+  expect(isAhead(log.tips(), owner.log.tips())).toBe(false);
   const twin = new Writer(ana, sphereId);
   twin.receive(owner);
   owner.say('left');
   twin.say('right');
-  expect(owner.log.missing(twin.log.heads()).ranges).toEqual([{ device, from: 7, to: 7 }]);
+  expect(owner.log.missing(twin.log.tips()).ranges).toEqual([{ device, from: 7, to: 7 }]);
 });
 
 test('an epoch is due when somebody has gone that its author did not know of', () => {

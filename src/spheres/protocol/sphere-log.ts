@@ -4,8 +4,8 @@ import { Content } from './content.ts';
 import type { EventInput, KnownType, LastAccepted } from './event-body.ts';
 import type { Author, EventHeader, KnownEvent, SignedEvent } from './event.ts';
 import { buildEvent, sphereOf } from './event.ts';
-import type { DeviceLine, MissingRange } from './gaps.ts';
-import { chainEnd, findMissing, headsOf, isBehind } from './gaps.ts';
+import type { DeviceLine, MissingRange, Tip } from './gaps.ts';
+import { chainEnd, findMissing, headsOf, tipsOf } from './gaps.ts';
 import { LogOrder, MAX_LAMPORT_STEP, compareEvents } from './log-order.ts';
 import { isStructural } from './member-record.ts';
 import type { Membership } from './membership.ts';
@@ -23,6 +23,12 @@ export interface SphereLogDeps {
   readonly isDeviceProven: (event: KnownEvent<'device'>) => boolean;
 }
 
+/** What somebody lacks: events of devices by their sequence, and events by their id. */
+export interface Missing {
+  readonly ranges: readonly MissingRange[];
+  readonly ids: readonly EventId[];
+}
+
 interface Fold {
   readonly order: LogOrder;
   readonly membership: Membership;
@@ -35,8 +41,8 @@ export class SphereLog {
   readonly #isDeviceProven: SphereLogDeps['isDeviceProven'];
   readonly #byId = new Map<EventId, SignedEvent>();
   readonly #lines = new Map<DeviceKey, DeviceLine>();
-  /** Ids that events here name, present or not. */
-  readonly #named = new Set<EventId>();
+  /** Events that others here name, and that are not here. */
+  readonly #absent = new Set<EventId>();
   readonly #certified = new Map<EventId, boolean>();
   #fold: Fold | null = null;
   #state: SphereState | null = null;
@@ -72,7 +78,7 @@ export class SphereLog {
     if (!this.#byId.delete(id)) return;
     const rest = [...this.#byId.values()];
     this.#lines.clear();
-    this.#named.clear();
+    this.#absent.clear();
     for (const event of rest) this.#note(event);
     this.#fold = null;
     this.#state = null;
@@ -106,12 +112,14 @@ export class SphereLog {
     return headsOf(this.#lines);
   }
 
-  /** What to ask for: gaps, events that others name, and whatever `remote` has beyond ours. */
-  missing(remote: Heads = new Map()): { readonly ranges: readonly MissingRange[]; readonly ids: readonly EventId[] } {
-    return {
-      ranges: findMissing(this.#lines, remote),
-      ids: [...this.#named].filter((id) => !this.#byId.has(id)),
-    };
+  /** What to tell others of what is here. */
+  tips(): readonly Tip[] {
+    return tipsOf(this.#lines);
+  }
+
+  /** What to ask for: gaps, events that others name, and whatever somebody who tells of `remote` has beyond ours. */
+  missing(remote: readonly Tip[] = []): Missing {
+    return { ranges: findMissing(this.#lines, remote), ids: [...this.#absent] };
   }
 
   /** Everything, in the order that is the same for all members. */
@@ -119,9 +127,17 @@ export class SphereLog {
     return [...this.#byId.values()].sort(compareEvents);
   }
 
-  /** What somebody with these heads lacks, in canonical order. */
-  eventsBeyond(remote: Heads): readonly SignedEvent[] {
-    return this.events().filter((event) => isBehind(remote.get(event.header.device), event));
+  /** What is here of what somebody asks for, in canonical order. */
+  select({ ranges, ids }: Missing): readonly SignedEvent[] {
+    const wanted = new Set(ids);
+    for (const { device, from, to } of ranges) {
+      const line = this.#lines.get(device);
+      if (line === undefined) continue;
+      for (let sequence = from; sequence <= Math.min(to, line.highest); sequence += 1) {
+        for (const id of line.bySequence.get(sequence) ?? []) wanted.add(id);
+      }
+    }
+    return [...wanted].flatMap((id) => this.#byId.get(id) ?? []).sort(compareEvents);
   }
 
   /**
@@ -180,15 +196,17 @@ export class SphereLog {
     if (order === undefined || last === undefined || order.isWaitingForTime || isStructural(event)) return false;
     const isNewest = compareEvents(last, event) < 0 && event.header.lamport <= order.nextLamport + MAX_LAMPORT_STEP;
     const isNextOfDevice = event.header.sequence > (this.#lines.get(event.header.device)?.highest ?? -1);
-    return isNewest && isNextOfDevice && !this.#named.has(event.id);
+    return isNewest && isNextOfDevice && !this.#absent.has(event.id);
   }
 
   #note(event: SignedEvent): void {
-    for (const id of namedBy(event)) this.#named.add(id);
+    this.#absent.delete(event.id);
+    for (const id of namedBy(event)) if (!this.#byId.has(id)) this.#absent.add(id);
     const { device, sequence } = event.header;
-    const line = this.#lines.get(device) ?? { highest: -1, bySequence: new Map() };
+    const line = this.#lines.get(device) ?? { highest: -1, bySequence: new Map(), forked: new Set() };
     const ids = [...(line.bySequence.get(sequence) ?? []), event.id].sort();
     line.bySequence.set(sequence, ids);
+    if (ids.length > 1) line.forked.add(sequence);
     line.highest = Math.max(line.highest, sequence);
     this.#lines.set(device, line);
   }

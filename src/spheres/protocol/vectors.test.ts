@@ -59,7 +59,11 @@ test('the stored wrapped key and ephemeral messages open', () => {
   const epoch = deriveEpochSecrets(bytes(key.epochKey));
   const mediaKey = unwrapMediaKey({ epoch, infoHash, keyCheck: key.keyCheck }, bytes(key.wrapped));
   expect(toHex(mediaKey)).toBe(key.mediaKey);
-  const words = [{ kind: 'endpoints', ...stored('ephemeral') }, ...stored('ephemeral-reach')];
+  const words = [
+    { kind: 'endpoints', ...stored('ephemeral') },
+    ...stored('ephemeral-reach'),
+    ...stored('ephemeral-log'),
+  ];
   for (const { sphere, epoch: epochId, device, counter, kind, body, epochKey, sealed } of words) {
     const context = { sphere: sphere as SphereId, epoch: epochId as EventId };
     const opened = openEphemeral(

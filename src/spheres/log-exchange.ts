@@ -1,0 +1,288 @@
+import { backoffDelay } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
+import { RateLimit } from '../base/rate-limit.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
+import type { EphemeralBodies } from './protocol/ephemeral.ts';
+import type { EnvelopeEntry } from './protocol/envelope.ts';
+import { encodedLength } from './protocol/envelope.ts';
+import type { Tip } from './protocol/gaps.ts';
+import { isAhead } from './protocol/gaps.ts';
+import type { Missing } from './protocol/sphere-log.ts';
+import { knownDevice } from './recipients.ts';
+import { enqueueRelays, relayEntry } from './relay.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface LogExchangeDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly channel: EphemeralChannel;
+  /** Whether everything that the room's archive holds has been read. */
+  readonly isCaughtUp: (room: BareJid) => boolean;
+  /** Reads the room's archive once more from this entry on, for as long as it is wanted. */
+  readonly readBack: (room: BareJid, after: string, isWanted: () => boolean) => Promise<void>;
+  /** Something new stands in the outbox. */
+  readonly queued: () => void;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** Where the comparing of one sphere's log stands. Moments are of the monotonic clock. */
+interface Round {
+  /** When our heads are told next. */
+  tellAtMs: number;
+  /** How often they were told in vain while something is missing. */
+  tells: number;
+  /** When somebody is asked next; Infinity while nothing is known to be missing. */
+  askAtMs: number;
+  /** When somebody came last, we ourselves included. */
+  metAtMs: number;
+  /** How many events the log had when last looked at. */
+  size: number;
+  /** What each device told of last. */
+  readonly heard: Map<DeviceKey, readonly Tip[]>;
+  readonly asked: Map<DeviceKey, { readonly attempts: number; readonly notBeforeMs: number }>;
+}
+
+const DAY_MS = 24 * 3_600_000;
+/** Whoever meets waits for what is on its way; and of many who could answer the first one does. */
+const MEETING_MS = 3_000;
+/** After something new: a last message that the server hid from somebody is noticed then. */
+const GROWTH = { baseMs: 120_000, maxMs: 120_000 };
+/** While something is missing that nobody gave yet. */
+const RETELL = { baseMs: 30_000, maxMs: 3_600_000 };
+/** An answer takes several messages; asking again meanwhile would bring everything twice. */
+const ANSWER_MS = 15_000;
+const REST_MS = 2_000;
+const READING_MS = 60_000;
+const REASK = { baseMs: 15_000, maxMs: 6 * 3_600_000 };
+/** Of each device: whoever chatters makes us neither compare nor send without end. */
+const HEARD = { burst: 32, intervalMs: 2_000 };
+const ANSWERED = { burst: 48, intervalMs: 60_000 };
+/** Of each sphere. */
+const READ_BACK = { burst: 2, intervalMs: 600_000 };
+const MAX_ANSWER_BYTES = 256 * 1024;
+const TIPS_PER_MESSAGE = 32;
+/** 50 people with 16 devices each, and those who have gone. */
+const MAX_HEARD_TIPS = 2048;
+const MAX_WANTED = 32;
+
+/**
+ * Compares logs with the devices that are present: each tells its heads, whoever lacks something asks for it, and gets it
+ * alone, as it was signed. So nothing depends on the server's having delivered or kept it.
+ */
+export class LogExchange {
+  readonly #deps: LogExchangeDeps;
+  readonly #rounds = new Map<SphereId, Round>();
+  readonly #hearing: RateLimit;
+  readonly #answering: RateLimit;
+  readonly #readingBack: RateLimit;
+  #wake: () => void = () => undefined;
+
+  constructor(deps: LogExchangeDeps) {
+    this.#deps = deps;
+    this.#hearing = new RateLimit({ ...deps, ...HEARD });
+    this.#answering = new RateLimit({ ...deps, ...ANSWERED });
+    this.#readingBack = new RateLimit({ ...deps, ...READ_BACK });
+    deps.channel.on('heads', (from, body) => this.#hear(from, body));
+    deps.channel.on('want', (from, body) => this.#answer(from, body));
+  }
+
+  /** Somebody came who may have other events than we, or we did. */
+  meet(sphere: Sphere): void {
+    this.#round(sphere).metAtMs = this.#now;
+    this.#tellWithin(sphere, MEETING_MS);
+  }
+
+  /** The log may have grown. */
+  changed(sphere: Sphere): void {
+    const round = this.#round(sphere);
+    if (sphere.log.size === round.size) return;
+    round.size = sphere.log.size;
+    round.tells = 0;
+    round.asked.clear();
+    // What is missing now may be on its way, or be the rest of an answer.
+    if (this.#whom(sphere, round) !== undefined) round.askAtMs = this.#now + REST_MS;
+    const isMissing = isAny(sphere.log.missing());
+    if (isMissing) void this.#readBack(sphere);
+    const delayMs = backoffDelay(0, isMissing ? RETELL : GROWTH, this.#fraction);
+    round.tellAtMs = Math.min(round.tellAtMs, this.#now + delayMs);
+    this.#wake();
+  }
+
+  /** Whether nobody is known to have something that we could get now. */
+  isSettled(sphere: Sphere): boolean {
+    const round = this.#rounds.get(sphere.id);
+    return round === undefined || round.askAtMs > this.#now + ANSWER_MS;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, list } = this.#deps;
+    while (!signal.aborted) {
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      let nextMs = this.#now + DAY_MS;
+      for (const sphere of list.all()) {
+        if (sphere.row.state !== 'joined') continue;
+        const round = this.#round(sphere);
+        if (round.askAtMs <= this.#now) await this.#ask(sphere, round);
+        if (round.tellAtMs <= this.#now) await this.#tell(sphere, round);
+        nextMs = Math.min(nextMs, round.askAtMs, round.tellAtMs);
+      }
+      const timer = new AbortController();
+      const timeout = clock.sleep(Math.max(50, nextMs - this.#now), AbortSignal.any([signal, timer.signal]));
+      // Aborted because something woke us or the engine stops: the loop's condition decides.
+      await Promise.race([woken, timeout.catch(() => undefined)]);
+      timer.abort();
+    }
+  }
+
+  get #now(): number {
+    return this.#deps.clock.monotonic();
+  }
+
+  readonly #fraction = (): number => randomFraction(this.#deps.random);
+
+  #round(sphere: Sphere): Round {
+    const known = this.#rounds.get(sphere.id);
+    if (known !== undefined) return known;
+    const round: Round = {
+      tellAtMs: this.#now + DAY_MS,
+      tells: 0,
+      askAtMs: Infinity,
+      metAtMs: this.#now,
+      size: sphere.log.size,
+      heard: new Map(),
+      asked: new Map(),
+    };
+    this.#rounds.set(sphere.id, round);
+    return round;
+  }
+
+  #tellWithin(sphere: Sphere, ms: number): void {
+    const round = this.#round(sphere);
+    round.tellAtMs = Math.min(round.tellAtMs, this.#now + this.#fraction() * ms);
+    this.#wake();
+  }
+
+  async #tell(sphere: Sphere, round: Round): Promise<void> {
+    const isMissing = isAny(sphere.log.missing());
+    const againMs = isMissing ? backoffDelay(round.tells, RETELL, this.#fraction) : DAY_MS;
+    round.tells += 1;
+    round.tellAtMs = this.#now + againMs;
+    for (const part of headsMessages(sphere.log.tips())) await this.#deps.channel.say(sphere, 'heads', part);
+  }
+
+  #hear({ sphere, device }: Speaker, body: EphemeralBodies['heads']): void {
+    if (!this.#hearing.take(`${sphere.id} ${device}`)) return;
+    const round = this.#round(sphere);
+    const { heads } = body;
+    const before = body.after === undefined ? [] : (round.heard.get(device) ?? []);
+    round.heard.set(device, [...before, ...heads].slice(-MAX_HEARD_TIPS));
+    const isCovered = ({ device: of }: Tip): boolean =>
+      (body.after === undefined || of > body.after) && (body.until === undefined || of <= body.until);
+    const lacks = isAny(sphere.log.missing(heads));
+    if (isAhead(sphere.log.tips().filter(isCovered), heads)) this.#tellWithin(sphere, MEETING_MS);
+    // Everybody has just heard what we would say.
+    else if (!lacks && body.after === undefined && body.until === undefined) round.tellAtMs = this.#now + DAY_MS;
+    if (!lacks || round.askAtMs <= this.#now + ANSWER_MS) return;
+    round.askAtMs = this.#now + this.#fraction() * REST_MS;
+    this.#wake();
+  }
+
+  /** What was hidden from us live may stand in the archive: from the last entry before the event in front of the gap. */
+  async #readBack(sphere: Sphere): Promise<void> {
+    const { storage, isCaughtUp, readBack, log } = this.#deps;
+    const { room } = sphere.row;
+    const [gap] = sphere.log.missing().ranges;
+    if (gap === undefined || !isCaughtUp(room)) return;
+    const before = { device: gap.device, from: gap.from - 1, to: gap.from - 1 };
+    const [event] = sphere.log.select({ ranges: [before], ids: [] });
+    const atMs = event === undefined ? undefined : storage.events.get(event.id)?.receivedAtMs;
+    const after = atMs === undefined ? undefined : storage.seen.lastBefore(room, atMs);
+    if (after === undefined || !this.#readingBack.take(sphere.id)) return;
+    try {
+      await readBack(room, after, () => isAny(sphere.log.missing()));
+    } catch (error) {
+      // Members are asked as well, and there is a next time.
+      log.info('archive not read again', { error });
+    }
+  }
+
+  /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
+  #whom(sphere: Sphere, round: Round): { device: DeviceKey; missing: Missing; notBeforeMs: number } | undefined {
+    const candidates = [...round.heard].flatMap(([device, tips]) => {
+      const missing = sphere.state.devices.has(device) ? sphere.log.missing(tips) : { ranges: [], ids: [] };
+      return isAny(missing) ? [{ device, missing, notBeforeMs: round.asked.get(device)?.notBeforeMs ?? 0 }] : [];
+    });
+    return candidates.toSorted((a, b) => a.notBeforeMs - b.notBeforeMs)[0];
+  }
+
+  async #ask(sphere: Sphere, round: Round): Promise<void> {
+    // The archive may be about to give what is missing; one that does not end is not waited for.
+    if (!this.#deps.isCaughtUp(sphere.row.room) && this.#now - round.metAtMs < READING_MS) {
+      round.askAtMs = this.#now + REST_MS;
+      return;
+    }
+    const next = this.#whom(sphere, round);
+    if (next === undefined || next.notBeforeMs > this.#now) {
+      round.askAtMs = next?.notBeforeMs ?? Infinity;
+      return;
+    }
+    const attempts = round.asked.get(next.device)?.attempts ?? 0;
+    const notBeforeMs = this.#now + backoffDelay(attempts, REASK, this.#fraction);
+    round.asked.set(next.device, { attempts: attempts + 1, notBeforeMs });
+    round.askAtMs = this.#now + ANSWER_MS;
+    const ranges = next.missing.ranges.slice(0, MAX_WANTED);
+    const ids = next.missing.ids.slice(0, MAX_WANTED);
+    this.#deps.log.info('log asked for', { sphereId: sphere.id, ranges: ranges.length, ids: ids.length });
+    await this.#deps.channel.say(sphere, 'want', { to: next.device, ranges, ids });
+  }
+
+  #answer({ sphere, device }: Speaker, body: EphemeralBodies['want']): void {
+    if (body.to !== sphere.device) return;
+    const { storage, queued, log } = this.#deps;
+    const known = knownDevice(sphere.state, device);
+    if (known === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
+    // What was asked for before has not left yet.
+    if (storage.outbox.list('queued').some(({ to }) => to === known.jid)) return;
+    const entries: EnvelopeEntry[] = [];
+    let room = MAX_ANSWER_BYTES;
+    for (const event of sphere.log.select(body)) {
+      const entry = relayEntry(event, sphere, storage);
+      room -= encodedLength(entry);
+      if (room < 0 && entries.length > 0) break;
+      entries.push(entry);
+    }
+    if (entries.length === 0) return;
+    storage.transaction(() => enqueueRelays(sphere, entries, known));
+    log.info('log passed on', { sphereId: sphere.id, events: entries.length });
+    queued();
+  }
+}
+
+function isAny({ ranges, ids }: Missing): boolean {
+  return ranges.length > 0 || ids.length > 0;
+}
+
+/** Each says of which devices it tells everything. */
+function headsMessages(tips: readonly Tip[]): EphemeralBodies['heads'][] {
+  const parts: EphemeralBodies['heads'][] = [];
+  for (let from = 0; from === 0 || from < tips.length; from += TIPS_PER_MESSAGE) {
+    const heads = tips.slice(from, from + TIPS_PER_MESSAGE).map((tip) => ({ ...tip }));
+    const before = tips[from - 1]?.device;
+    const last = heads.at(-1)?.device;
+    const isLast = from + TIPS_PER_MESSAGE >= tips.length;
+    parts.push({
+      heads,
+      ...(before === undefined ? {} : { after: before }),
+      ...(isLast || last === undefined ? {} : { until: last }),
+    });
+  }
+  return parts;
+}
