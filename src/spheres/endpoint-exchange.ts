@@ -24,10 +24,13 @@ interface EndpointExchangeDeps {
   readonly log: Logger;
 }
 
-/** Of each device: one that chatters makes us neither chatter ourselves nor trouble the swarm. */
-const HEARD = { burst: 5, intervalMs: 5_000 };
+/**
+ * Of each device: one that chatters makes us neither chatter ourselves nor trouble the swarm. One that is started again
+ * says a few each time, as the ports open.
+ */
+const HEARD = { burst: 20, intervalMs: 5_000 };
 /** In each sphere: somebody who joins brings several reasons at once, and those who come and go all day bring many. */
-const TOLD = { burst: 8, intervalMs: 2_000 };
+const TOLD = { burst: 20, intervalMs: 2_000 };
 
 /** Tells members who are present where this device is, and the swarm where theirs are. Addresses are not stored. */
 export class EndpointExchange {

@@ -15,8 +15,11 @@ interface SignalExchangeDeps {
   readonly log: Logger;
 }
 
-/** To and from each device. A connection takes about ten signals; opening it must not wait for a queue. */
-const SIGNALS = { burst: 40, intervalMs: 250 };
+/**
+ * To and from each device. A connection takes about ten signals, and a device that is started again makes several; opening
+ * it must not wait for a queue.
+ */
+const SIGNALS = { burst: 120, intervalMs: 250 };
 /** From each device: it tells about an endpoint once in ten minutes, and a device has a few endpoints. */
 const REACHES = { burst: 16, intervalMs: 30_000 };
 

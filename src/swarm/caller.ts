@@ -21,13 +21,11 @@ export interface CallOptions {
   readonly infoHash: InfoHash;
   readonly purpose: Purpose;
   readonly attempt: number;
-  /** The WebRTC connection there may be is in doubt. */
-  readonly afresh: boolean;
 }
 
 /** Opens streams over WebRTC. */
 export interface RtcOpener {
-  open(to: { sphereId: SphereId; device: DeviceKey; afresh: boolean }, signal: AbortSignal): Promise<RoutedStream>;
+  open(to: { sphereId: SphereId; device: DeviceKey }, signal: AbortSignal): Promise<RoutedStream>;
 }
 
 export interface CallerDeps {
@@ -73,11 +71,11 @@ export class Caller {
     return { kind: 'connected', dialled: { ...routed, admitted } };
   }
 
-  async #open({ callee, sphere, afresh }: CallOptions, signal: AbortSignal): Promise<RoutedStream> {
+  async #open({ callee, sphere }: CallOptions, signal: AbortSignal): Promise<RoutedStream> {
     const { endpoint, path, device } = callee;
     if (path === 'webrtc') {
       if (device === null) throw new AppError('bad-input', 'nobody to call');
-      return this.#deps.rtc.open({ sphereId: sphere.sphereId, device, afresh }, signal);
+      return this.#deps.rtc.open({ sphereId: sphere.sphereId, device }, signal);
     }
     const target = parseEndpoint(endpoint);
     if (target === undefined) throw new AppError('bad-input', 'not an endpoint');

@@ -56,7 +56,7 @@ async function askOne(
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { sphere, infoHash, sha256, maxBytes } = options;
-  const outcome = await deps.caller.call({ ...ask, sphere, infoHash, purpose: 'metainfo', afresh: false }, signal);
+  const outcome = await deps.caller.call({ ...ask, sphere, infoHash, purpose: 'metainfo' }, signal);
   if (outcome.kind !== 'connected') throw new AppError('disconnected', 'member cannot be reached');
   const { stream } = outcome.dialled;
   try {

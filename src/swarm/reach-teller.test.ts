@@ -15,7 +15,6 @@ const request: DialRequest = {
   device: ben,
   toldBy: ben,
   attempt: 0,
-  afresh: false,
 };
 const [unreachable, refused]: DialOutcome[] = [{ kind: 'unreachable' }, { kind: 'refused' }];
 

@@ -92,6 +92,7 @@ export class Reach implements AsyncDisposable {
       self: admission.self.device,
       pending: this.#pending,
       signal: (sphereId, device, signal) => deps.emit({ kind: 'signal', sphereId, device, signal }),
+      isDoubted: (route) => host.isDoubted(route),
       onChange: () => this.dialer.wake(),
     });
     this.#lan = new LanPresence({
@@ -240,8 +241,8 @@ export class Reach implements AsyncDisposable {
   #dial(request: DialRequest, signal: AbortSignal): Promise<DialOutcome> {
     const sphere = this.#deps.host.admittingSphere(request.sphereId);
     if (sphere === undefined) return Promise.resolve({ kind: 'refused' });
-    const { infoHash, attempt, afresh } = request;
-    return this.caller.call({ callee: request, sphere, infoHash, purpose: 'swarm', attempt, afresh }, signal);
+    const { infoHash, attempt } = request;
+    return this.caller.call({ callee: request, sphere, infoHash, purpose: 'swarm', attempt }, signal);
   }
 
   #ended(request: DialRequest, outcome: DialOutcome): void {

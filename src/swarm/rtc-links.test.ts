@@ -7,7 +7,7 @@ import { parseDeviceKey, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { RtcSignal } from '../contract/swarm.ts';
-import type { RoutedStream } from '../torrent/route.ts';
+import type { Route, RoutedStream } from '../torrent/route.ts';
 import { PendingStreams } from './pending-streams.ts';
 import { RtcLinks } from './rtc-links.ts';
 
@@ -18,7 +18,7 @@ const never = new AbortController().signal;
 function two() {
   const clock = new VirtualClock();
   const native = new FakeRtc();
-  const state = { isHeard: true };
+  const state = { isHeard: true, doubted: new Set<Route>() };
   const sent: { sphereId: string; signal: RtcSignal }[] = [];
   const arrived: RoutedStream[] = [];
   const end = (self: typeof anna, other: () => RtcLinks): RtcLinks => {
@@ -40,6 +40,7 @@ function two() {
           if (state.isHeard) other().receive(sphereId, self, signal);
         });
       },
+      isDoubted: (route) => state.doubted.has(route),
       onChange: () => undefined,
     });
     links.use(native);
@@ -50,7 +51,7 @@ function two() {
   return { ...ends, clock, state, sent, arrived };
 }
 
-const toBen = { sphereId: family, device: ben, afresh: false };
+const toBen = { sphereId: family, device: ben };
 
 test('streams to one device share a connection, and say which device is at the other end', async () => {
   const { near, sent, arrived } = two();
@@ -69,17 +70,18 @@ test('signals go by the sphere that the other side used last', async () => {
   expect(new Set(sent.map(({ sphereId }) => sphereId))).toEqual(new Set([choir]));
 });
 
-test('a connection in doubt is made anew, once, and a young one is left alone', async () => {
-  const { near, sent, clock } = two();
+test('a connection in doubt is made anew at once, however young it is, and the new one serves', async () => {
+  const { near, sent, state } = two();
   const old = await near.open(toBen, never);
-  await near.open({ ...toBen, afresh: true }, never);
+  await near.open(toBen, never);
   const offers = (): number => sent.filter(({ signal }) => signal.kind === 'offer').length;
   expect(offers()).toBe(1);
-  await clock.advance(20_000);
+  state.doubted.add(old.route);
   const gone = once(old.stream, 'close');
-  await near.open({ ...toBen, afresh: true }, never);
+  const { route } = await near.open(toBen, never);
   await gone;
-  expect(offers()).toBe(2);
+  await near.open(toBen, never);
+  expect([offers(), route === old.route]).toEqual([2, false]);
 });
 
 test('an attempt that the change of the network has made pointless ends at once', async () => {

@@ -11,9 +11,6 @@ import type { Route, RoutedStream } from '../torrent/route.ts';
 import type { RtcOpener } from './caller.ts';
 import type { PendingStreams } from './pending-streams.ts';
 
-/** A connection in doubt is replaced, unless it is so young that the doubt was about another one. */
-const DOUBTED_AFTER_MS = 10_000;
-
 export interface RtcLinksDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -22,6 +19,8 @@ export interface RtcLinksDeps {
   readonly pending: PendingStreams;
   /** Brings a signal to a device by way of a sphere that both are in. */
   readonly signal: (sphereId: SphereId, device: DeviceKey, signal: RtcSignal) => void;
+  /** Whether nothing comes over this way although something is waited for. */
+  readonly isDoubted: (route: Route) => boolean;
   /** A connection was made or lost, or took another path. */
   readonly onChange: () => void;
 }
@@ -37,7 +36,6 @@ interface Entry {
   readonly route: RtcRoute;
   /** The sphere that signals go by: the one last used by either side. */
   sphereId: SphereId;
-  connectedMs: number;
   /** Whether the other side has said anything to the attempt under way. */
   isHeard: boolean;
 }
@@ -77,12 +75,12 @@ export class RtcLinks implements RtcOpener, Disposable {
     return { stun: usable.length - turn, turn };
   }
 
+  /** A connection that is in doubt is replaced by a new one. */
   async open(
-    to: { sphereId: SphereId; device: DeviceKey; afresh: boolean },
+    { sphereId, device }: { sphereId: SphereId; device: DeviceKey },
     signal: AbortSignal,
   ): Promise<RoutedStream> {
-    const { sphereId, device, afresh } = to;
-    if (afresh) this.#dropDoubted(device);
+    this.#dropDoubted(device);
     const { link, route } = this.#linkTo(sphereId, device);
     return { stream: await link.open(signal), route, device };
   }
@@ -118,8 +116,7 @@ export class RtcLinks implements RtcOpener, Disposable {
 
   #dropDoubted(device: DeviceKey): void {
     const entry = this.#links.get(device);
-    if (entry?.link.state.kind !== 'connected') return;
-    if (this.#deps.clock.monotonic() - entry.connectedMs > DOUBTED_AFTER_MS) this.#drop(device);
+    if (entry?.link.state.kind === 'connected' && this.#deps.isDoubted(entry.route)) this.#drop(device);
   }
 
   #drop(device: DeviceKey): void {
@@ -149,16 +146,12 @@ export class RtcLinks implements RtcOpener, Disposable {
       signal: (signal) => this.#deps.signal(entry.sphereId, device, signal),
       onStream: (stream) => pending.take({ stream, route, device }, device),
     });
-    const entry: Entry = { link, route, sphereId, connectedMs: 0, isHeard: false };
+    const entry: Entry = { link, route, sphereId, isHeard: false };
     link.changes.on((state) => {
       if (state.kind === 'connected') {
         route.path = state.path.kind === 'relay' ? 'turn' : 'webrtc';
         route.address = state.path.address;
-        entry.connectedMs ||= clock.monotonic();
-      } else {
-        entry.connectedMs = 0;
-        if (state.kind !== 'connecting') entry.isHeard = false;
-      }
+      } else if (state.kind !== 'connecting') entry.isHeard = false;
       onChange();
     });
     this.#links.set(device, entry);

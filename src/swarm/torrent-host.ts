@@ -12,6 +12,7 @@ import type { Announcement } from '../torrent/announcer.ts';
 import { Bans } from '../torrent/bans.ts';
 import type { TorrentClient } from '../torrent/client.ts';
 import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
+import type { Route } from '../torrent/route.ts';
 import { isStraight } from '../torrent/route.ts';
 import { satisfiedBy } from '../torrent/satisfied.ts';
 import { FilePool } from '../torrent/file-pool.ts';
@@ -22,6 +23,8 @@ import { SphereRegistry } from './sphere-registry.ts';
 const MOST_LINKS = 500;
 const MOST_LINKS_PER_TORRENT = 60;
 const SILENT_MS = 150_000;
+/** Somewhat less than the ticks that make a connection suspect. */
+const DOUBTED_MS = 2_500;
 
 export interface TorrentHostDeps {
   readonly clock: Clock;
@@ -191,6 +194,13 @@ export class TorrentHost implements AsyncDisposable {
       suspects += doubted.filter(({ device }) => !good.has(device)).length;
     }
     return suspects;
+  }
+
+  /** Whether answers are overdue that should have come this way, and nothing else comes either. */
+  isDoubted(route: Route): boolean {
+    const all = Array.from(this.#torrents.values(), ({ links }) => links).flat();
+    const links = all.filter((link) => link.route === route);
+    return links.some((link) => link.isSuspect) && links.every((link) => link.silentMs > DOUBTED_MS);
   }
 
   /** Ends connections whose other end has fallen silent. */

@@ -40,8 +40,6 @@ export interface DialRequest extends Callee {
   readonly infoHash: InfoHash;
   /** Alternates between the newest epoch and the one before, because the other side may not know the newest yet. */
   readonly attempt: number;
-  /** What connects us to the device now is in doubt: it is not to be used for this call. */
-  readonly afresh: boolean;
 }
 
 export interface DialerDeps {
@@ -250,9 +248,8 @@ export class Dialer {
     const { torrent, endpoint, path, device, toldBy, attempts, known } = due;
     const { sphereId, infoHash } = torrent;
     const lane = laneOf(toldBy, path);
-    const afresh = device !== null && torrent.suspects.has(device);
     const started = { atMs: startedMs, forgiven: known.forgiven };
-    const request = { sphereId, infoHash, endpoint, path, device, toldBy, attempt: attempts.count, afresh };
+    const request = { sphereId, infoHash, endpoint, path, device, toldBy, attempt: attempts.count };
     attempts.running = true;
     known.running += 1;
     this.#dials += 1;

@@ -5,6 +5,7 @@ import { AppError } from '../../base/errors.ts';
 import type { DeviceKey } from '../../base/id.ts';
 import type { Logger } from '../../base/log.ts';
 import type { RandomBytes } from '../../base/random.ts';
+import { RateLimit } from '../../base/rate-limit.ts';
 import type { RtcSignal } from '../../contract/swarm.ts';
 import { discardChannel } from './discard-channel.ts';
 import type { IceServer } from './ice-servers.ts';
@@ -22,8 +23,8 @@ const IDLE_MS = 60_000;
 const CROSSING_MS = 1_000;
 /** For so long it may be one of a device that never got ours; later it starts anew. */
 const OWN_OFFER_MS = 5_000;
-/** A connection costs sockets and a key: more of them in a minute is no honest other side. */
-const MOST_OFFERS_PER_MINUTE = 8;
+/** A connection costs sockets and a key. Who is started again and again, in a network that changes, offers a few each time. */
+const OFFERS = { burst: 24, intervalMs: 3_000 };
 const MOST_SESSIONS_KNOWN = 64;
 const MOST_STREAMS = 256;
 const MOST_PENDING = 32;
@@ -67,13 +68,13 @@ export class RtcLink implements Disposable {
   readonly #waiters = new Set<Waiter>();
   /** Newest last; what comes for one of them again is a repetition. */
   readonly #known = new Set<string>();
+  readonly #offers: RateLimit;
   #state: RtcLinkState = { kind: 'idle' };
   #budget = new ReceiveBudget(RECEIVE_BUDGET);
   #currentId: string | undefined;
   #session: RtcSession | undefined;
   #sinceMs = 0;
   #isOwnOffer = false;
-  #offersMs: number[] = [];
   #pending = 0;
   #unwanted = 0;
   #idle = new AbortController();
@@ -81,6 +82,7 @@ export class RtcLink implements Disposable {
 
   constructor(deps: RtcLinkDeps) {
     this.#deps = deps;
+    this.#offers = new RateLimit({ ...deps, ...OFFERS });
     this.changes = new Emitter((error) => deps.log.error('listener failed', { error }));
   }
 
@@ -137,9 +139,7 @@ export class RtcLink implements Disposable {
     const keepsOwn = this.#keepsOwnOffer(nowMs);
     const hasCrossed = keepsOwn && nowMs - this.#sinceMs < CROSSING_MS;
     if (this.#known.has(id) || hasCrossed || this.#unwanted > MOST_UNWANTED) return;
-    this.#offersMs = this.#offersMs.filter((ms) => ms > nowMs - 60_000);
-    if (this.#offersMs.length >= MOST_OFFERS_PER_MINUTE) return;
-    this.#offersMs.push(nowMs);
+    if (!this.#offers.take('')) return;
     // A device that was restarted has lost our offer, and waits for one: it gives way to ours whenever that comes.
     if (keepsOwn) this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
     // The other side starts anew: it has nothing left of the connection there was.
