@@ -106,4 +106,8 @@ export const DISTURBANCES: readonly Disturbed[] = [
   { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },
   { a: 'upnp-v2', b: 'cone', of: 'a', what: 'the public address changes', ...TEN_SECONDS },
   { a: 'upnp-v2', b: 'cone', of: 'b', what: 'the public address changes', ...TEN_SECONDS },
+  { a: 'cone', b: 'cone', of: 'a', what: 'the public address changes', ...TEN_SECONDS },
+  { a: 'cone', b: 'cone', of: 'b', what: 'the public address changes', ...TEN_SECONDS },
+  { a: 'cone', b: 'cone', of: 'a', what: 'the router loses power', ...TEN_SECONDS },
+  { a: 'cone', b: 'cone', of: 'b', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },
 ];
