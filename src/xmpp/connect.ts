@@ -27,9 +27,9 @@ interface SignInDeps extends ConnectDeps {
 
 /** Finds the server, proves its identity and signs in. */
 export async function connectAccount(deps: SignInDeps, signal: AbortSignal): Promise<Session> {
-  const { login, clock, log, resumption, listener, install } = deps;
+  const { login, clock, random, log, resumption, listener, install } = deps;
   const socket = await openAccountSocket(deps, signal);
-  return await Session.open({ socket, login, resumption, listener, install, clock, log }, signal);
+  return await Session.open({ socket, login, resumption, listener, install, clock, random, log }, signal);
 }
 
 /** A proven connection to the server of an account; the addresses are tried in order. */

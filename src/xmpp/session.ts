@@ -11,10 +11,12 @@ import {
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
 import { withDeadline } from './deadline.ts';
 import { child, type Element, NS_STREAM } from './element.ts';
 import { domainOf, localPartOf } from './jid.ts';
 import type { XmppLogin } from './login.ts';
+import { Sasl } from './sasl.ts';
 import { signInError } from './sign-in-error.ts';
 import { streamError } from './negotiation-stream.ts';
 import { StreamParser } from './stream-parser.ts';
@@ -55,6 +57,7 @@ interface SessionDeps {
   /** Sets up what the session answers, before the first byte is read. */
   readonly install: (session: Session) => void;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly log: Logger;
 }
 
@@ -65,6 +68,7 @@ interface SessionDeps {
 export class Session {
   readonly #deps: SessionDeps;
   readonly #entity: Client;
+  readonly #sasl: Sasl;
   readonly #ended = Promise.withResolvers<AppError>();
   #isOver = false;
   #isOnline = false;
@@ -75,7 +79,10 @@ export class Session {
 
   private constructor(deps: SessionDeps) {
     this.#deps = deps;
-    this.#entity = createEntity(deps.login, deps.socket);
+    const { login, socket, random } = deps;
+    this.#entity = createEntity(login, socket, () => this.#sasl);
+    const { password } = login;
+    this.#sasl = new Sasl({ socket, username: localPartOf(login.jid), password, random }, this.#entity.saslFactory);
     this.#watch();
   }
 
@@ -220,6 +227,8 @@ export class Session {
     entity.on('stanza', (stanza: Element) => {
       if (this.#isOnline || stanza.name !== 'iq') listener.onStanza(stanza);
     });
+    // Before the library acts on it.
+    entity.prependListener('element', (element: Element) => this.#sasl.hear(element));
     entity.on('nonza', (element: Element) => {
       if (element.is('features', NS_STREAM)) this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
     });
@@ -259,7 +268,7 @@ export class Session {
   }
 }
 
-function createEntity(login: XmppLogin, socket: TLSSocket): Client {
+function createEntity(login: XmppLogin, socket: TLSSocket, sasl: () => Sasl): Client {
   const { jid, password, resource } = login;
   const username = localPartOf(jid);
   const entity = createClient({
@@ -269,11 +278,11 @@ function createEntity(login: XmppLogin, socket: TLSSocket): Client {
     ...(resource === undefined ? {} : { resource }),
     timeout: SIGN_IN_MS,
     credentials: async (authenticate: Authenticate, mechanisms, _fast, stream) => {
-      const mechanism =
-        mechanisms.find((name) => name.startsWith('SCRAM-')) ?? mechanisms.find((name) => name === 'PLAIN');
+      const mechanism = sasl().choose();
       if (!stream.isSecure()) throw new AppError('tls-required', 'the connection is not encrypted');
       if (mechanism === undefined) throw new AppError('server-unreachable', 'no common way to sign in', { mechanisms });
       await authenticate({ username, password }, mechanism);
+      sasl().finish();
     },
   });
   entity.reconnect.stop();

@@ -72,6 +72,17 @@ declare module '@xmpp/client' {
     readonly element: Element;
   }
 
+  export interface Mechanism {
+    readonly name: string;
+    readonly clientFirst: boolean;
+    response(credentials: unknown): Promise<string> | string;
+    challenge(text: string): Promise<void> | void;
+  }
+
+  export interface SaslFactory {
+    _mechs: { readonly name: string; readonly mech: new () => Mechanism }[];
+  }
+
   type IqHandler = (context: IqContext) => Promise<Element | Record<string, never>>;
 
   export interface Client extends EventEmitter {
@@ -81,6 +92,7 @@ declare module '@xmpp/client' {
     transports: Transport[];
     /** Our own: see `Transport`. */
     parser: { write(data: Uint8Array): void; stop(): void } | null;
+    readonly saslFactory: SaslFactory;
     readonly streamManagement: StreamManagement;
     readonly reconnect: { stop(): void };
     readonly iqCallee: {
