@@ -90,9 +90,10 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   }
 
   /** What the connection of this moment is like; null while there is none. */
-  get connection(): { readonly tls: string | null; readonly resumes: boolean } | null {
+  get connection(): { readonly tls: string | null; readonly resumes: boolean; readonly mechanism: string } | null {
     const session = this.#session;
-    return session === undefined ? null : { tls: session.tlsVersion, resumes: session.isResumable };
+    if (session === undefined) return null;
+    return { tls: session.tlsVersion, resumes: session.isResumable, mechanism: session.mechanism };
   }
 
   /** Signs in for the first time. A failure rejects and nothing is retried; after success the connection is kept up. */

@@ -13,11 +13,12 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
+const BINDINGS = ['tls-unique', 'tls-exporter'];
 const ALL = ['PLAIN', 'SCRAM-SHA-1', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256-PLUS', 'X-UNKNOWN'];
 const without = (...names: string[]): string[] => ALL.filter((name) => !names.includes(name));
 
 async function signIn(options: Partial<FakeScramOptions>) {
-  const sasl = fakeScram({ mechanisms: ALL, password: FAKE_PASSWORD, ...options });
+  const sasl = fakeScram({ mechanisms: ALL, password: FAKE_PASSWORD, bindings: BINDINGS, ...options });
   const server = await world.serve({ sasl });
   const client = await world.clientOf(server);
   const outcome = await client.connect(never).then(() => client.fullJid, codeOfFailure);
@@ -28,13 +29,8 @@ const codeOfFailure = (error: unknown): Promise<unknown> => codeOf(Promise.rejec
 
 describe('the best way to sign in that both sides know is taken', () => {
   test.each([
-    ['bound to the connection', {}, 'SCRAM-SHA-256-PLUS', 'p=tls-exporter,,'],
-    [
-      'bound, where the server says how',
-      { bindings: ['tls-unique', 'tls-exporter'] },
-      'SCRAM-SHA-256-PLUS',
-      'p=tls-exporter,,',
-    ],
+    ['not bound where the server says not how', { bindings: undefined }, 'SCRAM-SHA-256', 'n,,'],
+    ['bound, where the server says how', {}, 'SCRAM-SHA-256-PLUS', 'p=tls-exporter,,'],
     ['not bound in a way that the server does not know', { bindings: ['tls-unique'] }, 'SCRAM-SHA-256', 'n,,'],
     [
       'bound before the longer hash',

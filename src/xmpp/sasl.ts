@@ -13,6 +13,8 @@ const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 /** Best first: bound to the connection before the longer hash; the bare password only where nothing else is offered. */
 const PREFERRED = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'] as const;
+/** A server that names no kinds knows the oldest one. ejabberd offers -PLUS over TLS 1.3 too, and then refuses its kind. */
+const TOLD_BY_NOBODY: readonly string[] = ['tls-unique'];
 const NONCE_BYTES = 18;
 
 interface SaslDeps {
@@ -29,11 +31,12 @@ export class Sasl {
   #bindingTypes: readonly string[] | undefined;
   #exchange: ScramExchange | undefined;
   #success: string | undefined;
+  #mechanism = '';
 
   constructor(deps: SaslDeps, factory: SaslFactory) {
     this.#deps = deps;
     const plain = factory._mechs.filter(({ name }) => name === 'PLAIN');
-    const scram = PREFERRED.filter((name) => name !== 'PLAIN').map((name) => ({ name, mech: this.#mechanism(name) }));
+    const scram = PREFERRED.filter((name) => name !== 'PLAIN').map((name) => ({ name, mech: this.#make(name) }));
     factory._mechs = [...scram, ...plain];
   }
 
@@ -54,7 +57,15 @@ export class Sasl {
   /** The best way that both sides know; undefined when there is none. */
   choose(): string | undefined {
     const canBind = this.#binding() !== undefined;
-    return PREFERRED.filter((name) => canBind || !name.endsWith('-PLUS')).find((name) => this.#offered.includes(name));
+    const possible = PREFERRED.filter((name) => canBind || !name.endsWith('-PLUS'));
+    const found = possible.find((name) => this.#offered.includes(name));
+    this.#mechanism = found ?? '';
+    return found;
+  }
+
+  /** How the sign-in went, as "SCRAM-SHA-256"; empty before. */
+  get mechanism(): string {
+    return this.#mechanism;
   }
 
   /** To be called after the server said that we are in. Throws `bad-certificate` unless it has proven itself, where it can. */
@@ -64,7 +75,7 @@ export class Sasl {
     this.#exchange.prove(this.#success ?? '');
   }
 
-  #mechanism(name: string): new () => Mechanism {
+  #make(name: string): new () => Mechanism {
     const begin = (): ScramExchange => this.#begin(name);
     return class implements Mechanism {
       readonly name = name;
@@ -106,7 +117,7 @@ export class Sasl {
 
   #binding(): ChannelBinding | undefined {
     const binding = bindingOf(this.#deps.socket);
-    return binding === undefined || (this.#bindingTypes ?? [binding.type]).includes(binding.type) ? binding : undefined;
+    return binding !== undefined && (this.#bindingTypes ?? TOLD_BY_NOBODY).includes(binding.type) ? binding : undefined;
   }
 }
 

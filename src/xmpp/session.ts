@@ -124,6 +124,11 @@ export class Session {
     return this.resumption() !== undefined;
   }
 
+  /** How it signed in, as "SCRAM-SHA-1"; empty when it was resumed by other means. */
+  get mechanism(): string {
+    return this.#sasl.mechanism;
+  }
+
   /** As "TLSv1.3"; null once the connection is over. */
   get tlsVersion(): string | null {
     return this.#deps.socket.getProtocol();

@@ -101,3 +101,11 @@ describe('what a server must have', () => {
     expect(await codeOf(checkServer(client, never))).toBe(code);
   });
 });
+
+test('a server with TLS 1.2 gets a sign-in that is bound to the connection, and proves itself', async () => {
+  const globalLines = 'c2s_ssl = { protocol = "tlsv1_2" }';
+  await using older = await startProsody({ users: { romeo: 'pw' }, globalLines });
+  await using client = new XmppClient({ ...base, login: await loginAt(older, 'romeo', 'pw') });
+  await client.connect(never);
+  expect(client.connection).toMatchObject({ tls: 'TLSv1.2', mechanism: 'SCRAM-SHA-1-PLUS' });
+});

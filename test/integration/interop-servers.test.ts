@@ -1,0 +1,81 @@
+import { randomInt } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import { registerAccount } from '../../src/xmpp/register.ts';
+import { makeTestCa } from '../fixtures/certificates.ts';
+import { startCutProxy } from '../fixtures/cut-proxy.ts';
+import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { passwordOf } from '../fixtures/engine-world.ts';
+import { startProsody } from '../fixtures/prosody.ts';
+import { RawMember } from '../fixtures/raw-member.ts';
+import { loginAt, machine, never } from '../fixtures/xmpp-accounts.ts';
+import type { XmppServer } from '../fixtures/xmpp-server.ts';
+
+const soon = (): AbortSignal => AbortSignal.timeout(30_000);
+
+async function member(server: XmppServer, user: string): Promise<RawMember> {
+  await registerAccount(await loginAt(server, user, passwordOf(user)), machine, never);
+  const person = await RawMember.start(server, user);
+  onTestFinished(async () => await person[Symbol.asyncDispose]());
+  return person;
+}
+
+const texts = ({ session }: RawMember, sphere: string): string[] =>
+  session.storage.messages
+    .newest(session.list.get(sphere as never).id, 100)
+    .filter(({ kind, state }) => kind === 'text' && state !== 'undecryptable' && state !== 'forged')
+    .map(({ text }) => text);
+
+async function sees(person: RawMember, sphere: string, ...expected: string[]): Promise<void> {
+  await eventually(`${expected.join(', ')} at ${person.session.own}`, async () =>
+    expected.every((text) => texts(person, sphere).includes(text)) ? true : undefined,
+  );
+}
+
+/** What people do in a sphere, whatever servers they use: meet, talk, miss things, and part. */
+async function liveTogether(here: XmppServer, there: XmppServer): Promise<void> {
+  const ana = await member(here, 'ana');
+  await using line = await startCutProxy({ host: there.host, port: there.c2sPort });
+  const ben = await member({ ...there, host: line.host, c2sPort: line.port }, 'ben');
+  const room = async (): Promise<string[]> => {
+    const { rooms } = ana.session;
+    return (await rooms.affiliations(ana.sphere(id).row.room, soon())).map(({ jid }) => jid);
+  };
+
+  const { id } = await ana.session.members.create('Summer', soon());
+  await ana.session.members.invite(id, parseBareJid(ben.session.own), soon());
+  expect(await ben.join('Summer')).toBe(id);
+  ana.session.messages.say(id, 'hello été');
+  await sees(ben, id, 'hello été');
+  ben.session.messages.say(id, 'hello yourself 🎬');
+  await sees(ana, id, 'hello yourself 🎬');
+
+  // What is said while a member's connection is broken comes when it is back, and the other way round.
+  line.isOpen = false;
+  line.cut();
+  ana.session.messages.say(id, 'while you were away');
+  ben.session.messages.say(id, 'typed without a connection');
+  await eventually('ana has sent it', async () => (ana.session.outgoing.isIdle ? true : undefined));
+  line.isOpen = true;
+  ben.session.client.retryNow();
+  await sees(ben, id, 'while you were away');
+  await sees(ana, id, 'typed without a connection');
+
+  await ana.session.members.remove(id, parseBareJid(ben.session.own), soon());
+  await eventually('ben is off the list', async () => ((await room()).includes(ben.session.own) ? undefined : true));
+}
+
+test.skipIf(!hasEjabberd())('a sphere lives on ejabberd', async () => {
+  await using server = await startEjabberd();
+  await liveTogether(server, server);
+});
+
+test('a sphere lives across two servers', async () => {
+  await using ca = await makeTestCa();
+  const network = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+  const federation = { 'a.test': `${network}.2`, 'b.test': `${network}.3` };
+  await using here = await startProsody({ domain: 'a.test', address: federation['a.test'], ca, federation });
+  await using there = await startProsody({ domain: 'b.test', address: federation['b.test'], ca, federation });
+  await liveTogether(here, there);
+});
