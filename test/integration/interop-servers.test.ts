@@ -33,8 +33,10 @@ async function sees(person: RawMember, sphere: string, ...expected: string[]): P
   );
 }
 
-/** What people do in a sphere, whatever servers they use: meet, talk, miss things, and part. */
-async function liveTogether(here: XmppServer, there: XmppServer): Promise<void> {
+const SAID = ['hello yourself 🎬', 'hello été', 'typed without a connection', 'while you were away'];
+
+/** What people do in a sphere, whatever servers they use: meet, talk, miss things, and part. All that the owner reads. */
+async function liveTogether(here: XmppServer, there: XmppServer): Promise<string[]> {
   const ana = await member(here, 'ana');
   await using line = await startCutProxy({ host: there.host, port: there.c2sPort });
   const ben = await member({ ...there, host: line.host, c2sPort: line.port }, 'ben');
@@ -64,11 +66,12 @@ async function liveTogether(here: XmppServer, there: XmppServer): Promise<void> 
 
   await ana.session.members.remove(id, parseBareJid(ben.session.own), soon());
   await eventually('ben is off the list', async () => ((await room()).includes(ben.session.own) ? undefined : true));
+  return texts(ana, id);
 }
 
 test.skipIf(!hasEjabberd())('a sphere lives on ejabberd', async () => {
   await using server = await startEjabberd();
-  await liveTogether(server, server);
+  expect((await liveTogether(server, server)).toSorted()).toEqual(SAID);
 });
 
 test('a sphere lives across two servers', async () => {
@@ -77,5 +80,5 @@ test('a sphere lives across two servers', async () => {
   const federation = { 'a.test': `${network}.2`, 'b.test': `${network}.3` };
   await using here = await startProsody({ domain: 'a.test', address: federation['a.test'], ca, federation });
   await using there = await startProsody({ domain: 'b.test', address: federation['b.test'], ca, federation });
-  await liveTogether(here, there);
+  expect((await liveTogether(here, there)).toSorted()).toEqual(SAID);
 });
