@@ -38,6 +38,8 @@ interface AccountOnlineDeps {
 
 const RETRY = { baseMs: 5_000, maxMs: 300_000 };
 const CARE_MS = 5_000;
+/** A computer that is left on keeps its keys fresh too. */
+const CARE_EVERY_MS = 6 * 3_600_000;
 /** So often a first sign-in is tried before the person hears that it does not work. */
 const FIRST_ATTEMPTS = 3;
 
@@ -58,6 +60,12 @@ export class AccountOnline implements Disposable {
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
     this.#disco = answerDisco(deps.client, ABILITIES);
+    deps.scope.spawn('care for keys regularly', async (signal) => {
+      for (;;) {
+        await deps.clock.sleep(CARE_EVERY_MS, signal);
+        if (deps.client.state.kind === 'online') this.#careSoon();
+      }
+    });
     // Without a caller of `ready` nobody waits for the first session.
     this.#first.promise.catch(() => undefined);
     this.#stops = [

@@ -27,6 +27,7 @@ import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
 import { Recipients } from '../spheres/recipients.ts';
 import { Rooms } from '../spheres/rooms.ts';
+import { SessionCare } from '../spheres/session-care.ts';
 import { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
@@ -133,6 +134,7 @@ export class AccountSession implements AsyncDisposable {
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     this.logs = this.#openLogs(deps);
+    this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
     this.members = this.#openMembers(deps, omemo);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
@@ -232,6 +234,7 @@ export class AccountSession implements AsyncDisposable {
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
+      onUnread: (sphere) => this.logs.meet(sphere),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
       onInvitation: (id) => this.onInvitation.emit(id),
@@ -288,6 +291,13 @@ export class AccountSession implements AsyncDisposable {
       readBack: (room, after, isWanted) => this.rooms.readBack(room, after, isWanted),
       queued: () => this.outgoing.poke(),
     });
+  }
+
+  #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {
+    const { directory, list } = this;
+    const parts = { storage, omemo, directory, carrier, list, clock, random, log: log.child('session-care') };
+    const care = this.#stack.use(new SessionCare(parts));
+    this.scope.spawn('care for sessions', (signal) => care.run(signal));
   }
 
   #openMembers(deps: AccountSessionDeps, omemo: Omemo): Members {

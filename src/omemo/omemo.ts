@@ -80,6 +80,12 @@ interface Attempt {
 export class Omemo {
   /** The published bundle is out of date: call `careForKeys` when the archive is read, then publish `bundle()`. */
   readonly bundleChanged: Emitter<void>;
+  /** A message of this device fits none of our sessions with it: unless somebody altered it, ours is broken. */
+  readonly onBroken: Emitter<DeviceAddress>;
+  /** A message was read. `preKey`: its sender has had no answer in this session yet. */
+  readonly onRead: Emitter<{ readonly sender: DeviceAddress; readonly preKey: boolean }>;
+  /** A message was made for these devices. */
+  readonly onReached: Emitter<readonly DeviceAddress[]>;
   readonly #store: OmemoStore;
   readonly #own: OwnDevice;
   readonly #ownJid: BareJid;
@@ -97,7 +103,11 @@ export class Omemo {
     this.#random = deps.random;
     this.#library = deps.library;
     this.#encrypting = new Encrypting({ store: deps.store, random: deps.random, own: this.address });
-    this.bundleChanged = new Emitter((error) => deps.log.error('listener failed', { error }));
+    const onError = (error: unknown): void => deps.log.error('listener failed', { error });
+    this.bundleChanged = new Emitter(onError);
+    this.onBroken = new Emitter(onError);
+    this.onRead = new Emitter(onError);
+    this.onReached = new Emitter(onError);
   }
 
   /** Proves the library safe (`encryption-unsafe` otherwise) and makes this device's keys when the store has none. */
@@ -145,7 +155,9 @@ export class Omemo {
     return this.#operation(signal, async (begin) => {
       const { overlay, sessions } = begin();
       const result = await this.#encrypting.run(prepared, overlay, sessions);
-      return commit(result, overlay.changes());
+      const kept = commit(result, overlay.changes());
+      this.onReached.emit(result.reached.map(({ address }) => address));
+      return kept;
     });
   }
 
@@ -166,6 +178,7 @@ export class Omemo {
       const { result, overlay } = await this.#openAny(input, ours, begin);
       const kept = commit(result, overlay.changes());
       if (overlay.usedPreKey) this.bundleChanged.emit();
+      this.onRead.emit({ sender: result.sender, preKey: result.preKey });
       return kept;
     });
   }
@@ -209,6 +222,7 @@ export class Omemo {
     begin: () => Attempt,
   ): Promise<{ result: Decrypted; overlay: Overlay }> {
     let refusal: unknown;
+    let isBroken = false;
     for (const element of elements) {
       const { overlay, sessions } = begin();
       try {
@@ -216,8 +230,10 @@ export class Omemo {
       } catch (error) {
         // Another device of the same number may be meant by this element, and ours by the next.
         refusal ??= error;
+        isBroken ||= error instanceof AppError && error.details['fits'] === 'no session';
       }
     }
+    if (isBroken) this.onBroken.emit({ jid: input.from, deviceId: input.message.senderDeviceId });
     throw refusal;
   }
 }

@@ -8,6 +8,9 @@ import type { SignalLibrary } from './signal-types.ts';
 import { fromBinaryText, toBuffer } from './signal-types.ts';
 import type { DeviceAddress, OmemoKeyElement } from './types.ts';
 
+/** Told beside a refusal that a fresh session would mend, were the message genuine. */
+const NO_SESSION = { fits: 'no session' };
+
 /** What came out of a key element, and which identity key it was authenticated with. */
 export interface OpenedKey {
   readonly inner: Uint8Array;
@@ -70,7 +73,7 @@ export class Sessions {
     element: OmemoKeyElement,
     record: string | undefined,
   ): Promise<ArrayBuffer> {
-    if (record === undefined) throw new AppError('cannot-decrypt', 'there is no session with the device');
+    if (record === undefined) throw new AppError('cannot-decrypt', 'there is no session with the device', NO_SESSION);
     let refusal: unknown;
     for (const candidate of candidates(record)) {
       this.#overlay.setSession(address, candidate.record);
@@ -93,11 +96,11 @@ export class Sessions {
     if (error instanceof AppError) return error;
     if (isRepeated(error)) return new AppError('cannot-decrypt', 'the message was decrypted before', {}, error);
     // Without its prekey a first message cannot be told from a forged one.
-    if (this.#overlay.missedPreKey) return new AppError('cannot-decrypt', 'the prekey is used up', {}, error);
+    if (this.#overlay.missedPreKey) return new AppError('cannot-decrypt', 'the prekey is used up', NO_SESSION, error);
     if (error instanceof Error && error.message.startsWith('Bad MAC')) {
-      return new AppError('forged', 'the message was altered', {}, error);
+      return new AppError('forged', 'the message was altered', NO_SESSION, error);
     }
-    return new AppError('cannot-decrypt', 'the message cannot be decrypted', {}, error);
+    return new AppError('cannot-decrypt', 'the message cannot be decrypted', NO_SESSION, error);
   }
 
   #cipher(address: DeviceAddress): InstanceType<SignalLibrary['SessionCipher']> {

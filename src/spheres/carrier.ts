@@ -1,12 +1,12 @@
 import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import type { OmemoMessage } from '../omemo/types.ts';
 
-/** An encrypted message with our sealed element beside it, before it becomes XML. */
+/** An encrypted message with our sealed element beside it, before it becomes XML. `sealed` null = it only carries a key. */
 export interface OutgoingMessage {
   /** Message and origin id: the same for every attempt to send one outbox entry. */
   readonly id: string;
   readonly omemo: OmemoMessage;
-  readonly sealed: { readonly sphere: SphereId; readonly event: EventId; readonly bytes: Uint8Array };
+  readonly sealed: { readonly sphere: SphereId; readonly event: EventId; readonly bytes: Uint8Array } | null;
   /** Whether ordinary clients have a line to show. */
   readonly hasLine: boolean;
   /** The room an invitation is about, for ordinary clients. */

@@ -20,6 +20,8 @@ export interface IncomingDeps {
   /** The sphere whose room this is. */
   readonly sphereOfRoom: (room: NonNullable<IncomingMessage['room']>) => Sphere | undefined;
   readonly sphereOfId: (id: SphereId) => Sphere | undefined;
+  /** A line could not be read: what it said is asked for. */
+  readonly onUnread: (sphere: Sphere) => void;
   /** After the transaction: what became different. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
   /** A room has a message that this device sent. */
@@ -184,6 +186,8 @@ export class Incoming {
     // Sent again by a server or a member: what it says is here.
     const isHere = sealed !== null && this.#sphereOf(message)?.log.has(sealed.event) === true;
     if (isHere && state === 'undecryptable') return this.#finish(message, { kind: 'nothing' });
+    const sphere = this.#sphereOf(message);
+    if (sphere !== undefined) this.#deps.onUnread(sphere);
     return this.#deps.storage.transaction(() => {
       this.#markSeen(message);
       return this.#line(message, { state, text: '', encrypted: true });

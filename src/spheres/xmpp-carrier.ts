@@ -77,5 +77,13 @@ export class XmppCarrier implements Carrier {
 
 function stanzaOf(to: BareJid, type: 'groupchat' | 'chat', message: OutgoingMessage) {
   const { id, omemo, sealed, hasLine, invitesTo } = message;
-  return encryptedMessage({ to, type, id, omemo, sealed, hasLine, ...(invitesTo === null ? {} : { invitesTo }) });
+  return encryptedMessage({
+    to,
+    type,
+    id,
+    omemo,
+    sealed: sealed ?? undefined,
+    hasLine,
+    ...(invitesTo === null ? {} : { invitesTo }),
+  });
 }

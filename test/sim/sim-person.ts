@@ -32,6 +32,7 @@ import { Outgoing } from '../../src/spheres/outgoing.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
 import { Rooms } from '../../src/spheres/rooms.ts';
+import { SessionCare } from '../../src/spheres/session-care.ts';
 import { ShareService } from '../../src/spheres/share-service.ts';
 import { SignalExchange } from '../../src/spheres/signal-exchange.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
@@ -122,6 +123,7 @@ export class SimSession {
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
+      onUnread: (sphere) => this.logs.meet(sphere),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
       onInvitation: (id) => this.onInvitation.emit(id),
@@ -143,6 +145,10 @@ export class SimSession {
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    const care = this.#stack.use(
+      new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
+    );
+    this.scope.spawn('care for sessions', (stop) => care.run(stop));
     this.logs = new LogExchange({
       ...{ storage, list: this.list, channel: this.channel, clock, random, log },
       isCaughtUp: (room) => this.rooms.isCaughtUp(room),

@@ -1,0 +1,193 @@
+// XEP-0384: OMEMO Encryption, version 0.3.0
+import { equalBytes, fromHex, toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import type { DeviceAddress, OmemoMessage } from '../omemo/types.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Carrier } from './carrier.ts';
+import type { DeviceDirectory } from './device-directory.ts';
+import { knownDevices } from './recipients.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface SessionCareDeps {
+  readonly storage: Storage;
+  readonly omemo: Omemo;
+  readonly directory: DeviceDirectory;
+  readonly carrier: Carrier;
+  readonly list: SphereList;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+const HOUR_MS = 3_600_000;
+/** Whoever makes up unreadable messages makes us send one message an hour. */
+const FRESH_EVERY_MS = HOUR_MS;
+const HEARTBEAT_EVERY_MS = HOUR_MS;
+/** Something to say often comes anyway, and is answer enough. */
+const HEARTBEAT_AFTER_MS = 60_000;
+const FRESH_AFTER_MS = 2_000;
+/** The sender's keys are not renewed until something comes back; 2000 unanswered messages end a session for ever. */
+const MAX_UNANSWERED = 50;
+const FRESH_MARKS = 'fresh-sessions';
+const IDLE_MS = 6 * HOUR_MS;
+
+/** What is due to one device. */
+interface Due {
+  readonly address: DeviceAddress;
+  readonly isFresh: boolean;
+  readonly atMs: number;
+}
+
+/**
+ * Keeps the OMEMO sessions with members' devices in order by messages that carry nothing but a key: a broken one is
+ * replaced, one that only ever hears gets an answer. Devices that no member's log certifies get none.
+ */
+export class SessionCare implements Disposable {
+  readonly #deps: SessionCareDeps;
+  readonly #due = new Map<string, Due>();
+  readonly #unanswered = new Map<string, number>();
+  readonly #heartbeats = new Map<string, number>();
+  readonly #stops: (() => void)[];
+  #wake: () => void = () => undefined;
+
+  constructor(deps: SessionCareDeps) {
+    this.#deps = deps;
+    const { omemo } = deps;
+    this.#stops = [
+      omemo.onBroken.on((address) => this.#broken(address)),
+      omemo.onRead.on(({ sender, preKey }) => this.#read(sender, preKey)),
+      omemo.onReached.on((addresses) => this.#answered(addresses)),
+    ];
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, carrier } = this.#deps;
+    while (!signal.aborted) {
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      if (carrier.isOnline) for (const due of [...this.#due.values()]) await this.#send(due, signal);
+      const nextMs = Math.min(...[...this.#due.values()].map(({ atMs }) => atMs), clock.monotonic() + IDLE_MS);
+      const timer = new AbortController();
+      const waitMs = Math.max(FRESH_AFTER_MS, nextMs - clock.monotonic());
+      const timeout = clock.sleep(waitMs, AbortSignal.any([signal, timer.signal]));
+      // Aborted because something woke us or the engine stops: the loop's condition decides.
+      await Promise.race([woken, timeout.catch(() => undefined)]);
+      timer.abort();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  #broken(address: DeviceAddress): void {
+    if (this.#identityOf(address) === undefined || !this.#mayRenew(address)) return;
+    this.#plan({ address, isFresh: true, atMs: this.#deps.clock.monotonic() + FRESH_AFTER_MS });
+  }
+
+  #read(sender: DeviceAddress, preKey: boolean): void {
+    const key = keyOf(sender);
+    const unanswered = (this.#unanswered.get(key) ?? 0) + 1;
+    this.#unanswered.set(key, unanswered);
+    if (!preKey && unanswered < MAX_UNANSWERED) return;
+    if (this.#due.has(key) || this.#identityOf(sender) === undefined) return;
+    const now = this.#deps.clock.monotonic();
+    const soonest = (this.#heartbeats.get(key) ?? -Infinity) + HEARTBEAT_EVERY_MS;
+    this.#plan({ address: sender, isFresh: false, atMs: Math.max(soonest, now + HEARTBEAT_AFTER_MS) });
+  }
+
+  #answered(addresses: readonly DeviceAddress[]): void {
+    for (const address of addresses) {
+      const key = keyOf(address);
+      this.#unanswered.delete(key);
+      if (this.#due.get(key)?.isFresh === false) this.#due.delete(key);
+    }
+  }
+
+  #plan(due: Due): void {
+    this.#due.set(keyOf(due.address), due);
+    this.#wake();
+  }
+
+  async #send(due: Due, signal: AbortSignal): Promise<void> {
+    const { clock, carrier, omemo, random, log } = this.#deps;
+    const { address, isFresh } = due;
+    const key = keyOf(address);
+    if (due.atMs > clock.monotonic() || this.#due.get(key) !== due) return;
+    this.#due.delete(key);
+    const expected = this.#identityOf(address);
+    if (expected === undefined || address.deviceId === omemo.deviceId) return;
+    if (isFresh) this.#noteRenewal(address);
+    else this.#heartbeats.set(key, clock.monotonic());
+    try {
+      const message = await this.#keyMessage(address, expected, isFresh, signal);
+      const id = toHex(random(16));
+      await carrier.toAccount(
+        address.jid,
+        { id, omemo: message, sealed: null, hasLine: false, invitesTo: null },
+        signal,
+      );
+      log.info(isFresh ? 'session replaced' : 'heartbeat sent', { deviceId: address.deviceId });
+    } catch (error) {
+      signal.throwIfAborted();
+      // What it says next makes it due again.
+      log.info('key message not sent', { error });
+    }
+  }
+
+  #keyMessage(
+    address: DeviceAddress,
+    expected: Uint8Array,
+    fresh: boolean,
+    signal: AbortSignal,
+  ): Promise<OmemoMessage> {
+    const { omemo, directory, storage } = this.#deps;
+    return omemo.encrypt(
+      {
+        recipients: [address],
+        text: null,
+        fresh,
+        fetchBundle: (device, stop) => directory.bundle(device, stop),
+        trusts: (_address, identityKey) => equalBytes(identityKey, expected),
+      },
+      ({ message }, changes) => {
+        storage.transaction(() => storage.omemo.apply(changes));
+        return message;
+      },
+      signal,
+    );
+  }
+
+  /** The identity key that a member's certificate gives this device. */
+  #identityOf({ jid, deviceId }: DeviceAddress): Uint8Array | undefined {
+    for (const { state } of this.#deps.list.all()) {
+      const found = knownDevices(state, jid).find((device) => device.deviceId === deviceId);
+      if (found !== undefined) return fromHex(found.identityKey);
+    }
+    return undefined;
+  }
+
+  #mayRenew(address: DeviceAddress): boolean {
+    return this.#deps.clock.now() - (this.#renewals()[keyOf(address)] ?? -Infinity) >= FRESH_EVERY_MS;
+  }
+
+  /** Kept over restarts. */
+  #noteRenewal(address: DeviceAddress): void {
+    const now = this.#deps.clock.now();
+    const recent = Object.entries(this.#renewals()).filter(([, atMs]) => now - atMs < FRESH_EVERY_MS);
+    this.#deps.storage.settings.set(FRESH_MARKS, { ...Object.fromEntries(recent), [keyOf(address)]: now });
+  }
+
+  #renewals(): Readonly<Record<string, number>> {
+    const marks = this.#deps.storage.settings.get(FRESH_MARKS, (value) => value as Record<string, number>) ?? {};
+    const now = this.#deps.clock.now();
+    // A clock that was set back must not keep sessions broken for as long.
+    return Object.fromEntries(Object.entries(marks).filter(([, atMs]) => atMs <= now));
+  }
+}
+
+function keyOf({ jid, deviceId }: DeviceAddress): string {
+  return `${jid}/${deviceId}`;
+}
