@@ -149,7 +149,12 @@ export const networkSchema = z.object({
 export type NetworkState = z.infer<typeof networkSchema>;
 
 const hashing = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('progress'), bytesDone: count }),
+  z.object({
+    kind: z.literal('progress'),
+    bytesDone: count,
+    /** Digests that follow those told before, without a gap: what another run can go on from. */
+    pieces: bytes,
+  }),
   z.object({
     kind: z.literal('done'),
     /** Concatenated SHA-1 of every piece of the ciphertext. */
@@ -264,6 +269,8 @@ export const swarmContract = {
         pieceLength: count,
         /** null = plain item, hashed as it is. */
         mediaKey: bytes.nullable(),
+        /** Digests of the first pieces, from an earlier run over the same files under the same key. */
+        known: bytes.optional(),
       }),
     )
     .output(eventIterator(hashing)),

@@ -167,6 +167,7 @@ export class AccountSession implements AsyncDisposable {
       log,
     });
     this.#stack.use(this.scope);
+    this.shares.resume();
   }
 
   /** Signs in for the first time; rejects with the reason when it cannot. */

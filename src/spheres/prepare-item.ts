@@ -10,43 +10,59 @@ import { encodeManifest } from './protocol/manifest.ts';
 import { generateMediaKey } from './protocol/media-key.ts';
 import type { SwarmCalls } from './swarm-feed.ts';
 
-/** An item whose ciphertext is hashed: everything its event needs, and where its bytes are on this disk. */
-export interface PreparedItem {
+/** An item whose bytes are decided and not hashed yet. */
+export interface ItemDraft {
   readonly tree: EnumeratedTree;
   readonly description: ItemDescription;
   readonly manifest: Uint8Array;
   readonly layout: ItemLayout;
   /** null for a plain item. */
   readonly mediaKey: Uint8Array | null;
+}
+
+/** An item whose ciphertext is hashed: everything its event needs, and where its bytes are on this disk. */
+export interface PreparedItem extends ItemDraft {
   readonly metainfo: Uint8Array;
   readonly infoHash: InfoHash;
   /** With the identity each file had while it was hashed. */
   readonly segments: Segment[];
 }
 
-/** Encrypts and hashes the tree in one pass. A failed or cancelled run throws its media key away with everything else. */
-export async function prepareItem(
+/** Decides the bytes of an item; each draft has a key of its own. */
+export function draftItem(
   input: { readonly tree: EnumeratedTree; readonly description: ItemDescription; readonly plain: boolean },
-  deps: { readonly swarm: SwarmCalls; readonly random: RandomBytes; onProgress(bytesDone: number): void },
+  random: RandomBytes,
+): ItemDraft {
+  const { tree, description, plain } = input;
+  const mediaKey = plain ? null : generateMediaKey(random);
+  return layoutDraft({ tree, description, manifest: encodeManifest(description.manifest), mediaKey });
+}
+
+export function layoutDraft(parts: Omit<ItemDraft, 'layout'>): ItemDraft {
+  const sizes = parts.tree.files.map((file) => file.size);
+  return { ...parts, layout: layoutItem(sizes, parts.manifest.length) };
+}
+
+/**
+ * Encrypts and hashes a draft in one pass, behind the pieces whose digests are `known`. It must be given up together
+ * with its key when a file is not what it was.
+ */
+export async function hashDraft(
+  draft: ItemDraft,
+  known: Uint8Array,
+  deps: { readonly swarm: SwarmCalls; onProgress(bytesDone: number, pieces: Uint8Array): void },
   signal: AbortSignal,
 ): Promise<PreparedItem> {
-  const { tree, description } = input;
-  const manifest = encodeManifest(description.manifest);
-  const layout = layoutItem(
-    tree.files.map((file) => file.size),
-    manifest.length,
-  );
-  const mediaKey = input.plain ? null : generateMediaKey(deps.random);
+  const { tree, layout, manifest, mediaKey } = draft;
   const segments = segmentsOf(tree, layout, manifest);
-  const request = { segments, length: layout.totalLength, pieceLength: layout.pieceLength, mediaKey };
+  const request = { segments, length: layout.totalLength, pieceLength: layout.pieceLength, mediaKey, known };
   for await (const step of await deps.swarm.hash(request, { signal })) {
     if (step.kind === 'progress') {
-      deps.onProgress(Math.min(step.bytesDone, tree.totalBytes));
+      deps.onProgress(Math.min(step.bytesDone, tree.totalBytes), step.pieces);
       continue;
     }
     const shape = { length: layout.totalLength, pieceLength: layout.pieceLength, pieces: step.pieces };
-    const withIdentities = identify(segments, step.identities);
-    return { tree, description, manifest, layout, mediaKey, ...buildMetainfo(shape), segments: withIdentities };
+    return { ...draft, ...buildMetainfo(shape), segments: identify(segments, step.identities) };
   }
   throw signal.reason ?? new Error('the hasher ended without a result');
 }

@@ -30,6 +30,16 @@ export class ShareLink implements AsyncDisposable {
     }
   }
 
+  /** One that an earlier run of the program made. */
+  static placed(link: { readonly path: string; readonly target: string }, deps: { log: Logger }): ShareLink {
+    return new ShareLink(deps, link.target, link.path);
+  }
+
+  /** null = there is none, or it stays. */
+  get path(): string | null {
+    return this.#path;
+  }
+
   keep(): void {
     this.#path = null;
   }

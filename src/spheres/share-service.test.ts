@@ -8,6 +8,7 @@ import { mediaOfNothing } from '../../test/fixtures/media-of-nothing.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
+import type { SphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { ShareJobView } from '../contract/views.ts';
@@ -151,9 +152,83 @@ test('pipes and empty folders are told, clutter of file managers is not', async 
   ]);
 });
 
-test('a share during which the swarm process dies is hashed again by the next one, under a new key', async () => {
+test('a share goes on when the page that began it is closed', async () => {
+  const { ana, sphere } = await alone();
+  const hashing = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  ana.session.swarm.onHash = () => {
+    hashing.resolve();
+    return goOn.promise;
+  };
+  const gone = new AbortController();
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, gone.signal);
+  await hashing.promise;
+  gone.abort(new Error('the page was closed'));
+  await expect(shared).rejects.toThrow('the page was closed');
+  goOn.resolve();
+  await expect.poll(() => jobOf(ana, 'beach.mp4').phase).toBe('done');
+  expect(ana.session.storage.items.list(sphere.id)).toHaveLength(1);
+});
+
+/** Ends the program while a file is hashed, after the digest of its first piece was told; the first run's request. */
+async function stoppedHalfway(ana: SimPerson, sphereId: SphereId, path: string) {
+  const { session } = ana;
+  const hashing = Promise.withResolvers<void>();
+  session.swarm.halfway = new Uint8Array(20).fill(5);
+  session.swarm.onHash = (signal) => {
+    hashing.resolve();
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  session.shares.share({ sphereId, paths: [path], plain: false }, noSignal).catch(() => undefined);
+  await hashing.promise;
+  await ana.stop();
+  return session.swarm.hashed[0];
+}
+
+test('a share under way when the program ends goes on at the next start, behind what was hashed', async () => {
+  const { ana, sphere } = await alone();
+  const path = await file(ana, 'beach.mp4', 'x'.repeat(400_000));
+  const { folder } = sphere.row;
+  const first = await stoppedHalfway(ana, sphere.id, path);
+  expect(await readdir(folder)).toEqual(['beach.mp4']);
+  await ana.start();
+  await expect.poll(() => jobOf(ana, 'beach.mp4').phase).toBe('done');
+  const { swarm, storage } = ana.session;
+  expect(first).toMatchObject({ known: new Uint8Array() });
+  expect(swarm.hashed).toMatchObject([{ mediaKey: first?.mediaKey, known: new Uint8Array(20).fill(5) }]);
+  expect(storage.items.list(sphere.id)).toMatchObject([{ state: 'sharing', path }]);
+  expect(storage.shareJobs.list()).toEqual([]);
+  expect(await readdir(folder)).toEqual(['beach.mp4']);
+});
+
+test('a file that changed while the program was away is hashed from its start, under a new key', async () => {
+  const { ana, sphere } = await alone();
+  const path = await file(ana, 'beach.mp4', 'x'.repeat(400_000));
+  const first = await stoppedHalfway(ana, sphere.id, path);
+  await writeFile(path, 'y'.repeat(400_000));
+  await ana.start();
+  await expect.poll(() => jobOf(ana, 'beach.mp4').phase).toBe('done');
+  const [second] = ana.session.swarm.hashed;
+  expect(second?.known).toEqual(new Uint8Array());
+  expect(second?.mediaKey).not.toEqual(first?.mediaKey);
+});
+
+test('a share that was cancelled, or failed, is not begun again at the next start', async () => {
+  const { ana, sphere } = await alone();
+  ana.session.swarm.onHash = () => Promise.reject(new AppError('disk-error', 'unreadable'));
+  const paths = [await file(ana, 'beach.mp4')];
+  const shared = ana.session.shares.share({ sphereId: sphere.id, paths, plain: false }, noSignal);
+  await expect(shared).rejects.toMatchObject({ code: 'disk-error' });
+  await ana.stop();
+  await ana.start();
+  expect(ana.session.shares.jobs()).toEqual([]);
+});
+
+test('a share during which the swarm process dies goes on in the next one, behind what was hashed', async () => {
   const { world, ana, sphere } = await alone();
   const { session } = ana;
+  session.swarm.halfway = new Uint8Array(20).fill(5);
   session.swarm.onHash = () => {
     session.swarm.die();
     return new Promise(() => undefined);
@@ -168,6 +243,7 @@ test('a share during which the swarm process dies is hashed again by the next on
   const [itemId] = await shared;
   expect(jobOf(ana, 'beach.mp4')).toMatchObject({ phase: 'done', itemId });
   expect(next.torrents.size).toBe(1);
+  expect(next.hashed).toMatchObject([{ mediaKey: session.swarm.hashed[0]?.mediaKey, known: { length: 20 } }]);
 });
 
 /** Shares as on a computer where files cannot be symbolic links. */
@@ -206,11 +282,10 @@ test.each(['linux', 'win32'] as const)(
     };
     const path = await file(ana, 'beach.mp4');
     const shares = os === 'win32' ? withHardLinks(world, ana) : ana.session.shares;
-    const gone = new AbortController();
-    const shared = shares.share({ sphereId: sphere.id, paths: [path], plain: false }, gone.signal);
+    const shared = shares.share({ sphereId: sphere.id, paths: [path], plain: false }, noSignal);
     await hashing.promise;
     expect(await readdir(sphere.row.folder)).toEqual(['beach.mp4']);
-    gone.abort(new Error('the page was closed'));
+    shares.cancel(shares.jobs()[0]?.id ?? '');
     await expect(shared).rejects.toMatchObject({ code: 'cancelled' });
     expect(await readdir(sphere.row.folder)).toEqual([]);
     expect(await readFile(path, 'utf8')).toBe('beach.mp4');

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -8,21 +8,24 @@ import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { ShareJobView } from '../contract/views.ts';
+import { untilAborted } from '../base/until-aborted.ts';
+import type { ShareJobRow } from '../storage/share-job-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EnumeratedTree } from '../torrent/enumerate.ts';
 import { enumerateTree } from '../torrent/enumerate.ts';
-import { pieceCount } from '../torrent/metainfo.ts';
+import { DIGEST_BYTES, pieceCount } from '../torrent/metainfo.ts';
 import type { MediaTools } from './describe-item.ts';
 import { describeItem } from './describe-item.ts';
 import { itemLine, itemName } from './human-line.ts';
 import { fullBitfield } from './piece-map.ts';
-import type { PreparedItem } from './prepare-item.ts';
-import { prepareItem } from './prepare-item.ts';
+import type { ItemDraft, PreparedItem } from './prepare-item.ts';
+import { draftItem, hashDraft } from './prepare-item.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { attachment } from './protocol/envelope.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import { INLINE_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { keyCheck, wrapMediaKey } from './protocol/media-key.ts';
+import { draftOf, encodeDraft } from './share-draft.ts';
 import { ShareLink } from './share-link.ts';
 import type { HeldEpoch, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -46,18 +49,26 @@ interface Job {
   view: ShareJobView;
   readonly abort: AbortController;
   readonly startedAtMs: number;
+  /** Bytes that an earlier run had hashed. */
+  bytesBefore: number;
 }
 
 /** Metainfo up to here travels beside the event; beyond, members ask each other for it. */
 const INLINE_METAINFO_BYTES = 24 * 1024;
 const MAX_FINISHED_JOBS = 50;
+/** How much hashing a killed program may do again. */
+const KEEP_DIGESTS_MS = 3_000;
 
-/** Puts files and folders of this disk into spheres: looks, hashes, then announces; never copies. */
-export class ShareService implements Disposable {
+/**
+ * Puts files and folders of this disk into spheres: looks, hashes, then announces; never copies. What was begun is
+ * written down: it goes on when nobody waits for it any more, and after a restart behind what was hashed before.
+ */
+export class ShareService implements AsyncDisposable {
   readonly onJob: Emitter<ShareJobView>;
   readonly #deps: ShareServiceDeps;
   readonly #jobs = new Map<string, Job>();
   readonly #queue = new SerialQueue();
+  #stopped = false;
 
   constructor(deps: ShareServiceDeps) {
     this.#deps = deps;
@@ -79,7 +90,10 @@ export class ShareService implements Disposable {
     job.abort.abort(new AppError('cancelled', 'cancelled by the person'));
   }
 
-  /** One item per path. Resolves when all are announced; the first failure is thrown after the others were tried. */
+  /**
+   * One item per path. Resolves when all are announced; the first failure is thrown after the others were tried. The
+   * signal ends the waiting only: what was begun ends by `cancel`.
+   */
   async share(
     input: { readonly sphereId: SphereId; readonly paths: readonly string[]; readonly plain: boolean },
     signal: AbortSignal,
@@ -87,35 +101,52 @@ export class ShareService implements Disposable {
     const sphere = this.#deps.list.getJoined(input.sphereId);
     // Fails now rather than after an hour of hashing.
     void sphere.currentEpoch;
-    const jobs = input.paths.map((path) => ({ path, job: this.#add(sphere, path) }));
-    const stop = (): void => {
-      for (const { job } of jobs) job.abort.abort(signal.reason);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      const work = ({ path, job }: { path: string; job: Job }) => this.#run(sphere, path, input.plain, job);
-      const results = await Promise.allSettled(jobs.map((one) => this.#queue.run(() => work(one))));
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-      return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    if (signal.aborted) throw new AppError('cancelled', 'nobody waits for the share', {}, signal.reason);
+    const rows = input.paths.map((path) => this.#begin(sphere, path, input.plain));
+    const results = Promise.allSettled(rows.map((row) => this.#enqueue(row)));
+    const ended = await Promise.race([results, untilAborted(signal)]);
+    const failed = ended.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   }
 
-  /** Signing out ends what is under way: there is no account left to share as. */
-  [Symbol.dispose](): void {
+  /** After a start: what was begun goes on. */
+  resume(): void {
+    const rows = this.#deps.storage.shareJobs.list().filter(({ id }) => !this.#jobs.has(id));
+    // A failure is shown with its job.
+    for (const row of rows) this.#enqueue(row).catch(() => undefined);
+  }
+
+  /** What is under way ends here; it goes on after the next start, unless the account goes with its database. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     for (const { abort } of this.#jobs.values()) abort.abort(new AppError('cancelled', 'signed out'));
+    await this.#queue.run(() => undefined);
   }
 
-  async #run(sphere: Sphere, path: string, plain: boolean, job: Job): Promise<ItemId> {
+  #begin(sphere: Sphere, path: string, plain: boolean): ShareJobRow {
+    const { storage, clock, random } = this.#deps;
+    const begunAtMs = clock.now();
+    const id = toHex(random(8));
+    const empty = { link: null, draft: null, pieces: new Uint8Array() };
+    const row: ShareJobRow = { id, sphereId: sphere.id, path: resolve(path), plain, ...empty, begunAtMs };
+    storage.shareJobs.put(row);
+    return row;
+  }
+
+  #enqueue(row: ShareJobRow): Promise<ItemId> {
+    const job = this.#add(row);
+    return this.#queue.run(() => this.#run(row, job));
+  }
+
+  async #run(row: ShareJobRow, job: Job): Promise<ItemId> {
     try {
-      const itemId = await this.#shareOne(sphere, path, plain, job);
+      const itemId = await this.#shareOne(row, job);
       this.#show(job, { phase: 'done', itemId, bytesDone: job.view.bytesTotal, bytesPerSecond: 0 });
       return itemId;
     } catch (error) {
       const cancelled = job.abort.signal.aborted;
+      if (!this.#stopped) this.#deps.storage.shareJobs.remove(row.id);
       const code = cancelled ? ('cancelled' as const) : errorCode(error);
       if (!cancelled) this.#deps.log.warn('share failed', { error });
       const message = error instanceof Error ? error.message : 'unknown';
@@ -124,36 +155,62 @@ export class ShareService implements Disposable {
     }
   }
 
-  async #shareOne(sphere: Sphere, path: string, plain: boolean, job: Job): Promise<ItemId> {
+  async #shareOne(row: ShareJobRow, job: Job): Promise<ItemId> {
+    const { path } = row;
     const { signal } = job.abort;
     signal.throwIfAborted();
+    const sphere = this.#deps.list.getJoined(row.sphereId);
     const looked = await enumerateTree(path, signal);
     this.#show(job, { name: looked.name, bytesTotal: looked.totalBytes, leftOut: leftOutView(looked) });
     if (looked.files.length === 0) throw new AppError('bad-input', 'there is no file in it to share');
-    await using link = await this.#link(sphere, path, looked, signal);
-    // A hard link changes the file's ctime: what counts is what it is from now on.
-    const tree = looked.root === 'file' ? await enumerateTree(path, signal) : looked;
-    const prepared = await this.#prepare(tree, plain, job);
-    signal.throwIfAborted();
-    this.#show(job, { phase: 'sending', bytesDone: tree.totalBytes });
-    const itemId = this.#announce(sphere, prepared, resolve(path));
-    link.keep();
-    await this.#deps.activate(itemId, signal);
-    return itemId;
+    await using link = await this.#link(sphere, row, looked, signal);
+    try {
+      // A hard link changes the file's ctime: what counts is what it is from now on.
+      const tree = looked.root === 'file' ? await enumerateTree(path, signal) : looked;
+      const draft = await this.#draft(tree, row, job);
+      const prepared = await this.#hash(draft, row.id, job);
+      signal.throwIfAborted();
+      this.#show(job, { phase: 'sending', bytesDone: tree.totalBytes });
+      const itemId = this.#announce(sphere, prepared, row);
+      link.keep();
+      await this.#deps.activate(itemId, signal);
+      return itemId;
+    } finally {
+      // It goes on after the next start, and its link with it.
+      if (this.#stopped) link.keep();
+    }
   }
 
-  async #prepare(tree: EnumeratedTree, plain: boolean, job: Job): Promise<PreparedItem> {
-    const { media, feed, random } = this.#deps;
+  /** What an earlier run had begun, if the files are still the same. */
+  async #draft(tree: EnumeratedTree, row: ShareJobRow, job: Job): Promise<ItemDraft> {
+    const { media, random, storage } = this.#deps;
+    const begun = row.draft === null ? null : draftOf(tree, row.draft);
+    if (begun !== null) return begun;
+    const description = await describeItem(tree, media, job.abort.signal);
+    const draft = draftItem({ tree, description, plain: row.plain }, random);
+    storage.shareJobs.update(row.id, { draft: encodeDraft(draft), pieces: new Uint8Array() });
+    return draft;
+  }
+
+  async #hash(draft: ItemDraft, id: string, job: Job): Promise<PreparedItem> {
+    const { feed, storage, clock } = this.#deps;
     const { signal } = job.abort;
-    const description = await describeItem(tree, media, signal);
-    this.#show(job, { phase: 'preparing' });
-    const onProgress = (bytesDone: number): void => this.#progress(job, bytesDone);
-    const input = { tree, description, plain };
-    return feed.ask((swarm) => prepareItem(input, { swarm, random, onProgress }, signal), signal);
+    const digests = new KeptDigests(storage, id, () => clock.monotonic());
+    job.bytesBefore = Math.min(draft.tree.totalBytes, digests.count * draft.layout.pieceLength);
+    this.#show(job, { phase: 'preparing', bytesDone: job.bytesBefore });
+    const onProgress = (bytesDone: number, pieces: Uint8Array): void => {
+      digests.add(pieces);
+      this.#progress(job, bytesDone);
+    };
+    try {
+      return await feed.ask((swarm) => hashDraft(draft, digests.all(), { swarm, onProgress }, signal), signal);
+    } finally {
+      digests.keep();
+    }
   }
 
   /** From here on the item exists: event, key, layout and outgoing message are kept together. */
-  #announce(sphere: Sphere, item: PreparedItem, path: string): ItemId {
+  #announce(sphere: Sphere, item: PreparedItem, { id, path }: ShareJobRow): ItemId {
     const { storage, list, clock, random } = this.#deps;
     // Hashing takes its time: the membership may have ended meanwhile.
     list.getJoined(sphere.id);
@@ -181,22 +238,26 @@ export class ShareService implements Disposable {
         layout: item.segments,
         updatedAtMs: clock.now(),
       });
+      storage.shareJobs.remove(id);
       return itemId;
     });
   }
 
-  #link(sphere: Sphere, path: string, tree: EnumeratedTree, signal: AbortSignal): Promise<ShareLink> {
-    const { log, platform } = this.#deps;
-    const place = { folder: sphere.row.folder, name: tree.name, target: resolve(path), kind: tree.root };
-    return ShareLink.place({ ...place, ...(platform === undefined ? {} : { platform }) }, { log }, signal);
+  async #link(sphere: Sphere, row: ShareJobRow, tree: EnumeratedTree, signal: AbortSignal): Promise<ShareLink> {
+    const { log, platform, storage } = this.#deps;
+    if (row.link !== null) return ShareLink.placed({ path: row.link, target: row.path }, { log });
+    const place = { folder: sphere.row.folder, name: tree.name, target: row.path, kind: tree.root };
+    const link = await ShareLink.place({ ...place, ...(platform === undefined ? {} : { platform }) }, { log }, signal);
+    if (link.path !== null) storage.shareJobs.update(row.id, { link: link.path });
+    return link;
   }
 
-  #add(sphere: Sphere, path: string): Job {
-    const { clock, random } = this.#deps;
+  #add({ id, sphereId, path }: ShareJobRow): Job {
+    const { clock } = this.#deps;
     const view: ShareJobView = {
-      id: toHex(random(8)),
-      sphereId: sphere.id,
-      name: path.split(/[/\\]/).findLast((part) => part !== '') ?? path,
+      id,
+      sphereId,
+      name: basename(path) === '' ? path : basename(path),
       phase: 'looking',
       bytesDone: 0,
       bytesTotal: 0,
@@ -205,7 +266,7 @@ export class ShareService implements Disposable {
       itemId: null,
       error: null,
     };
-    const job = { view, abort: new AbortController(), startedAtMs: clock.monotonic() };
+    const job = { view, abort: new AbortController(), startedAtMs: clock.monotonic(), bytesBefore: 0 };
     this.#jobs.set(view.id, job);
     this.#forgetOld();
     this.onJob.emit(view);
@@ -214,7 +275,7 @@ export class ShareService implements Disposable {
 
   #progress(job: Job, bytesDone: number): void {
     const seconds = Math.max(0.001, (this.#deps.clock.monotonic() - job.startedAtMs) / 1000);
-    this.#show(job, { bytesDone, bytesPerSecond: Math.round(bytesDone / seconds) });
+    this.#show(job, { bytesDone, bytesPerSecond: Math.round(Math.max(0, bytesDone - job.bytesBefore) / seconds) });
   }
 
   #show(job: Job, change: Partial<ShareJobView>): void {
@@ -225,6 +286,49 @@ export class ShareService implements Disposable {
   #forgetOld(): void {
     const ended = [...this.#jobs.values()].filter(({ view }) => ['done', 'cancelled', 'failed'].includes(view.phase));
     for (const { view } of ended.slice(0, Math.max(0, ended.length - MAX_FINISHED_JOBS))) this.#jobs.delete(view.id);
+  }
+}
+
+/** The digests of a share under way; what came last is written down every few seconds. */
+class KeptDigests {
+  readonly #storage: Storage;
+  readonly #id: string;
+  readonly #now: () => number;
+  #chunks: Uint8Array[];
+  #isNew = false;
+  #keptAtMs: number;
+
+  constructor(storage: Storage, id: string, now: () => number) {
+    this.#storage = storage;
+    this.#id = id;
+    this.#now = now;
+    this.#keptAtMs = now();
+    this.#chunks = [storage.shareJobs.get(id)?.pieces ?? new Uint8Array()];
+  }
+
+  /** Pieces. */
+  get count(): number {
+    return this.all().length / DIGEST_BYTES;
+  }
+
+  all(): Uint8Array {
+    const all = new Uint8Array(Buffer.concat(this.#chunks));
+    this.#chunks = [all];
+    return all;
+  }
+
+  add(pieces: Uint8Array): void {
+    if (pieces.length === 0) return;
+    this.#chunks.push(pieces);
+    this.#isNew = true;
+    if (this.#now() - this.#keptAtMs >= KEEP_DIGESTS_MS) this.keep();
+  }
+
+  keep(): void {
+    if (!this.#isNew) return;
+    this.#storage.shareJobs.update(this.#id, { pieces: this.all() });
+    this.#isNew = false;
+    this.#keptAtMs = this.#now();
   }
 }
 

@@ -16,6 +16,7 @@ import { OutboxTable } from './outbox-table.ts';
 import { PlaybackTable } from './playback-table.ts';
 import { SeenTable } from './seen-table.ts';
 import { SettingTable } from './setting-table.ts';
+import { ShareJobTable } from './share-job-table.ts';
 import { SphereTable } from './sphere-table.ts';
 import { WelcomeTable } from './welcome-table.ts';
 
@@ -33,6 +34,7 @@ export class Storage implements Disposable {
   readonly outbox: OutboxTable;
   readonly items: ItemTable;
   readonly holders: HolderTable;
+  readonly shareJobs: ShareJobTable;
   readonly heardCounters: HeardCounterTable;
   readonly messages: MessageTable;
   readonly playback: PlaybackTable;
@@ -55,6 +57,7 @@ export class Storage implements Disposable {
     this.outbox = new OutboxTable(deps);
     this.items = new ItemTable(deps);
     this.holders = new HolderTable(deps);
+    this.shareJobs = new ShareJobTable(deps);
     this.heardCounters = new HeardCounterTable(deps);
     this.messages = new MessageTable(deps);
     this.playback = new PlaybackTable(deps);

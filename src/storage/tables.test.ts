@@ -192,6 +192,31 @@ test('the outbox is first in, first out, and never uses a number again', () => {
   expect(storage.outbox.add(outboxEntry)).toBeGreaterThan(second);
 });
 
+test('shares that were begun are kept in their order, with what was hashed of them', () => {
+  using storage = openStorage(folder.deps());
+  storage.spheres.put(sphere);
+  const job = {
+    id: 'b',
+    sphereId: sphere.id,
+    path: '/films/beach.mp4',
+    plain: false,
+    link: null,
+    draft: null,
+    pieces: new Uint8Array(),
+    begunAtMs: 5,
+  };
+  storage.shareJobs.put(job);
+  storage.shareJobs.put({ ...job, id: 'a' });
+  const more = { draft: Uint8Array.of(1, 2), pieces: new Uint8Array(20), link: '/family/beach.mp4' };
+  expect(storage.shareJobs.update('b', more)).toBe(true);
+  expect(storage.shareJobs.list()).toEqual([
+    { ...job, ...more },
+    { ...job, id: 'a' },
+  ]);
+  expect(storage.shareJobs.remove('b')).toBe(true);
+  expect(storage.shareJobs.get('b')).toBeUndefined();
+});
+
 test('items keep layout, bitfield and sizes beyond 32 bits', () => {
   storage.spheres.put(sphere);
   storage.items.put(item);

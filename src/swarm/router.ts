@@ -98,7 +98,7 @@ async function* hash(service: SwarmService, request: HashRequest, signal: AbortS
   const stream = new EventStream<Hashing>();
   const events = stream.read([], ended.signal);
   const working = AbortSignal.any([signal, left.signal]);
-  const result = service.hasher.hash(request, (bytesDone) => stream.emit({ kind: 'progress', bytesDone }), working);
+  const result = service.hasher.hash(request, (step) => stream.emit({ kind: 'progress', ...step }), working);
   // The result is awaited below; here it only ends the stream of progress.
   result.then(
     () => ended.abort(),

@@ -30,6 +30,8 @@ export type ToWorker =
 /** Answers one 'run'. */
 export interface FromWorker {
   readonly id: number;
+  readonly first: number;
+  readonly count: number;
   readonly failure: HashFailure | null;
 }
 

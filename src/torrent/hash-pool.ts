@@ -16,10 +16,21 @@ interface Running {
   readonly job: HashJob;
   readonly batch: number;
   readonly count: number;
+  readonly onFinished: (pieces: number) => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
   next: number;
   pending: number;
+  /** Pieces from the first on that have their digests. */
+  finished: number;
+  /** Runs that ended before one in front of them: their first piece, and how many they are. */
+  readonly ahead: Map<number, number>;
+}
+
+/** Where a job begins, and who hears how many pieces, counted from the very first, have their digests. */
+export interface HashStretch {
+  readonly first: number;
+  readonly onFinished: (pieces: number) => void;
 }
 
 /** Pieces are handed out in runs of about this size: large enough to keep one key stream, small enough to take turns. */
@@ -41,12 +52,15 @@ export class HashPool implements AsyncDisposable {
   }
 
   /** Resolves when every piece has its digest; after an abort the workers stop at their next read. */
-  async run(job: HashJob, signal: AbortSignal): Promise<void> {
+  async run(job: HashJob, { first, onFinished }: HashStretch, signal: AbortSignal): Promise<void> {
     if (this.#closed) throw new AppError('cancelled', 'the hasher is closed');
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const batch = Math.max(1, Math.floor(BATCH_BYTES / job.pieceLength));
-    this.#jobs.set(job.id, { job, batch, count: pieceCount(job), resolve, reject, next: 0, pending: 0 });
+    const count = pieceCount(job);
+    if (first >= count) return;
+    const begun = { next: first, pending: 0, finished: first, ahead: new Map<number, number>() };
+    this.#jobs.set(job.id, { job, batch, count, onFinished, resolve, reject, ...begun });
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -110,7 +124,7 @@ export class HashPool implements AsyncDisposable {
     return slot;
   }
 
-  #onAnswer(slot: Slot, { id, failure }: FromWorker): void {
+  #onAnswer(slot: Slot, { id, first, count, failure }: FromWorker): void {
     slot.pending -= 1;
     if (slot.pending === 0) slot.worker.unref();
     const running = this.#jobs.get(id);
@@ -118,7 +132,10 @@ export class HashPool implements AsyncDisposable {
       running.pending -= 1;
       if (failure !== null) {
         running.reject(new AppError(failure.code, failure.message, failure.details, failure.cause));
-      } else if (running.next >= running.count && running.pending === 0) running.resolve();
+      } else {
+        finish(running, first, count);
+        if (running.finished >= running.count) running.resolve();
+      }
     }
     this.#pump();
   }
@@ -138,6 +155,16 @@ export class HashPool implements AsyncDisposable {
     for (const running of this.#jobs.values()) running.reject(new AppError('cancelled', 'the hasher is closed'));
     await Promise.all(this.#slots.splice(0).map((slot) => slot.worker.terminate()));
   }
+}
+
+function finish(running: Running, first: number, count: number): void {
+  const { ahead } = running;
+  ahead.set(first, count);
+  for (let next = ahead.get(running.finished); next !== undefined; next = ahead.get(running.finished)) {
+    ahead.delete(running.finished);
+    running.finished += next;
+  }
+  running.onFinished(running.finished);
 }
 
 function post(slot: Slot, message: ToWorker): void {

@@ -6,12 +6,12 @@ import { PieceHasher } from './hash-pieces.ts';
 /** The entry of a hashing thread. Batches of several jobs may come interleaved. */
 const jobs = new Map<number, PieceHasher>();
 
-function run(message: ToWorker & { kind: 'run' }): FromWorker {
+function run({ id, first, count }: ToWorker & { kind: 'run' }): FromWorker {
   try {
-    jobs.get(message.id)?.run(message.first, message.count);
-    return { id: message.id, failure: null };
+    jobs.get(id)?.run(first, count);
+    return { id, first, count, failure: null };
   } catch (error) {
-    return { id: message.id, failure: describe(error) };
+    return { id, first, count, failure: describe(error) };
   }
 }
 

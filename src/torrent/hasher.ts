@@ -17,6 +17,15 @@ export interface HashRequest {
   readonly pieceLength: number;
   /** null = the bytes are hashed as they are. */
   readonly mediaKey: Uint8Array | null;
+  /** Digests of the first pieces that an earlier run found over the same files under the same key. */
+  readonly known?: Uint8Array | undefined;
+}
+
+export interface HashProgress {
+  /** Padding included. */
+  readonly bytesDone: number;
+  /** Digests that follow those told before, without a gap. */
+  readonly pieces: Uint8Array<ArrayBuffer>;
 }
 
 export interface HashResult {
@@ -54,12 +63,18 @@ export class Hasher implements AsyncDisposable {
   }
 
   /**
-   * Tells the bytes done, padding included, at most four times a second. Fails with `file-changed` when a file
-   * is not what its segment says or was touched meanwhile: the caller must then throw the media key away.
+   * Tells how far it is at most four times a second. Fails with `file-changed` when a file is not what its segment
+   * says or was touched meanwhile: the caller must then throw the media key away. With `known` digests it goes on
+   * behind them; they count because every file still has the identity its segment says.
    */
-  async hash(request: HashRequest, onProgress: (bytesDone: number) => void, signal: AbortSignal): Promise<HashResult> {
+  async hash(
+    request: HashRequest,
+    onProgress: (progress: HashProgress) => void,
+    signal: AbortSignal,
+  ): Promise<HashResult> {
     signal.throwIfAborted();
     checkGeometry(request);
+    const known = knownDigests(request);
     const { files } = new ByteSpace(request.segments, request.length);
     const identities = await lookAt(files, signal);
     files.forEach((file, index) => {
@@ -76,7 +91,8 @@ export class Hasher implements AsyncDisposable {
       pieces: new SharedArrayBuffer(pieceCount(request) * DIGEST_BYTES),
       control: new SharedArrayBuffer(CONTROL_BYTES),
     };
-    await this.#run(job, onProgress, signal);
+    new Uint8Array(job.pieces).set(known);
+    await this.#run(job, known.length / DIGEST_BYTES, onProgress, signal);
     const after = await lookAt(files, signal);
     files.forEach((file, index) => {
       if (!isSame(after[index], identities[index])) throw changed(file);
@@ -84,26 +100,42 @@ export class Hasher implements AsyncDisposable {
     return { pieces: new Uint8Array(job.pieces).slice(), identities };
   }
 
-  async #run(job: HashJob, onProgress: (bytesDone: number) => void, signal: AbortSignal): Promise<void> {
+  async #run(
+    job: HashJob,
+    first: number,
+    onProgress: (progress: HashProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const running = new AbortController();
-    const progress = this.#tellProgress(job, onProgress, running.signal);
+    const finished = { pieces: first };
+    doneCounter(job.control)[0] = BigInt(Math.min(first * job.pieceLength, job.length));
+    const progress = this.#tellProgress(job, finished, onProgress, running.signal);
     try {
-      await this.#pool.run(job, signal);
+      await this.#pool.run(job, { first, onFinished: (pieces) => (finished.pieces = pieces) }, signal);
     } finally {
       running.abort();
       await progress;
     }
   }
 
-  async #tellProgress(job: HashJob, onProgress: (bytesDone: number) => void, running: AbortSignal): Promise<void> {
+  async #tellProgress(
+    job: HashJob,
+    finished: { readonly pieces: number },
+    onProgress: (progress: HashProgress) => void,
+    running: AbortSignal,
+  ): Promise<void> {
     const counter = doneCounter(job.control);
+    const digests = new Uint8Array(job.pieces);
     let told = 0;
+    let toldPieces = finished.pieces;
     try {
       for (;;) {
         await this.#clock.sleep(PROGRESS_MS, running);
-        const done = Number(Atomics.load(counter, 0));
-        if (done !== told) onProgress(done);
-        told = done;
+        const bytesDone = Number(Atomics.load(counter, 0));
+        const pieces = Uint8Array.from(digests.subarray(toldPieces * DIGEST_BYTES, finished.pieces * DIGEST_BYTES));
+        if (bytesDone !== told || pieces.length > 0) onProgress({ bytesDone, pieces });
+        told = bytesDone;
+        toldPieces = finished.pieces;
       }
     } catch (error) {
       // The end of the run is the only way out of the loop.
@@ -114,6 +146,15 @@ export class Hasher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool[Symbol.asyncDispose]();
   }
+}
+
+/** More than the torrent has, or half a digest, says that they belong to something else. */
+function knownDigests(request: HashRequest): Uint8Array {
+  const known = request.known ?? new Uint8Array();
+  if (known.length % DIGEST_BYTES !== 0 || known.length > pieceCount(request) * DIGEST_BYTES) {
+    throw new AppError('bad-input', 'digests that cannot be of this item', { bytes: known.length });
+  }
+  return known;
 }
 
 function isSame(a: FileIdentity | undefined, b: FileIdentity | undefined): boolean {

@@ -85,6 +85,24 @@ test('a share whose swarm process is killed while it hashes is hashed by the nex
   expect(await anna.engine.children('swarm')).not.toContain(swarm);
 });
 
+test('a share whose engine is killed while it hashes goes on by itself after the restart', async () => {
+  const path = join(world.folder, 'longer.bin');
+  await writeFile(path, '');
+  await truncate(path, 768 * MiB);
+  anna.share(sphere, path).catch(() => undefined);
+  await eventually('the first bytes are hashed', async () => {
+    const { jobs } = await anna.ask((client) => client.system.snapshot());
+    return jobs.find(({ name, bytesDone }) => name === 'longer.bin' && bytesDone > 0);
+  });
+  await anna.engine.killHard();
+  await anna.restart();
+  const item = await eventually('the item is shared', async () => {
+    const { items } = await ben.run<{ items: { name: string; bytes: number }[] }>('items', sphere);
+    return items.find(({ name }) => name === 'longer.bin');
+  });
+  expect(item.bytes).toBe(768 * MiB);
+});
+
 test('a download limit holds over a whole transfer', async () => {
   const bytes = 20 * MiB;
   const path = join(world.folder, 'limited.bin');

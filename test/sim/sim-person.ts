@@ -98,6 +98,7 @@ export class SimSession {
     await mkdir(join(deps.folder.folder, 'scratch'), { recursive: true });
     const session = new SimSession(deps, storage, omemo);
     await session.#feedSwarm();
+    session.shares.resume();
     return session;
   }
 
