@@ -105,7 +105,9 @@ export class AccountSession implements AsyncDisposable {
     const omemo = await deps.openOmemo({ store: storage.omemo, own, clock, random, log: log.child('omemo') });
     storage.seen.prune(clock.now() - SEEN_KEPT_MS);
     await mkdir(path.join(deps.accountFolder, 'scratch'), { recursive: true, mode: 0o700 });
-    return new AccountSession(deps, omemo);
+    const session = new AccountSession(deps, omemo);
+    session.shares.resume();
+    return session;
   }
 
   private constructor(deps: AccountSessionDeps, omemo: Omemo) {
@@ -167,7 +169,6 @@ export class AccountSession implements AsyncDisposable {
       log,
     });
     this.#stack.use(this.scope);
-    this.shares.resume();
   }
 
   /** Signs in for the first time; rejects with the reason when it cannot. */
