@@ -1,0 +1,159 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import { attr, type Element, xml } from '../../src/xmpp/element.ts';
+import { XmppClient } from '../../src/xmpp/client.ts';
+import { Room } from '../../src/xmpp/room.ts';
+import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { EngineWorld, passwordOf, type Person } from '../fixtures/engine-world.ts';
+import { hasOldmemo, OldmemoPeer } from '../fixtures/oldmemo-peer.ts';
+import { OmemoClient } from '../fixtures/omemo-client.ts';
+import { hasProfanity, Profanity } from '../fixtures/profanity.ts';
+import { loginAt, machine, never, signIn, until } from '../fixtures/xmpp-accounts.ts';
+
+const anna = parseBareJid('anna@a.test');
+const carl = parseBareJid('carl@a.test');
+const juliet = parseBareJid('juliet@a.test');
+const paul = parseBareJid('paul@a.test');
+/** Another program answers when it likes, and starts slowly on a busy machine. */
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
+
+let world: EngineWorld;
+let owner: Person;
+
+beforeAll(async () => {
+  const users = { carl: 'pw', juliet: 'pw', paul: 'pw' };
+  world = await EngineWorld.start(['anna'], { users });
+  owner = world.person('anna');
+});
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+/** A sphere of anna's into which this account is invited; its id and its room. */
+async function sphereWith(name: string, jid: string): Promise<{ id: string; room: string }> {
+  const { id, room } = await owner.create(name);
+  await owner.invite(id, jid);
+  return { id, room };
+}
+
+/** Lines that others wrote with ordinary programs, as anna sees them. */
+const seesGuest = (sphere: string, text: string): Promise<unknown> =>
+  eventually(`"${text}" as a guest's line`, async () =>
+    (await owner.messages(sphere)).find((line) => line.text === text && line.state === 'guest' && line.encrypted),
+  );
+
+async function shareFilm(sphere: string): Promise<void> {
+  const path = join(world.folder, 'beach.mp4');
+  await writeFile(path, Buffer.alloc(120_000, 7));
+  await owner.share(sphere, path);
+}
+
+describe.skipIf(!hasProfanity())('profanity', () => {
+  test('talks with us alone and in a sphere, both ways, and shows what is shared as a line', async () => {
+    const her = await signIn(world.prosody, 'juliet');
+    // It publishes no first list on a server that says item-not-found.
+    await publishDeviceList(her, []);
+    await her[Symbol.asyncDispose]();
+    using profanity = await Profanity.start(world.prosody, 'juliet', 'pw');
+    await using us = await OmemoClient.start(world.prosody, 'carl', 'pw');
+    await befriend(profanity, us.client);
+    const login = await loginAt(world.prosody, 'anna', passwordOf('anna'));
+    await using other = new XmppClient({ ...machine, login });
+    await other.connect(never);
+    await befriend(profanity, other);
+    profanity.type('/omemo gen');
+    await profanity.shows(/materials generated/i);
+
+    // Alone.
+    await eventually('her keys', () =>
+      us.say(juliet, 'from us été').then(
+        () => true,
+        () => undefined,
+      ),
+    );
+    profanity.type(`/msg ${carl}`);
+    profanity.type(`/omemo start ${carl}`);
+    await profanity.shows(/from us été/);
+    profanity.type('from her ça');
+    expect(await us.hear()).toBe('from her ça');
+    await us.say(juliet, 'and again');
+    await profanity.shows(/and again/);
+
+    // In a sphere.
+    const { id, room } = await sphereWith('Terrace', juliet);
+    profanity.type(`/join ${room}`);
+    await profanity.shows(/you have joined the room/i);
+    profanity.type('/omemo start');
+    await owner.say(id, 'hello terrace ✓');
+    await profanity.shows(/hello terrace ✓/);
+    profanity.type('good evening ö');
+    await seesGuest(id, 'good evening ö');
+    await shareFilm(id);
+    await profanity.shows(/beach\.mp4/);
+  });
+});
+
+describe.skipIf(!hasOldmemo())('python-oldmemo', () => {
+  test('talks with us alone, both ways', async () => {
+    await using them = await OldmemoPeer.start(world.prosody, 'paul', 'pw');
+    await using us = await OmemoClient.start(world.prosody, 'carl', 'pw');
+    const heard = collect(them.client);
+    const next = async (): Promise<string | null> => {
+      await until(() => heard.length > 0, 'a message');
+      return await them.decrypt(carl, heard.shift() ?? xml('message'));
+    };
+    await us.say(paul, 'from us é');
+    expect(await next()).toBe('from us é');
+    for (const text of ['first ç', 'second', 'third']) {
+      const message = await them.encrypt(text, carl);
+      await them.client.send(xml('message', { to: carl, type: 'chat' }, message));
+      expect(await us.hear()).toBe(text);
+      await us.say(paul, `${text} yourself`);
+      expect(await next()).toBe(`${text} yourself`);
+    }
+  });
+
+  test('talks in a sphere, both ways, and gets what is shared as a line', async () => {
+    await using them = await OldmemoPeer.start(world.prosody, 'paul', 'pw');
+    const { id, room: address } = await sphereWith('Cellar', paul);
+    const room = new Room({ client: them.client, address: parseBareJid(address), nick: 'paul', ...machine });
+    onTestFinished(async () => await room[Symbol.asyncDispose]());
+    const heard: Element[] = [];
+    room.onMessage.on(({ stanza }) => stanza.getChild('body') !== undefined && heard.push(stanza));
+    await room.join(never);
+    await owner.say(id, 'hello cellar');
+    await until(() => heard.length === 1, 'the line');
+    expect(await them.decrypt(anna, heard[0] ?? xml('message'))).toBe('hello cellar');
+    const message = await them.encrypt('dark here ö', anna);
+    await room.send(xml('message', { to: address, type: 'groupchat', id: 'dark' }, message, xml('body', {}, '…')));
+    await seesGuest(id, 'dark here ö');
+    await shareFilm(id);
+    await until(() => heard.some((stanza) => isFrom(stanza, 'anna') && heard.indexOf(stanza) > 0), 'the share');
+    const shared = heard.findLast((stanza) => isFrom(stanza, 'anna'));
+    expect(await them.decrypt(anna, shared ?? xml('message'))).toMatch(/beach\.mp4/);
+  });
+});
+
+const isFrom = (stanza: Element, nick: string): boolean =>
+  attr(stanza, 'from')?.split('/')[1]?.startsWith(nick) === true;
+
+/** The messages with a text that come to an account alone. */
+function collect({ onStanza }: OldmemoPeer['client']): Element[] {
+  const heard: Element[] = [];
+  onStanza.on((stanza) => stanza.getChild('body') !== undefined && heard.push(stanza));
+  return heard;
+}
+
+/** Profanity lets only those read its keys who see its presence. */
+async function befriend(profanity: Profanity, client: XmppClient): Promise<void> {
+  client.onStanza.on((stanza) => {
+    if (stanza.name !== 'presence' || attr(stanza, 'type') !== 'subscribe') return;
+    void client.send(xml('presence', { to: attr(stanza, 'from'), type: 'subscribed' }));
+  });
+  await client.send(xml('presence'));
+  await client.send(xml('presence', { to: juliet, type: 'subscribe' }));
+  await profanity.shows(new RegExp(`authorization request from ${client.jid}`, 'i'));
+  profanity.type(`/sub allow ${client.jid}`);
+  profanity.type(`/sub request ${client.jid}`);
+}
