@@ -48,8 +48,9 @@ export default defineConfig({
           name: 'netlab',
           environment: 'node',
           include: ['test/netlab/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Every wait inside is bounded; a busy machine takes several times as long to start all those processes.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
         },
       },

@@ -178,6 +178,9 @@ export const torrentStateSchema = z.object({
 });
 export type TorrentState = z.infer<typeof torrentStateSchema>;
 
+/** At most as many as one ephemeral message tells. */
+const fetchedSchema = z.array(infoHashSchema).max(64);
+
 export const swarmEventSchema = z.discriminatedUnion('kind', [
   /** The whole bitfield (BEP 3 bit order) each time pieces were verified and written. */
   z.object({
@@ -203,6 +206,8 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('signal'), sphereId: sphereIdSchema, device: deviceKeySchema, signal: rtcSignalSchema }),
   /** What came of calling an endpoint of that device, which may be a mapping of its router: tell it. Rate-limited here. */
   z.object({ kind: z.literal('reached'), ...reach }),
+  /** Torrents that are fetched from now on; tell those who may have them, because not everybody can be called. */
+  z.object({ kind: z.literal('fetching'), sphereId: sphereIdSchema, infoHashes: fetchedSchema }),
   /** Only when it changed, at most once a second. */
   z.object({ kind: z.literal('network'), network: networkSchema }),
   z.object({ kind: z.literal('totals'), downBps: count, upBps: count, peers: count, port: count }),
@@ -258,6 +263,10 @@ export const swarmContract = {
   setDiscovery: oc.input(z.object({ on: z.boolean() })).output(done),
   /** A member's word about one of our endpoints. */
   reached: oc.input(z.object(reach)).output(done),
+  /** That device fetches these torrents: whoever has them calls it now. */
+  fetching: oc
+    .input(z.object({ sphereId: sphereIdSchema, device: deviceKeySchema, infoHashes: fetchedSchema }))
+    .output(done),
   /** The network came back or is another one: nothing that failed before counts. */
   networkChanged: oc.output(done),
   /** Encrypts and hashes in one pass; ends with `file-changed` when a file was touched meanwhile. */

@@ -89,6 +89,7 @@ export function joinReactions(deps: ReactionsDeps): void {
     feed.onEvent.on((event) => {
       if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
       if (event.kind === 'signal') scope.spawn('pass on signal', () => deps.signals.signal(event));
+      if (event.kind === 'fetching') scope.spawn('tell what is fetched', () => deps.signals.fetching(event));
       if (event.kind === 'reached') scope.spawn('tell what is reached', () => deps.signals.reached(event));
     }),
   ];

@@ -3,6 +3,7 @@ import type { SimSession } from '../../test/sim/sim-person.ts';
 import { SimWorld } from '../../test/sim/sim-world.ts';
 import { toHex } from '../base/bytes.ts';
 import type { DeviceKey } from '../base/id.ts';
+import { parseInfoHash } from '../base/id.ts';
 import { systemRandom } from '../base/random.ts';
 import type { RtcSignal } from '../contract/swarm.ts';
 import type { IncomingEphemeral } from './incoming-message.ts';
@@ -98,6 +99,34 @@ test('what one member finds out about another’s endpoint is told to that one',
     { name: 'reached', input: { sphereId, device: deviceOf(ana.session), ...word } },
   ]);
   expect(told(zoe.session, 'reached')).toEqual([]);
+});
+
+test('what a device fetches is told to the members who are there, sealed, and no more often than it can be meant', async () => {
+  const { world, ana, ben, zoe } = await three();
+  const room = world.server.room(ana.session.sphere().row.room);
+  const stored = room.archive.length;
+  const infoHashes = [parseInfoHash('1'.repeat(40)), parseInfoHash('2'.repeat(40))];
+  const fetching = { kind: 'fetching', sphereId: ana.session.sphere().id, infoHashes } as const;
+  await ana.session.signals.fetching(fetching);
+  await world.quiet();
+  const word = { sphereId: fetching.sphereId, device: deviceOf(ana.session), infoHashes };
+  const heard = (of: SimSession): unknown[] => told(of, 'fetching').map(({ input }) => input);
+  expect([heard(ben.session), heard(zoe.session), heard(ana.session)]).toEqual([[word], [word], []]);
+  expect(room.archive).toHaveLength(stored);
+  for (let count = 0; count < 100; count += 1) await ana.session.signals.fetching(fetching);
+  await world.quiet();
+  expect(heard(ben.session)).toHaveLength(30);
+  // A program that has no such manners.
+  const sphere = ana.session.sphere();
+  const { eventId, secrets } = sphere.currentEpoch;
+  const context = { sphere: sphere.id, epoch: eventId };
+  const from = { context, epoch: secrets, device: ana.session.identity.device, random: systemRandom };
+  for (let count = 0; count < 100; count += 1) {
+    const counter = world.clock.now() + 1_000_000 + count;
+    const bytes = sealEphemeral({ ...from, counter }, 'fetching', { infoHashes });
+    await zoe.session.channel.receive({ room: sphere.row.room, ...context, bytes });
+  }
+  expect(heard(zoe.session)).toHaveLength(30);
 });
 
 test('messages are read on while the swarm process hangs over a signal', async () => {

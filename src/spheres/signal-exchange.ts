@@ -23,6 +23,9 @@ const SIGNALS = { burst: 120, intervalMs: 250 };
 /** From each device: it tells about an endpoint once in ten minutes, and a device has a few endpoints. */
 const REACHES = { burst: 16, intervalMs: 30_000 };
 
+/** Of each sphere and from each device; each message names many torrents. */
+const FETCHES = { burst: 30, intervalMs: 2_000 };
+
 type Said<K extends SwarmEvent['kind']> = Extract<SwarmEvent, { kind: K }>;
 
 /** Carries between the swarm processes of two devices what they have to tell each other to connect. */
@@ -31,14 +34,19 @@ export class SignalExchange {
   readonly #sent: RateLimit;
   readonly #heard: RateLimit;
   readonly #judged: RateLimit;
+  readonly #fetched: RateLimit;
+  readonly #asked: RateLimit;
 
   constructor(deps: SignalExchangeDeps) {
     this.#deps = deps;
     this.#sent = new RateLimit({ ...deps, ...SIGNALS });
     this.#heard = new RateLimit({ ...deps, ...SIGNALS });
     this.#judged = new RateLimit({ ...deps, ...REACHES });
+    this.#fetched = new RateLimit({ ...deps, ...FETCHES });
+    this.#asked = new RateLimit({ ...deps, ...FETCHES });
     deps.channel.on('rtc', (from, body) => this.#hearSignal(from, body));
     deps.channel.on('reach', (from, body) => this.#hearReach(from, body));
+    deps.channel.on('fetching', (from, body) => this.#hearFetching(from, body));
   }
 
   /** Our swarm process has a signal for another device. What is too much is dropped: its session is begun anew. */
@@ -54,6 +62,13 @@ export class SignalExchange {
     if (sphere !== undefined) await this.#deps.channel.say(sphere, 'reach', { to: device, endpoint, outcome, seenAs });
   }
 
+  /** Our swarm process begins to fetch. What is too much is dropped: those who arrive call of themselves. */
+  async fetching({ sphereId, infoHashes }: Said<'fetching'>): Promise<void> {
+    const sphere = this.#deps.list.find(sphereId);
+    if (sphere === undefined || !this.#fetched.take(sphereId)) return;
+    await this.#deps.channel.say(sphere, 'fetching', { infoHashes });
+  }
+
   #hearSignal(from: Speaker, { to, signal }: EphemeralBodies['rtc']): void {
     if (to !== from.sphere.device || !this.#heard.take(keyOf(from))) return;
     // What belongs to a session means nothing after a restart; only what begins one must not come twice.
@@ -66,6 +81,12 @@ export class SignalExchange {
     this.#deps.channel.note(from);
     const word = { sphereId: from.sphere.id, device: from.device, endpoint, outcome, seenAs };
     void this.#passOn(this.#deps.feed.reached(word));
+  }
+
+  #hearFetching(from: Speaker, { infoHashes }: EphemeralBodies['fetching']): void {
+    if (!this.#asked.take(keyOf(from))) return;
+    this.#deps.channel.note(from);
+    void this.#passOn(this.#deps.feed.fetching({ sphereId: from.sphere.id, device: from.device, infoHashes }));
   }
 
   /** Not waited for: messages behind this one are read while the swarm process hangs. */

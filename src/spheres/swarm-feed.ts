@@ -165,6 +165,10 @@ export class SwarmFeed {
     await this.#tell((calls) => calls.reached(word));
   }
 
+  async fetching(word: Parameters<SwarmCalls['fetching']>[0]): Promise<void> {
+    await this.#tell((calls) => calls.fetching(word));
+  }
+
   /** The network came back or is another one. */
   async networkChanged(): Promise<void> {
     await this.#tell((calls) => calls.networkChanged());

@@ -196,6 +196,14 @@ export class Reach implements AsyncDisposable {
     this.#tellCandidates();
   }
 
+  /** A member fetches these torrents and may not be able to call: those of them that are here are offered at once. */
+  fetching(sphereId: SphereId, device: DeviceKey, infoHashes: readonly InfoHash[]): void {
+    const { host } = this.#deps;
+    const sphere = host.admittingSphere(sphereId);
+    if (sphere === undefined || !host.spheres.admits(sphereId, device)) return;
+    for (const infoHash of infoHashes) if (sphere.has(infoHash)) this.dialer.wanted(sphereId, infoHash, device);
+  }
+
   networkChanged(): void {
     this.dialer.forgiveAll();
     this.#rtc.restart();

@@ -84,6 +84,10 @@ function reachCalls(service: SwarmService) {
       service.node.reach.reached(input.sphereId, input.device, input.endpoint, input.outcome);
       return done;
     }),
+    fetching: os.fetching.handler(({ input }) => {
+      service.node.reach.fetching(input.sphereId, input.device, input.infoHashes);
+      return done;
+    }),
     networkChanged: os.networkChanged.handler(() => {
       service.node.reach.networkChanged();
       return done;

@@ -19,6 +19,7 @@ import { sendMetainfo } from '../torrent/metainfo-exchange.ts';
 import type { RoutedStream } from '../torrent/route.ts';
 import { Tracker } from '../torrent/tracker.ts';
 import type { EventStream } from './event-stream.ts';
+import { FetchTeller } from './fetch-teller.ts';
 import { fetchMetainfo } from './metainfo-fetcher.ts';
 import type { PortMapping } from './port-mapping.ts';
 import type { ReachOptions } from './reach.ts';
@@ -57,6 +58,7 @@ export class SwarmNode implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #announcer: Announcer;
   readonly #tracker: Tracker;
+  readonly #teller: FetchTeller;
 
   private constructor(deps: NodeDeps, options: NodeOptions, client: TorrentClient) {
     this.#deps = deps;
@@ -75,6 +77,7 @@ export class SwarmNode implements AsyncDisposable {
         onChange: (torrent, change) => this.#changed(torrent, change),
         onRemoved: (torrent) => {
           this.reporter.forget(torrent);
+          this.#teller.forget(torrent.spec);
           this.reach.dialer.forgetTorrent(torrent.spec.infoHash);
         },
       }),
@@ -85,6 +88,11 @@ export class SwarmNode implements AsyncDisposable {
       torrents: () => this.host.torrents,
       port: () => this.reach.dataPort,
       network: () => this.reach.network,
+    });
+    this.#teller = new FetchTeller({
+      clock,
+      tell: (sphereId, infoHashes) => stream.emit({ kind: 'fetching', sphereId, infoHashes }),
+      spawn: (name, task) => this.#scope.spawn(name, task),
     });
     this.#tracker = this.#stack.use(this.#createTracker());
     this.reach = this.#stack.use(this.#createReach());
@@ -154,6 +162,7 @@ export class SwarmNode implements AsyncDisposable {
 
   #changed(torrent: ActiveTorrent, change: TorrentChange): void {
     this.reporter.changed(torrent, change);
+    if (change.kind !== 'have') this.#teller.look(torrent);
     const { dialer } = this.reach;
     if (change.kind === 'lost') dialer.lost(torrent.spec.infoHash, change.device);
     else if (change.kind === 'peers') dialer.wake();

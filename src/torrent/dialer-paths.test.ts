@@ -39,6 +39,26 @@ test('a path that connects at once keeps the worse ones from being tried', async
   expect(calls.map(({ endpoint }) => endpoint)).toEqual([near]);
 });
 
+test('a better path that opens is taken within a second, while others’ silent addresses are being called', async () => {
+  let isOpen = false;
+  const { dialer, clock, calls, state } = startDialer(
+    ({ endpoint }) => (endpoint === rtc || (isOpen && endpoint === mapped) ? 'connected' : 'unreachable'),
+    5_000,
+  );
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(20_000);
+  expect(state.connected.get(ben)).toBe('somehow');
+  const silent = Array.from({ length: 8 }, (_, host) => [`192.168.7.${host}:1`, `11.22.44.${host}:1`]).flat();
+  dialer.setEndpoints(sphereId, cara, silent);
+  await clock.advance(1_000);
+  expect(calls.filter(({ endpoint }) => silent.includes(endpoint)).length).toBeGreaterThanOrEqual(8);
+  // Its router has opened the port.
+  isOpen = true;
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(1_000);
+  expect(state.connected.get(ben)).toBe('fully');
+});
+
 test('while WebRTC serves, a better path is tried every few minutes', async () => {
   let isOpen = false;
   const { dialer, clock, calls, state } = startDialer(({ path }) =>
@@ -73,6 +93,23 @@ test('a device in doubt is called every few seconds where it was met, for as lon
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(3_000);
   isCut = false;
   await clock.advance(4_100);
+  expect(state.connected.get(ben)).toBe('fully');
+});
+
+test('a member who fetches an item long after it was shared is called at once, and is not called more for saying so often', async () => {
+  let isFetching = false;
+  const { dialer, clock, calls, state } = startDialer(() => (isFetching ? 'connected' : 'refused'));
+  state.appetite = 'lazy';
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(75_000);
+  calls.length = 0;
+  for (let word = 0; word < 100; word += 1) dialer.wanted(sphereId, infoHash, ben);
+  await clock.advance(100);
+  expect(calls).toHaveLength(1);
+  await clock.advance(900);
+  isFetching = true;
+  // It may not have been ready the first time: it is called as if a person waited here.
+  await clock.advance(2_000);
   expect(state.connected.get(ben)).toBe('fully');
 });
 

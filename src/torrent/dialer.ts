@@ -68,6 +68,9 @@ const MOST_UNPROVEN_OF_LANE = 4;
 const IDLE_MS = 30_000;
 /** For so long a device that fell away is called as if a person waited for it. */
 const LOST_MS = 5 * 60_000;
+/** The same for one that says that it fetches a torrent; saying so again changes nothing for a moment. */
+const WANTED_MS = 60_000;
+const WANTED_AGAIN_MS = 5_000;
 
 interface Due extends Callee {
   readonly torrent: DialTorrent;
@@ -89,7 +92,11 @@ export class Dialer {
   readonly #lanes = new Map<string, number>();
   /** Until when a device counts as lost, by torrent and device. */
   readonly #lost = new Map<string, number>();
+  /** Until when a device counts as fetching, by torrent and device. */
+  readonly #wanted = new Map<string, number>();
   #dials = 0;
+  /** Those of them that nobody waits for. */
+  #lazyDials = 0;
   #wake = new AbortController();
 
   constructor(deps: DialerDeps) {
@@ -144,6 +151,21 @@ export class Dialer {
     this.wake();
   }
 
+  /** The device fetches this torrent, and it may be that it cannot call us: calls that it refused before are forgotten. */
+  wanted(sphereId: SphereId, infoHash: InfoHash, device: DeviceKey): void {
+    const key = `${infoHash} ${device}`;
+    const untilMs = this.#deps.clock.monotonic() + WANTED_MS;
+    if (untilMs - (this.#wanted.get(key) ?? 0) < WANTED_AGAIN_MS) return;
+    this.#wanted.set(key, untilMs);
+    const told = this.#list.devices(sphereId).get(device) ?? [];
+    const met = Array.from(this.#list.strangers(sphereId, infoHash)).filter((callee) => callee.device === device);
+    for (const { endpoint } of [...told, ...met]) {
+      const attempts = this.#known.get(endpoint)?.torrents.get(infoHash);
+      if (attempts !== undefined) Object.assign(attempts, { count: 0, nextMs: 0 });
+    }
+    this.wake();
+  }
+
   /** The network is another one: nothing that failed in the one before counts. */
   forgiveAll(): void {
     for (const known of this.#known.values()) forgive(known);
@@ -157,7 +179,9 @@ export class Dialer {
   forgetTorrent(infoHash: InfoHash): void {
     const found = this.#list.forgetTorrent(infoHash);
     for (const { torrents } of this.#known.values()) torrents.delete(infoHash);
-    for (const key of Array.from(this.#lost.keys())) if (key.startsWith(infoHash)) this.#lost.delete(key);
+    for (const untilMs of [this.#lost, this.#wanted]) {
+      for (const key of Array.from(untilMs.keys())) if (key.startsWith(infoHash)) untilMs.delete(key);
+    }
     this.#headStart.forget(infoHash);
     this.#forgetUnnamed(found);
   }
@@ -186,7 +210,9 @@ export class Dialer {
     if (this.#dials >= MOST_DIALS) return IDLE_MS;
     const nowMs = this.#deps.clock.monotonic();
     this.#forgetUnnamed(this.#list.expire());
-    for (const [key, untilMs] of this.#lost) if (untilMs < nowMs) this.#lost.delete(key);
+    for (const all of [this.#lost, this.#wanted]) {
+      for (const [key, untilMs] of all) if (untilMs < nowMs) all.delete(key);
+    }
     let nextMs = nowMs + IDLE_MS;
     const due: Due[] = [];
     for (const torrent of this.#deps.torrents()) {
@@ -205,9 +231,9 @@ export class Dialer {
     const isProven = isLately(known.goodMs, nowMs);
     // Where it is unknown whether anything answers, one call finds out for all torrents.
     if (attempts.running || (known.running > 0 && !isProven && !isLately(known.answeredMs, nowMs))) return false;
-    const most = urgency === 'lazy' || urgency === 'better' ? MOST_LAZY_DIALS : MOST_DIALS;
+    const isLazyFull = isLazy(urgency) && this.#lazyDials >= MOST_LAZY_DIALS;
     const ofLane = this.#lanes.get(laneOf(toldBy, path)) ?? 0;
-    return this.#dials < most && ofLane < (isProven ? MOST_OF_LANE : MOST_UNPROVEN_OF_LANE);
+    return this.#dials < MOST_DIALS && !isLazyFull && ofLane < (isProven ? MOST_OF_LANE : MOST_UNPROVEN_OF_LANE);
   }
 
   *#callable(torrent: DialTorrent, nowMs: number) {
@@ -239,13 +265,13 @@ export class Dialer {
 
   #urgencyOf({ infoHash, appetite, satisfied, suspects }: DialTorrent, device: DeviceKey, nowMs: number): Urgency {
     if (satisfied.has(device)) return 'better';
-    const isLost = (this.#lost.get(`${infoHash} ${device}`) ?? 0) > nowMs;
-    if (isLost || suspects.has(device)) return 'urgent';
-    return appetite === 'eager' ? 'eager' : 'lazy';
+    const key = `${infoHash} ${device}`;
+    if ((this.#lost.get(key) ?? 0) > nowMs || suspects.has(device)) return 'urgent';
+    return appetite === 'eager' || (this.#wanted.get(key) ?? 0) > nowMs ? 'eager' : 'lazy';
   }
 
   async #call(due: Due, startedMs: number, signal: AbortSignal): Promise<void> {
-    const { torrent, endpoint, path, device, toldBy, attempts, known } = due;
+    const { torrent, endpoint, path, device, toldBy, attempts, known, urgency } = due;
     const { sphereId, infoHash } = torrent;
     const lane = laneOf(toldBy, path);
     const started = { atMs: startedMs, forgiven: known.forgiven };
@@ -253,6 +279,7 @@ export class Dialer {
     attempts.running = true;
     known.running += 1;
     this.#dials += 1;
+    if (isLazy(urgency)) this.#lazyDials += 1;
     this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
     try {
       this.#settle(due, request, started, await this.#deps.dial(request, signal));
@@ -262,6 +289,7 @@ export class Dialer {
       unreachable(due, started, this.#deps.clock.monotonic(), this.#deps.random);
     } finally {
       this.#dials -= 1;
+      if (isLazy(urgency)) this.#lazyDials -= 1;
       const left = (this.#lanes.get(lane) ?? 1) - 1;
       if (left === 0) this.#lanes.delete(lane);
       else this.#lanes.set(lane, left);
@@ -305,6 +333,8 @@ export class Dialer {
 }
 
 const laneOf = (toldBy: DeviceKey | null, path: Path): string => `${toldBy ?? ''} ${path}`;
+
+const isLazy = (urgency: Urgency): boolean => urgency === 'lazy' || urgency === 'better';
 
 /** Where a member was met, newest first; then what members say of themselves; then what failed least. */
 function byPromise(a: Due, b: Due): number {

@@ -8,7 +8,7 @@ import type { NetworkLab } from './network-lab.ts';
 import type { LabServers } from './servers.ts';
 
 const PEER = path.join(import.meta.dirname, 'bytestream-peer.ts');
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 /** A file that went from one host to the other; times from the wish to send it. */
 interface Streamed {

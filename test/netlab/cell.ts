@@ -12,9 +12,11 @@ import type { Path } from './path-meter.ts';
 import { PathMeter } from './path-meter.ts';
 
 export const ITEM_BYTES = 64 * 1024 * 1024;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 /** So long the receiver has looked in vain before the member with the item appears. */
 const IN_VAIN_MS = 1_000;
+/** A change of the path is noticed within two seconds. */
+const CHECK_AGAIN_MS = 1_500;
 
 /** Two members in two homes, and how they are to find each other. */
 export interface Cell {
@@ -166,7 +168,7 @@ interface Arrival {
 async function arrive(meeting: Meeting, watch: EngineWatch, item: string, whole: boolean): Promise<Arrival> {
   const firstMs = await watch.until('the first piece', () => bytesOf(watch, item) > 0, 2 * PATIENCE_MS);
   if (whole) {
-    const [mbitPerSecond, told] = await Promise.all([rest(watch, item, firstMs), toldPath(meeting)]);
+    const [mbitPerSecond, told] = await Promise.all([rest(watch, item, firstMs), toldPath(meeting, watch, item)]);
     return { firstMs, mbitPerSecond, told };
   }
   if (bytesOf(watch, item) < ITEM_BYTES) {
@@ -176,7 +178,17 @@ async function arrive(meeting: Meeting, watch: EngineWatch, item: string, whole:
   return { firstMs, mbitPerSecond: 0, told: null };
 }
 
-async function toldPath({ receiver }: Meeting): Promise<string | null> {
+/** What is told last while the bytes come: a relay may have been first, and was replaced by the direct path. */
+async function toldPath({ receiver }: Meeting, watch: EngineWatch, item: string): Promise<string | null> {
+  let told: string | null = null;
+  do {
+    told = (await checkedPath(receiver)) ?? told;
+    await delay(CHECK_AGAIN_MS);
+  } while (bytesOf(watch, item) < ITEM_BYTES);
+  return told;
+}
+
+async function checkedPath(receiver: Person): Promise<string | null> {
   return await receiver.ask(async (client) => {
     let path: string | null = null;
     for await (const report of await client.doctor.check({ follow: false })) {

@@ -1,5 +1,6 @@
 import type { Cell } from './cell.ts';
 import type { Disturbed } from './disturbed.ts';
+import type { LateFetch } from './late-fetch.ts';
 
 /** Cells of one way to reach each other. */
 export interface CellGroup {
@@ -94,6 +95,12 @@ export const CELL_GROUPS: readonly CellGroup[] = [
       { a: 'lie', b: 'symmetric', path: 'turn', mostMs: 4_000 },
     ],
   },
+];
+
+/** Members whom nobody can call, and a carrier who wants their item only long after they have shared it. */
+export const LATE_FETCHES: readonly LateFetch[] = [
+  { a: 'web', carrier: 'open', afterMs: 75_000, mostMs: 3_000 },
+  { a: 'symmetric', carrier: 'upnp-v2', afterMs: 75_000, mostMs: 3_000 },
 ];
 
 const TEN_SECONDS = { mostMs: 10_000 };

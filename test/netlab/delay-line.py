@@ -41,8 +41,8 @@ def take(port, queue, due):
             frame, address = port.recvfrom(65600)
             if address[2] != PACKET_OUTGOING:
                 queue.append((due, frame))
-    except BlockingIOError:
-        pass
+    except OSError:
+        pass  # Nothing more, or an unplugged cable.
 
 
 def give(port, queue):

@@ -20,7 +20,7 @@ export class EngineWatch implements AsyncDisposable {
   }
 
   static async start(person: Person): Promise<EngineWatch> {
-    const connection = await person.connect(AbortSignal.timeout(10_000));
+    const connection = await person.connect(AbortSignal.timeout(60_000));
     return new EngineWatch(connection, await connection.client.system.snapshot());
   }
 

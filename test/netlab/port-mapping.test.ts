@@ -26,7 +26,7 @@ async function callFromOutside(lab: NetworkLab, port: number, address = lab.home
   return (await lab.exec('server', process.execPath, REACH, address, String(port))).trim();
 }
 
-async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>, ms = 15_000): Promise<T> {
+async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>, ms = 45_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const found = await find();
@@ -139,7 +139,7 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     await until(
       'both mappings',
       async () => ((await lab.home('a').forwarded()).length === 2 ? true : undefined),
-      10_000,
+      30_000,
     );
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
     expect(await callFromOutside(lab, 40_002)).toBe('hello from home');
@@ -153,8 +153,8 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     await lab.home('a').reboot();
     expect(await lab.home('a').forwarded()).toEqual([]);
     program.child.kill('SIGUSR2');
-    await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined), 10_000);
-    await until('the pinhole', async () => ((await lab.home('a').pinholes()).length === 1 ? true : undefined), 10_000);
+    await until('the mapping', async () => ((await lab.home('a').forwarded()).length === 1 ? true : undefined), 30_000);
+    await until('the pinhole', async () => ((await lab.home('a').pinholes()).length === 1 ? true : undefined), 30_000);
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
   });
 

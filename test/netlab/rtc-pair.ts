@@ -6,7 +6,7 @@ import type { NetworkLab } from './network-lab.ts';
 import type { RtcPeerAnswer, RtcPeerCall } from './rtc-peer.ts';
 
 const PEER = path.join(import.meta.dirname, 'rtc-peer.ts');
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 120_000;
 
 type Answer<Kind extends RtcPeerAnswer['kind']> = Extract<RtcPeerAnswer, { kind: Kind }>;
 

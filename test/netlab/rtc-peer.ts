@@ -3,6 +3,8 @@ import { createServer, connect as connectTcp } from 'node:net';
 import { pid } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parseDeviceKey } from '../../src/base/id.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -44,6 +46,8 @@ export type RtcPeerAnswer =
   | { readonly kind: 'cycled'; readonly failed: number }
   | { readonly kind: 'failed'; readonly code: string };
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 const CHUNK = Buffer.alloc(2 ** 18, pid);
 const verbose = process.env['SPHERECAST_VERBOSE'] === '1';
 const rtc = await loadRtc();
@@ -164,7 +168,7 @@ function hangUp(): void {
 }
 
 function memory(): void {
-  for (let count = 0; count < 4; count += 1) globalThis.gc?.();
+  for (let count = 0; count < 4; count += 1) collectGarbage();
   tell({ kind: 'memory', rss: process.memoryUsage().rss });
 }
 

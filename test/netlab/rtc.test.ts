@@ -60,9 +60,8 @@ describe.skipIf(reason !== undefined)('WebRTC between two homes', () => {
     expect((await pair.far.hear('received')).bytes).toBe(8 * MIB);
     await pair.near.hear('sent');
     // A relay may be first; the direct path takes over as soon as it is found.
-    await delay(2_500);
-    const paths = pair.near.heard.flatMap((answer) => (answer.kind === 'state' ? [answer.path] : []));
-    expect(paths.at(-1)).toMatch(expected);
+    const path = (): string | null | undefined => pair.near.heard.findLast((answer) => answer.kind === 'state')?.path;
+    await expect.poll(path, { timeout: 30_000 }).toMatch(expected);
     expect(await quit(pair)).toEqual([0, 0]);
   });
 

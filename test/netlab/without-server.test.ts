@@ -33,5 +33,5 @@ describe.skipIf(reason !== undefined)('without any server', () => {
       const { account } = await receiver.ask((client) => client.system.status());
       expect(account?.state).not.toBe('online');
     });
-  }, 120_000);
+  });
 });

@@ -3,6 +3,7 @@ import { concatBytes, fromHex, toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { DeviceKey, EventId, SphereId } from '../../base/id.ts';
 import type { RandomBytes } from '../../base/random.ts';
+import { infoHashSchema } from '../../contract/ids.ts';
 import { reachOutcomeSchema, rtcSignalSchema } from '../../contract/swarm.ts';
 import { AEAD_OVERHEAD, decryptAead, encryptAead } from './aead.ts';
 import type { Json } from './canonical-json.ts';
@@ -59,6 +60,8 @@ const bodySchemas = {
     outcome: reachOutcomeSchema,
     seenAs: z.string().max(64).nullable(),
   }),
+  /** Torrents that the sender fetches from now on: whoever has them calls it, because it may not be able to call. */
+  fetching: z.object({ infoHashes: z.array(infoHashSchema).min(1).max(64) }),
 } as const;
 
 type Known = keyof typeof bodySchemas;

@@ -62,6 +62,7 @@ test('the stored wrapped key and ephemeral messages open', () => {
   const words = [
     { kind: 'endpoints', ...stored('ephemeral') },
     ...stored('ephemeral-reach'),
+    ...stored('ephemeral-fetching'),
     ...stored('ephemeral-log'),
   ];
   for (const { sphere, epoch: epochId, device, counter, kind, body, epochKey, sealed } of words) {

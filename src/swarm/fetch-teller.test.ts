@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { parseInfoHash, parseSphereId } from '../base/id.ts';
+import type { Appetite } from '../torrent/active-torrent.ts';
+import { FetchTeller } from './fetch-teller.ts';
+
+const [family, choir] = [parseSphereId('5'.repeat(64)), parseSphereId('6'.repeat(64))];
+const hash = (number: number) => parseInfoHash(number.toString(16).padStart(40, '0'));
+
+function start() {
+  const clock = new VirtualClock(0);
+  const told: { sphereId: string; count: number }[] = [];
+  const teller = new FetchTeller({
+    clock,
+    tell: (sphereId, infoHashes) => told.push({ sphereId, count: infoHashes.length }),
+    spawn: (_, task) => void task(new AbortController().signal),
+  });
+  const look = (number: number, appetite: Appetite, seeds = 0, sphereId = family): void =>
+    teller.look({ spec: { sphereId, infoHash: hash(number) }, appetite, state: { seeds } });
+  return { clock, told, look };
+}
+
+test('what begins together is told together, sphere by sphere, sixty-four at a time, and once', async () => {
+  const { clock, told, look } = start();
+  for (let number = 0; number < 100; number += 1) look(number, 'eager');
+  look(200, 'eager', 0, choir);
+  for (let number = 0; number < 100; number += 1) look(number, 'eager');
+  await clock.advance(50);
+  for (let number = 0; number < 100; number += 1) look(number, 'eager');
+  await clock.advance(1_000);
+  expect(told).toEqual([
+    { sphereId: family, count: 64 },
+    { sphereId: family, count: 36 },
+    { sphereId: choir, count: 1 },
+  ]);
+});
+
+test('what only offers itself or rests is not told, what is fetched again after a pause is', async () => {
+  const { clock, told, look } = start();
+  look(1, 'lazy');
+  look(2, 'none');
+  look(3, 'eager');
+  look(3, 'none');
+  await clock.advance(1_000);
+  expect(told).toEqual([]);
+  look(3, 'eager');
+  await clock.advance(1_000);
+  expect(told).toEqual([{ sphereId: family, count: 1 }]);
+});
+
+test('who is connected to somebody with all of it needs nobody else, until that one leaves', async () => {
+  const { clock, told, look } = start();
+  look(1, 'eager', 1);
+  await clock.advance(1_000);
+  expect(told).toEqual([]);
+  look(1, 'eager', 0);
+  await clock.advance(1_000);
+  expect(told).toEqual([{ sphereId: family, count: 1 }]);
+});

@@ -1,0 +1,61 @@
+import type { Clock } from '../base/clock.ts';
+import type { InfoHash, SphereId } from '../base/id.ts';
+import type { ActiveTorrent } from '../torrent/active-torrent.ts';
+
+/** What begins together is told together. */
+const GATHER_MS = 50;
+const MOST_TOLD = 64;
+
+export interface FetchTellerDeps {
+  readonly clock: Clock;
+  readonly tell: (sphereId: SphereId, infoHashes: InfoHash[]) => void;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+}
+
+type Torrent = { readonly spec: Pick<ActiveTorrent['spec'], 'sphereId' | 'infoHash'> } & {
+  readonly appetite: ActiveTorrent['appetite'];
+  readonly state: Pick<ActiveTorrent['state'], 'seeds'>;
+};
+
+/** Tells when a torrent begins to want connections: a member who has it may be one whom nobody can call. */
+export class FetchTeller {
+  readonly #deps: FetchTellerDeps;
+  readonly #fetching = new Set<InfoHash>();
+  readonly #untold = new Map<InfoHash, SphereId>();
+
+  constructor(deps: FetchTellerDeps) {
+    this.#deps = deps;
+  }
+
+  /** The torrent, or who is connected for it, has changed. */
+  look({ spec, appetite, state }: Torrent): void {
+    if (appetite !== 'eager') {
+      this.forget(spec);
+      return;
+    }
+    // Who has all of it is there: nobody else is needed.
+    if (this.#fetching.has(spec.infoHash) || state.seeds > 0) return;
+    this.#fetching.add(spec.infoHash);
+    if (this.#untold.size === 0) {
+      this.#deps.spawn('tell what is fetched', async (signal) => {
+        await this.#deps.clock.sleep(GATHER_MS, signal);
+        this.#tell();
+      });
+    }
+    this.#untold.set(spec.infoHash, spec.sphereId);
+  }
+
+  forget({ infoHash }: Torrent['spec']): void {
+    this.#fetching.delete(infoHash);
+    this.#untold.delete(infoHash);
+  }
+
+  #tell(): void {
+    const spheres = Map.groupBy(this.#untold, ([, sphereId]) => sphereId);
+    this.#untold.clear();
+    for (const [sphereId, entries] of spheres) {
+      const hashes = entries.map(([infoHash]) => infoHash);
+      while (hashes.length > 0) this.#deps.tell(sphereId, hashes.splice(0, MOST_TOLD));
+    }
+  }
+}
