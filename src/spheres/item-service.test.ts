@@ -67,15 +67,21 @@ test('after a restart a download goes on from what was verified', async () => {
   expect(ben.session.swarm.torrents.get(infoHash)?.bitfield).toEqual(bitfield);
 });
 
-test('an item the disk cannot hold is refused before anything is on the disk', async () => {
+test('an item the disk cannot hold puts nothing on the disk, and begins by itself when there is room', async () => {
   const { ben, itemId, world } = await sharedFilm();
   const event = ben.session.source.event(ben.session.sphere(), itemId);
   const huge = { ...event, body: { ...event.body, bytes: Number.MAX_SAFE_INTEGER } };
-  ben.session.source.event = () => huge;
+  const { source } = ben.session;
+  const find = source.event.bind(source);
+  source.event = () => huge;
   ben.session.items.get(itemId);
   await expect(ben.session.items.placed(itemId, noSignal)).rejects.toMatchObject({ code: 'disk-full' });
   await world.quiet();
   expect(ben.session.items.row(itemId)).toMatchObject({ state: 'disk-full', layout: null, path: null });
+  // Room was made.
+  source.event = find;
+  await world.clock.advance(30_000);
+  await expect.poll(() => stateOf(ben, itemId)).toBe('downloading');
 });
 
 test('an item whose key has not come waits, and begins by itself when the key does', async () => {

@@ -257,15 +257,14 @@ export class ItemService implements Disposable {
   }
 
   #startFailed(itemId: ItemId, error: unknown): void {
-    if (!PASSING.includes(errorCode(error))) {
-      this.#book.fail(itemId, error);
-      return;
-    }
-    this.#book.wait(itemId, error);
+    if (PASSING.includes(errorCode(error))) this.#book.wait(itemId, error);
+    else this.#book.fail(itemId, error);
+    // Somebody will make room.
+    if (!PASSING.includes(errorCode(error)) && errorCode(error) !== 'disk-full') return;
     this.#deps.spawn('try item again', async (signal) => {
       await this.#deps.clock.sleep(RETRY_MS, signal);
       const row = this.row(itemId);
-      if (row.state === 'queued' && row.layout === null) await this.#resume(row, signal);
+      if (['queued', 'disk-full'].includes(row.state) && row.layout === null) await this.#resume(row, signal);
     });
   }
 

@@ -363,12 +363,23 @@ export class ActiveTorrent implements AsyncDisposable {
     for (;;) {
       await this.#deps.clock.sleep(this.#fault === null ? CHECK_MS : FAULTY_CHECK_MS, signal);
       await this.#store.check(signal);
+      await this.#heal(signal);
     }
+  }
+
+  /** Touched is not changed: what still has its content is served again. */
+  async #heal(signal: AbortSignal): Promise<void> {
+    if (this.#fault?.kind !== 'changed' || !this.#filesAreFixed) return;
+    const identities = await this.#store.heal(signal);
+    if (identities === null) return;
+    this.#identities = identities;
+    this.#tell({ kind: 'complete', identities });
   }
 
   #faulty(fault: StoreFault | null): void {
     this.#fault = fault;
     if (fault !== null) this.disconnect(() => true);
+    if (fault?.kind === 'changed') this.#scope.spawn('compare what was touched', (comparing) => this.#heal(comparing));
     this.#tell({ kind: 'state' });
   }
 

@@ -75,6 +75,39 @@ for (const [what, code, touch] of TOUCHES) {
   });
 }
 
+const three = (): ItemLayout => ({
+  ...film(),
+  files: ['a', 'b', 'c'].map((name) => ({ name, content: randomBytes(50_000) })),
+});
+
+test('files that were touched or copied back are served again once their content was compared', async () => {
+  await using item = await SharedItem.make(three());
+  const { store, faults } = item.openShared({ cacheBytes: 0 });
+  await readPiece(store, 0);
+  const [a, b] = [item.original('a'), item.original('b')];
+  await utimes(a, 1, 1);
+  await copyFile(b, `${b}-copy`);
+  await rename(`${b}-copy`, b);
+  expect(await store.check(never)).toMatchObject({ kind: 'changed' });
+  const identities = await store.heal(never);
+  expect(identities?.slice(0, 2)).toEqual([await readIdentity(a), await readIdentity(b)]);
+  expect(faults.at(-1)).toBeNull();
+  for (let piece = 0; piece < 9; piece += 1) await readPiece(store, piece);
+  expect(await store.heal(never)).toBeNull();
+});
+
+test('a file that was edited stays changed, and does not keep its neighbours from healing', async () => {
+  await using item = await SharedItem.make(three());
+  const { store } = item.openShared({ cacheBytes: 0 });
+  await edit(item.original('a'), 100, 1);
+  await utimes(item.original('c'), 1, 1);
+  await store.check(never);
+  expect(await store.heal(never)).toBeNull();
+  expect(await store.check(never)).toMatchObject({ kind: 'changed', file: 0 });
+  await expect(readPiece(store, 0)).rejects.toMatchObject({ code: 'file-changed' });
+  await readPiece(store, 8);
+});
+
 test('once a file is found changed, pieces of it that are still in memory are not served either', async () => {
   await using item = await SharedItem.make(film());
   const { store } = item.openShared();

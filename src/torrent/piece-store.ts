@@ -11,6 +11,7 @@ import type { FilePool } from './file-pool.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 import { PieceCache } from './piece-cache.ts';
+import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
 import { foldersUpTo, syncFolder } from './sync-folder.ts';
 
@@ -34,6 +35,9 @@ export interface PieceStoreDeps {
   /** Checked pieces kept in memory, in bytes; 16 MiB when left out. */
   readonly cacheBytes?: number;
 }
+
+/** Fills `part` from a file's position. */
+type ReadFile = (file: number, part: Uint8Array, position: number) => Promise<void>;
 
 const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
 /** Decrypted pieces on their way to the disk; more writers than this get a buffer of their own. */
@@ -61,6 +65,8 @@ export class PieceStore implements ChunkSource {
   readonly #checked = new Set<number>();
   readonly #faults = new Map<number, StoreFault>();
   readonly #scratch: Uint8Array[] = [];
+  /** How touched files looked when their content was compared last. */
+  #compared = '';
   #closed = false;
 
   constructor(deps: PieceStoreDeps) {
@@ -185,6 +191,25 @@ export class PieceStore implements ChunkSource {
     return this.#faults.values().next().value ?? null;
   }
 
+  /**
+   * Compares files that were touched, copied back or moved and moved back with what they were, piece by piece, and
+   * takes those back that have their content still. Once for each way they look; gives the identities of all files
+   * when all of them are right after that.
+   */
+  async heal(signal: AbortSignal): Promise<FileIdentity[] | null> {
+    const touched = await this.#touched();
+    const look = JSON.stringify(Array.from(touched, ([file, { identity }]) => [file, identity]));
+    if (touched.size === 0 || look === this.#compared) return null;
+    this.#compared = look;
+    const bad = await this.#differing(touched, signal);
+    for (const [file, { identity }] of touched) {
+      if (bad.has(file)) continue;
+      await this.#files[file]?.adopt(identity);
+      this.#note(file, null);
+    }
+    return this.#faults.size > 0 ? null : this.#files.flatMap((file) => file.identity ?? []);
+  }
+
   /** Forgets everything and closes the files; deletes nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
@@ -223,7 +248,48 @@ export class PieceStore implements ChunkSource {
     return piece;
   }
 
-  async #fromDisk(index: number): Promise<Uint8Array> {
+  #fromDisk(index: number): Promise<Uint8Array> {
+    return this.#assemble(index, (file, part, position) => this.#onFile(file, (one) => one.read(part, position)));
+  }
+
+  async #touched(): Promise<Map<number, Successor>> {
+    const touched = new Map<number, Successor>();
+    for (const [file, { kind }] of this.#faults) {
+      const next = kind === 'changed' ? await this.#files[file]?.successor() : null;
+      if (next !== null && next !== undefined) touched.set(file, next);
+    }
+    return touched;
+  }
+
+  /** Those of the touched files that do not have all of their content. */
+  async #differing(touched: ReadonlyMap<number, Successor>, signal: AbortSignal): Promise<Set<number>> {
+    const bad = new Set<number>();
+    const read = async (file: number, part: Uint8Array, position: number): Promise<void> =>
+      (touched.get(file)?.file ?? this.#files[file])?.read(part, position);
+    try {
+      for (let piece = 0; piece < pieceCount(this.shape); piece += 1) {
+        signal.throwIfAborted();
+        const files = this.#filesOf(piece).filter((file) => touched.has(file));
+        if (files.every((file) => bad.has(file)) || (await this.#isWhole(piece, read))) continue;
+        for (const file of files) bad.add(file);
+      }
+    } finally {
+      for (const { file } of touched.values()) await file.close();
+    }
+    return bad;
+  }
+
+  async #isWhole(piece: number, read: ReadFile): Promise<boolean> {
+    try {
+      return this.#isIntact(piece, await this.#assemble(piece, read));
+    } catch (error) {
+      // It changes while it is compared, or a neighbour in the same piece is away.
+      if (error instanceof AppError) return false;
+      throw error;
+    }
+  }
+
+  async #assemble(index: number, read: ReadFile): Promise<Uint8Array> {
     const size = this.size(index);
     const offset = index * this.shape.pieceLength;
     // Not cleared: every span is filled, or the reading fails.
@@ -232,7 +298,7 @@ export class PieceStore implements ChunkSource {
       const part = piece.subarray(span.at, span.at + span.length);
       if (span.kind === 'padding') part.fill(0);
       else if (span.kind === 'bytes') part.set(span.bytes);
-      else if (span.kind === 'file') await this.#onFile(span.file, (file) => file.read(part, span.position));
+      else if (span.kind === 'file') await read(span.file, part, span.position);
     }
     return this.#key === null ? piece : cipherRange(this.#key, offset, piece, piece);
   }

@@ -6,7 +6,7 @@ import type { FileIdentity } from '../contract/swarm.ts';
 import type { FileSegment } from './byte-space.ts';
 import { openContained, openFile } from './contained-file.ts';
 import { fileError, systemCode } from './file-error.ts';
-import { fileIdentity, sameIdentity } from './file-identity.ts';
+import { fileIdentity, readIdentity, sameIdentity } from './file-identity.ts';
 import type { FilePool } from './file-pool.ts';
 
 type State =
@@ -18,6 +18,12 @@ type State =
   | { readonly kind: 'fixed'; readonly identity: FileIdentity }
   /** Its identity is right and its content is not: nothing of it can be believed until the store is opened anew. */
   | { readonly kind: 'condemned' };
+
+/** A file as it is now, beside the one it was. */
+export interface Successor {
+  readonly file: StoreFile;
+  readonly identity: FileIdentity;
+}
 
 /** One file of an item as a store sees it. */
 export class StoreFile {
@@ -115,6 +121,36 @@ export class StoreFile {
     if ((await this.look()) === null) return true;
     this.#state = { kind: 'new' };
     return false;
+  }
+
+  /**
+   * The same file as it is now, when it is fixed, was touched, and may still have its content: to be read and compared
+   * before `adopt`. Null when there is nothing to compare.
+   */
+  async successor(): Promise<Successor | null> {
+    if (this.#state.kind !== 'fixed') return null;
+    const identity = await readIdentity(this.path).catch(() => null);
+    if (identity === null || identity.size !== this.length || sameIdentity(identity, this.#state.identity)) return null;
+    const segment: FileSegment = {
+      kind: 'file',
+      offset: 0,
+      length: this.length,
+      path: this.path,
+      root: this.#root,
+      identity,
+    };
+    return { file: new StoreFile({ segment, pool: this.#pool, key: `${this.#key} now` }), identity };
+  }
+
+  /** Its content was compared under this identity: it is the file from now on. */
+  async adopt(identity: FileIdentity): Promise<void> {
+    this.#state = { kind: 'fixed', identity };
+    await this.close();
+  }
+
+  /** null while it is not finished. */
+  get identity(): FileIdentity | null {
+    return this.#state.kind === 'fixed' ? this.#state.identity : null;
   }
 
   condemn(): void {

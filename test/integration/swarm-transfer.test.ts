@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { EpochKeys } from '../../src/contract/swarm.ts';
 import type { SphereId } from '../../src/base/id.ts';
+import { readIdentity } from '../../src/torrent/file-identity.ts';
 import { relay } from './raw-peer.ts';
 import { countBits, newEpoch, newSphere, randomFile, receive, sha256, share, SwarmPeer, until } from './swarm-peer.ts';
 
@@ -143,6 +144,23 @@ test('a receiver killed at half continues and fetches at most 16 MiB twice', asy
   expect(await sha256(path)).toBe(await sha256(item.path));
   expect(wire.bytes() - item.total).toBeLessThan(16 * MIB);
   wire.close();
+});
+
+test('a shared file that was only touched is compared and served again by itself', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 2 * MIB));
+  await utimes(item.path, 1, 1);
+  await ben.learn(sphere, anna);
+  const path = await receive(ben, sphere, item, folder);
+  await until('the sharer notices', () =>
+    anna.events.some((event) => event.kind === 'state' && event.torrent.state === 'changed'),
+  );
+  await until('the file arrives', () => ben.state(item.infoHash) === 'complete');
+  expect(await sha256(path)).toBe(await sha256(item.path));
+  const told = anna.events.findLast((event) => event.kind === 'have');
+  expect(told).toMatchObject({ identities: [await readIdentity(item.path)] });
 });
 
 test('a blind copy keeps ciphertext and passes it on to a member who can read it', async () => {
