@@ -42,6 +42,8 @@ export interface Known {
   silentSinceMs: number;
   silentUntilMs: number;
   urgentMs: number;
+  /** When somebody last announced itself there in the own network. */
+  nearMs: number;
   running: number;
   /** How often what failed before was forgiven: a call that began before the last time has failed for nothing. */
   forgiven: number;
@@ -50,7 +52,7 @@ export interface Known {
 
 export function newKnown(): Known {
   const never = { goodMs: -1, answeredMs: -1, silentCount: 0, silentSinceMs: -1, silentUntilMs: 0 };
-  return { ...never, urgentMs: 0, running: 0, forgiven: 0, torrents: new Map() };
+  return { ...never, urgentMs: 0, nearMs: -Infinity, running: 0, forgiven: 0, torrents: new Map() };
 }
 
 /** Whether a member was met there so lately that it is worth another call, or many at once. */

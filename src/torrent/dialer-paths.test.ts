@@ -59,6 +59,16 @@ test('a better path that opens is taken within a second, while others’ silent 
   expect(state.connected.get(ben)).toBe('fully');
 });
 
+test('a neighbour who announces itself all the time and is no member is not called all the time', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'refused');
+  for (let word = 0; word < 120; word += 1) {
+    dialer.near(sphereId, near, '192.168.1.2');
+    await clock.advance(500);
+  }
+  expect(calls.length).toBeGreaterThan(5);
+  expect(calls.length).toBeLessThan(30);
+});
+
 test('while WebRTC serves, a better path is tried every few minutes', async () => {
   let isOpen = false;
   const { dialer, clock, calls, state } = startDialer(({ path }) =>

@@ -71,6 +71,8 @@ const LOST_MS = 5 * 60_000;
 /** The same for one that says that it fetches a torrent; saying so again changes nothing for a moment. */
 const WANTED_MS = 60_000;
 const WANTED_AGAIN_MS = 5_000;
+/** Where nobody was admitted yet, being announced again soon is no reason to call again. */
+const STRANGER_AGAIN_MS = 10_000;
 
 interface Due extends Callee {
   readonly torrent: DialTorrent;
@@ -140,8 +142,13 @@ export class Dialer {
     const { dropped } = this.#list.near(sphereId, endpoint, source);
     if (dropped !== null) this.#forgetUnnamed([dropped]);
     const known = this.#known.get(endpoint);
+    const nowMs = this.#deps.clock.monotonic();
     // It has just started, or has come back into the network; a flood of announcements makes no flood of calls.
-    if (known !== undefined && known.urgentMs < this.#deps.clock.monotonic()) forgive(known);
+    const isFlood = known !== undefined && known.goodMs < 0 && nowMs - known.nearMs < STRANGER_AGAIN_MS;
+    if (known !== undefined && known.urgentMs < nowMs && !isFlood) {
+      forgive(known);
+      known.nearMs = nowMs;
+    }
     this.wake();
   }
 

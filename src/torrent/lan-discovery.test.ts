@@ -186,6 +186,22 @@ describe('in one network', () => {
     expect(cable.packets.length).toBeLessThanOrEqual(15);
   });
 
+  test('a neighbour that floods the network with made-up tags under made-up addresses keeps no member from being heard', async () => {
+    const clock = new VirtualClock(Date.UTC(2026, 10, 21, 12));
+    const cable = new FakeCable();
+    const member = start(clock, cable.join('192.168.1.2'), 1_001);
+    await clock.advance(10_000);
+    for (let index = 0; index < 3_000; index += 1) {
+      const tags = [index.toString(16).padStart(40, '0')];
+      const packet = formatLanAnnounce({ port: 2_000, cookie: `c${index}`, tags }, GROUP_4 ?? failure())[0];
+      cable.say(packet ?? failure(), `192.168.1.${3 + (index % 200)}`);
+    }
+    const tags = [lanTag(KEY, clock.now())];
+    const packet = formatLanAnnounce({ port: 1_002, cookie: 'ben', tags }, GROUP_4 ?? failure())[0];
+    cable.say(packet ?? failure(), '192.168.1.250');
+    expect(member.found).toHaveLength(1);
+  });
+
   test('a flood of forged announcements is answered no more than each two seconds and heard no more than the bound', async () => {
     const clock = new VirtualClock(Date.UTC(2026, 10, 21, 12));
     const cable = new FakeCable();

@@ -43,7 +43,9 @@ const LOOK_MS = 5_000;
 /** A newcomer hears us at once, and a flood of newcomers no more often than this. */
 const ANSWER_MS = 2_000;
 const WINDOW_MS = 10_000;
-const MOST_PACKETS_PER_WINDOW = 400;
+/** Looking whether a packet names a sphere of ours costs little: others' traffic, and made-up tags, keep no member out. */
+const MOST_PACKETS_PER_WINDOW = 4_000;
+const MOST_OF_OURS_PER_WINDOW = 400;
 const MOST_PACKETS_PER_SENDER = 20;
 const MOST_KNOWN = 512;
 
@@ -54,6 +56,7 @@ export class LanDiscovery {
   readonly #sockets = new Map<string, { readonly lan: LanInterface; readonly socket: LanSocket }>();
   readonly #failures = new Map<string, string>();
   readonly #heard = new Map<string, number>();
+  #ofOurs = 0;
   #windowMs = -Infinity;
   #spokenMs = -Infinity;
   readonly #known = new Set<string>();
@@ -186,6 +189,8 @@ export class LanDiscovery {
     if (announce === undefined || announce.cookie === this.#cookie) return;
     const endpoint = formatEndpoint(sender, announce.port);
     const spheres = new Set(announce.tags.flatMap((tag) => this.#tagged.get(tag) ?? []));
+    if (spheres.size > 0) this.#ofOurs += 1;
+    if (this.#ofOurs > MOST_OF_OURS_PER_WINDOW) return;
     for (const sphereId of spheres) {
       this.#answerNewcomer(`${announce.cookie} ${endpoint} ${sphereId}`);
       this.#deps.onPeer(sphereId, endpoint);
@@ -208,6 +213,7 @@ export class LanDiscovery {
     if (now >= this.#windowMs + WINDOW_MS) {
       this.#windowMs = now;
       this.#heard.clear();
+      this.#ofOurs = 0;
     }
     const all = (this.#heard.get('') ?? 0) + 1;
     this.#heard.set('', all);

@@ -24,7 +24,7 @@ const CROSSING_MS = 1_000;
 /** For so long it may be one of a device that never got ours; later it starts anew. */
 const OWN_OFFER_MS = 5_000;
 /** A connection costs sockets and a key. Who is started again and again, in a network that changes, offers a few each time. */
-const OFFERS = { burst: 24, intervalMs: 3_000 };
+const OFFERS = { burst: 24, intervalMs: 6_000 };
 const MOST_SESSIONS_KNOWN = 64;
 const MOST_STREAMS = 256;
 const MOST_PENDING = 32;
