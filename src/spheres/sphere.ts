@@ -15,7 +15,7 @@ import { deriveEpochSecrets } from './protocol/epoch.ts';
 import type { KnownType } from './protocol/event-body.ts';
 import { isDeviceProven } from './device-proof.ts';
 import type { Author, KnownEvent, SignedEvent } from './protocol/event.ts';
-import { buildEvent, parseEvent } from './protocol/event.ts';
+import { buildEvent, readStoredEvent } from './protocol/event.ts';
 import { SphereLog } from './protocol/sphere-log.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 
@@ -188,7 +188,8 @@ export class Sphere {
 
   #readLog(): SphereLog {
     const log = new SphereLog({ sphereId: this.id, isDeviceProven });
-    log.addAll(this.#storage.events.list(this.id).map((row) => parseEvent(row.bytes, row.signature)));
+    // The rows are sealed under our own key: whatever is in them was checked when it came.
+    log.addAll(this.#storage.events.list(this.id).map((row) => readStoredEvent(row)));
     return log;
   }
 

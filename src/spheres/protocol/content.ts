@@ -26,13 +26,27 @@ interface RankedEpoch {
   readonly seen: number;
 }
 
+/** What stood at one moment. */
+export interface ContentSnapshot {
+  items(): ReadonlyMap<ItemId, SphereItem>;
+  timeline(): readonly TimelineEntry[];
+  readonly epochs: readonly SphereEpoch[];
+}
+
+/** Content that changes nothing but the timeline, or adds an item. */
+const LINES: ReadonlySet<string> = new Set(['message', 'unknown', 'malformed']);
+
 /** What was shared, said and named, folded in canonical order over a settled membership. */
 export class Content {
+  /** Of what is not accepted. */
   readonly verdicts = new Map<EventId, Verdict>();
-  readonly timeline: TimelineEntry[] = [];
-  readonly items = new Map<ItemId, SphereItem>();
-  readonly epochs: SphereEpoch[] = [];
   name = '';
+  #timeline: TimelineEntry[] = [];
+  #items = new Map<ItemId, SphereItem>();
+  #epochs: SphereEpoch[] = [];
+  /** Whether somebody holds the items of this moment: then they are not changed any more. */
+  #areItemsHandedOut = false;
+  #itemsRevision = 0;
   #current: RankedEpoch | null = null;
   #highestEpoch = -1;
   readonly #membership: Membership;
@@ -52,17 +66,62 @@ export class Content {
     return this.#current === null || this.#membership.ends.some((end) => end > seen);
   }
 
+  /** As of now: what is applied later does not change it. Nothing is copied until it is asked for. */
+  snapshot(): ContentSnapshot {
+    const timeline = this.#timeline;
+    const { length } = timeline;
+    const revision = this.#itemsRevision;
+    let items: ReadonlyMap<ItemId, SphereItem> | undefined;
+    const itemsThen = (): ReadonlyMap<ItemId, SphereItem> => {
+      items ??= revision === this.#itemsRevision ? this.#handOutItems() : itemsOf(timeline.slice(0, length));
+      return items;
+    };
+    const timelineThen = (): readonly TimelineEntry[] =>
+      timeline
+        .slice(0, length)
+        .map((entry) => (entry.kind === 'item' ? { ...entry, ...itemsThen().get(entry.id) } : entry));
+    return { items: itemsThen, timeline: timelineThen, epochs: [...this.#epochs] };
+  }
+
   /** Events come in canonical order. */
   apply(event: SignedEvent): void {
-    if (isStructural(event)) this.#tell(event);
-    else this.verdicts.set(event.id, this.#judge(event));
+    if (isStructural(event)) return this.#tell(event);
+    const verdict = this.#judge(event);
+    if (verdict.kind !== 'accepted') this.verdicts.set(event.id, verdict);
+  }
+
+  /** Takes the last events back, to be applied again behind another one. False when they left more than lines. */
+  takeLast(events: readonly SignedEvent[]): boolean {
+    if (!events.every(leavesOneLine)) return false;
+    if (events.length === 0) return true;
+    // The pictures that were handed out share the old ones.
+    this.#timeline = this.#timeline.slice();
+    if (events.some(({ type }) => type === 'item')) this.#changeItems();
+    for (const event of events.toReversed()) {
+      this.verdicts.delete(event.id);
+      if (this.#timeline.at(-1)?.id !== event.id) continue;
+      this.#timeline.pop();
+      if (event.type === 'item') this.#items.delete(event.id as string as ItemId);
+    }
+    return true;
+  }
+
+  #handOutItems(): ReadonlyMap<ItemId, SphereItem> {
+    this.#areItemsHandedOut = true;
+    return this.#items;
+  }
+
+  #changeItems(): void {
+    if (this.#areItemsHandedOut) this.#items = new Map(this.#items);
+    this.#areItemsHandedOut = false;
+    this.#itemsRevision += 1;
   }
 
   #tell(event: SignedEvent): void {
     if (!isStructural(event) || event.type === 'device') return;
     if (this.#membership.verdicts.get(event.id)?.kind !== 'accepted') return;
     if (event.type === 'genesis') this.name = event.body.name;
-    this.timeline.push({ kind: 'membership', id: event.id, event });
+    this.#timeline.push({ kind: 'membership', id: event.id, event });
   }
 
   #judge(event: ContentEvent): Verdict {
@@ -81,11 +140,11 @@ export class Content {
         this.#addItem(event, standing);
         return ACCEPTED;
       case 'message':
-        this.timeline.push({ kind: 'message', id: event.id, event, jid });
+        this.#timeline.push({ kind: 'message', id: event.id, event, jid });
         return ACCEPTED;
       case 'rename':
         this.name = event.body.name;
-        this.timeline.push({ kind: 'membership', id: event.id, event });
+        this.#timeline.push({ kind: 'membership', id: event.id, event });
         return ACCEPTED;
       case 'epoch':
         return this.#addEpoch(event, standing);
@@ -102,13 +161,9 @@ export class Content {
     const id = event.id as string as ItemId;
     const needsNewKey = this.#membership.ends.some((end) => end > seen && end < position);
     const item: SphereItem = { id, event, jid: standing.record.jid, replacedBy: null, needsNewKey };
-    this.items.set(id, item);
-    this.timeline.push({ kind: 'item', ...item });
-    const old = event.body.replaces === null ? undefined : this.items.get(event.body.replaces as string as ItemId);
-    // Only who shared it can say what its new version is.
-    if (old !== undefined && old.event.header.person === event.header.person) {
-      this.items.set(old.id, { ...old, replacedBy: id });
-    }
+    this.#changeItems();
+    addItem(this.#items, item);
+    this.#timeline.push({ kind: 'item', ...item });
   }
 
   #addEpoch(event: KnownEvent<'epoch'>, standing: Standing): Verdict {
@@ -118,9 +173,33 @@ export class Content {
     const epoch = { id: event.id, number, commitment, reason };
     const candidate = { epoch, isOwners: standing.rank === RANK.owner, seen: this.#order.seen(event.id) };
     this.#highestEpoch = Math.max(this.#highestEpoch, number);
-    this.epochs.push(epoch);
+    this.#epochs.push(epoch);
     if (this.#current === null || isStronger(candidate, this.#current)) this.#current = candidate;
     return ACCEPTED;
+  }
+}
+
+function leavesOneLine(event: SignedEvent): boolean {
+  return LINES.has(event.type) || (event.type === 'item' && event.body.replaces === null);
+}
+
+function itemsOf(timeline: readonly TimelineEntry[]): Map<ItemId, SphereItem> {
+  const items = new Map<ItemId, SphereItem>();
+  for (const entry of timeline) {
+    if (entry.kind !== 'item') continue;
+    const { kind: _kind, ...item } = entry;
+    addItem(items, item);
+  }
+  return items;
+}
+
+function addItem(items: Map<ItemId, SphereItem>, item: SphereItem): void {
+  items.set(item.id, item);
+  const { replaces } = item.event.body;
+  const old = replaces === null ? undefined : items.get(replaces as string as ItemId);
+  // Only who shared it can say what its new version is.
+  if (old !== undefined && old.event.header.person === item.event.header.person) {
+    items.set(old.id, { ...old, replacedBy: item.id });
   }
 }
 

@@ -4,7 +4,7 @@ import type { DeviceLine } from './gaps.ts';
 import { forksOf, headsOf } from './gaps.ts';
 import type { LogOrder } from './log-order.ts';
 import type { Membership } from './membership.ts';
-import type { SphereDevice, SphereMember, SphereState } from './sphere-state.ts';
+import type { SphereDevice, SphereMember, SphereState, TimelineEntry } from './sphere-state.ts';
 import type { HoldReason, RefusalReason, Verdict } from './verdict.ts';
 
 /** The newest certificates of a person win: nobody crowds out the others' devices. */
@@ -21,6 +21,8 @@ export function describeState(input: {
   const { sphereId, order, membership, content, lines } = input;
   const { genesis } = membership;
   const verdicts = [...membership.verdicts, ...content.verdicts];
+  const snapshot = content.snapshot();
+  let timeline: readonly TimelineEntry[] | undefined;
   return {
     sphereId,
     genesis:
@@ -29,13 +31,16 @@ export function describeState(input: {
     members: describeMembers(membership),
     devices: describeDevices(membership),
     accounts: new Map(membership.accounts),
-    epochs: [...content.epochs],
+    epochs: snapshot.epochs,
     currentEpoch: content.currentEpoch,
     isEpochDue: content.isEpochDue,
-    items: new Map(content.items),
-    timeline: content.timeline.map((entry) =>
-      entry.kind === 'item' ? { ...entry, ...content.items.get(entry.id) } : entry,
-    ),
+    get items() {
+      return snapshot.items();
+    },
+    get timeline() {
+      timeline ??= snapshot.timeline();
+      return timeline;
+    },
     refused: refusals(verdicts),
     held: holds(verdicts, order),
     forks: forksOf(lines),

@@ -120,17 +120,26 @@ export function parseEvent(bytes: Uint8Array, signature: Uint8Array): SignedEven
   if (!isSignedBy('event', header.device, bytes, signature)) {
     throw new AppError('forged', 'the event is not signed by the device it names', { type: header.type });
   }
-  const base = { id: sha256Hex(bytes) as EventId, bytes, signature, header };
-  const { type } = header;
-  if (!isKnownType(type)) return { ...base, type: 'unknown', body: wire.data.body };
-  const body = eventBodySchemas[type].safeParse(wire.data.body);
-  if (!body.success) return { ...base, type: 'malformed', body: wire.data.body };
-  return { ...base, type, body: body.data } as KnownEvent;
+  return withBody({ id: sha256Hex(bytes) as EventId, bytes, signature, header }, wire.data.body);
+}
+
+/** An event that `parseEvent` took before and that nobody else could write since: form and signature are not checked again. */
+export function readStoredEvent(stored: Pick<EventBase, 'id' | 'bytes' | 'signature'>): SignedEvent {
+  const wire = JSON.parse(new TextDecoder().decode(stored.bytes)) as z.output<typeof wireSchema>;
+  return withBody({ ...stored, header: readHeader(wire) }, wire.body);
 }
 
 /** The sphere an event belongs to. */
 export function sphereOf(event: SignedEvent): SphereId {
   return event.header.sphere ?? (event.id as string as SphereId);
+}
+
+function withBody(base: EventBase, body: Json): SignedEvent {
+  const { type } = base.header;
+  if (!isKnownType(type)) return { ...base, type: 'unknown', body };
+  const read = eventBodySchemas[type].safeParse(body);
+  if (!read.success) return { ...base, type: 'malformed', body };
+  return { ...base, type, body: read.data } as KnownEvent;
 }
 
 function readHeader(wire: z.output<typeof wireSchema>): EventHeader {

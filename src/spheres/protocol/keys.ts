@@ -90,11 +90,24 @@ export function signFor(domain: SignatureDomain, key: SigningKey, bytes: Uint8Ar
 export function isSignedBy(domain: SignatureDomain, id: string, bytes: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES) return false;
   try {
-    return verify(null, signedBytes(domain, bytes), publicKeyFromHex(id), signature);
+    return verify(null, signedBytes(domain, bytes), knownPublicKey(id), signature);
   } catch {
     // A key that is no key has signed nothing.
     return false;
   }
+}
+
+/** Reading a key takes as long as a third of checking a signature, and a few devices sign nearly everything. */
+const MAX_KNOWN_KEYS = 256;
+const knownKeys = new Map<string, KeyObject>();
+
+function knownPublicKey(id: string): KeyObject {
+  const known = knownKeys.get(id);
+  if (known !== undefined) return known;
+  const key = publicKeyFromHex(id);
+  if (knownKeys.size >= MAX_KNOWN_KEYS) knownKeys.clear();
+  knownKeys.set(id, key);
+  return key;
 }
 
 /** The bytes a signature of this kind covers. */

@@ -32,6 +32,8 @@ export class LogOrder {
   readonly #position = new Map<EventId, number>();
   readonly #seen = new Map<EventId, number>();
   readonly #seenByDevice = new Map<DeviceKey, number>();
+  /** Each device's events by sequence, and what it had seen before each. */
+  readonly #chains = new Map<DeviceKey, { readonly event: SignedEvent; readonly seenBefore: number }[]>();
   readonly #hasGenesis: boolean;
 
   /** `byId` is read again when events are appended. */
@@ -50,6 +52,39 @@ export class LogOrder {
     if (this.position(event.id) === undefined) return;
     this.#check(event);
     this.#findSeen([event]);
+  }
+
+  /** What stands after the place of an event that is not here, the first one first. */
+  beyond(event: SignedEvent): readonly SignedEvent[] {
+    let from = this.ordered.length;
+    for (let before = this.ordered[from - 1]; before !== undefined && compareEvents(event, before) < 0;) {
+      from -= 1;
+      before = this.ordered[from - 1];
+    }
+    return this.ordered.slice(from);
+  }
+
+  /** Takes the last events away, to be appended again behind another one. False, and nothing is done, when it cannot. */
+  takeLast(events: readonly SignedEvent[]): boolean {
+    const newestFirst = events.toReversed();
+    const counts = new Map<DeviceKey, number>();
+    for (const event of newestFirst) {
+      const { device } = event.header;
+      const count = counts.get(device) ?? 0;
+      // What was seen is taken back along each device's own chain.
+      if (this.#chains.get(device)?.at(-1 - count)?.event !== event) return false;
+      counts.set(device, count + 1);
+    }
+    for (const { id, header } of newestFirst) {
+      this.#seenByDevice.set(header.device, this.#chains.get(header.device)?.pop()?.seenBefore ?? -1);
+      this.#position.delete(id);
+      this.#seen.delete(id);
+      this.held.delete(id);
+      this.broken.delete(id);
+    }
+    this.ordered.length -= events.length;
+    this.nextLamport = (this.ordered.at(-1)?.header.lamport ?? -1) + 1;
+    return true;
   }
 
   /** Place in `ordered`; undefined for events that wait because of their time. */
@@ -93,9 +128,13 @@ export class LogOrder {
   #findSeen(events: readonly SignedEvent[]): void {
     for (const event of events) {
       const { device, membership } = event.header;
+      const seenBefore = this.#seenByDevice.get(device) ?? -1;
+      const chain = this.#chains.get(device) ?? [];
+      chain.push({ event, seenBefore });
+      this.#chains.set(device, chain);
       if (this.held.has(event.id)) continue;
       const own = membership === null ? -1 : (this.#position.get(membership) ?? -1);
-      const seen = Math.max(own, this.#seenByDevice.get(device) ?? -1);
+      const seen = Math.max(own, seenBefore);
       this.#seenByDevice.set(device, seen);
       this.#seen.set(event.id, seen);
     }

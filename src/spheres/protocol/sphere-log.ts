@@ -124,7 +124,12 @@ export class SphereLog {
 
   /** Everything, in the order that is the same for all members. */
   events(): readonly SignedEvent[] {
-    return [...this.#byId.values()].sort(compareEvents);
+    const { order } = this.#folded();
+    // What waits for its time, or for the beginning, stands after all others.
+    const unplaced = [...order.held.keys()].flatMap((id) =>
+      order.position(id) === undefined ? (this.#byId.get(id) ?? []) : [],
+    );
+    return [...order.ordered, ...unplaced.sort(compareEvents)];
   }
 
   /** What is here of what somebody asks for, in canonical order. */
@@ -180,23 +185,18 @@ export class SphereLog {
     const extendsFold = this.#canExtend(event);
     this.#byId.set(event.id, event);
     this.#note(event);
-    if (extendsFold && this.#fold !== null) {
-      this.#fold.order.append(event);
-      this.#fold.content.apply(event);
-    } else {
-      this.#fold = null;
-    }
+    if (!extendsFold || this.#fold === null || !extend(this.#fold, event)) this.#fold = null;
     return true;
   }
 
-  /** True for content that comes after everything else and that nothing here waits for. */
+  /** True for the newest content of a device that nothing here waits for. */
   #canExtend(event: SignedEvent): boolean {
     const order = this.#fold?.order;
-    const last = order?.ordered.at(-1);
-    if (order === undefined || last === undefined || order.isWaitingForTime || isStructural(event)) return false;
-    const isNewest = compareEvents(last, event) < 0 && event.header.lamport <= order.nextLamport + MAX_LAMPORT_STEP;
+    if (order === undefined || order.ordered.length === 0 || order.isWaitingForTime || isStructural(event))
+      return false;
+    const isInTime = event.header.lamport <= order.nextLamport + MAX_LAMPORT_STEP;
     const isNextOfDevice = event.header.sequence > (this.#lines.get(event.header.device)?.highest ?? -1);
-    return isNewest && isNextOfDevice && !this.#absent.has(event.id);
+    return isInTime && isNextOfDevice && !this.#absent.has(event.id);
   }
 
   #note(event: SignedEvent): void {
@@ -233,6 +233,21 @@ export class SphereLog {
     this.#certified.set(event.id, isCertified);
     return isCertified;
   }
+}
+
+/** So many lines may have been said at the same time as a later one before everything is folded anew. */
+const MAX_LATE = 256;
+
+/** Puts content in its place; false when that changes more than the lines after it. */
+function extend({ order, content }: Fold, event: SignedEvent): boolean {
+  const later = order.beyond(event);
+  const isBehindItself = later.some(({ header }) => header.device === event.header.device);
+  if (later.length > MAX_LATE || isBehindItself || !content.takeLast(later) || !order.takeLast(later)) return false;
+  for (const one of [event, ...later]) {
+    order.append(one);
+    content.apply(one);
+  }
+  return true;
 }
 
 /** The events that must be here before this one can be judged for good. */
