@@ -58,7 +58,13 @@ module.exports = {
       name: 'spheres-below-player-and-hosts',
       severity: 'error',
       from: { path: '^src/spheres/', pathNot: test },
-      to: { path: '^(src/(player|engine|swarm|media|cli|ui)|electron)/' },
+      to: { path: '^(src/(people|player|engine|swarm|media|cli|ui)|electron)/' },
+    },
+    {
+      name: 'people-below-player-and-hosts',
+      severity: 'error',
+      from: { path: '^src/people/', pathNot: test },
+      to: { path: '^(src/(player|engine|swarm|media|cli|ui|torrent|nat)|electron)/' },
     },
     {
       name: 'swarm-process-knows-torrent-and-nat',

@@ -4,6 +4,7 @@ import { doctorCommands } from './commands/doctor.ts';
 import { engineCommands } from './commands/engine.ts';
 import { itemCommands } from './commands/items.ts';
 import { messageCommands } from './commands/messages.ts';
+import { peopleCommands } from './commands/people.ts';
 import { sphereCommands } from './commands/spheres.ts';
 import { transferCommands } from './commands/transfers.ts';
 
@@ -12,6 +13,7 @@ export const commands: readonly Command[] = [
   ...engineCommands.slice(0, 2),
   ...accountCommands,
   ...sphereCommands,
+  ...peopleCommands,
   ...itemCommands,
   ...messageCommands,
   ...transferCommands,

@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
 import type { InvitationView, ItemView, SphereView } from '../contract/views.ts';
 import type { EngineClient } from './connect.ts';
 
@@ -26,6 +27,18 @@ export async function resolveInvitation(
 ): Promise<InvitationView> {
   const { invitations } = await client.spheres.invitations(undefined, { signal });
   return choose('invitation', text, invitations, ({ id, sphere }) => [id, sphere]);
+}
+
+/** The conversation of a sphere, or the one with a person, who is called by address. */
+export async function resolveConversation(
+  client: EngineClient,
+  text: string,
+  signal: AbortSignal,
+): Promise<SphereView['id']> {
+  const { spheres } = await client.spheres.list(undefined, { signal });
+  const isSphere = spheres.some(({ id, name }) => id === text || name === text);
+  if (isSphere || !text.includes('@')) return choose('sphere', text, spheres, ({ id, name }) => [id, name]).id;
+  return (await client.people.open({ jid: parseBareJid(text) }, { signal })).person.conversationId;
 }
 
 /** A file of an item by its number or its name. */

@@ -62,6 +62,19 @@ export const invitationsShape = z.object({
   invitations: z.array(z.object({ id: z.string(), sphere: z.string(), from: z.string(), atMs: timeMs })),
 });
 
+const personShape = z.object({
+  jid: z.string(),
+  name: z.string(),
+  standing: z.string().describe('contact, met when you talked only, or request when they wait for your answer'),
+  subscription: z.string().describe('none, to when you see when they are online, from, or both'),
+  asked: z.boolean(),
+  wants: z.boolean(),
+  online: z.boolean(),
+  unread: z.number().int(),
+});
+export const personAnswerShape = z.object({ person: personShape });
+export const peopleShape = z.object({ people: z.array(personShape) });
+
 const itemShape = z.object({
   id: z.string(),
   name: z.string(),

@@ -2,6 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
 import { bareJidSchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
+import { peopleContract } from './people.ts';
 import {
   accountSchema,
   invitationSchema,
@@ -200,5 +201,15 @@ const system = {
   shutDown: oc.output(done),
 };
 
-export const appContract = { account, spheres, items, messages, transfers, network, doctor: doctorContract, system };
+export const appContract = {
+  account,
+  people: peopleContract,
+  spheres,
+  items,
+  messages,
+  transfers,
+  network,
+  doctor: doctorContract,
+  system,
+};
 export type AppContract = typeof appContract;

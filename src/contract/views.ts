@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
+import { contactSchema, peopleEvents } from './people.ts';
 import { bareJidSchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 
 /** What the engine shows of its state. All sizes are bytes, all times milliseconds since the epoch. */
@@ -194,6 +195,7 @@ export const snapshotSchema = z.object({
   account: accountSchema.nullable(),
   spheres: z.array(sphereSchema),
   invitations: z.array(invitationSchema),
+  people: z.array(contactSchema),
   items: z.array(itemSchema),
   jobs: z.array(shareJobSchema),
   swarm: swarmSchema,
@@ -212,6 +214,7 @@ export const appEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('item-removed'), itemId: itemIdSchema }),
   z.object({ kind: z.literal('message'), message: messageSchema }),
   z.object({ kind: z.literal('message-removed'), sphereId: sphereIdSchema, messageId: eventIdSchema }),
+  ...peopleEvents,
   z.object({ kind: z.literal('job'), job: shareJobSchema }),
   z.object({ kind: z.literal('swarm'), swarm: swarmSchema }),
   z.object({ kind: z.literal('limits'), limits: limitsSchema }),

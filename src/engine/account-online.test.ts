@@ -64,6 +64,7 @@ function signIn(failing: { error: AppError; times: number }) {
     outgoing: { keysChanged: () => undefined } as never,
     directory: { forget: () => undefined, publishOwn } as never,
     direct: { begin: done, catchUp } as never,
+    people: { begin: done, poke: () => undefined } as never,
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
   });
   onTestFinished(() => online[Symbol.dispose]());

@@ -5,6 +5,7 @@ import { errorCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { People } from '../people/people.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { DirectMail } from '../spheres/direct-mail.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
@@ -29,6 +30,7 @@ interface AccountOnlineDeps {
   readonly outgoing: Outgoing;
   readonly directory: DeviceDirectory;
   readonly direct: DirectMail;
+  readonly people: People;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
   readonly scope: Scope;
@@ -99,9 +101,11 @@ export class AccountOnline implements Disposable {
 
   /** What was written into the connection of before may have come through: the archive is read before it is said again. */
   async #goOn(signal: AbortSignal): Promise<void> {
-    this.#deps.outgoing.poke();
+    const { outgoing, people } = this.#deps;
+    outgoing.poke();
     await this.#catchUp(signal);
-    this.#deps.outgoing.poke();
+    outgoing.poke();
+    people.poke();
   }
 
   /** Tried again as long as this session lasts; a server that lacks what spheres need stays without them. */
@@ -128,8 +132,9 @@ export class AccountOnline implements Disposable {
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
-    const { client, server, directory, omemo, list, rooms, direct, outgoing } = this.#deps;
+    const { client, server, directory, omemo, list, rooms, direct, outgoing, people } = this.#deps;
     server.features = await checkServer(client, signal);
+    await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
     directory.forget();
     await direct.begin();
@@ -140,6 +145,7 @@ export class AccountOnline implements Disposable {
     await this.#catchUp(signal);
     await this.#careForKeys(signal);
     outgoing.keysChanged();
+    people.poke();
   }
 
   /** An archive that cannot be read keeps nobody from what comes live; it is read again as long as the session lasts. */
@@ -185,8 +191,11 @@ export class AccountOnline implements Disposable {
   }
 
   #listChanged(jid: Parameters<DeviceDirectory['learn']>[0], deviceIds: readonly number[]): void {
-    const { directory, client, omemo, scope, outgoing } = this.#deps;
-    if (directory.learn(jid, deviceIds)) outgoing.keysChanged();
+    const { directory, client, omemo, scope, outgoing, people } = this.#deps;
+    if (directory.learn(jid, deviceIds)) {
+      outgoing.keysChanged();
+      people.poke();
+    }
     if (jid !== client.jid || deviceIds.includes(omemo.deviceId)) return;
     // Another client of ours published a list without this device: it puts itself back.
     scope.spawn('list own device', (signal) =>

@@ -8,6 +8,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import { People } from '../people/people.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
@@ -88,6 +89,7 @@ export class AccountSession implements AsyncDisposable {
   readonly source: ItemSource;
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
+  readonly people: People;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
@@ -123,9 +125,10 @@ export class AccountSession implements AsyncDisposable {
     this.client = this.#stack.use(new XmppClient({ login, clock, random, log: deps.log }));
     this.directory = this.#openDirectory(deps);
     this.list = new SphereList({ storage, author, own: this.own, clock, log });
+    const isMailRead = (): boolean => direct.isRead;
+    this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
     const incoming = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
-    const isMailRead = (): boolean => direct.isRead;
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
     this.#channel = this.#openChannel(deps, carrier);
     const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
@@ -194,8 +197,8 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #parts() {
-    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs } = this;
-    return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs };
+    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, people } = this;
+    return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, people };
   }
 
   /** After sleep the connections of before are mostly dead, and the network may be another one. */
@@ -226,6 +229,16 @@ export class AccountSession implements AsyncDisposable {
     return new DeviceDirectory({ nodes, known: storage.knownDevices, clock, log });
   }
 
+  #openPeople({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, isMailRead: () => boolean): People {
+    const { client, list, scope, directory: devices } = this;
+    return new People({
+      ...{ client, storage, omemo, devices, isMailRead, clock, random, log: log.child('people') },
+      sharesSphere: (jid) =>
+        list.all().some(({ row, state }) => row.state === 'joined' && state.members.get(jid)?.state === 'joined'),
+      spawn: (name, task) => scope.spawn(name, task),
+    });
+  }
+
   #openIncoming({ storage, clock, log }: AccountSessionDeps, omemo: Omemo): Incoming {
     const nowMs = (): number => clock.now();
     const effectsOf: ConstructorParameters<typeof Mailbox>[0]['effectsOf'] = (sphere) => this.list.effectsOf(sphere);
@@ -239,6 +252,7 @@ export class AccountSession implements AsyncDisposable {
       onUnread: (sphere) => this.logs.meet(sphere),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
+      talk: this.people.talk,
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log: log.child('incoming'),
@@ -334,7 +348,10 @@ export class AccountSession implements AsyncDisposable {
       own: this.own,
       storage: deps.storage,
       receive: (message, signal) => incoming.receive(message, signal),
-      onOwn: (message) => this.outgoing.arrived(message),
+      onOwn: async (message) => {
+        this.people.sender.arrived(message.id);
+        await this.outgoing.arrived(message);
+      },
       bounced: (from, error) => this.directory.bounced(from, error),
       hasArchive: () => server.features?.archive ?? false,
       signal: this.scope.signal,

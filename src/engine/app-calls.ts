@@ -5,6 +5,7 @@ import type { AppServices } from './app-services.ts';
 import { Examination } from './doctor/examination.ts';
 import { SessionSources } from './doctor/session-sources.ts';
 import { itemCalls } from './item-calls.ts';
+import { peopleCalls, withTalks } from './people-calls.ts';
 import { changeConfig } from './profile.ts';
 import { sphereCalls } from './sphere-calls.ts';
 import { waitUntilIdle } from './sync.ts';
@@ -19,7 +20,8 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
     account: accountCalls(deps),
     spheres: sphereCalls(deps),
     items: itemCalls(deps),
-    messages: messageCalls(deps),
+    messages: withTalks(deps, messageCalls(deps)),
+    people: peopleCalls(deps),
     transfers: transferCalls(deps),
     network: {
       place: (signal) => deps.places.look(signal),

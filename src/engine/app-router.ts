@@ -32,6 +32,7 @@ export function createAppRouter(deps: RouterDeps) {
   const { services } = deps;
   return os.router({
     account: accountRouter(services.account),
+    people: peopleRouter(services.people),
     spheres: sphereRouter(services.spheres),
     items: itemRouter(services.items),
     messages: {
@@ -65,6 +66,18 @@ function accountRouter(account: AppServices['account']) {
   return {
     signIn: os.account.signIn.handler(({ input, signal }) => account.signIn(input, given(signal))),
     signOut: os.account.signOut.handler(({ signal }) => account.signOut(given(signal))),
+  };
+}
+
+function peopleRouter(people: AppServices['people']) {
+  return {
+    list: os.people.list.handler(({ signal }) => people.list(given(signal))),
+    add: os.people.add.handler(({ input, signal }) => people.add(input, given(signal))),
+    open: os.people.open.handler(({ input, signal }) => people.open(input, given(signal))),
+    rename: os.people.rename.handler(({ input, signal }) => people.rename(input, given(signal))),
+    remove: os.people.remove.handler(({ input, signal }) => people.remove(input, given(signal))),
+    decline: os.people.decline.handler(({ input, signal }) => people.decline(input, given(signal))),
+    markRead: os.people.markRead.handler(({ input, signal }) => people.markRead(input, given(signal))),
   };
 }
 

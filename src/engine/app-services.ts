@@ -22,6 +22,7 @@ export interface AppServices {
   readonly spheres: Service<AppContract['spheres']>;
   readonly items: Service<AppContract['items']>;
   readonly messages: Service<AppContract['messages']>;
+  readonly people: Service<AppContract['people']>;
   readonly transfers: Service<AppContract['transfers']>;
   readonly network: Service<AppContract['network']>;
   readonly doctor: Service<AppContract['doctor']>;

@@ -146,6 +146,8 @@ function coalescingKey(event: AppEvent): string | undefined {
     case 'invitation-removed':
     case 'message':
     case 'message-removed':
+    case 'contact':
+    case 'contact-removed':
     case 'limits':
     case 'notice':
       return undefined;

@@ -20,8 +20,8 @@ export async function waitUntilIdle(session: AccountSession, clock: Clock, signa
   }
 }
 
-function isIdle({ client, outgoing, list, rooms, logs }: AccountSession): boolean {
-  if (client.state.kind !== 'online' || !outgoing.isIdle) return false;
+function isIdle({ client, outgoing, people, list, rooms, logs }: AccountSession): boolean {
+  if (client.state.kind !== 'online' || !outgoing.isIdle || !people.sender.isIdle) return false;
   return list
     .all()
     .filter(({ row }) => row.state === 'joined')

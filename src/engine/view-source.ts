@@ -1,5 +1,6 @@
 import { Emitter } from '../base/emitter.ts';
-import type { ItemId, SphereId } from '../base/id.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type {
@@ -12,13 +13,18 @@ import type {
   SphereView,
   SwarmView,
 } from '../contract/views.ts';
+import { conversationIdOf } from '../people/conversation-id.ts';
+import type { TalkChange } from '../people/talk.ts';
 import type { ChangedSphere } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { ContactView } from '../contract/people.ts';
+import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import { viewAccountState } from './account-online.ts';
 import type { AccountSession } from './account-session.ts';
 import { viewItem } from './item-view.ts';
+import { viewContact, viewDirectMessage } from './people-view.ts';
 import { viewInvitation, viewMessage, viewSphere } from './sphere-view.ts';
 
 /** Shows the state of the engine, whole or change by change. */
@@ -58,12 +64,15 @@ export class ViewSource {
       session.items.onItem.on((itemId) => this.#itemChanged(session, itemId)),
       session.shares.onJob.on((job) => this.onEvent.emit({ kind: 'job', job })),
       session.onInvitation.on((id) => this.#invitationChanged(session, id)),
+      session.people.contacts.onChange.on((jid) => this.#personChanged(session, jid)),
+      session.people.talk.onChange.on((change) => this.#talkChanged(session, change)),
     ];
     this.accountChanged();
     return () => {
       for (const stop of stops) stop();
       this.#session = null;
       for (const sphere of session.list.all()) this.onEvent.emit({ kind: 'sphere-removed', sphereId: sphere.id });
+      for (const { jid } of session.people.contacts.list()) this.#personGone(jid);
       this.accountChanged();
     };
   }
@@ -100,6 +109,22 @@ export class ViewSource {
     return viewMessage(this.#required().own, row);
   }
 
+  people(): ContactView[] {
+    const session = this.#required();
+    return session.people.contacts.list().map((row) => viewContact(session, row));
+  }
+
+  person(jid: BareJid): ContactView {
+    const session = this.#required();
+    const row = session.people.contacts.get(jid);
+    if (row === undefined) throw new AppError('not-found', 'nobody of this address is known');
+    return viewContact(session, row);
+  }
+
+  directMessage(row: DirectMessageRow): MessageView {
+    return viewDirectMessage(this.#required(), row);
+  }
+
   swarm(): SwarmView {
     const running = this.#feed.running;
     const state = running ? 'running' : this.#wasRunning ? 'restarting' : 'starting';
@@ -122,6 +147,7 @@ export class ViewSource {
       account: this.account(),
       spheres: spheres.map((sphere) => this.sphere(sphere)),
       invitations: session?.storage.invitations.list('open').map(viewInvitation) ?? [],
+      people: session === null ? [] : this.people(),
       items: spheres.flatMap((sphere) => this.items(sphere)),
       jobs: session?.shares.jobs() ?? [],
       swarm: this.swarm(),
@@ -184,6 +210,22 @@ export class ViewSource {
     const row = session.storage.invitations.get(id);
     if (row?.state === 'open') this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row) });
     else this.onEvent.emit({ kind: 'invitation-removed', id });
+  }
+
+  #personChanged(session: AccountSession, jid: BareJid): void {
+    const row = session.people.contacts.get(jid);
+    if (row === undefined) this.#personGone(jid);
+    else this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
+  }
+
+  #personGone(jid: BareJid): void {
+    this.onEvent.emit({ kind: 'contact-removed', jid, conversationId: conversationIdOf(jid) });
+  }
+
+  #talkChanged(session: AccountSession, { peer, id }: TalkChange): void {
+    const row = session.storage.directMessages.get(id);
+    if (row !== undefined) this.onEvent.emit({ kind: 'message', message: viewDirectMessage(session, row) });
+    else this.onEvent.emit({ kind: 'message-removed', sphereId: conversationIdOf(peer), messageId: id });
   }
 
   #swarmChanged(event: SwarmEvent): void {

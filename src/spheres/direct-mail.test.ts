@@ -96,7 +96,7 @@ test('what came into an empty archive after the first session is read in the nex
   expect(read).toEqual(['1']);
 });
 
-test('what the archive holds of ours is told as such and not read as mail', async () => {
+test('what the archive holds of ours is told as such, and read for what another device said', async () => {
   const archive = new Archive([]);
   const { mail, read, own } = mailOver(archive);
   const header = xml('header', { sid: '1' }, xml('iv', {}, 'AAAAAAAAAAAAAAAA'));
@@ -105,6 +105,37 @@ test('what the archive holds of ours is told as such and not read as mail', asyn
   archive.messageOf = () => xml('message', attrs, xml('encrypted', { xmlns: NS_OMEMO }, header));
   await mail.catchUp();
   expect(own).toEqual(['mine to ben@b.test']);
+  expect(read).toEqual([null]);
+});
+
+const NS_CARBONS = 'urn:xmpp:carbons:2';
+
+function carbon(from: string, inner: { readonly from: string; readonly to: string }, text: string): Element {
+  const message = xml('message', { xmlns: 'jabber:client', type: 'chat', ...inner }, xml('body', {}, text));
+  const forwarded = xml('forwarded', { xmlns: 'urn:xmpp:forward:0' }, message);
+  const direction = inner.from.startsWith('ana@') ? 'sent' : 'received';
+  return xml('message', { xmlns: 'jabber:client', from }, xml(direction, { xmlns: NS_CARBONS }, forwarded));
+}
+
+test('what our other devices say and get is read here too, and nothing that a stranger copies to us', async () => {
+  const client = new Archive([]);
+  const { read } = mailOver(client);
+  const [ana, ben] = ['ana@a.test/phone', 'ben@b.test/desk'];
+  client.onStanza.emit(carbon('eve@b.test', { from: ben, to: ana }, 'forged'));
+  client.onStanza.emit(carbon('ana@a.test/other', { from: ben, to: ana }, 'forged by a device'));
+  client.onStanza.emit(carbon('ana@a.test', { from: ben, to: 'eve@b.test' }, 'not ours'));
+  client.onStanza.emit(carbon('ana@a.test', { from: ben, to: ana }, 'received'));
+  client.onStanza.emit(carbon('ana@a.test', { from: ana, to: ben }, 'sent'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(read).toEqual(['received', 'sent']);
+});
+
+test('what an occupant of a room whispers is no word of an account', async () => {
+  const client = new Archive([]);
+  const { read } = mailOver(client);
+  const user = xml('x', { xmlns: 'http://jabber.org/protocol/muc#user' });
+  client.onStanza.emit(xml('message', { type: 'chat', from: 'room@rooms.a.test/ben' }, xml('body', {}, 'psst'), user));
+  await new Promise((resolve) => setImmediate(resolve));
   expect(read).toEqual([]);
 });
 

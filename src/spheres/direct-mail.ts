@@ -6,6 +6,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import { readCarbon } from '../xmpp/xep/0280-carbons.ts';
 import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import { readBounce, readDirectMessage, readOwnMessage } from './read-stanza.ts';
@@ -28,7 +29,7 @@ interface DirectMailDeps {
 /** Id of the last entry dealt with, empty for the beginning. */
 const CURSOR = 'direct-archive-cursor';
 
-/** Messages to our account alone, which is how invitations come: from the archive where we stopped, then live. */
+/** Messages between our account and others, invitations among them: from the archive where we stopped, then live. */
 export class DirectMail implements Disposable {
   readonly #deps: DirectMailDeps;
   readonly #queue = new SerialQueue();
@@ -89,8 +90,10 @@ export class DirectMail implements Disposable {
     }
   }
 
-  async #take(stanza: Element): Promise<void> {
+  async #take(outer: Element): Promise<void> {
     const { own, clock, signal, log } = this.#deps;
+    // What another device of ours sends and gets is told to this one too.
+    const stanza = readCarbon(outer, own)?.message ?? outer;
     const bounce = readBounce(stanza);
     if (bounce !== undefined) this.#deps.bounced(bounce.from, bounce.error);
     const message = readDirectMessage(own, stanza, null, clock.now());

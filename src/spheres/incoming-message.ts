@@ -6,6 +6,8 @@ export interface IncomingMessage {
   /** null = sent to us alone. */
   readonly room: BareJid | null;
   readonly from: BareJid;
+  /** With whom we are alone: the author, or whom another device of ours wrote to. null in a room. */
+  readonly peer: BareJid | null;
   /** The id its author gave it: a claim, good for recognising our own. */
   readonly id: string | null;
   /** The archive's id, given by the room or our own server; null when it keeps no archive. */

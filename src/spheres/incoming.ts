@@ -8,6 +8,7 @@ import type { MessageView } from '../contract/views.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
 import type { OmemoChanges } from '../omemo/store.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SphereChange } from './effects.ts';
@@ -26,6 +27,8 @@ export interface IncomingDeps {
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
   /** A room has a message that this device sent. */
   readonly onOwn: (message: OwnMessage) => Promise<void>;
+  /** Takes what is said one to one; without it such lines are dropped. */
+  readonly talk?: DirectTalk;
   /** One is new, was replaced or was taken back. */
   readonly onInvitation: (id: string) => void;
   readonly nowMs: () => number;
@@ -41,6 +44,7 @@ type Outcome =
       readonly invitations?: readonly string[];
     }
   | { readonly kind: 'invitations'; readonly ids: readonly string[] }
+  | { readonly kind: 'talk'; readonly tell: () => void }
   | { readonly kind: 'nothing' };
 
 /** What is said to one member alone by somebody the room does not carry: that one tells the others. */
@@ -59,9 +63,12 @@ export class Incoming {
 
   async receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
     if (this.#isKnown(message)) return;
+    const isShutOut = message.room === null && this.#deps.talk?.admits(message) === false;
+    if (isShutOut) return this.#markSeen(message);
     const outcome = await this.#read(message, signal);
+    if (outcome.kind === 'talk') outcome.tell();
     if (outcome.kind === 'changes') this.#deps.onChanges(outcome.sphere, outcome.changes);
-    if (outcome.kind === 'nothing') return;
+    if (outcome.kind === 'nothing' || outcome.kind === 'talk') return;
     const ids = outcome.kind === 'invitations' ? outcome.ids : (outcome.invitations ?? []);
     for (const id of ids) this.#deps.onInvitation(id);
   }
@@ -111,6 +118,8 @@ export class Incoming {
   /** Within the transaction. */
   #open(message: IncomingMessage, result: Decrypted): Outcome {
     if (message.sealed === null) return this.#showGuestLine(message, result);
+    // What another device of ours told somebody alone is theirs to act on.
+    if (message.from === this.#deps.omemo.address.jid && message.room === null) return { kind: 'nothing' };
     if (message.room === null) return this.#openDirect(message, result);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
@@ -165,7 +174,7 @@ export class Incoming {
   }
 
   #showPlain(message: IncomingMessage): Outcome {
-    if (message.body === null || message.room === null) return this.#finish(message, { kind: 'nothing' });
+    if (message.body === null) return this.#finish(message, { kind: 'nothing' });
     return this.#deps.storage.transaction(() => {
       this.#markSeen(message);
       return this.#line(message, { state: 'guest', text: message.body ?? '', encrypted: false });
@@ -196,6 +205,7 @@ export class Incoming {
 
   /** A line that stands for no event gets an id made from its place in the archive. */
   #line(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
+    if (message.room === null) return this.#talk(message, line);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
     // Under the event's own id, so that the event takes its place should a member pass it on.
@@ -214,8 +224,18 @@ export class Incoming {
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
   }
 
+  #talk(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
+    const { talk } = this.#deps;
+    // What cannot be read and is of a sphere comes to us in another way.
+    if (talk === undefined || message.sealed !== null) return { kind: 'nothing' };
+    const known: readonly DirectLine['state'][] = ['undecryptable', 'forged'];
+    const state = known.find((one) => one === line.state) ?? 'received';
+    return { kind: 'talk', tell: talk.keep(message, { ...line, state }) };
+  }
+
   /** Keys and history for others are not ours, nor is what was said before we came: a welcome brings that. */
   #isLineForUs(message: IncomingMessage): boolean {
+    if (message.room === null) return message.omemo?.payload !== null;
     const sphere = this.#sphereOf(message);
     return sphere !== undefined && message.omemo?.payload !== null && message.atMs >= sphere.row.createdAtMs;
   }

@@ -2,11 +2,12 @@ import type { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Element } from '../xmpp/element.ts';
-import { attr, childText } from '../xmpp/element.ts';
+import { attr, child, childText } from '../xmpp/element.ts';
 import { splitJid } from '../xmpp/jid.ts';
 import type { RoomMessage } from '../xmpp/room-types.ts';
 import { stanzaError } from '../xmpp/stanza-error.ts';
 import { readEphemeral, readSealed } from '../xmpp/sealed.ts';
+import { NS_MUC_USER } from '../xmpp/xep/0045-muc.ts';
 import { readOriginId, readStanzaId } from '../xmpp/xep/0359-stanza-ids.ts';
 import { readOmemoMessage } from '../xmpp/xep/0384-omemo.ts';
 import type { IncomingEphemeral, IncomingMessage, OwnMessage } from './incoming-message.ts';
@@ -18,10 +19,14 @@ export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: numb
   if (content === undefined) return undefined;
   // A server may name any moment; times here begin with 1970.
   const atMs = Math.max(0, message.delayMs ?? nowMs);
-  return { room, from: message.from, id: readId(message.stanza), archiveId: message.stanzaId, atMs, ...content };
+  const id = readId(message.stanza);
+  return { room, from: message.from, peer: null, id, archiveId: message.stanzaId, atMs, ...content };
 }
 
-/** A message that was sent to our account alone. `archiveId` is given for messages out of our own archive. */
+/**
+ * A message between our account and another one, whichever device of ours it was sent to or from. `archived` is given
+ * for messages out of our own archive.
+ */
 export function readDirectMessage(
   own: BareJid,
   stanza: Element,
@@ -32,10 +37,13 @@ export function readDirectMessage(
   if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return undefined;
   const from = readBare(attr(stanza, 'from'));
   const content = readContent(stanza);
-  if (from === undefined || from === own || content === undefined) return undefined;
+  const peer = from === own ? readBare(attr(stanza, 'to')) : from;
+  if (from === undefined || peer === undefined || peer === own || content === undefined) return undefined;
+  // XEP-0045 §7.5: what an occupant of a room whispers comes from the room, which is nobody's account.
+  if (child(stanza, 'x', NS_MUC_USER) !== undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
   const atMs = Math.max(0, archived?.delayMs ?? nowMs);
-  return { room: null, from, id: readId(stanza), archiveId, atMs, ...content };
+  return { room: null, from, peer, id: readId(stanza), archiveId, atMs, ...content };
 }
 
 /** What our own archive holds of a message that we sent to one account. */

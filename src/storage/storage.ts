@@ -1,7 +1,10 @@
 import { AccountTable } from './account-table.ts';
 import { AttachmentTable } from './attachment-table.ts';
+import { BlockedTable } from './blocked-table.ts';
+import { ContactTable } from './contact-table.ts';
 import type { Database, DatabaseDeps } from './database.ts';
 import { openDatabase } from './database.ts';
+import { DirectMessageTable } from './direct-message-table.ts';
 import { EpochTable } from './epoch-table.ts';
 import { EventTable } from './event-table.ts';
 import { HeardCounterTable } from './heard-counter-table.ts';
@@ -39,6 +42,9 @@ export class Storage implements Disposable {
   readonly messages: MessageTable;
   readonly playback: PlaybackTable;
   readonly invitations: InvitationTable;
+  readonly contacts: ContactTable;
+  readonly blocked: BlockedTable;
+  readonly directMessages: DirectMessageTable;
   readonly seen: SeenTable;
   readonly welcomes: WelcomeTable;
   readonly #database: Database;
@@ -62,6 +68,9 @@ export class Storage implements Disposable {
     this.messages = new MessageTable(deps);
     this.playback = new PlaybackTable(deps);
     this.invitations = new InvitationTable(deps);
+    this.contacts = new ContactTable(deps);
+    this.blocked = new BlockedTable(deps);
+    this.directMessages = new DirectMessageTable(deps);
     this.seen = new SeenTable(deps);
     this.welcomes = new WelcomeTable(deps);
   }

@@ -26,7 +26,8 @@ const connection = new EngineConnection({
     },
     onSnapshot(snapshot) {
       useWorld().applySnapshot(snapshot);
-      useMessages().keepOnly(new Set(snapshot.spheres.map(({ id }) => id)));
+      const talks = snapshot.people.map(({ conversationId }) => conversationId);
+      useMessages().keepOnly(new Set([...snapshot.spheres.map(({ id }) => id), ...talks]));
       // Conversations that cannot be refreshed now keep what they show; opening one again asks again.
       useMessages()
         .refresh()
@@ -35,6 +36,7 @@ const connection = new EngineConnection({
     onEvent(event) {
       useWorld().applyEvent(event);
       if (event.kind === 'sphere-removed') useMessages().forgetSphere(event.sphereId);
+      if (event.kind === 'contact-removed') useMessages().forgetSphere(event.conversationId);
       if (event.kind === 'message') useMessages().applyMessage(event.message);
       if (event.kind === 'message-removed') useMessages().forgetMessage(event.sphereId, event.messageId);
       if (event.kind === 'notice') useNotices().push({ code: event.code, params: event.params });

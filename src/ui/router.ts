@@ -22,6 +22,15 @@ export function createScreens(): Router {
           },
         ],
       },
+      {
+        path: '/people',
+        name: 'people',
+        component: () => import('./contacts/PeoplePage.vue'),
+        children: [
+          { path: 'requests', name: 'requests', component: () => import('./contacts/RequestsPage.vue') },
+          { path: ':jid', name: 'person', component: () => import('./contacts/PersonPage.vue'), props: true },
+        ],
+      },
       { path: '/transfers', name: 'transfers', component: () => import('./transfers/TransfersPage.vue') },
       { path: '/settings', name: 'settings', component: () => import('./settings/SettingsPage.vue') },
       {

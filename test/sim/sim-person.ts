@@ -14,6 +14,7 @@ import { openIdentity } from '../../src/engine/own-identity.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
 import { Omemo } from '../../src/omemo/omemo.ts';
 import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
+import { People } from '../../src/people/people.ts';
 import { Caretaker } from '../../src/spheres/caretaker.ts';
 import { Conversation } from '../../src/spheres/conversation.ts';
 import { DeviceDirectory } from '../../src/spheres/device-directory.ts';
@@ -68,6 +69,7 @@ export class SimSession {
   readonly identity: OwnIdentity;
   readonly omemo: Omemo;
   readonly directory: DeviceDirectory;
+  readonly people: People;
   readonly list: SphereList;
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
@@ -116,6 +118,14 @@ export class SimSession {
     this.feed = new SwarmFeed({ clock, log });
     this.directory = new DeviceDirectory({ nodes: this.link, known: storage.knownDevices, clock, log });
     this.list = new SphereList({ storage, author, own, clock, log });
+    this.people = this.#stack.use(
+      new People({
+        ...{ client: this.link, storage, omemo, devices: this.directory, clock, random, log },
+        sharesSphere: () => false,
+        isMailRead: () => true,
+        spawn: (name, task) => this.scope.spawn(name, task),
+      }),
+    );
     const nowMs = (): number => clock.now();
     const mailbox = new Mailbox({ storage, own, effectsOf: (sphere) => this.list.effectsOf(sphere), nowMs, log });
     this.incoming = new Incoming({

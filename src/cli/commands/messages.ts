@@ -2,7 +2,7 @@ import { parseEventId } from '../../base/id.ts';
 import type { MessageView } from '../../contract/views.ts';
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
-import { resolveSphere } from '../resolve.ts';
+import { resolveConversation } from '../resolve.ts';
 import { messagesShape, saidShape } from '../shapes.ts';
 import { plain } from '../words.ts';
 
@@ -12,25 +12,23 @@ const PAGE = 500;
 export const messageCommands = [
   defineCommand({
     name: 'say',
-    usage: 'S TEXT',
-    summary: 'Sends a message to a sphere.',
+    usage: 'S|JID TEXT',
+    summary: 'Sends a message to a sphere, or to one person.',
     positionals: { min: 2, max: 2 },
     shape: saidShape,
     async run({ connect, signal, positionals }) {
       using engine = await connect();
-      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      const { message } = await engine.client.messages.say(
-        { sphereId: sphere.id, text: positionals[1] ?? '' },
-        { signal },
-      );
+      const sphereId = await resolveConversation(engine.client, positionals[0] ?? '', signal);
+      const { message } = await engine.client.messages.say({ sphereId, text: positionals[1] ?? '' }, { signal });
       return message;
     },
     describe: ({ state }) => state,
   }),
   defineCommand({
     name: 'messages',
-    usage: 'S',
-    summary: 'Prints the newest messages of a sphere, or those after a given one, oldest first.',
+    usage: 'S|JID',
+    summary:
+      'Prints the newest messages of a sphere or of the talk with a person, or those after a given one, oldest first.',
     options: {
       after: { value: 'ID', help: 'only what follows this message' },
       limit: { value: 'N', help: 'at most so many (100, or all that follow with --after)' },
@@ -42,7 +40,7 @@ export const messageCommands = [
       const after = values.get('after');
       const limit = limitText === undefined ? undefined : wholeNumber('limit', limitText, 1);
       using engine = await connect();
-      const { id: sphereId } = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const sphereId = await resolveConversation(engine.client, positionals[0] ?? '', signal);
       if (after === undefined) return await readBackwards(limit ?? 100);
       return await readForwards(after, limit ?? Number.POSITIVE_INFINITY);
 

@@ -10,7 +10,18 @@ const notice = (code: string): AppEvent => ({ kind: 'notice', code, params: {} }
 
 function snapshotAt(seq: number): Snapshot {
   const { swarm, limits } = emptyWorld();
-  return { seq, version: '1', account: null, spheres: [], invitations: [], items: [], jobs: [], swarm, limits };
+  return {
+    seq,
+    version: '1',
+    account: null,
+    spheres: [],
+    invitations: [],
+    people: [],
+    items: [],
+    jobs: [],
+    swarm,
+    limits,
+  };
 }
 
 /** One line whose engine side is moved by the test. */

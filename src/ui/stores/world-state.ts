@@ -1,3 +1,4 @@
+import type { ContactView } from '../../contract/people.ts';
 import type {
   AccountView,
   AppEvent,
@@ -18,6 +19,8 @@ export interface WorldState {
   account: AccountView | null;
   readonly spheres: Map<string, SphereView>;
   readonly invitations: Map<string, InvitationView>;
+  /** By address. */
+  readonly people: Map<string, ContactView>;
   readonly items: Map<string, ItemView>;
   readonly jobs: Map<string, ShareJobView>;
   swarm: SwarmView;
@@ -31,6 +34,7 @@ export function emptyWorld(): WorldState {
     account: null,
     spheres: new Map(),
     invitations: new Map(),
+    people: new Map(),
     items: new Map(),
     jobs: new Map(),
     swarm: { state: 'starting', port: 0, downBps: 0, upBps: 0, paused: false, mapped: null, peers: 0 },
@@ -49,6 +53,8 @@ export function applySnapshot(world: WorldState, snapshot: Snapshot): void {
   world.account = snapshot.account;
   refill(world.spheres, snapshot.spheres);
   refill(world.invitations, snapshot.invitations);
+  world.people.clear();
+  for (const person of snapshot.people) world.people.set(person.jid, person);
   refill(world.items, snapshot.items);
   refill(world.jobs, snapshot.jobs);
   world.swarm = snapshot.swarm;
@@ -82,6 +88,12 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
       break;
     case 'invitation-removed':
       world.invitations.delete(event.id);
+      break;
+    case 'contact':
+      world.people.set(event.contact.jid, event.contact);
+      break;
+    case 'contact-removed':
+      world.people.delete(event.jid);
       break;
     case 'item':
       world.items.set(event.item.id, event.item);

@@ -16,6 +16,7 @@ function loaded() {
     account: { jid: ME, state: 'online', error: null },
     spheres: [sea, hills],
     invitations: [],
+    people: [],
     items: [film, song],
     jobs: [],
     swarm: world.swarm,

@@ -13,6 +13,16 @@ export const useWorld = defineStore('world', () => {
     ),
   );
   const invitationList = computed(() => Array.from(state.invitations.values()).sort((a, b) => b.atMs - a.atMs));
+  const byActivity = computed(() =>
+    Array.from(state.people.values()).sort(
+      (a, b) => b.lastActivityMs - a.lastActivityMs || a.name.localeCompare(b.name),
+    ),
+  );
+  const personList = computed(() => byActivity.value.filter(({ standing }) => standing !== 'request'));
+  /** People who are not on the list and want something. */
+  const requestList = computed(() =>
+    byActivity.value.filter(({ standing, wants }) => standing === 'request' || (wants && standing !== 'contact')),
+  );
   const itemList = computed(() => Array.from(state.items.values()).sort((a, b) => b.atMs - a.atMs));
   const jobList = computed(() => Array.from(state.jobs.values()));
   const itemsOf = (sphereId: string): ItemView[] => itemList.value.filter((item) => item.sphereId === sphereId);
@@ -24,6 +34,8 @@ export const useWorld = defineStore('world', () => {
     applyEvent: (event: AppEvent) => applyEvent(state, event),
     sphereList,
     invitationList,
+    personList,
+    requestList,
     itemList,
     jobList,
     itemsOf,

@@ -1,0 +1,62 @@
+import { parseBareJid } from '../../base/id.ts';
+import { defineCommand } from '../command.ts';
+import { okShape, peopleShape, personAnswerShape } from '../shapes.ts';
+import { plain, table } from '../words.ts';
+
+const one = { min: 1, max: 1 };
+
+export const peopleCommands = [
+  defineCommand({
+    name: 'person list',
+    summary: 'Lists the people you know, and those who wait for an answer.',
+    shape: peopleShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      return await engine.client.people.list(undefined, { signal });
+    },
+    describe: ({ people }) =>
+      table(
+        people.map(({ jid, name, standing, online }) => [plain(name), standing, online ? 'online' : 'offline', jid]),
+        'nobody yet',
+      ),
+  }),
+  defineCommand({
+    name: 'person add',
+    usage: 'JID',
+    summary: 'Puts somebody on your list and asks to see when they are online; accepts a request of theirs.',
+    options: { name: { value: 'NAME', help: 'what you call them' } },
+    positionals: one,
+    shape: personAnswerShape,
+    async run({ connect, signal, positionals, values }) {
+      using engine = await connect();
+      const name = values.get('name');
+      const input = { jid: parseBareJid(positionals[0] ?? ''), ...(name === undefined ? {} : { name }) };
+      return await engine.client.people.add(input, { signal });
+    },
+    describe: ({ person }) => `${plain(person.name)} is on your list`,
+  }),
+  defineCommand({
+    name: 'person remove',
+    usage: 'JID',
+    summary: 'Takes somebody off your list; what was said stays.',
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      return await engine.client.people.remove({ jid: parseBareJid(positionals[0] ?? '') }, { signal });
+    },
+    describe: () => 'removed',
+  }),
+  defineCommand({
+    name: 'person decline',
+    usage: 'JID',
+    summary: 'Answers a request with no and forgets what came with it.',
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      return await engine.client.people.decline({ jid: parseBareJid(positionals[0] ?? '') }, { signal });
+    },
+    describe: () => 'declined',
+  }),
+];

@@ -1,0 +1,54 @@
+import { oc } from '@orpc/contract';
+import * as z from 'zod';
+import { bareJidSchema, sphereIdSchema } from './ids.ts';
+
+/** People outside of spheres: who we know, who asks, who is shut out. */
+
+const done = z.object({ ok: z.literal(true) });
+const count = z.number().int().nonnegative();
+
+export const contactSchema = z.object({
+  jid: bareJidSchema,
+  /** Names the conversation with them in the calls about messages. */
+  conversationId: sphereIdSchema,
+  /** What to show: what we call them, else what they call themselves, else a part of their address. */
+  name: z.string(),
+  /** `met`: we talked, and they are not on our list. `request`: they write or ask, and we have not answered. */
+  standing: z.enum(['contact', 'met', 'request']),
+  /** Who sees when whom is online (RFC 6121 §2.1.2.5): `to` = we see them, `from` = they see us. */
+  subscription: z.enum(['none', 'to', 'from', 'both']),
+  /** We asked them and have no answer. */
+  asked: z.boolean(),
+  /** They asked us and have no answer. */
+  wants: z.boolean(),
+  blocked: z.boolean(),
+  online: z.boolean(),
+  unread: count,
+  /** The newest line between us; null when nothing was said. */
+  lastLine: z.string().nullable(),
+  lastActivityMs: count,
+});
+export type ContactView = z.infer<typeof contactSchema>;
+
+export const peopleEvents = [
+  z.object({ kind: z.literal('contact'), contact: contactSchema }),
+  z.object({ kind: z.literal('contact-removed'), jid: bareJidSchema, conversationId: sphereIdSchema }),
+] as const;
+
+const ofPerson = z.object({ jid: bareJidSchema });
+const name = z.string().trim().max(200);
+
+export const peopleContract = {
+  list: oc.output(z.object({ people: z.array(contactSchema) })),
+  /** Puts them on our list and asks to see when they are online; answers a request of theirs too. */
+  add: oc.input(ofPerson.extend({ name: name.optional() })).output(z.object({ person: contactSchema })),
+  /** Begins to talk with somebody, whoever they are; they are put on no list. */
+  open: oc.input(ofPerson).output(z.object({ person: contactSchema })),
+  /** What we call them; empty = what they call themselves. */
+  rename: oc.input(ofPerson.extend({ name })).output(done),
+  /** Takes them off our list; what was said stays. */
+  remove: oc.input(ofPerson).output(done),
+  /** Answers a request with no: they hear nothing, and what they wrote is gone from here. */
+  decline: oc.input(ofPerson).output(done),
+  markRead: oc.input(ofPerson).output(done),
+};

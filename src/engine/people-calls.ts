@@ -1,0 +1,91 @@
+import type { BareJid, EventId, SphereId } from '../base/id.ts';
+import { AppError } from '../base/errors.ts';
+import type { DirectMessageRow } from '../storage/direct-message-table.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
+import type { AppServices } from './app-services.ts';
+
+const DONE = { ok: true as const };
+
+/** The list of people, requests, and who is shut out. */
+export function peopleCalls({ holder, views }: AppCallsDeps): AppServices['people'] {
+  const contacts = () => holder.session.people.contacts;
+  return {
+    list: () => Promise.resolve({ people: views.people() }),
+    async add({ jid, name }, signal) {
+      await contacts().add(jid, textOrNull(name), signal);
+      return { person: views.person(jid) };
+    },
+    open({ jid }) {
+      const { people, own } = holder.session;
+      if (jid === own) throw new AppError('conflict', 'this is our own address');
+      people.contacts.meet(jid, true);
+      people.contacts.onChange.emit(jid);
+      return Promise.resolve({ person: views.person(jid) });
+    },
+    async rename({ jid, name }, signal) {
+      await contacts().rename(jid, textOrNull(name), signal);
+      return DONE;
+    },
+    async remove({ jid }, signal) {
+      await contacts().remove(jid, signal);
+      return DONE;
+    },
+    async decline({ jid }) {
+      await contacts().decline(jid);
+      return DONE;
+    },
+    markRead({ jid }) {
+      const { people } = holder.session;
+      people.talk.markRead(jid);
+      people.contacts.onChange.emit(jid);
+      return Promise.resolve(DONE);
+    },
+  };
+}
+
+/** Calls about the conversation with one person go there, all others to the spheres. */
+export function withTalks({ holder, views }: AppCallsDeps, spheres: AppServices['messages']): AppServices['messages'] {
+  const peerOf = (id: SphereId): BareJid | undefined => holder.session.people.contacts.peerOf(id);
+  const ofPeer = (peer: BareJid, id: EventId): DirectMessageRow => {
+    const row = holder.session.storage.directMessages.get(id);
+    if (row?.peer !== peer) throw new AppError('not-found', 'no such line');
+    return row;
+  };
+  return {
+    ...spheres,
+    list(input, signal) {
+      const { sphereId, after, before, limit } = input;
+      const peer = peerOf(sphereId);
+      if (peer === undefined) return spheres.list(input, signal);
+      const { directMessages } = holder.session.storage;
+      const rows =
+        after !== undefined
+          ? directMessages.after(peer, ofPeer(peer, after).position, limit)
+          : before !== undefined
+            ? directMessages.before(peer, ofPeer(peer, before).position, limit)
+            : directMessages.newest(peer, limit);
+      return Promise.resolve({ messages: rows.map((row) => views.directMessage(row)) });
+    },
+    say(input, signal) {
+      const peer = peerOf(input.sphereId);
+      if (peer === undefined) return spheres.say(input, signal);
+      return Promise.resolve({ message: views.directMessage(holder.session.people.talk.say(peer, input.text)) });
+    },
+    retry(input, signal) {
+      const peer = peerOf(input.sphereId);
+      if (peer === undefined) return spheres.retry(input, signal);
+      holder.session.people.talk.retry(ofPeer(peer, input.messageId).id);
+      return Promise.resolve(DONE);
+    },
+    remove(input, signal) {
+      const peer = peerOf(input.sphereId);
+      if (peer === undefined) return spheres.remove(input, signal);
+      holder.session.people.talk.remove(ofPeer(peer, input.messageId).id);
+      return Promise.resolve(DONE);
+    },
+  };
+}
+
+function textOrNull(text: string | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
+}

@@ -1,0 +1,236 @@
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { ContactRow } from '../storage/contact-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Element } from '../xmpp/element.ts';
+import type { XmppPort } from '../xmpp/port.ts';
+import type { RosterItem } from '../xmpp/roster.ts';
+import {
+  fetchRoster,
+  onRosterNews,
+  readSubscriptionNews,
+  removeRosterItem,
+  sendSubscription,
+  setRosterItem,
+} from '../xmpp/roster.ts';
+import { conversationIdOf } from './conversation-id.ts';
+import { PresenceBook } from './presence-book.ts';
+
+interface ContactsDeps {
+  readonly client: XmppPort;
+  readonly storage: Storage;
+  /** Whether we share a sphere with this account: such people are no strangers. */
+  readonly sharesSphere: (jid: BareJid) => boolean;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** At most so many requests of strangers are kept. */
+const MAX_REQUESTS = 20;
+/** Nor must one server keep out the others: addresses cost nothing there. */
+const MAX_REQUESTS_OF_SERVER = 10;
+
+/** The people we know and those who ask: the account's roster, kept here so that it is there without a connection. */
+export class Contacts implements Disposable {
+  /** Something about this person is different; their row may be gone. */
+  readonly onChange: Emitter<BareJid>;
+  readonly #deps: ContactsDeps;
+  readonly #presence: PresenceBook;
+  readonly #stack = new DisposableStack();
+
+  constructor(deps: ContactsDeps) {
+    this.#deps = deps;
+    this.onChange = new Emitter((error) => deps.log.error('contact listener failed', { error }));
+    this.#presence = new PresenceBook((jid) => this.onChange.emit(jid));
+    const { client } = deps;
+    this.#stack.use(onRosterNews(client, (items) => this.#learn(items)));
+    const stops = [
+      client.onStanza.on((stanza) => this.#takePresence(stanza)),
+      client.onState.on((state) => {
+        if (state.kind === 'offline' || state.kind === 'failed') this.#presence.clear();
+      }),
+    ];
+    for (const stop of stops) this.#stack.defer(stop);
+  }
+
+  /** In each new session, before our presence is sent: whoever is online is told to whoever has asked for the list. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const items = await fetchRoster(this.#deps.client, signal);
+    this.#presence.clear();
+    const listed = new Set(items.map(({ jid }) => jid));
+    const gone = this.#contacts.withStanding('contact').filter(({ jid }) => !listed.has(jid));
+    this.#learn([...items, ...gone.map((row) => ({ ...row, subscription: 'remove' as const }))]);
+  }
+
+  get(jid: BareJid): ContactRow | undefined {
+    return this.#contacts.get(jid);
+  }
+
+  list(): readonly ContactRow[] {
+    return this.#contacts.list();
+  }
+
+  isOnline(jid: BareJid): boolean {
+    return this.#presence.isOnline(jid);
+  }
+
+  /** Whose conversation this is; undefined for a sphere's. */
+  peerOf(conversationId: SphereId): BareJid | undefined {
+    return this.#contacts.list().find(({ jid }) => conversationIdOf(jid) === conversationId)?.jid;
+  }
+
+  isStranger(jid: BareJid): boolean {
+    const standing = this.#contacts.get(jid)?.standing ?? 'request';
+    return standing === 'request' && !this.#deps.sharesSphere(jid);
+  }
+
+  /** Whether what this account says is kept at all: of strangers only so much, of those we shut out nothing. */
+  admits(jid: BareJid): boolean {
+    const { storage, sharesSphere } = this.#deps;
+    if (storage.blocked.has(jid)) return false;
+    return this.#contacts.get(jid) !== undefined || sharesSphere(jid) || this.#hasRoomFor(jid);
+  }
+
+  /** Somebody talks with us, or we with them. Undefined when they are strangers and too many ask already. */
+  meet(jid: BareJid, isOurWish: boolean): ContactRow | undefined {
+    const { sharesSphere, clock } = this.#deps;
+    const known = this.#contacts.get(jid);
+    const isFriendly = isOurWish || sharesSphere(jid);
+    if (known !== undefined) {
+      if (known.standing !== 'request' || !isFriendly) return known;
+      this.#contacts.update(jid, { standing: 'met' });
+      return { ...known, standing: 'met' };
+    }
+    if (!isFriendly && !this.#hasRoomFor(jid)) return undefined;
+    const row = newContact(jid, isFriendly ? 'met' : 'request', clock.now());
+    this.#contacts.put(row);
+    return row;
+  }
+
+  /** Puts them on our list, lets them see when we are online if they asked, and asks the same of them. */
+  async add(jid: BareJid, name: string | null, signal: AbortSignal): Promise<void> {
+    const { client, clock } = this.#deps;
+    if (jid === client.jid) throw new AppError('conflict', 'this is our own address');
+    const known = this.#contacts.get(jid);
+    await setRosterItem(client, { jid, name: name ?? known?.name ?? null }, signal);
+    const row = known ?? newContact(jid, 'contact', clock.now());
+    const isSeen = row.subscription === 'to' || row.subscription === 'both';
+    if (row.wants) await sendSubscription(client, jid, 'subscribed');
+    if (!isSeen) await sendSubscription(client, jid, 'subscribe');
+    // News of the list may have come meanwhile.
+    const latest = this.#contacts.get(jid) ?? row;
+    this.#put({ ...latest, standing: 'contact', name: name ?? latest.name, asked: !isSeen, wants: false });
+  }
+
+  async rename(jid: BareJid, name: string | null, signal: AbortSignal): Promise<void> {
+    const row = this.#required(jid);
+    if (row.standing === 'contact') await setRosterItem(this.#deps.client, { jid, name }, signal);
+    this.#put({ ...row, name });
+  }
+
+  async remove(jid: BareJid, signal: AbortSignal): Promise<void> {
+    this.#required(jid);
+    await removeRosterItem(this.#deps.client, jid, signal);
+    this.#leaveList(jid);
+    this.onChange.emit(jid);
+  }
+
+  /** Forgets a request and what came with it. */
+  async decline(jid: BareJid): Promise<void> {
+    const row = this.#required(jid);
+    // RFC 6121 §3.1.6: without an answer the server asks again in every session.
+    if (row.wants) await sendSubscription(this.#deps.client, jid, 'unsubscribed');
+    if (row.standing === 'request') this.#contacts.remove(jid);
+    else this.#contacts.update(jid, { wants: false });
+    this.onChange.emit(jid);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack[Symbol.dispose]();
+  }
+
+  get #contacts() {
+    return this.#deps.storage.contacts;
+  }
+
+  #required(jid: BareJid): ContactRow {
+    const row = this.#contacts.get(jid);
+    if (row === undefined) throw new AppError('not-found', 'nobody of this address is known');
+    return row;
+  }
+
+  #put(row: ContactRow): void {
+    this.#contacts.put(row);
+    this.onChange.emit(row.jid);
+  }
+
+  #hasRoomFor(jid: BareJid): boolean {
+    const requests = this.#contacts.withStanding('request');
+    const server = (one: BareJid): string => one.slice(one.indexOf('@'));
+    const ofServer = requests.filter((row) => server(row.jid) === server(jid));
+    return requests.length < MAX_REQUESTS && ofServer.length < MAX_REQUESTS_OF_SERVER;
+  }
+
+  #learn(items: readonly RosterItem[]): void {
+    const { client, storage, clock } = this.#deps;
+    const others = items.filter(({ jid }) => jid !== client.jid);
+    storage.transaction(() => {
+      for (const { jid, name, subscription, asked } of others) {
+        if (subscription === 'remove') {
+          this.#leaveList(jid);
+          continue;
+        }
+        const row = this.#contacts.get(jid) ?? newContact(jid, 'contact', clock.now());
+        const wants = row.wants && subscription !== 'from' && subscription !== 'both';
+        this.#contacts.put({ ...row, standing: 'contact', name, subscription, asked, wants });
+      }
+    });
+    for (const { jid } of others) this.onChange.emit(jid);
+  }
+
+  /** What was said stays. */
+  #leaveList(jid: BareJid): void {
+    const { directMessages } = this.#deps.storage;
+    this.#presence.forget(jid);
+    if (this.#contacts.get(jid)?.standing !== 'contact') return;
+    if (directMessages.count(jid) === 0) this.#contacts.remove(jid);
+    else this.#contacts.update(jid, { standing: 'met', subscription: 'none', asked: false, name: null });
+  }
+
+  #takePresence(stanza: Element): void {
+    const news = readSubscriptionNews(stanza);
+    if (news?.type === 'subscribe') this.#isAsked(news.from);
+    else if (news?.type === 'unsubscribe') this.#isNoLongerAsked(news.from);
+    else this.#presence.take(stanza, (jid) => this.#contacts.get(jid)?.standing === 'contact');
+  }
+
+  #isAsked(jid: BareJid): void {
+    const { client, spawn, storage } = this.#deps;
+    if (jid === client.jid || storage.blocked.has(jid)) return;
+    // Whoever we put on our list may see us too: that is what adding somebody means to people.
+    if (this.#contacts.get(jid)?.standing === 'contact') {
+      spawn('answer a contact', () => sendSubscription(client, jid, 'subscribed'));
+      return;
+    }
+    const row = this.meet(jid, false);
+    if (row !== undefined) this.#put({ ...row, wants: true });
+  }
+
+  #isNoLongerAsked(jid: BareJid): void {
+    const row = this.#contacts.get(jid);
+    if (row?.wants !== true) return;
+    const isEmpty = row.standing === 'request' && this.#deps.storage.directMessages.count(jid) === 0;
+    if (isEmpty) this.#contacts.remove(jid);
+    else this.#contacts.update(jid, { wants: false });
+    this.onChange.emit(jid);
+  }
+}
+
+function newContact(jid: BareJid, standing: ContactRow['standing'], sinceMs: number): ContactRow {
+  const nothing = { name: null, nick: null, avatar: null, asked: false, wants: false, readPosition: 0 };
+  return { jid, standing, subscription: 'none', sinceMs, ...nothing };
+}

@@ -1,0 +1,67 @@
+import type { Clock } from '../base/clock.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { XmppPort } from '../xmpp/port.ts';
+import { errorCondition } from '../xmpp/stanza-error.ts';
+import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
+import { Contacts } from './contacts.ts';
+import { Talk } from './talk.ts';
+import type { DeviceFinder } from './talk-sender.ts';
+import { TalkSender } from './talk-sender.ts';
+
+interface PeopleDeps {
+  readonly client: XmppPort;
+  readonly storage: Storage;
+  readonly omemo: Omemo;
+  readonly devices: DeviceFinder;
+  readonly sharesSphere: (jid: BareJid) => boolean;
+  readonly isMailRead: () => boolean;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** Everybody outside of spheres: the list, the requests, and what is said one to one. */
+export class People implements Disposable {
+  readonly contacts: Contacts;
+  readonly talk: Talk;
+  readonly sender: TalkSender;
+  readonly #deps: PeopleDeps;
+
+  constructor(deps: PeopleDeps) {
+    const { client, storage, clock, random, log } = deps;
+    this.#deps = deps;
+    this.contacts = new Contacts(deps);
+    const onError = (error: unknown): void => log.error('talk listener failed', { error });
+    this.talk = new Talk({ storage, contacts: this.contacts, own: client.jid, clock, random, onError });
+    this.sender = new TalkSender({ ...deps, talk: this.talk });
+    deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
+  }
+
+  /** In each new session, before presence is sent. */
+  async begin(features: { readonly carbons: boolean }, signal: AbortSignal): Promise<void> {
+    const { client, log } = this.#deps;
+    await this.contacts.begin(signal);
+    if (!features.carbons) return;
+    try {
+      await enableCarbons(client, signal);
+    } catch (error) {
+      if (errorCondition(error) === undefined) throw error;
+      // The archive tells later what our other devices say.
+      log.warn('no copies of what other devices say', { error });
+    }
+  }
+
+  /** A connection, or other keys: what could not be sent is tried anew. */
+  poke(): void {
+    this.sender.poke();
+  }
+
+  [Symbol.dispose](): void {
+    this.contacts[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,110 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { RosterPort } from '../../test/fixtures/roster-port.ts';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemClock } from '../base/system-clock.ts';
+import type { IncomingMessage } from '../spheres/incoming-message.ts';
+import { openStorage } from '../storage/storage.ts';
+import { Contacts } from './contacts.ts';
+import { Talk } from './talk.ts';
+
+const BEN = parseBareJid('ben@b.test');
+const ANA = parseBareJid('ana@a.test');
+
+function setUp() {
+  const folder = new StorageFolder();
+  const storage = openStorage(folder.deps());
+  const client = new RosterPort();
+  const spawn = (): void => undefined;
+  const machine = { clock: systemClock, random: systemRandom, log: silentLogger };
+  const contacts = new Contacts({ ...machine, client, storage, sharesSphere: () => false, spawn });
+  const talk = new Talk({
+    ...machine,
+    storage,
+    contacts,
+    own: client.jid,
+    onError: (error) => expect.fail(String(error)),
+  });
+  const changes: string[] = [];
+  talk.onChange.on(({ id }) => changes.push(storage.directMessages.get(id)?.text ?? 'gone'));
+  onTestFinished(() => {
+    contacts[Symbol.dispose]();
+    storage[Symbol.dispose]();
+    folder[Symbol.dispose]();
+  });
+  return { storage, contacts, talk, changes };
+}
+
+const message = (more: Partial<IncomingMessage>): IncomingMessage => ({
+  ...{ room: null, from: BEN, peer: BEN, id: 'm1', archiveId: null, omemo: null, sealed: null, body: null, atMs: 5 },
+  ...more,
+});
+const line = (text: string) => ({ text, state: 'received', encrypted: true }) as const;
+
+describe('a line', () => {
+  test('stands once, however often and on which way it comes', () => {
+    const { storage, talk, changes } = setUp();
+    talk.keep(message({}), line('hi'))();
+    talk.keep(message({ archiveId: 'a7', atMs: 9 }), line('hi'))();
+    talk.keep(message({ id: 'm2' }), line('hi'))();
+    expect(storage.directMessages.newest(BEN, 9).map(({ text, stanzaId }) => [text, stanzaId])).toEqual([
+      ['hi', 'm1'],
+      ['hi', 'm2'],
+    ]);
+    expect(changes).toEqual(['hi', 'hi']);
+  });
+
+  test('that we wrote on another device is ours, makes nobody a stranger and is read', () => {
+    const { storage, contacts, talk } = setUp();
+    talk.keep(message({ from: ANA, peer: BEN }), line('from the phone'))();
+    expect(storage.directMessages.newest(BEN, 1)).toMatchObject([
+      { mine: true, state: 'sent', text: 'from the phone' },
+    ]);
+    expect(contacts.get(BEN)).toMatchObject({ standing: 'met' });
+    expect(storage.directMessages.countUnread(BEN, contacts.get(BEN)?.readPosition ?? 0)).toBe(0);
+  });
+
+  test('that cannot be read is shown as such', () => {
+    const { storage, talk } = setUp();
+    talk.keep(message({}), { text: '', state: 'undecryptable', encrypted: true })();
+    expect(storage.directMessages.newest(BEN, 1)).toMatchObject([{ state: 'undecryptable' }]);
+  });
+});
+
+describe('what a stranger writes', () => {
+  test('waits in a request, is bounded, and becomes a conversation when we answer', () => {
+    const { storage, contacts, talk } = setUp();
+    for (let index = 0; index < 100; index += 1) talk.keep(message({ id: `m${index}` }), line('x'.repeat(5000)))();
+    expect(contacts.get(BEN)).toMatchObject({ standing: 'request' });
+    const kept = storage.directMessages.newest(BEN, 100);
+    expect(kept.map(({ text }) => text.length)).toEqual(Array.from({ length: 20 }, () => 1000));
+    talk.say(BEN, 'Hello');
+    expect(contacts.get(BEN)).toMatchObject({ standing: 'met' });
+  });
+
+  test('is not looked at when too many others wait, and never when they are blocked', () => {
+    const { storage, contacts, talk } = setUp();
+    for (let index = 0; index < 20; index += 1) contacts.meet(parseBareJid(`s${index}@s${index}.test`), false);
+    expect(talk.admits(message({}))).toBe(false);
+    expect(talk.admits(message({ from: ANA }))).toBe(true);
+    contacts.meet(BEN, true);
+    expect(talk.admits(message({}))).toBe(true);
+    storage.blocked.add(BEN);
+    expect(talk.admits(message({}))).toBe(false);
+    expect(() => talk.say(BEN, 'Hello')).toThrow('this person is blocked');
+  });
+});
+
+test('a line of ours that failed is sent again or forgotten', () => {
+  const { storage, talk } = setUp();
+  const { id } = talk.say(BEN, 'once');
+  talk.settle(id, { state: 'failed', failure: 'cannot-encrypt' });
+  expect(storage.directMessages.get(id)).toMatchObject({ state: 'failed', failure: 'cannot-encrypt' });
+  talk.retry(id);
+  expect(storage.directMessages.queued().map(({ text }) => text)).toEqual(['once']);
+  talk.settle(id, { state: 'failed', failure: 'cannot-encrypt' });
+  talk.remove(id);
+  expect(storage.directMessages.get(id)).toBeUndefined();
+});

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, EventId } from '../base/id.ts';
+import { parseEventId } from '../base/id.ts';
+import { toHex, toUtf8 } from '../base/bytes.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { DirectLine, DirectTalk } from '../spheres/direct-talk.ts';
+import type { IncomingMessage } from '../spheres/incoming-message.ts';
+import type { DirectMessageRow } from '../storage/direct-message-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Contacts } from './contacts.ts';
+
+/** A line was added, is different now, or is gone. */
+export interface TalkChange {
+  readonly peer: BareJid;
+  readonly id: EventId;
+}
+
+interface TalkDeps {
+  readonly storage: Storage;
+  readonly contacts: Contacts;
+  readonly own: BareJid;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Fits into a stanza of any server beside the keys of all devices. */
+const MAX_TEXT_BYTES = 48 * 1024;
+/** Of somebody we have not answered so many lines of such a length are kept. */
+const MAX_LINES_OF_STRANGER = 20;
+const MAX_STRANGER_TEXT = 1000;
+
+/** What is said between us and one person: ordinary encrypted messages that any program shows. */
+export class Talk implements DirectTalk {
+  readonly onChange: Emitter<TalkChange>;
+  /** Something new waits to be sent. */
+  readonly onQueued: Emitter<void>;
+  readonly #deps: TalkDeps;
+
+  constructor(deps: TalkDeps) {
+    this.#deps = deps;
+    this.onChange = new Emitter(deps.onError);
+    this.onQueued = new Emitter(deps.onError);
+  }
+
+  admits({ from, peer, sealed }: IncomingMessage): boolean {
+    const { own, contacts, storage } = this.#deps;
+    if (from === own || peer === null) return true;
+    // Invitations to spheres have bounds of their own.
+    return sealed === null ? contacts.admits(peer) : !storage.blocked.has(peer);
+  }
+
+  keep(message: IncomingMessage, line: DirectLine): () => void {
+    const { contacts, own, storage } = this.#deps;
+    const { peer, from, atMs, id: stanzaId } = message;
+    const isOurs = from === own;
+    const contact = peer === null ? undefined : contacts.meet(peer, isOurs);
+    if (peer === null || contact === undefined) return () => undefined;
+    const isStranger = contact.standing === 'request';
+    if (isStranger && storage.directMessages.count(peer) >= MAX_LINES_OF_STRANGER) return () => undefined;
+    const text = isStranger ? line.text.slice(0, MAX_STRANGER_TEXT).toWellFormed() : line.text;
+    const id = lineId(message, line);
+    const state: DirectMessageRow['state'] = isOurs && line.state === 'received' ? 'sent' : line.state;
+    const row = { ...line, id, peer, mine: isOurs, stanzaId, text, atMs, state, failure: null };
+    const isNew = storage.directMessages.add(row);
+    // What we wrote on another device we have read there.
+    if (isNew && isOurs) this.markRead(peer);
+    return () => {
+      if (isNew) this.#changed({ peer, id });
+    };
+  }
+
+  /** Keeps the line and queues it; it goes out whenever the server can be reached. */
+  say(peer: BareJid, text: string): DirectMessageRow {
+    const { storage, contacts, random, clock } = this.#deps;
+    const bytes = toUtf8(text).length;
+    if (bytes > MAX_TEXT_BYTES) {
+      throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
+    }
+    if (storage.blocked.has(peer)) throw new AppError('not-allowed', 'this person is blocked');
+    const id = parseEventId(toHex(random(32)));
+    storage.transaction(() => {
+      contacts.meet(peer, true);
+      const row = { id, peer, mine: true, stanzaId: id, text, atMs: clock.now(), state: 'queued' as const };
+      storage.directMessages.add({ ...row, failure: null, encrypted: true });
+      this.markRead(peer);
+    });
+    this.#changed({ peer, id });
+    this.onQueued.emit();
+    return this.#required(id);
+  }
+
+  /** Queues a line of ours again that could not be sent. */
+  retry(id: EventId): void {
+    const row = this.#failed(id);
+    this.#deps.storage.directMessages.update(id, { state: 'queued', failure: null });
+    this.#changed(row);
+    this.onQueued.emit();
+  }
+
+  /** Forgets a line of ours that could not be sent. */
+  remove(id: EventId): void {
+    const row = this.#failed(id);
+    this.#deps.storage.directMessages.remove(id);
+    this.#changed(row);
+  }
+
+  /** What became of a line of ours that waited. */
+  settle(id: EventId, outcome: Pick<DirectMessageRow, 'state' | 'failure'>): void {
+    const { directMessages } = this.#deps.storage;
+    const row = directMessages.get(id);
+    if (row?.state !== 'queued') return;
+    directMessages.update(id, outcome);
+    this.#changed(row);
+  }
+
+  markRead(peer: BareJid): void {
+    const { contacts, directMessages } = this.#deps.storage;
+    const [latest] = directMessages.newest(peer, 1);
+    if (latest !== undefined) contacts.update(peer, { readPosition: latest.position });
+  }
+
+  #changed({ peer, id }: TalkChange): void {
+    this.onChange.emit({ peer, id });
+    this.#deps.contacts.onChange.emit(peer);
+  }
+
+  #required(id: EventId): DirectMessageRow {
+    const row = this.#deps.storage.directMessages.get(id);
+    if (row === undefined) throw new AppError('not-found', 'no such line');
+    return row;
+  }
+
+  #failed(id: EventId): DirectMessageRow {
+    const row = this.#required(id);
+    if (row.state !== 'failed') throw new AppError('not-found', 'no such failed line');
+    return row;
+  }
+}
+
+/**
+ * The same for every copy of a line: the live one, the carbon, the one of the archive, and the one that its author's
+ * program sent again. An author who uses an id twice can only hide lines of their own.
+ */
+function lineId({ from, peer, id, archiveId, atMs }: IncomingMessage, { text, state }: DirectLine): EventId {
+  const place = id ?? archiveId ?? String(atMs);
+  const parts = ['spherecast-talk-line-v1', from, peer ?? '', place, state, text];
+  return parseEventId(createHash('sha256').update(JSON.stringify(parts)).digest('hex'));
+}

@@ -1,0 +1,64 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { launchChromium, Screen } from './screen-browser.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+async function people(options: Parameters<typeof Screen.open>[1] = {}): Promise<Screen> {
+  const screen = await Screen.open(browser, options);
+  await screen.goHome();
+  await screen.by('nav-people').click();
+  await screen.by('person-row').first().waitFor();
+  return screen;
+}
+
+test('one talks with a person: what came is read, what is written stands at the end', async () => {
+  await using screen = await people();
+  await screen.picture('people-list');
+  expect(await screen.violations()).toEqual([]);
+  await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
+  await screen.page.getByText('And the cake').last().waitFor();
+  await screen.by('message-box').fill('I will bake two.');
+  await screen.by('message-send').click();
+  await screen.by('message').filter({ hasText: 'I will bake two.' }).waitFor();
+  await screen.picture('people-talk');
+  expect(await screen.violations()).toEqual([]);
+  expect(screen.engine.world.people.find(({ jid }) => jid === 'ben@example.org')?.unread).toBe(0);
+  expect(screen.complaints).toEqual([]);
+});
+
+test('somebody is added by address and can be written to at once', async () => {
+  await using screen = await people();
+  await screen.by('person-add').click();
+  await screen.by('person-address').fill('zoe');
+  await screen.by('person-keep').click();
+  await screen.page.getByText('This is not a complete address').waitFor();
+  await screen.by('person-address').fill('zoe@example.org');
+  await screen.by('person-called').fill('Zoé');
+  await screen.picture('people-add');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('person-keep').click();
+  await screen.by('person-page').waitFor();
+  expect(await screen.by('person-name').textContent()).toBe('Zoé');
+  expect(await screen.by('person-line').textContent()).toContain('no answer yet');
+  await screen.by('message-box').waitFor();
+});
+
+test('a stranger waits in requests, disturbs nobody, and cannot be written to before the answer', async () => {
+  await using screen = await people({ locale: 'fr-FR' });
+  expect(await screen.page.locator('[data-testid=person-row][data-jid="sam@elsewhere.example"]').count()).toBe(0);
+  await screen.by('requests-link').click();
+  await screen.by('request').waitFor();
+  await screen.picture('people-requests-fr');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('request').getByRole('link').click();
+  await screen.by('person-page').waitFor();
+  expect(await screen.by('message-box').count()).toBe(0);
+  await screen.by('request-accept').click();
+  await screen.by('message-box').waitFor();
+  expect(await screen.by('requests-link').count()).toBe(0);
+});

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import type { ContactView } from '../../src/contract/people.ts';
+import type { MessageView } from '../../src/contract/views.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld } from '../fixtures/engine-world.ts';
+
+let world: EngineWorld;
+let anna: Person;
+let ben: Person;
+
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben']);
+  [anna, ben] = [world.person('anna'), world.person('ben')];
+});
+
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+const peopleOf = async (person: Person): Promise<readonly ContactView[]> =>
+  (await person.ask((client) => client.people.list())).people;
+
+/** The person as the other one shows them, once it is as wanted. */
+const shown = (at: Person, jid: string, isWanted: (view: ContactView) => boolean): Promise<ContactView> =>
+  eventually(`${jid} at ${at.name}`, async () =>
+    (await peopleOf(at)).find((view) => view.jid === jid && isWanted(view)),
+  );
+
+async function lines(at: Person, jid: string): Promise<readonly MessageView[]> {
+  return await at.ask(async (client) => {
+    const { person } = await client.people.open({ jid: parseBareJid(jid) });
+    return (await client.messages.list({ sphereId: person.conversationId })).messages;
+  });
+}
+
+/** Says something; the state in which it was kept. */
+async function tell(at: Person, jid: string, text: string): Promise<string> {
+  return await at.ask(async (client) => {
+    const { person } = await client.people.open({ jid: parseBareJid(jid) });
+    return (await client.messages.say({ sphereId: person.conversationId, text })).message.state;
+  });
+}
+
+const said = (at: Person, jid: string, text: string): Promise<MessageView> =>
+  eventually(`"${text}" at ${at.name}`, async () => (await lines(at, jid)).find((line) => line.text === text));
+
+describe('two people', () => {
+  test('one asks, the other finds a quiet request and accepts, and both see each other online', async () => {
+    await anna.run('person', 'add', ben.jid, '--name', 'Benny');
+    expect(await shown(anna, ben.jid, () => true)).toMatchObject({ name: 'Benny', standing: 'contact', asked: true });
+    const request = await shown(ben, anna.jid, ({ wants }) => wants);
+    expect(request).toMatchObject({ standing: 'request', name: 'Anna', unread: 0, online: false });
+    await ben.ask((client) => client.people.add({ jid: parseBareJid(anna.jid) }));
+    const both = ({ subscription, online }: ContactView): boolean => subscription === 'both' && online;
+    expect(await shown(anna, ben.jid, both)).toMatchObject({ standing: 'contact', asked: false });
+    expect(await shown(ben, anna.jid, both)).toMatchObject({ standing: 'contact', wants: false });
+  });
+
+  test('talk, encrypted, in order, and what was said is there after a restart', async () => {
+    await anna.run('say', ben.jid, 'one');
+    for (const text of ['two', 'three']) await tell(anna, ben.jid, text);
+    await said(ben, anna.jid, 'three');
+    const texts = (await lines(ben, anna.jid)).map(({ text, encrypted, state }) => ({ text, encrypted, state }));
+    expect(texts).toEqual(['one', 'two', 'three'].map((text) => ({ text, encrypted: true, state: 'received' })));
+    expect(await shown(ben, anna.jid, ({ unread }) => unread === 3)).toMatchObject({ lastLine: 'three' });
+    await tell(ben, anna.jid, 'four');
+    await said(anna, ben.jid, 'four');
+    expect(await shown(ben, anna.jid, ({ unread }) => unread === 0)).toMatchObject({ lastLine: 'four' });
+    await ben.engine.killHard();
+    await ben.restart();
+    expect((await lines(ben, anna.jid)).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
+    await ben.sync();
+    expect((await lines(ben, anna.jid)).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
+  test('what was typed without a server leaves later, in order and once', async () => {
+    await world.prosody.pause();
+    for (const text of ['later 1', 'later 2']) {
+      expect(await tell(anna, ben.jid, text)).toBe('queued');
+    }
+    await anna.engine.killHard();
+    await world.prosody.restart();
+    await anna.restart();
+    await said(ben, anna.jid, 'later 2');
+    const later = (await lines(ben, anna.jid)).map(({ text }) => text).filter((text) => text.startsWith('later'));
+    expect(later).toEqual(['later 1', 'later 2']);
+    await eventually('sent', async () =>
+      (await lines(anna, ben.jid)).every(({ state }) => state !== 'queued') ? true : undefined,
+    );
+  });
+
+  test('somebody who publishes no keys is never written to in the clear', async () => {
+    await world.prosody.register('nokeys', 'secret');
+    const jid = world.jid('nokeys');
+    await tell(anna, jid, 'private');
+    const failed = await eventually('the line fails', async () =>
+      (await lines(anna, jid)).find(({ state }) => state === 'failed'),
+    );
+    expect(failed).toMatchObject({ text: 'private', failure: 'cannot-encrypt' });
+  });
+});
