@@ -230,6 +230,8 @@ export class Incoming {
     if (talk === undefined || message.sealed !== null) return { kind: 'nothing' };
     const known: readonly DirectLine['state'][] = ['undecryptable', 'forged'];
     const state = known.find((one) => one === line.state) ?? 'received';
+    // A message that only carries a key says nothing, read or not.
+    if (state !== 'received' && message.omemo?.payload === null) return { kind: 'nothing' };
     return { kind: 'talk', tell: talk.keep(message, { ...line, state }) };
   }
 
