@@ -161,16 +161,7 @@ export class AccountSession implements AsyncDisposable {
     this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     this.#watchForSleep(deps);
     if (deps.keepEverything) this.#keepEverything(deps);
-    joinReactions({
-      ...this.#parts(),
-      feed,
-      own: this.own,
-      storage,
-      clock,
-      scope: this.scope,
-      stack: this.#stack,
-      log,
-    });
+    this.#joinReactions(deps, log);
     this.#stack.use(this.scope);
   }
 
@@ -199,6 +190,11 @@ export class AccountSession implements AsyncDisposable {
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, people } = this;
     return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, people };
+  }
+
+  #joinReactions({ feed, storage, clock }: AccountSessionDeps, log: Logger): void {
+    const { own, scope } = this;
+    joinReactions({ ...this.#parts(), ...{ feed, own, storage, clock, scope, log }, stack: this.#stack });
   }
 
   /** After sleep the connections of before are mostly dead, and the network may be another one. */
