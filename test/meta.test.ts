@@ -169,7 +169,7 @@ describe('the layout', () => {
   });
 
   test('src holds the layers and nothing else', () => {
-    const layers = ['base', 'contract', 'xmpp', 'omemo', 'torrent', 'nat', 'storage', 'spheres', 'player'];
+    const layers = ['base', 'contract', 'xmpp', 'omemo', 'torrent', 'nat', 'storage', 'spheres', 'people', 'player'];
     const hosts = ['engine', 'swarm', 'media', 'cli', 'ui'];
     expect(entries('src').filter((name) => ![...layers, ...hosts].includes(name))).toEqual([]);
   });
