@@ -3,6 +3,7 @@ import { accountCommands } from './commands/account.ts';
 import { doctorCommands } from './commands/doctor.ts';
 import { engineCommands } from './commands/engine.ts';
 import { itemCommands } from './commands/items.ts';
+import { keptItemCommands } from './commands/kept-items.ts';
 import { messageCommands } from './commands/messages.ts';
 import { peopleCommands } from './commands/people.ts';
 import { sphereCommands } from './commands/spheres.ts';
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   ...sphereCommands,
   ...peopleCommands,
   ...itemCommands,
+  ...keptItemCommands,
   ...messageCommands,
   ...transferCommands,
   ...engineCommands.slice(2),

@@ -15,8 +15,9 @@ export async function resolveItem(
   sphere: SphereView,
   text: string,
   signal: AbortSignal,
+  removed = false,
 ): Promise<ItemView> {
-  const { items } = await client.items.list({ sphereId: sphere.id }, { signal });
+  const { items } = await client.items.list({ sphereId: sphere.id, removed }, { signal });
   return choose('item', text, items, ({ id, name }) => [id, name]);
 }
 

@@ -117,6 +117,12 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(await json(['limit'])).toEqual({ up: 0, down: 2_000_000 });
   expect(await json(['pause'])).toEqual({ ok: true });
   expect(await json(['resume'])).toEqual({ ok: true });
+  expect(await json(['pause', 'Family', 'film.mp4'])).toEqual({ ok: true });
+  expect(await json(['resume', 'Family', 'film.mp4'])).toEqual({ ok: true });
+  expect(await json(['remove', 'Family', 'film.mp4', '--delete-copy'])).toEqual({ ok: true, kept: 0 });
+  expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, copy: 'delete' });
+  expect(await json(['restore', 'Family', 'film.mp4'])).toMatchObject({ item: { name: 'film.mp4' } });
+  expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
   expect(await json(['sync', '--wait'])).toEqual({ idle: true });
   expect(await json(['export', '--log', 'Family'])).toEqual({ events: [] });
   expect(await json(['account', 'remove'])).toEqual({ account: null });
@@ -128,6 +134,7 @@ test.each([
   [['nonsense'], 'usage'],
   [['sphere'], 'usage'],
   [['sphere', 'invite', 'Family'], 'usage'],
+  [['pause', 'Family'], 'usage'],
   [['items', 'Family', 'more'], 'usage'],
   [['share', 'Family', ''], 'usage'],
   [['status', '--wait'], 'usage'],

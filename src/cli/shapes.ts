@@ -100,6 +100,13 @@ export const sharedShape = z.object({
     }),
   ),
 });
+export const removedShape = okShape.extend({
+  kept: z.number().int().describe('files that stayed because they had been changed'),
+});
+export const recheckedShape = z.object({
+  item: itemShape,
+  damaged: z.number().int().describe('damaged pieces'),
+});
 export const urlShape = z.object({ url: z.string() });
 
 export const saidShape = z.object({ id: z.string(), state: z.string() });

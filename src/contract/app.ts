@@ -65,7 +65,10 @@ const spheres = {
 };
 
 const items = {
-  list: oc.input(inSphere).output(z.object({ items: z.array(itemSchema) })),
+  /** Those on the list, or those that were taken off it on this device and can be put back. */
+  list: oc
+    .input(inSphere.extend({ removed: z.boolean().default(false) }))
+    .output(z.object({ items: z.array(itemSchema) })),
   /** Resolves when each path is hashed and its event queued; with `wait` when the server has the events. */
   share: oc
     .input(
@@ -109,6 +112,17 @@ const items = {
   showInFolder: oc.input(ofItem).output(done),
   pause: oc.input(ofItem).output(done),
   resume: oc.input(ofItem).output(done),
+  /**
+   * Takes the item off the list of this device, with its link in the sphere folder. A received copy stays or goes with
+   * it; the original of something we shared always stays. `kept` counts files that stayed because they were changed.
+   */
+  remove: oc
+    .input(ofItem.extend({ copy: z.enum(['keep', 'delete']).default('keep') }))
+    .output(done.extend({ kept: z.number().int().nonnegative() })),
+  /** Puts a removed item back on the list, for 30 days. */
+  restore: oc.input(ofItem).output(z.object({ item: itemSchema })),
+  /** Reads the item on this disk again; resolves at the end. Damage of a received copy is fetched again. */
+  recheck: oc.input(ofItem).output(z.object({ item: itemSchema, damaged: z.number().int().nonnegative() })),
 };
 
 /** The network this computer is in. */

@@ -129,6 +129,8 @@ export const itemSchema = z.object({
   height: count.nullable(),
   durationMs: count.nullable(),
   files: z.array(itemFileSchema),
+  /** It was taken off the list of this device; until then that can be undone. null = it is on the list. */
+  undoUntilMs: count.nullable(),
 });
 export type ItemView = z.infer<typeof itemSchema>;
 

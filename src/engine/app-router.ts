@@ -109,6 +109,9 @@ function itemRouter(items: AppServices['items']) {
     showInFolder: os.items.showInFolder.handler(({ input, signal }) => items.showInFolder(input, given(signal))),
     pause: os.items.pause.handler(({ input, signal }) => items.pause(input, given(signal))),
     resume: os.items.resume.handler(({ input, signal }) => items.resume(input, given(signal))),
+    remove: os.items.remove.handler(({ input, signal }) => items.remove(input, given(signal))),
+    restore: os.items.restore.handler(({ input, signal }) => items.restore(input, given(signal))),
+    recheck: os.items.recheck.handler(({ input, signal }) => items.recheck(input, given(signal))),
   };
 }
 

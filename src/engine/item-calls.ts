@@ -2,15 +2,16 @@ import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
 import { playability } from '../player/playability.ts';
-import type { KnownEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { probeOf } from './item-view.ts';
+import { keptItemCalls } from './kept-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
 import { playItem } from './play-item.ts';
 import { refuseProfile } from './refuse-profile.ts';
+import { requireInSphere } from './require-in-sphere.ts';
 
 const DONE = { ok: true as const };
 
@@ -22,7 +23,10 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     return item;
   };
   return {
-    list: ({ sphereId }) => Promise.resolve({ items: views.items(holder.session.list.get(sphereId)) }),
+    list({ sphereId, removed }) {
+      const all = views.items(holder.session.list.get(sphereId));
+      return Promise.resolve({ items: all.filter(({ undoUntilMs }) => (undoUntilMs !== null) === removed) });
+    },
     async share({ sphereId, paths, plain, wait }, signal) {
       const { session } = holder;
       await refuseProfile(deps.profile, paths);
@@ -62,27 +66,8 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       );
       return DONE;
     },
-    async showInFolder({ sphereId, itemId }) {
-      requireInSphere(deps, sphereId, itemId);
-      const { path } = view(itemId);
-      if (path === null) throw new AppError('not-found', 'the item has no place on this disk yet');
-      await openOnDesktop(holder.session.list.get(sphereId).row.folder);
-      return DONE;
-    },
-    pause: (item, signal) => setPaused(deps, item, true, signal),
-    resume: (item, signal) => setPaused(deps, item, false, signal),
+    ...keptItemCalls(deps, view),
   };
-}
-
-async function setPaused(
-  deps: AppCallsDeps,
-  { sphereId, itemId }: { readonly sphereId: SphereId; readonly itemId: ItemId },
-  isPaused: boolean,
-  signal: AbortSignal,
-): Promise<typeof DONE> {
-  requireInSphere(deps, sphereId, itemId);
-  await deps.holder.session.items.setPaused(itemId, isPaused, signal);
-  return DONE;
 }
 
 interface Offered {
@@ -122,9 +107,4 @@ function fileOf({ holder }: AppCallsDeps, itemId: ItemId, index: number): Manife
   const file = holder.session.source.knownManifest(itemId)?.files[index];
   if (file === undefined) throw new AppError('not-found', 'the item has no such file', { index });
   return file;
-}
-
-function requireInSphere({ holder }: AppCallsDeps, sphereId: SphereId, itemId: ItemId): KnownEvent<'item'> {
-  const { list, source } = holder.session;
-  return source.event(list.get(sphereId), itemId);
 }

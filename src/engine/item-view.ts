@@ -22,6 +22,8 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
   // What the log refuses is shown nowhere, whatever was known of it before.
   const event = sphere.state.items.get(row.itemId)?.event;
   if (event === undefined) return undefined;
+  const undoUntilMs = deps.items.undoUntilMs(row);
+  if (undoUntilMs === undefined) return undefined;
   const { body, header } = event;
   const manifest = deps.source.knownManifest(row.itemId);
   const live = deps.items.live(row);
@@ -35,7 +37,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     type: body.media.kind === 'folder' ? 'inode/directory' : (first?.type ?? body.media.type),
     kind: body.media.kind,
     bytes: body.bytes,
-    bytesHave: Math.min(row.bytesHave, body.bytes),
+    bytesHave: Math.min(deps.items.checked(row.itemId) ?? row.bytesHave, body.bytes),
     state: row.state,
     error: deps.items.error(row.itemId),
     from,
@@ -53,6 +55,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     height: body.media.height,
     durationMs: body.media.durationMs,
     files: viewFiles(manifest, row),
+    undoUntilMs,
   };
 }
 

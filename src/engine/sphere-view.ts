@@ -29,7 +29,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
-    itemCount: state.items.size,
+    itemCount: Math.max(0, state.items.size - storage.items.countRemoved(sphere.id)),
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),

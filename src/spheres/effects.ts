@@ -160,6 +160,7 @@ export class Effects {
       path: null,
       layout: null,
       updatedAtMs: event.header.wallMs,
+      removedAtMs: 0,
     });
     return changes;
   }

@@ -3,9 +3,11 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { Segment } from '../contract/swarm.ts';
 import type { ErrorView, ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { isComplete } from './piece-map.ts';
 import type { KnownEvent } from './protocol/event.ts';
 import type { SphereList } from './sphere-list.ts';
 
@@ -24,6 +26,7 @@ export class ItemBook {
   readonly onItem: Emitter<ItemId>;
   readonly #deps: ItemBookDeps;
   readonly #errors = new Map<ItemId, ErrorView>();
+  readonly #checked = new Map<ItemId, number>();
 
   constructor(deps: ItemBookDeps) {
     this.#deps = deps;
@@ -56,11 +59,31 @@ export class ItemBook {
     return sphere !== undefined && this.event(row)?.header.device === sphere.device;
   }
 
-  /** Whether it counts, and we are a member where it does. */
-  isInForce({ sphereId, itemId }: ItemRow): boolean {
+  /** Whether it counts, is on the list of this device, and we are a member where it does. */
+  isInForce({ sphereId, itemId, removedAtMs }: ItemRow): boolean {
+    if (removedAtMs !== 0) return false;
     const sphere = this.#deps.list.find(sphereId);
     if (sphere === undefined || sphere.row.state === 'left' || sphere.row.state === 'removed') return false;
     return sphere.state.items.has(itemId);
+  }
+
+  /** Whether every piece with content was once verified on this disk. */
+  isWhole(row: ItemRow): boolean {
+    const event = this.event(row);
+    if (event === undefined) return false;
+    const content = (row.layout ?? []).reduce((end, part) => Math.max(end, endOf(part)), 0);
+    return isComplete(row.bitfield, Math.ceil(content / event.body.pieceLength));
+  }
+
+  /** Bytes that a check under way has read; null = none is. */
+  checked(itemId: ItemId): number | null {
+    return this.#checked.get(itemId) ?? null;
+  }
+
+  setChecked(itemId: ItemId, bytes: number | null): void {
+    if (bytes === null) this.#checked.delete(itemId);
+    else this.#checked.set(itemId, bytes);
+    this.onItem.emit(itemId);
   }
 
   error(itemId: ItemId): ErrorView | null {
@@ -90,6 +113,15 @@ export class ItemBook {
     this.#deps.log.info('item waits', { error });
     this.update(itemId, { state: 'queued' }, viewError(error));
   }
+}
+
+/** The sharer's own files, as opposed to a copy fetched from others. */
+export function isReadInPlace(row: ItemRow): boolean {
+  return (row.layout ?? []).every((segment) => segment.kind !== 'file' || segment.root === null);
+}
+
+function endOf(segment: Segment): number {
+  return segment.offset + (segment.kind === 'file' ? segment.length : segment.bytes.length);
 }
 
 function viewError(error: unknown): ErrorView {

@@ -1,11 +1,11 @@
 import type { InfoHash, ItemId } from '../base/id.ts';
-import type { Segment, SwarmEvent, TorrentState } from '../contract/swarm.ts';
+import type { SwarmEvent, TorrentState } from '../contract/swarm.ts';
 import type { ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ItemBook } from './item-book.ts';
+import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
-import { isComplete } from './piece-map.ts';
 import { identify } from './prepare-item.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 import { verifyItem } from './verify-item.ts';
@@ -78,7 +78,7 @@ export class ItemProgress implements Disposable {
       case 'starting':
         return row.state;
       case 'complete':
-        if (book.isDone(row) || !this.#isWholeOnDisk(row)) return row.state;
+        if (book.isDone(row) || !book.isWhole(row)) return row.state;
         return book.isMine(row) && isReadInPlace(row) ? 'sharing' : 'verifying';
       case 'paused':
         return book.isDone(row) ? row.state : 'paused';
@@ -121,20 +121,4 @@ export class ItemProgress implements Disposable {
       }
     }
   }
-
-  #isWholeOnDisk(row: ItemRow): boolean {
-    const event = this.#deps.book.event(row);
-    if (event === undefined) return false;
-    const content = (row.layout ?? []).reduce((end, part) => Math.max(end, endOf(part)), 0);
-    return isComplete(row.bitfield, Math.ceil(content / event.body.pieceLength));
-  }
-}
-
-/** The sharer's own files, as opposed to a copy fetched back from others. */
-function isReadInPlace(row: ItemRow): boolean {
-  return (row.layout ?? []).every((segment) => segment.kind !== 'file' || segment.root === null);
-}
-
-function endOf(segment: Segment): number {
-  return segment.offset + (segment.kind === 'file' ? segment.length : segment.bytes.length);
 }

@@ -13,6 +13,9 @@ import { requireSpace } from '../torrent/free-space.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemBook } from './item-book.ts';
 import { ItemProgress } from './item-progress.ts';
+import { ItemRecheck } from './item-recheck.ts';
+import type { CopyFate } from './item-removal.ts';
+import { ItemRemoval, UNDO_MS } from './item-removal.ts';
 import type { ItemSource } from './item-source.ts';
 import { receivePlace } from './receive-place.ts';
 import type { Sphere } from './sphere.ts';
@@ -42,12 +45,17 @@ export class ItemService implements Disposable {
   readonly #deps: ItemServiceDeps;
   readonly #book: ItemBook;
   readonly #progress: ItemProgress;
+  readonly #removal: ItemRemoval;
+  readonly #recheck: ItemRecheck;
   readonly #starting = new Map<ItemId, Promise<void>>();
 
   constructor(deps: ItemServiceDeps) {
     this.#deps = deps;
     this.#book = new ItemBook(deps);
     this.#progress = new ItemProgress({ ...deps, book: this.#book });
+    this.#removal = new ItemRemoval({ ...deps, book: this.#book });
+    const activate = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.activate(itemId, signal);
+    this.#recheck = new ItemRecheck({ ...deps, book: this.#book, activate });
   }
 
   get onItem(): Emitter<ItemId> {
@@ -70,6 +78,17 @@ export class ItemService implements Disposable {
   /** Devices of others that once had the whole item. */
   holders(itemId: ItemId): readonly DeviceKey[] {
     return this.#book.holders(itemId);
+  }
+
+  /** Bytes that a check under way has read; null = none is. */
+  checked(itemId: ItemId): number | null {
+    return this.#book.checked(itemId);
+  }
+
+  /** Until when its removal can be undone; null = it is on the list, undefined = it is too late. */
+  undoUntilMs(row: ItemRow): number | null | undefined {
+    if (row.removedAtMs === 0) return null;
+    return this.#removal.isGone(row) ? undefined : row.removedAtMs + UNDO_MS;
   }
 
   /** Whether there is something to fetch or serve, and all of it is paused. */
@@ -120,6 +139,7 @@ export class ItemService implements Disposable {
   /** Begins or continues a download; returns at once. */
   get(itemId: ItemId): void {
     const row = this.row(itemId);
+    if (row.removedAtMs !== 0) throw new AppError('not-found', 'the item was taken off the list', { itemId });
     if (this.#book.isDone(row)) return;
     this.#requireOwnTorrent(row);
     // Nobody would admit us: what is not here does not come any more.
@@ -172,7 +192,8 @@ export class ItemService implements Disposable {
   async setPaused(itemId: ItemId, paused: boolean, signal: AbortSignal): Promise<void> {
     const { feed } = this.#deps;
     const row = this.row(itemId);
-    if (!row.wanted) return;
+    if (!row.wanted || row.removedAtMs !== 0) return;
+    if (paused && this.#recheck.cancel(itemId)) return;
     const isMoving = row.state === 'downloading' || row.state === 'queued';
     if (paused) {
       this.#book.update(itemId, { paused, ...(isMoving ? { state: 'paused' as const } : {}) });
@@ -187,6 +208,25 @@ export class ItemService implements Disposable {
 
   async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {
     for (const row of this.#deps.storage.items.listAll()) await this.setPaused(row.itemId, paused, signal);
+  }
+
+  /** Takes it off the list of this device; gives how many of its files stayed because the person had changed them. */
+  async remove(itemId: ItemId, copy: CopyFate, signal: AbortSignal): Promise<number> {
+    this.#recheck.cancel(itemId);
+    return this.#removal.remove(itemId, copy, signal);
+  }
+
+  /** Undoes a removal: what was on this disk is served again, what was wanted goes on. */
+  async restore(itemId: ItemId, signal: AbortSignal): Promise<void> {
+    const row = this.row(itemId);
+    if (row.wanted) this.#requireOwnTorrent(row);
+    await this.#removal.restore(itemId, signal);
+    await this.#resume(this.row(itemId), signal);
+  }
+
+  /** Reads the whole item again; gives how many pieces were damaged. */
+  recheck(itemId: ItemId, signal: AbortSignal): Promise<number> {
+    return this.#recheck.run(itemId, signal);
   }
 
   /** It is refused after all: nothing more is fetched or served of it. Files that are here stay. */
@@ -212,7 +252,7 @@ export class ItemService implements Disposable {
   /** A second item over one torrent, which no honest sharer makes, would take the swarm's hold off the first. */
   #requireOwnTorrent({ itemId, infoHash }: ItemRow): void {
     const others = this.#deps.storage.items.byInfoHash(infoHash).filter((other) => other.itemId !== itemId);
-    if (others.every(({ wanted }) => !wanted)) return;
+    if (others.every(({ wanted, removedAtMs }) => !wanted || removedAtMs !== 0)) return;
     throw new AppError('conflict', 'these bytes are here already, as another item', { itemId });
   }
 
@@ -292,8 +332,8 @@ export class ItemService implements Disposable {
     const manifest = await source.manifest(sphere, event, signal);
     const bytes = source.manifestBytes(itemId) ?? new Uint8Array();
     const place = await receivePlace(sphere.row.folder, event, { manifest, bytes }, signal);
-    const { paused, wanted } = this.row(itemId);
-    if (!wanted) return;
+    const { paused, wanted, removedAtMs } = this.row(itemId);
+    if (!wanted || removedAtMs !== 0) return;
     this.#book.update(itemId, { ...place, bitfield: null, state: paused ? 'paused' : 'downloading' });
   }
 }

@@ -58,8 +58,9 @@ export class KeepEverything implements Disposable {
     if (sphere.row.state !== 'joined') return;
     for (const [itemId, { replacedBy }] of sphere.state.items) {
       const row = this.#deps.storage.items.get(itemId);
-      // What a person has paused, or what is broken, waits for a person.
-      const isMissing = row !== undefined && !row.paused && (!row.wanted || row.state === 'disk-full');
+      // What a person has paused or removed, or what is broken, waits for a person.
+      const isListed = row !== undefined && row.removedAtMs === 0;
+      const isMissing = isListed && !row.paused && (!row.wanted || row.state === 'disk-full');
       if (isMissing && replacedBy === null) await this.#fetch(sphere, itemId);
     }
   }
@@ -82,7 +83,9 @@ export class KeepEverything implements Disposable {
     const { storage, list } = this.#deps;
     const missing = ({ sphereId, itemId, bytesHave }: ItemRow): number =>
       Math.max(0, (list.find(sphereId)?.state.items.get(itemId)?.event.body.bytes ?? 0) - bytesHave);
-    const moving = storage.items.listAll().filter(({ wanted, state }) => wanted && MOVING.includes(state));
+    const moving = storage.items
+      .listAll()
+      .filter(({ wanted, removedAtMs, state }) => wanted && removedAtMs === 0 && MOVING.includes(state));
     return moving.reduce((sum, row) => sum + missing(row), 0);
   }
 }

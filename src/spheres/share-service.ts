@@ -237,6 +237,7 @@ export class ShareService implements AsyncDisposable {
         path,
         layout: item.segments,
         updatedAtMs: clock.now(),
+        removedAtMs: 0,
       });
       storage.shareJobs.remove(id);
       return itemId;

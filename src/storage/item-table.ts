@@ -24,6 +24,8 @@ export interface ItemRow {
   /** Where the torrent's bytes are on this disk; null until that is decided. */
   readonly layout: readonly Segment[] | null;
   readonly updatedAtMs: number;
+  /** When it was taken off the list of this device; 0 = it is on it. */
+  readonly removedAtMs: number;
 }
 
 const segments = z.array(segmentSchema);
@@ -40,6 +42,7 @@ const COLUMNS: Columns<ItemRow> = {
   path: nullable(text('path')),
   layout: nullable(sealedJson<readonly Segment[]>('layout', (value) => segments.parse(value))),
   updatedAtMs: integer('updated_at_ms'),
+  removedAtMs: integer('removed_at_ms'),
 };
 
 export class ItemTable {
@@ -65,10 +68,14 @@ export class ItemTable {
     return this.#rows.select('ORDER BY sphere_id, item_id');
   }
 
-  /** How many wanted items run, and how many are paused. */
+  /** How many wanted items run, and how many are paused; what was taken off the list does neither. */
   countWanted(): { readonly running: number; readonly paused: number } {
-    const running = this.#rows.count('wanted = 1 AND paused = 0', {});
-    return { running, paused: this.#rows.count('wanted = 1 AND paused = 1', {}) };
+    const running = this.#rows.count('wanted = 1 AND paused = 0 AND removed_at_ms = 0', {});
+    return { running, paused: this.#rows.count('wanted = 1 AND paused = 1 AND removed_at_ms = 0', {}) };
+  }
+
+  countRemoved(sphereId: SphereId): number {
+    return this.#rows.count('sphere_id = @sphereId AND removed_at_ms > 0', { sphereId });
   }
 
   put(item: ItemRow): void {

@@ -33,6 +33,17 @@ export function useNotify() {
     });
   }
 
+  /** Done, and for a while it can be undone from here. */
+  function undoable(title: string, undo: () => unknown): void {
+    toast.add({
+      title,
+      color: 'success',
+      icon: 'i-lucide-circle-check',
+      duration: 12_000,
+      actions: [{ label: t('action.undo'), color: 'neutral', variant: 'outline', onClick: () => void undo() }],
+    });
+  }
+
   /** Something that did not go as the person wanted, and is nobody's failure. */
   function warning(title: string, description: string): void {
     toast.add({ title, description, color: 'warning', icon: 'i-lucide-info', duration: 12_000 });
@@ -50,5 +61,5 @@ export function useNotify() {
   /** Takes a notice back that is no longer true. */
   const withdraw = (code: string): void => toast.remove(`notice-${code}`);
 
-  return { failure, success, warning, notice, withdraw };
+  return { failure, success, undoable, warning, notice, withdraw };
 }

@@ -58,12 +58,13 @@ export const itemCommands = [
     name: 'items',
     usage: 'S',
     summary: 'Lists what was shared in a sphere.',
+    options: { removed: { help: 'what was taken off the list of this device and can be put back' } },
     positionals: { min: 1, max: 1 },
     shape: itemsShape,
-    async run({ connect, signal, positionals }) {
+    async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      return await engine.client.items.list({ sphereId: sphere.id }, { signal });
+      return await engine.client.items.list({ sphereId: sphere.id, removed: flags.has('removed') }, { signal });
     },
     describe: ({ items }) =>
       table(

@@ -1,5 +1,8 @@
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
+import type { EngineClient } from '../connect.ts';
+import { usageFailure } from '../failure.ts';
+import { resolveItem, resolveSphere } from '../resolve.ts';
 import { limitsShape, okShape } from '../shapes.ts';
 import { sizeInWords } from '../words.ts';
 
@@ -27,25 +30,41 @@ export const transferCommands = [
   }),
   defineCommand({
     name: 'pause',
-    summary: 'Stops all transfers until resume.',
+    usage: '[S ITEM]',
+    summary: 'Stops all transfers until resume, or those of one item.',
+    positionals: { min: 0, max: 2 },
     shape: okShape,
-    async run({ connect, signal }) {
+    async run({ connect, signal, positionals }) {
       using engine = await connect();
+      const item = await resolveOne(engine.client, positionals, signal);
+      if (item !== null) return await engine.client.items.pause(item, { signal });
       return await engine.client.transfers.pauseAll(undefined, { signal });
     },
     describe: () => 'paused',
   }),
   defineCommand({
     name: 'resume',
-    summary: 'Lets transfers go on.',
+    usage: '[S ITEM]',
+    summary: 'Lets all transfers go on, or those of one item.',
+    positionals: { min: 0, max: 2 },
     shape: okShape,
-    async run({ connect, signal }) {
+    async run({ connect, signal, positionals }) {
       using engine = await connect();
+      const item = await resolveOne(engine.client, positionals, signal);
+      if (item !== null) return await engine.client.items.resume(item, { signal });
       return await engine.client.transfers.resumeAll(undefined, { signal });
     },
     describe: () => 'resumed',
   }),
 ];
+
+/** The item that a sphere and a name stand for; null when neither is given. */
+async function resolveOne(client: EngineClient, [sphereName, itemName]: readonly string[], signal: AbortSignal) {
+  if (sphereName === undefined) return null;
+  if (itemName === undefined) throw usageFailure('which item? Name it after the sphere');
+  const sphere = await resolveSphere(client, sphereName, signal);
+  return { sphereId: sphere.id, itemId: (await resolveItem(client, sphere, itemName, signal)).id };
+}
 
 function inWords(limit: number): string {
   return limit === 0 ? 'no limit' : `${sizeInWords(limit)}/s`;

@@ -40,6 +40,11 @@ export function isArriving(item: Pick<ItemView, 'state' | 'downBps'>): boolean {
   return kind === 'moving' || kind === 'waiting' || kind === 'paused' || kind === 'checking';
 }
 
+/** Everything is on this computer, or was: it can be compared with what was shared. */
+export function canRecheck(item: Pick<ItemView, 'state'>): boolean {
+  return ['complete', 'sharing', 'changed', 'missing'].includes(item.state);
+}
+
 /** Our own file was edited: the new content can only be given as a new item. */
 export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'path'>): boolean {
   return item.state === 'changed' && item.mine && item.path !== null;

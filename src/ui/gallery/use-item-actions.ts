@@ -1,3 +1,4 @@
+import { useI18n } from 'vue-i18n';
 import type { ItemView } from '../../contract/views.ts';
 import { useEngine } from '../stores/engine.ts';
 import { useNotify } from '../use-notify.ts';
@@ -6,6 +7,7 @@ import { useNotify } from '../use-notify.ts';
 export function useItemActions() {
   const engine = useEngine();
   const notify = useNotify();
+  const { t } = useI18n();
   const of = (item: ItemView) => ({ sphereId: item.sphereId, itemId: item.id });
 
   async function attempt(work: () => Promise<unknown>): Promise<boolean> {
@@ -18,7 +20,24 @@ export function useItemActions() {
     }
   }
 
+  const putBack = (item: ItemView) => attempt(() => engine.call((client) => client.items.restore(of(item))));
+
   return {
+    /** Off the list of this device, at once; can be undone. Fails as the engine does. */
+    async remove(item: ItemView, copy: 'keep' | 'delete'): Promise<void> {
+      const { kept } = await engine.call((client) => client.items.remove({ ...of(item), copy }));
+      notify.undoable(t('item.removed', { name: item.name }), () => putBack(item));
+      if (kept > 0) notify.warning(t('item.kept', kept), t('item.keptText'));
+    },
+    putBack,
+    /** Reads the whole item again and says what came of it. */
+    recheck: (item: ItemView) =>
+      attempt(async () => {
+        const { damaged, item: now } = await engine.call((client) => client.items.recheck(of(item)));
+        if (damaged === 0) notify.success(t('item.intact', { name: item.name }));
+        else if (now.state === 'changed') notify.warning(t('item.state.changed'), t('item.changedText'));
+        else notify.warning(t('item.damaged', { name: item.name }), t('item.damagedText'));
+      }),
     download: (item: ItemView) => attempt(() => engine.call((client) => client.items.get(of(item)))),
     pause: (item: ItemView) => attempt(() => engine.call((client) => client.items.pause(of(item)))),
     resume: (item: ItemView) => attempt(() => engine.call((client) => client.items.resume(of(item)))),

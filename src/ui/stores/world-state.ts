@@ -22,6 +22,8 @@ export interface WorldState {
   /** By address. */
   readonly people: Map<string, ContactView>;
   readonly items: Map<string, ItemView>;
+  /** Taken off the list on this device, and can be put back. */
+  readonly removed: Map<string, ItemView>;
   readonly jobs: Map<string, ShareJobView>;
   swarm: SwarmView;
   limits: LimitsView;
@@ -36,6 +38,7 @@ export function emptyWorld(): WorldState {
     invitations: new Map(),
     people: new Map(),
     items: new Map(),
+    removed: new Map(),
     jobs: new Map(),
     swarm: { state: 'starting', port: 0, downBps: 0, upBps: 0, paused: false, mapped: null, peers: 0 },
     limits: { up: 0, down: 0 },
@@ -55,7 +58,14 @@ export function applySnapshot(world: WorldState, snapshot: Snapshot): void {
   refill(world.invitations, snapshot.invitations);
   world.people.clear();
   for (const person of snapshot.people) world.people.set(person.jid, person);
-  refill(world.items, snapshot.items);
+  refill(
+    world.items,
+    snapshot.items.filter(({ undoUntilMs }) => undoUntilMs === null),
+  );
+  refill(
+    world.removed,
+    snapshot.items.filter(({ undoUntilMs }) => undoUntilMs !== null),
+  );
   refill(world.jobs, snapshot.jobs);
   world.swarm = snapshot.swarm;
   world.limits = snapshot.limits;
@@ -64,11 +74,17 @@ export function applySnapshot(world: WorldState, snapshot: Snapshot): void {
 
 function removeSphere(world: WorldState, sphereId: string): void {
   world.spheres.delete(sphereId);
-  for (const map of [world.items, world.jobs]) {
+  for (const map of [world.items, world.removed, world.jobs]) {
     for (const [id, entry] of map) {
       if (entry.sphereId === sphereId) map.delete(id);
     }
   }
+}
+
+function putItem(world: WorldState, item: ItemView): void {
+  const [here, there] = item.undoUntilMs === null ? [world.items, world.removed] : [world.removed, world.items];
+  there.delete(item.id);
+  here.set(item.id, item);
 }
 
 /** Applying a fact twice does no harm. */
@@ -96,7 +112,7 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
       world.people.delete(event.jid);
       break;
     case 'item':
-      world.items.set(event.item.id, event.item);
+      putItem(world, event.item);
       break;
     case 'job':
       world.jobs.set(event.job.id, event.job);
@@ -109,6 +125,7 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
       break;
     case 'item-removed':
       world.items.delete(event.itemId);
+      world.removed.delete(event.itemId);
       break;
     case 'message':
     case 'message-removed':

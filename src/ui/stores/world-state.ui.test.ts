@@ -62,3 +62,14 @@ test('signing out, limits and an answered invitation are taken over', () => {
   expect(world.limits).toEqual({ up: 1, down: 2 });
   expect(world.account).toBeNull();
 });
+
+test('an item that was taken off the list is shown among the removed ones only, until it is put back', () => {
+  const { world, snapshot } = loaded();
+  const removed = { ...film, undoUntilMs: 1 };
+  applyEvent(world, { kind: 'item', item: removed });
+  expect([world.items.has(film.id), world.removed.has(film.id)]).toEqual([false, true]);
+  applySnapshot(world, { ...snapshot, items: [removed, song] });
+  expect([world.items.has(film.id), world.removed.has(film.id)]).toEqual([false, true]);
+  applyEvent(world, { kind: 'item', item: film });
+  expect([world.items.has(film.id), world.removed.has(film.id)]).toEqual([true, false]);
+});

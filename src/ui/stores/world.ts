@@ -26,6 +26,10 @@ export const useWorld = defineStore('world', () => {
   const itemList = computed(() => Array.from(state.items.values()).sort((a, b) => b.atMs - a.atMs));
   const jobList = computed(() => Array.from(state.jobs.values()));
   const itemsOf = (sphereId: string): ItemView[] => itemList.value.filter((item) => item.sphereId === sphereId);
+  const removedOf = (sphereId: string): ItemView[] =>
+    Array.from(state.removed.values())
+      .filter((item) => item.sphereId === sphereId)
+      .sort((a, b) => (b.undoUntilMs ?? 0) - (a.undoUntilMs ?? 0));
   const jobsOf = (sphereId: string): ShareJobView[] => jobList.value.filter((job) => job.sphereId === sphereId);
 
   return {
@@ -39,6 +43,7 @@ export const useWorld = defineStore('world', () => {
     itemList,
     jobList,
     itemsOf,
+    removedOf,
     jobsOf,
   };
 });

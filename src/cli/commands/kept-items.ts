@@ -1,0 +1,54 @@
+import { defineCommand } from '../command.ts';
+import { resolveItem, resolveSphere } from '../resolve.ts';
+import { gotItemShape, recheckedShape, removedShape } from '../shapes.ts';
+import { plain } from '../words.ts';
+
+/** What becomes of an item that is on this device. */
+export const keptItemCommands = [
+  defineCommand({
+    name: 'remove',
+    usage: 'S ITEM',
+    summary:
+      'Takes an item off the list of this device; restore puts it back for 30 days. Originals are never deleted.',
+    options: { 'delete-copy': { help: 'also delete the received copy; files changed since they came stay' } },
+    positionals: { min: 2, max: 2 },
+    shape: removedShape,
+    async run({ connect, signal, positionals, flags }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const copy = flags.has('delete-copy') ? 'delete' : 'keep';
+      return await engine.client.items.remove({ sphereId: sphere.id, itemId, copy }, { signal });
+    },
+    describe: ({ kept }) => (kept === 0 ? 'removed' : `removed; ${kept} changed files stay`),
+  }),
+  defineCommand({
+    name: 'restore',
+    usage: 'S ITEM',
+    summary: 'Puts an item back that was removed from the list; items --removed shows them.',
+    positionals: { min: 2, max: 2 },
+    shape: gotItemShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal, true);
+      return await engine.client.items.restore({ sphereId: sphere.id, itemId }, { signal });
+    },
+    describe: ({ item }) => `${plain(item.name)}  ${item.state}`,
+  }),
+  defineCommand({
+    name: 'recheck',
+    usage: 'S ITEM',
+    summary: 'Reads an item on this disk again and compares it with what was shared; damage is fetched again.',
+    positionals: { min: 2, max: 2 },
+    shape: recheckedShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      return await engine.client.items.recheck({ sphereId: sphere.id, itemId }, { signal });
+    },
+    describe: ({ item, damaged }) =>
+      `${plain(item.name)}  ${damaged === 0 ? 'undamaged' : `${damaged} damaged pieces`}`,
+  }),
+];

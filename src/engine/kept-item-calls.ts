@@ -1,0 +1,55 @@
+import { AppError } from '../base/errors.ts';
+import type { ItemId, SphereId } from '../base/id.ts';
+import type { ItemView } from '../contract/views.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
+import type { AppServices } from './app-services.ts';
+import { openOnDesktop } from './open-on-desktop.ts';
+import { requireInSphere } from './require-in-sphere.ts';
+
+const DONE = { ok: true as const };
+
+type KeptItemCalls = Pick<AppServices['items'], 'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck'>;
+
+/** What becomes of an item that is on this device. */
+export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => ItemView): KeptItemCalls {
+  const { holder, views } = deps;
+  return {
+    async showInFolder({ sphereId, itemId }) {
+      requireInSphere(deps, sphereId, itemId);
+      const { path } = view(itemId);
+      if (path === null) throw new AppError('not-found', 'the item has no place on this disk yet');
+      await openOnDesktop(holder.session.list.get(sphereId).row.folder);
+      return DONE;
+    },
+    pause: (item, signal) => setPaused(deps, item, true, signal),
+    resume: (item, signal) => setPaused(deps, item, false, signal),
+    async remove({ sphereId, itemId, copy }, signal) {
+      requireInSphere(deps, sphereId, itemId);
+      const kept = await holder.session.items.remove(itemId, copy, signal);
+      views.emitSphere(holder.session.list.get(sphereId));
+      return { ...DONE, kept };
+    },
+    async restore({ sphereId, itemId }, signal) {
+      requireInSphere(deps, sphereId, itemId);
+      await holder.session.items.restore(itemId, signal);
+      views.emitSphere(holder.session.list.get(sphereId));
+      return { item: view(itemId) };
+    },
+    async recheck({ sphereId, itemId }, signal) {
+      requireInSphere(deps, sphereId, itemId);
+      const damaged = await holder.session.items.recheck(itemId, signal);
+      return { item: view(itemId), damaged };
+    },
+  };
+}
+
+async function setPaused(
+  deps: AppCallsDeps,
+  { sphereId, itemId }: { readonly sphereId: SphereId; readonly itemId: ItemId },
+  isPaused: boolean,
+  signal: AbortSignal,
+): Promise<typeof DONE> {
+  requireInSphere(deps, sphereId, itemId);
+  await deps.holder.session.items.setPaused(itemId, isPaused, signal);
+  return DONE;
+}

@@ -1,0 +1,75 @@
+import { basename } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { ItemId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { ItemRow } from '../storage/item-table.ts';
+import { removeCopy, removeLinks } from '../torrent/remove-copy.ts';
+import type { ItemBook } from './item-book.ts';
+import { isReadInPlace } from './item-book.ts';
+import { ShareLink } from './share-link.ts';
+import type { SphereList } from './sphere-list.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+
+/** How long an item that was taken off the list can be put back. */
+export const UNDO_MS = 30 * 24 * 3_600_000;
+
+/** What becomes of the copy on this disk. A person's own original is never deleted. */
+export type CopyFate = 'keep' | 'delete';
+
+interface ItemRemovalDeps {
+  readonly book: ItemBook;
+  readonly list: SphereList;
+  readonly feed: SwarmFeed;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Takes items off the list of this device, and puts them back. Other members notice only that we give it no more. */
+export class ItemRemoval {
+  readonly #deps: ItemRemovalDeps;
+
+  constructor(deps: ItemRemovalDeps) {
+    this.#deps = deps;
+  }
+
+  /** Gives how many files of a copy that was to be deleted stayed, because the person had changed them. */
+  async remove(itemId: ItemId, copy: CopyFate, signal: AbortSignal): Promise<number> {
+    const { book, feed, clock, list } = this.#deps;
+    const row = book.row(itemId);
+    // Written down first: after a crash nothing of it is fetched or served.
+    if (row.removedAtMs === 0) book.update(itemId, { removedAtMs: clock.now() });
+    if (row.wanted) await feed.remove(row.infoHash);
+    if (row.layout === null || row.path === null) return 0;
+    if (isReadInPlace(row)) {
+      await removeLinks({ folder: list.get(row.sphereId).row.folder, target: row.path });
+      return 0;
+    }
+    if (copy === 'keep') return 0;
+    const stayed = await removeCopy({ path: row.path, segments: row.layout }, signal);
+    const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
+    book.update(itemId, { ...nowhere, wanted: false, paused: false, state: 'listed' });
+    return stayed;
+  }
+
+  /** Fails with `not-found` when it is too late. */
+  async restore(itemId: ItemId, signal: AbortSignal): Promise<void> {
+    const { book, log } = this.#deps;
+    const row = book.row(itemId);
+    if (row.removedAtMs === 0) return;
+    if (this.isGone(row)) throw new AppError('not-found', 'the item was removed too long ago', { itemId });
+    if (row.layout !== null && row.path !== null && isReadInPlace(row)) {
+      const kind = book.event(row)?.body.media.kind === 'folder' ? 'folder' : 'file';
+      const { folder } = this.#deps.list.get(row.sphereId).row;
+      const place = { folder, name: basename(row.path), target: row.path, kind } as const;
+      const link = await ShareLink.place(place, { log }, signal);
+      link.keep();
+    }
+    book.update(itemId, { removedAtMs: 0 });
+  }
+
+  /** Removed, and for so long that it cannot be put back. */
+  isGone({ removedAtMs }: ItemRow): boolean {
+    return removedAtMs !== 0 && removedAtMs + UNDO_MS <= this.#deps.clock.now();
+  }
+}
