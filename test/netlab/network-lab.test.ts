@@ -60,8 +60,8 @@ describe.skipIf(reason !== undefined)('the network laboratory', () => {
     await using lab = await NetworkLab.start({ a: 'cone,v6=on', b: 'cgnat,v6=on', c: 'cone', d: 'open,v6=on' });
     await using server = lab.spawn('server', process.execPath, LISTEN, '7100');
     while (server.lines.length === 0) await delay(20);
-    const call = async (from: string, address: string, port: number): Promise<string> =>
-      (await lab.exec(from, process.execPath, REACH, address, String(port))).trim();
+    const call = async (from: string, address: string, port: number, ...patience: string[]): Promise<string> =>
+      (await lab.exec(from, process.execPath, REACH, address, String(port), ...patience)).trim();
     for (const host of ['a1', 'b1', 'd1'])
       expect([host, await call(host, SERVER_ADDRESS6, 7100)]).toEqual([host, 'hello']);
     expect(await call('c1', SERVER_ADDRESS6, 7100)).toMatch(/ENETUNREACH/);
@@ -69,8 +69,8 @@ describe.skipIf(reason !== undefined)('the network laboratory', () => {
     await using provider = lab.spawn('b1', process.execPath, LISTEN, '7101');
     while (home.lines.length === 0 || provider.lines.length === 0) await delay(20);
     const [a, b] = ['a', 'b'].map((name) => lab.home(name).addresses.host6(1));
-    expect(await call('server', a ?? '', 7101)).toBe('silence');
-    expect(await call('server', b ?? '', 7101)).toBe('silence');
+    expect(await call('server', a ?? '', 7101, 'briefly')).toBe('silence');
+    expect(await call('server', b ?? '', 7101, 'briefly')).toBe('silence');
   });
 
   test('a line is as slow as its plan says', async () => {
@@ -90,12 +90,12 @@ describe.skipIf(reason !== undefined)('the network laboratory', () => {
     await using neighbour = lab.spawn('a2', process.execPath, LISTEN, '7101');
     while (server.lines.length === 0 || neighbour.lines.length === 0) await delay(20);
     const home = lab.home('a');
-    const call = async (address: string, port: number): Promise<string> =>
-      (await lab.exec('a1', process.execPath, REACH, address, String(port))).trim();
+    const call = async (address: string, port: number, ...patience: string[]): Promise<string> =>
+      (await lab.exec('a1', process.execPath, REACH, address, String(port), ...patience)).trim();
     const before = home.outside;
     expect(await call(SERVER_ADDRESS, 7100)).toContain(before);
     await lab.cut('a');
-    expect(await call(SERVER_ADDRESS, 7100)).toMatch(/silence|EHOSTUNREACH|ENETUNREACH/);
+    expect(await call(SERVER_ADDRESS, 7100, 'briefly')).toMatch(/silence|EHOSTUNREACH|ENETUNREACH/);
     expect(await call(home.addresses.host(2), 7101)).toBe('hello');
     await lab.heal('a');
     // Neighbours are asked for anew, which takes a moment.
@@ -106,7 +106,7 @@ describe.skipIf(reason !== undefined)('the network laboratory', () => {
     await home.reboot();
     await expect.poll(seen, POLL).toContain(home.outside);
     await lab.cut('a2');
-    expect(await call(home.addresses.host(2), 7101)).toMatch(/silence|EHOSTUNREACH/);
+    expect(await call(home.addresses.host(2), 7101, 'briefly')).toMatch(/silence|EHOSTUNREACH/);
   });
 
   test('a run that was killed leaves nothing behind once the next laboratory starts', async () => {

@@ -26,6 +26,11 @@ async function callFromOutside(lab: NetworkLab, port: number, address = lab.home
   return (await lab.exec('server', process.execPath, REACH, address, String(port))).trim();
 }
 
+/** The same where nobody is expected to answer. */
+async function callInVain(lab: NetworkLab, port: number, address = lab.home('a').outside): Promise<string> {
+  return (await lab.exec('server', process.execPath, REACH, address, String(port), 'briefly')).trim();
+}
+
 async function until<T>(what: string, find: () => T | undefined | Promise<T | undefined>, ms = 45_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
@@ -73,10 +78,10 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     });
     expect(await lab.home('a').forwarded()).toEqual(['40001 192.168.11.11:40001']);
     expect(await callFromOutside(lab, 40_001)).toBe('hello from home');
-    expect(await callFromOutside(lab, 40_002)).toBe('silence');
+    expect(await callInVain(lab, 40_002)).toBe('silence');
     await program.end('SIGTERM');
     expect(await lab.home('a').forwarded()).toEqual([]);
-    expect(await callFromOutside(lab, 40_001)).toBe('silence');
+    expect(await callInVain(lab, 40_001)).toBe('silence');
   });
 
   test.each(['upnp-v2', 'upnp-v1', 'pmp'] as const)(
@@ -177,10 +182,10 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
       expect(await until('the pinhole', () => openPinhole(program))).toEqual([{ address, port: 40_001, open: true }]);
       expect(await lab.home('a').pinholes()).toEqual([`${address} 40001`]);
       expect(await callFromOutside(lab, 40_001, address)).toBe('hello from home');
-      expect(await callFromOutside(lab, 40_002, address)).toBe('silence');
+      expect(await callInVain(lab, 40_002, address)).toBe('silence');
       await program.end('SIGTERM');
       expect(await lab.home('a').pinholes()).toEqual([]);
-      expect(await callFromOutside(lab, 40_001, address)).toBe('silence');
+      expect(await callInVain(lab, 40_001, address)).toBe('silence');
     },
   );
 

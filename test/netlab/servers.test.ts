@@ -42,7 +42,7 @@ describe.skipIf(reason !== undefined)('the servers of the laboratory', () => {
   test('a home that reaches the web only signs in on port 443', async () => {
     await using lab = await NetworkLab.start({ a: 'web' });
     await using servers = await LabServers.start(lab, { users: { ana: 'pw' }, announcesRelay: false });
-    expect((await lab.exec('a1', process.execPath, REACH, SERVER_ADDRESS, '5222')).trim()).toBe('silence');
+    expect((await lab.exec('a1', process.execPath, REACH, SERVER_ADDRESS, '5222', 'briefly')).trim()).toBe('silence');
     const signIn = [ASK, 'ana@lab.test', 'pw', servers.caFile, servers.webAddress];
     // Signed in, it is told that this server announces nothing.
     await expect(lab.exec('a1', process.execPath, ...signIn)).rejects.toThrow('service-unavailable');
