@@ -57,6 +57,8 @@ interface Meeting {
   readonly source: Person;
   readonly items: readonly { readonly id: string; readonly file: string }[];
   readonly meter: PathMeter;
+  /** What the receiver is to tell: a carrier is reached as any member is. */
+  readonly path: Exclude<Path, 'carrier'>;
 }
 
 /** Lets the members of a cell meet so many times, each time over another item. */
@@ -137,7 +139,15 @@ async function prepare(world: LabWorld, cell: Cell, rounds: number): Promise<Mee
   if (cell.withoutInternet === true) await world.lab.cut('a');
   const outside = carrier === undefined ? undefined : world.lab.home('c').outside;
   const meter = await PathMeter.start(world.lab, receiverHost(cell), outside);
-  return { world, sphereId, receiver, source: carrier ?? sharer, items, meter };
+  return {
+    world,
+    sphereId,
+    receiver,
+    source: carrier ?? sharer,
+    items,
+    meter,
+    path: cell.path === 'carrier' ? 'tcp' : cell.path,
+  };
 }
 
 /** The receiver wants the item while nobody has it; then the other member appears. The time when both are online. */
@@ -179,13 +189,13 @@ async function arrive(meeting: Meeting, watch: EngineWatch, item: string, whole:
 }
 
 /** What is told last while the bytes come: a relay may have been first, and was replaced by the direct path. */
-async function toldPath({ receiver }: Meeting, watch: EngineWatch, item: string): Promise<string | null> {
+async function toldPath({ receiver, path }: Meeting, watch: EngineWatch, item: string): Promise<string | null> {
   let told: string | null = null;
-  do {
+  for (;;) {
     told = (await checkedPath(receiver)) ?? told;
+    if (told === path || bytesOf(watch, item) >= ITEM_BYTES) return told;
     await delay(CHECK_AGAIN_MS);
-  } while (bytesOf(watch, item) < ITEM_BYTES);
-  return told;
+  }
 }
 
 async function checkedPath(receiver: Person): Promise<string | null> {
