@@ -49,9 +49,10 @@ export class ItemProgress implements Disposable {
   #have(have: Extract<SwarmEvent, { kind: 'have' }>): void {
     const { book } = this.#deps;
     for (const row of this.#placed(have.infoHash)) {
-      const layout = have.identities === null ? row.layout : identify(row.layout ?? [], have.identities);
       const bytesHave = Math.min(have.bytesHave, book.bytes(row));
-      book.update(row.itemId, { bitfield: have.bitfield, bytesHave, layout });
+      // Written only when it changes: that of a large folder is long.
+      const layout = have.identities === null ? {} : { layout: identify(row.layout ?? [], have.identities) };
+      book.update(row.itemId, { bitfield: have.bitfield, bytesHave, ...layout });
     }
     const live = this.#live.get(have.infoHash);
     // It may have been called complete before its last pieces were told.
