@@ -17,6 +17,12 @@ export const invitedShape = okShape.extend({
 const accountShape = z.object({ jid: z.string(), state: z.string() });
 export const accountAnswerShape = z.object({ account: accountShape.nullable() });
 
+export const exportedShape = z.object({
+  path: z.string().describe('the folder that was made'),
+  messages: z.number().int(),
+  files: z.number().int().describe('files that were copied'),
+});
+
 export const readyShape = z.object({
   url: z.string().describe('address that opens the application'),
   pid: z.number().int(),

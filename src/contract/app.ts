@@ -44,6 +44,10 @@ const account = {
     )
     .output(z.object({ account: accountSchema })),
   signOut: oc.output(done),
+  /** Everything of the account as JSON in a new folder below this one, with copies of all files that are whole here. */
+  export: oc
+    .input(z.object({ folder: path.optional(), withFiles: z.boolean().default(false) }))
+    .output(z.object({ path: z.string(), messages: z.number().int(), files: z.number().int() })),
 };
 
 const spheres = {

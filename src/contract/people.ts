@@ -50,5 +50,8 @@ export const peopleContract = {
   remove: oc.input(ofPerson).output(done),
   /** Answers a request with no: they hear nothing, and what they wrote is gone from here. */
   decline: oc.input(ofPerson).output(done),
+  /** Nothing of theirs is taken any more. With `report` the people who run our server hear that they send spam. */
+  block: oc.input(ofPerson.extend({ report: z.boolean().default(false) })).output(done),
+  unblock: oc.input(ofPerson).output(done),
   markRead: oc.input(ofPerson).output(done),
 };

@@ -63,6 +63,8 @@ export const invitationSchema = z.object({
   sphereId: sphereIdSchema,
   sphere: z.string(),
   from: bareJidSchema,
+  /** Nobody we know: it waits among the requests and disturbs nobody. */
+  fromStranger: z.boolean(),
   atMs: count,
 });
 export type InvitationView = z.infer<typeof invitationSchema>;

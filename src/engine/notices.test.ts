@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Emitter } from '../base/emitter.ts';
 import { followNotices } from './notices.ts';
 
-function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state: string }>) {
+function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state: string }>, isStranger = false) {
   const onItem = new Emitter<string>();
   const onInvitation = new Emitter<string>();
   const onChange = new Emitter<object>();
@@ -18,6 +18,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     items: { onItem },
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
+    people: { contacts: { isStranger: () => isStranger } },
     onInvitation,
   };
   const told: object[] = [];
@@ -45,6 +46,12 @@ test('an invitation says who asks and where to, one that is replaced or taken ba
   const { told, onInvitation } = sessionWith(new Map());
   for (const state of ['replaced', 'open', 'withdrawn']) onInvitation.emit(state);
   expect(told).toEqual([{ code: 'invited', params: { person: 'Ana', sphere: 'Winter' } }]);
+});
+
+test('an invitation of a stranger disturbs nobody', () => {
+  const { told, onInvitation } = sessionWith(new Map(), true);
+  onInvitation.emit('open');
+  expect(told).toEqual([]);
 });
 
 test('being removed is told, leaving by oneself is not', () => {

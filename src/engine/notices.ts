@@ -32,7 +32,8 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
     }),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
-      if (invitation?.state !== 'open') return;
+      // Strangers disturb nobody.
+      if (invitation?.state !== 'open' || session.people.contacts.isStranger(invitation.from)) return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
     session.outgoing.onFailed.on((entry) => {

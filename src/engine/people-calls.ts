@@ -34,6 +34,17 @@ export function peopleCalls({ holder, views }: AppCallsDeps): AppServices['peopl
       await contacts().decline(jid);
       return DONE;
     },
+    async block({ jid, report }, signal) {
+      const { people } = holder.session;
+      // Whom one shuts out is no request any more, and stays findable to be let in again.
+      people.contacts.meet(jid, true);
+      await people.blocked.block(jid, { report }, signal);
+      return DONE;
+    },
+    async unblock({ jid }, signal) {
+      await holder.session.people.blocked.unblock(jid, signal);
+      return DONE;
+    },
     markRead({ jid }) {
       const { people } = holder.session;
       people.talk.markRead(jid);

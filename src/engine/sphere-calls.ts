@@ -6,7 +6,7 @@ import { withinTime } from '../base/within-time.ts';
 import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
-import { viewInvitation, viewMembers } from './sphere-view.ts';
+import { viewMembers } from './sphere-view.ts';
 
 const DONE = { ok: true as const };
 
@@ -69,8 +69,7 @@ export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices
       await items.stopSphere(list.get(sphereId));
       return DONE;
     },
-    invitations: () =>
-      Promise.resolve({ invitations: holder.session.storage.invitations.list('open').map(viewInvitation) }),
+    invitations: () => Promise.resolve({ invitations: views.invitations() }),
     async join({ invitationId }, signal) {
       const sphere = await holder.session.members.join(invitationId, signal);
       views.onEvent.emit({ kind: 'invitation-removed', id: invitationId });

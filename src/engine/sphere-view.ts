@@ -109,6 +109,7 @@ function orderOf({ place, lamport, order }: MessageRow): string {
   return [place, lamport, order].map((number) => String(number).padStart(16, '0')).join('.');
 }
 
-export function viewInvitation(row: InvitationRow): InvitationView {
-  return { id: row.id, sphereId: row.sphereId, sphere: row.name, from: row.from, atMs: row.atMs };
+export function viewInvitation(row: InvitationRow, isStranger: (jid: BareJid) => boolean): InvitationView {
+  const { id, sphereId, name: sphere, from, atMs } = row;
+  return { id, sphereId, sphere, from, fromStranger: isStranger(from), atMs };
 }

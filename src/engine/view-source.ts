@@ -6,6 +6,7 @@ import type { SwarmEvent } from '../contract/swarm.ts';
 import type {
   AccountView,
   AppEvent,
+  InvitationView,
   ItemView,
   LimitsView,
   MessageView,
@@ -109,6 +110,11 @@ export class ViewSource {
     return viewMessage(this.#required().own, row);
   }
 
+  invitations(): InvitationView[] {
+    const { storage, people } = this.#required();
+    return storage.invitations.list('open').map((row) => viewInvitation(row, (jid) => people.contacts.isStranger(jid)));
+  }
+
   people(): ContactView[] {
     const session = this.#required();
     return session.people.contacts.list().map((row) => viewContact(session, row));
@@ -146,7 +152,7 @@ export class ViewSource {
     return {
       account: this.account(),
       spheres: spheres.map((sphere) => this.sphere(sphere)),
-      invitations: session?.storage.invitations.list('open').map(viewInvitation) ?? [],
+      invitations: session === null ? [] : this.invitations(),
       people: session === null ? [] : this.people(),
       items: spheres.flatMap((sphere) => this.items(sphere)),
       jobs: session?.shares.jobs() ?? [],
@@ -208,12 +214,17 @@ export class ViewSource {
 
   #invitationChanged(session: AccountSession, id: string): void {
     const row = session.storage.invitations.get(id);
-    if (row?.state === 'open') this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row) });
-    else this.onEvent.emit({ kind: 'invitation-removed', id });
+    if (row?.state === 'open') {
+      const isStranger = (jid: BareJid): boolean => session.people.contacts.isStranger(jid);
+      this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row, isStranger) });
+    } else this.onEvent.emit({ kind: 'invitation-removed', id });
   }
 
   #personChanged(session: AccountSession, jid: BareJid): void {
     const row = session.people.contacts.get(jid);
+    // Whoever is known now is no stranger with their invitations either.
+    const theirs = session.storage.invitations.list('open').filter(({ from }) => from === jid);
+    for (const { id } of theirs) this.#invitationChanged(session, id);
     if (row === undefined) this.#personGone(jid);
     else this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
   }

@@ -7,6 +7,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import { errorCondition } from '../xmpp/stanza-error.ts';
 import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
+import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
 import type { DeviceFinder } from './talk-sender.ts';
@@ -28,6 +29,7 @@ interface PeopleDeps {
 /** Everybody outside of spheres: the list, the requests, and what is said one to one. */
 export class People implements Disposable {
   readonly contacts: Contacts;
+  readonly blocked: BlockList;
   readonly talk: Talk;
   readonly sender: TalkSender;
   readonly #deps: PeopleDeps;
@@ -36,6 +38,8 @@ export class People implements Disposable {
     const { client, storage, clock, random, log } = deps;
     this.#deps = deps;
     this.contacts = new Contacts(deps);
+    this.blocked = new BlockList(deps);
+    this.blocked.onChange.on((jid) => this.contacts.onChange.emit(jid));
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
     this.talk = new Talk({ storage, contacts: this.contacts, own: client.jid, clock, random, onError });
     this.sender = new TalkSender({ ...deps, talk: this.talk });
@@ -45,6 +49,7 @@ export class People implements Disposable {
   /** In each new session, before presence is sent. */
   async begin(features: { readonly carbons: boolean }, signal: AbortSignal): Promise<void> {
     const { client, log } = this.#deps;
+    await this.blocked.begin(signal);
     await this.contacts.begin(signal);
     if (!features.carbons) return;
     try {
@@ -62,6 +67,7 @@ export class People implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.blocked[Symbol.dispose]();
     this.contacts[Symbol.dispose]();
   }
 }

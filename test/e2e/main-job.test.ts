@@ -63,6 +63,8 @@ describe('one film from one person to another', () => {
     await alice.by('invite-send').click();
     began = performance.now();
     await alice.page.locator(`[data-testid=member][data-jid="${bob.jid}"]`).waitFor();
+    // Anna is nobody Bob knows yet: what she wants waits among the requests.
+    await bob.by('home-requests').click();
     await bob.by('invitation').waitFor();
     figures['invited to told'] = seconds(performance.now() - began);
     await bob.picture('main-job-03-invitation');

@@ -62,3 +62,41 @@ test('a stranger waits in requests, disturbs nobody, and cannot be written to be
   await screen.by('message-box').waitFor();
   expect(await screen.by('requests-link').count()).toBe(0);
 });
+
+test('one’s own code, read back out of its picture, names the person who is added', async () => {
+  await using screen = await people();
+  await screen.by('my-code').click();
+  const code = screen.by('qr-code');
+  await code.waitFor();
+  expect(await screen.by('my-link').textContent()).toBe('xmpp:anna@example.org?roster');
+  await screen.picture('people-code');
+  expect(await screen.violations()).toEqual([]);
+  const buffer = await code.screenshot();
+  await screen.page.keyboard.press('Escape');
+  await screen.by('person-add').click();
+  await screen.by('code-file').setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer });
+  await expect.poll(() => screen.by('person-address').inputValue()).toBe('anna@example.org');
+  const empty = {
+    name: 'empty.png',
+    mimeType: 'image/png',
+    buffer: await screen.page.screenshot({ clip: { x: 300, y: 700, width: 60, height: 60 } }),
+  };
+  await screen.by('code-file').setInputFiles(empty);
+  await screen.page.getByText('No code of a person').waitFor();
+  await screen.by('person-address').fill('xmpp:zoe@example.org?roster;name=Zoé');
+  await expect.poll(() => screen.by('person-called').inputValue()).toBe('Zoé');
+  expect(screen.complaints).toEqual([]);
+});
+
+test('somebody is blocked, and the request of a stranger with an invitation waits with the others', async () => {
+  await using screen = await people();
+  await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
+  await screen.by('person-menu').click();
+  await screen.page.getByRole('menuitem', { name: 'Block' }).click();
+  await screen.by('block-confirm').waitFor();
+  await screen.picture('people-block');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('block-confirm').click();
+  await expect.poll(() => screen.by('person-line').textContent()).toContain('Blocked');
+  expect(await screen.by('message-box').count()).toBe(0);
+});

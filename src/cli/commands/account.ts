@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
-import { accountAnswerShape } from '../shapes.ts';
+import { accountAnswerShape, exportedShape } from '../shapes.ts';
+import { plain } from '../words.ts';
 
 export const accountCommands = [
   defineCommand({
@@ -34,6 +35,20 @@ export const accountCommands = [
       );
     },
     describe: ({ account }) => (account === null ? 'no account' : `signed in as ${account.jid} (${account.state})`),
+  }),
+  defineCommand({
+    name: 'account export',
+    usage: 'FOLDER',
+    summary: 'Writes everything of this account below a folder as JSON: people, conversations, items, logs. No keys.',
+    options: { 'with-files': { help: 'copies of all files that are whole here, too' } },
+    positionals: { min: 1, max: 1 },
+    shape: exportedShape,
+    async run({ connect, signal, positionals, flags, io }) {
+      using engine = await connect();
+      const folder = path.resolve(io.cwd, positionals[0] ?? '');
+      return await engine.client.account.export({ folder, withFiles: flags.has('with-files') }, { signal });
+    },
+    describe: ({ path: folder, messages, files }) => `${messages} messages and ${files} files are in ${plain(folder)}`,
   }),
   defineCommand({
     name: 'account remove',

@@ -48,6 +48,24 @@ export const peopleCommands = [
     describe: () => 'removed',
   }),
   defineCommand({
+    name: 'person block',
+    usage: 'JID',
+    summary: 'Takes nothing from somebody any more, or with --off everything again.',
+    options: {
+      report: { help: 'tell the people who run your server that they send spam' },
+      off: { help: 'let them in again' },
+    },
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals, flags }) {
+      using engine = await connect();
+      const jid = parseBareJid(positionals[0] ?? '');
+      if (flags.has('off')) return await engine.client.people.unblock({ jid }, { signal });
+      return await engine.client.people.block({ jid, report: flags.has('report') }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
     name: 'person decline',
     usage: 'JID',
     summary: 'Answers a request with no and forgets what came with it.',

@@ -12,7 +12,11 @@ export const useWorld = defineStore('world', () => {
       (a, b) => b.lastActivityMs - a.lastActivityMs || a.name.localeCompare(b.name),
     ),
   );
-  const invitationList = computed(() => Array.from(state.invitations.values()).sort((a, b) => b.atMs - a.atMs));
+  const invitations = computed(() => Array.from(state.invitations.values()).sort((a, b) => b.atMs - a.atMs));
+  const invitationList = computed(() => invitations.value.filter(({ fromStranger }) => !fromStranger));
+  const strangerInvitations = computed(() => invitations.value.filter(({ fromStranger }) => fromStranger));
+  /** How many strangers want something. */
+  const requestCount = computed(() => requestList.value.length + strangerInvitations.value.length);
   const byActivity = computed(() =>
     Array.from(state.people.values()).sort(
       (a, b) => b.lastActivityMs - a.lastActivityMs || a.name.localeCompare(b.name),
@@ -40,6 +44,8 @@ export const useWorld = defineStore('world', () => {
     invitationList,
     personList,
     requestList,
+    requestCount,
+    strangerInvitations,
     itemList,
     jobList,
     itemsOf,

@@ -10,6 +10,7 @@ import { readDiscoInfo, readDiscoItems } from './0030-disco.ts';
 import { readAffiliates, readArchivedAuthor, readMucPresence } from './0045-muc.ts';
 import { readPubsubEvent } from './0060-pubsub.ts';
 import { capsVersion, readCapsTag } from './0115-caps.ts';
+import { readBlockList } from './0191-blocking.ts';
 import { readDelay } from './0203-delay.ts';
 import { readExternalServices } from './0215-external-services.ts';
 import { readDirectInvitation } from './0249-direct-invitation.ts';
@@ -36,6 +37,7 @@ const readers: Readonly<Record<string, Reader>> = {
   readArchivedAuthor,
   readArchiveEntry,
   readArchivePage,
+  readBlockList,
   readBundle: (stanza) => readBundle(child(stanza, 'bundle')),
   readCapsTag,
   readCarbon,

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseBareJid } from './id.ts';
+import { readXmppUri, xmppUriOf } from './xmpp-uri.ts';
+
+const runs = process.env['SPHERECAST_LONG'] === '1' ? 20_000 : 2_000;
+
+describe('a link that names a person', () => {
+  test.each([
+    ['xmpp:ben@b.test', { jid: 'ben@b.test', action: null, name: null, preauth: null }],
+    ['  XMPP:Ben@B.test?roster;name=Ben%20M ', { jid: 'ben@b.test', action: 'roster', name: 'Ben M', preauth: null }],
+    ['xmpp:ben@b.test/phone?message;body=hi', { jid: 'ben@b.test', action: 'message', name: null, preauth: null }],
+    ['xmpp://guest@a.test/ben@b.test?roster', { jid: 'ben@b.test', action: 'roster', name: null, preauth: null }],
+    ['xmpp:ben@b.test?roster;preauth=1tMFqYDdKhfe2pwp;ibr=y', { preauth: '1tMFqYDdKhfe2pwp' }],
+    ['xmpp:n%c3%a4h@b.test#top', { jid: 'näh@b.test' }],
+  ])('%s is read', (text, expected) => {
+    expect(readXmppUri(text)).toMatchObject(expected);
+  });
+
+  test.each([
+    '',
+    'ben@b.test',
+    'https://b.test/ben@b.test',
+    'xmpp:b.test',
+    'xmpp:',
+    'xmpp:%zz@b.test',
+    'javascript:xmpp:ben@b.test',
+    `xmpp:ben@b.test?${'x'.repeat(3000)}`,
+  ])('%s is none', (text) => {
+    expect(readXmppUri(text)).toBeUndefined();
+  });
+
+  test('what is written is read again', () => {
+    const part = fc.stringMatching(/^[a-zäöé0-9._%#?;=+-]{1,20}$/u);
+    const domain = fc.stringMatching(/^[a-z0-9-]{1,10}\.test$/);
+    const property = fc.property(part, domain, fc.option(fc.string({ maxLength: 50 })), (local, host, name) => {
+      const jid = parseBareJid(`${local}@${host}`);
+      const called = name?.toWellFormed().trim() ?? null;
+      const wanted = called === '' ? null : called;
+      expect(readXmppUri(xmppUriOf(jid, wanted))).toEqual({ jid, action: 'roster', name: wanted, preauth: null });
+    });
+    fc.assert(property, { numRuns: runs });
+  });
+
+  test('no text makes the reader fail or hang', () => {
+    const noise = fc.string({
+      unit: fc.constantFrom('xmpp:', '@', '/', '?', ';', '=', '%', 'a', '#', 'é', ' ', '%41'),
+    });
+    fc.assert(
+      fc.property(noise, fc.string(), (a, b) => {
+        for (const text of [a, `xmpp:${a}`, `xmpp:${b}`]) {
+          const uri = readXmppUri(text);
+          if (uri !== undefined) expect(parseBareJid(uri.jid)).toBe(uri.jid);
+        }
+      }),
+      { numRuns: runs },
+    );
+  });
+});

@@ -1,0 +1,52 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { parseBareJid } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { exportAccount } from './export-account.ts';
+import { ViewSource } from './view-source.ts';
+
+test('everything that was said and shared is in files that anybody can read, and no key is', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const itemId = await ana.share('beach.mp4');
+  ana.session.messages.say(sphere.id, 'look at this');
+  ana.session.people.talk.say(parseBareJid('zoe@c.test'), 'just for you');
+  await world.quiet();
+
+  const views = new ViewSource({ feed: ana.session.feed, log: silentLogger });
+  views.follow(ana.session.shown);
+  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
+  onTestFinished(() => rm(parent, { recursive: true }));
+  const deps = { session: ana.session.shown, views, clock: world.clock };
+  const exported = await exportAccount(deps, { parent, withFiles: false }, noSignal);
+
+  expect(exported).toMatchObject({ messages: 5, files: 0 });
+  const files = (await readdir(exported.path, { recursive: true })).toSorted();
+  expect(files).toEqual(
+    [
+      ...['account.json', 'people', 'people.json', 'people/zoe@c.test.json', 'spheres', 'spheres/Summer'],
+      ...['items', 'log', 'messages', 'sphere'].map((name) => `spheres/Summer/${name}.json`),
+    ].toSorted(),
+  );
+  const json = async (name: string) => JSON.parse(await readFile(join(exported.path, name), 'utf8'));
+  expect((await json('people/zoe@c.test.json')).messages).toMatchObject([{ text: 'just for you', mine: true }]);
+  const { messages } = await json('spheres/Summer/messages.json');
+  expect(messages.map(({ text }: { text: string }) => text)).toContain('look at this');
+  expect((await json('spheres/Summer/items.json')).items).toMatchObject([{ id: itemId, name: 'beach.mp4' }]);
+  const { events } = await json('spheres/Summer/log.json');
+  expect(events.map(({ id }: { id: string }) => id)).toEqual(sphere.log.events().map(({ id }) => id));
+  const all = await Promise.all(
+    files.filter((name) => name.endsWith('.json')).map((name) => readFile(join(exported.path, name), 'utf8')),
+  );
+  const secrets = [...ana.session.storage.omemo.preKeys(), ana.session.storage.omemo.own()];
+  const keys = secrets.flatMap((pair) => (pair === undefined ? [] : [Buffer.from(pair.privateKey)]));
+  expect(keys.length).toBeGreaterThan(50);
+  for (const key of keys) {
+    expect(all.join('')).not.toContain(key.toString('hex'));
+    expect(all.join('')).not.toContain(key.toString('base64'));
+  }
+});

@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { MessageView } from '../contract/views.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import { fileError } from '../torrent/file-error.ts';
+import { safeName, uniqueNames } from '../torrent/safe-name.ts';
+import type { AccountSession } from './account-session.ts';
+import type { ViewSource } from './view-source.ts';
+
+interface ExportDeps {
+  readonly session: Pick<AccountSession, 'own' | 'storage' | 'list' | 'people'>;
+  readonly views: Pick<ViewSource, 'sphere' | 'items' | 'message' | 'people' | 'directMessage'>;
+  readonly clock: Clock;
+}
+
+export interface Exported {
+  /** The folder that was made. */
+  readonly path: string;
+  readonly messages: number;
+  /** Files that were copied. */
+  readonly files: number;
+}
+
+const PAGE = 500;
+
+/**
+ * Writes everything of the account below `parent`, as JSON that says what its fields are called and, when wished, with
+ * copies of all files that are whole here. Keys and passwords stay where they are: with them somebody else could be us.
+ */
+export async function exportAccount(
+  deps: ExportDeps,
+  { parent, withFiles }: { readonly parent: string; readonly withFiles: boolean },
+  signal: AbortSignal,
+): Promise<Exported> {
+  const { session, views, clock } = deps;
+  const stamp = new Date(clock.now()).toISOString().replace(/[:.]/g, '-');
+  const folder = path.join(parent, `Spherecast ${stamp}`);
+  try {
+    await makeFolder(folder);
+    await writeJson(folder, 'account.json', { jid: session.own, exportedAtMs: clock.now() });
+    await writeJson(folder, 'people.json', { people: views.people(), blocked: session.storage.blocked.list() });
+    const talks = await writeTalks(deps, path.join(folder, 'people'), signal);
+    const spheres = session.list.all();
+    const names = uniqueNames(spheres.map((sphere) => [safeName(views.sphere(sphere).name)]));
+    const written = { messages: talks, files: 0 };
+    for (const [index, sphere] of spheres.entries()) {
+      const own = path.join(folder, 'spheres', names[index]?.[0] ?? sphere.id);
+      written.messages += await writeSphere(deps, sphere, own, signal);
+      if (withFiles) written.files += await copyFiles(deps, sphere, path.join(own, 'files'), signal);
+    }
+    return { path: folder, ...written };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw fileError(error, 'the copy cannot be written');
+  }
+}
+
+/** Returns how many lines there are. */
+async function writeTalks({ session, views }: ExportDeps, folder: string, signal: AbortSignal): Promise<number> {
+  const { directMessages } = session.storage;
+  let count = 0;
+  for (const { jid } of session.people.contacts.list()) {
+    signal.throwIfAborted();
+    const messages: MessageView[] = [];
+    for (let last = 0; ;) {
+      const page = directMessages.after(jid, last, PAGE);
+      messages.push(...page.map((row) => views.directMessage(row)));
+      last = page.at(-1)?.position ?? last;
+      if (page.length < PAGE) break;
+    }
+    if (messages.length === 0) continue;
+    await makeFolder(folder);
+    await writeJson(folder, `${safeName(jid)}.json`, { with: jid, messages });
+    count += messages.length;
+  }
+  return count;
+}
+
+async function writeSphere({ session, views }: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal) {
+  await makeFolder(folder);
+  const messages: MessageView[] = [];
+  for (let last = { place: 0, lamport: 0, order: 0 }; ;) {
+    signal.throwIfAborted();
+    const page = session.storage.messages.after(sphere.id, last, PAGE);
+    messages.push(...page.map((row) => views.message(row)));
+    last = page.at(-1) ?? last;
+    if (page.length < PAGE) break;
+  }
+  await writeJson(folder, 'sphere.json', views.sphere(sphere));
+  await writeJson(folder, 'messages.json', { messages });
+  await writeJson(folder, 'items.json', { items: views.items(sphere) });
+  const events = sphere.log.events().map(({ id, header, body }) => ({ id, ...header, body }));
+  await writeJson(folder, 'log.json', { events });
+  return messages.length;
+}
+
+/** Returns how many were copied. Where the file system can, a copy takes no room until it is changed. */
+async function copyFiles({ views }: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal): Promise<number> {
+  const whole = views.items(sphere).flatMap((item) => {
+    const isWhole = item.state === 'complete' || item.state === 'sharing';
+    return isWhole && item.path !== null ? [{ name: item.name, from: item.path }] : [];
+  });
+  const names = uniqueNames(whole.map(({ name }) => [safeName(name)]));
+  for (const [index, { from, name }] of whole.entries()) {
+    signal.throwIfAborted();
+    await makeFolder(folder);
+    const to = path.join(folder, names[index]?.[0] ?? name);
+    await cp(from, to, { recursive: true, dereference: true, mode: constants.COPYFILE_FICLONE });
+  }
+  return whole.length;
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+}
+
+async function writeJson(folder: string, name: string, value: unknown): Promise<void> {
+  await writeFile(path.join(folder, name), `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+}
