@@ -17,6 +17,8 @@ import { isStraight } from '../torrent/route.ts';
 import { satisfiedBy } from '../torrent/satisfied.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import { TokenBucket } from '../torrent/limits.ts';
+import { PieceBuffers } from '../torrent/piece-buffers.ts';
+import { PieceThreads } from '../torrent/piece-threads.ts';
 import { arbitrate } from './duplicates.ts';
 import { SphereRegistry } from './sphere-registry.ts';
 
@@ -46,6 +48,8 @@ export class TorrentHost implements AsyncDisposable {
   readonly #trackerHashes = new Map<InfoHash, readonly string[]>();
   readonly #bans = new Bans();
   readonly #files = new FilePool();
+  readonly #threads = new PieceThreads();
+  readonly #pieces = { crypto: this.#threads, plain: new PieceBuffers(), sealed: new PieceBuffers() };
   readonly #changes = new SerialQueue();
   readonly #up: TokenBucket;
   readonly #down: TokenBucket;
@@ -93,6 +97,7 @@ export class TorrentHost implements AsyncDisposable {
         random,
         log,
         files: this.#files,
+        pieces: this.#pieces,
         buckets: { up: this.#up, down: this.#down, connections: this.#connections },
         onChange: this.#deps.onChange,
         onBadPiece: (device) => this.#badPiece(device),
@@ -215,6 +220,7 @@ export class TorrentHost implements AsyncDisposable {
     this.#up[Symbol.dispose]();
     this.#down[Symbol.dispose]();
     await this.#files[Symbol.asyncDispose]();
+    await this.#threads[Symbol.asyncDispose]();
   }
 
   get #linkCount(): number {

@@ -7,7 +7,6 @@ import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
 import type { FileIdentity, Segment, TorrentState } from '../contract/swarm.ts';
-import { chunkStore } from './chunk-store.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
 import { requireSpace } from './free-space.ts';
@@ -16,6 +15,7 @@ import { parseMetainfo, pieceCount } from './metainfo.ts';
 import type { Buckets, PeerLink } from './peer-link.ts';
 import type { StoreFault } from './piece-store.ts';
 import { PieceStore } from './piece-store.ts';
+import type { PieceTools } from './seal-piece.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
@@ -45,6 +45,7 @@ export interface ActiveTorrentDeps {
   readonly spec: TorrentSpec;
   readonly client: TorrentClient;
   readonly files: FilePool;
+  readonly pieces: PieceTools;
   readonly buckets: Buckets;
   readonly clock: Clock;
   readonly random: () => number;
@@ -96,6 +97,7 @@ export class ActiveTorrent implements AsyncDisposable {
       files: deps.files,
       onFault: (fault) => this.#faulty(fault),
       cacheBytes: Math.max(CACHE_BYTES, 2 * this.metainfo.pieceLength),
+      tools: deps.pieces,
     });
   }
 
@@ -106,14 +108,7 @@ export class ActiveTorrent implements AsyncDisposable {
     await this.#store.check(signal);
     for (let piece = 0; piece < pieceCount(this.metainfo); piece += 1)
       if (hasBit(bitfield, piece)) this.#earlier.add(piece);
-    const torrent = await this.#deps.client.add({
-      metainfo: this.spec.metainfo,
-      store: {
-        ...chunkStore(this.#store),
-        put: (index, bytes, settled = () => undefined) => void this.#put(index, bytes, settled),
-      },
-      bitfield,
-    });
+    const torrent = await this.#deps.client.add({ metainfo: this.spec.metainfo, bitfield });
     const swarm = new TorrentSwarm({
       torrent,
       shape: this.metainfo,
@@ -122,7 +117,9 @@ export class ActiveTorrent implements AsyncDisposable {
       clock: this.#deps.clock,
       random: this.#deps.random,
       log: this.#deps.log,
-      read: ({ index, offset, length }, reading) => this.#store.read(index, offset, length, reading),
+      borrow: (piece, reading) => this.#store.borrow(piece, reading),
+      write: (piece, bytes) => this.#write(piece, bytes, signal),
+      buffers: this.#deps.pieces.sealed,
       onVerified: (piece) => {
         this.#earlier.delete(piece);
         this.#tell({ kind: 'have' });
@@ -257,22 +254,11 @@ export class ActiveTorrent implements AsyncDisposable {
     return this.spec.segments.every((segment) => segment.kind !== 'file' || segment.identity !== null);
   }
 
-  async #put(index: number, bytes: Uint8Array, settled: (error: Error | null) => void): Promise<void> {
-    let failure: Error | null = null;
-    try {
-      await this.#write(index, bytes, this.#scope.signal);
-    } catch (error) {
-      failure = error instanceof Error ? error : new AppError('disk-error', 'write failed', {}, error);
-    }
-    settled(failure);
-  }
-
   /** A full or absent disk is waited out with the piece in memory, so that the download goes on by itself. */
-  async #write(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  async #write(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
     for (;;) {
       try {
-        await this.#store.write(index, bytes, signal);
-        return;
+        return await this.#store.write(index, bytes, signal);
       } catch (error) {
         if (!PASSING.has(errorCode(error))) throw error;
         this.#setDiskFull(errorCode(error) === 'disk-full');

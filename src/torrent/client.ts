@@ -4,15 +4,22 @@ import type { Torrent } from 'webtorrent';
 import WebTorrent from 'webtorrent';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { ChunkStore } from './chunk-store.ts';
 
 /** webtorrent counts its own dialled connections only; ours are counted by the dialer. */
 const NO_LIMIT = 1_000_000;
 
+/** Pieces never pass through webtorrent, see src/torrent/torrent-swarm.ts. */
+const NO_STORE = {
+  get: (_index: number, _range: unknown, done: (error: Error) => void) => done(new Error('pieces are not kept here')),
+  put: (_index: number, _bytes: Uint8Array, done: (error: Error) => void) =>
+    done(new Error('pieces are not kept here')),
+  close: (done?: () => void) => done?.(),
+  destroy: (done?: () => void) => done?.(),
+};
+
 export interface ClientTorrentOptions {
   /** Validated: webtorrent's own parser is not trusted with anything else. */
   readonly metainfo: Uint8Array;
-  readonly store: ChunkStore;
   /** Pieces on the disk, in BEP 3 bit order; spare bits zero. */
   readonly bitfield: Uint8Array;
 }
@@ -64,7 +71,7 @@ export class TorrentClient implements AsyncDisposable {
       urlList: [],
       path: tmpdir(),
       private: true,
-      preloadedStore: options.store,
+      preloadedStore: NO_STORE,
       storeCacheSlots: 0,
       destroyStoreOnDestroy: false,
       deselect: true,

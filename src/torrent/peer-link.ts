@@ -3,15 +3,20 @@ import type { Peer, Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
+import type { Assembly } from './assembly.ts';
+import { BlockRequests } from './block-requests.ts';
+import type { HeldPiece } from './held-piece.ts';
 import type { TokenBucket } from './limits.ts';
 import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
 import type { Route } from './route.ts';
-import type { BlockRequest } from './uploads.ts';
+import { readIntoOneBuffer } from './socket-input.ts';
 import { Uploads } from './uploads.ts';
+import type { BlockHeader, BlockSink } from './wire-framer.ts';
 import { WireFramer } from './wire-framer.ts';
 import type { WireGeometry } from './wire-guard.ts';
-import { disarmExtensions, dispatchMessage } from './wire-guard.ts';
+import { checkBlock, disarmExtensions, dispatchMessage } from './wire-guard.ts';
+import { blockHeader, cancelMessage, requestMessage } from './wire-messages.ts';
 
 /** BEP 3: a keep-alive is the length of nothing, and no other message is as short. */
 const KEEP_ALIVE_BYTES = 4;
@@ -21,6 +26,9 @@ const KEEP_ALIVE_BYTES = 4;
  * answers fills no memory.
  */
 const MOST_UNSENT = 4096;
+/** Whoever was asked and sends none of it for so long is of no use to anybody. */
+const STALLED_MS = 30_000;
+const BITFIELD = 5;
 
 /** Global limits; every connection of the process draws from the same two and shares the memory for what waits. */
 export interface Buckets {
@@ -41,7 +49,9 @@ export interface PeerLinkDeps {
   readonly buckets: Buckets;
   readonly clock: Clock;
   readonly have: (piece: number) => boolean;
-  readonly read: (request: BlockRequest, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;
+  /** A block that we asked for is in its piece. */
+  readonly onBlock: (assembly: Assembly) => void;
   /** The connection ends because of `error`: hostile input or an unreadable file. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -54,6 +64,8 @@ export class PeerLink {
   readonly id: string;
   readonly wire: Wire;
   readonly #deps: PeerLinkDeps;
+  /** What we asked for. */
+  readonly requests: BlockRequests;
   readonly #uploads: Uploads;
   readonly #abort = new AbortController();
   readonly #manners: Manners;
@@ -62,7 +74,6 @@ export class PeerLink {
   #heardMs: number;
   #isLetGo = false;
   #isResting = false;
-  #paidFor = false;
   #corked = false;
   #unsent = 0;
 
@@ -78,13 +89,15 @@ export class PeerLink {
     this.#manners = new Manners(deps);
     deps.buckets.connections.open += 1;
     this.#uploads = this.#createUploads();
-    disarmExtensions(deps.wire);
+    this.requests = this.#createRequests();
+    disarmExtensions(deps.wire, this.requests.capacity);
     this.#takeOverRequests();
     this.#takeOverOutput();
     this.#takeOverInput();
     deps.stream.once('close', () => {
       deps.buckets.connections.open -= 1;
       this.#abort.abort();
+      this.requests.forgetAll();
       this.#uploads[Symbol.dispose]();
     });
   }
@@ -110,9 +123,11 @@ export class PeerLink {
 
   /** Once a second. */
   tick(): void {
-    const isWaiting = this.wire.requests.length > 0 || this.#uploads.length > 0;
+    const isWaiting = this.requests.length > 0 || this.#uploads.length > 0;
     // Under a limit we do not even look whether there is something to hear.
     if (this.#isResting) this.#liveness.heard();
+    else if (this.requests.stalledMs > STALLED_MS)
+      this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
     if (this.#liveness.tick(isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
   }
 
@@ -122,22 +137,31 @@ export class PeerLink {
   }
 
   #createUploads(): Uploads {
-    const { stream, wire, buckets } = this.#deps;
+    const { wire, buckets } = this.#deps;
     return new Uploads({
       bucket: buckets.up,
       connections: () => buckets.connections.open,
-      read: this.#deps.read,
-      send: (request, block) => {
-        this.#paidFor = true;
-        wire.piece(request.index, request.offset, block);
-        this.#paidFor = false;
-      },
+      borrow: this.#deps.borrow,
+      send: ({ index, offset }, block, sent) => this.#sendBlock(index, offset, block, sent),
       reject: ({ index, offset, length }) => {
         if (wire.hasFast) wire.reject(index, offset, length);
       },
-      backlog: () => stream.writableLength,
-      drained: (signal) => drained(stream, signal),
       onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  #createRequests(): BlockRequests {
+    const { wire, device, clock } = this.#deps;
+    return new BlockRequests({
+      clock,
+      device,
+      ask: (block) => void wire.push(requestMessage(block)),
+      takeBack: (block) => void wire.push(cancelMessage(block)),
+      onArrived: (assembly, bytes) => {
+        wire.downloaded += bytes;
+        wire.downloadSpeed(bytes);
+        this.#deps.onBlock(assembly);
+      },
     });
   }
 
@@ -153,11 +177,19 @@ export class PeerLink {
       if (!this.#uploads.request(request)) this.#fail(new AppError('bad-input', 'peer asks for more than it may'));
     };
     wire._onCancel = (index, offset, length) => this.#uploads.cancel({ index, offset, length });
+    wire._onReject = (piece, offset, length) => {
+      if (wire.hasFast) this.requests.rejected({ piece, offset, length });
+      else this.#fail(new AppError('bad-input', 'peer rejects without the Fast Extension'));
+    };
     const choke = wire.choke.bind(wire);
     wire.choke = () => {
       choke();
       this.#uploads.rejectAll();
     };
+    // BEP 6: with the extension each request is rejected by itself.
+    wire.on('choke', () => {
+      if (!wire.hasFast) this.requests.forgetAll();
+    });
   }
 
   /** What the wire sends goes straight to the stream, all of one tick in one write. */
@@ -170,34 +202,55 @@ export class PeerLink {
       if (chunk === null || stream.destroyed) return false;
       peer.emit('upload', chunk.length);
       this.#liveness.sent(chunk.length === KEEP_ALIVE_BYTES);
-      if (!this.#paidFor) buckets.up.debit(chunk.length);
-      if (!this.#corked) {
-        this.#corked = true;
-        stream.cork();
-        setImmediate(() => {
-          this.#corked = false;
-          stream.uncork();
-        });
-      }
-      // Blocks wait for the backlog themselves.
-      if (this.#paidFor) return stream.write(chunk);
+      buckets.up.debit(chunk.length);
+      this.#cork();
       this.#unsent += 1;
       return stream.write(chunk, sent);
     };
+  }
+
+  /** The limit was asked before, and the memory of the block is somebody else's until it is sent. */
+  #sendBlock(piece: number, offset: number, block: Uint8Array, sent: () => void): void {
+    const { stream, wire, peer } = this.#deps;
+    if (stream.destroyed) {
+      sent();
+      return;
+    }
+    const header = blockHeader(piece, offset, block.length);
+    this.#cork();
+    stream.write(header);
+    stream.write(block, sent);
+    this.#liveness.sent(false);
+    wire.uploaded += block.length;
+    wire.uploadSpeed(block.length);
+    peer.emit('upload', header.length + block.length);
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    const { stream } = this.#deps;
+    this.#corked = true;
+    stream.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
   }
 
   #takeOverInput(): void {
     const { stream, wire, peer, geometry, buckets } = this.#deps;
     const framer = new WireFramer({
       pieceCount: geometry.pieceCount,
-      onHandshake: (bytes) => wire._onHandshakeBuffer(bytes),
+      // What the wire keeps is copied: the chunk's memory is used again.
+      onHandshake: (bytes) => wire._onHandshakeBuffer(new Uint8Array(bytes)),
       onMessage: (bytes) => {
         this.#liveness.gotMessage();
         this.#manners.check(bytes[0] ?? -1);
-        dispatchMessage(wire, bytes, geometry);
+        dispatchMessage(wire, bytes[0] === BITFIELD ? new Uint8Array(bytes) : bytes, geometry);
       },
+      onBlock: (header) => this.#beginBlock(header),
     });
-    stream.on('data', (chunk: Uint8Array) => {
+    const take = (chunk: Buffer): void => {
       if (peer.destroyed) return;
       this.#heardMs = this.#deps.clock.monotonic();
       this.#liveness.heard();
@@ -211,8 +264,20 @@ export class PeerLink {
       }
       if (!buckets.down.open) this.#restUntil(buckets.down.take(0, this.#abort.signal));
       else if (this.#unsent > MOST_UNSENT) this.#restUntil(drained(stream, this.#abort.signal));
+    };
+    let isDirect = false;
+    stream.on('data', (chunk: Buffer) => {
+      take(chunk);
+      // What came before the admission was over lies in the stream and comes this way.
+      if (!isDirect && !stream.destroyed) isDirect = readIntoOneBuffer(stream, take);
     });
     stream.resume();
+  }
+
+  #beginBlock(header: BlockHeader): BlockSink {
+    this.#liveness.gotMessage();
+    checkBlock(header.piece, header.offset, header.length, this.#deps.geometry);
+    return this.requests.receive(header);
   }
 
   #restUntil(ready: Promise<void>): void {

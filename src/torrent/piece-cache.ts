@@ -1,15 +1,17 @@
+import type { HeldPiece } from './held-piece.ts';
+
 /** The pieces used last, up to a number of bytes. */
 export class PieceCache {
   readonly #limit: number;
   /** Least recently used first. */
-  readonly #pieces = new Map<number, Uint8Array>();
+  readonly #pieces = new Map<number, HeldPiece>();
   #bytes = 0;
 
   constructor(limitBytes: number) {
     this.#limit = limitBytes;
   }
 
-  get(index: number): Uint8Array | undefined {
+  get(index: number): HeldPiece | undefined {
     const piece = this.#pieces.get(index);
     if (piece === undefined) return undefined;
     this.#pieces.delete(index);
@@ -17,10 +19,10 @@ export class PieceCache {
     return piece;
   }
 
-  set(index: number, piece: Uint8Array): void {
+  set(index: number, piece: HeldPiece): void {
     this.delete(index);
-    this.#pieces.set(index, piece);
-    this.#bytes += piece.length;
+    this.#pieces.set(index, piece.hold());
+    this.#bytes += piece.bytes.length;
     for (const oldest of this.#pieces.keys()) {
       if (this.#bytes <= this.#limit) return;
       this.delete(oldest);
@@ -31,11 +33,11 @@ export class PieceCache {
     const piece = this.#pieces.get(index);
     if (piece === undefined) return;
     this.#pieces.delete(index);
-    this.#bytes -= piece.length;
+    this.#bytes -= piece.bytes.length;
+    piece.letGo();
   }
 
   clear(): void {
-    this.#pieces.clear();
-    this.#bytes = 0;
+    for (const index of Array.from(this.#pieces.keys())) this.delete(index);
   }
 }

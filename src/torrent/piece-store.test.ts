@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ItemLayout } from '../../test/fixtures/shared-item.ts';
 import { SharedItem, readPiece } from '../../test/fixtures/shared-item.ts';
-import { chunkStore } from './chunk-store.ts';
 import { cipherKey, cipherRange } from './cipher.ts';
 import { readIdentity } from './file-identity.ts';
+import { PieceBuffers } from './piece-buffers.ts';
+import { sameThread } from './piece-crypto.ts';
 import type { PieceStore } from './piece-store.ts';
 
 const PIECE = 16 * 1024;
@@ -78,11 +79,10 @@ test('fifty random items arrive unchanged, encrypted and plain, whatever their f
   }
 }, 60_000);
 
-test('the swarm sees only ciphertext, and parts of a piece are views of one buffer read once', async () => {
+test('the swarm sees only ciphertext, and parts of a piece come from one reading', async () => {
   await using item = await SharedItem.make(layout());
   const { store } = item.openShared();
   const parts = await Promise.all(Array.from({ length: 16 }, (_, part) => store.read(1, part * 1024, 1024)));
-  expect(new Set(parts.map((part) => part.buffer)).size).toBe(1);
   const piece = await readPiece(store, 1);
   expect(Buffer.concat(parts).compare(piece)).toBe(0);
   const plain = item.layout.files[0]?.content.subarray(PIECE, 2 * PIECE) ?? new Uint8Array();
@@ -135,8 +135,11 @@ test('padding that is not zero and a manifest that differs are refused although 
     plain.set(item.layout.files[0]?.content ?? [], 0);
     plain.set(item.layout.manifest, 112);
     plain[place] = (plain[place] ?? 0) ^ 1;
-    const { store } = item.openReceiver();
-    await expect(store.write(0, cipherRange(key, 0, plain))).rejects.toMatchObject({ code: 'invalid-torrent' });
+    const sealed = cipherRange(key, 0, plain);
+    const pieces = Uint8Array.from(item.shape.pieces);
+    pieces.set(createHash('sha1').update(sealed).digest(), 0);
+    const { store } = item.openReceiver({ shape: { ...item.shape, pieces } });
+    await expect(store.write(0, sealed)).rejects.toMatchObject({ code: 'invalid-torrent' });
   }
   expect(await readdir(join(item.folder, 'received'))).toEqual([]);
 });
@@ -220,26 +223,30 @@ test('a closed store answers nothing and deletes nothing', async () => {
   expect((await readFile(item.original('film.mp4'))).length).toBe(100_001);
 });
 
-test('callbacks of the chunk store give pieces, parts and errors', async () => {
+test('a wrong piece is told and nothing of it reaches the disk', async () => {
   await using item = await SharedItem.make(layout());
-  const { store } = item.openShared();
-  const chunks = chunkStore(store);
-  expect(chunks.chunkLength).toBe(PIECE);
-  const get = (index: number, range: { offset?: number; length?: number } | null): Promise<Uint8Array | undefined> =>
-    new Promise((resolve, reject) => {
-      chunks.get(index, range, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
-    });
-  const piece = await get(0, null);
-  expect(
-    createHash('sha1')
-      .update(piece ?? '')
-      .digest('hex'),
-  ).toBe(Buffer.from(item.shape.pieces).toString('hex', 0, 20));
-  expect(await get(0, { offset: 5, length: 7 })).toEqual(piece?.subarray(5, 12));
-  expect(await new Promise((resolve) => chunks.get(0, (_, bytes) => resolve(bytes)))).toEqual(piece);
-  await expect(get(99, null)).rejects.toMatchObject({ code: 'bad-input' });
-  const putError = await new Promise((resolve) => chunks.put(0, piece ?? new Uint8Array(), resolve));
-  expect(putError).toMatchObject({ code: 'conflict' });
-  await new Promise<void>((resolve) => chunks.destroy(() => resolve()));
-  await expect(get(0, null)).rejects.toMatchObject({ code: 'cancelled' });
+  const { store: shared } = item.openShared();
+  const { store } = item.openReceiver();
+  const piece = Uint8Array.from(await readPiece(shared, 0));
+  piece[5] = (piece[5] ?? 0) ^ 1;
+  expect(await store.write(0, piece)).toBe(false);
+  expect(await readdir(join(item.folder, 'received'))).toEqual([]);
+});
+
+test('a borrowed piece stays what it is until it is let go, and its memory never held plain bytes', async () => {
+  const buffers = { plain: new PieceBuffers(), sealed: new PieceBuffers() };
+  await using item = await SharedItem.make(layout());
+  const { store } = item.openShared({ cacheBytes: 0, tools: { crypto: sameThread, ...buffers } });
+  const [first, again] = await Promise.all([store.borrow(0), store.borrow(0)]);
+  const kept = Buffer.from(first.bytes);
+  for (const index of all(item).slice(1, -1)) (await store.borrow(index)).letGo();
+  expect([again.bytes === first.bytes, Buffer.compare(first.bytes, kept)]).toEqual([true, 0]);
+  first.letGo();
+  expect(buffers.sealed.keptBytes).toBe(PIECE);
+  again.letGo();
+  expect(buffers.sealed.keptBytes).toBe(2 * PIECE);
+  const plain = await readFile(item.original('film.mp4'));
+  for (let left = buffers.sealed.keptBytes / PIECE; left > 0; left -= 1) {
+    expect(plain.includes(buffers.sealed.take(PIECE).subarray(0, 64))).toBe(false);
+  }
 });

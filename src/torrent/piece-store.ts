@@ -1,16 +1,19 @@
-import { hash } from 'node:crypto';
 import { clearBit, hasBit } from '../base/bitfield.ts';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
-import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
-import type { ChunkSource } from './chunk-store.ts';
-import { cipherKey, cipherRange } from './cipher.ts';
+import { checkSpan } from './check-span.ts';
+import { cipherKey } from './cipher.ts';
 import type { FilePool } from './file-pool.ts';
+import { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
+import { PieceBuffers } from './piece-buffers.ts';
 import { PieceCache } from './piece-cache.ts';
+import { sameThread } from './piece-crypto.ts';
+import type { PieceTools, ReadFile, SealedPiece } from './seal-piece.ts';
+import { sealPiece } from './seal-piece.ts';
 import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
 import { foldersUpTo, syncFolder } from './sync-folder.ts';
@@ -34,16 +37,19 @@ export interface PieceStoreDeps {
   readonly onFault: (fault: StoreFault | null) => void;
   /** Checked pieces kept in memory, in bytes; 16 MiB when left out. */
   readonly cacheBytes?: number;
+  /** Own memory and this thread when left out. */
+  readonly tools?: PieceTools;
 }
 
-/** Fills `part` from a file's position. */
-type ReadFile = (file: number, part: Uint8Array, position: number) => Promise<void>;
-
 const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
-/** Decrypted pieces on their way to the disk; more writers than this get a buffer of their own. */
-const SCRATCH_BUFFERS = 4;
 const SYNC_BATCH = 16;
 let stores = 0;
+
+/** A piece being read, and how many wait for it. */
+interface Loading {
+  readonly piece: Promise<HeldPiece>;
+  waiting: number;
+}
 
 /**
  * The pieces of one torrent: ciphertext towards the swarm, plain files on the disk.
@@ -53,18 +59,18 @@ let stores = 0;
  * same identity before and after the reading. A file that is still being written changes with each of our own
  * writes, so its pieces are compared at every reading until `sync`.
  */
-export class PieceStore implements ChunkSource {
+export class PieceStore implements AsyncDisposable {
   readonly shape: TorrentShape;
   readonly #space: ByteSpace;
   readonly #files: readonly StoreFile[];
   readonly #key: Uint8Array | null;
   readonly #onFault: (fault: StoreFault | null) => void;
   readonly #cache: PieceCache;
-  readonly #loading = new Map<number, Promise<Uint8Array>>();
+  readonly #tools: PieceTools;
+  readonly #loading = new Map<number, Loading>();
   /** Pieces compared since opening whose files are all fixed. */
   readonly #checked = new Set<number>();
   readonly #faults = new Map<number, StoreFault>();
-  readonly #scratch: Uint8Array[] = [];
   /** How touched files looked when their content was compared last. */
   #compared = '';
   #closed = false;
@@ -82,6 +88,7 @@ export class PieceStore implements ChunkSource {
     this.#key = deps.mediaKey === null ? null : cipherKey(deps.mediaKey);
     this.#onFault = deps.onFault;
     this.#cache = new PieceCache(deps.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    this.#tools = deps.tools ?? { crypto: sameThread, plain: new PieceBuffers(), sealed: new PieceBuffers() };
   }
 
   get pieceLength(): number {
@@ -93,41 +100,60 @@ export class PieceStore implements ChunkSource {
   }
 
   /**
-   * A part of a piece as it goes to the swarm, as a view that must not be written to. Fails with `file-changed` or
-   * `file-missing` when the bytes must not leave.
+   * A piece as it goes to the swarm, to be let go when nothing of it is needed any more; it must not be written to.
+   * Fails with `file-changed` or `file-missing` when the bytes must not leave.
    */
+  async borrow(index: number, signal?: AbortSignal): Promise<HeldPiece> {
+    this.#require(index);
+    const cached = this.#cache.get(index);
+    if (cached !== undefined) return cached.hold();
+    const loading = this.#loading.get(index) ?? this.#startLoading(index);
+    loading.waiting += 1;
+    const piece = await loading.piece;
+    if (signal?.aborted === true) piece.letGo();
+    signal?.throwIfAborted();
+    return piece;
+  }
+
+  /** A copy of a part of a piece; fails as `borrow` does. */
   async read(index: number, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     this.#require(index);
     if (offset < 0 || length < 0 || offset + length > this.size(index)) {
       throw new AppError('bad-input', 'range outside the piece', { index, offset, length });
     }
-    const piece = this.#cache.get(index) ?? (await this.#shared(index));
-    signal?.throwIfAborted();
-    return piece.subarray(offset, offset + length);
+    const piece = await this.borrow(index, signal);
+    const part = new Uint8Array(piece.bytes.subarray(offset, offset + length));
+    piece.letGo();
+    return part;
   }
 
   /**
-   * Writes a whole piece whose SHA-1 the caller has compared; `bytes` are left alone and not kept. Fails with
-   * `invalid-torrent` when padding is not zero or the manifest differs, with `disk-full` or `disk-error`.
+   * Compares a whole piece with its SHA-1 and writes it; false when it is wrong, and nothing was written. `bytes` are
+   * left alone and not kept. Fails with `invalid-torrent` when padding is not zero or the manifest differs, with
+   * `disk-full` or `disk-error`.
    */
-  async write(index: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+  async write(index: number, bytes: Uint8Array, signal?: AbortSignal): Promise<boolean> {
     this.#require(index);
     signal?.throwIfAborted();
     const size = this.size(index);
     if (bytes.length !== size) throw new AppError('bad-input', 'not a whole piece', { index, bytes: bytes.length });
     const offset = index * this.shape.pieceLength;
-    const spans = this.#space.plan(offset, size);
-    const scratch = this.#key === null ? null : (this.#scratch.pop() ?? new Uint8Array(this.shape.pieceLength));
+    const scratch = this.#key === null ? null : this.#tools.plain.take(size);
     try {
-      const plain = this.#key === null || scratch === null ? bytes : cipherRange(this.#key, offset, bytes, scratch);
+      const plain = scratch ?? bytes;
+      const job = { kind: 'unlock', from: bytes, into: plain, key: this.#key, offset, digested: true } as const;
+      const digest = await this.#tools.crypto.run(job);
+      if (digest !== this.#digestOf(index)) return false;
+      const spans = this.#space.plan(offset, size);
       for (const span of spans) checkSpan(span, plain);
       this.#forget(index);
       for (const span of spans) {
         const part = plain.subarray(span.at, span.at + span.length);
         if (span.kind === 'file') await this.#onFile(span.file, (file) => file.write(part, span.position));
       }
+      return true;
     } finally {
-      if (scratch !== null && this.#scratch.length < SCRATCH_BUFFERS) this.#scratch.push(scratch);
+      if (scratch !== null) this.#tools.plain.give(scratch);
     }
   }
 
@@ -157,7 +183,9 @@ export class PieceStore implements ChunkSource {
       this.#require(index);
       signal.throwIfAborted();
       this.#forget(index);
-      if (!this.#isIntact(index, await this.#fromDisk(index))) bad.push(index);
+      const { piece, digest } = await this.#fromDisk(index, true);
+      this.#tools.sealed.give(piece);
+      if (digest !== this.#digestOf(index)) bad.push(index);
     }
     return bad;
   }
@@ -215,7 +243,7 @@ export class PieceStore implements ChunkSource {
     this.#closed = true;
     this.#cache.clear();
     this.#checked.clear();
-    await Promise.allSettled(this.#loading.values());
+    await Promise.allSettled(Array.from(this.#loading.values(), ({ piece }) => piece));
     await Promise.all(this.#files.map((file) => file.close()));
   }
 
@@ -226,30 +254,37 @@ export class PieceStore implements ChunkSource {
     }
   }
 
-  /** Peers ask for a piece in sixty-four parts: one reading serves them all. */
-  #shared(index: number): Promise<Uint8Array> {
-    const known = this.#loading.get(index);
-    if (known !== undefined) return known;
-    const loading = this.#load(index).finally(() => this.#loading.delete(index));
+  /** Peers ask for a piece in parts: one reading serves them all. */
+  #startLoading(index: number): Loading {
+    const loading: Loading = { waiting: 0, piece: this.#load(index) };
     this.#loading.set(index, loading);
     return loading;
   }
 
-  async #load(index: number): Promise<Uint8Array> {
-    const files = this.#filesOf(index);
-    // Asked before reading: what is read from a file being written says nothing about the file once it is finished.
-    const fixed = files.every((file) => this.#files[file]?.fixed === true);
-    const piece = await this.#fromDisk(index);
-    if (!this.#checked.has(index)) {
-      if (!this.#isIntact(index, piece)) throw this.#differs(index, files);
-      if (fixed) this.#checked.add(index);
+  async #load(index: number): Promise<HeldPiece> {
+    try {
+      const files = this.#filesOf(index);
+      // Asked before reading: what is read from a file being written says nothing about the file once it is finished.
+      const fixed = files.every((file) => this.#files[file]?.fixed === true);
+      let read = await this.#fromDisk(index, !this.#checked.has(index));
+      // A fault of the file takes the trust in its pieces away, also while one of them is read.
+      if (read.digest === '' && !this.#checked.has(index)) read = await this.#fromDisk(index, true);
+      if (read.digest !== '') {
+        if (read.digest !== this.#digestOf(index)) throw this.#differs(index, files);
+        if (fixed) this.#checked.add(index);
+      }
+      // From here to the end nobody else runs, so that everybody who waits is counted.
+      const held = new HeldPiece(read.piece, this.#tools.sealed, this.#loading.get(index)?.waiting ?? 0);
+      if (!this.#closed) this.#cache.set(index, held);
+      return held;
+    } finally {
+      this.#loading.delete(index);
     }
-    if (!this.#closed) this.#cache.set(index, piece);
-    return piece;
   }
 
-  #fromDisk(index: number): Promise<Uint8Array> {
-    return this.#assemble(index, (file, part, position) => this.#onFile(file, (one) => one.read(part, position)));
+  #fromDisk(index: number, digested: boolean): Promise<SealedPiece> {
+    const read: ReadFile = (file, part, position) => this.#onFile(file, (one) => one.read(part, position));
+    return this.#assemble(index, digested, read);
   }
 
   async #touched(): Promise<Map<number, Successor>> {
@@ -279,9 +314,11 @@ export class PieceStore implements ChunkSource {
     return bad;
   }
 
-  async #isWhole(piece: number, read: ReadFile): Promise<boolean> {
+  async #isWhole(index: number, read: ReadFile): Promise<boolean> {
     try {
-      return this.#isIntact(piece, await this.#assemble(piece, read));
+      const { piece, digest } = await this.#assemble(index, true, read);
+      this.#tools.sealed.give(piece);
+      return digest === this.#digestOf(index);
     } catch (error) {
       // It changes while it is compared, or a neighbour in the same piece is away.
       if (error instanceof AppError) return false;
@@ -289,23 +326,13 @@ export class PieceStore implements ChunkSource {
     }
   }
 
-  async #assemble(index: number, read: ReadFile): Promise<Uint8Array> {
-    const size = this.size(index);
-    const offset = index * this.shape.pieceLength;
-    // Not cleared: every span is filled, or the reading fails.
-    const piece = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
-    for (const span of this.#space.plan(offset, size)) {
-      const part = piece.subarray(span.at, span.at + span.length);
-      if (span.kind === 'padding') part.fill(0);
-      else if (span.kind === 'bytes') part.set(span.bytes);
-      else if (span.kind === 'file') await read(span.file, part, span.position);
-    }
-    return this.#key === null ? piece : cipherRange(this.#key, offset, piece, piece);
+  #assemble(index: number, digested: boolean, read: ReadFile): Promise<SealedPiece> {
+    const range = { offset: index * this.shape.pieceLength, length: this.size(index) };
+    return sealPiece({ space: this.#space, tools: this.#tools, key: this.#key }, { ...range, digested }, read);
   }
 
-  #isIntact(index: number, piece: Uint8Array): boolean {
-    const expected = this.shape.pieces.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
-    return hash('sha1', piece, 'hex') === toHex(expected);
+  #digestOf(index: number): string {
+    return toHex(this.shape.pieces.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
   }
 
   /** Right identity, wrong content: a damaged disk, or an edit that the identity does not show. */
@@ -359,16 +386,6 @@ export class PieceStore implements ChunkSource {
   #forget(index: number): void {
     this.#checked.delete(index);
     this.#cache.delete(index);
-  }
-}
-
-/** Space that belongs to no file must be zero, and inline bytes what the sharer announced: nothing hides there. */
-function checkSpan(span: Span, plain: Uint8Array): void {
-  if (span.kind === 'file') return;
-  const part = plain.subarray(span.at, span.at + span.length);
-  const expected = span.kind === 'bytes' ? span.bytes : new Uint8Array(span.length);
-  if (Buffer.compare(part, expected) !== 0) {
-    throw new AppError('invalid-torrent', `the ${span.kind} between the files differ from what was announced`);
   }
 }
 

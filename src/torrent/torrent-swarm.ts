@@ -4,6 +4,9 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import { Assemblies } from './assemblies.ts';
+import type { Assembly } from './assembly.ts';
+import type { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { pieceCount, pieceSize } from './metainfo.ts';
 import { PeerLink, type Buckets } from './peer-link.ts';
@@ -11,31 +14,31 @@ import { PeerPieces } from './peer-pieces.ts';
 import type { PieceRange } from './picker.ts';
 import { PiecePicker } from './picker.ts';
 import type { Route } from './route.ts';
-import type { BlockRequest } from './uploads.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
 
-const BLOCK_BYTES = 16 * 1024;
-/** Time's worth of requests kept outstanding: short while somebody watches, so that a seek is not behind them. */
-const READING_SECONDS = 0.4;
-const BACKGROUND_SECONDS = 1;
-const FEWEST_REQUESTS = 4;
-const MOST_REQUESTS = 250;
+/** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
+const SLOW_BPS = 48 * 1024;
 /** Who ends a connection that is younger may not want it. */
 const ESTABLISHED_MS = 10_000;
-const FAILED_PIECE = /^Piece (\d+) failed verification$/;
 
 export interface TorrentSwarmDeps {
   readonly torrent: Torrent;
   readonly shape: TorrentShape;
   readonly background: boolean;
   readonly buckets: Buckets;
-  readonly read: (request: BlockRequest, signal: AbortSignal) => Promise<Uint8Array>;
+  /** A checked piece, to be served from. */
+  readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;
+  /** Checks a piece and puts it on the disk; false = it is wrong. The bytes are left alone and not kept. */
+  readonly write: (piece: number, bytes: Uint8Array) => Promise<boolean>;
+  /** Memory for pieces as they travel. */
+  readonly buffers: PieceBuffers;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
   readonly onVerified: (piece: number) => void;
   /** The last missing piece is on the disk. */
   readonly onDone: () => void;
-  /** webtorrent gave the torrent up: a write failed. */
+  /** A write failed, or webtorrent gave the torrent up. */
   readonly onFailed: (error: unknown) => void;
   /** A piece that came from this device alone failed its check. */
   readonly onBadPiece: (device: DeviceKey) => void;
@@ -60,7 +63,7 @@ export class TorrentSwarm implements AsyncDisposable {
   readonly #deps: TorrentSwarmDeps;
   readonly #picker: PiecePicker;
   readonly #members = new Map<Wire, Member>();
-  readonly #sources = new Map<number, Set<DeviceKey>>();
+  readonly #assemblies: Assemblies;
   readonly #count: number;
   #connections = 0;
   #held = false;
@@ -71,6 +74,11 @@ export class TorrentSwarm implements AsyncDisposable {
     this.#deps = deps;
     const { torrent } = deps;
     this.#count = pieceCount(deps.shape);
+    this.#assemblies = new Assemblies({
+      pieceLength: deps.shape.pieceLength,
+      pieceSize: (piece) => pieceSize(deps.shape, piece),
+      buffers: deps.buffers,
+    });
     this.#picker = new PiecePicker({
       pieceCount: this.#count,
       have: (piece) => this.has(piece),
@@ -80,9 +88,11 @@ export class TorrentSwarm implements AsyncDisposable {
     const missing = Array.from({ length: this.#count }, (_, piece) => piece).filter((piece) => !this.has(piece));
     this.#missing = missing.length;
     this.#bytesHave = deps.shape.length - missing.reduce((bytes, piece) => bytes + pieceSize(deps.shape, piece), 0);
-    torrent._updateWire = (wire) => this.#requestMore(wire);
-    torrent.on('verified', (piece: number) => this.#verified(piece));
-    torrent.on('warning', (warning: unknown) => this.#warned(warning));
+    torrent._updateWire = (wire) => {
+      const member = this.#members.get(wire);
+      if (member !== undefined) this.#requestMore(member);
+    };
+    torrent.on('warning', (warning: unknown) => deps.log.warn('torrent client warns', { warning }));
     torrent.on('error', (error: unknown) => deps.onFailed(error));
   }
 
@@ -148,7 +158,8 @@ export class TorrentSwarm implements AsyncDisposable {
           buckets: this.#deps.buckets,
           clock: this.#deps.clock,
           have: (piece) => this.has(piece),
-          read: this.#deps.read,
+          borrow: this.#deps.borrow,
+          onBlock: (assembly) => this.#blockArrived(wire, assembly),
           onFailure: (error) => this.#logEnd(info.device, error),
         }),
         stream,
@@ -215,11 +226,6 @@ export class TorrentSwarm implements AsyncDisposable {
     wire.on('have', (piece: number) => {
       if (pieces.add(piece)) this.#picker.count(piece, 1);
     });
-    wire.on('piece', (piece: number) => {
-      const known = this.#sources.get(piece);
-      if (known === undefined) this.#sources.set(piece, new Set([link.device]));
-      else known.add(link.device);
-    });
     stream.once('close', () => {
       this.#members.delete(wire);
       this.#picker.countAll((piece) => pieces.has(piece), -1);
@@ -231,25 +237,55 @@ export class TorrentSwarm implements AsyncDisposable {
     this.#deps.onLinksChanged();
   }
 
-  #requestMore(wire: Wire): void {
-    const member = this.#members.get(wire);
-    if (member === undefined || wire.destroyed || wire.peerChoking || this.#held) return;
-    const most = this.#pipeline(wire);
-    if (wire.requests.length >= most) return;
-    const { torrent } = this.#deps;
-    for (const { piece, urgent } of this.#picker.candidates(member.link.id, (index) => member.pieces.has(index))) {
-      while (wire.requests.length < most && torrent._request(wire, piece, urgent)) {
-        this.#picker.begun(piece, member.link.id);
+  #requestMore({ link, pieces }: Member): void {
+    const { requests, wire } = link;
+    requests.isReading = this.#picker.reading;
+    if (wire.destroyed || wire.peerChoking || this.#held || !requests.isLow) return;
+    for (const { piece, urgent } of this.#picker.candidates(link.id, (index) => pieces.has(index))) {
+      const assembly = this.#assemblies.begin(piece);
+      if (assembly === null) continue;
+      while (requests.hasRoom) {
+        if (urgent && !assembly.hasFree) this.#takeOver(piece, link);
+        const range = assembly.reserve(requests.blockBytes);
+        if (range === null) break;
+        requests.ask(assembly, range);
+        this.#picker.begun(piece, link.id);
       }
-      if (wire.requests.length >= most) return;
+      if (!requests.hasRoom) return;
     }
   }
 
-  #pipeline(wire: Wire): number {
-    const seconds = this.#picker.reading ? READING_SECONDS : BACKGROUND_SECONDS;
-    const { reqq } = wire.peerExtendedHandshake;
-    const allowed = typeof reqq === 'number' ? Math.min(reqq, MOST_REQUESTS * 2) : MOST_REQUESTS;
-    return Math.min(allowed, FEWEST_REQUESTS + Math.ceil((seconds * wire.downloadSpeed()) / BLOCK_BYTES));
+  /** A reader waits for the piece: what a slow peer owes of it is asked of this one. */
+  #takeOver(piece: number, by: PeerLink): void {
+    const speed = by.wire.downloadSpeed();
+    for (const { link } of this.#members.values()) {
+      const theirs = link.wire.downloadSpeed();
+      if (link === by || theirs >= SLOW_BPS || theirs * 2 > speed) continue;
+      link.requests.takeBack((block) => block.piece === piece);
+    }
+  }
+
+  #blockArrived(wire: Wire, assembly: Assembly): void {
+    if (assembly.isComplete) void this.#finish(assembly);
+    const member = this.#members.get(wire);
+    if (member !== undefined) this.#requestMore(member);
+  }
+
+  async #finish(assembly: Assembly): Promise<void> {
+    const { torrent, log } = this.#deps;
+    const { piece } = assembly;
+    try {
+      const isRight = await this.#deps.write(piece, assembly.bytes);
+      if (torrent.destroyed) return;
+      if (isRight) this.#right(assembly);
+      else this.#wrong(piece, Array.from(assembly.sources));
+    } catch (error) {
+      if (torrent.destroyed) log.debug('a piece was not written any more', { piece });
+      else this.#deps.onFailed(error);
+    } finally {
+      this.#assemblies.close(assembly);
+      this.refresh();
+    }
   }
 
   /** An expected failure is told without its cause, which may name a file. */
@@ -261,32 +297,25 @@ export class TorrentSwarm implements AsyncDisposable {
 
   /** What was asked for before and is in the way of a reader, or wanted by nobody any more. */
   #cancelOutside(): void {
-    for (const wire of this.#members.keys()) {
-      for (const { piece, offset, length } of Array.from(wire.requests)) {
-        if (!this.#picker.inWindow(piece)) wire.cancel(piece, offset, length);
-      }
+    for (const { link } of this.#members.values()) {
+      link.requests.takeBack(({ piece }) => !this.#picker.inWindow(piece));
     }
   }
 
-  #verified(piece: number): void {
-    this.#sources.delete(piece);
+  #right({ piece, sources }: Assembly): void {
+    const { torrent } = this.#deps;
+    for (const { link } of this.#members.values()) if (sources.has(link.device)) link.requests.prove();
+    torrent._markVerified(piece);
     this.#picker.verified(piece);
     this.#missing -= 1;
     this.#bytesHave += pieceSize(this.#deps.shape, piece);
     this.#deps.onVerified(piece);
-    // webtorrent tells its peers about the piece after this event.
-    if (this.#missing === 0) queueMicrotask(() => this.#deps.onDone());
+    for (const wire of torrent.wires) wire.have(piece);
+    if (this.#missing === 0) this.#deps.onDone();
   }
 
-  #warned(warning: unknown): void {
-    const failed = warning instanceof Error ? FAILED_PIECE.exec(warning.message) : null;
-    if (failed === null) {
-      this.#deps.log.warn('torrent client warns', { warning });
-      return;
-    }
-    const piece = Number(failed[1]);
-    const authors = Array.from(this.#sources.get(piece) ?? []);
-    this.#sources.delete(piece);
+  #wrong(piece: number, authors: readonly DeviceKey[]): void {
+    this.#deps.log.warn('a piece failed its check', { piece });
     this.#picker.failed(piece);
     const [author, ...others] = authors;
     if (author !== undefined && others.length === 0) this.#deps.onBadPiece(author);

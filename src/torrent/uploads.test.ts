@@ -1,29 +1,46 @@
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { HeldPiece } from './held-piece.ts';
 import { TokenBucket } from './limits.ts';
+import { PieceBuffers } from './piece-buffers.ts';
 import type { BlockRequest, UploadsDeps } from './uploads.ts';
 import { REQUEST_QUEUE, Uploads } from './uploads.ts';
 
-const block = (index: number): BlockRequest => ({ index, offset: 0, length: 16_384 });
+const BLOCK = 16_384;
+const MIB = 1024 * 1024;
+const block = (index: number, offset = 0): BlockRequest => ({ index, offset, length: BLOCK });
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function uploads(options: { rate?: number; read?: UploadsDeps['read'] } = {}) {
+/** A connection that takes everything, until `taking` is false: then blocks wait for `flush`. */
+function uploads(options: { rate?: number; pieceBytes?: number; borrow?: UploadsDeps['borrow'] } = {}) {
   const clock = new VirtualClock(0);
+  const buffers = new PieceBuffers();
   const sent: number[] = [];
   const rejected: number[] = [];
   const failures: unknown[] = [];
-  const state = { backlog: 0, connections: 1, drain: (): void => undefined };
+  const read: number[] = [];
+  const unsent: (() => void)[] = [];
+  const state = { connections: 1, taking: true };
+  const size = options.pieceBytes ?? 4 * BLOCK;
   const subject = new Uploads({
     bucket: new TokenBucket({ clock, rate: options.rate ?? 0 }),
-    read: options.read ?? (() => Promise.resolve(new Uint8Array(16_384))),
-    send: ({ index }) => void sent.push(index),
+    borrow:
+      options.borrow ??
+      ((index) => {
+        read.push(index);
+        return Promise.resolve(new HeldPiece(buffers.take(size), buffers, 1));
+      }),
+    send: ({ index }, _block, done) => {
+      sent.push(index);
+      if (state.taking) done();
+      else unsent.push(done);
+    },
     reject: ({ index }) => void rejected.push(index),
-    backlog: () => state.backlog,
     connections: () => state.connections,
-    drained: () => new Promise((resolve) => (state.drain = resolve)),
     onFailure: (error) => void failures.push(error),
   });
-  return { subject, clock, sent, rejected, failures, state };
+  const flush = (): void => unsent.splice(0).forEach((done) => done());
+  return { subject, clock, buffers, sent, rejected, failures, read, state, flush };
 }
 
 test('requests are served in order', async () => {
@@ -33,20 +50,19 @@ test('requests are served in order', async () => {
   expect(sent).toEqual([3, 1, 2]);
 });
 
-test('nothing is read while more than four mebibytes wait to be sent', async () => {
-  const { subject, sent, state } = uploads();
-  state.backlog = 4 * 1024 * 1024 + 1;
-  subject.request(block(0));
+test('nothing more is sent while more than four mebibytes wait to be sent', async () => {
+  const { subject, sent, state, flush } = uploads({ pieceBytes: MIB });
+  state.taking = false;
+  for (let index = 0; index < 400; index += 1) subject.request(block(0, (index % 64) * BLOCK));
   await settle();
-  expect(sent).toEqual([]);
-  state.backlog = 0;
-  state.drain();
+  expect(sent).toHaveLength(257);
+  flush();
   await settle();
-  expect(sent).toEqual([0]);
+  expect(sent).toHaveLength(400);
 });
 
 test('a cancelled request is rejected and never sent', async () => {
-  const { subject, clock, sent, rejected } = uploads({ rate: 16_384 });
+  const { subject, clock, sent, rejected } = uploads({ rate: BLOCK });
   for (const index of [0, 1, 2]) subject.request(block(index));
   await clock.advance(150);
   subject.cancel(block(1));
@@ -56,7 +72,7 @@ test('a cancelled request is rejected and never sent', async () => {
 });
 
 test('choking rejects what is queued', async () => {
-  const { subject, clock, sent, rejected } = uploads({ rate: 16_384 });
+  const { subject, clock, sent, rejected } = uploads({ rate: BLOCK });
   for (const index of [0, 1, 2]) subject.request(block(index));
   subject.rejectAll();
   await clock.advance(5000);
@@ -69,9 +85,11 @@ test('a peer that asks for more than twice its queue is told so', () => {
   expect(answers.filter((accepted) => !accepted).length).toBeGreaterThan(0);
 });
 
-test('a block that cannot be read is a failure, and nothing more is sent', async () => {
+test('a piece that cannot be read is a failure, and nothing more is sent', async () => {
+  const buffers = new PieceBuffers();
   const { subject, sent, failures } = uploads({
-    read: ({ index }) => (index === 1 ? Promise.reject(new Error('gone')) : Promise.resolve(new Uint8Array(1))),
+    borrow: (index) =>
+      index === 1 ? Promise.reject(new Error('gone')) : Promise.resolve(new HeldPiece(buffers.take(BLOCK), buffers, 1)),
   });
   for (const index of [0, 1, 2]) subject.request(block(index));
   await settle();
@@ -79,30 +97,49 @@ test('a block that cannot be read is a failure, and nothing more is sent', async
 });
 
 test('many connections share what may wait to be sent', async () => {
-  const { subject, sent, state } = uploads();
-  state.connections = 500;
-  state.backlog = 300 * 1024;
-  subject.request(block(0));
+  const { subject, sent, state, flush } = uploads({ pieceBytes: MIB });
+  Object.assign(state, { connections: 500, taking: false });
+  for (let index = 0; index < 40; index += 1) subject.request(block(0, index * BLOCK));
   await settle();
-  expect(sent).toEqual([]);
-  state.connections = 1;
-  state.drain();
+  expect(sent).toHaveLength(17);
+  flush();
   await settle();
-  expect(sent).toEqual([0]);
+  expect(sent.length).toBeGreaterThan(17);
 });
 
 test('a peer that asks for one block of each piece and reads nothing does not hold all pieces in memory', async () => {
-  const MIB = 1024 * 1024;
-  const { subject, sent, state } = uploads({
-    read: () => Promise.resolve(new Uint8Array(new ArrayBuffer(MIB), 0, 16_384)),
-  });
-  state.backlog = 16_384;
+  const { subject, sent, state, flush } = uploads({ pieceBytes: MIB });
+  state.taking = false;
   for (let index = 0; index < 40; index += 1) subject.request(block(index));
   // Another block of a piece that is held costs nothing more.
   subject.request(block(0));
   await settle();
   expect(sent).toHaveLength(8);
-  state.drain();
+  flush();
   await settle();
   expect(sent).toHaveLength(16);
+});
+
+test('the next pieces are read while one is sent, and not for each of many connections', async () => {
+  const few = uploads();
+  few.state.taking = false;
+  for (const index of [0, 1, 2, 3]) few.subject.request(block(index));
+  expect(few.read).toEqual([0]);
+  const many = uploads({ rate: 1 });
+  many.state.connections = 100;
+  for (const index of [0, 1, 2, 3]) many.subject.request(block(index));
+  await settle();
+  expect(many.read.length).toBeLessThanOrEqual(1);
+});
+
+test('memory comes back when the last block of a piece is sent, also when the connection ends before', async () => {
+  const { subject, buffers, state, flush } = uploads();
+  state.taking = false;
+  for (const index of [0, 0, 1, 2, 3]) subject.request(block(index));
+  await settle();
+  subject[Symbol.dispose]();
+  await settle();
+  expect(buffers.keptBytes).toBe(0);
+  flush();
+  expect(buffers.keptBytes).toBe(4 * 4 * BLOCK);
 });

@@ -1,4 +1,5 @@
 // BEP 3: requests, BEP 6: rejects
+import type { HeldPiece } from './held-piece.ts';
 import type { TokenBucket } from './limits.ts';
 
 /** Told to peers as `reqq`: what an honest one keeps outstanding at most. */
@@ -11,6 +12,9 @@ const SMALLEST_BACKLOG_BYTES = 64 * 1024;
 /** Under a limit the backlog holds at most this much time, or a cancelled request would be sent all the same. */
 const BACKLOG_SECONDS = 0.5;
 const HEADER_BYTES = 13;
+/** Pieces read while the one before them is sent; with many connections the others keep the disk busy. */
+const READ_AHEAD = 2;
+const READ_AHEAD_CONNECTIONS = 8;
 
 export interface BlockRequest {
   readonly index: number;
@@ -20,15 +24,12 @@ export interface BlockRequest {
 
 export interface UploadsDeps {
   readonly bucket: TokenBucket;
-  readonly read: (request: BlockRequest, signal: AbortSignal) => Promise<Uint8Array>;
-  readonly send: (request: BlockRequest, block: Uint8Array) => void;
+  readonly borrow: (index: number, signal: AbortSignal) => Promise<HeldPiece>;
+  /** `sent` is to be called when the connection needs the block's memory no more. */
+  readonly send: (request: BlockRequest, block: Uint8Array, sent: () => void) => void;
   readonly reject: (request: BlockRequest) => void;
-  /** Bytes written to the connection and not yet sent. */
-  readonly backlog: () => number;
   /** Connections that share the memory. */
   readonly connections: () => number;
-  /** Resolves when the backlog has been sent. */
-  readonly drained: (signal: AbortSignal) => Promise<void>;
   /** A block could not be read: nothing more is served to this peer. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -38,10 +39,14 @@ export class Uploads implements Disposable {
   readonly #deps: UploadsDeps;
   readonly #queue: BlockRequest[] = [];
   readonly #abort = new AbortController();
-  /** Pieces with a block in the backlog: a block is a view that keeps its whole piece in memory. */
-  readonly #held = new Set<number>();
+  /** Pieces being read or served, the first asked for first. */
+  readonly #pieces = new Map<number, Promise<HeldPiece>>();
+  /** Blocks written and not yet sent, by piece: each keeps its whole piece in memory. */
+  readonly #unsent = new Map<number, number>();
+  #unsentBytes = 0;
   #heldBytes = 0;
   #running = false;
+  #onSent: (() => void) | null = null;
 
   constructor(deps: UploadsDeps) {
     this.#deps = deps;
@@ -75,6 +80,8 @@ export class Uploads implements Disposable {
   [Symbol.dispose](): void {
     this.#queue.length = 0;
     this.#abort.abort();
+    this.#onSent?.();
+    this.#letGo();
   }
 
   async #run(): Promise<void> {
@@ -86,39 +93,100 @@ export class Uploads implements Disposable {
       // After disposal the abort is the expected way out.
       if (!signal.aborted) this.#deps.onFailure(error);
     } finally {
+      this.#letGo();
       this.#running = false;
     }
   }
 
   async #serveNext(signal: AbortSignal): Promise<void> {
-    const { bucket, read, send } = this.#deps;
-    if (this.#deps.backlog() > this.#largestBacklog) await this.#deps.drained(signal);
+    const { bucket } = this.#deps;
+    if (this.#unsentBytes > this.#largestBacklog) await this.#sentDownTo(this.#largestBacklog / 2);
     const next = this.#queue[0];
     if (next === undefined) return;
-    await bucket.take(next.length + HEADER_BYTES, signal);
+    if (bucket.open) bucket.debit(next.length + HEADER_BYTES);
+    else await bucket.take(next.length + HEADER_BYTES, signal);
     // The queue may have changed while we waited: the tokens serve whatever is first now.
-    const request = this.#queue.shift();
+    const request = this.#queue[0];
     if (request === undefined) return;
-    await this.#roomFor(request, signal);
-    const block = await read(request, signal);
-    if (signal.aborted) return;
-    this.#hold(request, block);
-    send(request, block);
+    // One block of each piece would hold all pieces in memory: blocks of further pieces wait until those are sent.
+    if (!this.#unsent.has(request.index) && this.#heldBytes >= this.#largestBacklog * 2) await this.#sentDownTo(0);
+    const piece = await this.#piece(request.index, signal);
+    if (this.#queue[0] !== request || signal.aborted) return;
+    this.#queue.shift();
+    this.#send(request, piece.hold());
+    if (this.#queue[0]?.index !== request.index) this.#turnTo(this.#queue[0]?.index);
   }
 
-  /** One block of each piece would hold all pieces in memory: blocks of further pieces wait until those are sent. */
-  async #roomFor({ index }: BlockRequest, signal: AbortSignal): Promise<void> {
-    const isSent = this.#deps.backlog() === 0;
-    if (!isSent && (this.#held.has(index) || this.#heldBytes < this.#largestBacklog * 2)) return;
-    if (!isSent) await this.#deps.drained(signal);
-    this.#held.clear();
-    this.#heldBytes = 0;
+  #send(request: BlockRequest, piece: HeldPiece): void {
+    const { index, offset, length } = request;
+    const before = this.#unsent.get(index) ?? 0;
+    this.#unsent.set(index, before + 1);
+    if (before === 0) this.#heldBytes += piece.bytes.length;
+    this.#unsentBytes += length;
+    this.#deps.send(request, piece.bytes.subarray(offset, offset + length), () => {
+      const left = (this.#unsent.get(index) ?? 1) - 1;
+      if (left === 0) {
+        this.#unsent.delete(index);
+        this.#heldBytes -= piece.bytes.length;
+      } else this.#unsent.set(index, left);
+      this.#unsentBytes -= length;
+      piece.letGo();
+      this.#onSent?.();
+    });
   }
 
-  #hold({ index }: BlockRequest, block: Uint8Array): void {
-    if (this.#held.has(index)) return;
-    this.#held.add(index);
-    this.#heldBytes += block.buffer.byteLength;
+  /** Resolves when at most `bytes` wait to be sent, or at the end of the connection. */
+  async #sentDownTo(bytes: number): Promise<void> {
+    while (this.#unsentBytes > bytes && !this.#abort.signal.aborted) {
+      await new Promise<void>((resolve) => (this.#onSent = resolve));
+      this.#onSent = null;
+    }
+  }
+
+  /** The piece, and the reading of those asked for after it is begun. */
+  #piece(index: number, signal: AbortSignal): Promise<HeldPiece> {
+    const known = this.#pieces.get(index);
+    if (known !== undefined) return known;
+    const wanted = this.#begin(index, signal);
+    if (this.#deps.connections() <= READ_AHEAD_CONNECTIONS) {
+      for (const queued of this.#queue) {
+        if (this.#pieces.size > READ_AHEAD) break;
+        if (!this.#pieces.has(queued.index)) void this.#begin(queued.index, signal);
+      }
+    }
+    return wanted;
+  }
+
+  #begin(index: number, signal: AbortSignal): Promise<HeldPiece> {
+    const reading = this.#deps.borrow(index, signal);
+    // Whoever waits for the piece gets the failure.
+    reading.catch(() => undefined);
+    this.#pieces.set(index, reading);
+    return reading;
+  }
+
+  /** Lets go what nobody asks for any more, and reads ahead from `index` on. */
+  #turnTo(index: number | undefined): void {
+    const asked = new Set(this.#queue.map((queued) => queued.index));
+    for (const piece of Array.from(this.#pieces.keys())) if (!asked.has(piece)) this.#drop(piece);
+    if (index === undefined || this.#deps.connections() > READ_AHEAD_CONNECTIONS) return;
+    for (const piece of asked) {
+      if (this.#pieces.size > READ_AHEAD) return;
+      if (!this.#pieces.has(piece)) void this.#begin(piece, this.#abort.signal);
+    }
+  }
+
+  #letGo(): void {
+    for (const piece of Array.from(this.#pieces.keys())) this.#drop(piece);
+  }
+
+  #drop(index: number): void {
+    const reading = this.#pieces.get(index);
+    this.#pieces.delete(index);
+    reading?.then(
+      (piece) => piece.letGo(),
+      () => undefined,
+    );
   }
 
   get #largestBacklog(): number {

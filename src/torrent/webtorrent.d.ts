@@ -10,12 +10,6 @@ declare module 'webtorrent' {
     set(index: number, value: boolean): void;
   }
 
-  export interface WireRequest {
-    readonly piece: number;
-    readonly offset: number;
-    readonly length: number;
-  }
-
   export interface Wire extends EventEmitter {
     readonly destroyed: boolean;
     readonly amChoking: boolean;
@@ -27,27 +21,24 @@ declare module 'webtorrent' {
     peerExtensions: { extended?: boolean; fast?: boolean; dht?: boolean };
     extendedHandshake: Record<string, unknown>;
     peerExtendedHandshake: Record<string, unknown>;
-    readonly requests: readonly WireRequest[];
-    readonly peerRequests: readonly WireRequest[];
     downloadSpeed(bytes?: number): number;
     uploadSpeed(bytes?: number): number;
     uploaded: number;
     downloaded: number;
     destroy(): void;
     handshake(infoHash: string, peerId: string, extensions: { fast: boolean }): void;
-    cancel(index: number, offset: number, length: number): void;
     reject(index: number, offset: number, length: number): void;
-    piece(index: number, offset: number, block: Uint8Array): void;
     choke(): void;
     unchoke(): void;
     keepAlive(): void;
+    have(index: number): void;
     use(extension: ExtensionClass): void;
     push(chunk: Uint8Array | null): boolean;
-    _write(chunk: Uint8Array, done: (error: Error | null) => void): void;
     _onHandshakeBuffer(bytes: Uint8Array): void;
     _onMessage(bytes: Uint8Array): void;
     _onRequest(index: number, offset: number, length: number): void;
     _onCancel(index: number, offset: number, length: number): void;
+    _onReject(index: number, offset: number, length: number): void;
     _onExtended(extension: number, bytes: Uint8Array): void;
     [extension: string]: unknown;
   }
@@ -88,7 +79,7 @@ declare module 'webtorrent' {
     _verifyPieces(done: (error: Error | null) => void): void;
     _updateWire(wire: Wire): void;
     _updateWireWrapper(): void;
-    _request(wire: Wire, piece: number, hotswap: boolean): boolean;
+    _markVerified(index: number): void;
     _markUnverified(index: number): void;
     _update(): void;
     destroy(options: { destroyStore: boolean }, done: (error?: Error | null) => void): void;

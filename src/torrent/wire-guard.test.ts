@@ -4,14 +4,15 @@ import type { Wire } from 'webtorrent';
 import { expect, test } from 'vitest';
 import { failureOf } from '../../test/fixtures/failure.ts';
 import { encode } from './bencode/bencode.ts';
+import type { PeerCapacity } from './block-requests.ts';
 import type { WireGeometry } from './wire-guard.ts';
 import { disarmExtensions, dispatchMessage } from './wire-guard.ts';
 
 const geometry: WireGeometry = { pieceCount: 10, pieceSize: (index) => (index === 9 ? 20_000 : 32_768) };
 
-function newWire(): Wire {
+function newWire(capacity: PeerCapacity = { queue: 250, block: 16_384 }): Wire {
   const wire = new PeerWire('webrtc', 0);
-  disarmExtensions(wire);
+  disarmExtensions(wire, capacity);
   wire.handshake('a'.repeat(40), 'b'.repeat(40), { fast: true });
   wire._onHandshakeBuffer(
     Buffer.concat([Buffer.from('BitTorrent protocol'), Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 4]), Buffer.alloc(40, 1)]),
@@ -44,12 +45,22 @@ test.each([
   expect(wire.peerExtendedHandshake).toEqual({});
 });
 
-test('only the request queue of an extended handshake is read', () => {
-  const wire = newWire();
-  const handshake = encode({ m: { ut_metadata: 1, ut_pex: 2 }, metadata_size: 100, reqq: 77 });
-  dispatchMessage(wire, extended(handshake), geometry);
-  expect(wire.peerExtendedHandshake).toEqual({ reqq: 77 });
-  expect(wire['peerExtendedMapping']).toEqual({});
+test('only what a peer keeps is read of its extended handshake, within what is sensible', () => {
+  const read = (given: { reqq?: number; block?: number }): PeerCapacity => {
+    const capacity = { queue: 250, block: 16_384 };
+    const wire = newWire(capacity);
+    dispatchMessage(
+      wire,
+      extended(encode({ ...given, m: { ut_metadata: 1, ut_pex: 2 }, metadata_size: 100 })),
+      geometry,
+    );
+    expect([wire.peerExtendedHandshake, wire['peerExtendedMapping']]).toEqual([{}, {}]);
+    return capacity;
+  };
+  expect(read({ reqq: 77, block: 65_536 })).toEqual({ queue: 77, block: 65_536 });
+  expect(read({})).toEqual({ queue: 250, block: 16_384 });
+  expect(read({ reqq: 1_000_000, block: 10_000_000 })).toEqual({ queue: 500, block: 131_072 });
+  expect(read({ reqq: -1, block: 1 })).toEqual({ queue: 250, block: 16_384 });
 });
 
 test('messages of extensions are ignored: metadata is neither given nor taken', () => {

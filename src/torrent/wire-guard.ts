@@ -4,9 +4,12 @@ import type { Wire } from 'webtorrent';
 import { AppError } from '../base/errors.ts';
 import type { Bencoded } from './bencode/bencode.ts';
 import { decodeCanonical } from './bencode/bencode.ts';
+import type { PeerCapacity } from './block-requests.ts';
 import { REQUEST_QUEUE } from './uploads.ts';
 
-const LARGEST_BLOCK = 128 * 1024;
+/** Answered to whoever asks; BEP 3 promises 16 KiB only. */
+export const LARGEST_BLOCK = 128 * 1024;
+const SMALLEST_BLOCK = 16 * 1024;
 const SHORTEST_PIECE = 10;
 const LARGEST_EXTENDED_HANDSHAKE = 4096;
 const PROTOCOL_VERSION = 'Spherecast';
@@ -38,22 +41,24 @@ const FIXED_LENGTHS: Readonly<Record<number, number>> = {
 };
 
 /**
- * Replaces the extensions of one wire: none is offered, none is answered, and of a peer's extended handshake
- * only the length of its request queue is read. ut_metadata and ut_pex would tell what only events may tell.
+ * Replaces the extensions of one wire: none is offered, none is answered, and of a peer's extended handshake only what
+ * it keeps is read into `capacity`. ut_metadata and ut_pex would tell what only events may tell.
  */
-export function disarmExtensions(wire: Wire): void {
+export function disarmExtensions(wire: Wire, capacity: PeerCapacity): void {
   wire.use = (extension) => {
     wire[extension.prototype.name] = new InertExtension();
   };
-  wire.extendedHandshake = { reqq: REQUEST_QUEUE, v: PROTOCOL_VERSION };
+  wire.extendedHandshake = { block: LARGEST_BLOCK, reqq: REQUEST_QUEUE, v: PROTOCOL_VERSION };
   wire._onExtended = (extension, bytes) => {
     if (extension !== 0) return;
-    const reqq = readRequestQueue(bytes);
-    wire.peerExtendedHandshake = reqq === undefined ? {} : { reqq };
+    const { reqq, block } = readExtendedHandshake(bytes);
+    if (reqq !== undefined) capacity.queue = Math.min(reqq, REQUEST_QUEUE);
+    if (block !== undefined) capacity.block = Math.max(SMALLEST_BLOCK, Math.min(block, LARGEST_BLOCK));
   };
 }
 
-/** Hands one message to the wire when an honest peer could have sent it; fails with `bad-input` when not. */
+/** Hands one message to the wire when an honest peer could have sent it; fails with `bad-input` when not. Blocks do not
+ * come this way, but one that is cut short is judged here. */
 export function dispatchMessage(wire: Wire, message: Uint8Array, geometry: WireGeometry): void {
   const id = message[0] ?? -1;
   if (id === EXTENDED) {
@@ -86,14 +91,15 @@ function checkBitfield(bits: Uint8Array, pieceCount: number): void {
   if (((bits.at(-1) ?? 0) & ((1 << spare) - 1)) !== 0) throw refused('spare bits', BITFIELD);
 }
 
-function checkBlock(index: number, offset: number, length: number, geometry: WireGeometry): void {
+/** Fails with `bad-input` when no block of the torrent lies there. */
+export function checkBlock(index: number, offset: number, length: number, geometry: WireGeometry): void {
   if (index >= geometry.pieceCount) throw refused('piece', index);
   if (length < 1 || length > LARGEST_BLOCK || offset + length > geometry.pieceSize(index)) {
     throw refused('block', index);
   }
 }
 
-function readRequestQueue(bytes: Uint8Array): number | undefined {
+function readExtendedHandshake(bytes: Uint8Array): { reqq?: number; block?: number } {
   if (bytes.length > LARGEST_EXTENDED_HANDSHAKE) throw refused('length', EXTENDED);
   let handshake: Bencoded;
   try {
@@ -104,8 +110,11 @@ function readRequestQueue(bytes: Uint8Array): number | undefined {
   if (typeof handshake !== 'object' || Array.isArray(handshake) || handshake instanceof Uint8Array) {
     throw refused('type', EXTENDED);
   }
-  const reqq = handshake['reqq'];
-  return typeof reqq === 'number' && reqq > 0 ? reqq : undefined;
+  const { reqq, block } = handshake;
+  return {
+    ...(typeof reqq === 'number' && reqq > 0 ? { reqq } : {}),
+    ...(typeof block === 'number' && block > 0 ? { block } : {}),
+  };
 }
 
 function uint32(bytes: Uint8Array, offset: number): number {

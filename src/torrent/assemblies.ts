@@ -1,0 +1,58 @@
+import { Assembly } from './assembly.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
+
+/** Pieces begun and not yet on the disk, in bytes; four pieces at least. */
+const MOST_BYTES = 32 * 1024 * 1024;
+const FEWEST_PIECES = 4;
+/** Pieces that wait for their check or the disk, above which no further ones are begun. */
+const MOST_WAITING = 8;
+
+export interface AssembliesDeps {
+  readonly pieceLength: number;
+  readonly pieceSize: (piece: number) => number;
+  readonly buffers: PieceBuffers;
+}
+
+/** The pieces of one torrent that are being put together, in bounded memory. */
+export class Assemblies {
+  readonly #deps: AssembliesDeps;
+  readonly #most: number;
+  readonly #open = new Map<number, Assembly>();
+
+  constructor(deps: AssembliesDeps) {
+    this.#deps = deps;
+    this.#most = Math.max(FEWEST_PIECES, Math.floor(MOST_BYTES / deps.pieceLength));
+  }
+
+  /** The piece, begun now if there is room for it; null when not. */
+  begin(piece: number): Assembly | null {
+    const known = this.#open.get(piece);
+    if (known !== undefined) return known;
+    if (this.#waiting >= MOST_WAITING) return null;
+    if (this.#open.size >= this.#most && !this.#abandonOne()) return null;
+    const assembly = new Assembly(piece, this.#deps.buffers.take(this.#deps.pieceSize(piece)));
+    this.#open.set(piece, assembly);
+    return assembly;
+  }
+
+  /** Nobody may use its bytes afterwards. */
+  close(assembly: Assembly): void {
+    if (this.#open.get(assembly.piece) !== assembly) return;
+    this.#open.delete(assembly.piece);
+    this.#deps.buffers.give(assembly.bytes);
+  }
+
+  get #waiting(): number {
+    return this.#open.values().reduce((count, { isComplete }) => count + (isComplete ? 1 : 0), 0);
+  }
+
+  /** What only an absent peer had must not keep others from being asked. */
+  #abandonOne(): boolean {
+    for (const assembly of this.#open.values()) {
+      if (!assembly.isIdle) continue;
+      this.close(assembly);
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,50 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { cipherKey, cipherRange } from './cipher.ts';
+import { PieceBuffers } from './piece-buffers.ts';
+import type { PieceJob } from './piece-crypto.ts';
+import { runPieceJob } from './piece-crypto.ts';
+import { PieceThreads } from './piece-threads.ts';
+
+const key = cipherKey(new Uint8Array(32).fill(3));
+const buffers = new PieceBuffers();
+
+function job(kind: PieceJob['kind'], bytes: Uint8Array, changes: Partial<PieceJob> = {}): PieceJob {
+  const from = buffers.take(bytes.length);
+  from.set(bytes);
+  return { kind, from, into: buffers.take(bytes.length), key, offset: 160, digested: true, ...changes };
+}
+
+const sha1 = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('hex');
+
+test('threads give the same as one pass over the bytes, and one piece is unlocked as it was locked', async () => {
+  await using threads = new PieceThreads({ threads: 2 });
+  const pieces = [1, 16, 70_000, 262_144].map((length) => randomBytes(length));
+  for (const plain of pieces) {
+    const locking = job('lock', plain);
+    const sealed = cipherRange(key, 160, plain);
+    expect([await threads.run(locking), Buffer.compare(locking.into, sealed)]).toEqual([sha1(sealed), 0]);
+    const unlocking = job('unlock', sealed);
+    expect([await threads.run(unlocking), Buffer.compare(unlocking.into, plain)]).toEqual([sha1(sealed), 0]);
+    expect(runPieceJob(job('lock', plain, { key: null }))).toBe(sha1(plain));
+    expect(runPieceJob(job('lock', plain, { digested: false }))).toBe('');
+  }
+});
+
+test('answers belong to their jobs, however many wait', async () => {
+  await using threads = new PieceThreads({ threads: 2 });
+  const jobs = Array.from({ length: 30 }, (_, index) => job('lock', randomBytes(index * 1000 + 1)));
+  const digests = await Promise.all(jobs.map((each) => threads.run(each)));
+  expect(digests).toEqual(jobs.map(({ into }) => sha1(into)));
+});
+
+test('without threads the work is done all the same', async () => {
+  await using threads = new PieceThreads({
+    threads: 1,
+    url: new URL('data:text/javascript,throw new Error("no thread")'),
+  });
+  const [first, second] = [job('lock', randomBytes(1000)), job('lock', randomBytes(1000))];
+  expect([await threads.run(first), await threads.run(second)]).toEqual([sha1(first.into), sha1(second.into)]);
+  const third = job('lock', randomBytes(1000));
+  expect(await threads.run(third)).toBe(sha1(third.into));
+});

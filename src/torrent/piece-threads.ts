@@ -1,0 +1,78 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { PieceCrypto, PieceJob } from './piece-crypto.ts';
+import { runPieceJob } from './piece-crypto.ts';
+
+interface Waiting {
+  readonly job: PieceJob;
+  readonly resolve: (digest: string) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** In the order of the answers. */
+  readonly waiting: Waiting[];
+}
+
+const MOST_THREADS = 4;
+/**
+ * Enciphers, deciphers and hashes pieces beside the thread that talks to peers. Where threads cannot be had, the work
+ * is done here: slower, and just as right.
+ */
+export class PieceThreads implements PieceCrypto, AsyncDisposable {
+  readonly #size: number;
+  readonly #url: URL;
+  readonly #threads: Thread[] = [];
+  #broken = false;
+
+  constructor(deps: { threads?: number; url?: URL } = {}) {
+    this.#size = deps.threads ?? Math.min(MOST_THREADS, availableParallelism());
+    this.#url = deps.url ?? new URL('./piece-worker.ts', import.meta.url);
+  }
+
+  run(job: PieceJob): Promise<string> {
+    const thread = this.#next();
+    if (thread === null) return Promise.resolve(runPieceJob(job));
+    return new Promise((resolve) => {
+      thread.waiting.push({ job, resolve });
+      // Idle threads must not keep the process alive, working ones must.
+      if (thread.waiting.length === 1) thread.worker.ref();
+      thread.worker.postMessage(job);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#broken = true;
+    await Promise.all(Array.from(this.#threads, ({ worker }) => worker.terminate()));
+  }
+
+  #next(): Thread | null {
+    if (this.#broken) return null;
+    const least = this.#threads.toSorted((a, b) => a.waiting.length - b.waiting.length)[0];
+    if (least !== undefined && (least.waiting.length === 0 || this.#threads.length >= this.#size)) return least;
+    return this.#start();
+  }
+
+  #start(): Thread {
+    const worker = new Worker(this.#url, { name: 'pieces', execArgv: [], stdin: false });
+    const thread: Thread = { worker, waiting: [] };
+    worker.on('message', (digest: string) => {
+      thread.waiting.shift()?.resolve(digest);
+      if (thread.waiting.length === 0) worker.unref();
+    });
+    worker.on('error', () => this.#lose(thread));
+    worker.on('exit', () => this.#lose(thread));
+    worker.unref();
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  /** A job may be done twice without harm: its input is untouched. */
+  #lose(thread: Thread): void {
+    const index = this.#threads.indexOf(thread);
+    if (index === -1) return;
+    this.#threads.splice(index, 1);
+    this.#broken = true;
+    for (const { job, resolve } of thread.waiting.splice(0)) resolve(runPieceJob(job));
+  }
+}

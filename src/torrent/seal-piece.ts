@@ -1,0 +1,41 @@
+import type { ByteSpace } from './byte-space.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
+import type { PieceCrypto } from './piece-crypto.ts';
+
+/** What all stores of a process share; plain bytes and what goes to peers never lie in the same memory. */
+export interface PieceTools {
+  readonly crypto: PieceCrypto;
+  readonly plain: PieceBuffers;
+  readonly sealed: PieceBuffers;
+}
+
+/** Fills `part` from a file's position. */
+export type ReadFile = (file: number, part: Uint8Array, position: number) => Promise<void>;
+
+/** A piece as it goes to the swarm, and its SHA-1 unless that was not asked for. */
+export interface SealedPiece {
+  readonly piece: Buffer<SharedArrayBuffer>;
+  readonly digest: string;
+}
+
+/** Puts a piece together from files, inline bytes and padding, and enciphers it where there is a key. */
+export async function sealPiece(
+  { space, tools, key }: { space: ByteSpace; tools: PieceTools; key: Uint8Array | null },
+  { offset, length, digested }: { offset: number; length: number; digested: boolean },
+  read: ReadFile,
+): Promise<SealedPiece> {
+  const into = tools.sealed.take(length);
+  const from = key === null ? into : tools.plain.take(length);
+  try {
+    for (const span of space.plan(offset, length)) {
+      const part = from.subarray(span.at, span.at + span.length);
+      if (span.kind === 'padding') part.fill(0);
+      else if (span.kind === 'bytes') part.set(span.bytes);
+      else if (span.kind === 'file') await read(span.file, part, span.position);
+    }
+    const digest = await tools.crypto.run({ kind: 'lock', from, into, key, offset, digested });
+    return { piece: into, digest };
+  } finally {
+    if (from !== into) tools.plain.give(from);
+  }
+}
