@@ -18,6 +18,7 @@ export class Assemblies {
   readonly #deps: AssembliesDeps;
   readonly #most: number;
   readonly #open = new Map<number, Assembly>();
+  readonly #waiting = new Set<Assembly>();
 
   constructor(deps: AssembliesDeps) {
     this.#deps = deps;
@@ -28,22 +29,24 @@ export class Assemblies {
   begin(piece: number): Assembly | null {
     const known = this.#open.get(piece);
     if (known !== undefined) return known;
-    if (this.#waiting >= MOST_WAITING) return null;
+    if (this.#waiting.size >= MOST_WAITING) return null;
     if (this.#open.size >= this.#most && !this.#abandonOne()) return null;
     const assembly = new Assembly(piece, this.#deps.buffers.take(this.#deps.pieceSize(piece)));
     this.#open.set(piece, assembly);
     return assembly;
   }
 
+  /** Its last block is here: it waits to be checked and written. */
+  completed(assembly: Assembly): void {
+    this.#waiting.add(assembly);
+  }
+
   /** Nobody may use its bytes afterwards. */
   close(assembly: Assembly): void {
+    this.#waiting.delete(assembly);
     if (this.#open.get(assembly.piece) !== assembly) return;
     this.#open.delete(assembly.piece);
     this.#deps.buffers.give(assembly.bytes);
-  }
-
-  get #waiting(): number {
-    return this.#open.values().reduce((count, { isComplete }) => count + (isComplete ? 1 : 0), 0);
   }
 
   /** What only an absent peer had must not keep others from being asked. */

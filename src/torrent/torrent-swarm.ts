@@ -274,6 +274,7 @@ export class TorrentSwarm implements AsyncDisposable {
   async #finish(assembly: Assembly): Promise<void> {
     const { torrent, log } = this.#deps;
     const { piece } = assembly;
+    this.#assemblies.completed(assembly);
     try {
       const isRight = await this.#deps.write(piece, assembly.bytes);
       if (torrent.destroyed) return;

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,10 +20,18 @@ import {
   SwarmPeer,
   until,
 } from '../integration/swarm-peer.ts';
-import type { BenchOptions, BenchResult, Sample } from './parts/report.ts';
+import type { Bar, BenchOptions, BenchResult, Sample } from './parts/report.ts';
 import { compare, GIB, MissingPeer, runBench } from './parts/report.ts';
 
-/** One item from one swarm process to another, encrypted on the way, beside libtorrent to libtorrent in the clear. */
+/**
+ * One item from one swarm process to another, encrypted and checked before it is served, beside libtorrent to
+ * libtorrent in the clear: files in memory, and on the disk. What one TCP stream can do is printed beside.
+ */
+const FASTER: Bar = { op: '>=', value: 1.25, of: 'ratio' };
+const FASTER_PLAIN: Bar = { op: '>=', value: 1.4, of: 'ratio' };
+const NOT_DEARER: Bar = { op: '<=', value: 1.15, of: 'ratio' };
+const MEMORY = '/dev/shm';
+const FLOOR = fileURLToPath(new URL('./parts/tcp-floor.ts', import.meta.url));
 const PYTHON = '/usr/bin/python3';
 const PEER = fileURLToPath(new URL('./parts/transfer-with-libtorrent.py', import.meta.url));
 const PIECE_LENGTH = 2 ** 20;
@@ -57,14 +66,15 @@ async function requireSame(path: string, digest: string): Promise<void> {
   if ((await sha256(path)) !== digest) throw new Error('the received file differs from the original');
 }
 
-async function measureOurs(path: string, folder: string, digest: string): Promise<Measured> {
+async function measureOurs(path: string, folder: string, digest: string, encrypted: boolean): Promise<Measured> {
   const sphere = newSphere();
   const epochs = [newEpoch()];
   await using seed = await SwarmPeer.start({ address: '127.0.0.1' });
   await using leech = await SwarmPeer.start({ address: '127.0.0.2' });
   await seed.joinSphere(sphere, epochs, [leech]);
   await leech.joinSphere(sphere, epochs, [seed]);
-  const item = await share(seed, sphere, path, PIECE_LENGTH);
+  const key = encrypted ? new Uint8Array(randomBytes(32)) : null;
+  const item = await share(seed, sphere, path, PIECE_LENGTH, key);
   const [seedBefore, leechBefore] = [cpuOf(seed.child), cpuOf(leech.child)];
   const start = performance.now();
   await leech.learn(sphere, seed);
@@ -76,6 +86,7 @@ async function measureOurs(path: string, folder: string, digest: string): Promis
     leechCpu: cpuOf(leech.child) - leechBefore,
   };
   await requireSame(received, digest);
+  await rm(received);
   return measured;
 }
 
@@ -95,10 +106,81 @@ async function measurePeer(path: string, folder: string, digest: string): Promis
     seed.kill('SIGTERM');
     const { cpu } = JSON.parse((await lines.next()).value ?? '{}') as { cpu: number };
     await requireSame(join(folder, 'film.mp4'), digest);
+    await rm(join(folder, 'film.mp4'));
     return { wall: leech.wall, seedCpu: cpu, leechCpu: leech.cpu, name: leech.name };
   } finally {
     seed.kill('SIGKILL');
   }
+}
+
+/** MB/s of one TCP stream between two processes that read, send, receive, hash and write, and do nothing else. */
+async function measureFloor(path: string, folder: string, bytes: number): Promise<number> {
+  const { stdout } = await run(process.execPath, [FLOOR, path, join(folder, 'floor')], { timeout: LIMIT_MS });
+  await rm(join(folder, 'floor'));
+  return bytes / 1e6 / Number(stdout);
+}
+
+interface Round {
+  readonly peer: Measured & { readonly name: string };
+  readonly encrypted: Measured;
+  readonly plain: Measured;
+  readonly floor: number;
+}
+
+async function inFolder(root: string, bytes: number, rounds: number): Promise<Round[]> {
+  const folder = await mkdtemp(join(root, 'bench-transfer-'));
+  try {
+    const path = await randomFile(join(folder, 'film.mp4'), bytes);
+    const digest = await sha256(path);
+    const measured: Round[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const target = join(folder, `round-${round}`);
+      await mkdir(target);
+      measured.push({
+        peer: await measurePeer(path, target, digest),
+        encrypted: await measureOurs(path, target, digest, true),
+        plain: await measureOurs(path, target, digest, false),
+        floor: await measureFloor(path, target, bytes),
+      });
+    }
+    return measured;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function lines(rounds: readonly Round[], what: string, bytes: number, bars: boolean): BenchResult[] {
+  const peerName = rounds[0]?.peer.name ?? null;
+  const samples = (of: 'encrypted' | 'plain', read: (measured: Measured) => number): Sample[] =>
+    rounds.map((round) => ({ ours: read(round[of]), peer: read(round.peer) }));
+  const speed = ({ wall }: Measured): number => bytes / 1e6 / wall;
+  const cpu = ({ seedCpu, leechCpu }: Measured): number => (seedCpu + leechCpu) / (bytes / GIB);
+  const line = (name: string, unit: string, taken: Sample[], bar: Bar | null): BenchResult =>
+    compare({ name: `${what}: ${name}`, unit, peerName, samples: taken, bar: bars ? bar : null });
+  return [
+    line('encrypted', 'MB/s', samples('encrypted', speed), FASTER),
+    line('encrypted, CPU of both sides', 's/GiB', samples('encrypted', cpu), NOT_DEARER),
+    line(
+      'encrypted, sending CPU',
+      's/GiB',
+      samples('encrypted', ({ seedCpu }) => seedCpu / (bytes / GIB)),
+      null,
+    ),
+    line(
+      'encrypted, receiving CPU',
+      's/GiB',
+      samples('encrypted', ({ leechCpu }) => leechCpu / (bytes / GIB)),
+      null,
+    ),
+    line('plain', 'MB/s', samples('plain', speed), FASTER_PLAIN),
+    line('plain, CPU of both sides', 's/GiB', samples('plain', cpu), null),
+    compare({
+      name: `${what}: one TCP stream`,
+      unit: 'MB/s',
+      peerName: null,
+      samples: rounds.map(({ floor }) => ({ ours: floor, peer: null })),
+    }),
+  ];
 }
 
 async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> {
@@ -107,32 +189,14 @@ async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> 
   } catch {
     throw new MissingPeer('libtorrent is missing: install python3-libtorrent (Debian, Ubuntu) and run the bench again');
   }
-  const folder = await mkdtemp(join(tmpdir(), 'bench-transfer-'));
-  try {
-    const path = await randomFile(join(folder, 'film.mp4'), bytes);
-    const digest = await sha256(path);
-    const samples: Record<'speed' | 'seedCpu' | 'leechCpu', Sample[]> = { speed: [], seedCpu: [], leechCpu: [] };
-    let peerName: string | null = null;
-    for (let round = 0; round < rounds; round += 1) {
-      const target = join(folder, `round-${round}`);
-      await mkdir(target);
-      const peer = await measurePeer(path, target, digest);
-      const ours = await measureOurs(path, target, digest);
-      await rm(target, { recursive: true });
-      peerName = peer.name;
-      const gib = bytes / GIB;
-      samples.speed.push({ ours: bytes / 1e6 / ours.wall, peer: bytes / 1e6 / peer.wall });
-      samples.seedCpu.push({ ours: ours.seedCpu / gib, peer: peer.seedCpu / gib });
-      samples.leechCpu.push({ ours: ours.leechCpu / gib, peer: peer.leechCpu / gib });
-    }
-    return [
-      compare({ name: 'transfer, encrypted', unit: 'MB/s', peerName, samples: samples.speed }),
-      compare({ name: 'sending CPU', unit: 's/GiB', peerName, samples: samples.seedCpu }),
-      compare({ name: 'receiving CPU', unit: 's/GiB', peerName, samples: samples.leechCpu }),
-    ];
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const hasMemory = await access(MEMORY).then(
+    () => true,
+    () => false,
+  );
+  const disk = await inFolder(tmpdir(), bytes, rounds);
+  if (!hasMemory) return lines(disk, 'on the disk', bytes, true);
+  const memory = await inFolder(MEMORY, bytes, rounds);
+  return [...lines(memory, 'in memory', bytes, true), ...lines(disk, 'on the disk', bytes, false)];
 }
 
-await runBench('transfer', measure);
+await runBench('transfer', measure, { rounds: 5 });

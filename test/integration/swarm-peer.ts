@@ -188,7 +188,8 @@ export class SwarmPeer implements AsyncDisposable {
 export interface TestItem {
   readonly path: string;
   readonly length: number;
-  readonly mediaKey: Bytes;
+  /** null = the item travels as it is. */
+  readonly mediaKey: Bytes | null;
   readonly metainfo: Bytes;
   readonly infoHash: InfoHash;
   readonly pieceLength: number;
@@ -217,10 +218,10 @@ export async function share(
   sphereId: SphereId,
   path: string,
   pieceLength = 256 * 1024,
+  mediaKey: Bytes | null = bytes(32),
 ): Promise<TestItem> {
   const length = (await stat(path)).size;
   const total = Math.ceil(length / pieceLength) * pieceLength;
-  const mediaKey = bytes(32);
   const plan: Segment[] = [{ kind: 'file', offset: 0, length, path, root: null, identity: null }];
   for await (const step of await peer.client.hash({ segments: plan, length: total, pieceLength, mediaKey })) {
     if (step.kind === 'progress') continue;
