@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 
-const BURST_SECONDS = 0.1;
+/** What a busy machine may be late without losing what it could have sent meanwhile. */
+const BURST_SECONDS = 0.5;
 const SHORTEST_SLEEP_MS = 5;
 
 interface Waiter {
