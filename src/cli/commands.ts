@@ -6,6 +6,7 @@ import { itemCommands } from './commands/items.ts';
 import { keptItemCommands } from './commands/kept-items.ts';
 import { messageCommands } from './commands/messages.ts';
 import { peopleCommands } from './commands/people.ts';
+import { settingsCommands } from './commands/settings.ts';
 import { sphereCommands } from './commands/spheres.ts';
 import { transferCommands } from './commands/transfers.ts';
 
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   ...keptItemCommands,
   ...messageCommands,
   ...transferCommands,
+  ...settingsCommands,
   ...engineCommands.slice(2),
   ...doctorCommands,
 ];

@@ -123,6 +123,12 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, copy: 'delete' });
   expect(await json(['restore', 'Family', 'film.mp4'])).toMatchObject({ item: { name: 'film.mp4' } });
   expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
+  expect(await json(['settings', 'get', 'quiet.schedule.days'])).toEqual({
+    settings: { 'quiet.schedule.days': [0, 1, 2, 3, 4, 5, 6] },
+  });
+  expect(await json(['settings', 'get'])).toMatchObject({ settings: { 'limits.up': 0, 'network.mapPorts': true } });
+  expect(await json(['settings', 'set', 'quiet.on', 'true'])).toEqual({ settings: { 'quiet.on': false } });
+  expect(services.asked.at(-1)?.input).toEqual({ quiet: { on: true } });
   expect(await json(['sync', '--wait'])).toEqual({ idle: true });
   expect(await json(['export', '--log', 'Family'])).toEqual({ events: [] });
   expect(await json(['account', 'remove'])).toEqual({ account: null });
@@ -135,6 +141,9 @@ test.each([
   [['sphere'], 'usage'],
   [['sphere', 'invite', 'Family'], 'usage'],
   [['pause', 'Family'], 'usage'],
+  [['settings', 'set', 'nonsense', '1'], 'usage'],
+  [['settings', 'set', 'network.dataPort', 'many'], 'usage'],
+  [['settings', 'set', 'inForce.up', '1'], 'usage'],
   [['items', 'Family', 'more'], 'usage'],
   [['share', 'Family', ''], 'usage'],
   [['status', '--wait'], 'usage'],

@@ -133,6 +133,9 @@ export const messagesShape = z.object({
 
 const rate = bytes.describe('bytes per second, 0 = none');
 export const limitsShape = z.object({ up: rate, down: rate });
+export const settingsShape = z.object({
+  settings: z.record(z.string(), z.unknown()).describe('each setting by its dotted name'),
+});
 export const idleShape = z.object({ idle: z.boolean() });
 
 export const logShape = z.object({

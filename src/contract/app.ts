@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
 import { bareJidSchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
 import { peopleContract } from './people.ts';
+import { settingsContract } from './settings.ts';
 import {
   accountSchema,
   invitationSchema,
@@ -226,6 +227,7 @@ export const appContract = {
   items,
   messages,
   transfers,
+  settings: settingsContract,
   network,
   doctor: doctorContract,
   system,

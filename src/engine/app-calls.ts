@@ -8,7 +8,8 @@ import { SessionSources } from './doctor/session-sources.ts';
 import { exportAccount } from './export-account.ts';
 import { itemCalls } from './item-calls.ts';
 import { peopleCalls, withTalks } from './people-calls.ts';
-import { changeConfig } from './profile.ts';
+import { changeConfig, readConfig } from './profile.ts';
+import { settingsCalls } from './settings-calls.ts';
 import { sphereCalls } from './sphere-calls.ts';
 import { waitUntilIdle } from './sync.ts';
 import { productVersion } from './version.ts';
@@ -25,6 +26,7 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
     messages: withTalks(deps, messageCalls(deps)),
     people: peopleCalls(deps),
     transfers: transferCalls(deps),
+    settings: settingsCalls(deps),
     network: {
       place: (signal) => deps.places.look(signal),
       setPublic: ({ isPublic }, signal) => deps.places.setPublic(isPublic, signal),
@@ -88,14 +90,14 @@ function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] 
   };
 }
 
-function transferCalls({ holder, feed, views, profile }: AppCallsDeps): AppServices['transfers'] {
+function transferCalls({ holder, speed, views, profile }: AppCallsDeps): AppServices['transfers'] {
   return {
     limits: () => Promise.resolve(views.limits()),
     async setLimits(change) {
       const before = views.limits();
       const limits = { up: change.up ?? before.up, down: change.down ?? before.down };
       await changeConfig(profile, (config) => ({ ...config, limits }));
-      await feed.setLimits(limits);
+      await speed.set({ limits, quiet: readConfig(profile).quiet });
       views.setLimits(limits);
       return limits;
     },

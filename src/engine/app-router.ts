@@ -49,6 +49,10 @@ export function createAppRouter(deps: RouterDeps) {
       pauseAll: os.transfers.pauseAll.handler(({ signal }) => services.transfers.pauseAll(given(signal))),
       resumeAll: os.transfers.resumeAll.handler(({ signal }) => services.transfers.resumeAll(given(signal))),
     },
+    settings: {
+      get: os.settings.get.handler(({ signal }) => services.settings.get(given(signal))),
+      set: os.settings.set.handler(({ input, signal }) => services.settings.set(input, given(signal))),
+    },
     network: {
       place: os.network.place.handler(({ signal }) => services.network.place(given(signal))),
       setPublic: os.network.setPublic.handler(({ input, signal }) => services.network.setPublic(input, given(signal))),

@@ -24,6 +24,7 @@ export interface AppServices {
   readonly messages: Service<AppContract['messages']>;
   readonly people: Service<AppContract['people']>;
   readonly transfers: Service<AppContract['transfers']>;
+  readonly settings: Service<AppContract['settings']>;
   readonly network: Service<AppContract['network']>;
   readonly doctor: Service<AppContract['doctor']>;
   readonly system: Service<Omit<AppContract['system'], HostCalls>>;

@@ -14,6 +14,7 @@ import { previewsOf } from './preview-source.ts';
 import { NetworkPlaces } from './network-places.ts';
 import { changeConfig, readConfig } from './profile.ts';
 import type { CreateServices, RunningServices, ServicesDeps } from './start-engine.ts';
+import { SpeedRules } from './speed-rules.ts';
 import { ViewSource } from './view-source.ts';
 
 const SWARM_ENTRY = new URL('../swarm/main.ts', import.meta.url);
@@ -41,14 +42,14 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     const { log } = deps;
     const feed = new SwarmFeed({ clock: deps.clock, log: log.child('swarm-feed') });
     const views = new ViewSource({ feed, log });
-    await feed.setLimits(deps.config.limits);
+    const speed = openSpeed(deps, feed, stack);
     views.setLimits(deps.config.limits);
     stack.use(openSwarm(deps, feed, views, parts.swarmEntry));
     const media = stack.use(openMedia(deps, parts.mediaEntry));
     const mediaTools = createMediaTools({ process: media, clock: deps.clock, log });
     const holder = stack.use(new AccountHolder({ ...deps, feed, mediaTools, views, openOmemo: parts.openOmemo }));
     const places = openPlaces(deps, feed, stack);
-    const services = createAppServices({ ...deps, holder, feed, views, places });
+    const services = createAppServices({ ...deps, holder, feed, views, speed, places });
     await places.look(signal);
     await holder.resume();
     signal.throwIfAborted();
@@ -59,6 +60,13 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   };
+}
+
+function openSpeed({ config, clock, log }: ServicesDeps, feed: SwarmFeed, stack: AsyncDisposableStack): SpeedRules {
+  const scope = stack.use(new Scope({ log }));
+  const speed = new SpeedRules({ settings: config, apply: (limits) => feed.setLimits(limits), clock });
+  scope.spawn('limits by the hour', (signal) => speed.run(signal));
+  return speed;
 }
 
 /** Which networks are public is read anew each time: other settings are written to the same file. */

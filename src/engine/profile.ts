@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { AppError } from '../base/errors.ts';
 import { SerialQueue } from '../base/queue.ts';
 import { iceServerSchema } from '../contract/swarm.ts';
+import { quietSchema } from '../contract/settings.ts';
 import { limitsSchema } from '../contract/views.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { lockHolder } from './profile-lock.ts';
@@ -57,6 +58,12 @@ const configSchema = z.object({
   keepEverything: z.boolean().default(false),
   /** Bytes per second over all spheres, 0 = no limit. */
   limits: limitsSchema.prefault({ up: 0, down: 0 }),
+  /** Slower limits, by hand or by the hour. */
+  quiet: quietSchema.prefault({
+    on: false,
+    limits: { up: 500_000, down: 1_000_000 },
+    schedule: { on: false, days: [0, 1, 2, 3, 4, 5, 6], fromMinute: 8 * 60, toMinute: 22 * 60 },
+  }),
 });
 export type ProfileConfig = z.infer<typeof configSchema>;
 

@@ -49,3 +49,31 @@ test('an item is checked again from its menu', async () => {
   await choose(screen, 'Lighthouse', 'Stop checking');
   expect(screen.complaints).toEqual([]);
 });
+
+test('slower hours and a port of one’s own are set by a person, in words and by keyboard', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.page.getByRole('switch', { name: 'Slow down at certain hours' }).press('Space');
+  await screen.page.getByText('Weekdays').click();
+  await screen.by('quiet-fromMinute').locator('input').or(screen.by('quiet-fromMinute')).last().fill('09:30');
+  await screen.page.keyboard.press('Tab');
+  await expect
+    .poll(() => screen.engine.calls)
+    .toEqual(
+      expect.arrayContaining([
+        'settings {"quiet":{"schedule":{"days":[1,2,3,4,5]}}}',
+        'settings {"quiet":{"schedule":{"fromMinute":570}}}',
+      ]),
+    );
+  await screen.by('advanced').click();
+  await screen.page.getByRole('textbox', { name: 'Port for other members' }).fill('6881');
+  await screen.page.keyboard.press('Enter');
+  await screen.by('restart-needed').waitFor();
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('quiet').scrollIntoViewIfNeeded();
+  await screen.picture('settings-quiet');
+  await screen.by('restart-needed').scrollIntoViewIfNeeded();
+  await screen.picture('settings-network');
+  expect(screen.complaints).toEqual([]);
+});

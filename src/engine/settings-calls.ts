@@ -1,0 +1,52 @@
+import type { SettingsChange, SettingsView } from '../contract/settings.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
+import type { AppServices } from './app-services.ts';
+import type { ProfileConfig } from './profile.ts';
+import { changeConfig, readConfig } from './profile.ts';
+
+/** The settings as the profile keeps them; limits change at once, the network with the next start. */
+export function settingsCalls(deps: Pick<AppCallsDeps, 'profile' | 'speed' | 'views'>): AppServices['settings'] {
+  const { profile, speed, views } = deps;
+  const atStart = JSON.stringify(networkOf(readConfig(profile)));
+  const view = (): SettingsView => {
+    const config = readConfig(profile);
+    const network = networkOf(config);
+    const restartNeeded = JSON.stringify(network) !== atStart;
+    return { limits: config.limits, quiet: config.quiet, network, inForce: speed.inForce, restartNeeded };
+  };
+  return {
+    get: () => Promise.resolve(view()),
+    async set(change) {
+      await changeConfig(profile, (config) => withChange(config, change));
+      const { limits, quiet } = readConfig(profile);
+      await speed.set({ limits, quiet });
+      views.setLimits(limits);
+      return view();
+    },
+  };
+}
+
+function networkOf({ swarm }: ProfileConfig): SettingsView['network'] {
+  const { dataPort, addresses, mapPorts, discoverLan, extraPorts } = swarm;
+  return { dataPort, addresses, mapPorts, discoverLan, extraPorts };
+}
+
+function withChange(config: ProfileConfig, { limits, quiet, network }: SettingsChange): ProfileConfig {
+  const before = config.quiet;
+  return {
+    ...config,
+    limits: { ...config.limits, ...defined(limits) },
+    quiet: {
+      on: quiet?.on ?? before.on,
+      limits: { ...before.limits, ...defined(quiet?.limits) },
+      schedule: { ...before.schedule, ...defined(quiet?.schedule) },
+    },
+    swarm: { ...config.swarm, ...defined(network) },
+  };
+}
+
+/** Only what is given. */
+function defined<T extends object>(change: T | undefined): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const entries = Object.entries(change ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
+}
