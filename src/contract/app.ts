@@ -26,6 +26,8 @@ const inSphere = z.object({ sphereId: sphereIdSchema });
 const ofMessage = z.object({ sphereId: sphereIdSchema, messageId: eventIdSchema });
 const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
 const name = z.string().trim().min(1).max(200);
+/** A sphere has one owner. */
+const givenRole = z.enum(['admin', 'member', 'viewer']);
 const path = z.string().min(1).max(4096);
 
 const account = {
@@ -57,9 +59,12 @@ const spheres = {
   members: oc.input(inSphere).output(z.object({ members: z.array(memberSchema) })),
   /** `trouble` when their server says at once that they cannot be reached; the invitation stands all the same. */
   invite: oc
-    .input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema }))
+    .input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema, role: givenRole.default('member') }))
     .output(done.extend({ trouble: troubleSchema.nullable() })),
   remove: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
+  /** Gives a member other rights. */
+  setRole: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema, role: givenRole })).output(done),
+  rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),
   leave: oc.input(inSphere).output(done),
   /** Takes a sphere that was left, or that we were removed from, off the list; its files and its past stay. */
   forget: oc.input(inSphere).output(done),

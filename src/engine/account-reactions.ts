@@ -125,7 +125,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     if (change.kind === 'item') returned(deps, sphere, change.id);
   }
   if (kinds.has('left')) caretaker.renewEpoch(sphere);
-  if (kinds.has('left') || kinds.has('declined')) {
+  if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
   if (kinds.has('members')) scope.spawn('settle', () => settleStanding(deps, sphere));

@@ -95,6 +95,8 @@ function sphereRouter(spheres: AppServices['spheres']) {
     members: os.spheres.members.handler(({ input, signal }) => spheres.members(input, given(signal))),
     invite: os.spheres.invite.handler(({ input, signal }) => spheres.invite(input, given(signal))),
     remove: os.spheres.remove.handler(({ input, signal }) => spheres.remove(input, given(signal))),
+    setRole: os.spheres.setRole.handler(({ input, signal }) => spheres.setRole(input, given(signal))),
+    rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
     forget: os.spheres.forget.handler(({ input, signal }) => spheres.forget(input, given(signal))),
     leave: os.spheres.leave.handler(({ input, signal }) => spheres.leave(input, given(signal))),
     invitations: os.spheres.invitations.handler(({ signal }) => spheres.invitations(given(signal))),

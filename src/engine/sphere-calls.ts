@@ -53,15 +53,23 @@ export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices
       const { session } = holder;
       return Promise.resolve({ members: viewMembers(session, session.list.get(sphereId)) });
     },
-    async invite({ sphereId, jid }, signal) {
+    async invite({ sphereId, jid, role }, signal) {
       const { session } = holder;
-      await session.members.invite(sphereId, jid, signal);
+      await session.members.inviteAs(sphereId, jid, role, signal);
       await askAround(session, { sphereId, jid }, clock, signal);
       return { ok: true as const, trouble: session.directory.trouble(jid) };
     },
     async remove({ sphereId, jid }, signal) {
       await holder.session.members.remove(sphereId, jid, signal);
       return DONE;
+    },
+    setRole({ sphereId, jid, role }) {
+      holder.session.members.setRole(sphereId, jid, role);
+      return Promise.resolve(DONE);
+    },
+    rename({ sphereId, name }) {
+      holder.session.members.rename(sphereId, name);
+      return Promise.resolve(DONE);
     },
     async leave({ sphereId }, signal) {
       const { members, items, list } = holder.session;

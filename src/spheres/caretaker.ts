@@ -3,8 +3,9 @@ import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { RoomService } from './members.ts';
+import type { RoomRight, RoomService } from './members.ts';
 import type { SignedEvent } from './protocol/event.ts';
+import type { SphereState } from './protocol/sphere-state.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
@@ -55,8 +56,8 @@ export class Caretaker {
   }
 
   /**
-   * Asks who may enter the room; the owner makes of it what the log says of those it knows. It differs after a crash,
-   * when somebody left or was removed while the owner was away, or when the server shut a member out.
+   * Asks who may enter the room; owner and admins make of it what the log says of those it knows. It differs after a
+   * crash, when somebody left, was removed or got other rights while they were away, or when the server changed it.
    */
   async tidyRoom(sphere: Sphere, signal: AbortSignal): Promise<void> {
     const { rooms, own, log } = this.#deps;
@@ -64,17 +65,18 @@ export class Caretaker {
     const { members } = sphere.state;
     try {
       const listed = await rooms.affiliations(room, signal);
-      if (members.get(own)?.role !== 'owner') return;
-      const admitted = new Set(listed.map(({ jid }) => jid));
-      for (const { jid, affiliation } of listed) {
-        const state = members.get(jid)?.state;
-        if (affiliation !== 'member' || (state !== 'left' && state !== 'removed')) continue;
-        await rooms.setAffiliation(room, jid, 'none', signal);
-      }
+      const role = members.get(own)?.state === 'joined' ? members.get(own)?.role : undefined;
+      if (role !== 'owner' && role !== 'admin') return;
+      const rights = roomRights(sphere.state);
+      const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
       for (const { jid, state } of members.values()) {
-        if ((state !== 'joined' && state !== 'invited') || admitted.has(jid)) continue;
-        await rooms.setAffiliation(room, jid, 'member', signal);
-        if (state === 'joined') await rooms.invite(room, jid);
+        const has = given.get(jid) ?? 'none';
+        const wanted = rights.get(jid) ?? 'none';
+        // Rights of owners are for the owner to change; who is refused the door is let in by whoever may.
+        const isForOwner = has === 'owner' || has === 'admin' || wanted === 'owner' || wanted === 'admin';
+        if (jid === own || has === wanted || (isForOwner && role !== 'owner')) continue;
+        await rooms.setAffiliation(room, jid, wanted, signal);
+        if (state === 'joined' && (has === 'none' || has === 'outcast')) await rooms.invite(room, jid);
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -83,4 +85,19 @@ export class Caretaker {
       log[isUsual ? 'debug' : 'warn']('list of members not compared', { error });
     }
   }
+}
+
+/**
+ * What the room should let each account of the log do. The first admin is an owner of the room too, so that one lost
+ * account does not leave a room that nobody can mend.
+ */
+export function roomRights({ members }: SphereState): ReadonlyMap<BareJid, RoomRight> {
+  const present = [...members.values()].filter(({ state }) => state === 'joined' || state === 'invited');
+  const second = present.find(({ role, state }) => role === 'admin' && state === 'joined')?.jid;
+  return new Map(
+    present.map(({ jid, role }): [BareJid, RoomRight] => {
+      if (role === 'owner' || jid === second) return [jid, 'owner'];
+      return [jid, role === 'admin' ? 'admin' : 'member'];
+    }),
+  );
 }

@@ -21,6 +21,8 @@ export type SphereChange =
   | { readonly kind: 'joined'; readonly event: KnownEvent<'join'> }
   | { readonly kind: 'left'; readonly event: KnownEvent<'leave'> }
   | { readonly kind: 'declined' }
+  /** Somebody has other rights now. */
+  | { readonly kind: 'rights' }
   | { readonly kind: 'epochs' };
 
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
@@ -126,6 +128,8 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'declined' }];
       case 'leave':
         return [{ kind: 'members' }, { kind: 'left', event }, ...this.#notice(event, 'left', isToldAgain)];
+      case 'role':
+        return [{ kind: 'members' }, { kind: 'rights' }];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       default:

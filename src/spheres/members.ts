@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
+import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
 import type { Audience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { invitationLine } from './human-line.ts';
@@ -20,12 +20,16 @@ import { foundSphere } from './protocol/found-sphere.ts';
 import { invitationEntries, membershipEntries } from './protocol/invitation.ts';
 import { generateInviteSecret, inviteKeyOf, proveInvite } from './protocol/invite-proof.ts';
 import type { PersonSigningKey } from './protocol/keys.ts';
+import { RANK } from './protocol/member-record.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
 import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
 import { stopSending } from './stop-sending.ts';
+
+/** What the room server may let somebody do. */
+export type RoomRight = Exclude<Affiliation, 'outcast'>;
 
 /** What members need of the room server. */
 export interface RoomService {
@@ -44,7 +48,7 @@ export interface RoomService {
   invite(room: BareJid, jid: BareJid): Promise<void>;
   /** Everybody the room server lets in. */
   affiliations(room: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]>;
-  setAffiliation(room: BareJid, jid: BareJid, affiliation: 'member' | 'none', signal: AbortSignal): Promise<void>;
+  setAffiliation(room: BareJid, jid: BareJid, affiliation: RoomRight, signal: AbortSignal): Promise<void>;
 }
 
 interface MembersDeps {
@@ -66,6 +70,9 @@ interface MembersDeps {
   readonly random: RandomBytes;
   readonly log: Logger;
 }
+
+/** What can be given: a sphere has one owner. */
+export type GivenRole = Exclude<SphereMember['role'], 'owner'>;
 
 type AccountAudience = Extract<Audience, { kind: 'known' | 'account' }>;
 
@@ -96,16 +103,18 @@ export class Members {
     });
   }
 
-  async invite(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
+  /** `role` is the one they will have; nobody gives a right that is not below their own. */
+  async inviteAs(sphereId: SphereId, jid: BareJid, role: GivenRole, signal: AbortSignal): Promise<void> {
     const { list, rooms, random, own } = this.#deps;
     const sphere = list.getJoined(sphereId);
     this.#requireAuthority(sphere);
     if (sphere.state.members.get(jid)?.state === 'joined' || jid === own) {
       throw new AppError('conflict', 'already a member', {});
     }
+    this.#requireAbove(sphere, role);
     await rooms.setAffiliation(sphere.row.room, jid, 'member', signal);
     const secret = generateInviteSecret(random);
-    const body = { jid, role: 'member' as const, key: inviteKeyOf(secret) };
+    const body = { jid, role, key: inviteKeyOf(secret) };
     list.together(sphere, () => {
       // Of an invitation that has not left yet the newer one takes the place.
       this.#dropUnsent(sphere, jid);
@@ -116,6 +125,10 @@ export class Members {
         line: invitationLine(sphere.state.name),
       });
     });
+  }
+
+  invite(sphereId: SphereId, jid: BareJid, signal: AbortSignal): Promise<void> {
+    return this.inviteAs(sphereId, jid, 'member', signal);
   }
 
   async join(invitationId: string, signal: AbortSignal): Promise<Sphere> {
@@ -228,6 +241,29 @@ export class Members {
     }
   }
 
+  /** Gives a member other rights. What they did before knowing of it is judged by those they had. */
+  setRole(sphereId: SphereId, jid: BareJid, role: GivenRole): void {
+    const { list, own } = this.#deps;
+    const sphere = list.getJoined(sphereId);
+    const member = sphere.state.members.get(jid);
+    if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
+      throw new AppError('not-found', 'no such member');
+    }
+    if (jid === own) throw new AppError('not-allowed', 'nobody gives rights to themselves');
+    this.#requireAbove(sphere, member.role);
+    this.#requireAbove(sphere, role);
+    if (member.role === role) return;
+    const lastAccepted = member.person === null ? [] : sphere.log.lastAccepted(member.person);
+    list.publish(sphere, 'role', { jid, role, lastAccepted }, { audience: { kind: 'members' } });
+  }
+
+  rename(sphereId: SphereId, name: string): void {
+    const { list } = this.#deps;
+    const sphere = list.getJoined(sphereId);
+    this.#requireAuthority(sphere);
+    if (name !== sphere.state.name) list.publish(sphere, 'rename', { name }, { audience: { kind: 'members' } });
+  }
+
   /** What the room no longer carries to them, with everything it takes to judge it. */
   #tellAlone(sphere: Sphere, event: SignedEvent, audience: AccountAudience): void {
     if (audience.kind === 'known' && audience.devices.length === 0) return;
@@ -307,6 +343,14 @@ export class Members {
   #hasAuthority(sphere: Sphere): boolean {
     const role = this.#role(sphere);
     return role === 'owner' || role === 'admin';
+  }
+
+  /** Nobody acts on somebody of their own rank or above, and nobody makes others their equals. */
+  #requireAbove(sphere: Sphere, role: SphereMember['role']): void {
+    const own = this.#role(sphere);
+    if (own === undefined || RANK[own] < RANK.admin || RANK[own] <= RANK[role]) {
+      throw new AppError('not-allowed', 'one’s own rights do not reach so far');
+    }
   }
 
   #requireAuthority(sphere: Sphere): void {

@@ -12,7 +12,7 @@ import type { Room } from '../xmpp/room.ts';
 import type { Occupant, RoomMessage } from '../xmpp/room-types.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
-import type { RoomService } from './members.ts';
+import type { RoomRight, RoomService } from './members.ts';
 import { readRoomEphemeral, readRoomMessage } from './read-stanza.ts';
 
 /** What is used of one room. */
@@ -127,12 +127,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     this.onPresence.emit(address);
   }
 
-  async setAffiliation(
-    address: BareJid,
-    jid: BareJid,
-    affiliation: 'member' | 'none',
-    signal: AbortSignal,
-  ): Promise<void> {
+  async setAffiliation(address: BareJid, jid: BareJid, affiliation: RoomRight, signal: AbortSignal): Promise<void> {
     await this.#inside(address).setAffiliation(jid, affiliation, signal);
     const others = [...this.listed(address)].filter((other) => other !== jid);
     this.#list(address, affiliation === 'none' ? others : [...others, jid]);

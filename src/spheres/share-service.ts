@@ -99,6 +99,7 @@ export class ShareService implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<ItemId[]> {
     const sphere = this.#deps.list.getJoined(input.sphereId);
+    if (sphere.role === 'viewer') throw new AppError('not-allowed', 'who only looks shares nothing');
     // Fails now rather than after an hour of hashing.
     void sphere.currentEpoch;
     if (signal.aborted) throw new AppError('cancelled', 'nobody waits for the share', {}, signal.reason);

@@ -12,7 +12,7 @@ import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { EpochSecrets } from './protocol/epoch.ts';
 import { deriveEpochSecrets } from './protocol/epoch.ts';
-import type { KnownType } from './protocol/event-body.ts';
+import type { KnownType, SphereRole } from './protocol/event-body.ts';
 import { isDeviceProven } from './device-proof.ts';
 import type { Author, KnownEvent, SignedEvent } from './protocol/event.ts';
 import { buildEvent, readStoredEvent } from './protocol/event.ts';
@@ -89,6 +89,12 @@ export class Sphere {
 
   get person(): PersonId {
     return this.#author.person;
+  }
+
+  /** What we may do here; undefined while we are no member. */
+  get role(): SphereRole | undefined {
+    return [...this.state.members.values()].find(({ person, state }) => person === this.person && state === 'joined')
+      ?.role;
   }
 
   /** Epochs whose keys we hold: the current one, then the others from the newest on. */

@@ -86,7 +86,13 @@ export class SimRoomPort implements RoomPort {
 
   async setAffiliation(jid: BareJid, affiliation: Affiliation): Promise<void> {
     this.#assertOnline();
-    if (this.#server.room(this.#address).affiliations.get(this.own) !== 'owner') {
+    const { affiliations } = this.#server.room(this.#address);
+    const own = affiliations.get(this.own);
+    // XEP-0045 §5.2.2: admins decide about members only.
+    const isOfMembers = [affiliations.get(jid) ?? 'none', affiliation].every(
+      (one) => one !== 'owner' && one !== 'admin',
+    );
+    if (own !== 'owner' && !(own === 'admin' && isOfMembers)) {
       throw new AppError('not-allowed', 'only the owner decides who is in');
     }
     this.#server.setAffiliation(this.#address, jid, affiliation);

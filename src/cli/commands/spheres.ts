@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts';
+import { usageFailure } from '../failure.ts';
 import { resolveInvitation, resolveSphere } from '../resolve.ts';
 import { invitationsShape, invitedShape, membersShape, okShape, sphereAnswerShape, spheresShape } from '../shapes.ts';
 import { plain, table } from '../words.ts';
@@ -7,6 +8,14 @@ const TROUBLES: Readonly<Record<string, string>> = {
   'nobody-there': 'invited, but there seems to be nobody at this address: check how it is written',
   'server-silent': 'invited, but their server does not answer: check the part after the @',
 };
+
+const ROLES = ['admin', 'member', 'viewer'] as const;
+
+function roleOf(text: string): (typeof ROLES)[number] {
+  const role = ROLES.find((known) => known === text);
+  if (role === undefined) throw usageFailure(`there is no role ${text}: say ${ROLES.join(', ')}`);
+  return role;
+}
 
 const one = { min: 1, max: 1 };
 const two = { min: 2, max: 2 };
@@ -103,14 +112,15 @@ const entries = [
 const changes = [
   defineCommand({
     name: 'sphere invite',
-    usage: 'S JID',
-    summary: 'Invites a person by XMPP address.',
-    positionals: two,
+    usage: 'S JID [ROLE]',
+    summary: 'Invites a person by XMPP address, as admin, member (when nothing is said) or viewer.',
+    positionals: { min: 2, max: 3 },
     shape: invitedShape,
     async run({ connect, signal, positionals }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      return await engine.client.spheres.invite({ sphereId: sphere.id, jid: positionals[1] ?? '' }, { signal });
+      const input = { sphereId: sphere.id, jid: positionals[1] ?? '', role: roleOf(positionals[2] ?? 'member') };
+      return await engine.client.spheres.invite(input, { signal });
     },
     describe: ({ trouble }) => (trouble === null ? 'invited' : (TROUBLES[trouble] ?? `invited, but: ${trouble}`)),
   }),
@@ -126,6 +136,34 @@ const changes = [
       return await engine.client.spheres.remove({ sphereId: sphere.id, jid: positionals[1] ?? '' }, { signal });
     },
     describe: () => 'removed',
+  }),
+  defineCommand({
+    name: 'sphere role',
+    usage: 'S JID ROLE',
+    summary: 'Gives a member other rights: admin, member or viewer.',
+    positionals: { min: 3, max: 3 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      const role = roleOf(positionals[2] ?? '');
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const input = { sphereId: sphere.id, jid: positionals[1] ?? '', role };
+      return await engine.client.spheres.setRole(input, { signal });
+    },
+    describe: () => 'changed',
+  }),
+  defineCommand({
+    name: 'sphere rename',
+    usage: 'S NAME',
+    summary: 'Gives a sphere another name, for all members. The folder keeps its name.',
+    positionals: two,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.rename({ sphereId: sphere.id, name: positionals[1] ?? '' }, { signal });
+    },
+    describe: () => 'renamed',
   }),
   defineCommand({
     name: 'sphere leave',
