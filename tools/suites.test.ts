@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import config from '../vitest.config.ts';
 import { SUITES } from './suites.mjs';
 
-test('the budgets of all suites together stay within thirteen minutes', () => {
-  expect(SUITES.reduce((total, suite) => total + suite.budgetSeconds, 0)).toBeLessThanOrEqual(780);
+test('the budgets of all suites together stay within half an hour', () => {
+  expect(SUITES.reduce((total, suite) => total + suite.budgetSeconds, 0)).toBeLessThanOrEqual(1_800);
 });
 
 test('every project of the test configuration belongs to exactly one suite', () => {

@@ -127,6 +127,18 @@ export const messagesShape = z.object({
       state: z.string(),
       failure: z.string().nullable().describe('why a message of your own is failed'),
       encrypted: z.boolean(),
+      change: z.string().describe('none, edited, or retracted: then there is no text any more'),
+      replyTo: z.object({ id: z.string() }).nullable().describe('the message it answers, or the item it comments on'),
+      reactions: z.array(z.object({ sign: z.string(), people: z.array(z.string()) })),
+      delivery: z
+        .object({
+          devices: z.number().int().describe('devices of others that it is for'),
+          reached: z.number().int().describe('those of them that say they have it'),
+          seenBy: z.array(z.string()),
+          unknown: z.array(z.string()).describe('members whose program tells nothing'),
+        })
+        .nullable()
+        .describe('null for messages of others'),
     }),
   ),
 });

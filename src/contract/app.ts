@@ -1,7 +1,7 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
-import { bareJidSchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
+import { bareJidSchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 import { peopleContract } from './people.ts';
 import { settingsContract } from './settings.ts';
 import {
@@ -71,7 +71,8 @@ const spheres = {
   invitations: oc.output(z.object({ invitations: z.array(invitationSchema) })),
   join: oc.input(z.object({ invitationId: z.string() })).output(z.object({ sphere: sphereSchema })),
   decline: oc.input(z.object({ invitationId: z.string() })).output(done),
-  markRead: oc.input(inSphere).output(done),
+  /** What is on the person's screen: all lines, or the shared items alone. Others are told. */
+  markRead: oc.input(inSphere.extend({ what: z.enum(['all', 'items']).default('all') })).output(done),
 };
 
 const items = {
@@ -163,8 +164,25 @@ const messages = {
     )
     .output(z.object({ messages: z.array(messageSchema) })),
   say: oc
-    .input(z.object({ sphereId: sphereIdSchema, text: z.string().min(1).max(200_000) }))
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        text: z.string().min(1).max(200_000),
+        /** A line that is answered, or the item that is commented on. */
+        replyTo: eventIdSchema.optional(),
+        /** Members that the text speaks to. */
+        mentions: z.array(personIdSchema).max(16).optional(),
+      }),
+    )
     .output(z.object({ message: messageSchema })),
+  /** Another text for a message of ours. */
+  edit: oc
+    .input(ofMessage.extend({ text: z.string().min(1).max(200_000) }))
+    .output(z.object({ message: messageSchema })),
+  /** Takes a message off everybody's screen, or puts it back. */
+  retract: oc.input(ofMessage.extend({ isUndone: z.boolean().default(false) })).output(done),
+  /** All our signs on a line, in place of those before. */
+  react: oc.input(ofMessage.extend({ signs: z.array(z.string().min(1).max(32)).max(8) })).output(done),
   /** Sends a line of ours again that failed. */
   retry: oc.input(ofMessage).output(done),
   /** Takes a line of ours that failed away for good. */

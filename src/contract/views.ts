@@ -136,6 +136,30 @@ export const itemSchema = z.object({
 });
 export type ItemView = z.infer<typeof itemSchema>;
 
+/** How far a line of ours has come. Names are those of people. */
+const deliverySchema = z.object({
+  /** Devices of others that it is for. */
+  devices: count,
+  /** Those of them that say they have it. */
+  reached: count,
+  seenBy: z.array(z.string()),
+  /** Members whose program tells nothing: it may have arrived or not. */
+  unknown: z.array(z.string()),
+});
+export type DeliveryView = z.infer<typeof deliverySchema>;
+
+const reactionSchema = z.object({ sign: z.string(), people: z.array(z.string()), mine: z.boolean() });
+export type ReactionView = z.infer<typeof reactionSchema>;
+
+/** What a line answers or comments on, as much of it as is shown; text null = it is not here, or was taken away. */
+const quoteSchema = z.object({
+  id: eventIdSchema,
+  kind: z.enum(['text', 'item']),
+  fromName: z.string(),
+  text: z.string().nullable(),
+});
+export type QuoteView = z.infer<typeof quoteSchema>;
+
 export const messageSchema = z.object({
   id: eventIdSchema,
   sphereId: sphereIdSchema,
@@ -147,12 +171,19 @@ export const messageSchema = z.object({
   itemId: itemIdSchema.nullable(),
   atMs: count,
   /** `guest` lines come from ordinary XMPP clients; `undecryptable` and `forged` are shown, never hidden. */
-  state: z.enum(['queued', 'sent', 'delivered', 'failed', 'received', 'guest', 'undecryptable', 'forged']),
+  state: z.enum(['queued', 'sent', 'delivered', 'seen', 'failed', 'received', 'guest', 'undecryptable', 'forged']),
   /** Why a line of ours is `failed`: it did not go out, or it does not count. */
   failure: z.enum(ERROR_CODES).nullable(),
   /** Sorts the lines of a sphere. */
   order: z.string(),
   encrypted: z.boolean(),
+  /** null for lines of others. */
+  delivery: deliverySchema.nullable(),
+  replyTo: quoteSchema.nullable(),
+  reactions: z.array(reactionSchema),
+  /** `retracted`: its author or an admin took it away; its text is empty. */
+  change: z.enum(['none', 'edited', 'retracted']),
+  mentionsMe: z.boolean(),
 });
 export type MessageView = z.infer<typeof messageSchema>;
 

@@ -4,11 +4,13 @@ import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
 import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
+import type { Delivery } from '../spheres/delivery.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
+import type { Reading } from '../spheres/reading.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SignalExchange } from '../spheres/signal-exchange.ts';
@@ -25,6 +27,8 @@ interface ReactionsDeps {
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
+  readonly reading: Reading;
+  readonly delivery: Delivery;
   readonly feed: SwarmFeed;
   readonly storage: Storage;
   readonly own: BareJid;
@@ -73,6 +77,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       if (sphere === undefined) return;
       deps.logs.meet(sphere);
       caretaker.renewEpoch(sphere);
+      deps.delivery.meet(sphere);
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
     rooms.onArrival.on((room) => {
@@ -111,6 +116,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
       deps.log.error('sphere not started', { sphereId: sphere.id, error });
     }
   }
+  deps.reading.start();
   deps.outgoing.poke();
   await deps.items.resumeAll(signal);
 }
@@ -133,6 +139,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
+  if (kinds.has('message')) deps.delivery.tell(sphere);
   if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();
 }

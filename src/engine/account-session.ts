@@ -13,6 +13,7 @@ import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
+import { Delivery } from '../spheres/delivery.ts';
 import { DeviceDirectory } from '../spheres/device-directory.ts';
 import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
@@ -26,6 +27,7 @@ import { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
+import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
 import { Rooms } from '../spheres/rooms.ts';
 import { SessionCare } from '../spheres/session-care.ts';
@@ -71,6 +73,9 @@ export interface AccountSessionDeps {
 }
 
 /** Archives rarely go back further; what they repeat later is recognised by its event. */
+/** Of what goes to one person outside any sphere. */
+const NO_SPHERE = '' as SphereId;
+
 const SEEN_KEPT_MS = 180 * 24 * 3_600_000;
 
 /** Everything that belongs to one account, put together; it lives from signing in to signing out. */
@@ -84,6 +89,8 @@ export class AccountSession implements AsyncDisposable {
   readonly members: Members;
   readonly caretaker: Caretaker;
   readonly messages: Conversation;
+  readonly reading: Reading;
+  readonly delivery: Delivery;
   readonly shares: ShareService;
   readonly items: ItemService;
   readonly source: ItemSource;
@@ -115,7 +122,6 @@ export class AccountSession implements AsyncDisposable {
   private constructor(deps: AccountSessionDeps, omemo: Omemo) {
     const { storage, login, identity, feed, clock, random } = deps;
     const log = deps.log.child('account');
-    const author = identity.author;
     const server: ServerKnowledge = { features: null };
     this.#stack = new AsyncDisposableStack();
     this.own = login.jid;
@@ -124,7 +130,7 @@ export class AccountSession implements AsyncDisposable {
     this.onInvitation = new Emitter((error) => log.error('invitation listener failed', { error }));
     this.client = this.#stack.use(new XmppClient({ login, clock, random, log: deps.log }));
     this.directory = this.#openDirectory(deps);
-    this.list = new SphereList({ storage, author, own: this.own, clock, log });
+    this.list = new SphereList({ storage, author: identity.author, own: this.own, clock, log });
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
     const incoming = this.#openIncoming(deps, omemo);
@@ -134,13 +140,14 @@ export class AccountSession implements AsyncDisposable {
     const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange(told);
-    const stateOf = (row: { sphereId: SphereId | null }) =>
-      row.sphereId === null ? undefined : this.list.find(row.sphereId)?.state;
+    const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     this.logs = this.#openLogs(deps);
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
+    this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
+    this.delivery = new Delivery({ ...this.#following(deps), channel: this.#channel });
     this.members = this.#openMembers(deps, omemo);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
     this.caretaker = new Caretaker({ ...keeping, random, log: log.child('caretaker') });
@@ -188,8 +195,10 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #parts() {
-    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, people } = this;
-    return { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, people };
+    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs } = this;
+    const { people, reading, delivery } = this;
+    const told = { exchange, signals, logs, reading, delivery };
+    return { client, list, rooms, outgoing, caretaker, items, directory, people, ...told };
   }
 
   #joinReactions({ feed, storage, clock }: AccountSessionDeps, log: Logger): void {
@@ -211,6 +220,11 @@ export class AccountSession implements AsyncDisposable {
     const parts = { storage, list, items, freeSpace, clock, log: log.child('keeper') };
     const keeper = this.#stack.use(new KeepEverything(parts));
     this.scope.spawn('keep everything', (signal) => keeper.run(signal));
+  }
+
+  #following({ storage, clock }: AccountSessionDeps) {
+    const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
+    return { list: this.list, storage, spawn, clock };
   }
 
   #openDirectory({ storage, clock, log }: AccountSessionDeps): DeviceDirectory {

@@ -7,6 +7,7 @@ import { Examination } from './doctor/examination.ts';
 import { SessionSources } from './doctor/session-sources.ts';
 import { exportAccount } from './export-account.ts';
 import { itemCalls } from './item-calls.ts';
+import { messageCalls } from './message-calls.ts';
 import { peopleCalls, withTalks } from './people-calls.ts';
 import { changeConfig, readConfig } from './profile.ts';
 import { settingsCalls } from './settings-calls.ts';
@@ -53,39 +54,6 @@ function accountCalls({ holder, views, clock }: AppCallsDeps): AppServices['acco
     async signOut() {
       await holder.signOut();
       return DONE;
-    },
-  };
-}
-
-function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] {
-  return {
-    list({ sphereId, after, before, limit }) {
-      const { storage, list } = holder.session;
-      list.get(sphereId);
-      const { messages } = storage;
-      const at = (id: NonNullable<typeof after>) => messages.get(id) ?? { place: 0, lamport: 0, order: 0 };
-      const rows =
-        after !== undefined
-          ? messages.after(sphereId, at(after), limit)
-          : before !== undefined
-            ? messages.before(sphereId, at(before), limit)
-            : messages.newest(sphereId, limit);
-      return Promise.resolve({ messages: rows.map((row) => views.message(row)) });
-    },
-    say({ sphereId, text }) {
-      const { messages, storage } = holder.session;
-      const id = messages.say(sphereId, text);
-      const row = storage.messages.get(id);
-      if (row === undefined) throw new Error('the message was not kept');
-      return Promise.resolve({ message: views.message(row) });
-    },
-    retry({ sphereId, messageId }) {
-      holder.session.messages.retry(sphereId, messageId);
-      return Promise.resolve(DONE);
-    },
-    remove({ sphereId, messageId }) {
-      holder.session.messages.remove(sphereId, messageId);
-      return Promise.resolve(DONE);
     },
   };
 }

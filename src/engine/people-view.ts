@@ -40,6 +40,11 @@ export function viewDirectMessage({ storage, own }: PeopleViewDeps, row: DirectM
     fromName: mine || contact === undefined ? personName(mine ? own : peer) : nameOf(contact),
     kind: 'text',
     itemId: null,
+    delivery: null,
+    replyTo: null,
+    reactions: [],
+    change: 'none',
+    mentionsMe: false,
     order: String(position).padStart(16, '0'),
   };
 }

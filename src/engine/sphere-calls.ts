@@ -92,10 +92,8 @@ export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices
       holder.session.members.forget(sphereId);
       return Promise.resolve(DONE);
     },
-    markRead({ sphereId }) {
-      const { list, storage } = holder.session;
-      const sphere = list.get(sphereId);
-      list.update(sphere, { readPosition: storage.messages.latestOrder(sphereId) });
+    markRead({ sphereId, what }) {
+      holder.session.reading.markRead(sphereId, what);
       return Promise.resolve(DONE);
     },
   };

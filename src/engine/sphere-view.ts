@@ -1,12 +1,11 @@
 import type { BareJid } from '../base/id.ts';
-import type { InvitationView, MemberView, MessageView, SphereView } from '../contract/views.ts';
+import type { InvitationView, MemberView, SphereView } from '../contract/views.ts';
 import { hasDeclined } from '../spheres/members.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
-import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { personName } from './person-name.ts';
 
@@ -84,29 +83,6 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
     isMe: member.jid === deps.own,
     trouble: member.state === 'invited' ? deps.directory.trouble(member.jid) : null,
   };
-}
-
-export function viewMessage(own: BareJid, row: MessageRow): MessageView {
-  return {
-    id: row.id,
-    sphereId: row.sphereId,
-    from: row.from,
-    fromName: personName(row.from),
-    mine: row.from === own,
-    kind: row.kind,
-    text: row.text,
-    itemId: row.itemId,
-    atMs: row.atMs,
-    state: row.state,
-    failure: row.failure,
-    order: orderOf(row),
-    encrypted: row.encrypted,
-  };
-}
-
-/** Compares as text like the lines stand. */
-function orderOf({ place, lamport, order }: MessageRow): string {
-  return [place, lamport, order].map((number) => String(number).padStart(16, '0')).join('.');
 }
 
 export function viewInvitation(row: InvitationRow, isStranger: (jid: BareJid) => boolean): InvitationView {

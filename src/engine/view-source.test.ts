@@ -48,8 +48,7 @@ test('what is unread is what came since, whatever the authors’ clocks say', as
   const theirs = ben.session.sphere();
   const unread = (): number => views.sphere(theirs).unread;
   const markRead = (): void => {
-    const [newest] = ben.session.storage.messages.newest(theirs.id, 1);
-    ben.session.list.update(theirs, { readPosition: newest?.order ?? 0 });
+    ben.session.reading.markRead(theirs.id, 'all');
   };
   expect(unread()).toBe(0);
   const id = ana.session.messages.say(sphere.id, 'from a clock that is years ahead');

@@ -25,8 +25,9 @@ import type { MessageRow } from '../storage/message-table.ts';
 import { viewAccountState } from './account-online.ts';
 import type { AccountSession } from './account-session.ts';
 import { viewItem } from './item-view.ts';
+import { viewMessage } from './message-view.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
-import { viewInvitation, viewMessage, viewSphere } from './sphere-view.ts';
+import { viewInvitation, viewSphere } from './sphere-view.ts';
 
 /** Shows the state of the engine, whole or change by change. */
 export class ViewSource {
@@ -107,7 +108,7 @@ export class ViewSource {
   }
 
   message(row: MessageRow): MessageView {
-    return viewMessage(this.#required().own, row);
+    return viewMessage(this.#required(), row);
   }
 
   invitations(): InvitationView[] {

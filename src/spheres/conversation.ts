@@ -1,15 +1,22 @@
 import { toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
-import type { EventId, SphereId } from '../base/id.ts';
+import type { EventId, PersonId, SphereId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
+import type { KnownEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
-import type { Sphere } from './sphere.ts';
+import type { Dispatch, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
 /** Fits into a stanza beside the keys for as many devices as a sphere may have. */
 const MAX_TEXT_BYTES = 8 * 1024;
+
+/** What a text refers to. */
+export interface About {
+  readonly replyTo?: EventId | null;
+  readonly mentions?: readonly PersonId[];
+}
 
 /** Says things in spheres. */
 export class Conversation {
@@ -22,15 +29,42 @@ export class Conversation {
   }
 
   /** Keeps the message and queues it; what it says goes out whenever the server can be reached. */
-  say(sphereId: SphereId, text: string): EventId {
+  say(sphereId: SphereId, text: string, about: About = {}): EventId {
     const sphere = this.#list.getJoined(sphereId);
-    const bytes = toUtf8(text);
-    if (bytes.length > MAX_TEXT_BYTES) {
-      throw new AppError('too-large', 'the message is too long', { bytes: bytes.length, maxBytes: MAX_TEXT_BYTES });
+    const { textSha256, ...dispatch } = written(text);
+    const { replyTo = null, mentions = [] } = about;
+    const body = { textSha256, replyTo, ...(mentions.length === 0 ? {} : { mentions: [...mentions] }) };
+    return this.#list.publish(sphere, 'message', body, dispatch).id;
+  }
+
+  /** Gives a text of ours other words. */
+  edit(sphereId: SphereId, target: EventId, text: string): void {
+    const { sphere, event } = this.#said(sphereId, target);
+    if (event.header.person !== sphere.person) throw new AppError('not-allowed', 'only one’s own words are changed');
+    const { textSha256, ...dispatch } = written(text);
+    this.#list.publish(sphere, 'edit', { target, textSha256 }, dispatch);
+  }
+
+  /** Takes a text off everybody's screen: one of ours or, for owner and admins, anybody's. `isUndone` puts it back. */
+  retract(sphereId: SphereId, target: EventId, isUndone: boolean): void {
+    const { sphere, event } = this.#said(sphereId, target);
+    const role = [...sphere.state.members.values()].find(({ person }) => person === sphere.person)?.role;
+    const isRuler = role === 'owner' || role === 'admin';
+    if (event.header.person !== sphere.person && !isRuler) {
+      throw new AppError('not-allowed', 'only owner and admins take away what others said');
     }
-    const body = { textSha256: sha256Hex(bytes), replyTo: null };
-    const kept = [attachment('text', bytes)];
-    return this.#list.publish(sphere, 'message', body, { audience: { kind: 'members' }, kept, line: text }).id;
+    this.#list.publish(sphere, 'retract', { target, isUndone }, { audience: { kind: 'certified' } });
+  }
+
+  /** All that we have to say in signs to a line, in place of what we said before. */
+  react(sphereId: SphereId, target: EventId, signs: readonly string[]): void {
+    const sphere = this.#list.getJoined(sphereId);
+    const { log, person } = sphere;
+    if (!this.#storage.messages.has(target) || !log.has(target)) throw new AppError('not-found', 'no such line');
+    const wanted = [...new Set(signs)];
+    const known = log.annotations.signsOf(target, person);
+    if (wanted.length === known.length && wanted.every((sign) => known.includes(sign))) return;
+    this.#list.publish(sphere, 'reaction', { target, signs: wanted }, { audience: { kind: 'certified' } });
   }
 
   /** Queues a line of ours again that could not be sent. */
@@ -64,10 +98,27 @@ export class Conversation {
     this.#list.announce(sphere, [{ kind: 'message-gone', id }]);
   }
 
+  #said(sphereId: SphereId, id: EventId): { readonly sphere: Sphere; readonly event: KnownEvent<'message'> } {
+    const sphere = this.#list.getJoined(sphereId);
+    const event = sphere.log.get(id);
+    if (event?.type !== 'message') throw new AppError('not-found', 'no such message');
+    return { sphere, event };
+  }
+
   #failed(sphereId: SphereId, id: EventId): MessageRow & { readonly sphere: Sphere } {
     const sphere = this.#list.get(sphereId);
     const row = this.#storage.messages.get(id);
     if (row?.sphereId !== sphereId || row.state !== 'failed') throw new AppError('not-found', 'no such failed line');
     return { ...row, sphere };
   }
+}
+
+/** How a text goes out: as the line that every client shows. */
+function written(text: string): Dispatch & { readonly textSha256: string } {
+  const bytes = toUtf8(text);
+  if (bytes.length > MAX_TEXT_BYTES) {
+    throw new AppError('too-large', 'the message is too long', { bytes: bytes.length, maxBytes: MAX_TEXT_BYTES });
+  }
+  const audience = { kind: 'members' } as const;
+  return { textSha256: sha256Hex(bytes), audience, kept: [attachment('text', bytes)], line: text };
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, ItemId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { fromUtf8 } from '../base/bytes.ts';
+import { currentText } from './current-text.ts';
 import { itemLine } from './human-line.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
@@ -24,6 +24,9 @@ export type SphereChange =
   /** Somebody has other rights now. */
   | { readonly kind: 'rights' }
   | { readonly kind: 'epochs' };
+
+/** Lines further back than these are on nobody's screen: they tell who has seen them when they are looked at. */
+const MAX_TOLD = 60;
 
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
 const OF_MEMBERS = new Set(['genesis', 'device', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename']);
@@ -93,6 +96,8 @@ export class Effects {
 
   #undo(event: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
     const changes = this.#undoLine(event, reason);
+    if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshText(event.body.target));
+    if (event.type === 'reaction') changes.push(...this.#shown(event.body.target));
     if (event.type === 'item') changes.push({ kind: 'item-gone', id: event.id as string as ItemId });
     if (event.type === 'epoch') changes.push({ kind: 'epochs' });
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
@@ -132,24 +137,62 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'rights' }];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
+      case 'edit':
+      case 'retract':
+        return this.#refreshText(event.body.target);
+      case 'reaction':
+        return this.#shown(event.body.target);
+      case 'read':
+        return this.#markRead(event);
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }
   }
 
   #showMessage(event: KnownEvent<'message'>, isToldAgain: boolean): SphereChange[] {
-    const bytes = this.#storage.attachments.get(event.id, 'text');
-    const text = bytes === undefined ? undefined : fromUtf8(bytes);
+    const text = currentText(this.#sphere, this.#storage, event);
     // Without its text there is nothing to show; when a member passes it on again it comes with one.
     if (text === undefined) return [];
-    return this.#line(event, { kind: 'text', text, itemId: null }, isToldAgain);
+    const { replyTo } = event.body;
+    const line = this.#line(event, { kind: 'text', text, itemId: null, replyTo }, isToldAgain);
+    // An item tells how many comments it has.
+    return replyTo === null ? line : [...line, ...this.#shown(replyTo)];
+  }
+
+  /** After an edit or a retraction, in whatever order they came. */
+  #refreshText(target: EventId): SphereChange[] {
+    const event = this.#sphere.log.get(target);
+    const row = this.#storage.messages.get(target);
+    if (event?.type !== 'message' || row === undefined || row.state === 'undecryptable') return [];
+    const text = currentText(this.#sphere, this.#storage, event);
+    if (text !== undefined) this.#storage.messages.update(target, { text });
+    return [{ kind: 'message', id: target }];
+  }
+
+  /** Something about this line is to be shown anew. */
+  #shown(id: EventId): SphereChange[] {
+    return this.#storage.messages.has(id) ? [{ kind: 'message', id }] : [];
+  }
+
+  #markRead({ header, body }: KnownEvent<'read'>): SphereChange[] {
+    const { messages, events } = this.#storage;
+    const { id: sphereId, person, state } = this.#sphere;
+    if (header.person === person) {
+      for (const { device, sequence } of body.marks) messages.markReadUpTo(sphereId, device, sequence);
+      return [];
+    }
+    return body.marks.flatMap(({ device, sequence }) => {
+      if (state.devices.get(device)?.person !== person) return [];
+      const ids = events.idsBetween(sphereId, device, { from: sequence - MAX_TOLD, to: sequence }, MAX_TOLD);
+      return ids.flatMap((id) => this.#shown(id));
+    });
   }
 
   #showItem(event: KnownEvent<'item'>, isToldAgain: boolean): SphereChange[] {
     const itemId = event.id as string as ItemId;
     const { name, bytes, media, infoHash } = event.body;
     const text = itemLine({ kind: media.kind, name, bytes });
-    const line = this.#line(event, { kind: 'item', text, itemId }, isToldAgain);
+    const line = this.#line(event, { kind: 'item', text, itemId, replyTo: null }, isToldAgain);
     const changes: SphereChange[] = [...line, { kind: 'item', id: itemId }];
     if (this.#storage.items.get(itemId) !== undefined) return changes;
     this.#storage.items.put({
@@ -180,12 +223,12 @@ export class Effects {
   }
 
   #notice(event: SignedEvent, text: string, isToldAgain: boolean): SphereChange[] {
-    return this.#line(event, { kind: 'notice', text, itemId: null }, isToldAgain);
+    return this.#line(event, { kind: 'notice', text, itemId: null, replyTo: null }, isToldAgain);
   }
 
   #line(
     event: SignedEvent,
-    line: { kind: 'text' | 'item' | 'notice'; text: string; itemId: ItemId | null },
+    line: Pick<MessageRow, 'kind' | 'text' | 'itemId' | 'replyTo'>,
     isToldAgain: boolean,
   ): SphereChange[] {
     const { messages } = this.#storage;
@@ -202,6 +245,7 @@ export class Effects {
       state: isOwn ? ('queued' as const) : ('received' as const),
       failure: null,
       encrypted: true,
+      read: header.person === this.#sphere.person || line.kind === 'notice' || this.#isReadElsewhere(event),
     };
     if (messages.add(row, isToldAgain) !== undefined) return [{ kind: 'message', id }];
     const known = messages.get(id);
@@ -209,6 +253,10 @@ export class Effects {
     else if (known !== undefined && isTakenBack(known)) this.#restore(id);
     else return [];
     return [{ kind: 'message', id }];
+  }
+
+  #isReadElsewhere(event: SignedEvent): boolean {
+    return this.#sphere.log.annotations.isReadBy(this.#sphere.person, event);
   }
 
   #restore(id: EventId): void {

@@ -4,9 +4,9 @@ import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { MessageView } from '../contract/views.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
 import type { OmemoChanges } from '../omemo/store.ts';
+import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
@@ -204,7 +204,7 @@ export class Incoming {
   }
 
   /** A line that stands for no event gets an id made from its place in the archive. */
-  #line(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
+  #line(message: IncomingMessage, line: { state: MessageRow['state']; text: string; encrypted: boolean }): Outcome {
     if (message.room === null) return this.#talk(message, line);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
@@ -219,12 +219,14 @@ export class Incoming {
       atMs: message.atMs,
       lamport: 0,
       failure: null,
+      replyTo: null,
+      read: false,
       ...line,
     });
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
   }
 
-  #talk(message: IncomingMessage, line: { state: MessageView['state']; text: string; encrypted: boolean }): Outcome {
+  #talk(message: IncomingMessage, line: { state: MessageRow['state']; text: string; encrypted: boolean }): Outcome {
     const { talk } = this.#deps;
     // What cannot be read and is of a sphere comes to us in another way.
     if (talk === undefined || message.sealed !== null) return { kind: 'nothing' };

@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Effects, SphereChange } from './effects.ts';
 import type { IncomingMessage } from './incoming-message.ts';
 import { InvitationBook } from './invitation-book.ts';
-import { checkAttachments, isTextOf } from './protocol/check-attachments.ts';
+import { checkAttachments, hasText, isTextOf } from './protocol/check-attachments.ts';
 import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
 import { attachment, findAttachment, parseEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
@@ -29,7 +29,7 @@ export interface CheckedDelivery {
   readonly kept: readonly Attachment[];
 }
 
-const HUMAN = new Set(['message', 'item']);
+const HUMAN = new Set(['message', 'edit', 'item']);
 
 /** Opens the sealed part of decrypted messages and takes in what is inside. Runs within the caller's transaction. */
 export class Mailbox {
@@ -86,7 +86,7 @@ export class Mailbox {
   }
 
   #check({ event, attachments }: DeliveredEvent, line: string | null): CheckedDelivery {
-    if (event.type === 'message' && line !== null && !isTextOf(event, toUtf8(line))) {
+    if (hasText(event) && line !== null && !isTextOf(event, toUtf8(line))) {
       throw new AppError('forged', 'the line is not the text that was signed');
     }
     const { accepted, unchecked, refused } = checkAttachments(event, withLine(event, attachments, line));
@@ -122,7 +122,6 @@ function fillsGap({ log }: Sphere, { id, header }: SignedEvent): boolean {
 
 /** The text of a message travels as the line that every client shows. */
 function withLine(event: SignedEvent, attachments: readonly Attachment[], line: string | null): readonly Attachment[] {
-  if (event.type !== 'message' || line === null || findAttachment(attachments, 'text') !== undefined)
-    return attachments;
+  if (!hasText(event) || line === null || findAttachment(attachments, 'text') !== undefined) return attachments;
   return [...attachments, attachment('text', toUtf8(line))];
 }

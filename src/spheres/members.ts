@@ -331,7 +331,7 @@ export class Members {
     const known = storage.spheres.get(id);
     const folder = known?.folder ?? (await makeFolder(name));
     const position = known?.position ?? storage.spheres.list().length;
-    const places = { archiveCursor: null, readPosition: 0, joinedLamport: 0, position, hidden: false };
+    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
     return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, ...places };
   }
 

@@ -102,11 +102,11 @@ test('when one part cannot be kept nothing of the rest is, not even in memory, a
   expect(sphere.epochs).toHaveLength(1);
 });
 
-test('reading on in a sphere is nobody else’s business', () => {
+test('taking a sphere off the list is nobody else’s business', () => {
   const { list, sphere } = found();
   const told: ChangedSphere[] = [];
   list.onChange.on((change) => told.push(change));
-  list.update(sphere, { readPosition: 3 });
+  list.update(sphere, { hidden: true });
   list.update(sphere, { state: 'left' });
   expect(told.map(({ changes }) => changes)).toEqual([[], [{ kind: 'members' }]]);
 });

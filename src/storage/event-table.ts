@@ -54,6 +54,20 @@ export class EventTable {
     return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY lamport, device, sequence, id', { sphereId });
   }
 
+  /** Number of the last thing people see that a device said, not beyond `sequence`; undefined when there is none. */
+  lastShown(sphereId: SphereId, device: DeviceKey, sequence: number): number | undefined {
+    const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence <= @sequence
+      AND type IN ('message', 'item') ORDER BY sequence DESC LIMIT 1`;
+    return this.#rows.selectOne(rest, { sphereId, device, sequence })?.sequence;
+  }
+
+  /** Ids of what a device said with numbers beyond `from` and up to `to`, newest first. */
+  idsBetween(sphereId: SphereId, device: DeviceKey, range: { from: number; to: number }, limit: number): EventId[] {
+    const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence > @from AND sequence <= @to
+      ORDER BY sequence DESC LIMIT @limit`;
+    return this.#rows.select(rest, { sphereId, device, ...range, limit }).map(({ id }) => id);
+  }
+
   count(sphereId: SphereId): number {
     return this.#rows.count('sphere_id = @sphereId', { sphereId });
   }

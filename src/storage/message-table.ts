@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../base/errors.ts';
-import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
+import type { BareJid, DeviceKey, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
 import { flag, integer, nullable, sealedText, text } from './columns.ts';
@@ -21,10 +21,15 @@ export interface MessageRow {
   readonly itemId: ItemId | null;
   readonly atMs: number;
   readonly lamport: number;
-  readonly state: MessageView['state'];
+  /** Who has it and who has seen it is not kept here. */
+  readonly state: Exclude<MessageView['state'], 'delivered' | 'seen'>;
   /** Why it is `failed`. */
   readonly failure: ErrorCode | null;
   readonly encrypted: boolean;
+  /** What it answers or comments on. */
+  readonly replyTo: EventId | null;
+  /** Whether the person has seen it. */
+  readonly read: boolean;
 }
 
 const COLUMNS: Columns<MessageRow> = {
@@ -41,6 +46,8 @@ const COLUMNS: Columns<MessageRow> = {
   state: text('state'),
   failure: nullable(text<ErrorCode>('failure')),
   encrypted: flag('encrypted'),
+  replyTo: nullable(text<EventId>('reply_to')),
+  read: flag('read'),
 };
 
 /** Where a line stands among the others. */
@@ -50,9 +57,11 @@ const BACKWARDS = 'place DESC, lamport DESC, position DESC';
 
 /** Every list is in the order of the conversation, oldest first. */
 export class MessageTable {
+  readonly #database: Database;
   readonly #rows: Rows<MessageRow, 'id'>;
 
   constructor(deps: { database: Database }) {
+    this.#database = deps.database;
     this.#rows = new Rows({ database: deps.database, table: 'message', columns: COLUMNS, key: ['id'] });
   }
 
@@ -94,17 +103,39 @@ export class MessageTable {
     return this.#rows.select(rest, { sphereId, place, lamport, order, limit }).toReversed();
   }
 
-  /** Number of the latest arrival; 0 when there is none. */
-  latestOrder(sphereId: SphereId): number {
-    return this.#rows.selectOne('WHERE sphere_id = @sphereId ORDER BY position DESC LIMIT 1', { sphereId })?.order ?? 0;
+  /** What answers a message or comments on an item, oldest first. */
+  repliesTo(target: EventId): MessageRow[] {
+    return this.#rows.select('WHERE reply_to = @target ORDER BY place, lamport, position', { target });
   }
 
-  /** Messages of others beyond the place the person has read to, without what was said before we joined. */
-  countUnread(sphere: Pick<SphereRow, 'id' | 'readPosition' | 'joinedLamport'>, own: BareJid): number {
-    const where = `sphere_id = @id AND sender <> @own AND position > @readPosition AND kind <> 'notice'
-      AND (lamport = 0 OR lamport > @joinedLamport)`;
-    const { id, readPosition, joinedLamport } = sphere;
-    return this.#rows.count(where, { id, own, readPosition, joinedLamport });
+  /** Lines of others that the person has not seen, without what was said before we joined. */
+  countUnread(sphere: Pick<SphereRow, 'id' | 'joinedLamport'>, own: BareJid): number {
+    const where = `sphere_id = @id AND read = 0 AND sender <> @own AND (lamport = 0 OR lamport > @joinedLamport)`;
+    const { id, joinedLamport } = sphere;
+    return this.#rows.count(where, { id, own, joinedLamport });
+  }
+
+  /** The person has seen all lines, or those of one kind. Returns how many were new. */
+  markRead(sphereId: SphereId, kind: MessageRow['kind'] | null): number {
+    const where = `sphere_id = @sphereId AND read = 0 AND (@kind IS NULL OR kind = @kind)`;
+    return this.#database.run(`UPDATE message SET read = 1 WHERE ${where}`, { sphereId, kind }).changes;
+  }
+
+  /** The person has seen, elsewhere, everything of a device up to a number. */
+  markReadUpTo(sphereId: SphereId, device: DeviceKey, sequence: number): number {
+    const said = 'SELECT id FROM event WHERE sphere_id = @sphereId AND device = @device AND sequence <= @sequence';
+    const where = `sphere_id = @sphereId AND read = 0 AND id IN (${said})`;
+    return this.#database.run(`UPDATE message SET read = 1 WHERE ${where}`, { sphereId, device, sequence }).changes;
+  }
+
+  /** Of each device the number of the first event whose line the person has not seen. */
+  firstUnread(sphereId: SphereId): ReadonlyMap<DeviceKey, number> {
+    const rows = this.#database.all<{ device: DeviceKey; sequence: number }>(
+      `SELECT event.device AS device, min(event.sequence) AS sequence FROM message JOIN event ON event.id = message.id
+       WHERE message.sphere_id = @sphereId AND message.read = 0 GROUP BY event.device`,
+      { sphereId },
+    );
+    return new Map(rows.map(({ device, sequence }) => [device, sequence]));
   }
 
   update(id: EventId, changes: Partial<Omit<MessageRow, 'id' | 'order' | 'place'>>): boolean {

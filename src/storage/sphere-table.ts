@@ -14,8 +14,6 @@ export interface SphereRow {
   readonly invitedBy: BareJid | null;
   /** Archive id of the last room message dealt with. */
   readonly archiveCursor: string | null;
-  /** Place in the conversation up to which the person has read; 0 = nothing yet. */
-  readonly readPosition: number;
   /** Lamport time of our joining: what is older was said before and is no news. */
   readonly joinedLamport: number;
   readonly createdAtMs: number;
@@ -33,7 +31,6 @@ const COLUMNS: Columns<SphereRow> = {
   state: text('state'),
   invitedBy: nullable(text<BareJid>('invited_by')),
   archiveCursor: nullable(text('archive_cursor')),
-  readPosition: integer('read_position'),
   joinedLamport: integer('joined_lamport'),
   createdAtMs: integer('created_at_ms'),
   position: integer('position'),

@@ -17,6 +17,7 @@ import { MessageTable } from './message-table.ts';
 import { OmemoTable } from './omemo-table.ts';
 import { OutboxTable } from './outbox-table.ts';
 import { PlaybackTable } from './playback-table.ts';
+import { ReachedTable } from './reached-table.ts';
 import { SeenTable } from './seen-table.ts';
 import { SettingTable } from './setting-table.ts';
 import { ShareJobTable } from './share-job-table.ts';
@@ -45,6 +46,7 @@ export class Storage implements Disposable {
   readonly contacts: ContactTable;
   readonly blocked: BlockedTable;
   readonly directMessages: DirectMessageTable;
+  readonly reached: ReachedTable;
   readonly seen: SeenTable;
   readonly welcomes: WelcomeTable;
   readonly #database: Database;
@@ -71,6 +73,7 @@ export class Storage implements Disposable {
     this.contacts = new ContactTable(deps);
     this.blocked = new BlockedTable(deps);
     this.directMessages = new DirectMessageTable(deps);
+    this.reached = new ReachedTable(deps);
     this.seen = new SeenTable(deps);
     this.welcomes = new WelcomeTable(deps);
   }

@@ -242,8 +242,7 @@ test('messages are paged in both directions and kept once', () => {
   const rowOf = (number: number) => storage.messages.get(eventIdOf(number)) ?? { place: 0, lamport: 0, order: 0 };
   expect(ids(storage.messages.after(sphere.id, rowOf(2), 2))).toEqual([3, 4]);
   expect(ids(storage.messages.before(sphere.id, rowOf(4), 2))).toEqual([2, 3]);
-  expect(storage.messages.latestOrder(sphere.id)).toBe(orders[4]);
-  expect(storage.messages.countUnread({ ...sphere, readPosition: orders[1] ?? 0 }, ana)).toBe(2);
+  expect(storage.messages.countUnread(sphere, ana)).toBe(4);
   storage.messages.update(eventIdOf(1), { state: 'forged' });
   expect(storage.messages.get(eventIdOf(1))).toEqual({
     ...message,
@@ -273,9 +272,29 @@ test('the newest line stands last, one that is told again later stands where it 
     expect(storage.messages.before(sphere.id, row, 20)).toEqual(rows.slice(0, index));
     expect(storage.messages.after(sphere.id, row, 20)).toEqual(rows.slice(index + 1));
   }
-  expect(storage.messages.countUnread({ ...sphere, readPosition: storage.messages.latestOrder(sphere.id) }, ana)).toBe(
-    0,
-  );
+});
+
+test('what the person has seen here or elsewhere is not unread, line by line', () => {
+  storage.spheres.put(sphere);
+  for (const [number, kind] of (['text', 'item', 'text', 'text'] as const).entries()) {
+    storage.events.add({ ...event, id: eventIdOf(number), sequence: number });
+    storage.messages.add({ ...message, id: eventIdOf(number), kind });
+  }
+  expect(storage.messages.firstUnread(sphere.id)).toEqual(new Map([[event.device, 0]]));
+  expect(storage.messages.markRead(sphere.id, 'item')).toBe(1);
+  expect(storage.messages.markReadUpTo(sphere.id, event.device, 1)).toBe(1);
+  expect(storage.messages.countUnread(sphere, ana)).toBe(2);
+  expect(storage.messages.firstUnread(sphere.id)).toEqual(new Map([[event.device, 2]]));
+  expect(storage.messages.markRead(sphere.id, null)).toBe(2);
+  expect(storage.messages.firstUnread(sphere.id)).toEqual(new Map());
+});
+
+test('how far a device has what we said is kept once per device of ours', () => {
+  storage.spheres.put(sphere);
+  const mark = { sphereId: sphere.id, author: identity.device, device: event.device, sequence: 3 };
+  storage.reached.put(mark);
+  storage.reached.put({ ...mark, sequence: 8 });
+  expect(storage.reached.list(sphere.id)).toEqual([{ ...mark, sequence: 8 }]);
 });
 
 test('what was said before we joined is not unread, whatever its author’s clock says', () => {

@@ -141,7 +141,7 @@ function fill(storage: ReturnType<typeof openStorage>, { sphereId, events }: Wor
       storage.events.add({ id, sphereId, bytes, signature, device, sequence, lamport, type, receivedAtMs: atMs });
       const line: Omit<MessageRow, 'order' | 'place'> = {
         ...{ id, sphereId, from: sphereRow.room, kind: 'text', text: 'hello', itemId: null, atMs, lamport },
-        ...{ state: 'received', failure: null, encrypted: true },
+        ...{ state: 'received', failure: null, encrypted: true, replyTo: null, read: false },
       };
       storage.messages.add(line);
     }

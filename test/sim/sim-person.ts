@@ -17,6 +17,7 @@ import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
 import { People } from '../../src/people/people.ts';
 import { Caretaker } from '../../src/spheres/caretaker.ts';
 import { Conversation } from '../../src/spheres/conversation.ts';
+import { Delivery } from '../../src/spheres/delivery.ts';
 import { DeviceDirectory } from '../../src/spheres/device-directory.ts';
 import { DirectMail } from '../../src/spheres/direct-mail.ts';
 import { EndpointExchange } from '../../src/spheres/endpoint-exchange.ts';
@@ -31,6 +32,7 @@ import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
+import { Reading } from '../../src/spheres/reading.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
 import { Rooms } from '../../src/spheres/rooms.ts';
 import { SessionCare } from '../../src/spheres/session-care.ts';
@@ -77,6 +79,8 @@ export class SimSession {
   readonly members: Members;
   readonly caretaker: Caretaker;
   readonly messages: Conversation;
+  readonly reading: Reading;
+  readonly delivery: Delivery;
   readonly items: ItemService;
   readonly source: ItemSource;
   readonly shares: ShareService;
@@ -88,7 +92,7 @@ export class SimSession {
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
   /** Messages that are being read. */
-  reading = 0;
+  inHand = 0;
   readonly #stack = new AsyncDisposableStack();
   readonly #deps: SimDeps;
 
@@ -167,6 +171,9 @@ export class SimSession {
       queued: () => this.outgoing.poke(),
     });
     this.messages = new Conversation({ list: this.list, storage });
+    const following = { list: this.list, storage, spawn, clock };
+    this.reading = new Reading({ ...following, queued: () => this.outgoing.poke() });
+    this.delivery = new Delivery({ ...following, channel: this.channel });
     const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
     this.caretaker = new Caretaker(parts);
     this.members = new Members({
@@ -202,9 +209,10 @@ export class SimSession {
         log,
       }),
     );
-    const { rooms, outgoing, caretaker, items, exchange, signals, logs, scope } = this;
+    const { rooms, outgoing, caretaker, items, exchange, signals, logs, scope, reading, delivery } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, exchange, signals, logs, feed, storage, own, scope, clock, log },
+      ...{ list, rooms, outgoing, caretaker, items, exchange, signals, logs, reading, delivery },
+      ...{ feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });
     this.#stack.use(this.scope);
@@ -292,11 +300,11 @@ export class SimSession {
   }
 
   async #receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
-    this.reading += 1;
+    this.inHand += 1;
     try {
       await this.incoming.receive(message, signal);
     } finally {
-      this.reading -= 1;
+      this.inHand -= 1;
     }
   }
 }

@@ -153,7 +153,7 @@ export class SimWorld {
   #isBusy(): boolean {
     return this.people.some((person) => {
       if (!person.isRunning) return false;
-      return person.session.reading > 0 || person.session.canSend;
+      return person.session.inHand > 0 || person.session.canSend;
     });
   }
 }

@@ -2,8 +2,8 @@ import { parseEventId } from '../../base/id.ts';
 import type { MessageView } from '../../contract/views.ts';
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
-import { resolveConversation } from '../resolve.ts';
-import { messagesShape, saidShape } from '../shapes.ts';
+import { resolveConversation, resolveSphere } from '../resolve.ts';
+import { messagesShape, okShape, saidShape } from '../shapes.ts';
 import { plain } from '../words.ts';
 
 /** The most one call gives. */
@@ -14,15 +14,78 @@ export const messageCommands = [
     name: 'say',
     usage: 'S|JID TEXT',
     summary: 'Sends a message to a sphere, or to one person.',
+    options: { reply: { value: 'ID', help: 'the message that is answered, or the item that is commented on' } },
     positionals: { min: 2, max: 2 },
     shape: saidShape,
-    async run({ connect, signal, positionals }) {
+    async run({ connect, signal, positionals, values }) {
+      const reply = values.get('reply');
       using engine = await connect();
       const sphereId = await resolveConversation(engine.client, positionals[0] ?? '', signal);
-      const { message } = await engine.client.messages.say({ sphereId, text: positionals[1] ?? '' }, { signal });
+      const about = reply === undefined ? {} : { replyTo: parseEventId(reply) };
+      const said = { sphereId, text: positionals[1] ?? '', ...about };
+      const { message } = await engine.client.messages.say(said, { signal });
       return message;
     },
     describe: ({ state }) => state,
+  }),
+  defineCommand({
+    name: 'edit',
+    usage: 'S ID TEXT',
+    summary: 'Gives a message of your own another text.',
+    positionals: { min: 3, max: 3 },
+    shape: saidShape,
+    async run({ connect, signal, positionals }) {
+      const messageId = parseEventId(positionals[1] ?? '');
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const change = { sphereId: sphere.id, messageId, text: positionals[2] ?? '' };
+      return (await engine.client.messages.edit(change, { signal })).message;
+    },
+    describe: ({ state }) => state,
+  }),
+  defineCommand({
+    name: 'retract',
+    usage: 'S ID',
+    summary: 'Takes a message off everybody’s screen: your own, or anybody’s for owner and admins.',
+    options: { undo: { help: 'puts it back' } },
+    positionals: { min: 2, max: 2 },
+    shape: okShape,
+    async run({ connect, signal, positionals, flags }) {
+      const messageId = parseEventId(positionals[1] ?? '');
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const isUndone = flags.has('undo');
+      return await engine.client.messages.retract({ sphereId: sphere.id, messageId, isUndone }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
+    name: 'react',
+    usage: 'S ID [SIGN…]',
+    summary: 'Puts these signs to a message, in place of all you put there before.',
+    positionals: { min: 2, max: 10 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      const messageId = parseEventId(positionals[1] ?? '');
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const signs = positionals.slice(2);
+      return await engine.client.messages.react({ sphereId: sphere.id, messageId, signs }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
+    name: 'read',
+    usage: 'S',
+    summary: 'Tells the others that you have seen everything in a sphere.',
+    positionals: { min: 1, max: 1 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.markRead({ sphereId: sphere.id }, { signal });
+    },
+    describe: () => 'done',
   }),
   defineCommand({
     name: 'messages',

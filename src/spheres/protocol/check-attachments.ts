@@ -1,7 +1,7 @@
 import { fromUtf8 } from '../../base/bytes.ts';
 import type { Attachment, AttachmentKind } from './envelope.ts';
 import { epochCommitment } from './epoch.ts';
-import type { SignedEvent } from './event.ts';
+import type { KnownEvent, SignedEvent } from './event.ts';
 import { KEY_BYTES, sha256Hex } from './keys.ts';
 import { WRAPPED_KEY_BYTES } from './media-key.ts';
 
@@ -27,9 +27,14 @@ export function checkAttachments(event: SignedEvent, attachments: readonly Attac
   return { accepted, refused, unchecked };
 }
 
-/** True when `text` is the text that the message event commits to. */
+/** Events that are a text which a person wrote. */
+export function hasText(event: SignedEvent): event is KnownEvent<'message' | 'edit'> {
+  return event.type === 'message' || event.type === 'edit';
+}
+
+/** True when `text` is the text that the event commits to. */
 export function isTextOf(event: SignedEvent, text: Uint8Array): boolean {
-  return event.type === 'message' && sha256Hex(text) === event.body.textSha256 && fromUtf8(text) !== undefined;
+  return hasText(event) && sha256Hex(text) === event.body.textSha256 && fromUtf8(text) !== undefined;
 }
 
 function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint8Array): boolean {

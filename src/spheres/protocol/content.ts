@@ -1,4 +1,5 @@
 import type { EventId, ItemId } from '../../base/id.ts';
+import { Annotations } from './annotations.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import type { LogOrder } from './log-order.ts';
 import type { StructuralEvent } from './member-record.ts';
@@ -18,6 +19,10 @@ const NEEDS: Record<ContentEvent['type'], number> = {
   item: RANK.member,
   rename: RANK.admin,
   epoch: RANK.admin,
+  read: RANK.viewer,
+  reaction: RANK.viewer,
+  edit: RANK.viewer,
+  retract: RANK.viewer,
 };
 
 interface RankedEpoch {
@@ -33,13 +38,14 @@ export interface ContentSnapshot {
   readonly epochs: readonly SphereEpoch[];
 }
 
-/** Content that changes nothing but the timeline, or adds an item. */
-const LINES: ReadonlySet<string> = new Set(['message', 'unknown', 'malformed']);
+/** Content that changes nothing but the timeline, or that counts the same however often it is applied. */
+const LINES: ReadonlySet<string> = new Set(['message', 'read', 'unknown', 'malformed']);
 
 /** What was shared, said and named, folded in canonical order over a settled membership. */
 export class Content {
   /** Of what is not accepted. */
   readonly verdicts = new Map<EventId, Verdict>();
+  readonly annotations = new Annotations();
   name = '';
   #timeline: TimelineEntry[] = [];
   #items = new Map<ItemId, SphereItem>();
@@ -148,6 +154,12 @@ export class Content {
         return ACCEPTED;
       case 'epoch':
         return this.#addEpoch(event, standing);
+      case 'read':
+      case 'reaction':
+      case 'edit':
+      case 'retract':
+        this.annotations.add(event, standing.rank >= RANK.admin);
+        return ACCEPTED;
       case 'unknown':
         return ACCEPTED;
       case 'malformed':

@@ -51,6 +51,12 @@ const bodySchemas = {
     ids: z.array(eventId).max(32),
   }),
   typing: z.object({ isTyping: z.boolean() }),
+  /** The sender's device has everything that these devices said up to these numbers. */
+  have: z.object({
+    marks: z.array(z.object({ device: hex64, sequence: z.number().int().nonnegative() })).max(64),
+    /** The sender was away: whoever reads this is to say the same of theirs. */
+    isAsking: z.boolean(),
+  }),
   /** A step in opening a WebRTC connection with the device `to`. */
   rtc: z.object({ to: hex64, signal: rtcSignalSchema }),
   /** What came of calling an endpoint of the device `to`; `seenAs` is where its own calls come from. */

@@ -120,8 +120,28 @@ const item = z
   })
   .refine((body) => body.plain === (body.keyCheck === null) && body.plain === (body.epoch === null));
 
-const message = z.object({ textSha256: sha256, replyTo: eventId.nullable() });
+const message = z.object({
+  textSha256: sha256,
+  /** A message that is answered, or an item that is commented on. */
+  replyTo: eventId.nullable(),
+  /** People the text speaks to; a reader that does not know it merely does not point that out. */
+  mentions: z.array(personId).min(1).max(16).optional(),
+});
 const rename = z.object({ name });
+
+/** Everything of these devices up to these numbers was on the person's screen; what was said before stays said. */
+const read = z.object({
+  marks: z
+    .array(z.object({ device: deviceKey, sequence: count }))
+    .min(1)
+    .max(64),
+});
+/** All that the person has to say to it in signs; a later one takes the place of this one. */
+const reaction = z.object({ target: eventId, signs: z.array(z.string().min(1).max(32)).max(8) });
+/** Another text for a message of the same person. */
+const edit = z.object({ target: eventId, textSha256: sha256 });
+/** Takes a message off everybody's screen, or puts it back. */
+const retract = z.object({ target: eventId, isUndone: z.boolean() });
 
 export const eventBodySchemas = {
   genesis,
@@ -136,6 +156,10 @@ export const eventBodySchemas = {
   item,
   message,
   rename,
+  read,
+  reaction,
+  edit,
+  retract,
 } as const;
 
 export type KnownType = keyof typeof eventBodySchemas;

@@ -1,4 +1,5 @@
 import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
+import type { Annotations } from './annotations.ts';
 import { isCertifiedByPerson } from './certificate.ts';
 import { Content } from './content.ts';
 import type { EventInput, KnownType, LastAccepted } from './event-body.ts';
@@ -105,6 +106,19 @@ export class SphereLog {
   state(): SphereState {
     this.#state ??= describeState({ ...this.#folded(), sphereId: this.sphereId, lines: this.#lines });
     return this.#state;
+  }
+
+  /** What was done to messages and how far they were read, as it is now. */
+  get annotations(): Annotations {
+    return this.#folded().content.annotations;
+  }
+
+  /** The last number of a device's events up to which none is missing, counted from `known` on; -1 = none is here. */
+  unbrokenEnd(device: DeviceKey, known = -1): number {
+    const line = this.#lines.get(device);
+    let end = known;
+    while (line?.bySequence.has(end + 1) === true) end += 1;
+    return end;
   }
 
   /** The newest event of each device. */

@@ -64,6 +64,7 @@ test('the stored wrapped key and ephemeral messages open', () => {
     ...stored('ephemeral-reach'),
     ...stored('ephemeral-fetching'),
     ...stored('ephemeral-log'),
+    ...stored('ephemeral-have'),
   ];
   for (const { sphere, epoch: epochId, device, counter, kind, body, epochKey, sealed } of words) {
     const context = { sphere: sphere as SphereId, epoch: epochId as EventId };

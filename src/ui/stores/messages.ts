@@ -2,7 +2,9 @@ import { defineStore } from 'pinia';
 import { reactive } from 'vue';
 import type { EventId, SphereId } from '../../base/id.ts';
 import type { MessageView } from '../../contract/views.ts';
+import type { EngineClient } from '../connection/engine-client.ts';
 import { useEngine } from './engine.ts';
+import type { Turn } from './turns.ts';
 
 export interface Conversation {
   /** Oldest first. */
@@ -53,6 +55,11 @@ function takeNewest(conversation: Conversation, page: readonly MessageView[], kn
   else if (isGap || known.size === 0) conversation.complete = false;
 }
 
+function utter({ messages }: EngineClient, sphereId: SphereId, text: string, turn: Turn | null) {
+  if (turn?.kind === 'edit') return messages.edit({ sphereId, messageId: turn.message.id, text });
+  return messages.say({ sphereId, text, ...(turn === null ? {} : { replyTo: turn.message.id }) });
+}
+
 /** The conversations of the spheres that were opened, loaded from the newest page backwards. */
 export const useMessages = defineStore('messages', () => {
   const engine = useEngine();
@@ -89,10 +96,9 @@ export const useMessages = defineStore('messages', () => {
     return messages.length;
   }
 
-  /** Says `text`; resolves when it is safely kept, not when others have it. */
-  async function say(sphereId: SphereId, text: string): Promise<void> {
-    const { message } = await engine.call((client) => client.messages.say({ sphereId, text }));
-    applyMessage(message);
+  /** Says `text`, or what it changes; resolves when it is safely kept, not when others have it. */
+  async function say(sphereId: SphereId, text: string, turn: Turn | null = null): Promise<void> {
+    applyMessage((await engine.call((client) => utter(client, sphereId, text, turn))).message);
   }
 
   const forgetMessage = (sphereId: string, id: string): void => drop(conversations.get(sphereId)?.messages ?? [], id);

@@ -1,0 +1,52 @@
+import type { EventId } from '../base/id.ts';
+import type { MessageView } from '../contract/views.ts';
+import type { AppCallsDeps } from './app-calls-deps.ts';
+import type { AppServices } from './app-services.ts';
+
+const DONE = { ok: true as const };
+
+export function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] {
+  const view = (id: EventId): MessageView => {
+    const row = holder.session.storage.messages.get(id);
+    if (row === undefined) throw new Error('the message was not kept');
+    return views.message(row);
+  };
+  return {
+    list({ sphereId, after, before, limit }) {
+      const { storage, list } = holder.session;
+      list.get(sphereId);
+      const { messages } = storage;
+      const at = (id: NonNullable<typeof after>) => messages.get(id) ?? { place: 0, lamport: 0, order: 0 };
+      const rows =
+        after !== undefined
+          ? messages.after(sphereId, at(after), limit)
+          : before !== undefined
+            ? messages.before(sphereId, at(before), limit)
+            : messages.newest(sphereId, limit);
+      return Promise.resolve({ messages: rows.map((row) => views.message(row)) });
+    },
+    say({ sphereId, text, replyTo = null, mentions = [] }) {
+      return Promise.resolve({ message: view(holder.session.messages.say(sphereId, text, { replyTo, mentions })) });
+    },
+    edit({ sphereId, messageId, text }) {
+      holder.session.messages.edit(sphereId, messageId, text);
+      return Promise.resolve({ message: view(messageId) });
+    },
+    retract({ sphereId, messageId, isUndone }) {
+      holder.session.messages.retract(sphereId, messageId, isUndone);
+      return Promise.resolve(DONE);
+    },
+    react({ sphereId, messageId, signs }) {
+      holder.session.messages.react(sphereId, messageId, signs);
+      return Promise.resolve(DONE);
+    },
+    retry({ sphereId, messageId }) {
+      holder.session.messages.retry(sphereId, messageId);
+      return Promise.resolve(DONE);
+    },
+    remove({ sphereId, messageId }) {
+      holder.session.messages.remove(sphereId, messageId);
+      return Promise.resolve(DONE);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { BareJid, EventId, PersonId } from '../base/id.ts';
+import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
+import type { Delivery } from '../spheres/delivery.ts';
+import type { SignedEvent } from '../spheres/protocol/event.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
+import type { MessageRow } from '../storage/message-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import { personName } from './person-name.ts';
+
+interface MessageViewDeps {
+  readonly list: Pick<SphereList, 'find'>;
+  readonly storage: Pick<Storage, 'messages'>;
+  readonly delivery: Pick<Delivery, 'reached'>;
+  readonly own: BareJid;
+}
+
+/** What is shown of a line that another one answers. */
+const QUOTE_LENGTH = 200;
+
+/** One line with everything that was said and done about it since. */
+export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView {
+  const sphere = deps.list.find(row.sphereId);
+  const event = sphere?.log.get(row.id);
+  const mine = row.from === deps.own;
+  const delivery = mine && sphere !== undefined && event !== undefined ? viewDelivery(deps, sphere, event) : null;
+  return {
+    id: row.id,
+    sphereId: row.sphereId,
+    from: row.from,
+    fromName: personName(row.from),
+    mine,
+    kind: row.kind,
+    text: row.text,
+    itemId: row.itemId,
+    atMs: row.atMs,
+    state: row.state === 'sent' ? stateOf(delivery) : row.state,
+    failure: row.failure,
+    order: orderOf(row),
+    encrypted: row.encrypted,
+    delivery,
+    replyTo: row.replyTo === null ? null : viewQuote(deps, row.replyTo),
+    reactions: sphere === undefined ? [] : viewReactions(sphere, row.id),
+    change: changeOf(sphere, event),
+    mentionsMe: event?.type === 'message' && event.body.mentions?.includes(sphere?.person ?? ('' as PersonId)) === true,
+  };
+}
+
+function stateOf(delivery: DeliveryView | null): MessageView['state'] {
+  if (delivery === null) return 'sent';
+  if (delivery.seenBy.length > 0) return 'seen';
+  return delivery.reached > 0 ? 'delivered' : 'sent';
+}
+
+function viewDelivery({ delivery, own }: MessageViewDeps, sphere: Sphere, event: SignedEvent): DeliveryView {
+  const { state, log, person } = sphere;
+  const { annotations } = log;
+  const said = delivery.reached(sphere, event.header);
+  const devices = [...state.devices.values()].filter((device) => device.person !== person);
+  const reached = devices.filter(({ device }) => said.has(device) || annotations.isReadOn(device, event));
+  const others = [...state.members.values()].filter(({ jid }) => jid !== own);
+  const isSeen = (reader: PersonId | null): boolean => reader !== null && annotations.isReadBy(reader, event);
+  return {
+    devices: devices.length,
+    reached: reached.length,
+    seenBy: others.filter((member) => isSeen(member.person)).map(({ jid }) => personName(jid)),
+    unknown: others.filter((member) => member.state === 'invited').map(({ jid }) => personName(jid)),
+  };
+}
+
+function viewQuote({ storage }: MessageViewDeps, id: EventId): QuoteView {
+  const row = storage.messages.get(id);
+  if (row === undefined || row.kind === 'notice') return { id, kind: 'text', fromName: '', text: null };
+  const text = row.text.length > QUOTE_LENGTH ? `${row.text.slice(0, QUOTE_LENGTH).toWellFormed()}…` : row.text;
+  return { id, kind: row.kind, fromName: personName(row.from), text: text === '' ? null : text };
+}
+
+function viewReactions(sphere: Sphere, id: EventId): ReactionView[] {
+  return sphere.log.annotations.reactions(id).map(({ sign, people }) => ({
+    sign,
+    people: people.flatMap((person) => {
+      const jid = sphere.jidOf(person);
+      return jid === undefined ? [] : [personName(jid)];
+    }),
+    mine: people.includes(sphere.person),
+  }));
+}
+
+function changeOf(sphere: Sphere | undefined, event: SignedEvent | undefined): MessageView['change'] {
+  if (sphere === undefined || event?.type !== 'message') return 'none';
+  const { annotations } = sphere.log;
+  if (annotations.retraction(event) !== undefined) return 'retracted';
+  return annotations.edit(event) === undefined ? 'none' : 'edited';
+}
+
+/** Compares as text like the lines stand. */
+function orderOf({ place, lamport, order }: MessageRow): string {
+  return [place, lamport, order].map((number) => String(number).padStart(16, '0')).join('.');
+}

@@ -1,0 +1,109 @@
+import type { Browser, Locator } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fakeMessage } from '../fixtures/fake-views.ts';
+import { launchChromium, Screen } from './screen-browser.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+const LOOKS = [
+  { look: 'light', options: {} },
+  { look: 'dark', options: { colorScheme: 'dark' as const } },
+  { look: 'french-narrow', options: { locale: 'fr-FR', viewport: { width: 400, height: 800 } } },
+];
+
+function theSea(screen: Screen) {
+  const [sea] = screen.engine.world.spheres;
+  const [anna, ben] = sea?.members ?? [];
+  if (sea === undefined || anna === undefined || ben === undefined) throw new Error('no sphere');
+  return { sea, anna, ben };
+}
+
+/** A talk with an answer, a change, a deletion, signs, and a line that some have seen. */
+function talk(screen: Screen): void {
+  const { sea, anna, ben } = theSea(screen);
+  const start = Date.now() - 240_000;
+  const at = (minute: number) => ({ atMs: start + minute * 60_000 });
+  const question = fakeMessage(sea, ben, 'Who brings the cake on Sunday?', at(1));
+  const { messages } = screen.engine.world;
+  messages.push(
+    { ...question, reactions: [{ sign: '🎉', people: ['Anna', 'Chloé'], mine: true }] },
+    fakeMessage(sea, anna, 'I do, with cherries', {
+      ...at(2),
+      change: 'edited',
+      replyTo: { id: question.id, kind: 'text', fromName: ben.name, text: question.text },
+      reactions: [
+        { sign: '❤️', people: [ben.name], mine: false },
+        { sign: '😂', people: ['Chloé'], mine: false },
+      ],
+    }),
+    fakeMessage(sea, ben, '', { ...at(3), change: 'retracted' }),
+    fakeMessage(sea, anna, 'See you at four', {
+      ...at(4),
+      state: 'seen',
+      delivery: { devices: 3, reached: 2, seenBy: [ben.name, 'Chloé'], unknown: ['Marc'] },
+    }),
+  );
+}
+
+/** What belongs to one line is shown when pointer or keyboard are there. */
+async function reach(line: Locator, tool: string): Promise<void> {
+  await line.hover();
+  await line.getByTestId(tool).click();
+}
+
+test('a conversation shows answers, changes, deletions, signs and who has seen what', async () => {
+  for (const { look, options } of LOOKS) {
+    await using screen = await Screen.open(browser, options);
+    talk(screen);
+    await screen.goToSphere();
+    if (look === 'french-narrow') await screen.by('panel-chat').click();
+    await screen.by('message-quote').waitFor();
+    await screen.by('message-retracted').waitFor();
+    const words = await screen.by('message-state').last().textContent();
+    expect(words).toContain(look === 'french-narrow' ? 'Vu par' : 'Seen by');
+    await screen.picture(`chat-talk-${look}`);
+    expect(await screen.violations()).toEqual([]);
+  }
+});
+
+test('a message is answered, changed, deleted and put back, and gets signs, by mouse and keyboard', async () => {
+  await using screen = await Screen.open(browser);
+  talk(screen);
+  await screen.goToSphere();
+  const box = screen.by('message-box');
+  const lines = screen.by('message');
+  await reach(lines.filter({ hasText: 'Who brings the cake' }).first(), 'message-reply');
+  await screen.by('composer-turn').waitFor();
+  await screen.picture('chat-replying');
+  await box.fill('Me too');
+  await box.press('Enter');
+  const answer = lines.filter({ hasText: 'Me too' });
+  expect(await answer.getByTestId('message-quote').textContent()).toContain('Who brings the cake');
+  // Arrow up changes what one said last.
+  await box.press('ArrowUp');
+  expect(await box.inputValue()).toBe('Me too');
+  await box.fill('Me too, a big one');
+  await box.press('Enter');
+  const changed = lines.filter({ hasText: 'Me too, a big one' });
+  await changed.getByTestId('message-edited').waitFor();
+  await reach(changed, 'message-react');
+  await screen.picture('chat-signs');
+  await screen.by('message-sign').first().click();
+  await changed.getByTestId('message-reaction').waitFor();
+  await reach(changed, 'message-menu');
+  await screen.picture('chat-message-menu');
+  await screen.page.getByRole('menuitem', { name: 'Delete for everybody' }).click();
+  const gone = lines.filter({ hasText: 'You deleted this message' });
+  await reach(gone, 'message-menu');
+  await screen.page.getByRole('menuitem', { name: 'Put back' }).click();
+  await lines.filter({ hasText: 'Me too, a big one' }).waitFor();
+  // Escape leaves an answer without saying anything.
+  await reach(lines.filter({ hasText: 'See you at four' }), 'message-reply');
+  await box.press('Escape');
+  await screen.by('composer-turn').waitFor({ state: 'detached' });
+  expect(await screen.violations()).toEqual([]);
+});
