@@ -38,7 +38,7 @@ export const SUITES = [
     files: [{ folder: 'test/integration', deep: true, pattern: TEST }],
     builds: [],
     steps: false,
-    budgetSeconds: 310,
+    budgetSeconds: 400,
   },
   {
     name: 'netlab',

@@ -79,7 +79,8 @@ test('of several upgrades only the copies of the last one stay', () => {
   expect(backups()).toEqual([`account.db.backup-v${all.length}`]);
   for (let start = 0; start < 2; start += 1) {
     openDatabase(folder.deps({ migrations: [...all, ...more] }))[Symbol.dispose]();
-    expect(backups()).toEqual([1, 2].map((step) => `account.db.backup-v${all.length + step}`));
+    const last = [1, 2].map((step) => `account.db.backup-v${all.length + step}`);
+    expect(backups().toSorted()).toEqual(last.toSorted());
   }
 });
 

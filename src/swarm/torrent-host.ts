@@ -190,8 +190,8 @@ export class TorrentHost implements AsyncDisposable {
   tick(): number {
     let suspects = 0;
     for (const torrent of this.#torrents.values()) {
+      torrent.tick();
       const { links } = torrent;
-      for (const link of links) link.tick();
       const good = new Set(links.filter((link) => !link.isSuspect).map(({ device }) => device));
       const doubted = links.filter((link) => link.isSuspect);
       // What was asked for on it is asked for again on the other.

@@ -216,6 +216,11 @@ export class ActiveTorrent implements AsyncDisposable {
     this.#tell({ kind: 'state' });
   }
 
+  /** Once a second. */
+  tick(): void {
+    this.#swarm?.tick();
+  }
+
   disconnect(leaves: (link: PeerLink) => boolean): void {
     this.#swarm?.disconnect(leaves);
   }

@@ -189,6 +189,12 @@ export class TorrentSwarm implements AsyncDisposable {
     if (!this.#deps.torrent.destroyed) this.#deps.torrent._updateWireWrapper();
   }
 
+  /** Once a second: what somebody gave back, by a choke or a reject, is asked of whoever has it. */
+  tick(): void {
+    for (const { link } of Array.from(this.#members.values())) link.tick();
+    if (!this.isComplete) this.refresh();
+  }
+
   /** These pieces turned out not to be on the disk. */
   lost(pieces: readonly number[]): void {
     for (const piece of pieces) {
@@ -233,6 +239,8 @@ export class TorrentSwarm implements AsyncDisposable {
       const isParting = pieces.complete && this.isComplete;
       if (!link.isLetGo && !isParting && link.ageMs > ESTABLISHED_MS) this.#deps.onLost(link.device);
       this.#deps.onLinksChanged();
+      // What this one owed is asked of the others.
+      this.refresh();
     });
     this.#deps.onLinksChanged();
   }

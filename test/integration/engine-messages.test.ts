@@ -80,9 +80,8 @@ test('a message typed while the server is down leaves once it is back, and once 
   expect(await lines(ben)).not.toContain('text: into the void');
   await world.prosody.restart();
   await ben.sees(sphere, 'into the void');
-  await eventually('sent', async () =>
-    (await anna.messages(sphere)).find(({ text }) => text === 'into the void')?.state === 'sent' ? true : undefined,
-  );
+  const stateOf = async () => (await anna.messages(sphere)).find(({ text }) => text === 'into the void')?.state;
+  await eventually('that Ben has it', async () => ((await stateOf()) === 'delivered' ? true : undefined));
   await Promise.all([anna.sync(), ben.sync()]);
   expect((await lines(ben)).filter((line) => line === 'text: into the void')).toHaveLength(1);
   expect((await lines(anna)).filter((line) => line === 'text: into the void')).toHaveLength(1);

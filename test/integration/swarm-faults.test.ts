@@ -58,7 +58,7 @@ async function receiveUnderKills(anna: SwarmPeer, item: TestItem, target: string
     }
     // What was told before is there at once, without hashing it again.
     if (bitfield !== null) await until('the start', () => countBits(ben.bitfields.get(item.infoHash)) >= before);
-    const pause = Math.random() * 300;
+    const pause = Math.random() * 1_000;
     await new Promise((resolve) => setTimeout(resolve, pause));
     await ben.kill();
     const latest = ben.bitfields.get(item.infoHash);
