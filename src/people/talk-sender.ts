@@ -4,6 +4,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid, EventId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import { RecurringWork } from '../base/recurring-work.ts';
 import type { Encrypted } from '../omemo/encrypting.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress, OmemoBundle } from '../omemo/types.ts';
@@ -47,13 +48,14 @@ export class TalkSender {
   readonly #doubtful: Set<EventId>;
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();
-  #wake: () => void = () => undefined;
+  readonly #work: RecurringWork;
   #isBusy = false;
 
   constructor(deps: TalkSenderDeps) {
     this.#deps = deps;
     this.#doubtful = new Set(deps.storage.directMessages.queued().map(({ id }) => id));
-    deps.talk.onQueued.on(() => this.#wake());
+    this.#work = new RecurringWork({ ...deps, pass: (signal) => this.#pass(signal), retryMs: IDLE_MS });
+    deps.talk.onQueued.on(() => this.#work.wake());
   }
 
   /** Whether nothing waits that could leave. */
@@ -64,7 +66,7 @@ export class TalkSender {
   /** A connection, other keys: everything is tried anew. */
   poke(): void {
     this.#notBefore.clear();
-    this.#wake();
+    this.#work.wake();
   }
 
   /** Our archive holds a message that this device sent. */
@@ -75,17 +77,8 @@ export class TalkSender {
     this.#deps.talk.settle(row.id, { state: 'sent', failure: null });
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      const waitMs = await this.#pass(signal);
-      const timer = new AbortController();
-      const slept = this.#deps.clock.sleep(waitMs, AbortSignal.any([signal, timer.signal])).catch(() => {
-        // Aborted because something woke us or the engine stops: the loop's condition decides.
-      });
-      await Promise.race([woken, slept]);
-      timer.abort();
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#work.run(signal);
   }
 
   /** One attempt for everything that is not held up; how long until the next one makes sense. */
@@ -115,9 +108,6 @@ export class TalkSender {
     const { talk, clock, client, log } = this.#deps;
     try {
       await this.#send(row, signal);
-      this.#doubtful.delete(row.id);
-      this.#notBefore.delete(row.peer);
-      talk.settle(row.id, { state: 'sent', failure: null });
     } catch (error) {
       if (signal.aborted) return;
       const code = errorCode(error);
@@ -130,7 +120,12 @@ export class TalkSender {
       const attempts = (this.#notBefore.get(row.peer)?.attempts ?? 0) + 1;
       const atMs = clock.monotonic() + backoffDelay(attempts, RETRY, () => client.jitter());
       this.#notBefore.set(row.peer, { attempts, atMs });
+      return;
     }
+    this.#doubtful.delete(row.id);
+    this.#notBefore.delete(row.peer);
+    // Apart from the sending: a disk that cannot note it makes no failed line of one that has left.
+    talk.settle(row.id, { state: 'sent', failure: null });
   }
 
   async #send({ peer, text, stanzaId, id }: DirectMessageRow, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import { RateLimit } from '../base/rate-limit.ts';
+import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
@@ -83,10 +84,11 @@ export class LogExchange {
   readonly #hearing: RateLimit;
   readonly #answering: RateLimit;
   readonly #readingBack: RateLimit;
-  #wake: () => void = () => undefined;
+  readonly #work: RecurringWork;
 
   constructor(deps: LogExchangeDeps) {
     this.#deps = deps;
+    this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: REST_MS });
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
     this.#answering = new RateLimit({ ...deps, ...ANSWERED });
     this.#readingBack = new RateLimit({ ...deps, ...READ_BACK });
@@ -113,7 +115,7 @@ export class LogExchange {
     if (isMissing) void this.#readBack(sphere);
     const delayMs = backoffDelay(0, isMissing ? RETELL : GROWTH, this.#fraction);
     round.tellAtMs = Math.min(round.tellAtMs, this.#now + delayMs);
-    this.#wake();
+    this.#work.wake();
   }
 
   /** Whether nobody is known to have something that we could get now. */
@@ -122,24 +124,20 @@ export class LogExchange {
     return round === undefined || round.askAtMs > this.#now + ANSWER_MS;
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock, list } = this.#deps;
-    while (!signal.aborted) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      let nextMs = this.#now + DAY_MS;
-      for (const sphere of list.all()) {
-        if (sphere.row.state !== 'joined') continue;
-        const round = this.#round(sphere);
-        if (round.askAtMs <= this.#now) await this.#ask(sphere, round);
-        if (round.tellAtMs <= this.#now) await this.#tell(sphere, round);
-        nextMs = Math.min(nextMs, round.askAtMs, round.tellAtMs);
-      }
-      const timer = new AbortController();
-      const timeout = clock.sleep(Math.max(50, nextMs - this.#now), AbortSignal.any([signal, timer.signal]));
-      // Aborted because something woke us or the engine stops: the loop's condition decides.
-      await Promise.race([woken, timeout.catch(() => undefined)]);
-      timer.abort();
+  run(signal: AbortSignal): Promise<void> {
+    return this.#work.run(signal);
+  }
+
+  async #pass(): Promise<number> {
+    let nextMs = this.#now + DAY_MS;
+    for (const sphere of this.#deps.list.all()) {
+      if (sphere.row.state !== 'joined') continue;
+      const round = this.#round(sphere);
+      if (round.askAtMs <= this.#now) await this.#ask(sphere, round);
+      if (round.tellAtMs <= this.#now) await this.#tell(sphere, round);
+      nextMs = Math.min(nextMs, round.askAtMs, round.tellAtMs);
     }
+    return Math.max(50, nextMs - this.#now);
   }
 
   get #now(): number {
@@ -167,7 +165,7 @@ export class LogExchange {
   #tellWithin(sphere: Sphere, ms: number): void {
     const round = this.#round(sphere);
     round.tellAtMs = Math.min(round.tellAtMs, this.#now + this.#fraction() * ms);
-    this.#wake();
+    this.#work.wake();
   }
 
   async #tell(sphere: Sphere, round: Round): Promise<void> {
@@ -192,7 +190,7 @@ export class LogExchange {
     else if (!lacks && body.after === undefined && body.until === undefined) round.tellAtMs = this.#now + DAY_MS;
     if (!lacks || round.askAtMs <= this.#now + ANSWER_MS) return;
     round.askAtMs = this.#now + this.#fraction() * REST_MS;
-    this.#wake();
+    this.#work.wake();
   }
 
   /** What was hidden from us live may stand in the archive: from the last entry before the event in front of the gap. */

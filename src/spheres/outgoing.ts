@@ -7,6 +7,7 @@ import type { EventId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
+import { RecurringWork } from '../base/recurring-work.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
@@ -70,7 +71,7 @@ export class Outgoing {
   readonly #hopeless = new Map<number, ErrorCode>();
   /** Entries that may have left without our hearing of it: the archive is asked before they are sent again. */
   readonly #doubtful: Set<number>;
-  #wake: () => void = () => undefined;
+  readonly #work: RecurringWork;
   #pokes = 0;
   #isBusy = false;
 
@@ -82,13 +83,18 @@ export class Outgoing {
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
     this.onFailed = new Emitter((error) => deps.log.error('failure listener failed', { error }));
     this.#passed = new Emitter((error) => deps.log.error('pass listener failed', { error }));
+    this.#work = new RecurringWork({
+      ...deps,
+      pass: (signal) => this.#pass(signal).finally(() => this.#passed.emit()),
+      retryMs: IDLE_MS,
+    });
   }
 
   /** Something changed: a new entry, a connection, a room joined. */
   poke(): void {
     this.#notBefore.clear();
     this.#pokes += 1;
-    this.#wake();
+    this.#work.wake();
   }
 
   /** Somebody may have other keys than before. */
@@ -151,29 +157,8 @@ export class Outgoing {
     }
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      const waitMs = await this.#passOrWait(signal);
-      this.#passed.emit();
-      const timer = new AbortController();
-      const stop = AbortSignal.any([signal, timer.signal]);
-      const timeout = this.#deps.clock.sleep(waitMs, stop).catch(() => {
-        // Aborted because something woke us or the engine stops: the loop's condition decides.
-      });
-      await Promise.race([woken, timeout]);
-      timer.abort();
-    }
-  }
-
-  /** A disk that refuses to note how an attempt went must not end the sending: what is not noted is tried again. */
-  async #passOrWait(signal: AbortSignal): Promise<number> {
-    try {
-      return await this.#pass(signal);
-    } catch (error) {
-      this.#deps.log.error('outbox not gone through', { error });
-      return IDLE_MS;
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#work.run(signal);
   }
 
   /** One attempt for everything that is not held up; how long until the next one makes sense. */

@@ -3,6 +3,7 @@ import { equalBytes, fromHex, toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { RecurringWork } from '../base/recurring-work.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress, OmemoMessage } from '../omemo/types.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -51,11 +52,12 @@ export class SessionCare implements Disposable {
   readonly #unanswered = new Map<string, number>();
   readonly #heartbeats = new Map<string, number>();
   readonly #stops: (() => void)[];
-  #wake: () => void = () => undefined;
+  readonly #work: RecurringWork;
 
   constructor(deps: SessionCareDeps) {
     this.#deps = deps;
     const { omemo } = deps;
+    this.#work = new RecurringWork({ ...deps, pass: (signal) => this.#pass(signal), retryMs: FRESH_AFTER_MS });
     this.#stops = [
       omemo.onBroken.on((address) => this.#broken(address)),
       omemo.onRead.on(({ sender, preKey }) => this.#read(sender, preKey)),
@@ -63,23 +65,19 @@ export class SessionCare implements Disposable {
     ];
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock, carrier } = this.#deps;
-    while (!signal.aborted) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      if (carrier.isOnline) for (const due of [...this.#due.values()]) await this.#send(due, signal);
-      const nextMs = Math.min(...[...this.#due.values()].map(({ atMs }) => atMs), clock.monotonic() + IDLE_MS);
-      const timer = new AbortController();
-      const waitMs = Math.max(FRESH_AFTER_MS, nextMs - clock.monotonic());
-      const timeout = clock.sleep(waitMs, AbortSignal.any([signal, timer.signal]));
-      // Aborted because something woke us or the engine stops: the loop's condition decides.
-      await Promise.race([woken, timeout.catch(() => undefined)]);
-      timer.abort();
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#work.run(signal);
   }
 
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
+  }
+
+  async #pass(signal: AbortSignal): Promise<number> {
+    const { clock, carrier } = this.#deps;
+    if (carrier.isOnline) for (const due of [...this.#due.values()]) await this.#send(due, signal);
+    const nextMs = Math.min(...[...this.#due.values()].map(({ atMs }) => atMs), clock.monotonic() + IDLE_MS);
+    return Math.max(FRESH_AFTER_MS, nextMs - clock.monotonic());
   }
 
   #broken(address: DeviceAddress): void {
@@ -108,7 +106,7 @@ export class SessionCare implements Disposable {
 
   #plan(due: Due): void {
     this.#due.set(keyOf(due.address), due);
-    this.#wake();
+    this.#work.wake();
   }
 
   async #send(due: Due, signal: AbortSignal): Promise<void> {

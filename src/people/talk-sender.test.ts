@@ -1,0 +1,99 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { OmemoDevices } from '../../test/fixtures/omemo-devices.ts';
+import { RosterPort } from '../../test/fixtures/roster-port.ts';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { AppError } from '../base/errors.ts';
+import { silentLogger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { Omemo } from '../omemo/omemo.ts';
+import { openStorage } from '../storage/storage.ts';
+import { attr } from '../xmpp/element.ts';
+import { Contacts } from './contacts.ts';
+import { Talk } from './talk.ts';
+import { TalkSender } from './talk-sender.ts';
+
+/** Ana, who writes to Ben; his program is there, and what she sends is in `client.sent`. */
+async function setUp() {
+  const folder = new StorageFolder();
+  const storage = openStorage(folder.deps());
+  const client = new RosterPort();
+  const clock = new VirtualClock();
+  const machine = { clock, random: systemRandom, log: silentLogger };
+  const others = new OmemoDevices();
+  const ben = await others.add('ben@b.test');
+  const omemo = await Omemo.open({ ...machine, store: storage.omemo, own: client.jid });
+  const contacts = new Contacts({ ...machine, client, storage, sharesSphere: () => false, spawn: () => undefined });
+  const talk = new Talk({
+    ...machine,
+    storage,
+    contacts,
+    own: client.jid,
+    onError: (error) => expect.fail(`${error}`),
+  });
+  const deviceIds = (jid: string): Promise<number[]> => Promise.resolve(jid === ben.jid ? [ben.address.deviceId] : []);
+  const devices = {
+    deviceIds,
+    askDeviceIds: deviceIds,
+    bundle: () => Promise.resolve(ben.omemo.bundle()),
+    trouble: () => null,
+  };
+  const sender = new TalkSender({ ...machine, client, storage, talk, omemo, devices, isMailRead: () => true });
+  const stop = new AbortController();
+  const running = sender.run(stop.signal);
+  onTestFinished(async () => {
+    stop.abort();
+    await running;
+    contacts[Symbol.dispose]();
+    storage[Symbol.dispose]();
+    folder[Symbol.dispose]();
+  });
+  const sentIds = (): string[] => client.sent.map((stanza) => attr(stanza, 'id') ?? '');
+  return { clock, client, storage, talk, ben, sentIds };
+}
+
+test('a line leaves encrypted, and is told to be sent', async () => {
+  const { talk, client, storage, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'hello');
+  await expect.poll(() => storage.directMessages.get(id)?.state).toBe('sent');
+  expect(client.sent).toHaveLength(1);
+  expect(client.sent.join('')).not.toContain('hello');
+});
+
+test('lines wait for the connection and leave in their order, each once', async () => {
+  const { clock, talk, client, storage, ben, sentIds } = await setUp();
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  const ids = ['a', 'b', 'c'].map((text) => talk.say(ben.jid, text).id);
+  await clock.advance(0);
+  expect(client.sent).toEqual([]);
+  client.setState({ kind: 'online', resumed: false });
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return storage.directMessages.queued();
+    })
+    .toEqual([]);
+  expect(sentIds()).toEqual(ids);
+});
+
+test('a disk that cannot note that a line has left makes no failed line of it and does not end the sending', async () => {
+  const { clock, talk, storage, ben, sentIds } = await setUp();
+  const { directMessages } = storage;
+  const update = directMessages.update.bind(directMessages);
+  directMessages.update = () => {
+    throw new AppError('disk-full', 'no room for the note');
+  };
+  const first = talk.say(ben.jid, 'first');
+  await expect.poll(sentIds).toContain(first.id);
+  expect(directMessages.get(first.id)?.state).toBe('queued');
+  directMessages.update = update;
+  const second = talk.say(ben.jid, 'second');
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return [first, second].map(({ id }) => directMessages.get(id)?.state);
+    })
+    .toEqual(['sent', 'sent']);
+  // Under the same id, so that whoever has it already knows it.
+  expect(new Set(sentIds())).toEqual(new Set([first.id, second.id]));
+});
