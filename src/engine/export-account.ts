@@ -61,7 +61,10 @@ export async function exportAccount(
 async function writeTalks({ session, views }: ExportDeps, folder: string, signal: AbortSignal): Promise<number> {
   const { directMessages } = session.storage;
   let count = 0;
-  for (const { jid } of session.people.contacts.list()) {
+  const people = session.people.contacts.list();
+  // Two addresses may be one name on a disk.
+  const names = uniqueNames(people.map(({ jid }) => [`${safeName(jid)}.json`]));
+  for (const [index, { jid }] of people.entries()) {
     signal.throwIfAborted();
     const messages: MessageView[] = [];
     for (let last = 0; ;) {
@@ -72,7 +75,7 @@ async function writeTalks({ session, views }: ExportDeps, folder: string, signal
     }
     if (messages.length === 0) continue;
     await makeFolder(folder);
-    await writeJson(folder, `${safeName(jid)}.json`, { with: jid, messages });
+    await writeJson(folder, names[index]?.[0] ?? `${index}.json`, { with: jid, messages });
     count += messages.length;
   }
   return count;
