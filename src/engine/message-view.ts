@@ -42,7 +42,8 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     replyTo: row.replyTo === null ? null : viewQuote(deps, row.replyTo),
     reactions: sphere === undefined ? [] : viewReactions(sphere, row.id),
     change: changeOf(sphere, event),
-    mentionsMe: event?.type === 'message' && event.body.mentions?.includes(sphere?.person ?? ('' as PersonId)) === true,
+    mentionsMe:
+      sphere !== undefined && event?.type === 'message' && event.body.mentions?.includes(sphere.person) === true,
   };
 }
 

@@ -6,7 +6,7 @@ import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import { sameIdentity } from '../torrent/file-identity.ts';
 import type { Metainfo } from '../torrent/metainfo.ts';
-import { parseMetainfo, pieceCount } from '../torrent/metainfo.ts';
+import { DIGEST_BYTES, parseMetainfo, pieceCount } from '../torrent/metainfo.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
@@ -22,8 +22,6 @@ interface ItemRecheckDeps {
   readonly source: ItemSource;
   readonly activate: (itemId: ItemId, signal: AbortSignal) => Promise<void>;
 }
-
-const DIGEST_BYTES = 20;
 
 /** Reads a whole item again and compares it with what was shared. Files are only read; damage is fetched again. */
 export class ItemRecheck {

@@ -78,11 +78,6 @@ export class DirectMessageTable {
     return this.#rows.count('peer = @peer', { peer });
   }
 
-  /** Whether we have ever written to them. */
-  hasOwn(peer: BareJid): boolean {
-    return this.#rows.count('peer = @peer AND mine = 1', { peer }) > 0;
-  }
-
   countUnread(peer: BareJid, readPosition: number): number {
     return this.#rows.count('peer = @peer AND mine = 0 AND position > @readPosition', { peer, readPosition });
   }
