@@ -50,3 +50,20 @@ test('everything that was said and shared is in files that anybody can read, and
     expect(all.join('')).not.toContain(key.toString('base64'));
   }
 });
+
+test('talks with two people whose addresses are one name on a disk stay two', async () => {
+  const world = new SimWorld();
+  const ana = await world.person('ana');
+  for (const jid of ['a*b@c.test', 'a?b@c.test']) ana.session.people.talk.say(parseBareJid(jid), `to ${jid}`);
+  const views = new ViewSource({ feed: ana.session.feed, log: silentLogger });
+  views.follow(ana.session.shown);
+  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
+  onTestFinished(() => rm(parent, { recursive: true }));
+  const deps = { session: ana.session.shown, views, clock: world.clock };
+  const exported = await exportAccount(deps, { parent, withFiles: false }, noSignal);
+  const files = await readdir(join(exported.path, 'people'));
+  const talks = await Promise.all(
+    files.map(async (name) => JSON.parse(await readFile(join(exported.path, 'people', name), 'utf8'))),
+  );
+  expect(talks.map(({ messages }) => messages[0].text).toSorted()).toEqual(['to a*b@c.test', 'to a?b@c.test']);
+});
