@@ -107,3 +107,19 @@ test('a message is answered, changed, deleted and put back, and gets signs, by m
   await screen.by('composer-turn').waitFor({ state: 'detached' });
   expect(await screen.violations()).toEqual([]);
 });
+
+test('a line that comes while the conversation is on the screen is read at once', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  const { sea, ben } = theSea(screen);
+  await expect.poll(() => sea.unread).toBe(0);
+  const message = fakeMessage(sea, ben, 'The bus is late');
+  screen.engine.world.messages.push(message);
+  screen.engine.emit({ kind: 'message', message });
+  await screen.page.getByText('The bus is late').waitFor();
+  await screen.settled();
+  // The engine counts it a moment later.
+  sea.unread = 1;
+  screen.engine.emit({ kind: 'sphere', sphere: { ...sea } });
+  await expect.poll(() => sea.unread).toBe(0);
+});
