@@ -3,6 +3,7 @@ import { inRoot } from '../bootstrap/root.mjs';
 import { binOf, childEnvironment } from '../bootstrap/runtime.mjs';
 import { Interrupted, seconds } from '../bootstrap/say.mjs';
 import { run } from '../bootstrap/spawn.mjs';
+import { withTempFolder } from '../bootstrap/temp-folder.mjs';
 import { alignColumns, lastLine, sum } from '../report.mjs';
 import { SUITES } from '../suites.mjs';
 import { runVitest } from './vitest.mjs';
@@ -51,7 +52,9 @@ export async function runCheck(runtime, env, timeoutMs) {
   }
   console.log('\n▸ unit tests');
   const startedMs = performance.now();
-  const tests = await runVitest({ name: 'check', projects: ['unit', 'ui'], runtime, env, timeoutMs });
+  const tests = await withTempFolder(env, (inFolder) =>
+    runVitest({ name: 'check', projects: ['unit', 'ui'], runtime, env: inFolder, timeoutMs }),
+  );
   all.push(tests);
   if (tests.failed > 0) failed.push('unit tests');
   const result = tests.failed > 0 ? 'FAILED' : 'ok';
