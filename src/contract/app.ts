@@ -51,6 +51,12 @@ const account = {
   export: oc
     .input(z.object({ folder: path.optional(), withFiles: z.boolean().default(false) }))
     .output(z.object({ path: z.string(), messages: z.number().int(), files: z.number().int() })),
+  /** At the server and here. Rejects with `wrong-password` unless `current` is the password of now. */
+  changePassword: oc
+    .input(z.object({ current: z.string().max(1024), password: z.string().min(1).max(1024) }))
+    .output(done),
+  /** Removes the account from its server for good, and signs out. What is on this computer stays. */
+  delete: oc.input(z.object({ password: z.string().max(1024) })).output(done),
 };
 
 const spheres = {

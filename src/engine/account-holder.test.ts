@@ -194,3 +194,22 @@ test('a certificate file that cannot be read is named', async () => {
     message: expect.stringContaining('no such authority.pem') as string,
   });
 });
+
+test('password and account are out of reach for whoever does not know the password', async () => {
+  const { holder } = await holderWith({ password: 'first' });
+  await holder.resume();
+  const change = holder.changePassword({ current: 'guess', password: 'second' }, signal);
+  await expect(change).rejects.toMatchObject({ code: 'wrong-password' });
+  await expect(holder.deleteAccount({ password: 'guess' }, signal)).rejects.toMatchObject({ code: 'wrong-password' });
+  expect(holder.session.own).toBe(jid);
+});
+
+test('a password that the server did not take is not kept either, nor is an account forgotten that it did not delete', async () => {
+  const { holder } = await holderWith({ password: 'first' });
+  await holder.resume();
+  const change = holder.changePassword({ current: 'first', password: 'second' }, signal);
+  await expect(change).rejects.toMatchObject({ code: 'disconnected' });
+  expect(holder.session.storage.account.get()?.password).toBe('first');
+  await expect(holder.deleteAccount({ password: 'first' }, signal)).rejects.toMatchObject({ code: 'disconnected' });
+  expect(holder.session.storage.account.get()?.jid).toBe(jid);
+});

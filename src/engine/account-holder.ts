@@ -17,6 +17,7 @@ import { openStorage } from '../storage/storage.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
+import { changePassword, removeOwnAccount } from '../xmpp/xep/0077-own-account.ts';
 import { accountFolder, accountOfFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -97,8 +98,38 @@ export class AccountHolder implements AsyncDisposable {
     });
   }
 
+  /** Changes the password at the server and here. `wrong-password` when `current` is not the one we sign in with. */
+  changePassword(input: { current: string; password: string }, signal: AbortSignal): Promise<void> {
+    return this.#queue.run(async () => {
+      const { client, storage } = this.session;
+      const account = this.#provenAccount(input.current);
+      await changePassword(client, input.password, signal);
+      storage.account.put({ ...account, password: input.password });
+      client.usePassword(input.password);
+    });
+  }
+
+  /** Removes the account from its server for good, and signs out. What is on this computer stays. */
+  deleteAccount(input: { password: string }, signal: AbortSignal): Promise<void> {
+    return this.#queue.run(async () => {
+      const { client, storage } = this.session;
+      this.#provenAccount(input.password);
+      await removeOwnAccount(client, signal);
+      storage.account.remove();
+      await this.#close();
+      await this.#remember(null);
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue.run(() => this.#close());
+  }
+
+  /** Whoever finds the computer open must not take the account over. */
+  #provenAccount(password: string): AccountRow {
+    const account = this.session.storage.account.get();
+    if (account?.password !== password) throw new AppError('wrong-password', 'this is not the password of the account');
+    return account;
   }
 
   async #enter(account: AccountRow, login: XmppLogin, signal: AbortSignal): Promise<void> {

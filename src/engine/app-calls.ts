@@ -55,6 +55,14 @@ function accountCalls({ holder, views, clock }: AppCallsDeps): AppServices['acco
       await holder.signOut();
       return DONE;
     },
+    async changePassword(input, signal) {
+      await holder.changePassword(input, signal);
+      return DONE;
+    },
+    async delete(input, signal) {
+      await holder.deleteAccount(input, signal);
+      return DONE;
+    },
   };
 }
 

@@ -74,6 +74,10 @@ function accountRouter(account: AppServices['account']) {
     signIn: os.account.signIn.handler(({ input, signal }) => account.signIn(input, given(signal))),
     export: os.account.export.handler(({ input, signal }) => account.export(input, given(signal))),
     signOut: os.account.signOut.handler(({ signal }) => account.signOut(given(signal))),
+    changePassword: os.account.changePassword.handler(({ input, signal }) =>
+      account.changePassword(input, given(signal)),
+    ),
+    delete: os.account.delete.handler(({ input, signal }) => account.delete(input, given(signal))),
   };
 }
 

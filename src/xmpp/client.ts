@@ -50,7 +50,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   readonly domain: string;
   readonly onState: Emitter<XmppState>;
   readonly onStanza: Emitter<Element>;
-  readonly #deps: ClientDeps;
+  #deps: ClientDeps;
   readonly #log: Logger;
   readonly #scope: Scope;
   readonly #iqs: IqTable;
@@ -113,6 +113,11 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   /** Keeps the connection up from now on, however long the first success takes: for an account known to be good. */
   start(): void {
     if (!this.#isSupervised) this.#supervise();
+  }
+
+  /** The account has another password from now on: the connection of now stays, the next one signs in with it. */
+  usePassword(password: string): void {
+    this.#deps = { ...this.#deps, login: { ...this.#deps.login, password } };
   }
 
   /** The network may be back: does not wait for the next retry. */

@@ -13,8 +13,8 @@ import { NegotiationStream } from './negotiation-stream.ts';
 import type { SrvResolver } from './server-address.ts';
 import { errorCondition, stanzaError } from './stanza-error.ts';
 import { readForm, submitForm } from './xep/0004-data-forms.ts';
+import { NS_REGISTER } from './xep/0077-own-account.ts';
 
-const NS_REGISTER = 'jabber:iq:register';
 const ANSWER_MS = 20_000;
 
 interface RegisterDeps {

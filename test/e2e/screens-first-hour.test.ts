@@ -55,6 +55,34 @@ test('after signing out the next person begins on the first page, not in the set
   expect(new URL(screen.page.url()).hash).toBe('#/');
 });
 
+test('the password is changed and the account deleted in the settings, each with the password of now', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.by('account-more').click();
+  await screen.page.getByRole('menuitem', { name: 'Change the password' }).click();
+  const change = screen.by('change-password');
+  await change.getByLabel('Your password').fill('wrong');
+  await change.getByLabel('New password').fill('short');
+  await screen.by('change-password-submit').click();
+  await change.getByText('at least 8 characters').waitFor();
+  await change.getByLabel('New password').fill('long enough');
+  await screen.by('change-password-submit').click();
+  await change.getByText('This is not the password of this account.').waitFor();
+  await screen.picture('account-change-password');
+  await change.getByLabel('Your password').fill('right');
+  await screen.by('change-password-submit').click();
+  await screen.page.getByText('The password is changed.').first().waitFor();
+  await screen.by('account-more').click();
+  await screen.page.getByRole('menuitem', { name: 'Delete the account' }).click();
+  await screen.by('delete-account').waitFor();
+  await screen.picture('account-delete');
+  await screen.by('delete-account').getByLabel('Your password').fill('right');
+  await screen.by('delete-account-submit').click();
+  await screen.by('sign-in-form').waitFor();
+  expect(screen.engine.state.account).toBeNull();
+});
+
 test('who was invited is shown by address, is not counted, and the invitation can be taken back', async () => {
   await using screen = await Screen.open(browser);
   await screen.goHome();

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { checkServer } from '../../src/xmpp/features.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
+import { changePassword, removeOwnAccount } from '../../src/xmpp/xep/0077-own-account.ts';
 import { freePort, type Prosody, startProsody } from '../fixtures/prosody.ts';
 import { codeOf, loginAt, machine as base, never } from '../fixtures/xmpp-accounts.ts';
 
@@ -108,4 +109,19 @@ test('a server with TLS 1.2 gets a sign-in that is bound to the connection, and 
   await using client = new XmppClient({ ...base, login: await loginAt(older, 'romeo', 'pw') });
   await client.connect(never);
   expect(client.connection).toMatchObject({ tls: 'TLSv1.2', mechanism: 'SCRAM-SHA-1-PLUS' });
+});
+
+test('the password is changed and the account removed, by its own word', async () => {
+  await server.register('juliet', 'first');
+  const signInWith = async (password: string): Promise<XmppClient> => {
+    const client = new XmppClient({ ...base, login: await loginAt(server, 'juliet', password) });
+    onTestFinished(async () => await client[Symbol.asyncDispose]());
+    await client.connect(never);
+    return client;
+  };
+  const client = await signInWith('first');
+  await changePassword(client, 'sécond <3');
+  expect(await codeOf(signInWith('first'))).toBe('wrong-password');
+  await removeOwnAccount(await signInWith('sécond <3'), never);
+  expect(await codeOf(signInWith('sécond <3'))).toBe('wrong-password');
 });

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
-import { accountAnswerShape, exportedShape } from '../shapes.ts';
+import { accountAnswerShape, exportedShape, okShape } from '../shapes.ts';
 import { plain } from '../words.ts';
 
 export const accountCommands = [
@@ -60,5 +60,31 @@ export const accountCommands = [
       return { account: null };
     },
     describe: () => 'signed out',
+  }),
+  defineCommand({
+    name: 'account password',
+    summary: 'Changes the password. The first line of standard input is the one of now, the second the new one.',
+    options: { 'password-stdin': { required: true, help: 'read both passwords from standard input' } },
+    shape: okShape,
+    async run({ connect, signal, io }) {
+      const [current = '', password = ''] = (await io.readStdin()).split(/\r?\n/);
+      if (password === '') throw usageFailure('there were no two passwords on standard input');
+      using engine = await connect();
+      return await engine.client.account.changePassword({ current, password }, { signal });
+    },
+    describe: () => 'the password is changed',
+  }),
+  defineCommand({
+    name: 'account delete',
+    summary: 'Deletes the account from its server for good. The password is the first line of standard input.',
+    options: { 'password-stdin': { required: true, help: 'read the password from standard input' } },
+    shape: okShape,
+    async run({ connect, signal, io }) {
+      const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+      if (password === '') throw usageFailure('there was no password on standard input');
+      using engine = await connect();
+      return await engine.client.account.delete({ password }, { signal });
+    },
+    describe: () => 'the account is deleted',
   }),
 ];
