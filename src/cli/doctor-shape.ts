@@ -10,6 +10,17 @@ const device = {
 };
 
 const serverShape = z.object({
+  software: z.string().nullable().describe('the program it says to be'),
+  abilities: z.array(
+    z.object({
+      name: z.string(),
+      spec: z.string().describe('as XEP-0313'),
+      need: z.string().describe('must, should or nice'),
+      has: z.boolean().nullable().describe('null = not known'),
+      prosody: z.string().nullable().describe('what to add to the configuration of Prosody where it is missing'),
+      ejabberd: z.string().nullable().describe('what to add to that of ejabberd'),
+    }),
+  ),
   tls: z.string().nullable(),
   resumes: z.boolean().describe('a short break loses nothing (XEP-0198)'),
   roundTripMs: z.number().int().nullable().describe('null = no answer'),

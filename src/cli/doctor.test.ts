@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fakeTroubledFacts } from '../../test/fixtures/fake-doctor.ts';
+import { fakeLackingServer, fakeTroubledFacts } from '../../test/fixtures/fake-doctor.ts';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
 import { startTestEngine } from '../../test/fixtures/test-engine.ts';
 import { runCli } from './run.ts';
@@ -7,7 +7,7 @@ import { runCli } from './run.ts';
 let started: TestEngine;
 beforeAll(async () => {
   started = await startTestEngine();
-  started.services.doctorFacts = fakeTroubledFacts();
+  started.services.doctorFacts = { ...fakeTroubledFacts(), server: fakeLackingServer('room-archive') };
 });
 afterAll(async () => started[Symbol.asyncDispose]());
 
@@ -46,6 +46,22 @@ test('for people it is a line for each finding and each device', async () => {
   expect(stdout).toMatch(/^ok +server-reached +ms=38$/m);
   expect(stdout).toMatch(/^warning +router-closed/m);
   expect(stdout).toMatch(/^problem +paul@example\.org [0-9a-f]{8} +unreached, apart, .*→ open-router$/m);
+});
+
+test('doctor lists what the server can do, and for what it lacks the lines to add', async () => {
+  const { abilities } = JSON.parse((await run('--json')).stdout).server;
+  const ability = (name: string): unknown => abilities.find((one: { name: string }) => one.name === name);
+  const passes = { spec: 'XEP-0313', need: 'should', has: true, prosody: null, ejabberd: null };
+  expect(ability('archive')).toEqual({ name: 'archive', ...passes });
+  expect(ability('room-archive')).toMatchObject({
+    has: false,
+    prosody: expect.stringMatching(/^Component "rooms\.example\.org" "muc"\n.*"muc_mam"/) as string,
+    ejabberd: expect.stringContaining('mod_mam') as string,
+  });
+  const { stdout } = await run();
+  expect(stdout).toMatch(/^pass +archive +XEP-0313/m);
+  expect(stdout).toMatch(/^fail +room-archive +XEP-0313 +should$/m);
+  expect(stdout).toMatch(/^room-archive:\n {2}Prosody: {2}Component "rooms\.example\.org" "muc"$/m);
 });
 
 test('while it looks it says at what, when it is asked to tell more', async () => {

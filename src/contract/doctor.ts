@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { ADVICE_CODES, AREAS, BECAUSE_CODES, FINDINGS, SEVERITIES } from './findings.ts';
 import type { FindingCode } from './findings.ts';
+import { ABILITY_NAMES } from './server-abilities.ts';
 import { bareJidSchema, deviceKeySchema, sphereIdSchema } from './ids.ts';
 import { networkSchema, pathSchema } from './swarm.ts';
 import { accountSchema, swarmSchema } from './views.ts';
@@ -38,7 +39,18 @@ export const deviceReportSchema = z.object({
 });
 export type DeviceReport = z.infer<typeof deviceReportSchema>;
 
+const abilitySchema = z.object({
+  name: z.enum(ABILITY_NAMES),
+  /** null = it could not be told: no answer, or nothing to look at. */
+  has: z.boolean().nullable(),
+});
+export type AbilityView = z.infer<typeof abilitySchema>;
+
 const serverFactsSchema = z.object({
+  /** The program it says to be, as "Prosody"; null when it says nothing. */
+  software: z.string().nullable(),
+  /** Each thing that we use of a server, in the order of the list. */
+  abilities: z.array(abilitySchema),
   /** As "TLSv1.3"; null when it is not known. */
   tls: z.string().nullable(),
   /** A short break of the connection loses nothing (XEP-0198). */

@@ -16,6 +16,7 @@ export const FINDINGS = {
   'server-slow': { area: 'server', severity: 'warning' },
   'server-forgets': { area: 'server', severity: 'warning' },
   'server-breaks-off': { area: 'server', severity: 'info' },
+  'server-lacks': { area: 'server', severity: 'warning' },
   'server-unfit': { area: 'server', severity: 'problem' },
   'server-away': { area: 'server', severity: 'problem' },
   'sign-in-refused': { area: 'server', severity: 'problem' },

@@ -90,9 +90,9 @@ function transferCalls({ holder, speed, views, profile }: AppCallsDeps): AppServ
   };
 }
 
-function doctorCalls({ holder, views, feed, config, clock, log }: AppCallsDeps): AppServices['doctor'] {
+function doctorCalls({ holder, views, feed, config, clock, random, log }: AppCallsDeps): AppServices['doctor'] {
   const { mapPorts } = config.swarm;
-  const sources = new SessionSources({ holder, views, feed, mapPorts, clock, log: log.child('doctor') });
+  const sources = new SessionSources({ holder, views, feed, mapPorts, clock, random, log: log.child('doctor') });
   const version = productVersion();
   return {
     check(input, signal) {

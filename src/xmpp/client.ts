@@ -19,7 +19,7 @@ import { Outgoing } from './outgoing.ts';
 import type { IqHandler, XmppPort, XmppState } from './port.ts';
 import { RetryPace } from './retry-pace.ts';
 import type { SrvResolver } from './server-address.ts';
-import type { Resumption, Session } from './session.ts';
+import type { ConnectionTraits, Resumption, Session } from './session.ts';
 import { errorElement } from './stanza-error.ts';
 import { isDropped } from './stream-parser.ts';
 
@@ -90,10 +90,8 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   }
 
   /** What the connection of this moment is like; null while there is none. */
-  get connection(): { readonly tls: string | null; readonly resumes: boolean; readonly mechanism: string } | null {
-    const session = this.#session;
-    if (session === undefined) return null;
-    return { tls: session.tlsVersion, resumes: session.isResumable, mechanism: session.mechanism };
+  get connection(): ConnectionTraits | null {
+    return this.#session?.traits ?? null;
   }
 
   /** Signs in for the first time. A failure rejects and nothing is retried; after success the connection is kept up. */

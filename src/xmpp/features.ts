@@ -17,18 +17,22 @@ export interface ServerFeatures {
 const NS_MUC = 'http://jabber.org/protocol/muc';
 const MAX_SERVICES = 20;
 
+/** What the server and the account say of themselves. */
+export interface ServerProfile {
+  readonly pep: boolean;
+  readonly features: ReadonlySet<string>;
+  /** The name of the program; it may be anything. */
+  readonly software: string | undefined;
+}
+
 /** Rejects with `server-lacks-pep` or `server-lacks-rooms` when spheres cannot work on this server. */
 export async function checkServer(client: XmppPort, signal: AbortSignal): Promise<ServerFeatures> {
-  const [server, account] = await Promise.all([
-    askDiscoInfo(client, client.domain, signal),
-    askDiscoInfo(client, client.jid, signal),
-  ]);
-  // XEP-0163 §6.1: the account itself says that it is a personal eventing service.
-  const pep = account.identities.some(({ category, type }) => category === 'pubsub' && type === 'pep');
+  const { pep, features } = await askServer(client, signal);
   if (!pep) throw new AppError('server-lacks-pep', 'the server has no personal eventing (XEP-0163)');
-  const features = new Set([...server.features, ...account.features]);
+  const muc = await findRoomService(client, signal);
+  if (muc === undefined) throw new AppError('server-lacks-rooms', 'the server has no room service (XEP-0045)');
   return {
-    muc: await findRoomService(client, signal),
+    muc,
     pep,
     publishOptions: features.has('http://jabber.org/protocol/pubsub#publish-options'),
     archive: features.has('urn:xmpp:mam:2'),
@@ -36,7 +40,21 @@ export async function checkServer(client: XmppPort, signal: AbortSignal): Promis
   };
 }
 
-async function findRoomService(client: XmppPort, signal: AbortSignal): Promise<string> {
+export async function askServer(client: XmppPort, signal: AbortSignal): Promise<ServerProfile> {
+  const [server, account] = await Promise.all([
+    askDiscoInfo(client, client.domain, signal),
+    askDiscoInfo(client, client.jid, signal),
+  ]);
+  return {
+    // XEP-0163 §6.1: the account itself says that it is a personal eventing service.
+    pep: account.identities.some(({ category, type }) => category === 'pubsub' && type === 'pep'),
+    features: new Set([...server.features, ...account.features]),
+    software: server.identities.find(({ category, type }) => category === 'server' && type === 'im')?.name,
+  };
+}
+
+/** The address of the service that hosts rooms; undefined when there is none, which only answers of all can say. */
+export async function findRoomService(client: XmppPort, signal: AbortSignal): Promise<string | undefined> {
   const addresses = (await askDiscoItems(client, client.domain, signal)).slice(0, MAX_SERVICES);
   const answers = await Promise.all(addresses.map((address) => askService(client, address, signal)));
   const found = addresses.find((_, index) => {
@@ -46,7 +64,8 @@ async function findRoomService(client: XmppPort, signal: AbortSignal): Promise<s
   if (found !== undefined) return found;
   // The one that was silent may be the room service: only an answer can say that there is none.
   const silence = answers.find((answer) => answer instanceof AppError && answer.code === 'timed-out');
-  throw silence ?? new AppError('server-lacks-rooms', 'the server has no room service (XEP-0045)');
+  if (silence !== undefined) throw silence;
+  return undefined;
 }
 
 /** One listed service that is down or silent says nothing about the others. */

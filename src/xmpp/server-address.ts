@@ -30,15 +30,34 @@ const LOOKUP_MS = 5000;
 const QUESTION = { timeout: 2000, tries: 2 };
 const MAX_ADDRESSES = 8;
 
+interface LookUpDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly resolver?: SrvResolver | undefined;
+}
+
 /** The addresses to try for a domain, in order; the domain itself on port 5222 when it has no records. */
 export async function findServerAddresses(
   domain: string,
-  deps: { readonly clock: Clock; readonly random: RandomBytes; readonly log: Logger; readonly resolver?: SrvResolver },
+  deps: LookUpDeps & { readonly random: RandomBytes },
   signal: AbortSignal,
 ): Promise<readonly ServerAddress[]> {
+  const addresses = orderRecords(await findServerRecords(domain, deps, signal), deps.random)
+    .slice(0, MAX_ADDRESSES)
+    .map(({ name, port, directTls }) => ({ host: name.replace(/\.$/, ''), port, directTls }));
+  // RFC 6120 §3.2.2
+  return addresses.length > 0 ? addresses : [{ host: domain, port: 5222, directTls: false }];
+}
+
+/** What a domain says of where its server answers, in no order. */
+export async function findServerRecords(
+  domain: string,
+  deps: LookUpDeps,
+  signal: AbortSignal,
+): Promise<readonly ServerRecord[]> {
   const resolver: SrvResolver = deps.resolver ?? ((name) => new Resolver(QUESTION).resolveSrv(name));
   const ascii = domainToASCII(domain) || domain;
-  const lookUp = async (service: string, directTls: boolean): Promise<Candidate[]> => {
+  const lookUp = async (service: string, directTls: boolean): Promise<ServerRecord[]> => {
     try {
       const records = await withDeadline(deps.clock, LOOKUP_MS, signal, () => resolver(`_${service}._tcp.${ascii}`));
       return records.map((record) => ({ ...record, directTls }));
@@ -50,20 +69,15 @@ export async function findServerAddresses(
     }
   };
   const records = (await Promise.all([lookUp('xmpps-client', true), lookUp('xmpp-client', false)])).flat();
-  const usable = records.filter(({ name, port }) => name !== '' && name !== '.' && port > 0 && port < 65_536);
-  const addresses = orderRecords(usable, deps.random)
-    .slice(0, MAX_ADDRESSES)
-    .map(({ name, port, directTls }) => ({ host: name.replace(/\.$/, ''), port, directTls }));
-  // RFC 6120 §3.2.2
-  return addresses.length > 0 ? addresses : [{ host: domain, port: 5222, directTls: false }];
+  return records.filter(({ name, port }) => name !== '' && name !== '.' && port > 0 && port < 65_536);
 }
 
-interface Candidate extends SrvRecord {
+export interface ServerRecord extends SrvRecord {
   readonly directTls: boolean;
 }
 
 /** Lowest priority number first, within it at random by weight; XEP-0368 §2 mixes both kinds. */
-function orderRecords(records: readonly Candidate[], random: RandomBytes): Candidate[] {
+function orderRecords(records: readonly ServerRecord[], random: RandomBytes): ServerRecord[] {
   const keyed = records.map((record) => ({
     record,
     key: randomFraction(random) ** (1 / Math.max(record.weight, 0.01)),

@@ -22,6 +22,7 @@ import { streamError } from './negotiation-stream.ts';
 import { StreamParser } from './stream-parser.ts';
 
 const NS_SM = 'urn:xmpp:sm:3';
+const NS_CSI = 'urn:xmpp:csi:0';
 const NS_SASL2 = 'urn:xmpp:sasl:2';
 const SIGN_IN_MS = 30_000;
 const ENABLE_MS = 5000;
@@ -36,6 +37,17 @@ export interface Resumption {
   readonly queue: readonly QueuedStanza[];
   readonly outbound: number;
   readonly inbound: number;
+}
+
+export interface ConnectionTraits {
+  /** As "TLSv1.3"; null once the connection is over. */
+  readonly tls: string | null;
+  /** Whether the server keeps the session for a while when the connection breaks. */
+  readonly resumes: boolean;
+  /** How it signed in, as "SCRAM-SHA-1"; empty when it was resumed. */
+  readonly mechanism: string;
+  /** Whether the server holds back what can wait when it is told that nobody looks (XEP-0352). */
+  readonly hushes: boolean;
 }
 
 export interface SessionListener {
@@ -74,6 +86,7 @@ export class Session {
   #isOnline = false;
   #isClosing = false;
   #offersSm = false;
+  #offersCsi = false;
   #resumed = false;
   #failure: AppError | undefined;
 
@@ -119,19 +132,14 @@ export class Session {
     return this.#entity.streamManagement.enabled;
   }
 
-  /** Whether the server keeps the session for a while when the connection breaks. */
-  get isResumable(): boolean {
-    return this.resumption() !== undefined;
-  }
-
-  /** How it signed in, as "SCRAM-SHA-1"; empty when it was resumed by other means. */
-  get mechanism(): string {
-    return this.#sasl.mechanism;
-  }
-
-  /** As "TLSv1.3"; null once the connection is over. */
-  get tlsVersion(): string | null {
-    return this.#deps.socket.getProtocol();
+  /** What the connection is like, as long as it lasts. */
+  get traits(): ConnectionTraits {
+    return {
+      tls: this.#deps.socket.getProtocol(),
+      resumes: this.resumption() !== undefined,
+      mechanism: this.#sasl.mechanism,
+      hushes: this.#offersCsi,
+    };
   }
 
   /** How much came in so far, encrypted: more than before means that the connection lives. */
@@ -235,7 +243,9 @@ export class Session {
     // Before the library acts on it.
     entity.prependListener('element', (element: Element) => this.#sasl.hear(element));
     entity.on('nonza', (element: Element) => {
-      if (element.is('features', NS_STREAM)) this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
+      if (!element.is('features', NS_STREAM)) return;
+      this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
+      this.#offersCsi = child(element, 'csi', NS_CSI) !== undefined;
     });
     entity.on('error', (error: unknown) => {
       if (!this.#isOnline) return;

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fakeFacts, fakeNetwork, fakePort, fakeTroubledFacts } from '../fixtures/fake-doctor.ts';
+import { fakeFacts, fakeLackingServer, fakeNetwork, fakePort, fakeTroubledFacts } from '../fixtures/fake-doctor.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
 
 let browser: Browser;
@@ -104,6 +104,28 @@ describe('the connection check', () => {
     const all = await copied();
     expect(all).toContain('chloe@example.org');
     expect(all).toContain('192.168.1.20');
+  });
+
+  test('lists what the server can do, with the lines that whoever runs it has to add', async () => {
+    await using screen = await Screen.open(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+    screen.engine.doctorFacts = fakeFacts({ server: fakeLackingServer('room-archive', 'channel-binding') });
+    await openCheck(screen);
+    await verdict(screen, 'warning');
+    expect(await area(screen, 'server').textContent()).toContain('What your server can do');
+    await screen.by('check-server-open').click();
+    const ability = (name: string) => screen.page.locator(`[data-testid=check-ability][data-ability=${name}]`);
+    expect(await ability('archive').getAttribute('data-state')).toBe('has');
+    expect(await ability('room-archive').textContent()).toContain('"muc_mam"');
+    expect(await ability('room-archive').textContent()).not.toContain('mod_mam');
+    expect(await ability('channel-binding').textContent()).toContain('A newer version');
+    await ability('room-archive').scrollIntoViewIfNeeded();
+    await screen.picture('check-server');
+    expect(await screen.violations()).toEqual([]);
+    await screen.by('check-server-copy').click();
+    await screen.page.getByText('The lines are copied').waitFor();
+    const copied = await screen.page.evaluate<string>('navigator.clipboard.readText()');
+    expect(copied).toMatch(/^XEP-0313, Prosody:\nComponent "rooms\.example\.org" "muc"\n/);
+    expect(screen.complaints).toEqual([]);
   });
 
   test('without an account it says so and asks nothing else of the network', async () => {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
+import { askServer } from '../../src/engine/doctor/ask-server.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
 import { makeTestCa } from '../fixtures/certificates.ts';
 import { startCutProxy } from '../fixtures/cut-proxy.ts';
@@ -72,6 +73,12 @@ async function liveTogether(here: XmppServer, there: XmppServer): Promise<string
 test.skipIf(!hasEjabberd())('a sphere lives on ejabberd', async () => {
   await using server = await startEjabberd();
   expect((await liveTogether(server, server)).toSorted()).toEqual(SAID);
+  const { client } = (await member(server, 'cleo')).session;
+  const facts = await askServer({ ...machine, client, named: server.host }, soon());
+  expect(facts).toMatchObject({ software: 'ejabberd', resumes: true });
+  // This ejabberd binds no TLS 1.3, and names no relay; whether records lead to it was not asked.
+  const rest = facts?.abilities.filter(({ has }) => has !== true).map(({ name }) => name);
+  expect(rest).toEqual(['channel-binding', 'starttls-record', 'direct-tls-record', 'relays']);
 });
 
 test('a sphere lives across two servers', async () => {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { AppError } from '../../base/errors.ts';
-import type { DoctorReport } from '../../contract/doctor.ts';
+import type { DoctorReport, ServerFacts } from '../../contract/doctor.ts';
+import { linesToAdd, SERVER_ABILITIES } from '../../contract/server-abilities.ts';
 import { defineCommand } from '../command.ts';
 import { doctorShape } from '../doctor-shape.ts';
 import { plain, table } from '../words.ts';
@@ -11,7 +12,7 @@ export const doctorCommands = [
   defineCommand({
     name: 'doctor',
     summary:
-      'Checks server, router, network, disk and clock, and tells how each device of a member is reached and why not better.',
+      'Checks server, router, network, disk and clock, and tells what the server can do, and how each device of a member is reached and why not better.',
     shape: doctorShape,
     async run({ connect, signal, verbose, io }) {
       using engine = await connect();
@@ -28,7 +29,8 @@ export const doctorCommands = [
 ];
 
 function printed({ version, atMs, findings, devices, facts }: DoctorReport): z.input<typeof doctorShape> {
-  const { server, network, disks } = facts;
+  const { account, server, network, disks } = facts;
+  const domain = account?.jid.split('@')[1] ?? '';
   return {
     version,
     atMs,
@@ -40,20 +42,47 @@ function printed({ version, atMs, findings, devices, facts }: DoctorReport): z.i
         (attempt) => attempt.device === device.device && attempt.sphereId === sphereId,
       ),
     })),
-    server,
+    server: server === null ? null : { ...server, abilities: abilitiesOf(server, domain) },
     network,
     disks: disks.map((disk) => ({ ...disk, sphere: disk.sphereId })),
   };
 }
 
-function describe({ findings, devices }: Printed): string {
+function abilitiesOf({ abilities }: ServerFacts, domain: string): NonNullable<Printed['server']>['abilities'] {
+  return abilities.map(({ name, has }) => {
+    const { spec, need } = SERVER_ABILITIES[name];
+    const none = { prosody: null, ejabberd: null };
+    return { name, spec, need, has, ...(has === false ? linesToAdd(name, domain) : none) };
+  });
+}
+
+function describe({ findings, devices, server }: Printed): string {
   const found = findings.map(({ severity, code, params }) => [severity, code, inWords(params)]);
   const reached = devices.map(({ severity, jid, device, state, path, because, advice }) => [
     severity,
     `${plain(jid)} ${device.slice(0, 8)}`,
     [path ?? state, ...because, ...(advice === null ? [] : [`→ ${advice}`])].join(', '),
   ]);
-  return `${table(found, 'nothing was found')}\n\n${table(reached, 'no devices of other members')}`;
+  const parts = [table(found, 'nothing was found'), table(reached, 'no devices of other members')];
+  return (server === null ? parts : [...parts, describeServer(server)]).join('\n\n');
+}
+
+function describeServer({ abilities }: NonNullable<Printed['server']>): string {
+  const words = new Map([
+    [true, 'pass'],
+    [false, 'fail'],
+  ]);
+  const rows = abilities.map(({ name, spec, need, has }) => [
+    (has === null ? undefined : words.get(has)) ?? 'unknown',
+    name,
+    spec,
+    has === false ? need : '',
+  ]);
+  const missing = abilities.filter(({ prosody, ejabberd }) => prosody !== null || ejabberd !== null);
+  const lines = missing.flatMap(({ name, prosody, ejabberd }) =>
+    [`${name}:`, `Prosody:  ${prosody ?? '-'}`, `ejabberd: ${ejabberd ?? '-'}`].join('\n').replaceAll('\n', '\n  '),
+  );
+  return [table(rows, ''), ...lines].join('\n\n');
 }
 
 function inWords(params: Printed['findings'][number]['params']): string {

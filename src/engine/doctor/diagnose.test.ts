@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fakeFacts, fakeNetwork, fakePort, fakeServer } from '../../../test/fixtures/fake-doctor.ts';
+import { fakeFacts, fakeLackingServer, fakeNetwork, fakePort, fakeServer } from '../../../test/fixtures/fake-doctor.ts';
 import { ME } from '../../../test/fixtures/fake-views.ts';
 import type { DoctorFacts } from '../../contract/doctor.ts';
 import type { NetworkState } from '../../contract/swarm.ts';
@@ -46,6 +46,12 @@ describe('the server', () => {
       { server: fakeServer({ features: { ...noFeatures, archive: false } }) },
       ['server-reached', 'server-forgets'],
     ],
+    [
+      'it does less than it should',
+      { server: fakeLackingServer('carbons', 'room-archive') },
+      ['server-reached', 'server-lacks'],
+    ],
+    ['it lacks a comfort only', { server: fakeLackingServer('channel-binding', 'relays', 'time') }, ['server-reached']],
     [
       'it has no rooms',
       { server: fakeServer({ features: { ...noFeatures, rooms: false, archive: false } }) },

@@ -1,6 +1,7 @@
 import type { DoctorFacts, Finding } from '../../contract/doctor.ts';
 import type { Area } from '../../contract/findings.ts';
 import { AREAS } from '../../contract/findings.ts';
+import { SERVER_ABILITIES, type ServerAbility } from '../../contract/server-abilities.ts';
 import { finding } from './finding.ts';
 import { isReachable, waysIn } from './ways-in.ts';
 
@@ -10,6 +11,9 @@ const SLOW_MS = 1_500;
 const CLOCK_MS = 60_000;
 const FULL_BYTES = 200_000_000;
 const LOW_BYTES = 5_000_000_000;
+
+/** Their lack has a finding of its own. */
+const TOLD_APART: ReadonlySet<ServerAbility> = new Set(['archive', 'resumption']);
 
 /** What is found in the facts, in the order of the areas; areas of which nothing is known yet are left out. */
 export function diagnose(facts: DoctorFacts): Finding[] {
@@ -32,13 +36,17 @@ function diagnoseServer({ account, server }: DoctorFacts): Finding[] {
   if (account.state === 'failed') return [finding('sign-in-refused', { error: account.error ?? 'internal' })];
   if (account.state === 'offline') return [finding('server-away', { error: account.error ?? 'disconnected' })];
   if (server === null) return [];
-  const { features, roundTripMs, resumes } = server;
+  const { features, abilities, roundTripMs, resumes } = server;
+  const lacks = abilities.filter(
+    ({ name, has }) => has === false && SERVER_ABILITIES[name].need === 'should' && !TOLD_APART.has(name),
+  );
   if (features !== null && !(features.rooms && features.personalNodes)) return [finding('server-unfit')];
   const worries = [
     ...(features?.archive === false ? [finding('server-forgets')] : []),
     ...(roundTripMs === null ? [finding('server-silent')] : []),
     ...(roundTripMs !== null && roundTripMs > SLOW_MS ? [finding('server-slow', { ms: roundTripMs })] : []),
     ...(resumes ? [] : [finding('server-breaks-off')]),
+    ...(lacks.length > 0 ? [finding('server-lacks', { names: lacks.map(({ name }) => name).join(', ') })] : []),
   ];
   return [finding('server-reached', roundTripMs === null ? {} : { ms: roundTripMs }), ...worries];
 }

@@ -3,24 +3,21 @@ import { rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
-import { errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { RandomBytes } from '../../base/random.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
-import { withinTime } from '../../base/within-time.ts';
 import type { DeviceFacts, DiskFacts, ServerFacts } from '../../contract/doctor.ts';
 import type { NetworkState } from '../../contract/swarm.ts';
 import type { AppEvent, ItemState } from '../../contract/views.ts';
 import type { Sphere } from '../../spheres/sphere.ts';
 import type { SwarmFeed } from '../../spheres/swarm-feed.ts';
-import { checkServer } from '../../xmpp/features.ts';
-import type { XmppPort } from '../../xmpp/port.ts';
-import { askDiscoInfo } from '../../xmpp/xep/0030-disco.ts';
-import { askServerTime } from '../../xmpp/xep/0202-entity-time.ts';
 import type { AccountHolder } from '../account-holder.ts';
 import type { AccountSession } from '../account-session.ts';
 import { personName } from '../person-name.ts';
 import type { ViewSource } from '../view-source.ts';
+import { askServer } from './ask-server.ts';
 import type { DoctorSources } from './examination.ts';
+import { inTime } from './in-time.ts';
 
 interface SessionSourcesDeps {
   readonly holder: AccountHolder;
@@ -28,13 +25,11 @@ interface SessionSourcesDeps {
   readonly feed: SwarmFeed;
   readonly mapPorts: boolean;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly log: Logger;
 }
 
-/** Who waits for the report should not wait for what is silent. */
-const ANSWER_MS = 5_000;
 const ARRIVING: ReadonlySet<ItemState> = new Set(['queued', 'downloading']);
-const NS_EXTERNAL_SERVICES = 'urn:xmpp:extdisco:2';
 
 /** The facts of the running engine. */
 export class SessionSources implements DoctorSources {
@@ -87,15 +82,10 @@ export class SessionSources implements DoctorSources {
 
   async askServer(signal: AbortSignal): Promise<ServerFacts | null> {
     const session = this.#session();
-    const connection = session?.client.connection ?? null;
-    if (session === null || connection === null) return null;
-    const { client } = session;
-    const [time, features] = await Promise.all([
-      this.#inTime(signal, (limited) => askServerTime(client, this.#deps.clock, limited)),
-      this.#inTime(signal, (limited) => askFeatures(client, limited)),
-    ]);
-    const { roundTripMs = null, aheadMs: clockAheadMs = null } = time ?? {};
-    return { ...connection, roundTripMs, clockAheadMs, features: features ?? null };
+    if (session === null) return null;
+    const { clock, random, log } = this.#deps;
+    const named = session.storage.account.get()?.server ?? null;
+    return await askServer({ client: session.client, named, clock, random, log }, signal);
   }
 
   lookAtDisks(signal: AbortSignal): Promise<DiskFacts[]> {
@@ -106,21 +96,10 @@ export class SessionSources implements DoctorSources {
   async #lookAtDisk({ id, row, state }: Sphere, signal: AbortSignal): Promise<DiskFacts> {
     const { folder } = row;
     const [freeBytes = null, writable = false] =
-      (await this.#inTime(signal, (limited) =>
+      (await inTime(this.#deps, signal, (limited) =>
         Promise.race([Promise.all([freeOf(folder), isWritable(folder)]), untilAborted(limited)]),
       )) ?? [];
     return { sphereId: id, sphere: state.name === '' ? row.name : state.name, folder, freeBytes, writable };
-  }
-
-  /** Undefined when there was no answer in time. */
-  async #inTime<T>(signal: AbortSignal, question: (limited: AbortSignal) => Promise<T>): Promise<T | undefined> {
-    try {
-      return await withinTime({ clock: this.#deps.clock, ms: ANSWER_MS }, signal, question);
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#deps.log.info('something did not answer the check', { code: errorCode(error) });
-      return undefined;
-    }
   }
 
   #session(): AccountSession | null {
@@ -138,20 +117,6 @@ export class SessionSources implements DoctorSources {
       if (before === event.swarm.state) return;
     } else if (!['account', 'sphere', 'sphere-removed'].includes(event.kind)) return;
     this.onChange.emit();
-  }
-}
-
-async function askFeatures(client: XmppPort, signal: AbortSignal): Promise<ServerFacts['features']> {
-  const { features } = await askDiscoInfo(client, client.domain, signal);
-  const helpers = features.includes(NS_EXTERNAL_SERVICES);
-  try {
-    const { archive, carbons } = await checkServer(client, signal);
-    return { rooms: true, personalNodes: true, archive, carbons, helpers };
-  } catch (error) {
-    const code = errorCode(error);
-    if (code !== 'server-lacks-pep' && code !== 'server-lacks-rooms') throw error;
-    const rest = { archive: false, carbons: false, helpers };
-    return { rooms: code !== 'server-lacks-rooms', personalNodes: code !== 'server-lacks-pep', ...rest };
   }
 }
 

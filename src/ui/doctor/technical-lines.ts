@@ -1,5 +1,6 @@
 import type { DoctorFacts, DoctorReport, ServerFacts } from '../../contract/doctor.ts';
 import type { NetworkState } from '../../contract/swarm.ts';
+import { abilityState } from './ability-state.ts';
 
 export interface TechnicalLine {
   readonly label: string;
@@ -59,14 +60,15 @@ function joined(...parts: readonly (string | null)[]): string {
 }
 
 function serverLines(
-  { tls, resumes, roundTripMs, clockAheadMs, features }: ServerFacts,
+  { software, tls, resumes, roundTripMs, clockAheadMs, abilities }: ServerFacts,
   { say }: Writer,
 ): TechnicalLine[] {
   const label = (key: string): string => say(`doctor.technical.${key}`);
   const word = (ms: number | null): string => (ms === null ? label('none') : `${ms} ms`);
-  const found = Object.entries(features ?? {}).map(([name, has]) => `${has ? '+' : '−'}${name}`);
+  const signs = { has: '+', lacks: '−', unknown: '?' };
+  const found = abilities.map(({ name, has }) => `${signs[abilityState(has)]}${name}`);
   return [
-    { label: label('server'), value: joined(tls, resumes ? 'XEP-0198' : null) },
+    { label: label('server'), value: joined(software, tls, resumes ? 'XEP-0198' : null) },
     { label: label('features'), value: found.length === 0 ? label('none') : found.join(' ') },
     { label: label('roundTrip'), value: word(roundTripMs) },
     { label: label('clock'), value: word(clockAheadMs) },

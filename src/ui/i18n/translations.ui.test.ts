@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../base/errors.ts';
 import { deviceReportSchema } from '../../contract/doctor.ts';
 import { ADVICE_CODES, BECAUSE_CODES, FINDINGS } from '../../contract/findings.ts';
+import { ABILITY_NAMES } from '../../contract/server-abilities.ts';
 import { pathSchema } from '../../contract/swarm.ts';
 import { sphereSchema } from '../../contract/views.ts';
 import { createTranslations } from './create-translations.ts';
@@ -66,6 +67,7 @@ describe('translations', () => {
       ...found.map(([code]) => `finding.${code === 'clock-wrong' ? 'clock-wrong-ahead' : code}`),
       ...found.flatMap(([code, { severity }]) => (['warning', 'problem'].includes(severity) ? [`todo.${code}`] : [])),
       ...BECAUSE_CODES.map((code) => `because.${code}`),
+      ...ABILITY_NAMES.map((name) => `serverList.ability.${name}`),
       ...ADVICE_CODES.map((code) => `advice.${code}`),
       ...pathSchema.options.map((path) => `path.${path}`),
       ...deviceReportSchema.shape.state.options.map((state) => `state.${state}`),
