@@ -14,6 +14,7 @@ import {
   messageSchema,
   sequencedEventSchema,
   snapshotSchema,
+  historySchema,
   sphereSchema,
   swarmSchema,
   troubleSchema,
@@ -60,7 +61,9 @@ const account = {
 };
 
 const spheres = {
-  create: oc.input(z.object({ name })).output(z.object({ sphere: sphereSchema })),
+  create: oc
+    .input(z.object({ name, history: historySchema.default('all') }))
+    .output(z.object({ sphere: sphereSchema })),
   list: oc.output(z.object({ spheres: z.array(sphereSchema) })),
   members: oc.input(inSphere).output(z.object({ members: z.array(memberSchema) })),
   /** `trouble` when their server says at once that they cannot be reached; the invitation stands all the same. */

@@ -38,11 +38,15 @@ export const memberSchema = z.object({
 });
 export type MemberView = z.infer<typeof memberSchema>;
 
+export const historySchema = z.enum(['all', 'from-join']);
+
 export const sphereSchema = z.object({
   id: sphereIdSchema,
   name: z.string(),
   room: bareJidSchema,
   folder: z.string(),
+  /** What those who join later get of what was said and shared before. */
+  history: historySchema,
   myRole: roleSchema,
   /**
    * `refused`: we are a member and the server keeps us out at the moment. `left` and `removed` spheres stay readable but

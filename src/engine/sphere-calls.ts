@@ -45,8 +45,8 @@ async function askAround(
 /** Founding, inviting, joining and leaving spheres. */
 export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices['spheres'] {
   return {
-    async create({ name }, signal) {
-      return { sphere: views.sphere(await holder.session.members.create(name, signal)) };
+    async create(founding, signal) {
+      return { sphere: views.sphere(await holder.session.members.found(founding, signal)) };
     },
     list: () => Promise.resolve({ spheres: views.spheres() }),
     members({ sphereId }) {

@@ -1,5 +1,6 @@
 import type { BareJid } from '../base/id.ts';
 import type { InvitationView, MemberView, SphereView } from '../contract/views.ts';
+import { historyFor } from '../spheres/history.ts';
 import { hasDeclined } from '../spheres/members.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
@@ -25,10 +26,11 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     name: state.name === '' ? row.name : state.name,
     room: row.room,
     folder: row.folder,
+    history: state.genesis?.policy.history ?? 'all',
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
-    itemCount: Math.max(0, state.items.size - storage.items.countRemoved(sphere.id)),
+    itemCount: Math.max(0, countItems(sphere) - storage.items.countRemoved(sphere.id)),
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),
@@ -42,6 +44,14 @@ function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state
   // Until the key of the sphere has come there is nothing one could share or read.
   if (sphere.epochs.length === 0) return 'joining';
   return rooms.isInside(room) ? 'joined' : 'offline';
+}
+
+/** Those that are ours to open. */
+function countItems(sphere: Sphere): number {
+  const { genesis, items } = sphere.state;
+  if (genesis?.policy.history !== 'from-join') return items.size;
+  const history = historyFor(sphere, sphere.person);
+  return [...items.values()].filter(({ event }) => history.isOpen(event)).length;
 }
 
 function coverOf(storage: Storage, sphere: Sphere): string | null {

@@ -3,6 +3,7 @@ import type { BareJid, EventId, ItemId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { currentText } from './current-text.ts';
+import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
@@ -122,9 +123,8 @@ export class Effects {
   #effect(event: SignedEvent, isToldAgain: boolean): SphereChange[] {
     switch (event.type) {
       case 'message':
-        return this.#showMessage(event, isToldAgain);
       case 'item':
-        return this.#showItem(event, isToldAgain);
+        return this.#showContribution(event, isToldAgain);
       case 'epoch':
         return this.#learnEpoch(event);
       case 'join':
@@ -147,6 +147,12 @@ export class Effects {
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }
+  }
+
+  #showContribution(event: KnownEvent<'message' | 'item'>, isToldAgain: boolean): SphereChange[] {
+    // From before our time: its event came only so that the chain is whole.
+    if (!historyFor(this.#sphere, this.#sphere.person).isOpen(event)) return [];
+    return event.type === 'item' ? this.#showItem(event, isToldAgain) : this.#showMessage(event, isToldAgain);
   }
 
   #showMessage(event: KnownEvent<'message'>, isToldAgain: boolean): SphereChange[] {

@@ -14,6 +14,7 @@ import { encodedLength } from './protocol/envelope.ts';
 import type { Tip } from './protocol/gaps.ts';
 import { isAhead } from './protocol/gaps.ts';
 import type { Missing } from './protocol/sphere-log.ts';
+import { historyFor } from './history.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
 import type { Sphere } from './sphere.ts';
@@ -246,13 +247,15 @@ export class LogExchange {
     if (body.to !== sphere.device) return;
     const { storage, queued, log } = this.#deps;
     const known = knownDevice(sphere.state, device);
-    if (known === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
+    const person = sphere.state.devices.get(device)?.person;
+    if (known === undefined || person === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
     if (storage.outbox.list('queued').some(({ to }) => to === known.jid)) return;
     const entries: EnvelopeEntry[] = [];
+    const history = historyFor(sphere, person);
     let room = MAX_ANSWER_BYTES;
     for (const event of sphere.log.select(body)) {
-      const entry = relayEntry(event, sphere, storage);
+      const entry = relayEntry(event, sphere, storage, history);
       room -= encodedLength(entry);
       if (room < 0 && entries.length > 0) break;
       entries.push(entry);

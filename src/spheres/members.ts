@@ -15,6 +15,7 @@ import { declining, deliveredOf, envelopeOf, secretOf } from './invitation-book.
 import type { VouchedDevice } from './protocol/certificate.ts';
 import { certifyDevice } from './protocol/certificate.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
+import type { SpherePolicy } from './protocol/event-body.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
 import { invitationEntries, membershipEntries } from './protocol/invitation.ts';
@@ -86,14 +87,21 @@ export class Members {
     this.#deps = deps;
   }
 
-  async create(name: string, signal: AbortSignal): Promise<Sphere> {
+  create(name: string, signal: AbortSignal): Promise<Sphere> {
+    return this.found({ name, history: 'all' }, signal);
+  }
+
+  /** `history`: what those who join later get of what was said and shared before. It stays as it is. */
+  async found({ name, history }: { name: string } & SpherePolicy, signal: AbortSignal): Promise<Sphere> {
     const { rooms, list, author, own, random, clock } = this.#deps;
     // A random address: the name travels sealed.
     const room = parseBareJid(`${toHex(random(16))}@${rooms.domain}`);
     await rooms.create(room, signal);
     const vouched = await this.#vouched(signal);
-    const policy = { history: 'all' as const };
-    const founding = foundSphere({ author, random, wallMs: clock.now() }, { name, room, ownerJid: own, policy });
+    const founding = foundSphere(
+      { author, random, wallMs: clock.now() },
+      { name, room, ownerJid: own, policy: { history } },
+    );
     const { sphereId: id, event: genesis } = founding;
     const row = await this.#row(id, name, room, null);
     return list.add({ ...row, state: 'joined' }, (sphere) => {

@@ -17,7 +17,7 @@ function person(name: string, devices: number, vouched: number): { member: Spher
   const keyOf = (index: number): DeviceKey =>
     parseDeviceKey((hex + index.toString(16).padStart(4, '0')).padEnd(64, '0'));
   return {
-    member: { jid, person: id, role: 'member', state: 'joined' },
+    member: { jid, person: id, role: 'member', state: 'joined', began: null },
     devices: Array.from({ length: devices }, (_, index) => ({
       device: keyOf(index),
       person: id,

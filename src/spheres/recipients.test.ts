@@ -23,6 +23,7 @@ const member = (jid: BareJid, who: PersonId | null, state: SphereMember['state']
   jid,
   person: who,
   role: 'member',
+  began: null,
   state,
 });
 

@@ -1,6 +1,7 @@
 import type { EventId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
+import type { History } from './history.ts';
 import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
 import { ATTACHMENT_KINDS, encodeEnvelope, entryOf, splitEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
@@ -10,9 +11,14 @@ import type { Sphere } from './sphere.ts';
 /** Leaves room for base64 and the header in a stanza of 64 KiB. */
 const MAX_GROUP_BYTES = 36 * 1024;
 
-/** An event as it was signed, with everything kept of what belongs beside it, and the epoch key we hold. */
-export function relayEntry(event: SignedEvent, sphere: Sphere, storage: Storage): EnvelopeEntry {
-  return entryOf(event, attachmentsOf(event, sphere, storage));
+/**
+ * An event as it was signed, with what is kept of what belongs beside it and the epoch key we hold, as far as `history`
+ * is open to whoever gets it. The event itself goes to every member: without it there would be a gap in its device's
+ * chain, and no removal could be judged.
+ */
+export function relayEntry(event: SignedEvent, sphere: Sphere, storage: Storage, history: History): EnvelopeEntry {
+  const isOpen = event.type === 'epoch' ? history.isEpochOpen(event) : history.isOpen(event);
+  return entryOf(event, isOpen ? attachmentsOf(event, sphere, storage) : []);
 }
 
 /** Queues entries in as few messages as they fit into. Their order stays. */

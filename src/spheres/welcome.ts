@@ -1,15 +1,17 @@
 import type { Storage } from '../storage/storage.ts';
+import { historyFor } from './history.ts';
 import { entryOf } from './protocol/envelope.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
 import type { Sphere } from './sphere.ts';
 
 /**
- * Passes the whole log on to the device that answered an invitation: events as they were signed, what belongs to
- * them, and the keys of all epochs.
+ * Passes the whole log on to the device that answered an invitation: events as they were signed and, as far as the past
+ * is open to the newcomer, what belongs to them and the keys of the epochs.
  */
 export function welcomeDevice(sphere: Sphere, storage: Storage, joined: KnownEvent<'join'>): void {
-  const entries = sphere.log.events().map((event) => relayEntry(event, sphere, storage));
+  const history = historyFor(sphere, joined.header.person);
+  const entries = sphere.log.events().map((event) => relayEntry(event, sphere, storage, history));
   storage.transaction(() => {
     storage.welcomes.add(joined.id);
     enqueueRelays(sphere, entries, { kind: 'device', device: joined.header.device });

@@ -73,11 +73,13 @@ const entries = [
     name: 'sphere create',
     usage: 'NAME',
     summary: 'Makes a sphere: a folder here and a private room on the server.',
+    options: { 'without-past': { help: 'whoever joins later gets only what is said and shared after that' } },
     positionals: one,
     shape: sphereAnswerShape,
-    async run({ connect, signal, positionals }) {
+    async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
-      return await engine.client.spheres.create({ name: positionals[0] ?? '' }, { signal });
+      const history = flags.has('without-past') ? 'from-join' : 'all';
+      return await engine.client.spheres.create({ name: positionals[0] ?? '', history }, { signal });
     },
     describe: ({ sphere }) => `${plain(sphere.name)} is at ${plain(sphere.folder)}`,
   }),

@@ -52,8 +52,8 @@ export function describeState(input: {
 
 function describeMembers(membership: Membership): Map<BareJid, SphereMember> {
   const members = new Map<BareJid, SphereMember>();
-  for (const { jid, person, role, state } of membership.members.values())
-    members.set(jid, { jid, person, role, state });
+  for (const { jid, person, role, state, began } of membership.members.values())
+    members.set(jid, { jid, person, role, state, began });
   return members;
 }
 

@@ -19,6 +19,8 @@ export interface MemberRecord {
   /** Invitations that may be answered, with their public keys. */
   readonly invites: ReadonlyMap<EventId, string>;
   readonly span: Span | null;
+  /** The event that they came in by; null until they have. */
+  readonly began: EventId | null;
   /** The event that removed the account, and what it was until then. */
   readonly removal: { readonly id: EventId; readonly from: MemberState } | null;
 }

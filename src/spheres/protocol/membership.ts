@@ -159,6 +159,7 @@ export class Membership {
       state: 'joined',
       invites: new Map(),
       span: { cuts: [] },
+      began: event.id,
       removal: null,
     });
     this.accounts.set(event.header.person, ownerJid);
@@ -184,6 +185,7 @@ export class Membership {
       state: 'invited',
       invites: new Map([...(pending?.invites ?? []), [event.id, key]]),
       span: null,
+      began: record?.began ?? null,
       removal: null,
     });
     return ACCEPTED;
@@ -208,7 +210,7 @@ export class Membership {
     if ([...this.members.values()].some((other) => other.state === 'joined' && other.person === person)) {
       return refused('already-a-member');
     }
-    this.#put({ ...record, person, state: 'joined', invites: new Map(), span: { cuts: [] } });
+    this.#put({ ...record, person, state: 'joined', invites: new Map(), span: { cuts: [] }, began: event.id });
     this.accounts.set(person, record.jid);
     return ACCEPTED;
   }

@@ -10,6 +10,8 @@ export interface SphereMember {
   readonly person: PersonId | null;
   readonly role: SphereRole;
   readonly state: MemberState;
+  /** The event that they last came in by; null until they have. */
+  readonly began: EventId | null;
 }
 
 /** A certified device of a joined member. */
