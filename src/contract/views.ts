@@ -35,6 +35,8 @@ export const memberSchema = z.object({
   online: z.boolean(),
   isMe: z.boolean(),
   trouble: troubleSchema.nullable(),
+  /** A device of theirs has said two things in one place: two copies of it are at work, or somebody else has its key. */
+  isForked: z.boolean(),
 });
 export type MemberView = z.infer<typeof memberSchema>;
 

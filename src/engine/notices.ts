@@ -1,8 +1,9 @@
-import type { ItemId } from '../base/id.ts';
+import type { DeviceKey, ItemId } from '../base/id.ts';
 import type { ItemState, AppEvent } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
 import { parseAudience } from '../spheres/audience.ts';
 import { viewItem } from './item-view.ts';
+import type { Sphere } from '../spheres/sphere.ts';
 import { personName } from './person-name.ts';
 
 type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
@@ -18,6 +19,12 @@ const TOLD: Partial<Record<ItemState, string>> = {
 export function followNotices(session: AccountSession, tell: (notice: Notice) => void): () => void {
   const { storage, items, list, source } = session;
   const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
+  const forks = new Set(
+    list
+      .all()
+      .flatMap(forkedDevices)
+      .map(({ key }) => key),
+  );
   const spheres = new Map(list.all().map((sphere) => [sphere.id, sphere.row.state]));
   const stops = [
     items.onItem.on((itemId) => {
@@ -50,10 +57,28 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const { state } = sphere.row;
       const before = spheres.get(sphere.id);
       spheres.set(sphere.id, state);
+      for (const { key, device } of forkedDevices(sphere)) {
+        if (!forks.has(key)) tell(forkNotice(sphere, device));
+        forks.add(key);
+      }
       if (state === 'removed' && before === 'joined') tell({ code: 'removed', params: { sphere: sphere.state.name } });
     }),
   ];
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** Members' devices that used a number twice; `key` names a device in a sphere. */
+function forkedDevices({ id, state }: Sphere): { readonly key: string; readonly device: DeviceKey }[] {
+  const ofMembers = [...state.forks.keys()].filter((device) => state.devices.has(device));
+  return ofMembers.map((device) => ({ key: `${id} ${device}`, device }));
+}
+
+function forkNotice({ state, person }: Sphere, device: DeviceKey): Notice {
+  const sphere = state.name;
+  const who = state.devices.get(device)?.person;
+  if (who === person) return { code: 'forked-own', params: { sphere } };
+  const jid = who === undefined ? undefined : state.accounts.get(who);
+  return { code: 'forked', params: { sphere, person: jid === undefined ? '' : personName(jid) } };
 }

@@ -76,7 +76,7 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
 
 /** Whom only the server lets in: gets nothing of what is sealed. */
 function viewWaiting(jid: BareJid, online: boolean): MemberView {
-  const nobody = { person: null, role: 'member', devices: 0, isMe: false, trouble: null } as const;
+  const nobody = { person: null, role: 'member', devices: 0, isMe: false, trouble: null, isForked: false } as const;
   return { jid, name: personName(jid), state: 'waiting', online, ...nobody };
 }
 
@@ -91,6 +91,7 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
     state: hasDeclined(member) ? 'declined' : member.state === 'joined' ? 'joined' : 'invited',
     online,
     isMe: member.jid === deps.own,
+    isForked: devices.some(({ device }) => sphere.state.forks.has(device)),
     trouble: member.state === 'invited' ? deps.directory.trouble(member.jid) : null,
   };
 }
