@@ -117,6 +117,18 @@ describe('protocol files', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('every file of test vectors is named in the wire format, and every one that is named exists', () => {
+    const named = [...read('docs/wire-format.md').matchAll(/`([a-z-]+\.json)`/g)].map((match) => match[1] ?? '');
+    const stored = entries('test/fixtures/protocol').filter((name) => name.endsWith('.json'));
+    expect([...new Set(named)].toSorted()).toEqual(stored);
+  });
+
+  test('every section of the wire format that names code that writes bytes names test vectors', () => {
+    const sections = read('docs/wire-format.md').split(/^## /m).slice(1);
+    const bare = sections.filter((text) => /\(bytes\)|\(messages\)/.test(text) && !/Vectors:/.test(text));
+    expect(bare.map((text) => text.split('\n')[0])).toEqual([]);
+  });
+
   test('every XEP file has a test or a fixture', () => {
     const bare = xeps.filter((file) => {
       const number = path.basename(file).slice(0, 4);

@@ -3,11 +3,15 @@ import { appendFile, copyFile, mkdtemp, rename, rm, symlink, truncate, utimes, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { seededRandom } from '../../test/fixtures/protocol/people.ts';
+import vector from '../../test/fixtures/protocol/torrent.json' with { type: 'json' };
+import { fromHex, toHex } from '../base/bytes.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { FileSegment } from './byte-space.ts';
 import { readIdentity } from './file-identity.ts';
 import type { HashRequest } from './hasher.ts';
 import { Hasher } from './hasher.ts';
+import { buildMetainfo } from './metainfo.ts';
 
 const PIECE = 16 * 1024;
 const never = new AbortController().signal;
@@ -72,6 +76,26 @@ test('files, inline bytes, gaps and padding are encrypted and hashed as one byte
   const result = await hasher.hash(request, ignore, never);
   expect(hex(result.pieces)).toBe(digests(expected, PIECE));
   expect(result.identities.map(({ size }) => size)).toEqual([300_001, 77, 0]);
+});
+
+test('files on disk become the torrent of the test vector, byte for byte', async () => {
+  const { files, manifest, layout } = vector;
+  const segments: FileSegment[] = [];
+  for (const [index, { seed, length }] of files.entries()) {
+    const file = whole(await makeFile(seededRandom(seed)(length)), length);
+    segments.push({ ...file, offset: layout.files[index]?.offset ?? -1 });
+  }
+  const bytes = seededRandom(manifest.seed)(manifest.length);
+  const request: HashRequest = {
+    segments: [...segments, { kind: 'bytes', offset: layout.manifest.offset, bytes }],
+    length: layout.totalLength,
+    pieceLength: layout.pieceLength,
+    mediaKey: fromHex(vector.mediaKey) ?? new Uint8Array(),
+  };
+  const { pieces } = await hasher.hash(request, ignore, never);
+  const { metainfo, infoHash } = buildMetainfo({ ...request, pieces });
+  expect(toHex(metainfo)).toBe(vector.metainfo);
+  expect(infoHash).toBe(vector.infoHash);
 });
 
 test('a large file is split over the workers with the same result, and progress comes at most four times a second', async () => {
