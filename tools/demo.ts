@@ -32,7 +32,11 @@ interface Person {
 const ending = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
 
-if (!hasProsody()) {
+const unknown = process.argv.slice(2).find((arg) => arg !== '--no-open');
+if (unknown !== undefined) {
+  say(`There is no option ${unknown}.\nusage: npm run demo [-- --no-open]`);
+  process.exitCode = 2;
+} else if (!hasProsody()) {
   say('The demo needs a chat server of its own: please install prosody and openssl.');
   process.exitCode = 1;
 } else if (findCommand('ffmpeg') === undefined) {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { diskError } from './disk-error.ts';
 
-/** Replaces a file as a whole: after a power cut it holds the old or the new content, never a part. Mode 0600. */
+/** Replaces a file as a whole: after a power cut it holds the old or the new content, never a part. Mode 0600. Fails with `disk-full` or `disk-error`. */
 export async function writeFileAtomically(file: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   try {
@@ -10,7 +11,7 @@ export async function writeFileAtomically(file: string, content: string | Uint8A
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw diskError('the file cannot be written', error);
   }
   await syncFolder(path.dirname(file));
 }

@@ -3,6 +3,7 @@ import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } f
 import * as z from 'zod';
 import { AppError } from '../base/errors.ts';
 import { systemClock } from '../base/system-clock.ts';
+import { diskError } from './disk-error.ts';
 import { processStart } from './process-identity.ts';
 
 const DAMAGED_MS = 10_000;
@@ -50,11 +51,19 @@ export function lockHolder(file: string): { readonly pid: number } | undefined {
 function claim(file: string, depth: number): Holder | undefined {
   const mine = describeSelf();
   const draft = `${file}.${mine.nonce}`;
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600, flag: 'wx', flush: true });
   try {
+    writeDraft(draft, JSON.stringify(mine));
     return place(file, draft, depth) ? mine : undefined;
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+function writeDraft(draft: string, content: string): void {
+  try {
+    writeFileSync(draft, content, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (error) {
+    throw diskError('the profile folder cannot be locked', error);
   }
 }
 
@@ -92,7 +101,7 @@ function linkNew(draft: string, file: string): boolean {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'EEXIST') return false;
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') {
-      throw new AppError('disk-error', 'the profile folder cannot be locked', {}, error);
+      throw diskError('the profile folder cannot be locked', error);
     }
     // FAT has no links: exclusive creation is as exclusive, only not complete from the first moment.
     return createNew(file, readFileSync(draft, 'utf8'));
@@ -105,7 +114,7 @@ function createNew(file: string, content: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw new AppError('disk-error', 'the profile folder cannot be locked', {}, error);
+    throw diskError('the profile folder cannot be locked', error);
   }
 }
 
@@ -131,7 +140,7 @@ function look(file: string): Found | undefined {
     changedMs = statSync(file).mtimeMs;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new AppError('disk-error', 'the lock of the profile cannot be read', {}, error);
+    throw diskError('the lock of the profile cannot be read', error);
   }
   const holder = holderSchema.safeParse(parseJson(text));
   if (holder.success) return { nonce: holder.data.nonce, pid: holder.data.pid, alive: isAlive(holder.data) };

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -84,3 +85,24 @@ test('two settings changed at the same time are both kept', async () => {
   ]);
   expect(readConfig(profile)).toMatchObject({ port: 4000, limits: { up: 1, down: 2 } });
 });
+
+// Mounting a small disk needs root on Linux.
+test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
+  'a full disk is told as such by lock and settings, and no half-written file stays',
+  async () => {
+    const profile = locateProfile(folder);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder]);
+    try {
+      createProfileFolders(profile);
+      const filler = path.join(folder, 'filler');
+      expect(() => writeFileSync(filler, Buffer.alloc(65_536))).toThrow('ENOSPC');
+      expect(() => lockProfile(profile.lockFile)).toThrow(expect.objectContaining({ code: 'disk-full' }));
+      await expect(changeConfig(profile, (config) => config)).rejects.toMatchObject({ code: 'disk-full' });
+      expect(readdirSync(folder).toSorted()).toEqual(['accounts', 'filler', 'logs']);
+      rmSync(filler);
+      lockProfile(profile.lockFile)[Symbol.dispose]();
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+  },
+);

@@ -2,12 +2,12 @@ import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
-import { AppError } from '../base/errors.ts';
 import { SerialQueue } from '../base/queue.ts';
 import { iceServerSchema } from '../contract/swarm.ts';
 import { quietSchema } from '../contract/settings.ts';
 import { limitsSchema } from '../contract/views.ts';
 import { writeFileAtomically } from './atomic-file.ts';
+import { diskError } from './disk-error.ts';
 import { lockHolder } from './profile-lock.ts';
 
 /** Where one installation keeps everything. All paths are absolute. */
@@ -105,7 +105,7 @@ export function createProfileFolders(profile: Profile): void {
       chmodSync(folder, 0o700);
     }
   } catch (error) {
-    throw new AppError('disk-error', 'the profile folder cannot be made', {}, error);
+    throw diskError('the profile folder cannot be made', error);
   }
 }
 

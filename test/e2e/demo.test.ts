@@ -43,9 +43,15 @@ test.skipIf(missing !== undefined)(
   },
 );
 
-function startDemo() {
+test('an option that the demo does not have is named, and nothing is started', async () => {
+  await using demo = startDemo('--no-opne');
+  expect(await demo.ended).toEqual([2, null]);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+function startDemo(option = '--no-open') {
   const program = path.join(import.meta.dirname, '..', '..', 'tools', 'demo.ts');
-  const child = spawn(process.execPath, [program, '--no-open'], {
+  const child = spawn(process.execPath, [program, option], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TMPDIR: folder },
   });

@@ -63,3 +63,12 @@ test('size and rounds come from the arguments or the environment, with at least 
   expect(benchOptions([], { BENCH_BYTES: '7', BENCH_ROUNDS: '9' })).toMatchObject({ bytes: 7, rounds: 9 });
   expect(() => benchOptions(['--bytes', 'many'], {})).toThrow('--bytes');
 });
+
+test('an option that no bench has is refused before anything is measured', async () => {
+  vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'bench.ts', '--json', '--round', '5']);
+  const measure = vi.fn(() => Promise.resolve([compare(line)]));
+  await runBench('speed', measure);
+  expect([process.exitCode, measure.mock.calls.length]).toEqual([2, 0]);
+  expect(console.error).toHaveBeenCalledWith(expect.stringContaining('there is no option --round\n'));
+  expect(() => benchOptions(['--bytes', '5', 'extra'], {})).toThrow('extra');
+});

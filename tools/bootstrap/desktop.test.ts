@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readUrl, splitArguments } from '../commands/start.mjs';
+import { readLine, splitArguments } from '../commands/start.mjs';
 import { openCommand } from './browser.mjs';
 import { hasDisplay } from './electron.mjs';
 
@@ -28,9 +28,10 @@ test('options of the program stand before serve, options of serve after it', () 
   expect(splitArguments([])).toEqual({ before: [], after: [], open: true });
 });
 
-test('the address is read from the ready line only', () => {
-  expect(readUrl('{"url":"http://127.0.0.1:1/","pid":1}')).toBe('http://127.0.0.1:1/');
-  expect(readUrl('listening')).toBeUndefined();
-  expect(readUrl('null')).toBeUndefined();
-  expect(readUrl('{"error":{"code":"profile-in-use"}}')).toBeUndefined();
+test('of the first line the address is read, or in words why there is none', () => {
+  expect(readLine('{"url":"http://127.0.0.1:1/","pid":1}')).toEqual({ url: 'http://127.0.0.1:1/' });
+  expect(readLine('listening')).toEqual({});
+  expect(readLine('null')).toEqual({});
+  const failed = '{"error":{"code":"usage","message":"there is no option --bogus"}}';
+  expect(readLine(failed)).toEqual({ failure: 'there is no option --bogus' });
 });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { inRoot } from '../bootstrap/root.mjs';
 import { binOf, childEnvironment } from '../bootstrap/runtime.mjs';
-import { Interrupted, seconds } from '../bootstrap/say.mjs';
+import { Interrupted, Told, seconds } from '../bootstrap/say.mjs';
 import { run } from '../bootstrap/spawn.mjs';
 import { withTempFolder } from '../bootstrap/temp-folder.mjs';
 import { alignColumns, lastLine, sum } from '../report.mjs';
@@ -66,8 +66,10 @@ export async function runCheck(runtime, env, timeoutMs) {
 /**
  * `npm run check`
  * @param {string} runtime
+ * @param {readonly string[]} args
  */
-export async function check(runtime) {
+export async function check(runtime, args) {
+  if (args.length > 0) throw new Told(`The check takes no arguments: ${args.join(' ')}`, 2);
   const budgetSeconds = SUITES.find((suite) => suite.name === 'check')?.budgetSeconds ?? 100;
   const counts = await runCheck(runtime, childEnvironment(runtime), budgetSeconds * 3000);
   console.log(`\n${lastLine(counts)}`);

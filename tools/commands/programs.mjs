@@ -62,6 +62,7 @@ export async function demo(runtime, args) {
  * @param {readonly string[]} args
  */
 export async function smoke(runtime, args) {
+  if (args.length > 0) throw new Told(`The smoke test takes no arguments: ${args.join(' ')}`, 2);
   for (const target of ['ui', 'electron']) if (hasEntry(target)) await build(target, runtime);
   return runProgram(runtime, inRoot('tools', 'smoke.mjs'), args, root);
 }

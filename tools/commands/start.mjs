@@ -43,7 +43,8 @@ export function splitArguments(args) {
 export async function start(runtime, args) {
   await build('ui', runtime);
   const { open } = splitArguments(args);
-  const electron = open ? await ensureElectron(runtime) : { reason: 'only the address is wanted' };
+  if (!open) return serve(runtime, args);
+  const electron = await ensureElectron(runtime);
   if ('program' in electron && hasEntry('electron')) return openWindow(electron.program, runtime, args);
   if ('reason' in electron)
     say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
@@ -98,22 +99,24 @@ function serve(runtime, args) {
  * @param {boolean} json
  */
 function announce(line, open, json) {
-  const url = readUrl(line);
-  if (json || url === undefined) console.log(line);
+  const { url, failure } = readLine(line);
+  if (!json && failure !== undefined) say(`Spherecast could not start: ${failure}`);
+  else if (json || url === undefined) console.log(line);
   else console.log(open ? `Spherecast runs at ${url} (Ctrl-C ends it)` : url);
 }
 
 /**
- * The address in the line that the engine prints when it is ready.
+ * What the engine's one line says: where it is, or why it did not start.
  * @param {string} line
- * @returns {string | undefined}
+ * @returns {{ url?: string, failure?: string }}
  */
-export function readUrl(line) {
+export function readLine(line) {
   try {
     const value = JSON.parse(line);
-    return typeof value?.url === 'string' ? value.url : undefined;
+    if (typeof value?.url === 'string') return { url: value.url };
+    return typeof value?.error?.message === 'string' ? { failure: value.error.message } : {};
   } catch {
-    // Anything that is not the ready line is passed on as it is.
-    return undefined;
+    // Anything else is passed on as it is.
+    return {};
   }
 }

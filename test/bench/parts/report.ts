@@ -45,19 +45,36 @@ const MIN_ROUNDS = 3;
 /** The peer to compare with is not installed: such a run never passes. */
 export class MissingPeer extends Error {}
 
+/** Arguments that no bench understands. */
+class WrongUse extends Error {}
+
+const USAGE = 'usage: npm run bench -- NAME [--json] [--bytes N] [--rounds N]';
+/** Each option with the number of values that follow it. */
+const OPTIONS = new Map([
+  ['--json', 0],
+  ['--bytes', 1],
+  ['--rounds', 1],
+]);
+
 /** What a bench does when nothing else is asked for. */
 export type BenchDefaults = Partial<Omit<BenchOptions, 'json'>>;
 
-/** Reads `--json`, `--bytes N` and `--rounds N`; BENCH_BYTES and BENCH_ROUNDS stand in for the latter two. */
+/**
+ * Reads `--json`, `--bytes N` and `--rounds N`; BENCH_BYTES and BENCH_ROUNDS stand in for the latter two. Anything else is
+ * refused: a mistyped option would measure for minutes what nobody asked for.
+ */
 export function benchOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
   defaults: BenchDefaults = {},
 ): BenchOptions {
+  for (let at = 0; at < argv.length; at += 1 + (OPTIONS.get(argv[at] ?? '') ?? 0)) {
+    if (!OPTIONS.has(argv[at] ?? '')) throw new WrongUse(`there is no option ${argv[at]}\n${USAGE}`);
+  }
   const number = (flag: string, variable: string, otherwise: number): number => {
     const at = argv.indexOf(flag);
     const value = Number(at === -1 ? (env[variable] ?? otherwise) : argv[at + 1]);
-    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${flag} needs a whole number above 0`);
+    if (!Number.isSafeInteger(value) || value < 1) throw new WrongUse(`${flag} needs a whole number above 0\n${USAGE}`);
     return value;
   };
   return {
@@ -103,27 +120,29 @@ function passes(bar: Bar | null, { ours, ratio }: { ours: number; ratio: number 
 
 const round = (value: number): number => Number(value.toPrecision(4));
 
-/** Runs a bench, prints its report and sets the exit code: 0, 1 = a bar is missed, 2 = the peer is missing. */
+/** Runs a bench, prints its report and sets the exit code: 0, 1 = a bar is missed, 2 = wrong use or a missing peer. */
 export async function runBench(
   bench: string,
   measure: (options: BenchOptions) => Promise<readonly BenchResult[]>,
   defaults: BenchDefaults = {},
 ): Promise<void> {
-  const options = benchOptions(process.argv.slice(2), process.env, defaults);
+  let json = false;
   try {
+    const options = benchOptions(process.argv.slice(2), process.env, defaults);
+    ({ json } = options);
     const results = await measure(options);
     const pass = results.length > 0 && results.every((result) => result.pass);
     print({ bench, rounds: options.rounds, results, pass }, options);
     process.exitCode = pass ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof MissingPeer)) throw error;
+    if (!(error instanceof MissingPeer || error instanceof WrongUse)) throw error;
     console.error(error.message);
-    if (options.json) print({ bench, rounds: 0, results: [], pass: false }, options);
+    if (json) print({ bench, rounds: 0, results: [], pass: false }, { json });
     process.exitCode = 2;
   }
 }
 
-function print(report: BenchReport, { json }: BenchOptions): void {
+function print(report: BenchReport, { json }: Pick<BenchOptions, 'json'>): void {
   if (json) {
     console.log(JSON.stringify(report));
     return;
