@@ -83,7 +83,8 @@ test('a file that stalls the process costs 25 seconds and the process, not the n
     ...systemClock,
     sleep: (ms, stop) => {
       slept.push(ms);
-      return systemClock.sleep(ms / 10, stop);
+      // Only the wait for the stalled process is hurried: a true preview takes its time on a busy machine.
+      return systemClock.sleep(slept.length === 1 ? ms / 10 : ms, stop);
     },
   };
   await using media = start(hurried);

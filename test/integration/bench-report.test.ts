@@ -66,7 +66,7 @@ test('size and rounds come from the arguments or the environment, with at least 
 
 test('an option that no bench has is refused before anything is measured', async () => {
   vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'bench.ts', '--json', '--round', '5']);
-  const measure = vi.fn(() => Promise.resolve([compare(line)]));
+  const measure = vi.fn<() => Promise<BenchResult[]>>(() => Promise.resolve([compare(line)]));
   await runBench('speed', measure);
   expect([process.exitCode, measure.mock.calls.length]).toEqual([2, 0]);
   expect(console.error).toHaveBeenCalledWith(expect.stringContaining('there is no option --round\n'));

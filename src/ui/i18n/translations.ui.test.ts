@@ -50,6 +50,13 @@ describe('translations', () => {
     expect(missing).toEqual([]);
   });
 
+  test('no two failures read alike: each reason why nobody could sign in has a sentence of its own', () => {
+    for (const language of [en, fr]) {
+      const sentences = ERROR_CODES.map((code) => textOf(language, `error.${code}`));
+      expect(new Set(sentences).size).toBe(ERROR_CODES.length);
+    }
+  });
+
   test('every state of a sphere has a word, and every state that is not plain membership an explanation', () => {
     const states = sphereSchema.shape.state.options;
     const missing = states.flatMap((state) =>
