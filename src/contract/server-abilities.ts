@@ -43,12 +43,6 @@ export const SERVER_ABILITIES = {
     prosody: '"smacks"; -- into modules_enabled',
     ejabberd: 'mod_stream_mgmt: {} # under modules',
   },
-  'client-state': {
-    spec: 'XEP-0352',
-    need: 'nice',
-    prosody: '"csi_simple"; -- into modules_enabled',
-    ejabberd: 'mod_client_state: {} # under modules',
-  },
   'personal-nodes': {
     spec: 'XEP-0163',
     need: 'must',

@@ -22,7 +22,6 @@ import { streamError } from './negotiation-stream.ts';
 import { StreamParser } from './stream-parser.ts';
 
 const NS_SM = 'urn:xmpp:sm:3';
-const NS_CSI = 'urn:xmpp:csi:0';
 const NS_SASL2 = 'urn:xmpp:sasl:2';
 const SIGN_IN_MS = 30_000;
 const ENABLE_MS = 5000;
@@ -46,8 +45,6 @@ export interface ConnectionTraits {
   readonly resumes: boolean;
   /** How it signed in, as "SCRAM-SHA-1"; empty when it was resumed. */
   readonly mechanism: string;
-  /** Whether the server holds back what can wait when it is told that nobody looks (XEP-0352). */
-  readonly hushes: boolean;
 }
 
 export interface SessionListener {
@@ -86,7 +83,6 @@ export class Session {
   #isOnline = false;
   #isClosing = false;
   #offersSm = false;
-  #offersCsi = false;
   #resumed = false;
   #failure: AppError | undefined;
 
@@ -138,7 +134,6 @@ export class Session {
       tls: this.#deps.socket.getProtocol(),
       resumes: this.resumption() !== undefined,
       mechanism: this.#sasl.mechanism,
-      hushes: this.#offersCsi,
     };
   }
 
@@ -243,9 +238,7 @@ export class Session {
     // Before the library acts on it.
     entity.prependListener('element', (element: Element) => this.#sasl.hear(element));
     entity.on('nonza', (element: Element) => {
-      if (!element.is('features', NS_STREAM)) return;
-      this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
-      this.#offersCsi = child(element, 'csi', NS_CSI) !== undefined;
+      if (element.is('features', NS_STREAM)) this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
     });
     entity.on('error', (error: unknown) => {
       if (!this.#isOnline) return;

@@ -79,12 +79,11 @@ export async function askServer(deps: AskServerDeps, signal: AbortSignal): Promi
   };
 }
 
-function ofConnection({ tls, resumes, mechanism, hushes }: ConnectionTraits): Abilities {
+function ofConnection({ tls, resumes, mechanism }: ConnectionTraits): Abilities {
   const signedIn = mechanism === '' ? null : mechanism;
   return {
     encryption: tls !== null,
     resumption: resumes,
-    'client-state': hushes,
     scram: signedIn?.startsWith('SCRAM-') ?? null,
     'channel-binding': signedIn?.endsWith('-PLUS') ?? null,
   };
