@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'server-lacks-rooms',
   'server-lacks-pep',
   'registration-refused',
+  'invitation-invalid',
   'name-taken',
   'not-a-member',
   'not-allowed',

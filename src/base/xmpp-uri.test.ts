@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseBareJid } from './id.ts';
-import { readXmppUri, xmppUriOf } from './xmpp-uri.ts';
+import { readServerInvitation, readXmppUri, xmppUriOf } from './xmpp-uri.ts';
 
 describe('a link that names a person', () => {
   test.each([
@@ -49,5 +49,26 @@ describe('a link that names a person', () => {
       expect(read.map((jid) => parseBareJid(jid))).toEqual(read);
     });
     fc.assert(property, { numRuns: 20_000 });
+  });
+});
+
+describe('a link by which a server lets somebody make an account', () => {
+  test.each([
+    ['xmpp:b.test?register;preauth=T1', { domain: 'b.test', jid: null, token: 'T1' }],
+    ['XMPP:Lea@B.test?register;preauth=T%2B1', { domain: 'b.test', jid: 'lea@b.test', token: 'T+1' }],
+    ['xmpp:ben@b.test?roster;preauth=T1;ibr=y', { domain: 'b.test', jid: null, token: 'T1' }],
+  ])('%s is read', (text, expected) => {
+    expect(readServerInvitation(text)).toEqual(expected);
+  });
+
+  test.each([
+    'xmpp:b.test?register',
+    'xmpp:ben@b.test?roster;preauth=T1',
+    'xmpp:b.test?roster;preauth=',
+    'https://b.test/invite?T1',
+    'xmpp:b test?register;preauth=T1',
+    'xmpp:?register;preauth=T1',
+  ])('%s is none', (text) => {
+    expect(readServerInvitation(text)).toBeUndefined();
   });
 });

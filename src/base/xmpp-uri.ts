@@ -1,5 +1,6 @@
 // XEP-0147: XMPP URI Scheme Query Components, version 1.2
 // RFC 5122: XMPP URIs; XEP-0379: Pre-Authenticated Roster Subscription, version 0.3.1
+// XEP-0401: Ad-hoc Account Invitation Generation, version 0.5.0
 import type { BareJid } from './id.ts';
 import { parseBareJid } from './id.ts';
 
@@ -19,6 +20,40 @@ const MAX_LENGTH = 2000;
 
 /** Reads `xmpp:` links; undefined for anything else. Whoever gets the result shows it: a link does nothing by itself. */
 export function readXmppUri(text: string): XmppUri | undefined {
+  const parts = splitUri(text);
+  const jid = parts === undefined ? undefined : accountOf(parts.address);
+  if (parts === undefined || jid === undefined) return undefined;
+  return { jid, action: parts.action, name: parts.value('name'), preauth: parts.value('preauth') };
+}
+
+/** A link by which a server lets somebody make an account there (XEP-0401 §3.2, XEP-0379 §3.1 with `ibr`). */
+export interface ServerInvitation {
+  readonly domain: string;
+  /** The address that is meant for the guest; null = any that is free. */
+  readonly jid: BareJid | null;
+  readonly token: string;
+}
+
+export function readServerInvitation(text: string): ServerInvitation | undefined {
+  const parts = splitUri(text);
+  const token = parts?.value('preauth') ?? null;
+  if (parts === undefined || token === null) return undefined;
+  const { address, action } = parts;
+  const jid = accountOf(address);
+  const domain = jid === undefined ? accountOf(`guest@${address}`)?.slice('guest@'.length) : jid.split('@')[1];
+  if (domain === undefined) return undefined;
+  if (action === 'register') return { domain, jid: jid ?? null, token };
+  // The address is that of whoever invites.
+  return action === 'roster' && parts.value('ibr') === 'y' ? { domain, jid: null, token } : undefined;
+}
+
+interface UriParts {
+  readonly address: string;
+  readonly action: string | null;
+  value(key: string): string | null;
+}
+
+function splitUri(text: string): UriParts | undefined {
   const trimmed = text.trim();
   if (trimmed.length > MAX_LENGTH || !SCHEME.test(trimmed)) return undefined;
   const [path = '', query = ''] =
@@ -27,20 +62,14 @@ export function readXmppUri(text: string): XmppUri | undefined {
       .split('#', 1)[0]
       ?.split(/\?(.*)/s) ?? [];
   const address = decode(path)?.split('/', 1)[0];
+  if (address === undefined) return undefined;
   const [action, ...pairs] = query.split(';');
-  const jid = address === undefined ? undefined : accountOf(address);
-  if (jid === undefined) return undefined;
   const values = new Map(pairs.map((pair) => splitPair(pair)));
   const value = (key: string): string | null => {
     const found = values.get(key)?.trim().slice(0, 200);
     return found === undefined || found === '' ? null : found;
   };
-  return {
-    jid,
-    action: action === undefined || action === '' ? null : action,
-    name: value('name'),
-    preauth: value('preauth'),
-  };
+  return { address, action: action === undefined || action === '' ? null : action, value };
 }
 
 /** The link that puts this person on the list of whoever follows it. */

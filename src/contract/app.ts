@@ -40,6 +40,8 @@ const account = {
         password: z.string().min(1).max(1024),
         /** Creates the account first (XEP-0077). */
         register: z.boolean().default(false),
+        /** With `register`: the link by which the server lets us make it (XEP-0401). */
+        invitation: z.string().max(2000).optional(),
         /** `host:port` instead of the domain's own records. */
         server: z.string().max(300).optional(),
         /** PEM file of a certificate authority to trust besides the system's. */

@@ -195,6 +195,15 @@ test('a certificate file that cannot be read is named', async () => {
   });
 });
 
+test.each(['xmpp:other.invalid?register;preauth=T', 'xmpp:ben@home.invalid?register;preauth=T', 'no link'])(
+  'the invitation %s is for nobody of this address, and no server is asked',
+  async (invitation) => {
+    const { holder } = await holderWith();
+    const asked = { jid, password: 'pw', register: true, server, invitation };
+    await expect(holder.signIn(asked, signal)).rejects.toMatchObject({ code: 'invitation-invalid' });
+  },
+);
+
 test('password and account are out of reach for whoever does not know the password', async () => {
   const { holder } = await holderWith({ password: 'first' });
   await holder.resume();

@@ -4,6 +4,7 @@ import { getCACertificates } from 'node:tls';
 import * as z from 'zod';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
+import { readServerInvitation } from '../base/xmpp-uri.ts';
 import { parseBareJid } from '../base/id.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { Omemo } from '../omemo/omemo.ts';
@@ -38,6 +39,7 @@ export interface SignIn {
   readonly jid: BareJid;
   readonly password: string;
   readonly register: boolean;
+  readonly invitation?: string | undefined;
   readonly server?: string | undefined;
   readonly caFile?: string | undefined;
 }
@@ -75,7 +77,7 @@ export class AccountHolder implements AsyncDisposable {
       const account = await accountOf(input);
       const login = loginOf(account);
       const { clock, random, log } = this.#deps;
-      if (input.register) await registerAccount(login, { clock, random, log }, signal);
+      if (input.register) await registerAccount({ ...login, token: tokenOf(input) }, { clock, random, log }, signal);
       await this.#close();
       try {
         await this.#enter(account, login, signal);
@@ -319,4 +321,13 @@ function parseServer(text: string): { host: string; port: number; directTls: boo
     throw new AppError('bad-input', 'a server is given as host:port', {});
   }
   return { host, port, directTls: DIRECT_TLS_PORTS.has(port) };
+}
+
+/** What the server gave to whoever may make an account; undefined when nobody was invited. */
+function tokenOf({ jid, invitation }: SignIn): string | undefined {
+  if (invitation === undefined) return undefined;
+  const read = readServerInvitation(invitation);
+  const isForUs = read !== undefined && (read.jid ?? jid) === jid && jid.endsWith(`@${read.domain}`);
+  if (!isForUs) throw new AppError('invitation-invalid', 'the invitation is for another server or address');
+  return read.token;
 }

@@ -1,4 +1,5 @@
 // XEP-0077: In-Band Registration, version 2.4
+// XEP-0445: Pre-Authenticated In-Band Registration, version 0.2.0
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
@@ -15,6 +16,7 @@ import { errorCondition, stanzaError } from './stanza-error.ts';
 import { readForm, submitForm } from './xep/0004-data-forms.ts';
 import { NS_REGISTER } from './xep/0077-own-account.ts';
 
+const NS_PREAUTH = 'urn:xmpp:pars:0';
 const ANSWER_MS = 20_000;
 
 interface RegisterDeps {
@@ -24,35 +26,63 @@ interface RegisterDeps {
   readonly resolver?: SrvResolver;
 }
 
-/** Creates the account on its server. Rejects with `name-taken`, `registration-refused` or what connecting rejects with. */
-export async function registerAccount(login: XmppLogin, deps: RegisterDeps, signal: AbortSignal): Promise<void> {
+/** An account to be made; `token` out of an invitation, where the server lets in only whom somebody invited. */
+type NewAccount = XmppLogin & { readonly token?: string | undefined };
+
+/**
+ * Creates the account on its server. Rejects with `name-taken`, `registration-refused`, `invitation-invalid` or what
+ * connecting rejects with.
+ */
+export async function registerAccount(login: NewAccount, deps: RegisterDeps, signal: AbortSignal): Promise<void> {
   const socket = await openAccountSocket({ ...deps, login }, signal);
   try {
     await withDeadline(deps.clock, ANSWER_MS, signal, async (deadline) => {
       using stream = new NegotiationStream(socket);
       await stream.open(domainOf(login.jid), deadline);
-      const fields = await request(stream, deps, 'get', xml('query', { xmlns: NS_REGISTER }), deadline);
-      await request(stream, deps, 'set', filledIn(login, fields), deadline);
+      await register(login, (type, payload, to) =>
+        request(stream, { type, id: toHex(deps.random(12)), to }, payload, deadline),
+      );
     });
   } finally {
     socket.destroySoon();
   }
 }
 
+type Ask = (type: 'get' | 'set', payload: Element, to?: string) => Promise<Element>;
+
+async function register(login: NewAccount, ask: Ask): Promise<void> {
+  if (login.token !== undefined) await showInvitation(login.token, domainOf(login.jid), ask);
+  try {
+    const fields = await ask('get', xml('query', { xmlns: NS_REGISTER }));
+    await ask('set', filledIn(login, fields));
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+/** XEP-0445 §4.1: before anything else, so that the server creates an account at all. */
+async function showInvitation(token: string, domain: string, ask: Ask): Promise<void> {
+  try {
+    await ask('set', xml('preauth', { xmlns: NS_PREAUTH, token }), domain);
+  } catch (error) {
+    const condition = errorCondition(error);
+    if (condition === undefined) throw error;
+    throw new AppError('invitation-invalid', 'the server does not take the invitation', { condition }, error);
+  }
+}
+
 async function request(
   stream: NegotiationStream,
-  deps: RegisterDeps,
-  type: 'get' | 'set',
-  query: Element,
+  attributes: { readonly type: 'get' | 'set'; readonly id: string; readonly to: string | undefined },
+  payload: Element,
   signal: AbortSignal,
 ): Promise<Element> {
-  const id = toHex(deps.random(12));
-  stream.write(xml('iq', { type, id }, query));
+  stream.write(xml('iq', attributes, payload));
   for (;;) {
     const answer = await stream.next(signal);
-    if (answer.name !== 'iq' || attr(answer, 'id') !== id) continue;
+    if (answer.name !== 'iq' || attr(answer, 'id') !== attributes.id) continue;
     if (attr(answer, 'type') === 'result') return answer;
-    throw refusal(stanzaError(answer));
+    throw stanzaError(answer);
   }
 }
 
@@ -75,8 +105,9 @@ function filledIn(login: XmppLogin, answer: Element): Element {
   return xml('query', { xmlns: NS_REGISTER }, submitForm(NS_REGISTER, values));
 }
 
-function refusal(error: AppError): AppError {
+function refusal(error: unknown): unknown {
   const condition = errorCondition(error);
+  if (condition === undefined) return error;
   if (condition === 'conflict') return new AppError('name-taken', 'the name is taken', { condition }, error);
   return new AppError('registration-refused', 'the server does not create the account', { condition }, error);
 }

@@ -79,6 +79,31 @@ describe('creating an account', () => {
   });
 });
 
+describe('creating an account with an invitation', () => {
+  let inviting: Prosody;
+  beforeAll(async () => {
+    const globalLines = 'registration_invite_only = true';
+    inviting = await startProsody({ modules: ['invites', 'invites_register'], globalLines });
+  });
+  afterAll(() => inviting.stop());
+
+  test('a server that lets in only who was invited takes a token once', async () => {
+    const token = await inviting.invite();
+    const login = await loginAt(inviting, 'juliet', 'pw');
+    expect(await codeOf(registerAccount(login, base, never))).toBe('registration-refused');
+    await registerAccount({ ...login, token }, base, never);
+    await using client = new XmppClient({ ...base, login });
+    await client.connect(never);
+    const second = { ...(await loginAt(inviting, 'romeo', 'pw')), token };
+    expect(await codeOf(registerAccount(second, base, never))).toBe('invitation-invalid');
+  });
+
+  test('a token that nobody gave is told as such', async () => {
+    const login = { ...(await loginAt(inviting, 'romeo', 'pw')), token: 'made up' };
+    expect(await codeOf(registerAccount(login, base, never))).toBe('invitation-invalid');
+  });
+});
+
 describe('what a server must have', () => {
   test('rooms and personal eventing are found', async () => {
     await using client = new XmppClient({ ...base, login: await loginAt(server, 'romeo', 'päss wörd') });

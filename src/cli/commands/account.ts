@@ -12,6 +12,7 @@ export const accountCommands = [
     options: {
       'password-stdin': { required: true, help: 'read the password from standard input; arguments are public' },
       register: { help: 'create the account on the server first' },
+      invitation: { value: 'LINK', help: 'with --register: the xmpp: link by which the server lets you' },
       server: { value: 'HOST:PORT', help: 'connect there instead of asking the domain’s records' },
       ca: { value: 'FILE', help: 'also trust this certificate authority (PEM)' },
     },
@@ -21,6 +22,7 @@ export const accountCommands = [
       const [password = ''] = (await io.readStdin()).split(/\r?\n/);
       if (password === '') throw usageFailure('there was no password on standard input');
       const server = values.get('server');
+      const invitation = values.get('invitation');
       const authority = values.get('ca');
       using engine = await connect();
       return await engine.client.account.signIn(
@@ -28,6 +30,7 @@ export const accountCommands = [
           jid: positionals[0] ?? '',
           password,
           register: flags.has('register'),
+          ...(invitation === undefined ? {} : { invitation }),
           ...(server === undefined ? {} : { server }),
           ...(authority === undefined ? {} : { caFile: path.resolve(io.cwd, authority) }),
         },
