@@ -92,7 +92,7 @@ test('one address cannot hold more than eight unfinished calls', async () => {
   await until('the surplus is cut off', () => open <= 8);
   expect(open).toBe(8);
   await until('the rest is cut off after five seconds', () => open === 0, 8_000);
-}, 30_000);
+});
 
 test('an admission names neither the sphere nor the torrent nor a device on the wire', async () => {
   await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
@@ -164,7 +164,7 @@ test('hostile messages of an admitted member end its connection and nothing else
   await expect(anna.client.heartbeat()).resolves.toEqual({ ok: true });
   await until('the other transfer completes', () => ben.state(item.infoHash) === 'complete');
   expect(await sha256(path)).toBe(await sha256(item.path));
-}, 60_000);
+});
 
 function memoryOf(peer: SwarmPeer): number {
   const status = execFileSync('cat', [`/proc/${peer.child.pid}/status`]).toString();
@@ -187,7 +187,7 @@ test('an admitted member who asks without end and reads no answer fills no memor
   expect(memoryOf(anna) - before).toBeLessThan(192 * MIB);
   await expect(Promise.race([anna.client.heartbeat(), pause(2_000)])).resolves.toEqual({ ok: true });
   raw.socket.destroy();
-}, 30_000);
+});
 
 test('metadata is not offered to admitted members either', async () => {
   const mallory = new TestDevice();
@@ -231,7 +231,7 @@ test('a member that sends wrong data is banned after three pieces, and the downl
   await until('the honest member serves', () => ben.state(item.infoHash) === 'complete');
   expect(await sha256(path)).toBe(await sha256(item.path));
   liar.close();
-}, 60_000);
+});
 
 test.each([
   [
