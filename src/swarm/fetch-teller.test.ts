@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { parseInfoHash, parseSphereId } from '../base/id.ts';
-import type { Appetite } from '../torrent/active-torrent.ts';
+import type { Appetite } from '../torrent/torrent-spec.ts';
 import { FetchTeller } from './fetch-teller.ts';
 
 const [family, choir] = [parseSphereId('5'.repeat(64)), parseSphereId('6'.repeat(64))];

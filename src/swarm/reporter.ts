@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { FileIdentity, NetworkState, SwarmEvent, SwarmPeer, TorrentState } from '../contract/swarm.ts';
-import type { ActiveTorrent, TorrentChange } from '../torrent/active-torrent.ts';
+import type { ActiveTorrent } from '../torrent/active-torrent.ts';
+import type { TorrentChange } from '../torrent/torrent-spec.ts';
 import type { EventStream } from './event-stream.ts';
 
 const HAVE_MS = 250;
@@ -10,6 +11,8 @@ const TICKS_PER_SUMMARY = 4;
 export interface ReporterDeps {
   readonly clock: Clock;
   readonly torrents: () => Iterable<ActiveTorrent>;
+  /** Those of them of which anything can change without being told. */
+  readonly awake: () => Iterable<ActiveTorrent>;
   readonly port: () => number;
   readonly network: () => NetworkState;
   readonly stream: EventStream<SwarmEvent>;
@@ -88,7 +91,7 @@ export class Reporter {
   }
 
   #summarise(): void {
-    for (const torrent of this.#deps.torrents()) {
+    for (const torrent of this.#deps.awake()) {
       const { state } = torrent;
       if (this.#states.get(torrent.spec.infoHash) !== JSON.stringify(state)) this.#reportState(torrent, state);
     }
@@ -103,7 +106,7 @@ export class Reporter {
   }
 
   #allPeers(): SwarmPeer[] {
-    return Array.from(this.#deps.torrents()).flatMap((torrent) =>
+    return Array.from(this.#deps.awake()).flatMap((torrent) =>
       torrent.links.map((link) => ({
         infoHash: torrent.spec.infoHash,
         device: link.device,
@@ -117,7 +120,7 @@ export class Reporter {
   }
 
   #total(): SwarmEvent {
-    const states = Array.from(this.#deps.torrents(), (torrent) => torrent.state);
+    const states = Array.from(this.#deps.awake(), (torrent) => torrent.state);
     const sum = (of: (state: TorrentState) => number): number => states.reduce((total, state) => total + of(state), 0);
     return {
       kind: 'totals',

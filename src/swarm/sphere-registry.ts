@@ -12,6 +12,8 @@ interface Sphere {
   readonly devices: ReadonlySet<DeviceKey>;
   /** By the device that told them. */
   readonly trackers: Map<DeviceKey, readonly string[]>;
+  /** Those to announce at: asked for by every torrent. */
+  readonly chosen: readonly string[];
 }
 
 /** Keys, devices and trackers of every sphere, as the engine told them. */
@@ -27,7 +29,7 @@ export class SphereRegistry {
     const trackers = this.#spheres.get(sphereId)?.trackers ?? new Map<DeviceKey, readonly string[]>();
     const listed = new Set(devices);
     for (const device of trackers.keys()) if (!listed.has(device)) trackers.delete(device);
-    this.#spheres.set(sphereId, { epochs, devices: listed, trackers });
+    this.#spheres.set(sphereId, { epochs, devices: listed, trackers, chosen: choose(trackers) });
   }
 
   delete(sphereId: SphereId): void {
@@ -35,16 +37,14 @@ export class SphereRegistry {
   }
 
   setTrackers(sphereId: SphereId, device: DeviceKey, trackers: readonly string[]): void {
-    this.#spheres.get(sphereId)?.trackers.set(device, trackers.filter(isTrackerUrl));
+    const sphere = this.#spheres.get(sphereId);
+    if (sphere === undefined) return;
+    sphere.trackers.set(device, trackers.filter(isTrackerUrl));
+    this.#spheres.set(sphereId, { ...sphere, chosen: choose(sphere.trackers) });
   }
 
-  /** The first of each device, then the second of each: nobody's many keep another's out. */
-  trackers(sphereId: SphereId): string[] {
-    const told = Array.from(this.#spheres.get(sphereId)?.trackers.values() ?? []);
-    const rounds = Array.from({ length: Math.max(0, ...told.map((ones) => ones.length)) }, (_, round) =>
-      told.flatMap((ones) => ones[round] ?? []),
-    );
-    return Array.from(new Set(rounds.flat())).slice(0, MOST_TRACKERS);
+  trackers(sphereId: SphereId): readonly string[] {
+    return this.#spheres.get(sphereId)?.chosen ?? [];
   }
 
   /** Whether a device may connect for torrents of this sphere. */
@@ -78,4 +78,13 @@ export class SphereRegistry {
   get ids(): SphereId[] {
     return Array.from(this.#spheres.keys());
   }
+}
+
+/** The first of each device, then the second of each: nobody's many keep another's out. */
+function choose(trackers: Sphere['trackers']): string[] {
+  const told = Array.from(trackers.values());
+  const rounds = Array.from({ length: Math.max(0, ...told.map((ones) => ones.length)) }, (_, round) =>
+    told.flatMap((ones) => ones[round] ?? []),
+  );
+  return Array.from(new Set(rounds.flat())).slice(0, MOST_TRACKERS);
 }

@@ -9,7 +9,8 @@ import { withinTime } from '../base/within-time.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
-import type { ActiveTorrent, TorrentChange } from '../torrent/active-torrent.ts';
+import type { ActiveTorrent } from '../torrent/active-torrent.ts';
+import type { TorrentChange } from '../torrent/torrent-spec.ts';
 import type { AdmissionDeps, Self } from '../torrent/admission.ts';
 import { answerCall } from '../torrent/admission.ts';
 import { Announcer } from '../torrent/announcer.ts';
@@ -86,6 +87,7 @@ export class SwarmNode implements AsyncDisposable {
       clock,
       stream,
       torrents: () => this.host.torrents,
+      awake: () => this.host.awake,
       port: () => this.reach.dataPort,
       network: () => this.reach.network,
     });

@@ -5,7 +5,6 @@ import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
-import type { TorrentChange, TorrentSpec } from '../torrent/active-torrent.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import type { Announcement } from '../torrent/announcer.ts';
@@ -14,6 +13,7 @@ import type { TorrentClient } from '../torrent/client.ts';
 import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
 import type { Route } from '../torrent/route.ts';
 import { isStraight } from '../torrent/route.ts';
+import type { TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
 import { satisfiedBy } from '../torrent/satisfied.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import { TokenBucket } from '../torrent/limits.ts';
@@ -25,6 +25,9 @@ import { SphereRegistry } from './sphere-registry.ts';
 const MOST_LINKS = 500;
 const MOST_LINKS_PER_TORRENT = 60;
 const SILENT_MS = 150_000;
+/** Files are looked at so often while all is well, and not more than so many torrents in a second. */
+const CHECK_MS = 30_000;
+const CHECKS_PER_SECOND = 10;
 /** Somewhat less than the ticks that make a connection suspect. */
 const DOUBTED_MS = 2_500;
 
@@ -62,8 +65,13 @@ export class TorrentHost implements AsyncDisposable {
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
   }
 
-  get torrents(): Iterable<ActiveTorrent> {
+  get torrents(): IteratorObject<ActiveTorrent> {
     return this.#torrents.values();
+  }
+
+  /** Those that are not a full copy that sleeps. */
+  get awake(): Iterable<ActiveTorrent> {
+    return this.torrents.filter((torrent) => !torrent.isAsleep);
   }
 
   setLimits(limits: LimitsView): void {
@@ -96,6 +104,7 @@ export class TorrentHost implements AsyncDisposable {
         clock,
         random,
         log,
+        checkMs: () => Math.max(CHECK_MS, (this.#torrents.size * 1000) / CHECKS_PER_SECOND),
         files: this.#files,
         pieces: this.#pieces,
         buckets: { up: this.#up, down: this.#down, connections: this.#connections },
@@ -136,10 +145,15 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   /** Hands an admitted stream to its torrent, or ends it when it is one too many. */
-  connect({ stream, route, admitted }: Dialled, weDialled: boolean): void {
+  connect(dialled: Dialled, weDialled: boolean): void {
+    const { stream, route, admitted } = dialled;
     const torrent = this.#torrents.get(admitted.infoHash);
     if (torrent === undefined || !this.spheres.admits(admitted.sphereId, admitted.device)) {
       stream.destroy();
+      return;
+    }
+    if (torrent.isAsleep && torrent.serves) {
+      void this.#wakeFor(torrent, dialled, weDialled);
       return;
     }
     const existing = torrent.links.filter((link) => link.device === admitted.device);
@@ -235,9 +249,23 @@ export class TorrentHost implements AsyncDisposable {
     const torrent = this.#torrents.get(infoHash);
     if (torrent === undefined) return;
     this.#torrents.delete(infoHash);
-    this.#indexTrackerHashes();
+    for (const hash of this.#trackerHashes.get(infoHash) ?? []) this.#byTrackerHash.delete(hash);
+    this.#trackerHashes.delete(infoHash);
     await torrent[Symbol.asyncDispose]();
     this.#deps.onRemoved(torrent);
+  }
+
+  async #wakeFor(torrent: ActiveTorrent, dialled: Dialled, weDialled: boolean): Promise<void> {
+    const { stream } = dialled;
+    // It may break before anybody else listens.
+    stream.on('error', () => undefined);
+    try {
+      await torrent.wake();
+      if (!stream.destroyed) this.connect(dialled, weDialled);
+    } catch (error) {
+      this.#deps.log.warn('a full copy does not wake', { error });
+      stream.destroy();
+    }
   }
 
   #badPiece(device: DeviceKey): void {

@@ -1,80 +1,51 @@
 import type { Duplex } from 'node:stream';
 import { hasBit } from '../base/bitfield.ts';
-import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
-import type { Logger } from '../base/log.ts';
+import type { DeviceKey } from '../base/id.ts';
+import { SerialQueue } from '../base/queue.ts';
 import { Scope } from '../base/scope.ts';
-import type { FileIdentity, Segment, TorrentState } from '../contract/swarm.ts';
-import type { TorrentClient } from './client.ts';
-import type { FilePool } from './file-pool.ts';
-import { requireSpace } from './free-space.ts';
+import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
+import { requireSpaceFor } from './free-space.ts';
 import type { Metainfo } from './metainfo.ts';
 import { parseMetainfo, pieceCount } from './metainfo.ts';
-import type { Buckets, PeerLink } from './peer-link.ts';
+import type { PeerLink } from './peer-link.ts';
 import type { StoreFault } from './piece-store.ts';
 import { PieceStore } from './piece-store.ts';
-import type { PieceTools } from './seal-piece.ts';
+import type { ActiveTorrentDeps, Appetite, TorrentChange, TorrentSpec } from './torrent-spec.ts';
+import { startBitfield } from './torrent-spec.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
-/** How often files are looked at (without reading them) while all is well, and while something is wrong. */
-const CHECK_MS = 30_000;
+/** How often files are looked at (without reading them) while something is wrong. */
 const FAULTY_CHECK_MS = 5_000;
 const RETRY_MS = 5_000;
 const PARTING_MS = 1_000;
+/** After so long without a connection a full copy sleeps. */
+const AWAKE_MS = 10_000;
 /** Per torrent, and two pieces at least: neighbouring blocks are asked for one after the other. */
 const CACHE_BYTES = 4 * 1024 * 1024;
 /** What ends by itself: somebody makes room, or plugs the disk in again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-missing', 'file-changed']);
 
-export interface TorrentSpec {
-  readonly sphereId: SphereId;
-  readonly infoHash: InfoHash;
-  readonly metainfo: Uint8Array;
-  readonly mediaKey: Uint8Array | null;
-  readonly segments: readonly Segment[];
-  /** null = nothing is on the disk. */
-  readonly bitfield: Uint8Array | null;
-  readonly paused: boolean;
-  readonly background: boolean;
-}
-
-export interface ActiveTorrentDeps {
-  readonly spec: TorrentSpec;
-  readonly client: TorrentClient;
-  readonly files: FilePool;
-  readonly pieces: PieceTools;
-  readonly buckets: Buckets;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Logger;
-  readonly onChange: (torrent: ActiveTorrent, change: TorrentChange) => void;
-  readonly onBadPiece: (device: DeviceKey) => void;
-}
-
-/** `complete` carries what the files are from now on. */
-export type TorrentChange =
-  | { readonly kind: 'have' }
-  | { readonly kind: 'state' }
-  | { readonly kind: 'peers' }
-  | { readonly kind: 'lost'; readonly device: DeviceKey }
-  | { readonly kind: 'complete'; readonly identities: FileIdentity[] };
-
-/** How much a torrent wants connections: a download asks for them, a full copy only offers itself. */
-export type Appetite = 'eager' | 'lazy' | 'none';
-
 /** One torrent of a sphere while this process holds it: its files, its peers, and what state both are in. */
 export class ActiveTorrent implements AsyncDisposable {
   readonly spec: TorrentSpec;
   readonly metainfo: Metainfo;
-  readonly #deps: ActiveTorrentDeps;
+  readonly #deps: ActiveTorrentDeps<ActiveTorrent>;
   readonly #scope: Scope;
   readonly #store: PieceStore;
   /** Pieces written by an earlier run: read back once before the download is called complete. */
   readonly #earlier = new Set<number>();
+  /** Opening and letting go of the swarm. */
+  readonly #turns = new SerialQueue();
+  #started = false;
+  /** null while a full copy sleeps. */
   #swarm: TorrentSwarm | null = null;
+  /** The pieces, while there is no swarm that knows them. */
+  #pieces: Uint8Array<ArrayBuffer>;
+  /** Since when nobody is connected, monotonic. */
+  #quietMs = 0;
   #paused: boolean;
   #fault: StoreFault | null = null;
   #diskFull = false;
@@ -84,11 +55,12 @@ export class ActiveTorrent implements AsyncDisposable {
   #identities: FileIdentity[] | null = null;
   #failure: AppError | null = null;
 
-  constructor(deps: ActiveTorrentDeps) {
+  constructor(deps: ActiveTorrentDeps<ActiveTorrent>) {
     this.#deps = deps;
     this.spec = deps.spec;
     this.#paused = deps.spec.paused;
     this.metainfo = parseMetainfo(deps.spec.metainfo, { infoHash: deps.spec.infoHash, sha256: null });
+    this.#pieces = new Uint8Array(Math.ceil(pieceCount(this.metainfo) / 8));
     this.#scope = new Scope({ log: deps.log });
     this.#store = new PieceStore({
       shape: this.metainfo,
@@ -101,53 +73,48 @@ export class ActiveTorrent implements AsyncDisposable {
     });
   }
 
-  /** Takes connections from now on; nothing is hashed on the way. */
+  /** Takes connections from now on; nothing is hashed on the way. A full copy sleeps until somebody comes. */
   async start(): Promise<void> {
     const { signal } = this.#scope;
-    const bitfield = await this.#startBitfield(signal);
+    const pieces = await this.#startBitfield(signal);
     await this.#store.check(signal);
-    for (let piece = 0; piece < pieceCount(this.metainfo); piece += 1)
-      if (hasBit(bitfield, piece)) this.#earlier.add(piece);
-    const torrent = await this.#deps.client.add({ metainfo: this.spec.metainfo, bitfield });
-    const swarm = new TorrentSwarm({
-      torrent,
-      shape: this.metainfo,
-      background: this.spec.background,
-      buckets: this.#deps.buckets,
-      clock: this.#deps.clock,
-      random: this.#deps.random,
-      log: this.#deps.log,
-      borrow: (piece, reading) => this.#store.borrow(piece, reading),
-      write: (piece, bytes) => this.#write(piece, bytes, signal),
-      buffers: this.#deps.pieces.sealed,
-      onVerified: (piece) => {
-        this.#earlier.delete(piece);
-        this.#tell({ kind: 'have' });
-      },
-      onDone: () => this.#scope.spawn('complete torrent', (completing) => this.#complete(completing)),
-      onFailed: (error) => this.#fail(error),
-      onLost: (device) => this.#tell({ kind: 'lost', device }),
-      onBadPiece: this.#deps.onBadPiece,
-      onLinksChanged: () => {
-        this.#leaveFullCopies();
-        this.#tell({ kind: 'peers' });
-      },
-    });
-    this.#swarm = swarm;
-    if (swarm.isComplete && this.#filesAreFixed) this.#settled = true;
-    else if (swarm.isComplete) this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
-    else if (this.spec.background) this.#scope.spawn('reserve space', (waiting) => this.#waitForSpace(waiting));
+    this.#pieces = pieces;
+    const count = pieceCount(this.metainfo);
+    for (let piece = 0; piece < count; piece += 1) if (hasBit(pieces, piece)) this.#earlier.add(piece);
+    const haveSome = this.#earlier.size > 0;
+    this.#settled = this.#earlier.size === count && this.#filesAreFixed;
+    if (this.#settled) this.#earlier.clear();
+    else await this.#openSwarm();
+    this.#started = true;
+    if (this.#swarm?.isComplete === true) {
+      this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
+    } else if (this.#swarm !== null && this.spec.background) {
+      this.#scope.spawn('reserve space', (waiting) => this.#waitForSpace(waiting));
+    }
     this.#scope.spawn('watch files', (watching) => this.#watchFiles(watching));
     this.#tell({ kind: 'state' });
-    if (bitfield.some((byte) => byte !== 0)) this.#tell({ kind: 'have' });
+    if (haveSome) this.#tell({ kind: 'have' });
+  }
+
+  /** A full copy that nobody uses: it costs little, and is woken before a connection is handed over. */
+  get isAsleep(): boolean {
+    return this.#started && this.#swarm === null;
+  }
+
+  wake(): Promise<void> {
+    return this.#turns.run(async () => {
+      if (this.#swarm !== null) return;
+      this.#scope.signal.throwIfAborted();
+      await this.#openSwarm();
+    });
   }
 
   get bitfield(): Uint8Array<ArrayBuffer> {
-    return this.#swarm?.bitfield ?? new Uint8Array(Math.ceil(pieceCount(this.metainfo) / 8));
+    return this.#swarm?.bitfield ?? Uint8Array.from(this.#pieces);
   }
 
   get bytesHave(): number {
-    return this.#swarm?.bytesHave ?? 0;
+    return this.#swarm?.bytesHave ?? (this.#settled ? this.metainfo.length : 0);
   }
 
   /** What the files are since this process completed them; null before that. */
@@ -165,12 +132,12 @@ export class ActiveTorrent implements AsyncDisposable {
 
   /** Whether admitted devices may connect now. */
   get serves(): boolean {
-    return this.#swarm !== null && !this.#paused && this.#fault === null && this.#failure === null;
+    return this.#started && !this.#paused && this.#fault === null && this.#failure === null;
   }
 
   get appetite(): Appetite {
-    if (!this.serves || this.#swarm === null) return 'none';
-    if (this.#swarm.isComplete) return 'lazy';
+    if (!this.serves) return 'none';
+    if (this.#swarm === null || this.#swarm.isComplete) return 'lazy';
     return this.#swarm.wantsAnything ? 'eager' : 'none';
   }
 
@@ -218,7 +185,13 @@ export class ActiveTorrent implements AsyncDisposable {
 
   /** Once a second. */
   tick(): void {
-    this.#swarm?.tick();
+    const swarm = this.#swarm;
+    if (swarm === null) return;
+    swarm.tick();
+    const nowMs = this.#deps.clock.monotonic();
+    if (swarm.links.length > 0) this.#quietMs = nowMs;
+    if (!this.#settled || nowMs - this.#quietMs < AWAKE_MS) return;
+    this.#scope.spawn('let a full copy sleep', () => this.#turns.run(() => this.#sleep(swarm)));
   }
 
   disconnect(leaves: (link: PeerLink) => boolean): void {
@@ -227,6 +200,7 @@ export class ActiveTorrent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ending = this.#scope[Symbol.asyncDispose]();
+    await this.#turns.run(() => undefined);
     await this.#swarm?.[Symbol.asyncDispose]();
     await ending;
     await this.#store[Symbol.asyncDispose]();
@@ -235,24 +209,56 @@ export class ActiveTorrent implements AsyncDisposable {
   get #phase(): TorrentState['state'] {
     if (this.#failure !== null) return 'failed';
     if (this.#fault !== null) return this.#fault.kind;
-    if (this.#swarm === null) return 'starting';
+    if (!this.#started) return 'starting';
     if (this.#paused) return 'paused';
     if (this.#settled) return 'complete';
     return this.#diskFull ? 'disk-full' : 'downloading';
   }
 
-  async #startBitfield(signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = Math.ceil(pieceCount(this.metainfo) / 8);
-    const given = this.spec.bitfield;
-    if (given === null) return new Uint8Array(bytes);
-    if (given.length !== bytes)
-      throw new AppError('bad-input', 'bitfield has the wrong length', { bytes: given.length });
-    const trimmed = Uint8Array.from(given);
-    const spare = bytes * 8 - pieceCount(this.metainfo);
-    // BEP 3: spare bits are zero.
-    trimmed[bytes - 1] = (trimmed[bytes - 1] ?? 0) & (0xff << spare);
+  async #openSwarm(): Promise<void> {
+    const { signal } = this.#scope;
+    const { client, buckets, clock, random, log, pieces, onBadPiece } = this.#deps;
+    const torrent = await client.add({ metainfo: this.spec.metainfo, bitfield: this.#pieces });
+    this.#quietMs = clock.monotonic();
+    this.#swarm = new TorrentSwarm({
+      torrent,
+      shape: this.metainfo,
+      background: this.spec.background,
+      buckets,
+      clock,
+      random,
+      log,
+      borrow: (piece, reading) => this.#store.borrow(piece, reading),
+      write: (piece, bytes) => this.#write(piece, bytes, signal),
+      buffers: pieces.sealed,
+      onVerified: (piece) => {
+        this.#earlier.delete(piece);
+        this.#tell({ kind: 'have' });
+      },
+      onDone: () => this.#scope.spawn('complete torrent', (completing) => this.#complete(completing)),
+      onFailed: (error) => this.#fail(error),
+      onLost: (device) => this.#tell({ kind: 'lost', device }),
+      onBadPiece,
+      onLinksChanged: () => {
+        this.#quietMs = clock.monotonic();
+        this.#leaveFullCopies();
+        this.#tell({ kind: 'peers' });
+      },
+    });
+  }
+
+  async #sleep(swarm: TorrentSwarm): Promise<void> {
+    if (this.#swarm !== swarm || swarm.links.length > 0) return;
+    this.#pieces = swarm.bitfield;
+    this.#swarm = null;
+    await swarm[Symbol.asyncDispose]();
+    this.#store.clearCache();
+  }
+
+  async #startBitfield(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const given = startBitfield(this.spec, pieceCount(this.metainfo));
     // Fixed files are never written again, whatever became of them: their loss is a fault, not a gap to fill.
-    return this.#filesAreFixed ? trimmed : this.#store.resume(trimmed, signal);
+    return this.#filesAreFixed ? given : this.#store.resume(given, signal);
   }
 
   get #filesAreFixed(): boolean {
@@ -276,7 +282,7 @@ export class ActiveTorrent implements AsyncDisposable {
   async #waitForSpace(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await this.#requireSpace();
+        await requireSpaceFor(this.spec.segments, this.metainfo.length - this.bytesHave);
         this.#setDiskFull(false);
         return;
       } catch (error) {
@@ -285,14 +291,6 @@ export class ActiveTorrent implements AsyncDisposable {
       }
       await this.#deps.clock.sleep(RETRY_MS, signal);
     }
-  }
-
-  async #requireSpace(): Promise<void> {
-    const missing = this.metainfo.length - this.bytesHave;
-    const files = this.spec.segments.flatMap((segment) => (segment.kind === 'file' ? [segment] : []));
-    const stored = files.reduce((bytes, segment) => bytes + segment.length, 0);
-    const root = files.find((segment) => segment.root !== null)?.root;
-    if (root !== undefined && root !== null) await requireSpace(root, Math.min(missing, stored));
   }
 
   #setDiskFull(full: boolean): void {
@@ -352,7 +350,7 @@ export class ActiveTorrent implements AsyncDisposable {
 
   async #watchFiles(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#deps.clock.sleep(this.#fault === null ? CHECK_MS : FAULTY_CHECK_MS, signal);
+      await this.#deps.clock.sleep(this.#fault === null ? this.#deps.checkMs() : FAULTY_CHECK_MS, signal);
       await this.#store.check(signal);
       await this.#heal(signal);
     }

@@ -21,9 +21,10 @@ afterEach(async () => {
 
 /** A tracker on loopback that answers with one peer, refuses, or never says a word. */
 async function tracker(kind: 'answers' | 'refuses' | 'hangs') {
-  const state = { asked: 0, open: 0, mostOpen: 0 };
+  const state = { asked: 0, open: 0, mostOpen: 0, left: Array<string>() };
   const server = createServer((request, response) => {
     state.asked += 1;
+    state.left.push(/left=(\d+)/.exec(request.url ?? '')?.[1] ?? '');
     state.open += 1;
     state.mostOpen = Math.max(state.mostOpen, state.open);
     request.on('close', () => (state.open -= 1));
@@ -94,4 +95,18 @@ test('a tracker that is off is left alone by all torrents for a while, one that 
   await clock.advance(60_000);
   expect(off.state.asked).toBe(1);
   await expect.poll(async () => (await clock.advance(20_000), off.state.asked)).toBeGreaterThan(1);
+});
+
+test('a thousand full copies are announced slowly, and a download is not behind them', async () => {
+  const clock = new VirtualClock(0);
+  const good = await tracker('answers');
+  const full = Array.from({ length: 1000 }, (_, number) => {
+    return { infoHash, hashes: [hash(number)], trackers: [good.url], bytesLeft: 0 };
+  });
+  const download = { infoHash, hashes: [hash(5000)], trackers: [good.url], bytesLeft: 7 };
+  announce([...full, download], clock);
+  const asked = async (): Promise<number> => (await clock.advance(20), good.state.left.length);
+  await expect.poll(asked, { timeout: 20_000, interval: 10 }).toBeGreaterThan(5);
+  expect(good.state.left.slice(0, 2).toSorted()).toEqual(['0', '7']);
+  expect(good.state.left.length).toBeLessThanOrEqual(2 + clock.monotonic() / 250);
 });

@@ -19,6 +19,8 @@ const INTERVAL_MS = 5 * 60_000;
 const RETRY_MS = 120_000;
 /** The least time between two announces, so that a thousand torrents do not announce at once. */
 const SPACING_MS = 100;
+/** The same for full copies: they only say where they can be found. */
+const FULL_SPACING_MS = 250;
 const MOST_AT_ONCE = 8;
 const IDLE_MS = 30_000;
 const PEERS_WANTED = 50;
@@ -55,11 +57,15 @@ export interface AnnouncerDeps {
 export class Announcer {
   readonly #deps: AnnouncerDeps;
   readonly #peerId: Uint8Array;
-  readonly #dueMs = new Map<string, number>();
+  /** By hash and tracker. */
+  #entries = new Map<string, Entry>();
+  #listAgainMs = -Infinity;
   /** Trackers that did not answer, and when they are tried again. */
   readonly #silentUntilMs = new Map<string, number>();
   /** By tracker. */
   readonly #asking = new Map<string, Promise<void>>();
+  /** When the next full copy may be announced. */
+  #fullFromMs = 0;
   #wake = new AbortController();
 
   constructor(deps: AnnouncerDeps) {
@@ -69,6 +75,7 @@ export class Announcer {
 
   /** Looks again now: a torrent or a tracker is new. */
   wake(): void {
+    this.#listAgainMs = -Infinity;
     this.#wake.abort();
   }
 
@@ -85,7 +92,7 @@ export class Announcer {
     while (!signal.aborted) {
       this.#wake = new AbortController();
       const due = this.#next(clock.monotonic());
-      if (due.kind === 'announce') this.#asking.set(due.tracker, this.#announce(due, signal));
+      if (due.kind === 'announce') this.#asking.set(due.entry.tracker, this.#announce(due.entry, signal));
       const pauseMs = due.kind === 'announce' ? SPACING_MS : due.inMs;
       const waking = due.kind === 'announce' ? signal : AbortSignal.any([signal, this.#wake.signal]);
       try {
@@ -101,34 +108,49 @@ export class Announcer {
   #next(nowMs: number): Due {
     // The end of each announce wakes.
     if (this.#asking.size >= MOST_AT_ONCE) return { kind: 'wait', inMs: IDLE_MS };
-    const aliveKeys = new Set<string>();
-    const aliveTrackers = new Set<string>();
-    let first: { key: string; dueMs: number; announcement: Announcement; tracker: string; hash: string } | undefined;
+    if (nowMs >= this.#listAgainMs) this.#list(nowMs);
+    let firstMs = Infinity;
+    let first: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      const { tracker, announcement } = entry;
+      if (this.#asking.has(tracker)) continue;
+      const fromMs = announcement.bytesLeft === 0 ? this.#fullFromMs : 0;
+      const dueMs = Math.max(entry.dueMs, this.#silentUntilMs.get(tracker) ?? 0, fromMs);
+      if (dueMs >= firstMs) continue;
+      firstMs = dueMs;
+      first = entry;
+    }
+    if (first === undefined) return { kind: 'wait', inMs: IDLE_MS };
+    if (firstMs > nowMs) return { kind: 'wait', inMs: Math.min(IDLE_MS, firstMs - nowMs) };
+    return { kind: 'announce', entry: first };
+  }
+
+  /** Takes up what is new and forgets what is gone. */
+  #list(nowMs: number): void {
+    const before = this.#entries;
+    const trackers = new Set<string>();
+    this.#entries = new Map();
     for (const announcement of this.#deps.announcements()) {
       for (const tracker of announcement.trackers) {
-        aliveTrackers.add(tracker);
+        trackers.add(tracker);
         for (const hash of announcement.hashes) {
           const key = `${hash} ${tracker}`;
-          aliveKeys.add(key);
-          if (this.#asking.has(tracker)) continue;
-          const dueMs = Math.max(this.#dueMs.get(key) ?? 0, this.#silentUntilMs.get(tracker) ?? 0);
-          if (first === undefined || dueMs < first.dueMs) first = { key, dueMs, announcement, tracker, hash };
+          const entry = before.get(key) ?? { announcement, tracker, hash, dueMs: 0 };
+          entry.announcement = announcement;
+          this.#entries.set(key, entry);
         }
       }
     }
-    for (const key of this.#dueMs.keys()) if (!aliveKeys.has(key)) this.#dueMs.delete(key);
-    for (const tracker of this.#silentUntilMs.keys()) {
-      if (!aliveTrackers.has(tracker)) this.#silentUntilMs.delete(tracker);
-    }
-    if (first === undefined) return { kind: 'wait', inMs: IDLE_MS };
-    if (first.dueMs > nowMs) return { kind: 'wait', inMs: Math.min(IDLE_MS, first.dueMs - nowMs) };
-    return { kind: 'announce', ...first };
+    for (const tracker of this.#silentUntilMs.keys()) if (!trackers.has(tracker)) this.#silentUntilMs.delete(tracker);
+    this.#listAgainMs = nowMs + IDLE_MS;
   }
 
-  async #announce({ key, tracker, hash, announcement }: DueAnnounce, signal: AbortSignal): Promise<void> {
+  async #announce(entry: Entry, signal: AbortSignal): Promise<void> {
     const { clock, log, onPeer } = this.#deps;
+    const { tracker, hash, announcement } = entry;
     const url = this.#url(tracker, hash, announcement.bytesLeft);
     let againMs = RETRY_MS;
+    if (announcement.bytesLeft === 0) this.#fullFromMs = clock.monotonic() + FULL_SPACING_MS;
     try {
       const limit = { clock, ms: ANSWER_TIMEOUT_MS };
       const body = await withinTime(limit, signal, (limited) => fetchAnswer(url, limited));
@@ -143,8 +165,8 @@ export class Announcer {
       if (SILENT.includes(code)) this.#silentUntilMs.set(tracker, clock.monotonic() + RETRY_MS);
     } finally {
       this.#asking.delete(tracker);
-      this.#dueMs.set(key, clock.monotonic() + againMs);
-      this.wake();
+      entry.dueMs = clock.monotonic() + againMs;
+      this.#wake.abort();
     }
   }
 
@@ -161,14 +183,15 @@ export class Announcer {
   }
 }
 
-interface DueAnnounce {
-  readonly kind: 'announce';
-  readonly key: string;
-  readonly announcement: Announcement;
+/** One torrent, at one tracker, under one of its hashes. */
+interface Entry {
+  announcement: Announcement;
   readonly tracker: string;
   readonly hash: string;
+  /** Monotonic. */
+  dueMs: number;
 }
-type Due = { readonly kind: 'wait'; readonly inMs: number } | DueAnnounce;
+type Due = { readonly kind: 'wait'; readonly inMs: number } | { readonly kind: 'announce'; readonly entry: Entry };
 
 /** What says that a tracker does not answer, for whichever torrent. */
 const SILENT: readonly ErrorCode[] = ['disconnected', 'timed-out'];

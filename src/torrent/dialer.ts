@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Path } from '../contract/swarm.ts';
-import type { Appetite } from './active-torrent.ts';
 import type { Admitted } from './admission.ts';
 import type { Callee } from './call-list.ts';
 import { CallList } from './call-list.ts';
@@ -11,6 +10,7 @@ import { answered, dueMs, forgive, isLately, newKnown, unreachable } from './cal
 import { HeadStart } from './head-start.ts';
 import type { RoutedStream } from './route.ts';
 import type { Satisfied } from './satisfied.ts';
+import type { Appetite } from './torrent-spec.ts';
 
 /** An opened and admitted stream. */
 export interface Dialled extends RoutedStream {
@@ -66,6 +66,9 @@ const MOST_OF_LANE = 8;
 /** The same as long as nobody was met there. */
 const MOST_UNPROVEN_OF_LANE = 4;
 const IDLE_MS = 30_000;
+/** Looking at very many torrents takes no more than a part of the time. */
+const SHORT_MS = 1;
+const REST = 9;
 /** For so long a device that fell away is called as if a person waited for it. */
 const LOST_MS = 5 * 60_000;
 /** The same for one that says that it fetches a torrent; saying so again changes nothing for a moment. */
@@ -199,11 +202,15 @@ export class Dialer {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
     while (!signal.aborted) {
       this.#wake = new AbortController();
+      const startMs = clock.monotonic();
       const sleepMs = this.#callDue(signal);
+      const tookMs = clock.monotonic() - startMs;
+      if (tookMs > SHORT_MS) await clock.sleep(REST * tookMs, signal);
       try {
-        await this.#deps.clock.sleep(sleepMs, AbortSignal.any([signal, this.#wake.signal]));
+        await clock.sleep(sleepMs, AbortSignal.any([signal, this.#wake.signal]));
       } catch (error) {
         if (signal.aborted) throw error;
         // Woken: something changed.

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
+import type { Segment } from '../contract/swarm.ts';
 import { fileError } from './file-error.ts';
 
 /** Left free for everything else the person does, and for our own database. */
@@ -21,4 +22,12 @@ export async function requireSpace(folder: string, bytes: number): Promise<void>
   if (free < bytes + RESERVE_BYTES) {
     throw new AppError('disk-full', 'the disk cannot hold the item', { needed: bytes, free });
   }
+}
+
+/** The same for the `missing` bytes of a torrent; padding and manifest lie on no disk. */
+export async function requireSpaceFor(segments: readonly Segment[], missing: number): Promise<void> {
+  const files = segments.flatMap((segment) => (segment.kind === 'file' ? [segment] : []));
+  const stored = files.reduce((bytes, segment) => bytes + segment.length, 0);
+  const root = files.find((segment) => segment.root !== null)?.root;
+  if (root !== undefined && root !== null) await requireSpace(root, Math.min(missing, stored));
 }

@@ -238,6 +238,11 @@ export class PieceStore implements AsyncDisposable {
     return this.#faults.size > 0 ? null : this.#files.flatMap((file) => file.identity ?? []);
   }
 
+  /** Gives back the memory of pieces that nobody reads at the moment. */
+  clearCache(): void {
+    this.#cache.clear();
+  }
+
   /** Forgets everything and closes the files; deletes nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;

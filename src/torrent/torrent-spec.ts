@@ -1,0 +1,62 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { TorrentClient } from './client.ts';
+import type { FilePool } from './file-pool.ts';
+import type { Buckets } from './peer-link.ts';
+import type { PieceTools } from './seal-piece.ts';
+
+/** What the process is told of a torrent. */
+export interface TorrentSpec {
+  readonly sphereId: SphereId;
+  readonly infoHash: InfoHash;
+  readonly metainfo: Uint8Array;
+  readonly mediaKey: Uint8Array | null;
+  readonly segments: readonly Segment[];
+  /** null = nothing is on the disk. */
+  readonly bitfield: Uint8Array | null;
+  readonly paused: boolean;
+  readonly background: boolean;
+}
+
+/** `Torrent` is the one that changes. */
+export interface ActiveTorrentDeps<Torrent> {
+  readonly spec: TorrentSpec;
+  readonly client: TorrentClient;
+  readonly files: FilePool;
+  readonly pieces: PieceTools;
+  readonly buckets: Buckets;
+  readonly clock: Clock;
+  /** Between two looks at the files of a torrent that is well. */
+  readonly checkMs: () => number;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly onChange: (torrent: Torrent, change: TorrentChange) => void;
+  readonly onBadPiece: (device: DeviceKey) => void;
+}
+
+/** `complete` carries what the files are from now on. */
+export type TorrentChange =
+  | { readonly kind: 'have' }
+  | { readonly kind: 'state' }
+  | { readonly kind: 'peers' }
+  | { readonly kind: 'lost'; readonly device: DeviceKey }
+  | { readonly kind: 'complete'; readonly identities: FileIdentity[] };
+
+/** How much a torrent wants connections: a download asks for them, a full copy only offers itself. */
+export type Appetite = 'eager' | 'lazy' | 'none';
+
+/** The pieces that the spec says are on the disk, in the exact form of BEP 3. Fails with `bad-input`. */
+export function startBitfield({ bitfield }: Pick<TorrentSpec, 'bitfield'>, pieces: number): Uint8Array<ArrayBuffer> {
+  const bytes = Math.ceil(pieces / 8);
+  if (bitfield === null) return new Uint8Array(bytes);
+  if (bitfield.length !== bytes) {
+    throw new AppError('bad-input', 'bitfield has the wrong length', { bytes: bitfield.length });
+  }
+  const trimmed = Uint8Array.from(bitfield);
+  // BEP 3: spare bits are zero.
+  trimmed[bytes - 1] = (trimmed[bytes - 1] ?? 0) & (0xff << (bytes * 8 - pieces));
+  return trimmed;
+}
