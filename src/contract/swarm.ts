@@ -178,8 +178,13 @@ export const torrentStateSchema = z.object({
 });
 export type TorrentState = z.infer<typeof torrentStateSchema>;
 
-/** At most as many as one ephemeral message tells. */
-const fetchedSchema = z.array(infoHashSchema).max(64);
+const fetched = {
+  sphereId: sphereIdSchema,
+  /** At most as many as one ephemeral message tells. */
+  infoHashes: z.array(infoHashSchema).max(64),
+  /** Even the metainfo is lacking: it is to be brought, nothing else can be. */
+  metainfo: z.boolean(),
+};
 
 export const swarmEventSchema = z.discriminatedUnion('kind', [
   /** The whole bitfield (BEP 3 bit order) each time pieces were verified and written. */
@@ -207,7 +212,7 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
   /** What came of calling an endpoint of that device, which may be a mapping of its router: tell it. Rate-limited here. */
   z.object({ kind: z.literal('reached'), ...reach }),
   /** Torrents that are fetched from now on; tell those who may have them, because not everybody can be called. */
-  z.object({ kind: z.literal('fetching'), sphereId: sphereIdSchema, infoHashes: fetchedSchema }),
+  z.object({ kind: z.literal('fetching'), ...fetched }),
   /** Only when it changed, at most once a second. */
   z.object({ kind: z.literal('network'), network: networkSchema }),
   z.object({ kind: z.literal('totals'), downBps: count, upBps: count, peers: count, port: count }),
@@ -264,9 +269,7 @@ export const swarmContract = {
   /** A member's word about one of our endpoints. */
   reached: oc.input(z.object(reach)).output(done),
   /** That device fetches these torrents: whoever has them calls it now. */
-  fetching: oc
-    .input(z.object({ sphereId: sphereIdSchema, device: deviceKeySchema, infoHashes: fetchedSchema }))
-    .output(done),
+  fetching: oc.input(z.object({ device: deviceKeySchema, ...fetched })).output(done),
   /** The network came back or is another one: nothing that failed before counts. */
   networkChanged: oc.output(done),
   /** Encrypts and hashes in one pass; ends with `file-changed` when a file was touched meanwhile. */

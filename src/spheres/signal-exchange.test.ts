@@ -106,10 +106,10 @@ test('what a device fetches is told to the members who are there, sealed, and no
   const room = world.server.room(ana.session.sphere().row.room);
   const stored = room.archive.length;
   const infoHashes = [parseInfoHash('1'.repeat(40)), parseInfoHash('2'.repeat(40))];
-  const fetching = { kind: 'fetching', sphereId: ana.session.sphere().id, infoHashes } as const;
+  const fetching = { kind: 'fetching', sphereId: ana.session.sphere().id, infoHashes, metainfo: true } as const;
   await ana.session.signals.fetching(fetching);
   await world.quiet();
-  const word = { sphereId: fetching.sphereId, device: deviceOf(ana.session), infoHashes };
+  const word = { sphereId: fetching.sphereId, device: deviceOf(ana.session), infoHashes, metainfo: true };
   const heard = (of: SimSession): unknown[] => told(of, 'fetching').map(({ input }) => input);
   expect([heard(ben.session), heard(zoe.session), heard(ana.session)]).toEqual([[word], [word], []]);
   expect(room.archive).toHaveLength(stored);

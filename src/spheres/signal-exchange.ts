@@ -63,10 +63,10 @@ export class SignalExchange {
   }
 
   /** Our swarm process begins to fetch. What is too much is dropped: those who arrive call of themselves. */
-  async fetching({ sphereId, infoHashes }: Said<'fetching'>): Promise<void> {
+  async fetching({ sphereId, infoHashes, metainfo }: Said<'fetching'>): Promise<void> {
     const sphere = this.#deps.list.find(sphereId);
     if (sphere === undefined || !this.#fetched.take(sphereId)) return;
-    await this.#deps.channel.say(sphere, 'fetching', { infoHashes });
+    await this.#deps.channel.say(sphere, 'fetching', metainfo ? { infoHashes, metainfo } : { infoHashes });
   }
 
   #hearSignal(from: Speaker, { to, signal }: EphemeralBodies['rtc']): void {
@@ -83,10 +83,11 @@ export class SignalExchange {
     void this.#passOn(this.#deps.feed.reached(word));
   }
 
-  #hearFetching(from: Speaker, { infoHashes }: EphemeralBodies['fetching']): void {
+  #hearFetching(from: Speaker, { infoHashes, metainfo = false }: EphemeralBodies['fetching']): void {
     if (!this.#asked.take(keyOf(from))) return;
     this.#deps.channel.note(from);
-    void this.#passOn(this.#deps.feed.fetching({ sphereId: from.sphere.id, device: from.device, infoHashes }));
+    const word = { sphereId: from.sphere.id, device: from.device, infoHashes, metainfo };
+    void this.#passOn(this.#deps.feed.fetching(word));
   }
 
   /** Not waited for: messages behind this one are read while the swarm process hangs. */

@@ -45,6 +45,15 @@ export class Caller {
     this.#addresses = deps.addresses.filter((address) => address !== '::' && address !== '0.0.0.0');
   }
 
+  /** Calls under the newest epoch, and where that is refused under the one before, which the other side may still be in. */
+  async callInAnyEpoch(options: Omit<CallOptions, 'attempt'>, signal: AbortSignal): Promise<DialOutcome> {
+    let outcome: DialOutcome = { kind: 'refused' };
+    for (let attempt = 0; attempt < options.sphere.admissionKeys.length && outcome.kind === 'refused'; attempt += 1) {
+      outcome = await this.call({ ...options, attempt }, signal);
+    }
+    return outcome;
+  }
+
   async call(options: CallOptions, signal: AbortSignal): Promise<DialOutcome> {
     const { sphere, infoHash, purpose } = options;
     const admissionKey = sphere.admissionKeys[options.attempt % Math.max(1, sphere.admissionKeys.length)];

@@ -18,6 +18,7 @@ import { Caller } from './caller.ts';
 import { hearsRouter, localAddresses } from './candidates.ts';
 import { LanPresence } from './lan-presence.ts';
 import { MemberPorts } from './member-ports.ts';
+import { MetainfoBringer } from './metainfo-bringer.ts';
 import { networkState } from './network-state.ts';
 import { NetworkReporter } from './network-reporter.ts';
 import { PendingStreams } from './pending-streams.ts';
@@ -74,6 +75,7 @@ export class Reach implements AsyncDisposable {
   readonly #teller: ReachTeller;
   readonly #outcomes = new DialOutcomes();
   readonly #reporter: NetworkReporter;
+  readonly #bringer: MetainfoBringer;
   #ports: MemberPorts | null = null;
   #own: ReadonlySet<string> = new Set();
   #local = '';
@@ -108,6 +110,13 @@ export class Reach implements AsyncDisposable {
     });
     this.caller = new Caller({ admission, addresses: options.addresses, rtc: this.#rtc });
     this.dialer = this.#createDialer();
+    this.#bringer = new MetainfoBringer({
+      caller: this.caller,
+      metainfo: (infoHash) => host.get(infoHash).spec.metainfo,
+      spawn: deps.spawn,
+      clock,
+      log,
+    });
     this.#reporter = new NetworkReporter({
       clock,
       look: () => this.network,
@@ -198,10 +207,19 @@ export class Reach implements AsyncDisposable {
 
   /** A member fetches these torrents and may not be able to call: those of them that are here are offered at once. */
   fetching(sphereId: SphereId, device: DeviceKey, infoHashes: readonly InfoHash[]): void {
-    const { host } = this.#deps;
-    const sphere = host.admittingSphere(sphereId);
-    if (sphere === undefined || !host.spheres.admits(sphereId, device)) return;
-    for (const infoHash of infoHashes) if (sphere.has(infoHash)) this.dialer.wanted(sphereId, infoHash, device);
+    for (const { infoHash } of this.#offered(sphereId, device, infoHashes)) {
+      this.dialer.wanted(sphereId, infoHash, device);
+    }
+  }
+
+  /** A member lacks even the metainfo of these torrents: those that are here are brought to it. */
+  seeking(sphereId: SphereId, device: DeviceKey, infoHashes: readonly InfoHash[]): void {
+    for (const { sphere, infoHash } of this.#offered(sphereId, device, infoHashes)) {
+      const told = this.dialer.callees(sphereId).get(device) ?? [];
+      const met = Array.from(this.dialer.strangers(sphereId, infoHash)).filter((callee) => callee.device === device);
+      const callees = [...told, ...met].filter(({ endpoint }) => !this.#own.has(endpoint));
+      this.#bringer.bring({ sphere, device, infoHash, callees });
+    }
   }
 
   networkChanged(): void {
@@ -244,6 +262,14 @@ export class Reach implements AsyncDisposable {
       onOutcome: (request, outcome) => this.#ended(request, outcome),
       onConnected: (dialled) => host.connect(dialled, true),
     });
+  }
+
+  /** Those of the torrents that are here, for a device that may have them. */
+  *#offered(sphereId: SphereId, device: DeviceKey, infoHashes: readonly InfoHash[]) {
+    const { host } = this.#deps;
+    const sphere = host.admittingSphere(sphereId);
+    if (sphere === undefined || !host.spheres.admits(sphereId, device)) return;
+    for (const infoHash of infoHashes) if (sphere.has(infoHash)) yield { sphere, infoHash };
   }
 
   #dial(request: DialRequest, signal: AbortSignal): Promise<DialOutcome> {

@@ -85,7 +85,10 @@ function reachCalls(service: SwarmService) {
       return done;
     }),
     fetching: os.fetching.handler(({ input }) => {
-      service.node.reach.fetching(input.sphereId, input.device, input.infoHashes);
+      const { sphereId, device, infoHashes, metainfo } = input;
+      const { reach } = service.node;
+      if (metainfo) reach.seeking(sphereId, device, infoHashes);
+      else reach.fetching(sphereId, device, infoHashes);
       return done;
     }),
     networkChanged: os.networkChanged.handler(() => {

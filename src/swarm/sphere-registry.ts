@@ -64,14 +64,14 @@ export class SphereRegistry {
     });
   }
 
-  admitting(sphereId: SphereId, has: (infoHash: InfoHash) => boolean): AdmittingSphere | undefined {
+  admitting(sphereId: SphereId, torrents: Pick<AdmittingSphere, 'has' | 'seeks'>): AdmittingSphere | undefined {
     const sphere = this.#spheres.get(sphereId);
     if (sphere === undefined) return undefined;
     return {
       sphereId,
       admissionKeys: sphere.epochs.map((epoch) => epoch.admission),
       isListed: (device) => this.admits(sphereId, device),
-      has,
+      ...torrents,
     };
   }
 

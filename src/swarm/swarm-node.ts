@@ -22,6 +22,7 @@ import { Tracker } from '../torrent/tracker.ts';
 import type { EventStream } from './event-stream.ts';
 import { FetchTeller } from './fetch-teller.ts';
 import { fetchMetainfo } from './metainfo-fetcher.ts';
+import { SoughtMetainfos } from './sought-metainfos.ts';
 import type { PortMapping } from './port-mapping.ts';
 import type { ReachOptions } from './reach.ts';
 import { Reach } from './reach.ts';
@@ -59,6 +60,7 @@ export class SwarmNode implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #announcer: Announcer;
   readonly #tracker: Tracker;
+  readonly #sought = new SoughtMetainfos();
   readonly #teller: FetchTeller;
 
   private constructor(deps: NodeDeps, options: NodeOptions, client: TorrentClient) {
@@ -75,6 +77,7 @@ export class SwarmNode implements AsyncDisposable {
         client,
         device: options.self.device,
         limits: options.limits,
+        seeks: (sphereId, infoHash) => this.#sought.has(sphereId, infoHash),
         onChange: (torrent, change) => this.#changed(torrent, change),
         onRemoved: (torrent) => {
           this.reporter.forget(torrent);
@@ -93,7 +96,7 @@ export class SwarmNode implements AsyncDisposable {
     });
     this.#teller = new FetchTeller({
       clock,
-      tell: (sphereId, infoHashes) => stream.emit({ kind: 'fetching', sphereId, infoHashes }),
+      tell: (sphereId, infoHashes) => stream.emit({ kind: 'fetching', sphereId, infoHashes, metainfo: false }),
       spawn: (name, task) => this.#scope.spawn(name, task),
     });
     this.#tracker = this.#stack.use(this.#createTracker());
@@ -145,11 +148,14 @@ export class SwarmNode implements AsyncDisposable {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const sphere = this.host.admittingSphere(request.sphereId);
     if (sphere === undefined) return Promise.reject(new AppError('not-found', 'no such sphere'));
+    const { sphereId, infoHash } = request;
     const { dialer, caller } = this.reach;
-    const told = Array.from(dialer.callees(request.sphereId).values()).flat();
-    const callees = [...told, ...dialer.strangers(request.sphereId, request.infoHash)];
-    const { clock, log } = this.#deps;
-    return fetchMetainfo({ ...request, sphere, callees }, { caller, clock, log }, signal);
+    const told = dialer.callees(sphereId);
+    const strangers = dialer.strangers(sphereId, infoHash);
+    const { clock, log, stream } = this.#deps;
+    const askToCall = (): void => stream.emit({ kind: 'fetching', sphereId, infoHashes: [infoHash], metainfo: true });
+    const deps = { caller, sought: this.#sought, askToCall, clock, log };
+    return fetchMetainfo({ ...request, sphere, told, strangers }, deps, signal);
   }
 
   /** Members, torrents or keys changed: calls and announces are looked at again. */
@@ -231,9 +237,15 @@ export class SwarmNode implements AsyncDisposable {
         this.host.connect({ ...routed, admitted }, false);
         return;
       }
-      const { metainfo } = this.host.get(admitted.infoHash).spec;
       const limit = { clock, ms: METAINFO_TIMEOUT_MS };
-      await withinTime(limit, signal, (limited) => sendMetainfo(stream, metainfo, limited));
+      await withinTime(limit, signal, async (limited) => {
+        if (admitted.purpose === 'metainfo') {
+          await sendMetainfo(stream, this.host.get(admitted.infoHash).spec.metainfo, limited);
+        } else {
+          await this.#sought.take(admitted, stream, limited);
+          stream.destroy();
+        }
+      });
     } catch (error) {
       log.debug('stream refused', { code: errorCode(error) });
       throw error;

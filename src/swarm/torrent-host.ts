@@ -38,6 +38,8 @@ export interface TorrentHostDeps {
   readonly client: TorrentClient;
   readonly device: DeviceKey;
   readonly limits: LimitsView;
+  /** Whether the metainfo of a torrent that is not here is looked for. */
+  readonly seeks: (sphereId: SphereId, infoHash: InfoHash) => boolean;
   readonly onChange: (torrent: ActiveTorrent, change: TorrentChange) => void;
   readonly onRemoved: (torrent: ActiveTorrent) => void;
 }
@@ -134,10 +136,11 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   admittingSphere(sphereId: SphereId): AdmittingSphere | undefined {
-    return this.spheres.admitting(sphereId, (infoHash) => {
+    const has = (infoHash: InfoHash): boolean => {
       const torrent = this.#torrents.get(infoHash);
       return torrent !== undefined && torrent.spec.sphereId === sphereId && torrent.serves;
-    });
+    };
+    return this.spheres.admitting(sphereId, { has, seeks: (infoHash) => this.#deps.seeks(sphereId, infoHash) });
   }
 
   get admittingSpheres(): AdmittingSphere[] {

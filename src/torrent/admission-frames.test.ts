@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto';
+import { createDecipheriv, createPrivateKey } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import vector from '../../test/fixtures/protocol/admission.json' with { type: 'json' };
@@ -45,6 +45,17 @@ test('the proofs are the ones of the specification, byte for byte', () => {
 test('each side reads the proof of the other', () => {
   expect(decodeCallerProof(hex(vector.callerProof), callerKeys, nonces)).toEqual(call);
   expect(decodeAnswerProof(hex(vector.answererProof), call, answererKeys, nonces)).toBe(answerer);
+});
+
+test.each([
+  ['swarm', 1],
+  ['metainfo', 2],
+  ['bring', 3],
+] as const)('purpose %s is read as it was written, at its place', (purpose, value) => {
+  const proof = encodeCallerProof({ ...call, purpose }, callerKeys, nonces);
+  expect(decodeCallerProof(proof, callerKeys, nonces)).toEqual({ ...call, purpose });
+  const decipher = createDecipheriv('aes-256-gcm', seal.caller, new Uint8Array(12), { authTagLength: 16 });
+  expect(decipher.update(proof.subarray(32, -16))[20]).toBe(value);
 });
 
 test('a proof is worth nothing with one bit changed, under another nonce or in the other direction', () => {

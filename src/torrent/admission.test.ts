@@ -8,6 +8,7 @@ import { toHex } from '../base/bytes.ts';
 import type { DeviceKey, InfoHash } from '../base/id.ts';
 import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import { systemRandom } from '../base/random.ts';
+import type { Purpose } from './admission-frames.ts';
 import { ANSWER_PROOF_BYTES, CALLER_PROOF_BYTES, NONCE_BYTES } from './admission-frames.ts';
 import type { AdmissionDeps, Admitted, AdmittingSphere, Self } from './admission.ts';
 import { ADMISSION_TIMEOUT_MS, answerCall, callIn } from './admission.ts';
@@ -31,7 +32,12 @@ function deps(self: Self): AdmissionDeps {
   return { clock, random: systemRandom, self };
 }
 
-function sphere(options: { keys: Uint8Array[]; listed?: DeviceKey[]; torrents?: InfoHash[] }): AdmittingSphere {
+function sphere(options: {
+  keys: Uint8Array[];
+  listed?: DeviceKey[];
+  torrents?: InfoHash[];
+  sought?: InfoHash[];
+}): AdmittingSphere {
   const listed = new Set(options.listed ?? [anna.device, ben.device]);
   const torrents = new Set(options.torrents ?? [infoHash]);
   return {
@@ -39,6 +45,7 @@ function sphere(options: { keys: Uint8Array[]; listed?: DeviceKey[]; torrents?: 
     admissionKeys: options.keys,
     isListed: (key) => listed.has(key),
     has: (hash) => torrents.has(hash),
+    seeks: (hash) => options.sought?.includes(hash) === true,
   };
 }
 
@@ -49,9 +56,11 @@ async function meet(options: {
   callerKey: Uint8Array;
   answering: AdmittingSphere[];
   answerer?: Self;
+  purpose?: Purpose;
 }): Promise<[unknown, unknown, { caller: Duplex; answerer: Duplex }]> {
   const [a, b] = duplexPair();
-  const target = { sphere: options.callerSphere, admissionKey: options.callerKey, infoHash, purpose: 'swarm' } as const;
+  const { callerSphere, callerKey, purpose = 'swarm' } = options;
+  const target = { sphere: callerSphere, admissionKey: callerKey, infoHash, purpose };
   const calling = callIn(a, target, deps(options.caller ?? anna), never);
   const answering = answerCall(b, options.answering, deps(options.answerer ?? ben), never);
   // Like the listener and the dialer, whoever does not admit ends the stream.
@@ -121,6 +130,17 @@ test('a torrent that is not served here is not admitted', async () => {
   const empty = sphere({ keys: [key], torrents: [] });
   const [called, answered] = await meet({ callerSphere: ours, callerKey: key, answering: [empty] });
   expect([called, answered]).toEqual(['disconnected', 'not-allowed']);
+});
+
+test('a metainfo is brought only to whom it is sought by, whether the torrent is served there or not', async () => {
+  const seeking = sphere({ keys: [key], torrents: [], sought: [infoHash] });
+  const call = { callerSphere: ours, callerKey: key, purpose: 'bring' } as const;
+  const [brought] = await meet({ ...call, answering: [seeking] });
+  expect(brought).toEqual({ sphereId, infoHash, device: ben.device, purpose: 'bring' });
+  const [unasked] = await meet({ ...call, answering: [ours] });
+  expect(unasked).toBe('disconnected');
+  const [served] = await meet({ callerSphere: ours, callerKey: key, answering: [seeking] });
+  expect(served).toBe('disconnected');
 });
 
 test('nobody admits itself', async () => {

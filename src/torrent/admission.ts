@@ -35,6 +35,8 @@ export interface AdmittingSphere {
   readonly isListed: (device: DeviceKey) => boolean;
   /** Whether we hold this torrent and serve it now. */
   readonly has: (infoHash: InfoHash) => boolean;
+  /** Whether we look for this torrent's metainfo now, which somebody may bring. */
+  readonly seeks: (infoHash: InfoHash) => boolean;
 }
 
 export interface AdmissionDeps {
@@ -97,7 +99,8 @@ export function answerCall(
     if (found === undefined) throw new AppError('not-allowed', 'the caller is not proven');
     const { sphere, call, keys } = found;
     requirePeer(sphere, call.device, deps.self);
-    if (!sphere.has(call.infoHash)) throw new AppError('not-allowed', 'the torrent is not served here');
+    const isOurs = call.purpose === 'bring' ? sphere.seeks(call.infoHash) : sphere.has(call.infoHash);
+    if (!isOurs) throw new AppError('not-allowed', 'the torrent is not served here');
     await writeAll(stream, encodeAnswerProof({ call, device: deps.self.device }, keys, nonces), limited);
     return { sphereId: sphere.sphereId, infoHash: call.infoHash, device: call.device, purpose: call.purpose };
   });

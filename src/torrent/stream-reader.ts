@@ -37,6 +37,24 @@ export async function readExactly(stream: Duplex, length: number, signal: AbortS
   });
 }
 
+/** Waits until the other side, which has nothing more to say, has ended or closed the stream. */
+export async function ended(stream: Duplex, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (stream.destroyed || stream.readableEnded) return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      for (const end of ['end', 'close', 'error']) stream.off(end, onEnd);
+      signal.removeEventListener('abort', onAbort);
+      act();
+    };
+    const onEnd = (): void => settle(resolve);
+    const onAbort = (): void => settle(() => reject(signal.reason));
+    for (const end of ['end', 'close', 'error']) stream.on(end, onEnd);
+    signal.addEventListener('abort', onAbort, { once: true });
+    stream.resume();
+  });
+}
+
 /** Writes and waits until the stream took the bytes. */
 export async function writeAll(stream: Duplex, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

@@ -158,6 +158,7 @@ function sphereOf(who: Who): AdmittingSphere {
     admissionKeys: [who.epoch.admission],
     isListed: (device) => who.listed.includes(device),
     has: () => true,
+    seeks: () => false,
   };
 }
 

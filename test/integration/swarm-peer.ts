@@ -61,6 +61,8 @@ export class SwarmPeer implements AsyncDisposable {
   readonly bitfields = new Map<InfoHash, Uint8Array>();
   /** What the process wants to be told to another device. */
   onSignal: (signal: Extract<SwarmEvent, { kind: 'signal' }>) => void = () => undefined;
+  /** What the process begins to fetch, for others to hear. */
+  onFetching: (fetching: Extract<SwarmEvent, { kind: 'fetching' }>) => void = () => undefined;
   dataPort = 0;
   trackerPort = 0;
 
@@ -175,6 +177,7 @@ export class SwarmPeer implements AsyncDisposable {
       for await (const event of await this.client.events()) {
         this.events.push(event);
         if (event.kind === 'signal') this.onSignal(event);
+        if (event.kind === 'fetching') this.onFetching(event);
         if (event.kind === 'state') this.states.set(event.torrent.infoHash, event.torrent);
         if (event.kind === 'have') this.bitfields.set(event.infoHash, event.bitfield);
       }

@@ -215,6 +215,26 @@ test('a metainfo too large for a message is fetched from a member and checked', 
   await expect(wrong).rejects.toMatchObject({ code: 'not-found' });
 });
 
+test('a metainfo is brought by a member whom nobody can call', async () => {
+  await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+  await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
+  await together(anna, ben);
+  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 32 * MIB), 16 * 1024);
+  const told: string[] = [];
+  ben.onFetching = ({ infoHashes, metainfo }) => {
+    told.push(`${infoHashes.join(' ')} ${metainfo}`);
+    void anna.client.fetching({ sphereId: sphere, device: ben.device.key, infoHashes, metainfo });
+  };
+  await anna.learn(sphere, ben);
+  const nowhere = { endpoints: ['127.0.0.1:1'], trackers: [], webrtc: false };
+  await ben.client.setEndpoints({ sphereId: sphere, device: anna.device.key, ...nowhere });
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', item.metainfo));
+  const request = { sphereId: sphere, infoHash: item.infoHash, sha256: digest, maxBytes: 2 * MIB };
+  const { metainfo } = await ben.client.fetchMetainfo(request);
+  expect(Buffer.compare(metainfo, item.metainfo)).toBe(0);
+  expect(told).toEqual([`${item.infoHash} true`]);
+});
+
 test('members find each other through a tracker alone', async () => {
   await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
   await using ben = await SwarmPeer.start({ address: '127.0.0.2' });

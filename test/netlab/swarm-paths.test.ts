@@ -34,7 +34,7 @@ const epochs = [newEpoch()];
 async function peerAt(
   lab: NetworkLab,
   place: string,
-  options: { discoverLan?: boolean; limits?: { up: number; down: number } } = {},
+  options: { discoverLan?: boolean; dataPort?: number; limits?: { up: number; down: number } } = {},
 ): Promise<SwarmPeer> {
   const address = (await lab.exec(place, 'hostname', '-I')).trim().split(' ')[0] ?? '';
   const peer = await SwarmPeer.of(lab.fork(place, SWARM), { address, addresses: [], ...options });
@@ -102,6 +102,28 @@ describe.skipIf(reason !== undefined)('two members', () => {
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', item.metainfo));
     const { metainfo } = await ben.client.fetchMetainfo({ ...request, sha256: digest });
     expect(Buffer.compare(metainfo, item.metainfo)).toBe(0);
+  });
+
+  test('get a large metainfo from one whom nobody can call, and who gets out on few ports only', async () => {
+    await using lab = await NetworkLab.start({ a: 'web', b: 'open' });
+    const anna = await peerAt(lab, 'a1');
+    const ben = await peerAt(lab, 'b1', { dataPort: 443 });
+    await acquaint(anna, ben);
+    const file = await randomFile(path.join(folder, 'brought'), 32 * MIB);
+    const item = await share(anna, sphere, file, 16 * 1024);
+    ben.onFetching = ({ infoHashes, metainfo }) => {
+      void anna.client.fetching({ sphereId: sphere, device: ben.device.key, infoHashes, metainfo });
+    };
+    await tellRtc(anna, ben);
+    await Promise.all([anna.learn(sphere, ben), ben.learn(sphere, anna)]);
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', item.metainfo));
+    const request = { sphereId: sphere, infoHash: item.infoHash, sha256: digest, maxBytes: 2 * MIB };
+    const start = performance.now();
+    const { metainfo } = await ben.client.fetchMetainfo(request);
+    expect(performance.now() - start).toBeLessThan(SECONDS_MS);
+    expect(Buffer.compare(metainfo, item.metainfo)).toBe(0);
+    await receive(ben, sphere, item, await mkdtemp(path.join(folder, 'brought-')));
+    await until('the item follows', () => ben.state(item.infoHash) === 'complete');
   });
 
   test('who starts beside a member who has long been there is found as soon', async () => {

@@ -67,7 +67,11 @@ const bodySchemas = {
     seenAs: z.string().max(64).nullable(),
   }),
   /** Torrents that the sender fetches from now on: whoever has them calls it, because it may not be able to call. */
-  fetching: z.object({ infoHashes: z.array(infoHashSchema).min(1).max(64) }),
+  fetching: z.object({
+    infoHashes: z.array(infoHashSchema).min(1).max(64),
+    /** Whether it lacks even their metainfo, which is to be brought; left out = no. */
+    metainfo: z.boolean().optional(),
+  }),
 } as const;
 
 type Known = keyof typeof bodySchemas;

@@ -63,6 +63,7 @@ test('the stored wrapped key and ephemeral messages open', () => {
     { kind: 'endpoints', ...stored('ephemeral') },
     ...stored('ephemeral-reach'),
     ...stored('ephemeral-fetching'),
+    ...stored('ephemeral-metainfo'),
     ...stored('ephemeral-log'),
     ...stored('ephemeral-have'),
   ];
