@@ -3,6 +3,8 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { ERROR_CODES } from '../src/base/errors.ts';
+import { SYSTEM_PACKAGES } from '../tools/bootstrap/packages.mjs';
+import { SUITES } from '../tools/suites.mjs';
 
 /** Tests about the source itself: rules that neither the compiler nor the linter can check. */
 
@@ -193,6 +195,53 @@ describe('the layout', () => {
 });
 
 describe('documents', () => {
+  test('the map of the README leads to every folder of the source', () => {
+    const text = read('README.md');
+    expect(entries('src').filter((name) => !text.includes(`src/${name}`))).toEqual([]);
+    const rows = [...(text.split('## Map')[1] ?? '').matchAll(/^\| \[([^\]]+)\]/gm)].map((match) => match[1] ?? '');
+    expect(rows.slice(0, 7)).toEqual([
+      'electron',
+      'src/spheres',
+      'src/torrent',
+      'src/xmpp',
+      'src/player',
+      'resources',
+      'test',
+    ]);
+  });
+
+  test('the table of the README names each main package that is built on', () => {
+    const table = read('README.md').split('## Built on')[1] ?? '';
+    const main = [
+      'webtorrent',
+      'bittorrent-tracker',
+      'create-torrent',
+      '@xmpp/client',
+      'libsignal-protocol-typescript',
+    ];
+    expect([...main, 'Electron', 'Vue'].filter((name) => !table.includes(`[${name}](`))).toEqual([]);
+    expect(main.filter((name) => !(name in manifest.dependencies))).toEqual([]);
+  });
+
+  test('every package of the system that is installed for tests and benches is listed', () => {
+    const listed = (read('docs/dependencies.md').split('## From the system')[1] ?? '').match(/[a-z0-9-]+/g) ?? [];
+    expect(SYSTEM_PACKAGES.filter(({ name }) => !listed.includes(name)).map(({ name }) => name)).toEqual([]);
+  });
+
+  test('the budgets of the suites are the ones that are documented', () => {
+    const text = read('docs/testing.md');
+    const rows = [...text.matchAll(/^\| (\w+) +\|.*\| (\d+) s +\| (\d+) % +\|$/gm)];
+    const total = SUITES.reduce((sum, suite) => sum + suite.budgetSeconds, 0);
+    expect(rows.map(([, name, budget, share]) => ({ name, budget: Number(budget), share: Number(share) }))).toEqual(
+      SUITES.map(({ name, budgetSeconds }) => ({
+        name,
+        budget: budgetSeconds,
+        share: Math.round((100 * budgetSeconds) / total),
+      })),
+    );
+    expect(text).toContain(`Together ${total / 60} minutes of budget`);
+  });
+
   test('every link between documents leads to a file', () => {
     const documents = [...entries('.').filter((name) => name.endsWith('.md')), ...files(['docs'], /\.md$/)];
     const broken = documents.flatMap((file) =>

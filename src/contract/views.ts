@@ -18,7 +18,6 @@ export const accountSchema = z.object({
 export type AccountView = z.infer<typeof accountSchema>;
 
 export const roleSchema = z.enum(['owner', 'admin', 'member', 'viewer']);
-export type Role = z.infer<typeof roleSchema>;
 
 /** Why an invited person cannot be reached, as their server says; many servers say nothing. */
 export const troubleSchema = z.enum(['nobody-there', 'server-silent']);

@@ -2,7 +2,6 @@ import { AppError } from '../base/errors.ts';
 import type { Segment } from '../contract/swarm.ts';
 
 export type FileSegment = Extract<Segment, { kind: 'file' }>;
-export type BytesSegment = Extract<Segment, { kind: 'bytes' }>;
 
 /** A stretch of a requested range: `at` counts from the range's start, all sizes in bytes. */
 export type Span =
