@@ -33,5 +33,5 @@ test('of the first line the address is read, or in words why there is none', () 
   expect(readLine('listening')).toEqual({});
   expect(readLine('null')).toEqual({});
   const failed = '{"error":{"code":"usage","message":"there is no option --bogus"}}';
-  expect(readLine(failed)).toEqual({ failure: 'there is no option --bogus' });
+  expect(readLine(failed)).toEqual({ failure: 'there is no option --bogus', code: 'usage' });
 });

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { ensureElectron } from '../bootstrap/electron.mjs';
 import { inRoot, root } from '../bootstrap/root.mjs';
@@ -69,28 +70,36 @@ async function openWindow(program, runtime, args) {
  * @param {readonly string[]} args
  * @returns {Promise<number>}
  */
-function serve(runtime, args) {
+async function serve(runtime, args) {
   const { before, after, open } = splitArguments(args);
-  const main = inRoot('src', 'cli', 'main.ts');
-  const child = spawn(
-    runtime,
-    [main, '--json', ...before, 'serve', ...(open ? [] : ['--no-open']), ...after.filter((arg) => arg !== '--json')],
-    {
-      cwd: process.env['INIT_CWD'] ?? root,
-      env: childEnvironment(runtime),
-      stdio: ['inherit', 'pipe', 'inherit'],
-    },
-  );
+  const json = after.includes('--json');
+  const main = [inRoot('src', 'cli', 'main.ts'), '--json', ...before];
+  const options = [...(open ? [] : ['--no-open']), ...after.filter((arg) => arg !== '--json')];
+  const cwd = process.env['INIT_CWD'] ?? root;
+  const env = childEnvironment(runtime);
+  const child = spawn(runtime, [...main, 'serve', ...options], { cwd, env, stdio: ['inherit', 'pipe', 'inherit'] });
   for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   }
-  createInterface({ input: child.stdout }).on('line', (line) => announce(line, open, after.includes('--json')));
-  return new Promise((resolve, reject) => {
+  let isRunning = false;
+  const lines = createInterface({ input: child.stdout }).on('line', (line) => {
+    // A second start is no failure for a person: the application is there.
+    isRunning = open && !json && readLine(line).code === 'profile-in-use';
+    if (!isRunning) announce(line, open, json);
+  });
+  const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(exitCode(code, signal)));
   });
+  const [code] = await Promise.all([ended, once(lines, 'close')]);
+  if (!isRunning) return code;
+  const status = await run(runtime, [...main, 'status'], { cwd, env, streams: 'quiet' });
+  const { url, failure } = readLine(status.output.trimEnd().split('\n').at(-1) ?? '');
+  if (url === undefined) say(`Spherecast could not start: it runs already, and does not answer: ${failure}`);
+  else console.log(`Spherecast runs already, at ${url}`);
+  return url === undefined ? 1 : 0;
 }
 
 /**
@@ -106,15 +115,16 @@ function announce(line, open, json) {
 }
 
 /**
- * What the engine's one line says: where it is, or why it did not start.
+ * What a line of the program says: where the engine is, or why it did not start.
  * @param {string} line
- * @returns {{ url?: string, failure?: string }}
+ * @returns {{ url?: string, failure?: string, code?: string }}
  */
 export function readLine(line) {
   try {
     const value = JSON.parse(line);
     if (typeof value?.url === 'string') return { url: value.url };
-    return typeof value?.error?.message === 'string' ? { failure: value.error.message } : {};
+    const { message, code } = value?.error ?? {};
+    return typeof message === 'string' ? { failure: message, code } : {};
   } catch {
     // Anything else is passed on as it is.
     return {};
