@@ -5,25 +5,33 @@ import type { ActiveTorrent } from '../torrent/active-torrent.ts';
 import type { TorrentChange } from '../torrent/torrent-spec.ts';
 import type { EventStream } from './event-stream.ts';
 
+/** Between two reports of the pieces of one torrent. */
 const HAVE_MS = 250;
-const TICKS_PER_SUMMARY = 4;
+const SUMMARY_MS = 1_000;
+
+/** What is told of a torrent. */
+export type ReportedTorrent = Pick<ActiveTorrent, 'spec' | 'state' | 'bitfield' | 'identities' | 'links' | 'bytesOf'>;
 
 export interface ReporterDeps {
   readonly clock: Clock;
-  readonly torrents: () => Iterable<ActiveTorrent>;
+  readonly torrents: () => Iterable<ReportedTorrent>;
   /** Those of them of which anything can change without being told. */
-  readonly awake: () => Iterable<ActiveTorrent>;
+  readonly awake: () => Iterable<ReportedTorrent>;
   readonly port: () => number;
   readonly network: () => NetworkState;
   readonly stream: EventStream<SwarmEvent>;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
 }
 
 type Candidates = Extract<SwarmEvent, { kind: 'candidates' }>;
 
-/** Turns what happens into events: at once when a state changes, else at most four times a second per torrent. */
+/** Turns what happens into events: at once, but pieces of one torrent at most four times a second. */
 export class Reporter {
   readonly #deps: ReporterDeps;
-  readonly #dirty = new Set<ActiveTorrent>();
+  /** Those whose pieces are told in a moment. */
+  readonly #dirty = new Set<ReportedTorrent>();
+  /** When the pieces of a torrent were told last, monotonic. */
+  readonly #toldMs = new Map<ReportedTorrent, number>();
   readonly #phases = new Map<InfoHash, TorrentState['state']>();
   readonly #states = new Map<InfoHash, string>();
   #candidates: Candidates | null = null;
@@ -34,14 +42,15 @@ export class Reporter {
     this.#deps = deps;
   }
 
-  changed(torrent: ActiveTorrent, change: TorrentChange): void {
-    if (change.kind === 'have') this.#dirty.add(torrent);
+  changed(torrent: ReportedTorrent, change: TorrentChange): void {
+    if (change.kind === 'have') this.#haveChanged(torrent);
     else if (change.kind === 'complete') this.#reportHave(torrent, change.identities);
     else if (change.kind === 'state') this.#reportPhase(torrent);
   }
 
-  forget(torrent: ActiveTorrent): void {
+  forget(torrent: ReportedTorrent): void {
     this.#dirty.delete(torrent);
+    this.#toldMs.delete(torrent);
     this.#phases.delete(torrent.spec.infoHash);
     this.#states.delete(torrent.spec.infoHash);
   }
@@ -65,19 +74,35 @@ export class Reporter {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (let tick = 1; !signal.aborted; tick += 1) {
-      await this.#deps.clock.sleep(HAVE_MS, signal);
-      for (const torrent of this.#dirty) this.#reportHave(torrent, null);
-      if (tick % TICKS_PER_SUMMARY === 0) this.#summarise();
+    for (;;) {
+      await this.#deps.clock.sleep(SUMMARY_MS, signal);
+      this.#summarise();
     }
   }
 
-  #reportHave(torrent: ActiveTorrent, identities: FileIdentity[] | null): void {
+  /** The first piece is told at once: somebody may wait for it. */
+  #haveChanged(torrent: ReportedTorrent): void {
+    if (this.#dirty.has(torrent)) return;
+    const { clock, spawn } = this.#deps;
+    const againMs = (this.#toldMs.get(torrent) ?? -Infinity) + HAVE_MS - clock.monotonic();
+    if (againMs <= 0) {
+      this.#reportHave(torrent, null);
+      return;
+    }
+    this.#dirty.add(torrent);
+    spawn('tell pieces', async (signal) => {
+      await clock.sleep(againMs, signal);
+      if (this.#dirty.has(torrent)) this.#reportHave(torrent, null);
+    });
+  }
+
+  #reportHave(torrent: ReportedTorrent, identities: FileIdentity[] | null): void {
     this.#dirty.delete(torrent);
+    this.#toldMs.set(torrent, this.#deps.clock.monotonic());
     this.#deps.stream.emit(haveEvent(torrent, identities));
   }
 
-  #reportPhase(torrent: ActiveTorrent): void {
+  #reportPhase(torrent: ReportedTorrent): void {
     const { infoHash } = torrent.spec;
     const { state } = torrent;
     if (this.#phases.get(infoHash) === state.state) return;
@@ -85,7 +110,7 @@ export class Reporter {
     this.#reportState(torrent, state);
   }
 
-  #reportState(torrent: ActiveTorrent, state: TorrentState): void {
+  #reportState(torrent: ReportedTorrent, state: TorrentState): void {
     this.#states.set(torrent.spec.infoHash, JSON.stringify(state));
     this.#deps.stream.emit({ kind: 'state', torrent: state });
   }
@@ -132,7 +157,7 @@ export class Reporter {
   }
 }
 
-function haveEvent(torrent: ActiveTorrent, identities: FileIdentity[] | null): SwarmEvent {
+function haveEvent(torrent: ReportedTorrent, identities: FileIdentity[] | null): SwarmEvent {
   return {
     kind: 'have',
     infoHash: torrent.spec.infoHash,

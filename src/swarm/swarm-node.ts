@@ -93,6 +93,7 @@ export class SwarmNode implements AsyncDisposable {
       awake: () => this.host.awake,
       port: () => this.reach.dataPort,
       network: () => this.reach.network,
+      spawn: (name, task) => this.#scope.spawn(name, task),
     });
     this.#teller = new FetchTeller({
       clock,

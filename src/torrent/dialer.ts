@@ -69,6 +69,7 @@ const IDLE_MS = 30_000;
 /** Looking at very many torrents takes no more than a part of the time. */
 const SHORT_MS = 1;
 const REST = 9;
+const REST_MS = 50;
 /** For so long a device that fell away is called as if a person waited for it. */
 const LOST_MS = 5 * 60_000;
 /** The same for one that says that it fetches a torrent; saying so again changes nothing for a moment. */
@@ -208,7 +209,7 @@ export class Dialer {
       const startMs = clock.monotonic();
       const sleepMs = this.#callDue(signal);
       const tookMs = clock.monotonic() - startMs;
-      if (tookMs > SHORT_MS) await clock.sleep(REST * tookMs, signal);
+      if (tookMs > SHORT_MS) await clock.sleep(Math.min(REST_MS, REST * tookMs), signal);
       try {
         await clock.sleep(sleepMs, AbortSignal.any([signal, this.#wake.signal]));
       } catch (error) {

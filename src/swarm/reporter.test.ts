@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { parseInfoHash, parseSphereId } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { Scope } from '../base/scope.ts';
+import type { SwarmEvent } from '../contract/swarm.ts';
+import { EventStream } from './event-stream.ts';
+import type { ReportedTorrent } from './reporter.ts';
+import { Reporter } from './reporter.ts';
+
+const infoHash = parseInfoHash('1'.repeat(40));
+
+function downloading(bitfield: Uint8Array<ArrayBuffer>): ReportedTorrent {
+  const sphereId = parseSphereId('2'.repeat(64));
+  const spec = { sphereId, infoHash, metainfo: new Uint8Array(), mediaKey: null, segments: [], bitfield: null };
+  const rates = { downBps: 0, upBps: 0, peers: 0, seeds: 0 };
+  return {
+    spec: { ...spec, paused: false, background: true },
+    state: { infoHash, state: 'downloading', error: null, bytesHave: 1, ...rates },
+    bitfield,
+    identities: null,
+    links: [],
+    bytesOf: () => 0,
+  };
+}
+
+test('the first piece is told at once, those after it together a quarter of a second later', async () => {
+  const clock = new VirtualClock(0);
+  await using scope = new Scope({ log: silentLogger });
+  const stream = new EventStream<SwarmEvent>();
+  const torrent = downloading(Uint8Array.of(0));
+  const told: string[] = [];
+  const reporter = new Reporter({
+    clock,
+    stream,
+    torrents: () => [torrent],
+    awake: () => [torrent],
+    port: () => 0,
+    network: () => {
+      throw new Error('nobody asks for a snapshot here');
+    },
+    spawn: (name, task) => scope.spawn(name, task),
+  });
+  const listening = (async () => {
+    for await (const event of stream.read([], scope.signal)) {
+      if (event.kind === 'have') told.push(`${clock.monotonic()}: ${event.bitfield[0]}`);
+    }
+  })();
+  const gains = async (bits: number, afterMs: number): Promise<void> => {
+    await clock.advance(afterMs);
+    torrent.bitfield[0] = bits;
+    reporter.changed(torrent, { kind: 'have' });
+    await clock.advance(0);
+  };
+  await gains(0x80, 1000);
+  await gains(0xc0, 10);
+  await gains(0xe0, 10);
+  await clock.advance(1000);
+  await gains(0xf0, 0);
+  await gains(0xf8, 10);
+  reporter.forget(torrent);
+  await clock.advance(1000);
+  expect(told).toEqual(['1000: 128', '1250: 224', '2020: 240']);
+  await scope[Symbol.asyncDispose]();
+  await listening;
+});
