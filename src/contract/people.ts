@@ -1,6 +1,6 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
-import { bareJidSchema, sphereIdSchema } from './ids.ts';
+import { bareJidSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 
 /** People outside of spheres: who we know, who asks, who is shut out. */
 
@@ -54,4 +54,8 @@ export const peopleContract = {
   block: oc.input(ofPerson.extend({ report: z.boolean().default(false) })).output(done),
   unblock: oc.input(ofPerson).output(done),
   markRead: oc.input(ofPerson).output(done),
+  /** The numbers that two people compare to know that nobody stands between them: ours, and that of a member. */
+  numbers: oc.input(z.object({ person: personIdSchema })).output(z.object({ own: z.string(), theirs: z.string() })),
+  /** Says whether the number that this member's program shows is the one that ours shows for them. */
+  verify: oc.input(ofPerson.extend({ person: personIdSchema, isSame: z.boolean() })).output(done),
 };

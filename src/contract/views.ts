@@ -36,6 +36,8 @@ export const memberSchema = z.object({
   trouble: troubleSchema.nullable(),
   /** A device of theirs has said two things in one place: two copies of it are at work, or somebody else has its key. */
   isForked: z.boolean(),
+  /** Whether their number was compared; `changed`: that of somebody else with this address was. */
+  identity: z.enum(['unverified', 'verified', 'changed']),
 });
 export type MemberView = z.infer<typeof memberSchema>;
 

@@ -91,6 +91,8 @@ function peopleRouter(people: AppServices['people']) {
     decline: os.people.decline.handler(({ input, signal }) => people.decline(input, given(signal))),
     block: os.people.block.handler(({ input, signal }) => people.block(input, given(signal))),
     unblock: os.people.unblock.handler(({ input, signal }) => people.unblock(input, given(signal))),
+    numbers: os.people.numbers.handler(({ input, signal }) => people.numbers(input, given(signal))),
+    verify: os.people.verify.handler(({ input, signal }) => people.verify(input, given(signal))),
     markRead: os.people.markRead.handler(({ input, signal }) => people.markRead(input, given(signal))),
   };
 }

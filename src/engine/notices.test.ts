@@ -7,7 +7,11 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const onInvitation = new Emitter<string>();
   const onChange = new Emitter<object>();
   const onFailed = new Emitter<object>();
-  const sphere = { id: 's', row: { state: 'joined' }, state: { name: 'Summer', items: new Map(), forks: new Map() } };
+  const sphere = {
+    id: 's',
+    row: { state: 'joined' },
+    state: { name: 'Summer', items: new Map(), forks: new Map(), members: new Map() },
+  };
   const session = {
     storage: {
       items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },

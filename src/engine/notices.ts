@@ -3,7 +3,9 @@ import type { ItemState, AppEvent } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
 import { parseAudience } from '../spheres/audience.ts';
 import { viewItem } from './item-view.ts';
+import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import { identityOf } from './sphere-view.ts';
 import { personName } from './person-name.ts';
 
 type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
@@ -24,6 +26,12 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       .all()
       .flatMap(forkedDevices)
       .map(({ key }) => key),
+  );
+  const strangers = new Set(
+    list
+      .all()
+      .flatMap((sphere) => changedPeople(session, sphere))
+      .map(({ person }) => person),
   );
   const spheres = new Map(list.all().map((sphere) => [sphere.id, sphere.row.state]));
   const stops = [
@@ -61,6 +69,11 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
         if (!forks.has(key)) tell(forkNotice(sphere, device));
         forks.add(key);
       }
+      for (const { jid, person } of changedPeople(session, sphere)) {
+        const params = { person: personName(jid), sphere: sphere.state.name };
+        if (!strangers.has(person)) tell({ code: 'identity-changed', params });
+        strangers.add(person);
+      }
       if (state === 'removed' && before === 'joined') tell({ code: 'removed', params: { sphere: sphere.state.name } });
     }),
   ];
@@ -81,4 +94,9 @@ function forkNotice({ state, person }: Sphere, device: DeviceKey): Notice {
   if (who === person) return { code: 'forked-own', params: { sphere } };
   const jid = who === undefined ? undefined : state.accounts.get(who);
   return { code: 'forked', params: { sphere, person: jid === undefined ? '' : personName(jid) } };
+}
+
+/** Members under an address of which somebody else was verified. */
+function changedPeople({ storage }: AccountSession, { state }: Sphere): SphereMember[] {
+  return [...state.members.values()].filter((member) => identityOf(storage, member) === 'changed');
 }

@@ -1,15 +1,19 @@
 import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
+import { safetyNumber } from '../spheres/protocol/safety-number.ts';
+import type { Sphere } from '../spheres/sphere.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 
 const DONE = { ok: true as const };
 
 /** The list of people, requests, and who is shut out. */
-export function peopleCalls({ holder, views }: AppCallsDeps): AppServices['people'] {
+export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
+  const { holder, views } = deps;
   const contacts = () => holder.session.people.contacts;
   return {
+    ...verifyCalls(deps),
     list: () => Promise.resolve({ people: views.people() }),
     async add({ jid, name }, signal) {
       await contacts().add(jid, textOrNull(name), signal);
@@ -49,6 +53,33 @@ export function peopleCalls({ holder, views }: AppCallsDeps): AppServices['peopl
       const { people } = holder.session;
       people.talk.markRead(jid);
       people.contacts.onChange.emit(jid);
+      return Promise.resolve(DONE);
+    },
+  };
+}
+
+/** Knowing that nobody stands between two people. */
+function verifyCalls({ holder, clock }: AppCallsDeps): Pick<AppServices['people'], 'numbers' | 'verify'> {
+  return {
+    async numbers({ person }) {
+      const isThere = ({ state }: Sphere): boolean =>
+        [...state.members.values()].some((member) => member.person === person && member.state === 'joined');
+      const sphere = holder.session.list.all().find(isThere);
+      if (sphere === undefined) throw new AppError('not-found', 'no such member');
+      const [own, theirs] = await Promise.all([safetyNumber(sphere.person), safetyNumber(person)]);
+      return { own, theirs };
+    },
+    verify({ person, jid, isSame }) {
+      const { storage, list } = holder.session;
+      const known = list.all().filter(({ state }) => state.members.get(jid)?.person === person);
+      if (known.length === 0) throw new AppError('not-found', 'no such member');
+      storage.transaction(() => {
+        // Who was compared before under this address is somebody else.
+        if (isSame) storage.verified.removeAccount(jid);
+        if (isSame) storage.verified.put({ person, jid, atMs: clock.now() });
+        else storage.verified.remove(person);
+      });
+      for (const sphere of known) list.announce(sphere, [{ kind: 'members' }]);
       return Promise.resolve(DONE);
     },
   };

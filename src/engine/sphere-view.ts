@@ -77,7 +77,8 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
 /** Whom only the server lets in: gets nothing of what is sealed. */
 function viewWaiting(jid: BareJid, online: boolean): MemberView {
   const nobody = { person: null, role: 'member', devices: 0, isMe: false, trouble: null, isForked: false } as const;
-  return { jid, name: personName(jid), state: 'waiting', online, ...nobody };
+  const identity = 'unverified' as const;
+  return { jid, name: personName(jid), state: 'waiting', online, ...nobody, identity };
 }
 
 function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, online: boolean): MemberView {
@@ -91,9 +92,17 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
     state: hasDeclined(member) ? 'declined' : member.state === 'joined' ? 'joined' : 'invited',
     online,
     isMe: member.jid === deps.own,
+    identity: identityOf(deps.storage, member),
     isForked: devices.some(({ device }) => sphere.state.forks.has(device)),
     trouble: member.state === 'invited' ? deps.directory.trouble(member.jid) : null,
   };
+}
+
+/** What we know of the person behind an account. */
+export function identityOf({ verified }: Storage, { jid, person, state }: SphereMember): MemberView['identity'] {
+  if (person === null || state !== 'joined') return 'unverified';
+  if (verified.has(person)) return 'verified';
+  return verified.hasAccount(jid) ? 'changed' : 'unverified';
 }
 
 export function viewInvitation(row: InvitationRow, isStranger: (jid: BareJid) => boolean): InvitationView {

@@ -22,6 +22,7 @@ import { SeenTable } from './seen-table.ts';
 import { SettingTable } from './setting-table.ts';
 import { ShareJobTable } from './share-job-table.ts';
 import { SphereTable } from './sphere-table.ts';
+import { VerifiedPersonTable } from './verified-person-table.ts';
 import { WelcomeTable } from './welcome-table.ts';
 
 /** One account's database with all of its tables. */
@@ -48,6 +49,7 @@ export class Storage implements Disposable {
   readonly directMessages: DirectMessageTable;
   readonly reached: ReachedTable;
   readonly seen: SeenTable;
+  readonly verified: VerifiedPersonTable;
   readonly welcomes: WelcomeTable;
   readonly #database: Database;
 
@@ -75,6 +77,7 @@ export class Storage implements Disposable {
     this.directMessages = new DirectMessageTable(deps);
     this.reached = new ReachedTable(deps);
     this.seen = new SeenTable(deps);
+    this.verified = new VerifiedPersonTable(deps);
     this.welcomes = new WelcomeTable(deps);
   }
 

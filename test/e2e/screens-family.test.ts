@@ -36,6 +36,30 @@ test('a wrong address is told in the form and at the row, and the address stays 
   expect(await screen.violations()).toEqual([]);
 });
 
+test('the numbers of two people are shown to be compared, and whom one knows by them has a sign', async () => {
+  for (const { look, options } of LOOKS) {
+    await using screen = await Screen.open(browser, options);
+    const other = theSea(screen).members.find(({ isMe }) => !isMe);
+    if (other === undefined) throw new Error('nobody else is there');
+    Object.assign(other, { identity: 'changed', isForked: true });
+    await screen.goToSphere();
+    await screen.by('panel-people').click();
+    const row = screen.page.locator(`[data-testid=member][data-jid="${other.jid}"]`);
+    await row.getByTestId('member-changed').waitFor();
+    expect(await row.getByTestId('member-forked').count()).toBe(1);
+    await row.getByTestId('member-verify').click();
+    await screen.by('number-theirs').waitFor();
+    const numbers = [await screen.by('number-own').textContent(), await screen.by('number-theirs').textContent()];
+    expect(numbers).toEqual(['0412 7730 9951 2086 3347', '5528 0199 6410 8873 1204']);
+    await screen.picture(`people-numbers-${look}`);
+    expect(await screen.violations()).toEqual([]);
+    await screen.by('verify-same').click();
+    await row.getByTestId('member-verified').waitFor();
+    await screen.picture(`people-verified-${look}`);
+    expect(await row.getByTestId('member-changed').count()).toBe(0);
+  }
+});
+
 test('who declined and who only the server lists are told apart, and can be invited', async () => {
   for (const { look, options } of LOOKS) {
     await using screen = await Screen.open(browser, options);
