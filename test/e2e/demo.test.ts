@@ -7,6 +7,8 @@ import { afterAll, expect, test } from 'vitest';
 import { missingPrograms } from '../fixtures/missing-programs.ts';
 import { eventually, runCommand } from '../fixtures/engine-process.ts';
 
+/** Everything of two people is started, on a machine that may be busy. */
+const PATIENCE_MS = 90_000;
 const missing = missingPrograms('prosody', 'openssl', 'ffmpeg');
 const folder = mkdtempSync(path.join(tmpdir(), 'demo-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,7 +22,7 @@ test.skipIf(missing !== undefined)('the demo shows two people with a shared film
       const lines = demo.lines().filter((line) => line.startsWith('http://127.0.0.1:'));
       return lines.length === 2 ? lines : undefined;
     },
-    90_000,
+    PATIENCE_MS,
   );
   for (const url of urls) expect((await fetch(url, { redirect: 'manual' })).status).toBe(302);
 
@@ -36,7 +38,7 @@ test.skipIf(missing !== undefined)(
   'ended while it is being set up, the demo leaves nothing behind either',
   async () => {
     await using demo = startDemo();
-    await eventually('the first engine', async () => (profiles().length > 0 ? true : undefined));
+    await eventually('the first engine', async () => (profiles().length > 0 ? true : undefined), PATIENCE_MS);
     demo.process.kill('SIGTERM');
     expect(await demo.ended).toEqual([0, null]);
     expect([readdirSync(folder), processesThatKnow(folder)]).toEqual([[], []]);
