@@ -119,6 +119,26 @@ describe('protocol files', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('docs/doap.xml lists every XEP with the version that the sources name, and what is left out of it', () => {
+    const banners = product
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => [...read(file).matchAll(/^\/\/.*$/gm)].map(([line]) => line))
+      .flatMap((line) => [...line.matchAll(/XEP-(\d{4}): [^,;]+, version (\d+(?:\.\d+)*\w*)/g)]);
+    const named = new Set(banners.map(([, number, version]) => `${number} ${version}`));
+    const supported = read('docs/doap.xml').split('<xmpp:SupportedXep>').slice(1);
+    const value = (xep: string, pattern: RegExp): string => pattern.exec(xep)?.[1] ?? '';
+    const listed = supported.map((xep) => {
+      const version = value(xep, /<xmpp:version>([^<]+)</);
+      return `${value(xep, /xep-(\d{4})\.html/)} ${version}`;
+    });
+    expect(listed).toEqual([...named].toSorted());
+    const silent = supported.filter((xep) => {
+      const status = value(xep, /<xmpp:status>(complete|partial)</);
+      return status === '' || (status === 'partial') !== xep.includes('<xmpp:note');
+    });
+    expect(silent).toEqual([]);
+  });
+
   test('every file of test vectors is named in the wire format, and every one that is named exists', () => {
     const named = [...read('docs/wire-format.md').matchAll(/`([a-z-]+\.json)`/g)].map((match) => match[1] ?? '');
     const stored = entries('test/fixtures/protocol').filter((name) => name.endsWith('.json'));
