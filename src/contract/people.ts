@@ -40,8 +40,13 @@ const name = z.string().trim().max(200);
 
 export const peopleContract = {
   list: oc.output(z.object({ people: z.array(contactSchema) })),
-  /** Puts them on our list and asks to see when they are online; answers a request of theirs too. */
-  add: oc.input(ofPerson.extend({ name: name.optional() })).output(z.object({ person: contactSchema })),
+  /**
+   * Puts them on our list and asks to see when they are online; answers a request of theirs too. `token` out of a link
+   * of theirs has their server say yes for them (XEP-0379).
+   */
+  add: oc
+    .input(ofPerson.extend({ name: name.optional(), token: z.string().max(200).optional() }))
+    .output(z.object({ person: contactSchema })),
   /** Begins to talk with somebody, whoever they are; they are put on no list. */
   open: oc.input(ofPerson).output(z.object({ person: contactSchema })),
   /** What we call them; empty = what they call themselves. */

@@ -15,8 +15,8 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
   return {
     ...verifyCalls(deps),
     list: () => Promise.resolve({ people: views.people() }),
-    async add({ jid, name }, signal) {
-      await contacts().add(jid, textOrNull(name), signal);
+    async add({ jid, name, token }, signal) {
+      await contacts().add(jid, { name: textOrNull(name), token }, signal);
       return { person: views.person(jid) };
     },
     open({ jid }) {

@@ -79,21 +79,31 @@ describe('the list of people', () => {
 describe('who sees whom', () => {
   test('adding somebody asks them, and answers what they asked', async () => {
     const { client, contacts } = setUp();
-    await contacts.add(BEN, 'Benny', never);
+    await contacts.add(BEN, { name: 'Benny' }, never);
     expect(client.asked.map(String)).toEqual([
       '<query xmlns="jabber:iq:roster"><item jid="ben@b.test" name="Benny"/></query>',
     ]);
     client.presence('eve@b.test/phone', 'subscribe');
     const eve = parseBareJid('eve@b.test');
     expect(contacts.get(eve)).toMatchObject({ standing: 'request', wants: true });
-    await contacts.add(eve, null, never);
+    await contacts.add(eve, { name: null }, never);
     expect(contacts.get(eve)).toMatchObject({ standing: 'contact', wants: false, asked: true });
     expect(client.subscriptions).toEqual(['subscribe ben@b.test', 'subscribed eve@b.test', 'subscribe eve@b.test']);
   });
 
+  test('a link that somebody gave away goes with the request, and a request without it follows', async () => {
+    const { client, contacts } = setUp();
+    await contacts.add(BEN, { name: null, token: 'T1' }, never);
+    expect(client.subscriptions).toEqual(['subscribe ben@b.test', 'subscribe ben@b.test']);
+    expect(client.sent.map((stanza) => stanza.getChild('preauth', 'urn:xmpp:pars:0')?.attrs['token'])).toEqual([
+      'T1',
+      undefined,
+    ]);
+  });
+
   test('whoever we added may see us too', async () => {
     const { client, contacts } = setUp();
-    await contacts.add(BEN, null, never);
+    await contacts.add(BEN, { name: null }, never);
     client.presence('ben@b.test', 'subscribe');
     expect(client.subscriptions).toEqual(['subscribe ben@b.test', 'subscribed ben@b.test']);
     expect(contacts.get(BEN)?.wants).toBe(false);

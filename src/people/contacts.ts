@@ -29,6 +29,12 @@ interface ContactsDeps {
   readonly log: Logger;
 }
 
+/** `token`: out of a link that they gave away. */
+interface NewContact {
+  readonly name: string | null;
+  readonly token?: string | undefined;
+}
+
 /** At most so many requests of strangers are kept. */
 const MAX_REQUESTS = 20;
 /** Nor must one server keep out the others: addresses cost nothing there. */
@@ -112,7 +118,7 @@ export class Contacts implements Disposable {
   }
 
   /** Puts them on our list, lets them see when we are online if they asked, and asks the same of them. */
-  async add(jid: BareJid, name: string | null, signal: AbortSignal): Promise<void> {
+  async add(jid: BareJid, { name, token }: NewContact, signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#deps;
     if (jid === client.jid) throw new AppError('conflict', 'this is our own address');
     const known = this.#contacts.get(jid);
@@ -120,6 +126,8 @@ export class Contacts implements Disposable {
     const row = known ?? newContact(jid, 'contact', clock.now());
     const isSeen = row.subscription === 'to' || row.subscription === 'both';
     if (row.wants) await sendSubscription(client, jid, 'subscribed');
+    if (!isSeen && token !== undefined) await sendSubscription(client, jid, 'subscribe', token);
+    // Prosody 0.12 loses a request with some tokens: whoever answered the first takes no notice of the second.
     if (!isSeen) await sendSubscription(client, jid, 'subscribe');
     // News of the list may have come meanwhile.
     const latest = this.#contacts.get(jid) ?? row;

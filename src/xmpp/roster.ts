@@ -1,4 +1,5 @@
 // RFC 6121: XMPP Instant Messaging and Presence, §2 and §3
+// XEP-0379: Pre-Authenticated Roster Subscription, version 0.3.1
 import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import { attr, child, children, type Element, xml } from './element.ts';
@@ -6,6 +7,7 @@ import { bareJidOf } from './jid.ts';
 import type { XmppPort } from './port.ts';
 
 const NS_ROSTER = 'jabber:iq:roster';
+const NS_PREAUTH = 'urn:xmpp:pars:0';
 const MAX_ITEMS = 5000;
 const MAX_NAME = 200;
 
@@ -97,6 +99,13 @@ export function onRosterNews(client: XmppPort, listener: (items: readonly Roster
   });
 }
 
-export async function sendSubscription(client: XmppPort, jid: BareJid, type: SubscriptionNews['type']): Promise<void> {
-  await client.send(xml('presence', { to: jid, type, id: client.newId() }));
+/** With `token`, out of a link of theirs, their server knows that they want it, and answers at once (XEP-0379 §3.2). */
+export async function sendSubscription(
+  client: XmppPort,
+  jid: BareJid,
+  type: SubscriptionNews['type'],
+  token?: string,
+): Promise<void> {
+  const preauth = token === undefined ? undefined : xml('preauth', { xmlns: NS_PREAUTH, token });
+  await client.send(xml('presence', { to: jid, type, id: client.newId() }, preauth));
 }

@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readXmppUri } from '../../src/base/xmpp-uri.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
+import { xml } from '../../src/xmpp/element.ts';
 import { checkServer } from '../../src/xmpp/features.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
 import { changePassword, removeOwnAccount } from '../../src/xmpp/xep/0077-own-account.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { passwordOf } from '../fixtures/engine-world.ts';
 import { freePort, type Prosody, startProsody } from '../fixtures/prosody.ts';
+import { RawMember } from '../fixtures/raw-member.ts';
 import { codeOf, loginAt, machine as base, never } from '../fixtures/xmpp-accounts.ts';
 
 let server: Prosody;
@@ -82,8 +87,8 @@ describe('creating an account', () => {
 describe('creating an account with an invitation', () => {
   let inviting: Prosody;
   beforeAll(async () => {
-    const globalLines = 'registration_invite_only = true';
-    inviting = await startProsody({ modules: ['invites', 'invites_register'], globalLines });
+    const globalLines = 'registration_invite_only = true\nadmins = { "ben@a.test" }';
+    inviting = await startProsody({ modules: ['invites', 'invites_register', 'invites_adhoc'], globalLines });
   });
   afterAll(() => inviting.stop());
 
@@ -96,6 +101,27 @@ describe('creating an account with an invitation', () => {
     await client.connect(never);
     const second = { ...(await loginAt(inviting, 'romeo', 'pw')), token };
     expect(await codeOf(registerAccount(second, base, never))).toBe('invitation-invalid');
+  });
+
+  test.each([
+    ['of somebody who may invite to the server', 'ben', { subscription: 'both', standing: 'contact' }],
+    // Prosody 0.12 does not know its own token again.
+    ['of anybody else', 'cleo', { subscription: 'none', standing: 'request', wants: true }],
+  ])('a link %s puts whoever follows it on their list, or at their door', async (_, giver, expected) => {
+    for (const user of [giver, 'ana']) await inviting.register(user, passwordOf(user));
+    await using there = await RawMember.start(inviting, giver);
+    await using ana = await RawMember.start(inviting, 'ana');
+    const { client } = there.session;
+    const ask = { xmlns: 'http://jabber.org/protocol/commands', node: 'urn:xmpp:invite#invite', action: 'execute' };
+    const given = (await client.iq('set', client.domain, xml('command', ask))).toString();
+    const link = readXmppUri(/>(xmpp:[^<]+)</.exec(given)?.[1] ?? '');
+    expect(link).toMatchObject({ jid: client.jid, action: 'roster' });
+    await ana.session.people.contacts.add(client.jid, { name: null, token: link?.preauth ?? '' }, never);
+    const row = await eventually('the request or its answer', async () => {
+      const found = there.session.people.contacts.get(ana.session.own);
+      return found?.subscription === expected.subscription && found.standing === expected.standing ? found : undefined;
+    });
+    expect(row).toMatchObject(expected);
   });
 
   test('a token that nobody gave is told as such', async () => {

@@ -1,4 +1,5 @@
 import { parseBareJid } from '../../base/id.ts';
+import { readXmppUri } from '../../base/xmpp-uri.ts';
 import { defineCommand } from '../command.ts';
 import { okShape, peopleShape, personAnswerShape } from '../shapes.ts';
 import { plain, table } from '../words.ts';
@@ -22,15 +23,19 @@ export const peopleCommands = [
   }),
   defineCommand({
     name: 'person add',
-    usage: 'JID',
+    usage: 'JID|LINK',
     summary: 'Puts somebody on your list and asks to see when they are online; accepts a request of theirs.',
     options: { name: { value: 'NAME', help: 'what you call them' } },
     positionals: one,
     shape: personAnswerShape,
     async run({ connect, signal, positionals, values }) {
       using engine = await connect();
-      const name = values.get('name');
-      const input = { jid: parseBareJid(positionals[0] ?? ''), ...(name === undefined ? {} : { name }) };
+      const [text = ''] = positionals;
+      const link = readXmppUri(text);
+      const name = values.get('name') ?? link?.name ?? undefined;
+      const token = link?.preauth ?? undefined;
+      const rest = { ...(name === undefined ? {} : { name }), ...(token === undefined ? {} : { token }) };
+      const input = { jid: link?.jid ?? parseBareJid(text), ...rest };
       return await engine.client.people.add(input, { signal });
     },
     describe: ({ person }) => `${plain(person.name)} is on your list`,
