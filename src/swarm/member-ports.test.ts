@@ -59,6 +59,17 @@ test('the outside address is told first, and last when members say that the rout
   expect(ports.states[0]).toMatchObject({ state: 'lied', outside });
 });
 
+test('an endpoint at the outside address of our router is known as such, whichever port it has', async () => {
+  const { router, ports } = await open();
+  expect(ports.isAtOurRouter('11.22.33.44:7000')).toBe(false);
+  router.ports.get(ports.dataPort)?.({ state: 'open', via: 'pcp', outside: `11.22.33.44:${ports.dataPort}` });
+  expect(['11.22.33.44:7000', '11.22.33.4:7000', 'nowhere'].map((place) => ports.isAtOurRouter(place))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
 test('an outside address that the world cannot reach is not told to members', async () => {
   const { router, ports } = await open();
   router.ports.get(ports.dataPort)?.({ state: 'unreachable', via: 'pcp', outside: '100.64.0.9:6881' });

@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { Logger } from '../base/log.ts';
 import type { NetworkState } from '../contract/swarm.ts';
-import { formatEndpoint } from '../torrent/endpoint.ts';
+import { formatEndpoint, parseEndpoint } from '../torrent/endpoint.ts';
 import { endpointsOn, hearsRouter, localAddresses } from './candidates.ts';
 import { DataListener } from './data-listener.ts';
 import type { PortRefusal } from './listen.ts';
@@ -130,6 +130,12 @@ export class MemberPorts implements AsyncDisposable {
     // Loopback is ours only where we listen on everything; otherwise it may be somebody else's.
     const loopback = this.#deps.addresses.length === 0 ? ['127.0.0.1', '::1'] : [];
     return new Set([...this.endpoints, ...loopback.map((address) => formatEndpoint(address, this.dataPort))]);
+  }
+
+  /** Whether somebody else's endpoint has the outside address of our router. */
+  isAtOurRouter(endpoint: string): boolean {
+    const host = parseEndpoint(endpoint)?.host;
+    return this.#openOutside(['data', 'tracker', 'extra']).some((outside) => parseEndpoint(outside)?.host === host);
   }
 
   get states(): PortView[] {

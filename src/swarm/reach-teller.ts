@@ -8,14 +8,21 @@ const MOST_TOLD = 1_024;
 
 type Reached = Extract<SwarmEvent, { kind: 'reached' }>;
 
+interface ReachTellerDeps {
+  readonly clock: Clock;
+  readonly tell: (event: Reached) => void;
+  /** Whether the endpoint is at our own router: what it does for its own network says nothing of the world outside. */
+  readonly isAtOurRouter: (endpoint: string) => boolean;
+}
+
 /** Tells members what came of calling their endpoints of the internet's IPv4, seldom as long as nothing changes. */
 export class ReachTeller {
-  readonly #deps: { readonly clock: Clock; readonly tell: (event: Reached) => void };
+  readonly #deps: ReachTellerDeps;
   readonly #told = new Map<string, { outcome: ReachOutcome; atMs: number }>();
   /** Where each device's own calls came from last. */
   readonly #seen = new Map<DeviceKey, string>();
 
-  constructor(deps: { clock: Clock; tell: (event: Reached) => void }) {
+  constructor(deps: ReachTellerDeps) {
     this.#deps = deps;
   }
 
@@ -24,9 +31,9 @@ export class ReachTeller {
     this.#seen.set(device, address);
   }
 
-  ended({ path, toldBy: device, endpoint, sphereId }: DialRequest, { kind }: DialOutcome): void {
-    if (path !== 'tcp' || device === null) return;
-    const outcome = kind === 'connected' ? 'reached' : kind;
+  ended({ path, toldBy: device, endpoint, sphereId }: DialRequest, ended: DialOutcome): void {
+    if (path !== 'tcp' || device === null || this.#deps.isAtOurRouter(endpoint)) return;
+    const outcome = outcomeFor(device, ended);
     const key = `${device} ${endpoint}`;
     const nowMs = this.#deps.clock.monotonic();
     const last = this.#told.get(key);
@@ -39,4 +46,10 @@ export class ReachTeller {
     if (this.#told.size > MOST_TOLD && oldest !== undefined) this.#told.delete(oldest);
     this.#deps.tell({ kind: 'reached', sphereId, device, endpoint, outcome, seenAs: this.#seen.get(device) ?? null });
   }
+}
+
+/** Of two devices behind one shared address the other one may answer: that is no way to the device that told it. */
+function outcomeFor(device: DeviceKey, ended: DialOutcome): ReachOutcome {
+  if (ended.kind !== 'connected') return ended.kind;
+  return ended.dialled.admitted.device === device ? 'reached' : 'refused';
 }

@@ -86,7 +86,11 @@ export class Reach implements AsyncDisposable {
     const { clock, random, log, options, admission, host } = deps;
     this.#pending = new PendingStreams({ admit: deps.admit });
     this.#reachability = new Reachability({ clock });
-    this.#teller = new ReachTeller({ clock, tell: deps.emit });
+    this.#teller = new ReachTeller({
+      clock,
+      tell: deps.emit,
+      isAtOurRouter: (endpoint) => this.#ports?.isAtOurRouter(endpoint) ?? false,
+    });
     this.#rtc = new RtcLinks({
       clock,
       random,
@@ -284,10 +288,15 @@ export class Reach implements AsyncDisposable {
     const device = isConnected ? outcome.dialled.admitted.device : request.device;
     const path = isConnected ? outcome.dialled.route.path : request.path;
     if (device === null) return;
-    this.#outcomes.record(request.sphereId, device, path, outcome.kind, this.#deps.clock.now());
+    const nowMs = this.#deps.clock.now();
+    this.#outcomes.record(request.sphereId, device, path, outcome.kind, nowMs);
+    // Where another device answers than the one that named the place, that one was not reached.
+    if (isConnected && request.device !== null && request.device !== device) {
+      this.#outcomes.record(request.sphereId, request.device, request.path, 'refused', nowMs);
+    }
     // One attempt of WebRTC is one at all its paths.
     if (!isConnected && path === 'webrtc' && this.#rtc.servers.turn > 0) {
-      this.#outcomes.record(request.sphereId, device, 'turn', outcome.kind, this.#deps.clock.now());
+      this.#outcomes.record(request.sphereId, device, 'turn', outcome.kind, nowMs);
     }
     this.#teller.ended(request, outcome);
   }

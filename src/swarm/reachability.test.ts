@@ -6,16 +6,22 @@ import { Reachability } from './reachability.ts';
 const [ben, cara, dan] = ['b', 'c', 'd'].map((digit) => parseDeviceKey(digit.repeat(64))) as [never, never, never];
 const outside = '11.22.33.1:6881';
 
-test('a port that nobody reaches is a lie, until somebody reaches it', () => {
+test('a port that nobody reaches is a lie, and none as long as one member reaches it', () => {
   const said = new Reachability({ clock: new VirtualClock(0) });
   expect(said.isLie(outside)).toBe(false);
   said.heard(ben, outside, 'unreachable');
   expect(said.isLie(outside)).toBe(true);
   said.heard(cara, outside, 'reached');
   expect(said.isLie(outside)).toBe(false);
-  said.heard(dan, outside, 'unreachable');
+  said.heard(cara, outside, 'unreachable');
   expect(said.isLie(outside)).toBe(true);
+});
+
+test('two devices in a network that lets nothing out do not make an open port a lie', () => {
+  const said = new Reachability({ clock: new VirtualClock(0) });
   said.heard(ben, outside, 'reached');
+  said.heard(cara, outside, 'unreachable');
+  said.heard(dan, outside, 'unreachable');
   expect(said.isLie(outside)).toBe(false);
 });
 

@@ -35,11 +35,14 @@ export class Reachability {
     this.#words.clear();
   }
 
-  /** More members say that nobody answers there than say that they got in. */
+  /**
+   * Some say that nobody answers there, and nobody says that they got in. One who got in outweighs any number who did
+   * not: their own networks may let nothing out, and a person with several devices there says so several times.
+   */
   isLie(endpoint: string): boolean {
     const sinceMs = this.#clock.monotonic() - BELIEVED_MS;
     const words = Array.from(this.#words.values()).filter((word) => word.endpoint === endpoint && word.atMs > sinceMs);
-    const count = (outcome: ReachOutcome): number => words.filter((word) => word.outcome === outcome).length;
-    return count('unreachable') > count('reached');
+    const said = new Set(words.map(({ outcome }) => outcome));
+    return said.has('unreachable') && !said.has('reached');
   }
 }
