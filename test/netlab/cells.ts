@@ -47,6 +47,7 @@ export const CELL_GROUPS: readonly CellGroup[] = [
       mapped('open', 'symmetric'),
       mapped('symmetric', 'open'),
       mapped('open', 'cgnat'),
+      mapped('tcp', 'upnp-v2'),
     ],
   },
   {
@@ -84,7 +85,13 @@ export const CELL_GROUPS: readonly CellGroup[] = [
   {
     name: 'a member who carries',
     quick: 1,
-    cells: [carried('cone', 'web'), carried('web', 'cone'), carried('web', 'symmetric'), carried('web', 'web')],
+    cells: [
+      carried('cone', 'web'),
+      carried('web', 'cone'),
+      carried('web', 'symmetric'),
+      carried('web', 'web'),
+      carried('tcp', 'symmetric'),
+    ],
   },
   {
     name: 'a router that lies',

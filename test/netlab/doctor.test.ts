@@ -41,8 +41,8 @@ describe.skipIf(reason !== undefined)('the connection check', () => {
   let world: LabWorld;
   beforeAll(async () => {
     world = await LabWorld.start({
-      homes: { a: 'upnp-v2', b: 'symmetric', c: 'lie' },
-      people: { open: 'a1', closed: 'b1', fooled: 'c1' },
+      homes: { a: 'upnp-v2', b: 'symmetric', c: 'lie', d: 'tcp' },
+      people: { open: 'a1', closed: 'b1', fooled: 'c1', narrow: 'd1' },
     });
   });
   afterAll(() => world[Symbol.asyncDispose]());
@@ -58,7 +58,27 @@ describe.skipIf(reason !== undefined)('the connection check', () => {
     expect(report.facts.server).toMatchObject({ tls: 'TLSv1.3', features: { helpers: true } });
   });
 
-  test('says why a member is reached by a relay, and why a router that lies is not called', async () => {
+  // The server names its relay, which is asked over UDP as every relay is.
+  test.concurrent('says in a home that lets only TCP out that the relay was not reached, and what to do', async () => {
+    const [fooled, narrow] = [world.person('fooled'), world.person('narrow')];
+    const sphere = await world.sphere('Letters', fooled, narrow);
+    const file = path.join(world.lab.folder, 'letter.bin');
+    await writeFile(file, randomBytes(1024));
+    const item = await fooled.share(sphere, file);
+    await narrow.item(sphere, item);
+    const wanted = { sphereId: parseSphereId(sphere), itemId: parseItemId(item), wait: false };
+    await narrow.ask((client) => client.items.get(wanted));
+    const report = await until(
+      'that there is no way',
+      () => check(narrow),
+      ({ devices }) => devices[0]?.state === 'unreached',
+    );
+    expect(report.devices[0]).toMatchObject({ path: null, severity: 'problem', advice: 'open-router' });
+    expect(report.devices[0]?.because).toEqual(expect.arrayContaining(['through-blocked', 'relay-silent']));
+    expect(report.devices[0]?.because).toContain('door-silent');
+  });
+
+  test.concurrent('says why a member is reached by a relay, and why a router that lies is not called', async () => {
     const [fooled, closed] = [world.person('fooled'), world.person('closed')];
     const sphere = await world.sphere('Films', fooled, closed);
     const file = path.join(world.lab.folder, 'film.bin');

@@ -1,10 +1,10 @@
 /**
  * What stands between a home and the internet:
  * `open` a public address and no router; `cone` one outside port for all destinations, answers only from whom was
- * asked; `fullcone` the same, but anybody may answer; `symmetric` a random port for each destination; `web` as `cone`,
- * with TCP to the ports 80 and 443 and nothing else.
+ * asked; `fullcone` the same, but anybody may answer; `symmetric` a random port for each destination; `tcp` as `cone`,
+ * with TCP and nothing else; `web` the same with the ports 80 and 443 only.
  */
-export type Nat = 'open' | 'cone' | 'fullcone' | 'symmetric' | 'web';
+export type Nat = 'open' | 'cone' | 'fullcone' | 'symmetric' | 'tcp' | 'web';
 
 /** How the router opens ports: one version of UPnP, NAT-PMP alone, PCP alone, or everything. */
 export type Mapping = 'none' | 'upnp-v1' | 'upnp-v2' | 'pmp' | 'pcp' | 'all';
@@ -42,6 +42,7 @@ const KINDS = {
   cone: {},
   fullcone: { nat: 'fullcone' },
   symmetric: { nat: 'symmetric' },
+  tcp: { nat: 'tcp' },
   web: { nat: 'web' },
   'upnp-v1': { mapping: 'upnp-v1' },
   'upnp-v2': { mapping: 'upnp-v2' },

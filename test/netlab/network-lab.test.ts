@@ -30,6 +30,7 @@ const KINDS: Record<string, { plan: string; ports: number; strangers: string[]; 
   cone: { plan: 'cone', ports: 1, strangers: [], tcp: [80, 443, 8080] },
   full: { plan: 'fullcone', ports: 1, strangers: ['other-address', 'other-port'], tcp: [80, 443, 8080] },
   symm: { plan: 'symmetric', ports: 3, strangers: [], tcp: [80, 443, 8080] },
+  narrow: { plan: 'tcp', ports: 0, strangers: [], tcp: [80, 443, 8080] },
   web: { plan: 'web', ports: 0, strangers: [], tcp: [80, 443] },
   upnp: { plan: 'upnp-v2', ports: 1, strangers: [], tcp: [80, 443, 8080] },
   cgnat: { plan: 'cgnat', ports: 1, strangers: [], tcp: [80, 443, 8080] },

@@ -3,6 +3,7 @@ import type { HomePlan, Mapping, Nat } from './home-plan.ts';
 const PORTS = {
   cone: '',
   fullcone: '',
+  tcp: '',
   web: '',
   symmetric: 'meta nfproto ipv4 oifname "wan0" meta l4proto { tcp, udp } masquerade to :1024-65535 fully-random',
 } as const satisfies Record<Exclude<Nat, 'open'>, string>;
@@ -11,7 +12,9 @@ const PORTS = {
 const LEARN = 'oifname "wan0" ip protocol udp update @opened { udp sport timeout 5m : ip saddr . udp sport }';
 const FULL = 'iifname "wan0" ip protocol udp dnat ip to udp dport map @opened';
 
-const WEB_ONLY = `iifname "lan0" meta l4proto != tcp drop
+const TCP_ONLY = 'iifname "lan0" meta l4proto != tcp drop';
+
+const WEB_ONLY = `${TCP_ONLY}
     iifname "lan0" tcp dport != { 80, 443 } drop`;
 
 /** Both protocols share a port and begin with their version, to which a router that knows the other one is deaf. */
@@ -43,7 +46,7 @@ table inet lab {
   chain forward {
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
-    ${plan.nat === 'web' ? WEB_ONLY : ''}
+    ${plan.nat === 'web' ? WEB_ONLY : plan.nat === 'tcp' ? TCP_ONLY : ''}
     meta nfproto ipv6 meta l4proto ipv6-icmp ${plan.v6 ? 'accept' : 'drop'}
     meta nfproto ipv6 iifname "lan0" ${plan.v6 ? 'accept' : 'drop'}
     meta nfproto ipv4 iifname "lan0" accept
