@@ -75,7 +75,7 @@ export const doctorShape = z.object({
   devices: z.array(
     z.object({
       ...device,
-      state: z.string().describe('connected, connecting, carried, unreached, idle or offline'),
+      state: z.string().describe('connected, connecting, carried, silent, unreached, idle or offline'),
       severity,
       path: z.string().nullable().describe('lan, ipv6, tcp, webrtc or turn'),
       because: z.array(z.string()).describe('why not in a better way'),

@@ -29,8 +29,11 @@ export const deviceReportSchema = z.object({
   jid: bareJidSchema,
   name: z.string(),
   device: deviceKeySchema,
-  /** `idle`: online, and nothing has to move. `carried`: not reached, but others of the sphere are, who pass things on. */
-  state: z.enum(['connected', 'connecting', 'carried', 'unreached', 'idle', 'offline']),
+  /**
+   * `idle`: online, and nothing has to move. `carried`: not reached, but others of the sphere are, who pass things on.
+   * `silent`: not reached, but another device of the same person is; this one may be off.
+   */
+  state: z.enum(['connected', 'connecting', 'carried', 'silent', 'unreached', 'idle', 'offline']),
   severity: z.enum(SEVERITIES),
   /** The best path in use, null when not connected. */
   path: pathSchema.nullable(),

@@ -145,6 +145,16 @@ test('who is not reached is carried by others of the same sphere, if there are a
   });
 });
 
+test('a device that is not reached is no problem while its person is reached on another: it may be off', () => {
+  const attempts = fakeAttempts('Ben', { ...everything, turn: 'unreachable' });
+  const [ben, phone] = [fakeDevice('Ben'), { ...fakeDevice('Chloe'), jid: fakeDevice('Ben').jid }];
+  const network = fakeNetwork({ attempts, links: [fakeLink('Chloe', 'tcp')] });
+  const [report, other] = diagnoseDevices(fakeFacts({ network, devices: [ben, phone] }));
+  expect(report).toMatchObject({ state: 'silent', severity: 'info', path: null, advice: null });
+  expect(report?.because).toContain('door-unused');
+  expect(other).toMatchObject({ state: 'connected' });
+});
+
 test('who is found in the own network is connected, although the server does not list them', () => {
   expect(about({ links: [fakeLink('Ben', 'lan')] }, false)).toMatchObject({ state: 'connected', path: 'lan' });
 });

@@ -18,10 +18,15 @@ interface Situation {
 /** What stands between us and each device of the members, best path first in every list of reasons. */
 export function diagnoseDevices({ devices, network }: DoctorFacts): DeviceReport[] {
   const reports = devices.map((device) => diagnoseDevice(device, network));
-  const linked = new Set(reports.flatMap(({ sphereId, state }) => (state === 'connected' ? [sphereId] : [])));
+  const linked = reports.filter(({ state }) => state === 'connected');
   return reports.map((report) => {
-    const isCarried = report.state === 'unreached' && linked.has(report.sphereId);
-    return isCarried ? { ...report, state: 'carried', severity: 'warning' } : report;
+    if (report.state !== 'unreached') return report;
+    const carriers = linked.filter(({ sphereId }) => sphereId === report.sphereId);
+    // That the person is online was true of the other device; nobody knows of this one.
+    if (carriers.some(({ jid }) => jid === report.jid)) {
+      return { ...report, state: 'silent', severity: 'info', advice: null };
+    }
+    return carriers.length > 0 ? { ...report, state: 'carried', severity: 'warning' } : report;
   });
 }
 
