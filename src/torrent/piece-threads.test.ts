@@ -15,10 +15,18 @@ function job(kind: PieceJob['kind'], bytes: Uint8Array, changes: Partial<PieceJo
   return { kind, from, into: buffers.take(bytes.length), key, offset: 160, digested: true, ...changes };
 }
 
+/** The first job starts the first thread. */
+async function started(count: number): Promise<PieceThreads> {
+  const threads = new PieceThreads({ threads: count });
+  await threads.run(job('lock', randomBytes(1)));
+  await expect.poll(() => threads.ready, { timeout: 20_000 }).toBe(1);
+  return threads;
+}
+
 const sha1 = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('hex');
 
 test('threads give the same as one pass over the bytes, and one piece is unlocked as it was locked', async () => {
-  await using threads = new PieceThreads({ threads: 2 });
+  await using threads = await started(2);
   const pieces = [1, 16, 70_000, 262_144].map((length) => randomBytes(length));
   for (const plain of pieces) {
     const locking = job('lock', plain);
@@ -32,7 +40,7 @@ test('threads give the same as one pass over the bytes, and one piece is unlocke
 });
 
 test('answers belong to their jobs, however many wait', async () => {
-  await using threads = new PieceThreads({ threads: 2 });
+  await using threads = await started(2);
   const jobs = Array.from({ length: 30 }, (_, index) => job('lock', randomBytes(index * 1000 + 1)));
   const digests = await Promise.all(jobs.map((each) => threads.run(each)));
   expect(digests).toEqual(jobs.map(({ into }) => sha1(into)));
@@ -47,4 +55,12 @@ test('without threads the work is done all the same', async () => {
   expect([await threads.run(first), await threads.run(second)]).toEqual([sha1(first.into), sha1(second.into)]);
   const third = job('lock', randomBytes(1000));
   expect(await threads.run(third)).toBe(sha1(third.into));
+});
+
+test('the first pieces do not wait for a thread that is still starting', async () => {
+  const url = new URL('data:text/javascript,await new Promise(() => setInterval(() => 0, 1000))');
+  await using threads = new PieceThreads({ threads: 2, url });
+  const jobs = Array.from({ length: 3 }, () => job('lock', randomBytes(1000)));
+  for (const each of jobs) expect(await threads.run(each)).toBe(sha1(each.into));
+  expect(threads.ready).toBe(0);
 });

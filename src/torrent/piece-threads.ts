@@ -12,12 +12,14 @@ interface Thread {
   readonly worker: Worker;
   /** In the order of the answers. */
   readonly waiting: Waiting[];
+  /** It has loaded its code and takes jobs. */
+  isReady: boolean;
 }
 
 const MOST_THREADS = 4;
 /**
- * Enciphers, deciphers and hashes pieces beside the thread that talks to peers. Where threads cannot be had, the work
- * is done here: slower, and just as right.
+ * Enciphers, deciphers and hashes pieces beside the thread that talks to peers. Where threads cannot be had, and until
+ * the first has started, the work is done here: a piece takes milliseconds, a thread's start up to a second.
  */
 export class PieceThreads implements PieceCrypto, AsyncDisposable {
   readonly #size: number;
@@ -28,6 +30,11 @@ export class PieceThreads implements PieceCrypto, AsyncDisposable {
   constructor(deps: { threads?: number; url?: URL } = {}) {
     this.#size = deps.threads ?? Math.min(MOST_THREADS, availableParallelism());
     this.#url = deps.url ?? new URL('./piece-worker.ts', import.meta.url);
+  }
+
+  /** Threads that take jobs. */
+  get ready(): number {
+    return this.#threads.filter(({ isReady }) => isReady).length;
   }
 
   run(job: PieceJob): Promise<string> {
@@ -48,23 +55,25 @@ export class PieceThreads implements PieceCrypto, AsyncDisposable {
 
   #next(): Thread | null {
     if (this.#broken) return null;
-    const least = this.#threads.toSorted((a, b) => a.waiting.length - b.waiting.length)[0];
-    if (least !== undefined && (least.waiting.length === 0 || this.#threads.length >= this.#size)) return least;
-    return this.#start();
+    const ready = this.#threads.filter(({ isReady }) => isReady);
+    const least = ready.toSorted((a, b) => a.waiting.length - b.waiting.length)[0];
+    const isStarting = ready.length < this.#threads.length;
+    if (least?.waiting.length !== 0 && !isStarting && this.#threads.length < this.#size) this.#start();
+    return least ?? null;
   }
 
-  #start(): Thread {
+  #start(): void {
     const worker = new Worker(this.#url, { name: 'pieces', execArgv: [], stdin: false });
-    const thread: Thread = { worker, waiting: [] };
-    worker.on('message', (digest: string) => {
-      thread.waiting.shift()?.resolve(digest);
+    const thread: Thread = { worker, waiting: [], isReady: false };
+    worker.on('message', (digest: string | null) => {
+      if (digest === null) thread.isReady = true;
+      else thread.waiting.shift()?.resolve(digest);
       if (thread.waiting.length === 0) worker.unref();
     });
     worker.on('error', () => this.#lose(thread));
     worker.on('exit', () => this.#lose(thread));
     worker.unref();
     this.#threads.push(thread);
-    return thread;
   }
 
   /** A job may be done twice without harm: its input is untouched. */
