@@ -122,7 +122,7 @@ for (const [what, text] of Object.entries(REFUSED)) {
     expect(() => decode(ascii(text))).toThrow(/^bencode: /);
     expect(() => decodeCanonical(ascii(text))).toThrow(/^bencode: /);
     expect(() => decode(text)).toThrow(/^bencode: /);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 }
 
