@@ -282,9 +282,12 @@ test('a removed member is cut off at once and gets nothing under the old epoch',
   await eve.learn(sphere, anna);
   await receive(eve, sphere, item, folder);
   await until('it downloads', () => countBits(eve.bitfields.get(item.infoHash)) > 2);
+  await until('it says from whom', () => eve.states.get(item.infoHash)?.peers === 1);
   const devices = [anna.device.key];
   await anna.client.setSphere({ sphereId: sphere, epochs: [newEpoch(), ...epochs], devices });
   await until('the connection is gone', () => eve.states.get(item.infoHash)?.peers === 0);
+  // What came before the cut is told up to a quarter of a second later.
+  await pause(1_000);
   const had = countBits(eve.bitfields.get(item.infoHash));
   await eve.learn(sphere, anna);
   await pause(3_000);
