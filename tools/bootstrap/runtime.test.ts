@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { findRuntime, runtimeCandidates, withPath } from './runtime.mjs';
+import { describe, expect, test, vi } from 'vitest';
+import { childEnvironment, findRuntime, runtimeCandidates, withPath } from './runtime.mjs';
 
 const folder = path.join(path.sep, 'checkout');
 const modules = path.join(folder, 'node_modules');
@@ -46,4 +46,16 @@ describe('the runtime', () => {
     expect(withPath({ Path: 'old' }, ['new'])).toEqual({ Path: `new${path.delimiter}old` });
     expect(withPath({}, ['a', 'b'])).toEqual({ PATH: `a${path.delimiter}b` });
   });
+});
+
+test('what is compiled once is kept beside the packages, unless somebody has a place for it', () => {
+  const keptAt = () => childEnvironment('/runtime/node', folder)['NODE_COMPILE_CACHE'];
+  try {
+    vi.stubEnv('NODE_COMPILE_CACHE', undefined);
+    expect(keptAt()).toBe(path.join(modules, '.cache', 'compiled'));
+    vi.stubEnv('NODE_COMPILE_CACHE', '/elsewhere');
+    expect(keptAt()).toBe('/elsewhere');
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
