@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { ERROR_CODES } from '../src/base/errors.ts';
 import { SYSTEM_PACKAGES } from '../tools/bootstrap/packages.mjs';
+import { SHARES } from '../tools/shares.mjs';
 import { SUITES } from '../tools/suites.mjs';
 
 /** Tests about the source itself: rules that neither the compiler nor the linter can check. */
@@ -261,6 +262,11 @@ describe('documents', () => {
       })),
     );
     expect(text).toContain(`Together ${total / 60} minutes of budget`);
+    const purposes = [...text.matchAll(/^\| ([\w ]+?) +\|[^|]+\| (\d+) s +\|$/gm)].map(([, name, s]) => [
+      name,
+      Number(s),
+    ]);
+    expect(purposes).toEqual(SHARES.map(({ name, budgetSeconds }) => [name, budgetSeconds]));
   });
 
   test('every link between documents leads to a file', () => {

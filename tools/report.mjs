@@ -37,6 +37,15 @@ export function readCounts(file) {
 }
 
 /**
+ * When each test file of a report began and ended; none when there is no report.
+ * @param {string} file
+ * @returns {import('./shares.mjs').FileTime[]}
+ */
+export function readFiles(file) {
+  return existsSync(file) ? (readJson(file).testResults ?? []) : [];
+}
+
+/**
  * @param {readonly Counts[]} all
  * @returns {Counts}
  */

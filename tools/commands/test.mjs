@@ -1,15 +1,16 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { ensurePackages } from '../bootstrap/packages.mjs';
-import { inRoot } from '../bootstrap/root.mjs';
+import { inRoot, root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { Interrupted, Told, say } from '../bootstrap/say.mjs';
 import { build, hasEntry } from '../build.mjs';
-import { lastLine, suiteTable, sum } from '../report.mjs';
+import { alignColumns, lastLine, readFiles, suiteTable, sum } from '../report.mjs';
+import { divideTime, shareRows } from '../shares.mjs';
 import { FRESH_CLONE, SUITES } from '../suites.mjs';
 import { runCheck } from './check.mjs';
 import { freshClone } from './fresh-clone.mjs';
-import { runVitest } from './vitest.mjs';
+import { reportOf, runVitest } from './vitest.mjs';
 
 /**
  * `npm test [-- SUITE …]`; the long form gives property tests and fuzzers more runs and every suite more time.
@@ -29,6 +30,7 @@ export async function test(runtime, names, long) {
     console.log(`━━ ${suite.name}: ${(result.ms / 1000).toFixed(1)} s, ${lastLine(result)}`);
     results.push(result);
   }
+  if (names.length === 0 && !long) printShares(results);
   return conclude(results);
 }
 
@@ -95,6 +97,12 @@ function testFiles(suite) {
     count += names.filter((name) => place.pattern.test(path.basename(name)) && !name.includes('node_modules')).length;
   }
   return count;
+}
+
+/** @param {readonly import('../report.mjs').SuiteResult[]} results */
+function printShares(results) {
+  const suites = results.map(({ name, ms }) => ({ ms, files: readFiles(reportOf(name)) }));
+  console.log(`\n${alignColumns(shareRows(divideTime(suites, root)))}`);
 }
 
 /** @param {readonly import('../report.mjs').SuiteResult[]} results */

@@ -7,12 +7,20 @@ import { run } from '../bootstrap/spawn.mjs';
 import { readCounts } from '../report.mjs';
 
 /**
+ * Where the report of a suite lies.
+ * @param {string} suite
+ */
+export function reportOf(suite) {
+  return inRoot('artefacts', 'test', `${suite}.json`);
+}
+
+/**
  * Runs vitest projects and counts their tests; an unexpected end is a failed test.
  * @param {{ name: string, projects: string[], runtime: string, env: NodeJS.ProcessEnv, timeoutMs: number }} options
  * @returns {Promise<import('../report.mjs').Counts>}
  */
 export async function runVitest(options) {
-  const report = inRoot('artefacts', 'test', `${options.name}.json`);
+  const report = reportOf(options.name);
   mkdirSync(path.dirname(report), { recursive: true });
   rmSync(report, { force: true });
   const projects = options.projects.flatMap((project) => ['--project', project]);
