@@ -41,11 +41,14 @@ test('doctor prints one value with findings, devices and what was measured', asy
   expect(report.disks).toMatchObject([{ freeBytes: 212_000_000_000, writable: true }]);
 });
 
-test('for people it is a line for each finding and each device', async () => {
+test('for people it is the sentences of the application, with why and what to do', async () => {
   const { stdout } = await run();
-  expect(stdout).toMatch(/^ok +server-reached +ms=38$/m);
-  expect(stdout).toMatch(/^warning +router-closed/m);
-  expect(stdout).toMatch(/^problem +paul@example\.org [0-9a-f]{8} +unreached, apart, .*→ open-router$/m);
+  expect(stdout).toContain('Your server: Good\n  You are signed in, and the server answers.\n');
+  expect(stdout).toMatch(/^The door of your router: Could be better\n.*\n {2}→ Switch on UPnP/m);
+  expect(stdout).toMatch(
+    /^paul@example\.org \([0-9a-f]{8}\): Does not work\n {2}Online, but .*\n {2}You are not in the same/m,
+  );
+  expect(stdout).not.toMatch(/\{\w+\}/);
 });
 
 test('doctor lists what the server can do, and for what it lacks the lines to add', async () => {

@@ -40,6 +40,7 @@ export const FINDINGS = {
   'nearby-failed': { area: 'nearby', severity: 'warning' },
   'network-none': { area: 'nearby', severity: 'problem' },
   'helper-relay': { area: 'helpers', severity: 'ok' },
+  'helper-silent': { area: 'helpers', severity: 'info' },
   'helper-introduces': { area: 'helpers', severity: 'ok' },
   'helper-not-needed': { area: 'helpers', severity: 'info' },
   'helper-missing': { area: 'helpers', severity: 'warning' },

@@ -4,7 +4,8 @@ import type { DoctorReport, ServerFacts } from '../../contract/doctor.ts';
 import { linesToAdd, SERVER_ABILITIES } from '../../contract/server-abilities.ts';
 import { defineCommand } from '../command.ts';
 import { doctorShape } from '../doctor-shape.ts';
-import { plain, table } from '../words.ts';
+import { deviceInWords, findingInWords } from '../doctor-words.ts';
+import { table } from '../words.ts';
 
 type Printed = z.output<typeof doctorShape>;
 
@@ -57,13 +58,8 @@ function abilitiesOf({ abilities }: ServerFacts, domain: string): NonNullable<Pr
 }
 
 function describe({ findings, devices, server }: Printed): string {
-  const found = findings.map(({ severity, code, params }) => [severity, code, inWords(params)]);
-  const reached = devices.map(({ severity, jid, device, state, path, because, advice }) => [
-    severity,
-    `${plain(jid)} ${device.slice(0, 8)}`,
-    [path ?? state, ...because, ...(advice === null ? [] : [`→ ${advice}`])].join(', '),
-  ]);
-  const parts = [table(found, 'nothing was found'), table(reached, 'no devices of other members')];
+  const reached = devices.length === 0 ? ['No devices of other members.'] : devices.map(deviceInWords);
+  const parts = [...findings.map(findingInWords), ...reached];
   return (server === null ? parts : [...parts, describeServer(server)]).join('\n\n');
 }
 
@@ -83,10 +79,4 @@ function describeServer({ abilities }: NonNullable<Printed['server']>): string {
     [`${name}:`, `Prosody:  ${prosody ?? '-'}`, `ejabberd: ${ejabberd ?? '-'}`].join('\n').replaceAll('\n', '\n  '),
   );
   return [table(rows, ''), ...lines].join('\n\n');
-}
-
-function inWords(params: Printed['findings'][number]['params']): string {
-  return Object.entries(params)
-    .map(([name, value]) => `${name}=${plain(String(value))}`)
-    .join(' ');
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { fakeFacts, fakeLackingServer, fakeNetwork, fakePort, fakeServer } from '../../../test/fixtures/fake-doctor.ts';
+import {
+  fakeAttempts,
+  fakeFacts,
+  fakeLackingServer,
+  fakeNetwork,
+  fakePort,
+  fakeServer,
+} from '../../../test/fixtures/fake-doctor.ts';
 import { ME } from '../../../test/fixtures/fake-views.ts';
 import type { DoctorFacts } from '../../contract/doctor.ts';
 import type { NetworkState } from '../../contract/swarm.ts';
@@ -125,6 +132,18 @@ describe('the rest of the network', () => {
       'nearby-failed',
     ],
     ['a helper that carries', 'helpers', {}, 'helper-relay'],
+    [
+      'a helper that nobody came through',
+      'helpers',
+      { attempts: fakeAttempts('Ben', { turn: 'unreachable' }) },
+      'helper-silent',
+    ],
+    [
+      'a helper that carries one of two',
+      'helpers',
+      { attempts: [...fakeAttempts('Ben', { turn: 'unreachable' }), ...fakeAttempts('Ann', { turn: 'connected' })] },
+      'helper-relay',
+    ],
     ['a helper that introduces', 'helpers', { iceServers: { stun: 1, turn: 0 } }, 'helper-introduces'],
     ['none, and the door is open', 'helpers', { iceServers: { stun: 0, turn: 0 } }, 'helper-not-needed'],
     ['none, and the door is closed', 'helpers', { ...closed, iceServers: { stun: 0, turn: 0 } }, 'helper-missing'],

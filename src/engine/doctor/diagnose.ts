@@ -91,10 +91,12 @@ function namesOf(interfaces: readonly { readonly name: string }[]): string {
 /** Helpers matter as far as others cannot come in by themselves. */
 function diagnoseHelpers({ network }: DoctorFacts): Finding[] {
   if (network === null) return [];
-  const { webrtc, iceServers } = network;
+  const { webrtc, iceServers, attempts } = network;
+  const relayed = attempts.filter(({ path, outcome }) => path === 'turn' && outcome !== 'untried');
+  const isRelaySilent = relayed.length > 0 && relayed.every(({ outcome }) => outcome !== 'connected');
   const isOpen = isReachable(network);
   if (webrtc === 'unavailable') return [finding('helper-unusable')];
-  if (iceServers.turn > 0) return [finding('helper-relay')];
+  if (iceServers.turn > 0) return [finding(isRelaySilent ? 'helper-silent' : 'helper-relay')];
   if (iceServers.stun > 0) return [finding('helper-introduces')];
   return [finding(isOpen ? 'helper-not-needed' : 'helper-missing')];
 }

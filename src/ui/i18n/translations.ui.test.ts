@@ -5,9 +5,9 @@ import { ADVICE_CODES, BECAUSE_CODES, FINDINGS } from '../../contract/findings.t
 import { ABILITY_NAMES } from '../../contract/server-abilities.ts';
 import { pathSchema } from '../../contract/swarm.ts';
 import { sphereSchema } from '../../contract/views.ts';
-import { createTranslations } from './create-translations.ts';
-import en from './en.json';
-import fr from './fr.json';
+import { createTranslations, MESSAGES } from './create-translations.ts';
+
+const { en, fr } = MESSAGES;
 
 function keysOf(tree: object, prefix = ''): string[] {
   return Object.entries(tree).flatMap(([key, value]: [string, unknown]) =>
