@@ -212,6 +212,8 @@ export const shareJobSchema = z.object({
   leftOut: z.array(leftOutSchema),
   itemId: itemIdSchema.nullable(),
   error: errorSchema.nullable(),
+  /** It was shared before and gets a new key, because somebody who had gone would know the old one. */
+  isNewKey: z.boolean(),
 });
 export type ShareJobView = z.infer<typeof shareJobSchema>;
 

@@ -8,6 +8,7 @@ import type { Delivery } from '../spheres/delivery.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
+import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { Reading } from '../spheres/reading.ts';
@@ -24,6 +25,7 @@ interface ReactionsDeps {
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
   readonly items: ItemService;
+  readonly renewal: Pick<KeyRenewal, 'run'>;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
@@ -119,6 +121,10 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   deps.reading.start();
   deps.outgoing.poke();
   await deps.items.resumeAll(signal);
+  for (const sphere of deps.list.all()) {
+    deps.scope.spawn('take over versions', (stop) => deps.items.adoptVersions(sphere, stop));
+    deps.scope.spawn('renew keys', () => deps.renewal.run(sphere));
+  }
 }
 
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {
@@ -140,6 +146,12 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
   if (kinds.has('message')) deps.delivery.tell(sphere);
+  if (kinds.has('item-replaced') || kinds.has('epochs')) {
+    scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal));
+  }
+  if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {
+    scope.spawn('renew keys', () => deps.renewal.run(sphere));
+  }
   if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();
 }

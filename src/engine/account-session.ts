@@ -23,6 +23,7 @@ import { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
+import { KeyRenewal } from '../spheres/key-renewal.ts';
 import { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
@@ -93,6 +94,7 @@ export class AccountSession implements AsyncDisposable {
   readonly delivery: Delivery;
   readonly shares: ShareService;
   readonly items: ItemService;
+  readonly renewal: KeyRenewal;
   readonly source: ItemSource;
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
@@ -159,6 +161,7 @@ export class AccountSession implements AsyncDisposable {
     this.shares = this.#stack.use(
       new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log }),
     );
+    this.renewal = new KeyRenewal({ storage, shares: this.shares, log: log.child('keys') });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     this.online = this.#stack.use(
       new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),
@@ -196,8 +199,8 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs } = this;
-    const { people, reading, delivery } = this;
-    const told = { exchange, signals, logs, reading, delivery };
+    const { people, reading, delivery, renewal } = this;
+    const told = { exchange, signals, logs, reading, delivery, renewal };
     return { client, list, rooms, outgoing, caretaker, items, directory, people, ...told };
   }
 

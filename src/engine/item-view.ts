@@ -20,8 +20,8 @@ interface ItemViewDeps {
 /** An item as people see it: what its event says, and how far this device is with it. */
 export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): ItemView | undefined {
   // What the log refuses is shown nowhere, whatever was known of it before.
-  const event = sphere.state.items.get(row.itemId)?.event;
-  if (event === undefined) return undefined;
+  const { event, replacedBy } = sphere.state.items.get(row.itemId) ?? {};
+  if (event === undefined || replacedBy !== null) return undefined;
   const undoUntilMs = deps.items.undoUntilMs(row);
   if (undoUntilMs === undefined) return undefined;
   const { body, header } = event;

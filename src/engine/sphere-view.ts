@@ -49,9 +49,10 @@ function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state
 /** Those that are ours to open. */
 function countItems(sphere: Sphere): number {
   const { genesis, items } = sphere.state;
-  if (genesis?.policy.history !== 'from-join') return items.size;
+  const current = [...items.values()].filter(({ replacedBy }) => replacedBy === null);
+  if (genesis?.policy.history !== 'from-join') return current.length;
   const history = historyFor(sphere, sphere.person);
-  return [...items.values()].filter(({ event }) => history.isOpen(event)).length;
+  return current.filter(({ event }) => history.isOpen(event)).length;
 }
 
 function coverOf(storage: Storage, sphere: Sphere): string | null {

@@ -201,7 +201,8 @@ export class ViewSource {
         this.onEvent.emit({ kind: 'message-removed', sphereId: sphere.id, messageId: change.id });
       }
       if (change.kind === 'item') this.#itemChanged(session, change.id);
-      if (change.kind === 'item-gone') this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
+      const isOffList = change.kind === 'item-gone' || change.kind === 'item-replaced';
+      if (isOffList) this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
     }
     this.emitSphere(sphere);
   }

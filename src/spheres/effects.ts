@@ -9,6 +9,7 @@ import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
 import type { Sphere } from './sphere.ts';
+import { versionsOf } from './versions.ts';
 
 /** What became different on this device because of events. */
 export type SphereChange =
@@ -17,6 +18,8 @@ export type SphereChange =
   | { readonly kind: 'item'; readonly id: ItemId }
   /** What was listed is refused after all. */
   | { readonly kind: 'item-gone'; readonly id: ItemId }
+  /** A newer version took its place. */
+  | { readonly kind: 'item-replaced'; readonly id: ItemId }
   | { readonly kind: 'members' }
   /** Somebody answered an invitation. */
   | { readonly kind: 'joined'; readonly event: KnownEvent<'join'> }
@@ -99,7 +102,11 @@ export class Effects {
     const changes = this.#undoLine(event, reason);
     if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshText(event.body.target));
     if (event.type === 'reaction') changes.push(...this.#shown(event.body.target));
-    if (event.type === 'item') changes.push({ kind: 'item-gone', id: event.id as string as ItemId });
+    if (event.type === 'item') {
+      changes.push({ kind: 'item-gone', id: event.id as string as ItemId });
+      const { replaces } = event.body;
+      if (replaces !== null) changes.push(...this.#settleVersions(replaces as string as ItemId));
+    }
     if (event.type === 'epoch') changes.push({ kind: 'epochs' });
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
     return changes;
@@ -196,11 +203,18 @@ export class Effects {
 
   #showItem(event: KnownEvent<'item'>, isToldAgain: boolean): SphereChange[] {
     const itemId = event.id as string as ItemId;
-    const { name, bytes, media, infoHash } = event.body;
+    const { name, bytes, media } = event.body;
     const text = itemLine({ kind: media.kind, name, bytes });
-    const line = this.#line(event, { kind: 'item', text, itemId, replyTo: null }, isToldAgain);
-    const changes: SphereChange[] = [...line, { kind: 'item', id: itemId }];
-    if (this.#storage.items.get(itemId) !== undefined) return changes;
+    if (this.#storage.items.get(itemId) === undefined) this.#list(itemId, event);
+    // What gets a new key is nothing new to people: its first version has the line, and what was said to it.
+    const [first] = this.#openVersions(itemId);
+    const isFirst = first === undefined || first === itemId;
+    const line = isFirst ? this.#line(event, { kind: 'item', text, itemId, replyTo: null }, isToldAgain) : [];
+    return [...line, { kind: 'item', id: itemId }, ...this.#settleVersions(itemId)];
+  }
+
+  #list(itemId: ItemId, { body, header }: KnownEvent<'item'>): void {
+    const { infoHash } = body;
     this.#storage.items.put({
       itemId,
       sphereId: this.#sphere.id,
@@ -212,10 +226,38 @@ export class Effects {
       bitfield: null,
       path: null,
       layout: null,
-      updatedAtMs: event.header.wallMs,
+      updatedAtMs: header.wallMs,
       removedAtMs: 0,
     });
-    return changes;
+  }
+
+  #openVersions(itemId: ItemId): ItemId[] {
+    const { items } = this.#sphere.state;
+    const history = historyFor(this.#sphere, this.#sphere.person);
+    return versionsOf(items, itemId).filter((id) => {
+      const event = items.get(id)?.event;
+      return event !== undefined && history.isOpen(event);
+    });
+  }
+
+  /** Of all versions of an item the newest is listed, and the line of the first leads to it. */
+  #settleVersions(itemId: ItemId): SphereChange[] {
+    const { messages } = this.#storage;
+    const versions = this.#openVersions(itemId);
+    const newest = versions.at(-1);
+    return versions.flatMap((version, index): SphereChange[] => {
+      const changes: SphereChange[] = version === newest ? [] : [{ kind: 'item-replaced', id: version }];
+      const lineId = version as string as EventId;
+      const line = messages.get(lineId);
+      if (line === undefined || newest === undefined) return changes;
+      if (index > 0) {
+        messages.remove(lineId);
+        return [...changes, { kind: 'message-gone', id: lineId }];
+      }
+      if (line.itemId === newest) return changes;
+      messages.update(lineId, { itemId: newest });
+      return [...changes, { kind: 'message', id: lineId }, { kind: 'item', id: newest }];
+    });
   }
 
   #learnEpoch(event: KnownEvent<'epoch'>): SphereChange[] {

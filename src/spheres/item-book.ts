@@ -59,12 +59,12 @@ export class ItemBook {
     return sphere !== undefined && this.event(row)?.header.device === sphere.device;
   }
 
-  /** Whether it counts, is on the list of this device, and we are a member where it does. */
+  /** Whether it counts in this version, is on the list of this device, and we are a member where it does. */
   isInForce({ sphereId, itemId, removedAtMs }: ItemRow): boolean {
     if (removedAtMs !== 0) return false;
     const sphere = this.#deps.list.find(sphereId);
     if (sphere === undefined || sphere.row.state === 'left' || sphere.row.state === 'removed') return false;
-    return sphere.state.items.has(itemId);
+    return sphere.state.items.get(itemId)?.replacedBy === null;
   }
 
   /** Whether every piece with content was once verified on this disk. */

@@ -11,6 +11,7 @@ import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import type { HaveWaiter } from './have-waiter.ts';
+import { ItemAdoption } from './item-adoption.ts';
 import { ItemBook } from './item-book.ts';
 import { ItemProgress } from './item-progress.ts';
 import { ItemRecheck } from './item-recheck.ts';
@@ -47,6 +48,7 @@ export class ItemService implements Disposable {
   readonly #progress: ItemProgress;
   readonly #removal: ItemRemoval;
   readonly #recheck: ItemRecheck;
+  readonly #adoption: ItemAdoption;
   readonly #starting = new Map<ItemId, Promise<void>>();
 
   constructor(deps: ItemServiceDeps) {
@@ -56,6 +58,8 @@ export class ItemService implements Disposable {
     this.#removal = new ItemRemoval({ ...deps, book: this.#book });
     const activate = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.activate(itemId, signal);
     this.#recheck = new ItemRecheck({ ...deps, book: this.#book, activate });
+    const resume = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.#resume(this.row(itemId), signal);
+    this.#adoption = new ItemAdoption({ ...deps, book: this.#book, resume });
   }
 
   get onItem(): Emitter<ItemId> {
@@ -108,6 +112,11 @@ export class ItemService implements Disposable {
     for (const row of rows.filter(({ state }) => !AT_REST.includes(state))) await this.#resume(row, signal);
   }
 
+  /** What is here of items that got a newer version goes on under that one. */
+  adoptVersions(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    return this.#adoption.run(sphere, signal);
+  }
+
   /** Tells the swarm about an item that has its place on this disk. */
   async activate(itemId: ItemId, signal: AbortSignal): Promise<void> {
     const { list, source, feed, waiter } = this.#deps;
@@ -140,6 +149,8 @@ export class ItemService implements Disposable {
   get(itemId: ItemId): void {
     const row = this.row(itemId);
     if (row.removedAtMs !== 0) throw new AppError('not-found', 'the item was taken off the list', { itemId });
+    const known = this.#deps.list.find(row.sphereId)?.state.items.get(itemId);
+    if (known !== undefined && known.replacedBy !== null) throw new AppError('not-found', 'it has a newer version');
     if (this.#book.isDone(row)) return;
     this.#requireOwnTorrent(row);
     // Nobody would admit us: what is not here does not come any more.

@@ -30,6 +30,11 @@ export class ShareLink implements AsyncDisposable {
     }
   }
 
+  /** For what has its link already. */
+  static none(deps: { log: Logger }): ShareLink {
+    return new ShareLink(deps, '', null);
+  }
+
   /** One that an earlier run of the program made. */
   static placed(link: { readonly path: string; readonly target: string }, deps: { log: Logger }): ShareLink {
     return new ShareLink(deps, link.target, link.path);

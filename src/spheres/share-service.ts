@@ -14,20 +14,17 @@ import type { Storage } from '../storage/storage.ts';
 import type { EnumeratedTree } from '../torrent/enumerate.ts';
 import { enumerateTree } from '../torrent/enumerate.ts';
 import { DIGEST_BYTES, pieceCount } from '../torrent/metainfo.ts';
+import { attachmentsOf, bodyOf } from './announcement.ts';
 import type { MediaTools } from './describe-item.ts';
 import { describeItem } from './describe-item.ts';
-import { itemLine, itemName } from './human-line.ts';
+import { itemLine } from './human-line.ts';
 import { fullBitfield } from './piece-map.ts';
 import type { ItemDraft, PreparedItem } from './prepare-item.ts';
 import { draftItem, hashDraft } from './prepare-item.ts';
-import type { Attachment } from './protocol/envelope.ts';
-import { attachment } from './protocol/envelope.ts';
-import { sha256Hex } from './protocol/keys.ts';
-import { INLINE_MANIFEST_BYTES } from './protocol/manifest.ts';
-import { keyCheck, wrapMediaKey } from './protocol/media-key.ts';
+import { renewDraft } from './renew-draft.ts';
 import { draftOf, encodeDraft } from './share-draft.ts';
 import { ShareLink } from './share-link.ts';
-import type { HeldEpoch, Sphere } from './sphere.ts';
+import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 
@@ -53,8 +50,6 @@ interface Job {
   bytesBefore: number;
 }
 
-/** Metainfo up to here travels beside the event; beyond, members ask each other for it. */
-const INLINE_METAINFO_BYTES = 24 * 1024;
 const MAX_FINISHED_JOBS = 50;
 /** How much hashing a killed program may do again. */
 const KEEP_DIGESTS_MS = 3_000;
@@ -103,7 +98,8 @@ export class ShareService implements AsyncDisposable {
     // Fails now rather than after an hour of hashing.
     void sphere.currentEpoch;
     if (signal.aborted) throw new AppError('cancelled', 'nobody waits for the share', {}, signal.reason);
-    const rows = input.paths.map((path) => this.#begin(sphere, path, input.plain));
+    const { plain } = input;
+    const rows = input.paths.map((path) => this.#begin(sphere, { path, plain, replaces: null }));
     const results = Promise.allSettled(rows.map((row) => this.#enqueue(row)));
     const ended = await Promise.race([results, untilAborted(signal)]);
     const failed = ended.find((result) => result.status === 'rejected');
@@ -125,12 +121,26 @@ export class ShareService implements AsyncDisposable {
     await this.#queue.run(() => undefined);
   }
 
-  #begin(sphere: Sphere, path: string, plain: boolean): ShareJobRow {
+  /**
+   * Shares an item of this device again under a new key, in its own place: the same bytes, read again from where they
+   * lie. Fails with `file-changed` when they are not what was shared.
+   */
+  async renew(itemId: ItemId): Promise<ItemId> {
+    const { storage, list } = this.#deps;
+    const item = storage.items.get(itemId);
+    if (item === undefined || item.path === null) throw new AppError('not-found', 'not on this disk', { itemId });
+    const isBegun = storage.shareJobs.list().some(({ replaces }) => replaces === itemId);
+    if (isBegun) throw new AppError('conflict', 'it is under way already', { itemId });
+    const sphere = list.getJoined(item.sphereId);
+    return this.#enqueue(this.#begin(sphere, { path: item.path, plain: false, replaces: itemId }));
+  }
+
+  #begin(sphere: Sphere, what: Pick<ShareJobRow, 'path' | 'plain' | 'replaces'>): ShareJobRow {
     const { storage, clock, random } = this.#deps;
     const begunAtMs = clock.now();
     const id = toHex(random(8));
     const empty = { link: null, draft: null, pieces: new Uint8Array() };
-    const row: ShareJobRow = { id, sphereId: sphere.id, path: resolve(path), plain, ...empty, begunAtMs };
+    const row: ShareJobRow = { id, sphereId: sphere.id, ...what, path: resolve(what.path), ...empty, begunAtMs };
     storage.shareJobs.put(row);
     return row;
   }
@@ -187,8 +197,19 @@ export class ShareService implements AsyncDisposable {
     const { media, random, storage } = this.#deps;
     const begun = row.draft === null ? null : draftOf(tree, row.draft);
     if (begun !== null) return begun;
+    if (row.replaces !== null) return this.#renewed(tree, row, row.replaces);
     const description = await describeItem(tree, media, job.abort.signal);
     const draft = draftItem({ tree, description, plain: row.plain }, random);
+    storage.shareJobs.update(row.id, { draft: encodeDraft(draft), pieces: new Uint8Array() });
+    return draft;
+  }
+
+  /** The item as it was described before, under a new key. */
+  #renewed(tree: EnumeratedTree, row: ShareJobRow, itemId: ItemId): ItemDraft {
+    const { storage, list, random } = this.#deps;
+    const item = list.get(row.sphereId).state.items.get(itemId);
+    if (item === undefined) throw new AppError('not-found', 'no such item', { itemId });
+    const draft = renewDraft({ storage, random }, item.event, tree);
     storage.shareJobs.update(row.id, { draft: encodeDraft(draft), pieces: new Uint8Array() });
     return draft;
   }
@@ -211,7 +232,7 @@ export class ShareService implements AsyncDisposable {
   }
 
   /** From here on the item exists: event, key, layout and outgoing message are kept together. */
-  #announce(sphere: Sphere, item: PreparedItem, { id, path }: ShareJobRow): ItemId {
+  #announce(sphere: Sphere, item: PreparedItem, { id, path, replaces }: ShareJobRow): ItemId {
     const { storage, list, clock, random } = this.#deps;
     // Hashing takes its time: the membership may have ended meanwhile.
     list.getJoined(sphere.id);
@@ -219,8 +240,11 @@ export class ShareService implements AsyncDisposable {
     if (storage.items.byInfoHash(item.infoHash).length > 0) throw new AppError('conflict', 'this was shared already');
     const epoch = item.mediaKey === null ? null : sphere.currentEpoch;
     const { attachments, kept } = attachmentsOf(item, epoch, random);
-    const body = bodyOf(item, epoch);
-    const line = itemLine({ kind: item.description.media.kind, name: item.tree.name, bytes: item.tree.totalBytes });
+    const body = bodyOf(item, epoch, replaces);
+    // For people nothing new is there.
+    const line =
+      replaces === null ? itemLine({ kind: body.media.kind, name: item.tree.name, bytes: body.bytes }) : null;
+    if (replaces !== null) this.#requireReplaceable(sphere, replaces);
     return list.together(sphere, () => {
       const event = list.publish(sphere, 'item', body, { audience: { kind: 'members' }, attachments, kept, line });
       if (sphere.log.verdict(event.id)?.kind === 'refused') throw new AppError('not-allowed', 'it would not count');
@@ -245,8 +269,17 @@ export class ShareService implements AsyncDisposable {
     });
   }
 
+  /** Hashing takes its time: it may have been taken off the list meanwhile, or got another version. */
+  #requireReplaceable(sphere: Sphere, itemId: ItemId): void {
+    const item = sphere.state.items.get(itemId);
+    const isListed = this.#deps.storage.items.get(itemId)?.removedAtMs === 0;
+    if (item?.replacedBy === null && isListed) return;
+    throw new AppError('cancelled', 'the item is not in use any more', { itemId });
+  }
+
   async #link(sphere: Sphere, row: ShareJobRow, tree: EnumeratedTree, signal: AbortSignal): Promise<ShareLink> {
     const { log, platform, storage } = this.#deps;
+    if (row.replaces !== null) return ShareLink.none({ log });
     if (row.link !== null) return ShareLink.placed({ path: row.link, target: row.path }, { log });
     const place = { folder: sphere.row.folder, name: tree.name, target: row.path, kind: tree.root };
     const link = await ShareLink.place({ ...place, ...(platform === undefined ? {} : { platform }) }, { log }, signal);
@@ -254,7 +287,7 @@ export class ShareService implements AsyncDisposable {
     return link;
   }
 
-  #add({ id, sphereId, path }: ShareJobRow): Job {
+  #add({ id, sphereId, path, replaces }: ShareJobRow): Job {
     const { clock } = this.#deps;
     const view: ShareJobView = {
       id,
@@ -267,6 +300,7 @@ export class ShareService implements AsyncDisposable {
       leftOut: [],
       itemId: null,
       error: null,
+      isNewKey: replaces !== null,
     };
     const job = { view, abort: new AbortController(), startedAtMs: clock.monotonic(), bytesBefore: 0 };
     this.#jobs.set(view.id, job);
@@ -339,43 +373,4 @@ function leftOutView({ leftOut }: EnumeratedTree): ShareJobView['leftOut'] {
   return leftOut.flatMap(({ reason, count, names }) =>
     reason === 'clutter' ? [] : [{ reason, count, names: [...names] }],
   );
-}
-
-function bodyOf(item: PreparedItem, epoch: HeldEpoch | null) {
-  const { description, layout, manifest, metainfo, tree } = item;
-  return {
-    name: itemName(tree.name),
-    infoHash: item.infoHash,
-    bytes: tree.totalBytes,
-    fileCount: tree.files.length,
-    pieceLength: layout.pieceLength,
-    metainfoBytes: metainfo.length,
-    metainfoSha256: sha256Hex(metainfo),
-    manifest: { offset: layout.manifest.offset, length: manifest.length, sha256: sha256Hex(manifest) },
-    plain: item.mediaKey === null,
-    keyCheck: item.mediaKey === null ? null : keyCheck(item.mediaKey, item.infoHash),
-    epoch: epoch?.eventId ?? null,
-    media: description.media,
-    thumbhash: description.thumbhash,
-    previewSha256: description.preview === null ? null : sha256Hex(description.preview.image),
-    replaces: null,
-  };
-}
-
-/** What travels beside the event, and what is only kept because it is too long for that. */
-function attachmentsOf(
-  item: PreparedItem,
-  epoch: HeldEpoch | null,
-  random: RandomBytes,
-): { attachments: Attachment[]; kept: Attachment[] } {
-  const { metainfo, manifest, description, mediaKey, infoHash } = item;
-  const attachments: Attachment[] = [];
-  const kept: Attachment[] = [];
-  if (mediaKey !== null && epoch !== null) {
-    attachments.push(attachment('media-key', wrapMediaKey({ epoch: epoch.secrets, infoHash, random }, mediaKey)));
-  }
-  (metainfo.length <= INLINE_METAINFO_BYTES ? attachments : kept).push(attachment('metainfo', metainfo));
-  (manifest.length <= INLINE_MANIFEST_BYTES ? attachments : kept).push(attachment('manifest', manifest));
-  if (description.preview !== null) attachments.push(attachment('preview', description.preview.image));
-  return { attachments, kept };
 }

@@ -1,4 +1,4 @@
-import type { SphereId } from '../base/id.ts';
+import type { ItemId, SphereId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
 import { blob, flag, integer, nullable, sealedBytes, text } from './columns.ts';
 import type { Database } from './database.ts';
@@ -17,6 +17,8 @@ export interface ShareJobRow {
   readonly draft: Uint8Array | null;
   /** SHA-1 of the first pieces of the draft. */
   readonly pieces: Uint8Array;
+  /** The item that gets a new key by it; null = something new is shared. */
+  readonly replaces: ItemId | null;
   readonly begunAtMs: number;
 }
 
@@ -28,6 +30,7 @@ const COLUMNS: Columns<ShareJobRow> = {
   link: nullable(text('link')),
   draft: nullable(sealedBytes('draft')),
   pieces: blob('pieces'),
+  replaces: nullable(text<ItemId>('replaces')),
   begunAtMs: integer('begun_at_ms'),
 };
 

@@ -203,6 +203,7 @@ test('shares that were begun are kept in their order, with what was hashed of th
     link: null,
     draft: null,
     pieces: new Uint8Array(),
+    replaces: null,
     begunAtMs: 5,
   };
   storage.shareJobs.put(job);

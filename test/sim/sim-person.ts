@@ -27,6 +27,7 @@ import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
 import { Incoming } from '../../src/spheres/incoming.ts';
 import { ItemService } from '../../src/spheres/item-service.ts';
 import { ItemSource } from '../../src/spheres/item-source.ts';
+import { KeyRenewal } from '../../src/spheres/key-renewal.ts';
 import { LogExchange } from '../../src/spheres/log-exchange.ts';
 import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
@@ -84,6 +85,7 @@ export class SimSession {
   readonly items: ItemService;
   readonly source: ItemSource;
   readonly shares: ShareService;
+  readonly renewal: KeyRenewal;
   readonly channel: EphemeralChannel;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
@@ -195,6 +197,7 @@ export class SimSession {
     this.shares = this.#stack.use(
       new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log }),
     );
+    this.renewal = new KeyRenewal({ storage, shares: this.shares, log });
     this.direct = this.#stack.use(
       new DirectMail({
         client: this.link,
@@ -209,9 +212,9 @@ export class SimSession {
         log,
       }),
     );
-    const { rooms, outgoing, caretaker, items, exchange, signals, logs, scope, reading, delivery } = this;
+    const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, exchange, signals, logs, reading, delivery },
+      ...{ list, rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, reading, delivery },
       ...{ feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });

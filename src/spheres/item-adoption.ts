@@ -1,0 +1,97 @@
+import type { Clock } from '../base/clock.ts';
+import { errorCode } from '../base/errors.ts';
+import type { ItemId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { ItemRow } from '../storage/item-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { ItemBook } from './item-book.ts';
+import type { ItemSource } from './item-source.ts';
+import type { KnownEvent } from './protocol/event.ts';
+import type { Sphere } from './sphere.ts';
+import type { SwarmFeed } from './swarm-feed.ts';
+import { versionsOf } from './versions.ts';
+
+interface ItemAdoptionDeps {
+  readonly storage: Storage;
+  readonly book: ItemBook;
+  readonly feed: SwarmFeed;
+  readonly source: ItemSource;
+  /** Goes on with an item that is wanted. */
+  readonly resume: (itemId: ItemId, signal: AbortSignal) => Promise<void>;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const RETRY_MS = 60_000;
+const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0, wanted: false, paused: false };
+
+/** Moves what this disk has of an item to the version that took its place: nothing is fetched twice. */
+export class ItemAdoption {
+  readonly #deps: ItemAdoptionDeps;
+
+  constructor(deps: ItemAdoptionDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whatever cannot be moved now is tried again when keys come, or with time. */
+  async run(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    const { storage, log, spawn, clock } = this.#deps;
+    const { items } = sphere.state;
+    let isUnreached = false;
+    for (const [id, { replacedBy }] of items) {
+      const old = replacedBy === null ? undefined : storage.items.get(id);
+      const newest = versionsOf(items, id).at(-1);
+      if (old === undefined || newest === undefined || isBare(old)) continue;
+      try {
+        await this.#move(sphere, old.itemId, newest, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.info('a new version is not taken over yet', { error });
+        if (errorCode(error) === 'disconnected') isUnreached = true;
+      }
+    }
+    if (!isUnreached) return;
+    spawn('take over again', async (stop) => {
+      await clock.sleep(RETRY_MS, stop);
+      await this.run(sphere, stop);
+    });
+  }
+
+  async #move(sphere: Sphere, oldId: ItemId, newId: ItemId, signal: AbortSignal): Promise<void> {
+    const { storage, book, feed, source, resume } = this.#deps;
+    const [before, event] = [source.event(sphere, oldId), source.event(sphere, newId)];
+    const isSame = hasSameBytes(before, event);
+    if (isSame && book.row(oldId).layout !== null && isBare(book.row(newId))) {
+      // Until it can be served under the new key it goes on under the old one.
+      source.mediaKey(sphere, event);
+      await source.metainfo(sphere, event, signal);
+    }
+    // Looked at now: a person may have done something about either meanwhile.
+    const [old, next] = [book.row(oldId), book.row(newId)];
+    storage.transaction(() => {
+      if (isSame && isBare(next)) book.update(newId, placeOf(old));
+      book.update(oldId, { ...NOWHERE, state: 'listed', removedAtMs: 0 });
+    });
+    if (old.wanted) await feed.remove(old.infoHash);
+    await resume(newId, signal);
+  }
+}
+
+/** What is verified of it stays so: each piece is read again under the new key before it is first served. */
+function placeOf(old: ItemRow): Partial<ItemRow> {
+  const { layout, path, bitfield, bytesHave, wanted, paused, state, removedAtMs } = old;
+  return { layout, path, bitfield, bytesHave, wanted, paused, state, removedAtMs };
+}
+
+/** Nothing of it is here or wanted. */
+function isBare({ layout, wanted, removedAtMs }: ItemRow): boolean {
+  return layout === null && !wanted && removedAtMs === 0;
+}
+
+/** Whether both name the same files, in the same places of the torrent's bytes. */
+function hasSameBytes({ body: a }: KnownEvent<'item'>, { body: b }: KnownEvent<'item'>): boolean {
+  const isSameList = a.manifest.sha256 === b.manifest.sha256 && a.manifest.offset === b.manifest.offset;
+  const isSameRoot = (a.media.kind === 'folder') === (b.media.kind === 'folder') && a.name === b.name;
+  return isSameList && isSameRoot && a.bytes === b.bytes && a.pieceLength === b.pieceLength;
+}
