@@ -98,6 +98,7 @@ test('what has arrived in part goes on behind what is there', async () => {
   await arriveFirstPiece(film);
   const { path, bitfield } = ana.session.items.row(itemId);
   await film.learn();
+  await expect.poll(() => listed(ana)).not.toEqual([itemId]);
   await expect.poll(() => rowsInUse(ana)).toEqual(listed(ben));
   const row = ana.session.items.row(listed(ben)[0] ?? itemId);
   expect(row.itemId).not.toBe(itemId);
