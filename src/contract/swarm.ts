@@ -219,6 +219,29 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
 ]);
 export type SwarmEvent = z.infer<typeof swarmEventSchema>;
 
+const torrentSpecSchema = z.object({
+  sphereId: sphereIdSchema,
+  infoHash: infoHashSchema,
+  /** Whole .torrent, checked again before webtorrent sees it. */
+  metainfo: bytes,
+  /** null = keep and serve the bytes as they are (a blind box). */
+  mediaKey: bytes.nullable(),
+  segments: z.array(segmentSchema),
+  /** Pieces known to be on disk; null = none. */
+  bitfield: bytes.nullable(),
+  paused: z.boolean(),
+  /** false = fetch only what windows ask for. */
+  background: z.boolean(),
+});
+
+/** A torrent that is not held, and why. */
+export const refusedTorrentSchema = z.object({
+  infoHash: infoHashSchema,
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+});
+export type RefusedTorrent = z.infer<typeof refusedTorrentSchema>;
+
 export const swarmContract = {
   /** First call of all: identity of this device and where to listen. Answers with the ports really taken. */
   start: oc
@@ -286,24 +309,10 @@ export const swarmContract = {
       }),
     )
     .output(eventIterator(hashing)),
-  add: oc
-    .input(
-      z.object({
-        sphereId: sphereIdSchema,
-        infoHash: infoHashSchema,
-        /** Whole .torrent, checked again before webtorrent sees it. */
-        metainfo: bytes,
-        /** null = keep and serve the bytes as they are (a blind box). */
-        mediaKey: bytes.nullable(),
-        segments: z.array(segmentSchema),
-        /** Pieces known to be on disk; null = none. */
-        bitfield: bytes.nullable(),
-        paused: z.boolean(),
-        /** false = fetch only what windows ask for. */
-        background: z.boolean(),
-      }),
-    )
-    .output(done),
+  /** Holds these from now on, in place of those with the same info hash; one that is refused does not keep the others out. */
+  addAll: oc
+    .input(z.object({ torrents: z.array(torrentSpecSchema).max(1000) }))
+    .output(z.object({ refused: z.array(refusedTorrentSchema) })),
   remove: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   pause: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   resume: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
@@ -315,7 +324,8 @@ export const swarmContract = {
     .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, sha256: bytes, maxBytes: count }))
     .output(z.object({ metainfo: bytes })),
   heartbeat: oc.output(done),
-  events: oc.output(eventIterator(swarmEventSchema)),
+  /** In order, those that gathered meanwhile together. */
+  events: oc.output(eventIterator(z.array(swarmEventSchema))),
   stop: oc.output(done),
 };
 export type SwarmContract = typeof swarmContract;

@@ -131,7 +131,7 @@ test('a restarted process is fed what the dead one was told and what it had veri
   expect(await died).toBe('swarm-unavailable');
   expect(feed.running).toBe(false);
   const { swarm: next } = attachedFeed(feed);
-  await expect.poll(() => next.names()).toEqual(['start', 'setIceServers', 'setSphere', 'add', 'setEndpoints']);
+  await expect.poll(() => next.names()).toEqual(['start', 'setIceServers', 'setSphere', 'addAll', 'setEndpoints']);
   expect(next.told.slice(0, 2)).toMatchObject([{ input: { discoverLan: false } }, { input: { servers: [relay] } }]);
   expect(next.torrents.get(torrent.infoHash)).toEqual({
     ...torrent,
@@ -144,9 +144,9 @@ test('a restarted process is fed what the dead one was told and what it had veri
 test('telling a process that dies meanwhile is no failure: the next one hears it', async () => {
   const { feed, swarm } = attachedFeed();
   await feed.setIdentity(identity);
-  swarm.answers.add = () => new Promise(() => undefined);
+  swarm.answers.addAll = () => new Promise(() => undefined);
   const told = feed.add(torrent);
-  await expect.poll(() => swarm.names()).toContain('add');
+  await expect.poll(() => swarm.names()).toContain('addAll');
   swarm.die();
   await told;
   const { swarm: next } = attachedFeed(feed);
@@ -156,10 +156,12 @@ test('telling a process that dies meanwhile is no failure: the next one hears it
 test('what a living process refuses is told to whoever asked', async () => {
   const { feed, swarm } = attachedFeed();
   await feed.setIdentity(identity);
-  swarm.answers.add = () => {
-    throw new AppError('invalid-torrent', 'nonsense');
-  };
-  await expect(feed.add(torrent)).rejects.toMatchObject({ code: 'invalid-torrent' });
+  const { infoHash } = torrent;
+  swarm.answers.addAll = () => ({ refused: [{ infoHash, code: 'invalid-torrent', message: 'nonsense' }] });
+  const other = { ...torrent, infoHash: parseInfoHash('34'.repeat(20)) };
+  const [refused, held] = await Promise.allSettled([feed.add(torrent), feed.add(other)]);
+  expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'invalid-torrent' } });
+  expect(held.status).toBe('fulfilled');
 });
 
 test('one torrent that a new process refuses does not keep the others from it', async () => {
@@ -170,9 +172,9 @@ test('one torrent that a new process refuses does not keep the others from it', 
   await feed.add(other);
   swarm.die();
   const next = new FakeSwarm();
-  next.answers.add = ({ infoHash }) => {
-    if (infoHash === torrent.infoHash) throw new AppError('file-missing', 'the disk is not there');
-    next.torrents.set(parseInfoHash(infoHash), other);
+  next.answers.addAll = () => {
+    next.hold([other]);
+    return { refused: [{ infoHash: torrent.infoHash, code: 'file-missing', message: 'the disk is not there' }] };
   };
   feed.attach(next.calls, new AbortController().signal).catch(() => undefined);
   await expect.poll(() => [...next.torrents.keys()]).toEqual([other.infoHash]);
@@ -199,6 +201,27 @@ test('addresses of a device that is no member any more are told to nobody again'
   await expect.poll(() => next.names()).toContain('setEndpoints');
   const told = next.told.filter(({ name }) => name === 'setEndpoints').map(({ input }) => input['device']);
   expect(told).toEqual([ben]);
+});
+
+test('what is added while others are being added goes together, without what was removed meanwhile', async () => {
+  const { feed, swarm } = attachedFeed();
+  await feed.setIdentity(identity);
+  const answer = Promise.withResolvers<{ refused: [] }>();
+  swarm.answers.addAll = ({ torrents }) => {
+    swarm.hold(torrents as TorrentSpec[]);
+    return answer.promise;
+  };
+  const specs = Array.from({ length: 700 }, (_, index) => {
+    return { ...torrent, infoHash: parseInfoHash(index.toString(16).padStart(40, '0')) };
+  });
+  const added = Promise.all(specs.map((spec) => feed.add(spec)));
+  const [, , gone] = specs;
+  await feed.remove(gone?.infoHash ?? torrent.infoHash);
+  answer.resolve({ refused: [] });
+  await added;
+  const sizes = swarm.told.filter(({ name }) => name === 'addAll').map(({ input }) => input['torrents']);
+  expect(sizes.map((torrents) => (torrents as []).length)).toEqual([500, 199]);
+  expect(swarm.torrents.size).toBe(699);
 });
 
 test('without a process, pausing waits for the next one', async () => {

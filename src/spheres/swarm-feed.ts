@@ -4,7 +4,8 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { EpochKeys, IceServer, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
+import { SerialQueue } from '../base/queue.ts';
+import type { EpochKeys, IceServer, RefusedTorrent, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
@@ -52,6 +53,9 @@ interface Endpoints {
 /** How long a question waits for a process: longer than a hang is noticed, and the next one is started and fed. */
 const PROCESS_MS = 60_000;
 const AGAIN_MS = 500;
+/** One message of torrents: not so long that the process answers nothing else meanwhile. */
+const MOST_IN_MESSAGE = 500;
+const MESSAGE_BYTES = 4 * 1024 * 1024;
 /** A question that ends this many processes may be what ends them. */
 const MOST_PROCESSES = 3;
 
@@ -73,6 +77,9 @@ export class SwarmFeed {
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
   #feeding: Promise<unknown> = Promise.resolve();
+  /** Told to the process with the next call. */
+  readonly #unadded = new Map<InfoHash, PromiseWithResolvers<void>>();
+  readonly #adding = new SerialQueue();
   #refuse: (error: unknown) => void = () => undefined;
   #port = 0;
   /** Wakes those who wait for a process. */
@@ -180,7 +187,7 @@ export class SwarmFeed {
 
   async add(spec: TorrentSpec): Promise<void> {
     this.#torrents.set(spec.infoHash, spec);
-    await this.#tell((calls) => calls.add(spec));
+    await this.#tell((calls) => this.#addSoon(calls, spec.infoHash));
   }
 
   async remove(infoHash: InfoHash): Promise<void> {
@@ -250,7 +257,7 @@ export class SwarmFeed {
 
   async #attend(calls: SwarmCalls, signal: AbortSignal): Promise<void> {
     if (this.#identity !== null) await this.#feed(calls, this.#identity);
-    for await (const event of await calls.events(undefined, { signal })) this.#take(event);
+    for await (const events of await calls.events(undefined, { signal })) for (const event of events) this.#take(event);
   }
 
   /** Where the devices of those who have gone were does not matter any more. */
@@ -272,18 +279,40 @@ export class SwarmFeed {
     this.#port = dataPort;
     if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
-    for (const spec of this.#torrents.values()) await this.#addQuietly(calls, spec);
+    await this.#addAll(calls, Array.from(this.#torrents.keys()));
     for (const endpoints of this.#endpoints.values()) await calls.setEndpoints(endpoints);
   }
 
-  /** One torrent the swarm refuses must not keep the others from being fed. */
-  async #addQuietly(calls: SwarmCalls, spec: TorrentSpec): Promise<void> {
+  /** What is added while others are being added goes together: one call for each would take a start seconds. */
+  #addSoon(calls: SwarmCalls, infoHash: InfoHash): Promise<void> {
+    const told = this.#unadded.get(infoHash) ?? Promise.withResolvers<void>();
+    this.#unadded.set(infoHash, told);
+    void this.#adding.run(() => this.#addWaiting(calls));
+    return told.promise;
+  }
+
+  async #addWaiting(calls: SwarmCalls): Promise<void> {
+    const waiting = new Map(this.#unadded);
+    this.#unadded.clear();
     try {
-      await calls.add(spec);
+      for (const { infoHash, code, message } of await this.#addAll(calls, Array.from(waiting.keys()))) {
+        waiting.get(infoHash)?.reject(new AppError(code, message, { infoHash }));
+      }
+      for (const { resolve } of waiting.values()) resolve();
     } catch (error) {
-      if (this.#calls !== calls) throw error;
-      this.#log.warn('torrent not accepted again', { infoHash: spec.infoHash, error });
+      for (const { reject } of waiting.values()) reject(error);
     }
+  }
+
+  /** What was removed meanwhile is left out; one that is refused must not keep the others from being held. */
+  async #addAll(calls: SwarmCalls, infoHashes: readonly InfoHash[]): Promise<RefusedTorrent[]> {
+    const refused: RefusedTorrent[] = [];
+    const specs = infoHashes.flatMap((infoHash) => this.#torrents.get(infoHash) ?? []);
+    for (const torrents of inMessages(specs)) refused.push(...(await calls.addAll({ torrents })).refused);
+    for (const { infoHash, code, message } of refused) {
+      this.#log.warn('torrent not accepted', { infoHash, code, reason: message });
+    }
+    return refused;
   }
 
   /** While the process is away the call is dropped: feeding it again says the same. */
@@ -308,6 +337,21 @@ export class SwarmFeed {
     }
     this.onEvent.emit(event);
   }
+}
+
+function* inMessages(specs: readonly TorrentSpec[]): Generator<TorrentSpec[]> {
+  let message: TorrentSpec[] = [];
+  let bytes = 0;
+  for (const spec of specs) {
+    if (message.length === MOST_IN_MESSAGE || (message.length > 0 && bytes + spec.metainfo.length > MESSAGE_BYTES)) {
+      yield message;
+      message = [];
+      bytes = 0;
+    }
+    message.push(spec);
+    bytes += spec.metainfo.length;
+  }
+  if (message.length > 0) yield message;
 }
 
 function withProgress(spec: TorrentSpec, have: Extract<SwarmEvent, { kind: 'have' }>): TorrentSpec {

@@ -6,8 +6,11 @@ export class EventStream<T> {
     for (const reader of this.#readers) reader(event);
   }
 
-  /** Starts with `first`; ends when the signal aborts. Nothing emitted after the call is missed. */
-  read(first: readonly T[], signal: AbortSignal): AsyncGenerator<T, void> {
+  /**
+   * Starts with `first`; ends when the signal aborts. Nothing emitted after the call is missed. What has gathered since
+   * the last turn comes together, because a message for each of a thousand events costs more than they do.
+   */
+  read(first: readonly T[], signal: AbortSignal): AsyncGenerator<T[], void> {
     const queue: T[] = [...first];
     let wake: () => void = () => undefined;
     const reader = (event: T): void => {
@@ -28,12 +31,11 @@ async function* drain<T>(
   onWake: (resolve: () => void) => void,
   signal: AbortSignal,
   stop: () => void,
-): AsyncGenerator<T, void> {
+): AsyncGenerator<T[], void> {
   try {
     while (!signal.aborted) {
-      const event = queue.shift();
-      if (event === undefined) await new Promise<void>(onWake);
-      else yield event;
+      if (queue.length === 0) await new Promise<void>(onWake);
+      else yield queue.splice(0);
     }
   } finally {
     stop();

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { InfoHash, SphereId } from '../base/id.ts';
-import type { ActiveTorrent } from '../torrent/active-torrent.ts';
+import type { HeldTorrent } from '../torrent/held-torrent.ts';
 
 /** What begins together is told together. */
 const GATHER_MS = 50;
@@ -12,9 +12,9 @@ export interface FetchTellerDeps {
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
 }
 
-type Torrent = { readonly spec: Pick<ActiveTorrent['spec'], 'sphereId' | 'infoHash'> } & {
-  readonly appetite: ActiveTorrent['appetite'];
-  readonly state: Pick<ActiveTorrent['state'], 'seeds'>;
+type Torrent = { readonly spec: Pick<HeldTorrent['spec'], 'sphereId' | 'infoHash'> } & {
+  readonly appetite: HeldTorrent['appetite'];
+  readonly state: Pick<HeldTorrent['state'], 'seeds'>;
 };
 
 /** Tells when a torrent begins to want connections: a member who has it may be one whom nobody can call. */

@@ -39,7 +39,7 @@ export function networkState({ host, ports, lan, rtc, dialer, outcomes, suspects
 function bestLinks(host: TorrentHost): NetworkState['links'] {
   const rank = (path: NetworkState['links'][number]['path']): number => pathSchema.options.indexOf(path);
   const best = new Map<string, NetworkState['links'][number]>();
-  for (const torrent of host.torrents) {
+  for (const torrent of host.active) {
     for (const { device, route, isSuspect } of torrent.links) {
       if (isSuspect) continue;
       const link = linkOf(torrent.spec.sphereId, device, route);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { eventsOf } from '../../test/fixtures/events-of.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { parseInfoHash, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
@@ -19,6 +20,7 @@ function downloading(bitfield: Uint8Array<ArrayBuffer>): ReportedTorrent {
     state: { infoHash, state: 'downloading', error: null, bytesHave: 1, ...rates },
     bitfield,
     identities: null,
+    isAsTold: false,
     links: [],
     bytesOf: () => 0,
   };
@@ -34,7 +36,7 @@ test('the first piece is told at once, those after it together a quarter of a se
     clock,
     stream,
     torrents: () => [torrent],
-    awake: () => [torrent],
+    active: () => [torrent],
     port: () => 0,
     network: () => {
       throw new Error('nobody asks for a snapshot here');
@@ -42,7 +44,7 @@ test('the first piece is told at once, those after it together a quarter of a se
     spawn: (name, task) => scope.spawn(name, task),
   });
   const listening = (async () => {
-    for await (const event of stream.read([], scope.signal)) {
+    for await (const event of eventsOf(stream.read([], scope.signal))) {
       if (event.kind === 'have') told.push(`${clock.monotonic()}: ${event.bitfield[0]}`);
     }
   })();

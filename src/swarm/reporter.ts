@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { FileIdentity, NetworkState, SwarmEvent, SwarmPeer, TorrentState } from '../contract/swarm.ts';
-import type { ActiveTorrent } from '../torrent/active-torrent.ts';
+import type { HeldTorrent } from '../torrent/held-torrent.ts';
 import type { TorrentChange } from '../torrent/torrent-spec.ts';
 import type { EventStream } from './event-stream.ts';
 
@@ -10,13 +10,16 @@ const HAVE_MS = 250;
 const SUMMARY_MS = 1_000;
 
 /** What is told of a torrent. */
-export type ReportedTorrent = Pick<ActiveTorrent, 'spec' | 'state' | 'bitfield' | 'identities' | 'links' | 'bytesOf'>;
+export type ReportedTorrent = Pick<
+  HeldTorrent,
+  'spec' | 'state' | 'bitfield' | 'identities' | 'isAsTold' | 'links' | 'bytesOf'
+>;
 
 export interface ReporterDeps {
   readonly clock: Clock;
   readonly torrents: () => Iterable<ReportedTorrent>;
   /** Those of them of which anything can change without being told. */
-  readonly awake: () => Iterable<ReportedTorrent>;
+  readonly active: () => Iterable<ReportedTorrent>;
   readonly port: () => number;
   readonly network: () => NetworkState;
   readonly stream: EventStream<SwarmEvent>;
@@ -29,9 +32,9 @@ type Candidates = Extract<SwarmEvent, { kind: 'candidates' }>;
 export class Reporter {
   readonly #deps: ReporterDeps;
   /** Those whose pieces are told in a moment. */
-  readonly #dirty = new Set<ReportedTorrent>();
+  readonly #dirty = new Set<InfoHash>();
   /** When the pieces of a torrent were told last, monotonic. */
-  readonly #toldMs = new Map<ReportedTorrent, number>();
+  readonly #toldMs = new Map<InfoHash, number>();
   readonly #phases = new Map<InfoHash, TorrentState['state']>();
   readonly #states = new Map<InfoHash, string>();
   #candidates: Candidates | null = null;
@@ -49,10 +52,8 @@ export class Reporter {
   }
 
   forget(torrent: ReportedTorrent): void {
-    this.#dirty.delete(torrent);
-    this.#toldMs.delete(torrent);
-    this.#phases.delete(torrent.spec.infoHash);
-    this.#states.delete(torrent.spec.infoHash);
+    const { infoHash } = torrent.spec;
+    for (const known of [this.#dirty, this.#toldMs, this.#phases, this.#states]) known.delete(infoHash);
   }
 
   setCandidates(candidates: Candidates): void {
@@ -66,7 +67,7 @@ export class Reporter {
     const events: SwarmEvent[] = this.#candidates === null ? [] : [this.#candidates];
     for (const torrent of this.#deps.torrents()) {
       const { state } = torrent;
-      if (state.bytesHave > 0) events.push(haveEvent(torrent, torrent.identities));
+      if (state.bytesHave > 0 && !torrent.isAsTold) events.push(haveEvent(torrent, torrent.identities));
       events.push({ kind: 'state', torrent: state });
     }
     const network = { kind: 'network' as const, network: this.#deps.network() };
@@ -82,23 +83,24 @@ export class Reporter {
 
   /** The first piece is told at once: somebody may wait for it. */
   #haveChanged(torrent: ReportedTorrent): void {
-    if (this.#dirty.has(torrent)) return;
+    const { infoHash } = torrent.spec;
+    if (this.#dirty.has(infoHash)) return;
     const { clock, spawn } = this.#deps;
-    const againMs = (this.#toldMs.get(torrent) ?? -Infinity) + HAVE_MS - clock.monotonic();
+    const againMs = (this.#toldMs.get(infoHash) ?? -Infinity) + HAVE_MS - clock.monotonic();
     if (againMs <= 0) {
       this.#reportHave(torrent, null);
       return;
     }
-    this.#dirty.add(torrent);
+    this.#dirty.add(infoHash);
     spawn('tell pieces', async (signal) => {
       await clock.sleep(againMs, signal);
-      if (this.#dirty.has(torrent)) this.#reportHave(torrent, null);
+      if (this.#dirty.has(infoHash)) this.#reportHave(torrent, null);
     });
   }
 
   #reportHave(torrent: ReportedTorrent, identities: FileIdentity[] | null): void {
-    this.#dirty.delete(torrent);
-    this.#toldMs.set(torrent, this.#deps.clock.monotonic());
+    this.#dirty.delete(torrent.spec.infoHash);
+    this.#toldMs.set(torrent.spec.infoHash, this.#deps.clock.monotonic());
     this.#deps.stream.emit(haveEvent(torrent, identities));
   }
 
@@ -116,7 +118,7 @@ export class Reporter {
   }
 
   #summarise(): void {
-    for (const torrent of this.#deps.awake()) {
+    for (const torrent of this.#deps.active()) {
       const { state } = torrent;
       if (this.#states.get(torrent.spec.infoHash) !== JSON.stringify(state)) this.#reportState(torrent, state);
     }
@@ -131,7 +133,7 @@ export class Reporter {
   }
 
   #allPeers(): SwarmPeer[] {
-    return Array.from(this.#deps.awake()).flatMap((torrent) =>
+    return Array.from(this.#deps.active()).flatMap((torrent) =>
       torrent.links.map((link) => ({
         infoHash: torrent.spec.infoHash,
         device: link.device,
@@ -145,7 +147,7 @@ export class Reporter {
   }
 
   #total(): SwarmEvent {
-    const states = Array.from(this.#deps.awake(), (torrent) => torrent.state);
+    const states = Array.from(this.#deps.active(), (torrent) => torrent.state);
     const sum = (of: (state: TorrentState) => number): number => states.reduce((total, state) => total + of(state), 0);
     return {
       kind: 'totals',

@@ -31,10 +31,7 @@ export function createSwarmRouter(service: SwarmService) {
       return done;
     }),
     ...reachCalls(service),
-    add: os.add.handler(async ({ input }) => {
-      await service.node.host.add(input);
-      return done;
-    }),
+    addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.host.addAll(input.torrents) })),
     remove: os.remove.handler(async ({ input }) => {
       await service.node.host.remove(input.infoHash);
       return done;
@@ -112,7 +109,7 @@ async function* hash(service: SwarmService, request: HashRequest, signal: AbortS
     () => ended.abort(),
   );
   try {
-    yield* events;
+    for await (const steps of events) yield* steps;
     yield { kind: 'done', ...(await result) };
   } finally {
     left.abort();

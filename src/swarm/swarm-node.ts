@@ -9,7 +9,7 @@ import { withinTime } from '../base/within-time.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
-import type { ActiveTorrent } from '../torrent/active-torrent.ts';
+import type { HeldTorrent } from '../torrent/held-torrent.ts';
 import type { TorrentChange } from '../torrent/torrent-spec.ts';
 import type { AdmissionDeps, Self } from '../torrent/admission.ts';
 import { answerCall } from '../torrent/admission.ts';
@@ -31,6 +31,8 @@ import { TorrentHost } from './torrent-host.ts';
 
 const METAINFO_TIMEOUT_MS = 30_000;
 const SWEEP_MS = 30_000;
+/** After the start, which it would make longer: whoever comes then does not wait for it. */
+const LOAD_CLIENT_MS = 1_500;
 
 export interface NodeDeps {
   readonly clock: Clock;
@@ -56,6 +58,7 @@ export class SwarmNode implements AsyncDisposable {
   readonly #deps: NodeDeps;
   readonly #options: NodeOptions;
   readonly #admission: AdmissionDeps;
+  readonly #client: TorrentClient;
   readonly #stack = new AsyncDisposableStack();
   readonly #scope: Scope;
   readonly #announcer: Announcer;
@@ -63,18 +66,18 @@ export class SwarmNode implements AsyncDisposable {
   readonly #sought = new SoughtMetainfos();
   readonly #teller: FetchTeller;
 
-  private constructor(deps: NodeDeps, options: NodeOptions, client: TorrentClient) {
+  private constructor(deps: NodeDeps, options: NodeOptions) {
     this.#deps = deps;
     this.#options = options;
     const { clock, random, log, stream } = deps;
     this.#admission = { clock, random, self: options.self };
-    this.#stack.use(client);
+    this.#client = this.#stack.use(new TorrentClient({ log }));
     this.host = this.#stack.use(
       new TorrentHost({
         clock,
         random: () => randomFraction(random),
         log,
-        client,
+        client: this.#client,
         device: options.self.device,
         limits: options.limits,
         seeks: (sphereId, infoHash) => this.#sought.has(sphereId, infoHash),
@@ -90,7 +93,7 @@ export class SwarmNode implements AsyncDisposable {
       clock,
       stream,
       torrents: () => this.host.torrents,
-      awake: () => this.host.awake,
+      active: () => this.host.active,
       port: () => this.reach.dataPort,
       network: () => this.reach.network,
       spawn: (name, task) => this.#scope.spawn(name, task),
@@ -115,7 +118,7 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   static async start(deps: NodeDeps, options: NodeOptions): Promise<SwarmNode> {
-    const node = new SwarmNode(deps, options, await TorrentClient.open({ log: deps.log }));
+    const node = new SwarmNode(deps, options);
     try {
       await node.reach.open();
     } catch (error) {
@@ -169,7 +172,7 @@ export class SwarmNode implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  #changed(torrent: ActiveTorrent, change: TorrentChange): void {
+  #changed(torrent: HeldTorrent, change: TorrentChange): void {
     this.reporter.changed(torrent, change);
     if (change.kind !== 'have') this.#teller.look(torrent);
     const { dialer } = this.reach;
@@ -215,7 +218,12 @@ export class SwarmNode implements AsyncDisposable {
     const { clock } = this.#deps;
     this.reach.run();
     this.#scope.spawn('announce', (signal) => this.#announcer.run(signal));
+    this.#scope.spawn('watch files', (signal) => this.host.watchFiles(signal));
     this.#scope.spawn('report', (signal) => this.reporter.run(signal));
+    this.#scope.spawn('load the torrent client', async (signal) => {
+      await clock.sleep(LOAD_CLIENT_MS, signal);
+      await this.#client.load();
+    });
     this.#scope.spawn('sweep', async (signal) => {
       for (;;) {
         await clock.sleep(SWEEP_MS, signal);

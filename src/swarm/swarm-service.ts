@@ -73,7 +73,7 @@ export class SwarmService implements AsyncDisposable {
     return this.#changes.run(() => this.#end());
   }
 
-  events(signal: AbortSignal): AsyncGenerator<SwarmEvent, void> {
+  events(signal: AbortSignal): AsyncGenerator<SwarmEvent[], void> {
     return this.#stream.read(this.#node?.reporter.snapshot() ?? [], signal);
   }
 

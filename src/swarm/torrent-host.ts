@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
-import type { EpochKeys } from '../contract/swarm.ts';
+import type { EpochKeys, RefusedTorrent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
@@ -13,19 +13,22 @@ import type { TorrentClient } from '../torrent/client.ts';
 import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
 import type { Route } from '../torrent/route.ts';
 import { isStraight } from '../torrent/route.ts';
-import type { TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
+import type { HeldTorrent } from '../torrent/held-torrent.ts';
+import { IdleCopy } from '../torrent/idle-copy.ts';
+import type { Learnt, TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
 import { satisfiedBy } from '../torrent/satisfied.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import { TokenBucket } from '../torrent/limits.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import { arbitrate } from './duplicates.ts';
+import { FileWatch } from './file-watch.ts';
 import { SphereRegistry } from './sphere-registry.ts';
 
 const MOST_LINKS = 500;
 const MOST_LINKS_PER_TORRENT = 60;
 const SILENT_MS = 150_000;
-/** Files are looked at so often while all is well, and not more than so many torrents in a second. */
+/** Files of a torrent in use are looked at so often while all is well, and not more than so many torrents in a second. */
 const CHECK_MS = 30_000;
 const CHECKS_PER_SECOND = 10;
 /** Somewhat less than the ticks that make a connection suspect. */
@@ -40,15 +43,19 @@ export interface TorrentHostDeps {
   readonly limits: LimitsView;
   /** Whether the metainfo of a torrent that is not here is looked for. */
   readonly seeks: (sphereId: SphereId, infoHash: InfoHash) => boolean;
-  readonly onChange: (torrent: ActiveTorrent, change: TorrentChange) => void;
-  readonly onRemoved: (torrent: ActiveTorrent) => void;
+  readonly onChange: (torrent: HeldTorrent, change: TorrentChange) => void;
+  readonly onRemoved: (torrent: HeldTorrent) => void;
 }
 
 /** The torrents of all spheres, and who may connect for which. */
 export class TorrentHost implements AsyncDisposable {
   readonly spheres: SphereRegistry;
   readonly #deps: TorrentHostDeps;
-  readonly #torrents = new Map<InfoHash, ActiveTorrent>();
+  readonly #torrents = new Map<InfoHash, HeldTorrent>();
+  /** Those of them that are in use: all but full copies that nobody is connected for. */
+  readonly #active = new Map<InfoHash, ActiveTorrent>();
+  readonly #waking = new Map<InfoHash, Promise<void>>();
+  readonly #watch: FileWatch;
   readonly #byTrackerHash = new Map<string, InfoHash>();
   readonly #trackerHashes = new Map<InfoHash, readonly string[]>();
   readonly #bans = new Bans();
@@ -65,15 +72,25 @@ export class TorrentHost implements AsyncDisposable {
     this.#up = new TokenBucket({ clock: deps.clock, rate: deps.limits.up });
     this.#down = new TokenBucket({ clock: deps.clock, rate: deps.limits.down });
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
+    this.#watch = new FileWatch({
+      clock: deps.clock,
+      copies: () => this.torrents.filter((torrent) => torrent instanceof IdleCopy),
+      onChanged: (copy) => void this.#wake(copy),
+    });
   }
 
-  get torrents(): IteratorObject<ActiveTorrent> {
+  get torrents(): IteratorObject<HeldTorrent> {
     return this.#torrents.values();
   }
 
-  /** Those that are not a full copy that sleeps. */
-  get awake(): Iterable<ActiveTorrent> {
-    return this.torrents.filter((torrent) => !torrent.isAsleep);
+  /** Those that are in use. */
+  get active(): Iterable<ActiveTorrent> {
+    return this.#active.values();
+  }
+
+  /** Notices that files change or go away. */
+  watchFiles(signal: AbortSignal): Promise<void> {
+    return this.#watch.run(signal);
   }
 
   setLimits(limits: LimitsView): void {
@@ -83,7 +100,8 @@ export class TorrentHost implements AsyncDisposable {
 
   setSphere(sphereId: SphereId, epochs: readonly EpochKeys[], devices: readonly DeviceKey[]): void {
     this.spheres.set(sphereId, epochs, devices);
-    for (const torrent of this.#ofSphere(sphereId)) {
+    for (const torrent of this.#active.values()) {
+      if (torrent.spec.sphereId !== sphereId) continue;
       torrent.disconnect((link) => !this.spheres.admits(sphereId, link.device));
     }
     this.#indexTrackerHashes();
@@ -99,29 +117,19 @@ export class TorrentHost implements AsyncDisposable {
   add(spec: TorrentSpec): Promise<void> {
     return this.#changes.run(async () => {
       await this.#dispose(spec.infoHash);
-      const { clock, random, log, client } = this.#deps;
-      const torrent = new ActiveTorrent({
-        spec,
-        client,
-        clock,
-        random,
-        log,
-        checkMs: () => Math.max(CHECK_MS, (this.#torrents.size * 1000) / CHECKS_PER_SECOND),
-        files: this.#files,
-        pieces: this.#pieces,
-        buckets: { up: this.#up, down: this.#down, connections: this.#connections },
-        onChange: this.#deps.onChange,
-        onBadPiece: (device) => this.#badPiece(device),
-      });
-      this.#torrents.set(spec.infoHash, torrent);
-      this.#indexTrackerHashesOf(torrent);
-      try {
-        await torrent.start();
-      } catch (error) {
-        await this.#dispose(spec.infoHash);
-        throw error;
-      }
+      if (!this.#holdIdle(spec)) await this.#start(spec);
     });
+  }
+
+  /** Gives those that were refused. */
+  async addAll(specs: readonly TorrentSpec[]): Promise<RefusedTorrent[]> {
+    const refused: RefusedTorrent[] = [];
+    const refuse = ({ infoHash }: TorrentSpec, error: unknown): void => {
+      const message = error instanceof Error ? error.message : 'unknown';
+      refused.push({ infoHash, code: errorCode(error), message });
+    };
+    await Promise.all(specs.map((spec) => this.add(spec).catch((error: unknown) => refuse(spec, error))));
+    return refused;
   }
 
   remove(infoHash: InfoHash): Promise<void> {
@@ -129,7 +137,7 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   /** Fails with `not-found`. */
-  get(infoHash: InfoHash): ActiveTorrent {
+  get(infoHash: InfoHash): HeldTorrent {
     const torrent = this.#torrents.get(infoHash);
     if (torrent === undefined) throw new AppError('not-found', 'no such torrent', { infoHash });
     return torrent;
@@ -155,8 +163,8 @@ export class TorrentHost implements AsyncDisposable {
       stream.destroy();
       return;
     }
-    if (torrent.isAsleep && torrent.serves) {
-      void this.#wakeFor(torrent, dialled, weDialled);
+    if (!(torrent instanceof ActiveTorrent)) {
+      void this.#connectWoken(torrent, dialled, weDialled);
       return;
     }
     const existing = torrent.links.filter((link) => link.device === admitted.device);
@@ -193,7 +201,7 @@ export class TorrentHost implements AsyncDisposable {
       const { sphereId, infoHash } = torrent.spec;
       if (!torrent.serves) continue;
       const hashes = this.#trackerHashes.get(infoHash) ?? [];
-      const bytesLeft = torrent.metainfo.length - torrent.bytesHave;
+      const bytesLeft = torrent.length - torrent.bytesHave;
       yield { infoHash, hashes, trackers: this.spheres.trackers(sphereId), bytesLeft };
     }
   }
@@ -206,8 +214,10 @@ export class TorrentHost implements AsyncDisposable {
   /** Once a second: lets every connection say that it is there, and gives how many are in doubt now. */
   tick(): number {
     let suspects = 0;
-    for (const torrent of this.#torrents.values()) {
+    for (const torrent of Array.from(this.#active.values())) {
       torrent.tick();
+      const idle = torrent.idle;
+      if (idle !== null) void this.#rest(torrent, idle);
       const { links } = torrent;
       const good = new Set(links.filter((link) => !link.isSuspect).map(({ device }) => device));
       const doubted = links.filter((link) => link.isSuspect);
@@ -220,17 +230,18 @@ export class TorrentHost implements AsyncDisposable {
 
   /** Whether answers are overdue that should have come this way, and nothing else comes either. */
   isDoubted(route: Route): boolean {
-    const all = Array.from(this.#torrents.values(), ({ links }) => links).flat();
+    const all = Array.from(this.#active.values(), ({ links }) => links).flat();
     const links = all.filter((link) => link.route === route);
     return links.some((link) => link.isSuspect) && links.every((link) => link.silentMs > DOUBTED_MS);
   }
 
   /** Ends connections whose other end has fallen silent. */
   sweep(): void {
-    for (const torrent of this.#torrents.values()) torrent.disconnect((link) => link.silentMs > SILENT_MS);
+    for (const torrent of this.#active.values()) torrent.disconnect((link) => link.silentMs > SILENT_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#waking.values());
     await this.#changes.run(async () => {
       await Promise.all(Array.from(this.#torrents.keys(), (infoHash) => this.#dispose(infoHash)));
     });
@@ -241,10 +252,10 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   get #linkCount(): number {
-    return Array.from(this.#torrents.values()).reduce((count, torrent) => count + torrent.links.length, 0);
+    return Array.from(this.#active.values()).reduce((count, torrent) => count + torrent.links.length, 0);
   }
 
-  #ofSphere(sphereId: SphereId): ActiveTorrent[] {
+  #ofSphere(sphereId: SphereId): HeldTorrent[] {
     return Array.from(this.#torrents.values()).filter((torrent) => torrent.spec.sphereId === sphereId);
   }
 
@@ -252,29 +263,115 @@ export class TorrentHost implements AsyncDisposable {
     const torrent = this.#torrents.get(infoHash);
     if (torrent === undefined) return;
     this.#torrents.delete(infoHash);
+    this.#active.delete(infoHash);
     for (const hash of this.#trackerHashes.get(infoHash) ?? []) this.#byTrackerHash.delete(hash);
     this.#trackerHashes.delete(infoHash);
     await torrent[Symbol.asyncDispose]();
     this.#deps.onRemoved(torrent);
   }
 
-  async #wakeFor(torrent: ActiveTorrent, dialled: Dialled, weDialled: boolean): Promise<void> {
+  /** Whether the torrent is a full copy, which needs nothing until somebody comes. */
+  #holdIdle(spec: TorrentSpec, learnt?: Learnt): boolean {
+    const onChange = this.#deps.onChange;
+    const copy = IdleCopy.of({ spec, onChange, ...(learnt === undefined ? {} : { learnt }) });
+    if (copy === null) return false;
+    this.#torrents.set(spec.infoHash, copy);
+    if (learnt === undefined) {
+      this.#indexTrackerHashesOf(copy);
+      this.#watch.add(copy);
+      onChange(copy, { kind: 'state' });
+    }
+    return true;
+  }
+
+  async #start(spec: TorrentSpec): Promise<void> {
+    const torrent = this.#create(spec);
+    this.#torrents.set(spec.infoHash, torrent);
+    this.#active.set(spec.infoHash, torrent);
+    this.#indexTrackerHashesOf(torrent);
+    try {
+      await torrent.start();
+    } catch (error) {
+      await this.#dispose(spec.infoHash);
+      throw error;
+    }
+  }
+
+  #create(spec: TorrentSpec, learnt?: Learnt): ActiveTorrent {
+    const { clock, random, log, client, onChange } = this.#deps;
+    return new ActiveTorrent({
+      spec,
+      ...(learnt === undefined ? {} : { learnt }),
+      client,
+      clock,
+      random,
+      log,
+      checkMs: () => Math.max(CHECK_MS, (this.#active.size * 1000) / CHECKS_PER_SECOND),
+      files: this.#files,
+      pieces: this.#pieces,
+      buckets: { up: this.#up, down: this.#down, connections: this.#connections },
+      onChange,
+      onBadPiece: (device) => this.#badPiece(device),
+    });
+  }
+
+  /** The copy is used from now on. Resolves at once for one that is not held any more. */
+  #wake(copy: HeldTorrent): Promise<void> {
+    const { infoHash } = copy.spec;
+    const waking = this.#waking.get(infoHash) ?? this.#activate(copy).finally(() => void this.#waking.delete(infoHash));
+    this.#waking.set(infoHash, waking);
+    return waking;
+  }
+
+  async #activate(copy: HeldTorrent): Promise<void> {
+    const { infoHash } = copy.spec;
+    if (this.#torrents.get(infoHash) !== copy) return;
+    const torrent = this.#create(copy.spec, copy);
+    try {
+      await torrent.start();
+    } catch (error) {
+      this.#deps.log.warn('a full copy cannot be used', { error });
+      await torrent[Symbol.asyncDispose]();
+      return;
+    }
+    if (this.#torrents.get(infoHash) !== copy) {
+      await torrent[Symbol.asyncDispose]();
+      return;
+    }
+    torrent.setPaused(copy.spec.paused);
+    this.#torrents.set(infoHash, torrent);
+    this.#active.set(infoHash, torrent);
+  }
+
+  /** Nobody is connected for a full copy any more. */
+  async #rest(torrent: ActiveTorrent, idle: TorrentSpec): Promise<void> {
+    this.#active.delete(idle.infoHash);
+    this.#holdIdle(idle, torrent);
+    try {
+      await torrent[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#deps.log.warn('a full copy does not close', { error });
+    }
+  }
+
+  async #connectWoken(copy: HeldTorrent, dialled: Dialled, weDialled: boolean): Promise<void> {
     const { stream } = dialled;
+    if (!copy.serves) {
+      stream.destroy();
+      return;
+    }
     // It may break before anybody else listens.
     stream.on('error', () => undefined);
-    try {
-      await torrent.wake();
-      if (!stream.destroyed) this.connect(dialled, weDialled);
-    } catch (error) {
-      this.#deps.log.warn('a full copy does not wake', { error });
-      stream.destroy();
-    }
+    await this.#wake(copy);
+    const isActive = this.#active.has(copy.spec.infoHash);
+    if (isActive && !stream.destroyed) this.connect(dialled, weDialled);
+    else stream.destroy();
   }
 
   #badPiece(device: DeviceKey): void {
     if (!this.#bans.badPiece(device)) return;
     this.#deps.log.warn('device banned: it sent wrong data', { device });
-    for (const torrent of this.#torrents.values()) torrent.disconnect((link) => link.device === device);
+    for (const torrent of this.#active.values()) torrent.disconnect((link) => link.device === device);
   }
 
   #indexTrackerHashes(): void {
@@ -283,7 +380,7 @@ export class TorrentHost implements AsyncDisposable {
     for (const torrent of this.#torrents.values()) this.#indexTrackerHashesOf(torrent);
   }
 
-  #indexTrackerHashesOf({ spec }: ActiveTorrent): void {
+  #indexTrackerHashesOf({ spec }: HeldTorrent): void {
     const hashes = this.spheres.trackerHashes(spec.sphereId, spec.infoHash);
     this.#trackerHashes.set(spec.infoHash, hashes);
     for (const hash of hashes) this.#byTrackerHash.set(hash, spec.infoHash);

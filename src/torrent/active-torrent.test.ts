@@ -50,7 +50,7 @@ class End implements AsyncDisposable {
   }
 
   static async start(item: SharedItem, clock: Clock, part: Partial<TorrentSpec> = {}): Promise<End> {
-    const end = new End(item, clock, await TorrentClient.open({ log: silentLogger }), part);
+    const end = new End(item, clock, new TorrentClient({ log: silentLogger }), part);
     await end.torrent.start();
     return end;
   }
@@ -74,7 +74,7 @@ async function join(from: ActiveTorrent, to: ActiveTorrent): Promise<void> {
   to.connect(calling, { device: anna, route, weDialled: true });
 }
 
-test('a full copy sleeps until somebody comes, serves, and sleeps again', async () => {
+test('a full copy is given up for an idle one when nobody was connected for ten seconds', async () => {
   const content = randomBytes(200_000);
   const files = [{ name: 'film.mp4', content }];
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
@@ -83,39 +83,21 @@ test('a full copy sleeps until somebody comes, serves, and sleeps again', async 
   await using sharer = await End.start(item, clock, { segments: item.segments, bitfield });
   const { torrent } = sharer;
   const whole = { state: 'complete', bytesHave: item.shape.length, peers: 0 };
-  expect(torrent.isAsleep).toBe(true);
   expect(torrent.state).toMatchObject(whole);
   expect([torrent.serves, torrent.appetite]).toEqual([true, 'lazy']);
 
-  await Promise.all([torrent.wake(), torrent.wake()]);
-  expect(torrent.isAsleep).toBe(false);
   await using receiver = await End.start(item, systemClock);
   await join(torrent, receiver.torrent);
   await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
   expect(Buffer.compare(await readFile(item.received('film.mp4')), content)).toBe(0);
+  expect(torrent.idle).toBeNull();
   await clock.advance(60_000);
   await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
-  const had = torrent.bitfield;
 
   await clock.advance(5_000);
   torrent.tick();
-  await clock.advance(1_000);
-  expect(torrent.isAsleep).toBe(false);
+  expect(torrent.idle).toBeNull();
   await clock.advance(10_000);
   torrent.tick();
-  await expect.poll(() => torrent.isAsleep, { timeout: 20_000 }).toBe(true);
-  expect(torrent.bitfield).toEqual(had);
-  expect(torrent.state).toMatchObject(whole);
-});
-
-test('a full copy that is removed while it wakes leaves nothing behind', async () => {
-  const files = [{ name: 'a.jpg', content: randomBytes(100) }];
-  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const part = { segments: item.segments, bitfield: Uint8Array.of(0x80) };
-  const sharer = await End.start(item, new VirtualClock(0), part);
-  const waking = sharer.torrent.wake();
-  const ending = sharer[Symbol.asyncDispose]();
-  await Promise.allSettled([waking, ending]);
-  await ending;
-  await expect(sharer.torrent.wake()).rejects.toMatchObject({ name: 'AbortError' });
+  expect(torrent.idle).toMatchObject({ bitfield: torrent.bitfield, segments: item.segments, paused: false });
 });

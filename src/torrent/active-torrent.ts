@@ -3,10 +3,10 @@ import { hasBit } from '../base/bitfield.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
-import { SerialQueue } from '../base/queue.ts';
 import { Scope } from '../base/scope.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
 import { requireSpaceFor } from './free-space.ts';
+import type { HeldTorrent } from './held-torrent.ts';
 import type { Metainfo } from './metainfo.ts';
 import { parseMetainfo, pieceCount } from './metainfo.ts';
 import type { PeerLink } from './peer-link.ts';
@@ -21,15 +21,15 @@ import { TorrentSwarm } from './torrent-swarm.ts';
 const FAULTY_CHECK_MS = 5_000;
 const RETRY_MS = 5_000;
 const PARTING_MS = 1_000;
-/** After so long without a connection a full copy sleeps. */
-const AWAKE_MS = 10_000;
+/** After so long without a connection a full copy is idle. */
+const IDLE_MS = 10_000;
 /** Per torrent, and two pieces at least: neighbouring blocks are asked for one after the other. */
 const CACHE_BYTES = 4 * 1024 * 1024;
 /** What ends by itself: somebody makes room, or plugs the disk in again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-missing', 'file-changed']);
 
 /** One torrent of a sphere while this process holds it: its files, its peers, and what state both are in. */
-export class ActiveTorrent implements AsyncDisposable {
+export class ActiveTorrent implements HeldTorrent {
   readonly spec: TorrentSpec;
   readonly metainfo: Metainfo;
   readonly #deps: ActiveTorrentDeps<ActiveTorrent>;
@@ -37,13 +37,9 @@ export class ActiveTorrent implements AsyncDisposable {
   readonly #store: PieceStore;
   /** Pieces written by an earlier run: read back once before the download is called complete. */
   readonly #earlier = new Set<number>();
-  /** Opening and letting go of the swarm. */
-  readonly #turns = new SerialQueue();
   #started = false;
-  /** null while a full copy sleeps. */
+  /** null before the start. */
   #swarm: TorrentSwarm | null = null;
-  /** The pieces, while there is no swarm that knows them. */
-  #pieces: Uint8Array<ArrayBuffer>;
   /** Since when nobody is connected, monotonic. */
   #quietMs = 0;
   #paused: boolean;
@@ -51,8 +47,8 @@ export class ActiveTorrent implements AsyncDisposable {
   #diskFull = false;
   #settled = false;
   #parting = false;
-  readonly #fullCopies = new Set<DeviceKey>();
-  #identities: FileIdentity[] | null = null;
+  readonly #fullCopies: Set<DeviceKey>;
+  #identities: FileIdentity[] | null;
   #failure: AppError | null = null;
 
   constructor(deps: ActiveTorrentDeps<ActiveTorrent>) {
@@ -60,7 +56,8 @@ export class ActiveTorrent implements AsyncDisposable {
     this.spec = deps.spec;
     this.#paused = deps.spec.paused;
     this.metainfo = parseMetainfo(deps.spec.metainfo, { infoHash: deps.spec.infoHash, sha256: null });
-    this.#pieces = new Uint8Array(Math.ceil(pieceCount(this.metainfo) / 8));
+    this.#fullCopies = new Set(deps.learnt?.fullCopies);
+    this.#identities = deps.learnt?.identities ?? null;
     this.#scope = new Scope({ log: deps.log });
     this.#store = new PieceStore({
       shape: this.metainfo,
@@ -73,48 +70,53 @@ export class ActiveTorrent implements AsyncDisposable {
     });
   }
 
-  /** Takes connections from now on; nothing is hashed on the way. A full copy sleeps until somebody comes. */
+  /** Takes connections from now on; nothing is hashed on the way. */
   async start(): Promise<void> {
     const { signal } = this.#scope;
     const pieces = await this.#startBitfield(signal);
     await this.#store.check(signal);
-    this.#pieces = pieces;
     const count = pieceCount(this.metainfo);
     for (let piece = 0; piece < count; piece += 1) if (hasBit(pieces, piece)) this.#earlier.add(piece);
     const haveSome = this.#earlier.size > 0;
     this.#settled = this.#earlier.size === count && this.#filesAreFixed;
     if (this.#settled) this.#earlier.clear();
-    else await this.#openSwarm();
+    await this.#openSwarm(pieces);
     this.#started = true;
-    if (this.#swarm?.isComplete === true) {
+    if (this.#earlier.size === count) {
       this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
-    } else if (this.#swarm !== null && this.spec.background) {
+    } else if (!this.#settled && this.spec.background) {
       this.#scope.spawn('reserve space', (waiting) => this.#waitForSpace(waiting));
     }
     this.#scope.spawn('watch files', (watching) => this.#watchFiles(watching));
     this.#tell({ kind: 'state' });
-    if (haveSome) this.#tell({ kind: 'have' });
+    if (haveSome && !this.#settled) this.#tell({ kind: 'have' });
   }
 
-  /** A full copy that nobody uses: it costs little, and is woken before a connection is handed over. */
-  get isAsleep(): boolean {
-    return this.#started && this.#swarm === null;
+  /** What is to be held in its place once nobody uses it: a full copy that is well; null for all others. */
+  get idle(): TorrentSpec | null {
+    const swarm = this.#swarm;
+    const isWell = this.#settled && this.#fault === null && this.#failure === null;
+    if (swarm === null || !isWell || swarm.links.length > 0) return null;
+    if (this.#deps.clock.monotonic() - this.#quietMs < IDLE_MS) return null;
+    const identities = [...(this.#identities ?? [])];
+    const segments = this.spec.segments.map((segment) =>
+      segment.kind === 'file' ? { ...segment, identity: identities.shift() ?? segment.identity } : segment,
+    );
+    return { ...this.spec, bitfield: swarm.bitfield, segments, paused: this.#paused };
   }
 
-  wake(): Promise<void> {
-    return this.#turns.run(async () => {
-      if (this.#swarm !== null) return;
-      this.#scope.signal.throwIfAborted();
-      await this.#openSwarm();
-    });
+  readonly isAsTold = false;
+
+  get length(): number {
+    return this.metainfo.length;
   }
 
   get bitfield(): Uint8Array<ArrayBuffer> {
-    return this.#swarm?.bitfield ?? Uint8Array.from(this.#pieces);
+    return this.#swarm?.bitfield ?? new Uint8Array(Math.ceil(pieceCount(this.metainfo) / 8));
   }
 
   get bytesHave(): number {
-    return this.#swarm?.bytesHave ?? (this.#settled ? this.metainfo.length : 0);
+    return this.#swarm?.bytesHave ?? 0;
   }
 
   /** What the files are since this process completed them; null before that. */
@@ -137,8 +139,8 @@ export class ActiveTorrent implements AsyncDisposable {
 
   get appetite(): Appetite {
     if (!this.serves) return 'none';
-    if (this.#swarm === null || this.#swarm.isComplete) return 'lazy';
-    return this.#swarm.wantsAnything ? 'eager' : 'none';
+    if (this.#swarm?.isComplete === true) return 'lazy';
+    return this.#swarm?.wantsAnything === true ? 'eager' : 'none';
   }
 
   /** Devices that told us that they hold everything, once we do too: neither has anything to call the other for. */
@@ -185,13 +187,8 @@ export class ActiveTorrent implements AsyncDisposable {
 
   /** Once a second. */
   tick(): void {
-    const swarm = this.#swarm;
-    if (swarm === null) return;
-    swarm.tick();
-    const nowMs = this.#deps.clock.monotonic();
-    if (swarm.links.length > 0) this.#quietMs = nowMs;
-    if (!this.#settled || nowMs - this.#quietMs < AWAKE_MS) return;
-    this.#scope.spawn('let a full copy sleep', () => this.#turns.run(() => this.#sleep(swarm)));
+    this.#swarm?.tick();
+    if (this.links.length > 0) this.#quietMs = this.#deps.clock.monotonic();
   }
 
   disconnect(leaves: (link: PeerLink) => boolean): void {
@@ -200,7 +197,6 @@ export class ActiveTorrent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ending = this.#scope[Symbol.asyncDispose]();
-    await this.#turns.run(() => undefined);
     await this.#swarm?.[Symbol.asyncDispose]();
     await ending;
     await this.#store[Symbol.asyncDispose]();
@@ -215,10 +211,10 @@ export class ActiveTorrent implements AsyncDisposable {
     return this.#diskFull ? 'disk-full' : 'downloading';
   }
 
-  async #openSwarm(): Promise<void> {
+  async #openSwarm(pieces: Uint8Array): Promise<void> {
     const { signal } = this.#scope;
-    const { client, buckets, clock, random, log, pieces, onBadPiece } = this.#deps;
-    const torrent = await client.add({ metainfo: this.spec.metainfo, bitfield: this.#pieces });
+    const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
+    const torrent = await client.add({ metainfo: this.spec.metainfo, bitfield: pieces });
     this.#quietMs = clock.monotonic();
     this.#swarm = new TorrentSwarm({
       torrent,
@@ -230,7 +226,7 @@ export class ActiveTorrent implements AsyncDisposable {
       log,
       borrow: (piece, reading) => this.#store.borrow(piece, reading),
       write: (piece, bytes) => this.#write(piece, bytes, signal),
-      buffers: pieces.sealed,
+      buffers: tools.sealed,
       onVerified: (piece) => {
         this.#earlier.delete(piece);
         this.#tell({ kind: 'have' });
@@ -245,14 +241,6 @@ export class ActiveTorrent implements AsyncDisposable {
         this.#tell({ kind: 'peers' });
       },
     });
-  }
-
-  async #sleep(swarm: TorrentSwarm): Promise<void> {
-    if (this.#swarm !== swarm || swarm.links.length > 0) return;
-    this.#pieces = swarm.bitfield;
-    this.#swarm = null;
-    await swarm[Symbol.asyncDispose]();
-    this.#store.clearCache();
   }
 
   async #startBitfield(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {

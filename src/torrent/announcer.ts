@@ -1,4 +1,5 @@
 // BEP 3: tracker protocol, BEP 7: IPv6, BEP 23: compact peer lists
+import type { Agent } from 'node:http';
 import { get } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
@@ -10,6 +11,7 @@ import type { RandomBytes } from '../base/random.ts';
 import type { Bencoded } from './bencode/bencode.ts';
 import { decodeCanonical } from './bencode/bencode.ts';
 import { formatEndpoint } from './endpoint.ts';
+import { KeptConnections } from './kept-connections.ts';
 import { withinTime } from '../base/within-time.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -20,9 +22,11 @@ const RETRY_MS = 120_000;
 /** The least time between two announces, so that a thousand torrents do not announce at once. */
 const SPACING_MS = 100;
 /** The same for full copies: they only say where they can be found. */
-const FULL_SPACING_MS = 250;
+const FULL_SPACING_MS = 1_000;
 const MOST_AT_ONCE = 8;
 const IDLE_MS = 30_000;
+/** A thousand torrents that are added one after the other are looked at once. */
+const GATHER_MS = 20;
 const PEERS_WANTED = 50;
 /** Members' trackers have exactly this form: a member cannot make us call anything else. */
 const TRACKER_URL = /^http:\/\/(?:[0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\/[0-9a-f]{32}\/announce$/;
@@ -64,6 +68,7 @@ export class Announcer {
   readonly #silentUntilMs = new Map<string, number>();
   /** By tracker. */
   readonly #asking = new Map<string, Promise<void>>();
+  readonly #connections = new KeptConnections();
   /** When the next full copy may be announced. */
   #fullFromMs = 0;
   #wake = new AbortController();
@@ -84,6 +89,7 @@ export class Announcer {
       await this.#run(signal);
     } finally {
       await Promise.all(this.#asking.values());
+      this.#connections[Symbol.dispose]();
     }
   }
 
@@ -100,6 +106,7 @@ export class Announcer {
       } catch (error) {
         if (signal.aborted) throw error;
         // Woken: something is new.
+        await clock.sleep(GATHER_MS, signal);
       }
     }
   }
@@ -153,7 +160,7 @@ export class Announcer {
     if (announcement.bytesLeft === 0) this.#fullFromMs = clock.monotonic() + FULL_SPACING_MS;
     try {
       const limit = { clock, ms: ANSWER_TIMEOUT_MS };
-      const body = await withinTime(limit, signal, (limited) => fetchAnswer(url, limited));
+      const body = await withinTime(limit, signal, (limited) => this.#ask(tracker, url, limited));
       this.#silentUntilMs.delete(tracker);
       const answer = parseAnswer(body);
       againMs = Math.max(LEAST_INTERVAL_MS, answer.intervalMs);
@@ -168,6 +175,14 @@ export class Announcer {
       entry.dueMs = clock.monotonic() + againMs;
       this.#wake.abort();
     }
+  }
+
+  #ask(tracker: string, url: string, signal: AbortSignal): Promise<Uint8Array> {
+    return fetchAnswer(
+      url,
+      this.#connections.to(tracker, (other) => this.#asking.has(other)),
+      signal,
+    );
   }
 
   #url(tracker: string, hash: string, bytesLeft: number): string {
@@ -201,10 +216,14 @@ function percentEncode(hex: string): string {
 }
 
 /** The body of a 200 answer of bounded size; redirects are not followed. */
-function fetchAnswer(url: string, signal: AbortSignal): Promise<Uint8Array> {
+function fetchAnswer(url: string, agent: Agent | false, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: unknown): void => reject(new AppError('disconnected', 'tracker cannot be reached', {}, cause));
-    const request = get(url, { agent: false, signal }, (response) => {
+    const fail = (cause: unknown): void => {
+      // The other end may have let go of a kept connection at this very moment.
+      if (request.reusedSocket && !signal.aborted) resolve(fetchAnswer(url, false, signal));
+      else reject(new AppError('disconnected', 'tracker cannot be reached', {}, cause));
+    };
+    const request = get(url, { agent, signal }, (response) => {
       const chunks: Buffer[] = [];
       let length = 0;
       if (response.statusCode !== 200) {

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import type { Socket } from 'node:net';
+import type WebTorrent from 'webtorrent';
 import type { Torrent } from 'webtorrent';
-import WebTorrent from 'webtorrent';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 
@@ -29,44 +29,22 @@ export interface ClientTorrentOptions {
  * It is fed validated metainfo and admitted connections, and nothing else.
  */
 export class TorrentClient implements AsyncDisposable {
-  readonly #client: WebTorrent;
   readonly #log: Logger;
+  #client: Promise<WebTorrent> | null = null;
 
-  private constructor(client: WebTorrent, log: Logger) {
-    this.#client = client;
-    this.#log = log;
-    client.on('error', (error: unknown) => this.#log.error('torrent client failed', { error }));
+  constructor(deps: { log: Logger }) {
+    this.#log = deps.log;
   }
 
-  static async open(deps: { log: Logger }): Promise<TorrentClient> {
-    const client = new WebTorrent({
-      dht: false,
-      lsd: false,
-      utPex: false,
-      utp: false,
-      natUpnp: false,
-      natPmp: false,
-      tracker: false,
-      webSeeds: false,
-      secure: 0,
-      maxConns: NO_LIMIT,
-    });
-    const { tcpServer } = client._connPool;
-    // The listener cannot be switched off, so nothing answers on it until it is closed.
-    tcpServer.removeAllListeners('connection');
-    tcpServer.on('connection', (socket: Socket) => socket.destroy());
-    await new Promise<void>((resolve, reject) => {
-      client.once('listening', resolve);
-      client.once('error', reject);
-    });
-    tcpServer.close();
-    client.removeAllListeners('error');
-    return new TorrentClient(client, deps.log);
+  /** Loading the library takes longer than the rest of a start, so that it comes with its first use or a moment later. */
+  async load(): Promise<void> {
+    await (this.#client ??= this.#open());
   }
 
   /** A torrent that takes connections; nothing was read or hashed on the way. */
   async add(options: ClientTorrentOptions): Promise<Torrent> {
-    const torrent = this.#client.add(options.metainfo, {
+    const client = await (this.#client ??= this.#open());
+    const torrent = client.add(options.metainfo, {
       announce: [],
       urlList: [],
       path: tmpdir(),
@@ -90,8 +68,38 @@ export class TorrentClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#client.destroyed) return;
+    const [opened] = await Promise.allSettled([this.#client]);
+    const client = opened.status === 'fulfilled' ? opened.value : null;
+    if (client === null || client.destroyed) return;
     // Closing a listener that is closed already reports an error, which is the wanted outcome here.
-    await new Promise<void>((resolve) => this.#client.destroy(() => resolve()));
+    await new Promise<void>((resolve) => client.destroy(() => resolve()));
+  }
+
+  async #open(): Promise<WebTorrent> {
+    const { default: Client } = await import('webtorrent');
+    const client = new Client({
+      dht: false,
+      lsd: false,
+      utPex: false,
+      utp: false,
+      natUpnp: false,
+      natPmp: false,
+      tracker: false,
+      webSeeds: false,
+      secure: 0,
+      maxConns: NO_LIMIT,
+    });
+    const { tcpServer } = client._connPool;
+    // The listener cannot be switched off, so nothing answers on it until it is closed.
+    tcpServer.removeAllListeners('connection');
+    tcpServer.on('connection', (socket: Socket) => socket.destroy());
+    await new Promise<void>((resolve, reject) => {
+      client.once('listening', resolve);
+      client.once('error', reject);
+    });
+    tcpServer.close();
+    client.removeAllListeners('error');
+    client.on('error', (error: unknown) => this.#log.error('torrent client failed', { error }));
+    return client;
   }
 }

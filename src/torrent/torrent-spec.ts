@@ -21,9 +21,19 @@ export interface TorrentSpec {
   readonly background: boolean;
 }
 
+/** What this process has learnt of a full copy. */
+export interface Learnt {
+  /** Devices known to hold everything. */
+  readonly fullCopies: ReadonlySet<DeviceKey>;
+  /** What the files are since it was completed; null = they are as the spec says. */
+  readonly identities: FileIdentity[] | null;
+}
+
 /** `Torrent` is the one that changes. */
 export interface ActiveTorrentDeps<Torrent> {
   readonly spec: TorrentSpec;
+  /** What was learnt of it before. */
+  readonly learnt?: Learnt;
   readonly client: TorrentClient;
   readonly files: FilePool;
   readonly pieces: PieceTools;

@@ -3,8 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isIPv6 } from 'node:net';
-import type { TrackerParams } from 'bittorrent-tracker';
-import { Server } from 'bittorrent-tracker';
+import type { Server, TrackerParams } from 'bittorrent-tracker';
 import type { Clock } from '../base/clock.ts';
 import { fromHex, toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
@@ -44,16 +43,85 @@ export interface TrackerDeps {
 /** A tracker for our members on our own port: HTTP announces under a secret path, for our own torrents, nothing else. */
 export class Tracker implements Disposable {
   readonly #deps: TrackerDeps;
-  readonly #server: Server;
+  /** null until somebody asks: the package takes longer to load than the rest of a start. */
+  #server: Server | null = null;
+  #opening: Promise<Server> | null = null;
   readonly #token: string;
   readonly #requests = new Map<string, number>();
-  readonly #sockets = new Set<Socket>();
+  /** What keeps each from being ended when its time is over. */
+  readonly #sockets = new Map<Socket, AbortController>();
   #windowMs = 0;
+  #disposed = false;
 
   constructor(deps: TrackerDeps) {
     this.#deps = deps;
     this.#token = toHex(deps.random(16));
-    this.#server = new Server({
+  }
+
+  /** The address to tell members, for a port that reaches this tracker. */
+  urlFor(hostAndPort: string): string {
+    return `http://${hostAndPort}/${this.#token}/announce`;
+  }
+
+  /** Takes a connection of any listener; it ends seconds after its last question. */
+  accept(socket: Socket): void {
+    socket.on('error', () => undefined);
+    const address = socket.remoteAddress ?? '';
+    const ofAddress = Array.from(this.#sockets.keys()).filter((other) => other.remoteAddress === address).length;
+    if (this.#sockets.size >= MOST_CONNECTIONS || ofAddress >= MOST_CONNECTIONS_PER_ADDRESS) {
+      socket.destroy();
+      return;
+    }
+    socket.once('close', () => {
+      this.#sockets.get(socket)?.abort();
+      this.#sockets.delete(socket);
+    });
+    this.#endLater(socket);
+    void this.#serve(socket);
+  }
+
+  /** Hashes announced to us and still kept. */
+  get size(): number {
+    return Object.keys(this.#server?.torrents ?? {}).length;
+  }
+
+  /** Drops what belongs to no torrent of ours any more. */
+  sweep(): void {
+    const torrents: Server['torrents'] = this.#server?.torrents ?? {};
+    for (const hash of Object.keys(torrents)) if (!this.#deps.knows(hash)) delete torrents[hash];
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    this.#disposed = true;
+    if (this.#server !== null) this.#server.destroyed = true;
+  }
+
+  #endLater(socket: Socket): void {
+    this.#sockets.get(socket)?.abort();
+    const asked = new AbortController();
+    this.#sockets.set(socket, asked);
+    // A rejected sleep means that the connection has closed already, or that it was used for another question.
+    this.#deps.clock.sleep(CONNECTION_MS, asked.signal).then(
+      () => socket.destroy(),
+      () => undefined,
+    );
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    try {
+      const server = await (this.#opening ??= this.#open());
+      if (!socket.destroyed) server.http.emit('connection', socket);
+    } catch (error) {
+      this.#deps.log.error('tracker does not open', { error });
+      socket.destroy();
+    }
+  }
+
+  async #open(): Promise<Server> {
+    const { Server: TrackerServer } = await import('bittorrent-tracker');
+    const { log, onPeer } = this.#deps;
+    const server = new TrackerServer({
       http: true,
       udp: false,
       ws: false,
@@ -64,75 +132,31 @@ export class Tracker implements Disposable {
       peersCacheTtl: PEER_LIFETIME_MS,
       filter: (hash, _params, allow) => allow(this.#mayAnnounce(hash) ? null : new Error('unknown')),
     });
-    this.#server.on('error', (error: unknown) => deps.log.error('tracker failed', { error }));
-    this.#server.on('warning', (warning: unknown) => deps.log.debug('announce refused', { warning }));
+    server.on('error', (error: unknown) => log.error('tracker failed', { error }));
+    server.on('warning', (warning: unknown) => log.debug('announce refused', { warning }));
     for (const event of ['start', 'update', 'complete']) {
-      this.#server.on(event, (endpoint: string, params: TrackerParams) => {
-        if (typeof params.info_hash === 'string') deps.onPeer(params.info_hash, endpoint);
+      server.on(event, (endpoint: string, params: TrackerParams) => {
+        if (typeof params.info_hash === 'string') onPeer(params.info_hash, endpoint);
       });
     }
-    this.#server.http.on('request', (request: IncomingMessage, response: ServerResponse) =>
-      this.#screen(request, response),
-    );
-    const answer = this.#server.onHttpRequest.bind(this.#server);
-    this.#server.onHttpRequest = (request, response) => {
+    server.http.on('request', (request: IncomingMessage, response: ServerResponse) => this.#screen(request, response));
+    const answer = server.onHttpRequest.bind(server);
+    server.onHttpRequest = (request, response) => {
       try {
         answer(request, response);
       } catch (error) {
-        deps.log.warn('announce refused', { error });
+        log.warn('announce refused', { error });
         (response as ServerResponse).destroy();
       }
     };
-  }
-
-  /** The address to tell members, for a port that reaches this tracker. */
-  urlFor(hostAndPort: string): string {
-    return `http://${hostAndPort}/${this.#token}/announce`;
-  }
-
-  /** Takes a connection of any listener; each serves one request and ends within seconds. */
-  accept(socket: Socket): void {
-    socket.on('error', () => undefined);
-    const address = socket.remoteAddress ?? '';
-    const ofAddress = Array.from(this.#sockets).filter((other) => other.remoteAddress === address).length;
-    if (this.#sockets.size >= MOST_CONNECTIONS || ofAddress >= MOST_CONNECTIONS_PER_ADDRESS) {
-      socket.destroy();
-      return;
-    }
-    const closed = new AbortController();
-    this.#sockets.add(socket);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      closed.abort();
-    });
-    // A rejected sleep means the connection has closed already.
-    this.#deps.clock.sleep(CONNECTION_MS, closed.signal).then(
-      () => socket.destroy(),
-      () => undefined,
-    );
-    this.#server.http.emit('connection', socket);
-  }
-
-  /** Hashes announced to us and still kept. */
-  get size(): number {
-    return Object.keys(this.#server.torrents).length;
-  }
-
-  /** Drops what belongs to no torrent of ours any more. */
-  sweep(): void {
-    for (const hash of Object.keys(this.#server.torrents)) {
-      if (!this.#deps.knows(hash)) delete this.#server.torrents[hash];
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.destroyed = true;
+    this.#server = server;
+    server.destroyed = this.#disposed;
+    return server;
   }
 
   #mayAnnounce(hash: string): boolean {
     if (!this.#deps.knows(hash)) return false;
-    return this.size < MOST_SWARMS || Object.hasOwn(this.#server.torrents, hash);
+    return this.size < MOST_SWARMS || Object.hasOwn(this.#server?.torrents ?? {}, hash);
   }
 
   /** Runs before the package sees the request; what is answered here never reaches it. */
@@ -148,7 +172,7 @@ export class Tracker implements Disposable {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
-    response.setHeader('connection', 'close');
+    this.#endLater(request.socket);
     request.url = `/announce?${query}`;
   }
 

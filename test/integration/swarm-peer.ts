@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ContractRouterClient } from '@orpc/contract';
 import { toHex } from '../../src/base/bytes.ts';
+import { AppError } from '../../src/base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../../src/base/id.ts';
 import { parseDeviceKey, parseSphereId } from '../../src/base/id.ts';
 import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
@@ -20,9 +21,11 @@ import type {
   SwarmEvent,
   TorrentState,
 } from '../../src/contract/swarm.ts';
+import { eventsOf } from '../fixtures/events-of.ts';
 import { buildMetainfo } from '../../src/torrent/metainfo.ts';
 
 export type SwarmClient = ContractRouterClient<SwarmContract>;
+export type AddedTorrent = Parameters<SwarmClient['addAll']>[0]['torrents'][number];
 type Bytes = Uint8Array<ArrayBuffer>;
 
 export const bytes = (length: number): Bytes => new Uint8Array(randomBytes(length));
@@ -159,6 +162,12 @@ export class SwarmPeer implements AsyncDisposable {
     await this.client.setEndpoints({ sphereId, device: peer.device.key, endpoints: [peer.endpoint], trackers: [] });
   }
 
+  /** Fails as the process refuses it. */
+  async add(spec: AddedTorrent): Promise<void> {
+    const { refused } = await this.client.addAll({ torrents: [spec] });
+    for (const { code, message } of refused) throw new AppError(code, message);
+  }
+
   async kill(): Promise<void> {
     const gone = once(this.child, 'exit');
     this.child.kill('SIGKILL');
@@ -174,7 +183,7 @@ export class SwarmPeer implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     try {
-      for await (const event of await this.client.events()) {
+      for await (const event of eventsOf(await this.client.events())) {
         this.events.push(event);
         if (event.kind === 'signal') this.onSignal(event);
         if (event.kind === 'fetching') this.onFetching(event);
@@ -234,7 +243,7 @@ export async function share(
     ];
     const bitfield = fullBitfield(total / pieceLength);
     const item = { path, length, mediaKey, metainfo, infoHash, pieceLength, segments, total };
-    await peer.client.add({
+    await peer.add({
       sphereId,
       infoHash,
       metainfo,
@@ -257,7 +266,7 @@ export async function receive(
   options: { bitfield?: Bytes | null; background?: boolean; paused?: boolean; mediaKey?: Bytes | null } = {},
 ): Promise<string> {
   const path = join(root, 'received');
-  await peer.client.add({
+  await peer.add({
     sphereId,
     infoHash: item.infoHash,
     metainfo: item.metainfo,

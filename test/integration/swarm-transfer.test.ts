@@ -171,7 +171,7 @@ test('a blind copy keeps ciphertext and passes it on to a member who can read it
   const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), 8 * MIB));
   await box.learn(sphere, anna);
   const blind = join(folder, 'blind');
-  await box.client.add({
+  await box.add({
     sphereId: sphere,
     infoHash: item.infoHash,
     metainfo: item.metainfo,

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
 import type { SwarmContract, SwarmEvent } from '../../src/contract/swarm.ts';
+import { eventsOf } from '../fixtures/events-of.ts';
 import { TestDevice } from '../integration/swarm-peer.ts';
 import { SERVER_ADDRESS } from './addresses.ts';
 import type { Mapping } from './home-plan.ts';
@@ -254,7 +255,7 @@ describe.skipIf(reason !== undefined)('the swarm behind a router', () => {
     const events = await client.events(undefined, { signal: stop.signal });
     const outside = [`${lab.home('a').outside}:${dataPort}`, `http://${lab.home('a').outside}:${trackerPort}/`];
     const told: SwarmEvent[] = [];
-    for await (const event of events) {
+    for await (const event of eventsOf(events)) {
       told.push(event);
       if (event.kind === 'candidates' && event.mapped !== null && event.trackers[0]?.startsWith(outside[1] ?? ''))
         break;

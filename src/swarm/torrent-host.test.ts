@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, utimes } from 'node:fs/promises';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { SharedItem } from '../../test/fixtures/shared-item.ts';
+import type { DeviceKey } from '../base/id.ts';
+import { parseDeviceKey, parseSphereId } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { Scope } from '../base/scope.ts';
+import { systemClock } from '../base/system-clock.ts';
+import { TorrentClient } from '../torrent/client.ts';
+import { buildMetainfo } from '../torrent/metainfo.ts';
+import type { TorrentSpec } from '../torrent/torrent-spec.ts';
+import { TorrentHost } from './torrent-host.ts';
+
+const PIECE = 16 * 1024;
+const sphereId = parseSphereId('1'.repeat(64));
+const anna = parseDeviceKey('a'.repeat(64));
+const ben = parseDeviceKey('b'.repeat(64));
+const FILES = [{ name: 'film.mp4', content: randomBytes(100_000) }];
+const LAYOUT = { pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files: FILES };
+
+/** A device of the sphere with its torrents. */
+class Home implements AsyncDisposable {
+  readonly host: TorrentHost;
+  readonly #stack = new AsyncDisposableStack();
+
+  constructor(device: DeviceKey) {
+    const client = this.#stack.use(new TorrentClient({ log: silentLogger }));
+    this.host = this.#stack.use(
+      new TorrentHost({
+        clock: systemClock,
+        random: Math.random,
+        log: silentLogger,
+        client,
+        device,
+        limits: { up: 0, down: 0 },
+        seeks: () => false,
+        onChange: () => undefined,
+        onRemoved: () => undefined,
+      }),
+    );
+    this.host.setSphere(sphereId, [], [anna, ben]);
+    const scope = this.#stack.use(new Scope({ log: silentLogger }));
+    scope.spawn('watch files', (signal) => this.host.watchFiles(signal));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+function specOf(item: SharedItem, part: Partial<TorrentSpec>): TorrentSpec {
+  const whole = { bitfield: null, paused: false, background: true, segments: item.receiverSegments() };
+  return { ...buildMetainfo(item.shape), sphereId, mediaKey: item.mediaKey, ...whole, ...part };
+}
+
+const fullCopy = (item: SharedItem): TorrentSpec =>
+  specOf(item, { segments: item.segments, bitfield: new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff) });
+
+async function join(sharer: TorrentHost, receiver: TorrentHost, { infoHash }: TorrentSpec): Promise<void> {
+  const server = createServer({ pauseOnConnect: true });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const taken = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const { port } = server.address() as AddressInfo;
+  const calling = connect(port, '127.0.0.1');
+  const answering = await taken;
+  server.close();
+  for (const stream of [calling, answering]) stream.on('error', () => undefined);
+  const route = { path: 'lan', address: `127.0.0.1:${port}` } as const;
+  const admitted = { sphereId, infoHash, purpose: 'swarm' } as const;
+  sharer.connect({ stream: answering, device: ben, route, admitted: { ...admitted, device: ben } }, false);
+  receiver.connect({ stream: calling, device: anna, route, admitted: { ...admitted, device: anna } }, true);
+}
+
+const activeOf = ({ host }: Home): number => Array.from(host.active).length;
+
+test('a full copy has nothing of the torrent library until somebody connects, and serves then', async () => {
+  await using item = await SharedItem.make(LAYOUT);
+  await using sharer = new Home(anna);
+  await using receiver = new Home(ben);
+  const copy = fullCopy(item);
+  await sharer.host.add(copy);
+  expect(activeOf(sharer)).toBe(0);
+  expect(sharer.host.get(copy.infoHash)).toMatchObject({ serves: true, appetite: 'lazy', isAsTold: true });
+  await receiver.host.add(specOf(item, {}));
+  await join(sharer.host, receiver.host, copy);
+  await expect.poll(() => receiver.host.get(copy.infoHash).state.state, { timeout: 20_000 }).toBe('complete');
+  expect(Buffer.compare(await readFile(item.received('film.mp4')), FILES[0]?.content ?? Buffer.of())).toBe(0);
+  expect(activeOf(sharer)).toBe(1);
+});
+
+test('a full copy that is removed while it wakes leaves nothing behind', async () => {
+  await using item = await SharedItem.make(LAYOUT);
+  await using sharer = new Home(anna);
+  await using receiver = new Home(ben);
+  const copy = fullCopy(item);
+  await sharer.host.add(copy);
+  await receiver.host.add(specOf(item, {}));
+  await join(sharer.host, receiver.host, copy);
+  await sharer.host.remove(copy.infoHash);
+  expect([activeOf(sharer), Array.from(sharer.host.torrents).length]).toEqual([0, 0]);
+});
+
+test('a file of an idle copy that goes away is told, and so is its return', async () => {
+  await using item = await SharedItem.make(LAYOUT);
+  await using home = new Home(anna);
+  const copy = fullCopy(item);
+  const [file] = copy.segments.filter((segment) => segment.kind === 'file');
+  const path = file?.path ?? '';
+  await rename(path, `${path}.away`);
+  await home.host.add(copy);
+  const state = (): string => home.host.get(copy.infoHash).state.state;
+  await expect.poll(state, { timeout: 20_000 }).toBe('missing');
+  expect(home.host.get(copy.infoHash).serves).toBe(false);
+  // Moved away and back it has another change time: its content is compared before it is served again.
+  await rename(`${path}.away`, path);
+  await expect.poll(state, { timeout: 20_000 }).toBe('complete');
+});
+
+test('a file of an idle copy that was touched is compared, and served when it is the same', async () => {
+  await using item = await SharedItem.make(LAYOUT);
+  await using home = new Home(anna);
+  const copy = fullCopy(item);
+  const [file] = copy.segments.filter((segment) => segment.kind === 'file');
+  await utimes(file?.path ?? '', new Date(0), new Date(0));
+  await home.host.add(copy);
+  await expect.poll(() => activeOf(home), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => home.host.get(copy.infoHash).state.state, { timeout: 20_000 }).toBe('complete');
+  expect(home.host.get(copy.infoHash).identities).toHaveLength(1);
+});

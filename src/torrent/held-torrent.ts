@@ -1,0 +1,27 @@
+import type { DeviceKey } from '../base/id.ts';
+import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
+import type { PeerLink } from './peer-link.ts';
+import type { Appetite, TorrentSpec } from './torrent-spec.ts';
+
+/** A torrent of a sphere while this process holds it, in use or not. */
+export interface HeldTorrent extends AsyncDisposable {
+  readonly spec: TorrentSpec;
+  /** Of the whole byte space. */
+  readonly length: number;
+  readonly bitfield: Uint8Array<ArrayBuffer>;
+  readonly bytesHave: number;
+  /** What the files are since this process completed them; null before that. */
+  readonly identities: FileIdentity[] | null;
+  readonly links: readonly PeerLink[];
+  /** Whether admitted devices may connect now. */
+  readonly serves: boolean;
+  readonly appetite: Appetite;
+  /** Devices that told us that they hold everything, once we do too: neither has anything to call the other for. */
+  readonly fullCopies: ReadonlySet<DeviceKey>;
+  readonly state: TorrentState;
+  /** Whether its pieces and files are what the spec says: nobody has to be told. */
+  readonly isAsTold: boolean;
+  bytesOf(link: PeerLink): number;
+  setPaused(paused: boolean): void;
+  setWindow(reader: string, from: number, to: number): void;
+}
