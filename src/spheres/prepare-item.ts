@@ -38,9 +38,9 @@ export function draftItem(
   return layoutDraft({ tree, description, manifest: encodeManifest(description.manifest), mediaKey });
 }
 
-export function layoutDraft(parts: Omit<ItemDraft, 'layout'>): ItemDraft {
+export function layoutDraft(parts: Omit<ItemDraft, 'layout'>, pieceLength?: number): ItemDraft {
   const sizes = parts.tree.files.map((file) => file.size);
-  return { ...parts, layout: layoutItem(sizes, parts.manifest.length) };
+  return { ...parts, layout: layoutItem(sizes, parts.manifest.length, pieceLength) };
 }
 
 /**

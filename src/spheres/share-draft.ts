@@ -19,18 +19,22 @@ const schema = z.object({
   identities: z.array(fileIdentitySchema),
   mediaKey: bytesSchema.nullable(),
   manifest: bytesSchema,
+  /** Missing in drafts that chose it by another rule. */
+  pieceLength: z.number().optional(),
   media: eventBodySchemas.item.shape.media,
   preview: previewSchema.nullable(),
   thumbhash: z.string().nullable(),
 });
 
 /** A draft in the form in which it waits for the next start of the program. */
-export function encodeDraft({ tree, description, manifest, mediaKey }: ItemDraft): Uint8Array {
+export function encodeDraft({ tree, description, manifest, mediaKey, layout }: ItemDraft): Uint8Array {
   const { media, preview, thumbhash } = description;
   const paths = tree.files.map(({ path }) => path);
   const identities = tree.files.map(({ identity }) => identity);
   const { root, name } = tree;
-  return toUtf8(toJson({ root, name, paths, identities, mediaKey, manifest, media, preview, thumbhash }));
+  const { pieceLength } = layout;
+  const bytes = { mediaKey, manifest, pieceLength };
+  return toUtf8(toJson({ root, name, paths, identities, ...bytes, media, preview, thumbhash }));
 }
 
 /**
@@ -38,7 +42,7 @@ export function encodeDraft({ tree, description, manifest, mediaKey }: ItemDraft
  * have encrypted other bytes and must not be used again.
  */
 export function draftOf(tree: EnumeratedTree, encoded: Uint8Array): ItemDraft | null {
-  const { root, name, paths, identities, mediaKey, manifest, ...about } = schema.parse(
+  const { root, name, paths, identities, mediaKey, manifest, pieceLength, ...about } = schema.parse(
     fromJson(fromUtf8(encoded) ?? ''),
   );
   const isSame =
@@ -49,7 +53,7 @@ export function draftOf(tree: EnumeratedTree, encoded: Uint8Array): ItemDraft | 
       const before = identities[index];
       return file.path === paths[index] && before !== undefined && sameIdentity(file.identity, before);
     });
-  if (!isSame) return null;
+  if (!isSame || pieceLength === undefined) return null;
   const description = { ...about, manifest: decodeManifest(manifest) };
-  return layoutDraft({ tree, description, manifest, mediaKey });
+  return layoutDraft({ tree, description, manifest, mediaKey }, pieceLength);
 }

@@ -19,7 +19,8 @@ export interface ItemLayout {
 const ALIGNMENT = 16;
 const MAX_TOTAL_BYTES = 2 ** 44;
 const MIN_PIECE_BYTES = 2 ** 18;
-const COMMON_MAX_PIECE_BYTES = 2 ** 24;
+/** Who watches waits for whole pieces, and so does who wants one file of many. */
+const COMMON_MAX_PIECE_BYTES = 2 ** 20;
 const MAX_PIECE_BYTES = 2 ** 26;
 /** 22 KiB of SHA-1, so that the metainfo fits beside its event. */
 const INLINE_PIECES = Math.floor((22 * 1024) / 20);
@@ -40,7 +41,10 @@ export function layoutItem(
   return { files: ranges.slice(0, -1), manifest, totalLength, pieceLength };
 }
 
-/** The smallest piece length whose hashes fit beside the event; beyond 18 GB the metainfo grows instead. */
+/**
+ * The smallest piece length whose hashes fit beside the event, up to 1 MiB. Beyond 1 GB the metainfo grows instead, to
+ * 2 MB at 100 GB, and then the pieces again. A reader takes whatever length the event names.
+ */
 export function pieceLengthFor(contentBytes: number): number {
   const bytes = padme(contentBytes);
   let pieceLength = MIN_PIECE_BYTES;
