@@ -99,7 +99,7 @@ export class RtcLink implements Disposable {
     if (this.#isDisposed) throw new AppError('disconnected', 'the link is closed');
     const session = await this.#connected(signal);
     if (this.#streams.size >= MOST_STREAMS) throw new AppError('conflict', 'too many streams to one device');
-    return this.#adopt(session.createChannel());
+    return this.#adopt(session.createChannel(), 'here');
   }
 
   /** Takes a signal of the other device's link, checked against the contract's schema. */
@@ -203,7 +203,7 @@ export class RtcLink implements Disposable {
       if (this.#unwanted > MOST_UNWANTED) throw new AppError('bad-input', 'too many channels that nobody wants');
       return;
     }
-    const stream = this.#adopt(channel);
+    const stream = this.#adopt(channel, 'there');
     this.#pending += 1;
     this.#deps
       .onStream(stream)
@@ -214,9 +214,9 @@ export class RtcLink implements Disposable {
       });
   }
 
-  #adopt(channel: NativeChannel): RtcStream {
+  #adopt(channel: NativeChannel, opened: 'here' | 'there'): RtcStream {
     this.#idle.abort();
-    const stream = new RtcStream({ channel, clock: this.#deps.clock, budget: this.#budget });
+    const stream = new RtcStream({ channel, opened, clock: this.#deps.clock, budget: this.#budget });
     this.#streams.add(stream);
     // A broken stream is told by its 'close'.
     stream.on('error', (error) => this.#deps.log.debug('stream broke', { error }));

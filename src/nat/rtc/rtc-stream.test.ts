@@ -24,8 +24,8 @@ function connect(budgetBytes = 16 * 2 ** 20): Ends {
   const clock = new VirtualClock();
   const [nearChannel, farChannel] = FakeChannel.pair();
   const budget = new ReceiveBudget(budgetBytes);
-  const near = new RtcStream({ channel: nearChannel, clock, budget: new ReceiveBudget(budgetBytes) });
-  const far = new RtcStream({ channel: farChannel, clock, budget });
+  const near = new RtcStream({ channel: nearChannel, opened: 'here', clock, budget: new ReceiveBudget(budgetBytes) });
+  const far = new RtcStream({ channel: farChannel, opened: 'there', clock, budget });
   return { near, far, nearChannel, farChannel, clock, budget };
 }
 
@@ -34,7 +34,8 @@ function connectAlone(): { stream: RtcStream; other: FakeChannel; heard: (string
   const [channel, other] = FakeChannel.pair();
   const heard: (string | Uint8Array)[] = [];
   other.onMessage((message) => heard.push(message));
-  const stream = new RtcStream({ channel, clock: new VirtualClock(), budget: new ReceiveBudget(2 ** 20) });
+  const deps = { channel, clock: new VirtualClock(), budget: new ReceiveBudget(2 ** 20) };
+  const stream = new RtcStream({ ...deps, opened: 'there' });
   return { stream, other, heard };
 }
 
@@ -141,6 +142,27 @@ describe('a stream over a data channel', () => {
     expect(taken).toBe(true);
   });
 
+  test('one message is all until the other side listens, so that the library cannot swap two of them', async () => {
+    const [channel, other] = FakeChannel.pair();
+    const heard: (string | Uint8Array)[] = [];
+    const deps = { channel, clock: new VirtualClock(), budget: new ReceiveBudget(2 ** 20) };
+    const stream = new RtcStream({ ...deps, opened: 'here' });
+    other.onMessage((message) => heard.push(message));
+    stream.end(Buffer.alloc(100_000));
+    await settle();
+    expect(heard.map(({ length }) => length)).toEqual([MESSAGE_BYTES]);
+    other.sendMessage('ready');
+    await settle();
+    expect(heard.slice(1)).toEqual([expect.objectContaining({ length: 100_000 - MESSAGE_BYTES }), 'end']);
+  });
+
+  test('an end without bytes is told at once, and whoever is called says that they listen', async () => {
+    const { near, nearChannel, farChannel } = connect();
+    near.end();
+    await settle();
+    expect([nearChannel.sent[0], farChannel.sent[0]]).toEqual(['end', 'ready']);
+  });
+
   test('an end arrives after the last byte, and both sides close', async () => {
     const { near, far } = connect();
     near.resume();
@@ -187,7 +209,7 @@ describe('a stream over a data channel', () => {
     const { stream } = connectAlone();
     const clock = new VirtualClock();
     const [channel] = FakeChannel.pair();
-    const unheard = new RtcStream({ channel, clock, budget: new ReceiveBudget(0) });
+    const unheard = new RtcStream({ channel, opened: 'there', clock, budget: new ReceiveBudget(0) });
     unheard.end(Buffer.alloc(2 ** 20));
     await clock.advance(9_000);
     expect(unheard.destroyed).toBe(false);

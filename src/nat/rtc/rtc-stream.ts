@@ -19,6 +19,8 @@ export interface RtcStreamDeps {
   readonly channel: NativeChannel;
   readonly clock: Clock;
   readonly budget: ReceiveBudget;
+  /** Which side opened the channel. */
+  readonly opened: 'here' | 'there';
 }
 
 /**
@@ -34,6 +36,10 @@ export class RtcStream extends Duplex {
   #credit = FIRST_CREDIT;
   #wanted = false;
   #isOpen = true;
+  /** The library mixes up messages that come while the other side begins to listen, so until then one is all. */
+  #isHeard: boolean;
+  #hasSpoken = false;
+  #isEndSent = false;
   #othersEnd = false;
   #isEndTold = false;
   #isLingering = false;
@@ -47,6 +53,7 @@ export class RtcStream extends Duplex {
     const { channel } = deps;
     this.#channel = channel;
     this.#clock = deps.clock;
+    this.#isHeard = deps.opened === 'there';
     this.#inbox = new Inbox({
       budget: deps.budget,
       grant: (amount) => this.#steer({ kind: 'credit', amount }),
@@ -56,6 +63,7 @@ export class RtcStream extends Duplex {
     channel.onError((message) => this.destroy(new AppError('disconnected', 'the data channel broke', { message })));
     channel.onClosed(() => this.#onClosed());
     channel.onMessage((message) => this.#onMessage(message));
+    if (deps.opened === 'there') this.#steer({ kind: 'ready' });
   }
 
   override _read(): void {
@@ -83,7 +91,7 @@ export class RtcStream extends Duplex {
   override _final(done: () => void): void {
     if (!this.#isOpen) return done();
     this.#finished = done;
-    this.#steer({ kind: 'end' });
+    this.#sendEnd();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -98,6 +106,7 @@ export class RtcStream extends Duplex {
 
   #onMessage(message: string | Uint8Array | ArrayBuffer): void {
     if (this.destroyed) return;
+    this.#onHeard();
     try {
       if (typeof message === 'string') {
         this.#onControl(decodeControl(message));
@@ -111,7 +120,15 @@ export class RtcStream extends Duplex {
     }
   }
 
+  #onHeard(): void {
+    if (this.#isHeard) return;
+    this.#isHeard = true;
+    this.#flush();
+    this.#sendEnd();
+  }
+
   #onControl(control: Control): void {
+    if (control.kind === 'ready') return;
     if (control.kind === 'credit') {
       this.#credit += control.amount;
       if (this.#credit > MOST_CREDIT) throw new AppError('bad-input', 'too much credit');
@@ -162,10 +179,11 @@ export class RtcStream extends Duplex {
   #flush(): void {
     try {
       while (!this.#outbox.isEmpty) {
-        if (this.#credit <= MESSAGE_COST || this.#channel.bufferedAmount() >= MOST_BUFFERED) return;
+        if (this.#isMute || this.#credit <= MESSAGE_COST || this.#channel.bufferedAmount() >= MOST_BUFFERED) return;
         const message = this.#outbox.take(this.#credit - MESSAGE_COST);
         this.#credit -= message.length + MESSAGE_COST;
         this.#channel.sendMessageBinary(message);
+        this.#hasSpoken = true;
       }
     } catch (cause) {
       this.destroy(new AppError('disconnected', 'the data channel is closed', {}, cause));
@@ -174,6 +192,16 @@ export class RtcStream extends Duplex {
     const written = this.#written;
     this.#written = undefined;
     written?.();
+  }
+
+  get #isMute(): boolean {
+    return this.#hasSpoken && !this.#isHeard;
+  }
+
+  #sendEnd(): void {
+    if (this.#finished === undefined || this.#isEndSent || this.#isMute) return;
+    this.#isEndSent = true;
+    this.#steer({ kind: 'end' });
   }
 
   #steer(control: Control): void {

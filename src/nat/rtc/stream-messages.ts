@@ -14,6 +14,8 @@ export const MOST_CREDIT = 2 ** 26;
 
 /** Messages of text steer the stream, binary ones are its bytes. */
 export type Control =
+  /** The side that did not open the channel listens. */
+  | { readonly kind: 'ready' }
   /** More may be sent. */
   | { readonly kind: 'credit'; readonly amount: number }
   /** No bytes follow. */
@@ -27,7 +29,7 @@ export function encodeControl(control: Control): string {
 
 /** Fails with `bad-input`. */
 export function decodeControl(text: string): Control {
-  if (text === 'end' || text === 'ended') return { kind: text };
+  if (text === 'ready' || text === 'end' || text === 'ended') return { kind: text };
   if (/^\+[1-9]\d{0,7}$/.test(text)) return { kind: 'credit', amount: Number(text.slice(1)) };
   throw new AppError('bad-input', 'unknown message of a stream', { length: text.length });
 }
