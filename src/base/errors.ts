@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'database-damaged',
   'secrets-unavailable',
   'cannot-decrypt',
+  'kit-invalid',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -17,6 +17,23 @@ export const invitedShape = okShape.extend({
 const accountShape = z.object({ jid: z.string(), state: z.string() });
 export const accountAnswerShape = z.object({ account: accountShape.nullable() });
 
+export const kitShape = z.object({
+  lines: z.array(z.string()).describe('to be written down'),
+  code: z.string().describe('the same for a QR code'),
+});
+
+export const devicesShape = z.object({
+  devices: z.array(
+    z.object({
+      device: z.string(),
+      name: z.string(),
+      state: z.string().describe('here, new, known or ended'),
+      addedAtMs: timeMs,
+      seenAtMs: timeMs,
+    }),
+  ),
+});
+
 export const exportedShape = z.object({
   path: z.string().describe('the folder that was made'),
   messages: z.number().int(),

@@ -1,7 +1,7 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
-import { bareJidSchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
+import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 import { peopleContract } from './people.ts';
 import { settingsContract } from './settings.ts';
 import {
@@ -46,9 +46,19 @@ const account = {
         server: z.string().max(300).optional(),
         /** PEM file of a certificate authority to trust besides the system's. */
         caFile: path.optional(),
+        /** The recovery kit of this person, as it was typed: this becomes a device of theirs. */
+        kit: z.string().max(2000).optional(),
       }),
     )
     .output(z.object({ account: accountSchema })),
+  /** What the person keeps on paper: as lines, and as a text for a camera. Rejects with `wrong-password`. */
+  kit: oc
+    .input(z.object({ password: z.string().max(1024) }))
+    .output(z.object({ lines: z.array(z.string()), code: z.string() })),
+  /** What this device is called on the person's other ones. */
+  renameDevice: oc.input(z.object({ name: z.string().trim().min(1).max(80) })).output(done),
+  /** The person says that a new device is theirs. */
+  confirmDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
   signOut: oc.output(done),
   /** Everything of the account as JSON in a new folder below this one, with copies of all files that are whole here. */
   export: oc

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { contactSchema, peopleEvents } from './people.ts';
-import { bareJidSchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
+import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 
 /** What the engine shows of its state. All sizes are bytes, all times milliseconds since the epoch. */
 
@@ -9,11 +9,25 @@ const count = z.number().int().nonnegative();
 const errorSchema = z.object({ code: z.enum(ERROR_CODES), message: z.string() });
 export type ErrorView = z.infer<typeof errorSchema>;
 
+/** An installation of our own person. */
+export const deviceSchema = z.object({
+  device: deviceKeySchema,
+  /** What its owner calls it; empty until it has told. */
+  name: z.string(),
+  /** `new`: the person has not said yet that it is theirs. */
+  state: z.enum(['here', 'new', 'known', 'ended']),
+  addedAtMs: count,
+  seenAtMs: count,
+});
+export type DeviceView = z.infer<typeof deviceSchema>;
+
 export const accountSchema = z.object({
   jid: bareJidSchema,
   /** `failed` needs the person (a wrong password), `offline` mends itself. */
   state: z.enum(['connecting', 'online', 'offline', 'failed']),
   error: errorSchema.nullable(),
+  /** This device first, then the person's others; absent where only the connection is told of. */
+  devices: z.array(deviceSchema).optional(),
 });
 export type AccountView = z.infer<typeof accountSchema>;
 

@@ -8,8 +8,11 @@ import { readServerInvitation } from '../base/xmpp-uri.ts';
 import { parseBareJid } from '../base/id.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import { Comeback } from '../spheres/comeback.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import { exportPkcs8 } from '../spheres/protocol/keys.ts';
+import type { RecoveryKit } from '../spheres/protocol/recovery-kit.ts';
+import { readKit } from '../spheres/protocol/recovery-kit.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { AccountRow } from '../storage/account-table.ts';
 import { createSecretBox } from '../storage/secret-box.ts';
@@ -23,7 +26,7 @@ import { accountFolder, accountOfFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { followNotices } from './notices.ts';
-import { openIdentity } from './own-identity.ts';
+import { becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import type { ViewSource } from './view-source.ts';
@@ -42,6 +45,10 @@ export interface SignIn {
   readonly invitation?: string | undefined;
   readonly server?: string | undefined;
   readonly caFile?: string | undefined;
+  /** The person's recovery kit, as it was typed or read by a camera: this becomes a device of theirs. */
+  readonly kit?: string | undefined;
+  /** With `kit`: all devices that the person had before are gone, and are ended. */
+  readonly endsOthers?: boolean | undefined;
 }
 
 /** Which account this profile is signed in with; read at the next start. */
@@ -76,11 +83,12 @@ export class AccountHolder implements AsyncDisposable {
       }
       const account = await accountOf(input);
       const login = loginOf(account);
+      const kit = kitOf(input);
       const { clock, random, log } = this.#deps;
       if (input.register) await registerAccount({ ...login, token: tokenOf(input) }, { clock, random, log }, signal);
       await this.#close();
       try {
-        await this.#enter(account, login, signal);
+        await this.#enter(account, login, kit, signal);
       } catch (error) {
         // What the session that failed told the swarm concerns nobody.
         await this.#deps.feed.setIdentity(null);
@@ -111,6 +119,17 @@ export class AccountHolder implements AsyncDisposable {
     });
   }
 
+  /** What makes another computer one of this person's. `wrong-password` when it is not the one we sign in with. */
+  makeKit(password: string): Promise<RecoveryKit> {
+    return this.#queue.run(() => {
+      const { random } = this.#deps;
+      const { identity } = this.session.storage;
+      const { jid, server } = this.#provenAccount(password);
+      const recoveryKey = recoveryKeyOf(identity, random);
+      return Promise.resolve({ jid, server, person: openIdentity(identity, random).person, recoveryKey });
+    });
+  }
+
   /** Removes the account from its server for good, and signs out. What is on this computer stays. */
   deleteAccount(input: { password: string }, signal: AbortSignal): Promise<void> {
     return this.#queue.run(async () => {
@@ -134,8 +153,9 @@ export class AccountHolder implements AsyncDisposable {
     return account;
   }
 
-  async #enter(account: AccountRow, login: XmppLogin, signal: AbortSignal): Promise<void> {
+  async #enter(account: AccountRow, login: XmppLogin, come: KitSignIn | null, signal: AbortSignal): Promise<void> {
     const storage = await this.#openStorage(account.jid);
+    if (come !== null) this.#become(storage, come);
     const session = await this.#open(storage, login);
     try {
       await session.connect(signal);
@@ -146,6 +166,18 @@ export class AccountHolder implements AsyncDisposable {
       throw error;
     }
     await this.#adopt(session);
+  }
+
+  #become(storage: Storage, { kit, endsOthers }: KitSignIn): void {
+    const { random, clock } = this.#deps;
+    try {
+      storage.transaction(() => {
+        if (becomePerson(storage, kit, random)) Comeback.note(storage, { sinceMs: clock.now(), endsOthers });
+      });
+    } catch (error) {
+      storage[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** A sign-in that fails leaves whoever was signed in before as they were; its own failure is what is told. */
@@ -270,6 +302,18 @@ export class AccountHolder implements AsyncDisposable {
   async #remember(jid: BareJid | null): Promise<void> {
     await writeFileAtomically(this.#noteFile, JSON.stringify({ jid }));
   }
+}
+
+interface KitSignIn {
+  readonly kit: RecoveryKit;
+  readonly endsOthers: boolean;
+}
+
+function kitOf({ jid, kit: typed, endsOthers }: SignIn): KitSignIn | null {
+  if (typed === undefined) return null;
+  const kit = readKit(typed);
+  if (kit.jid !== jid) throw new AppError('kit-invalid', 'the kit is of another account');
+  return { kit, endsOthers: endsOthers ?? false };
 }
 
 /** null = nobody, as it was noted; undefined = the note is damaged. */

@@ -65,6 +65,7 @@ function signIn(failing: { error: AppError; times: number }) {
     directory: { forget: () => undefined, publishOwn } as never,
     direct: { begin: done, catchUp } as never,
     people: { begin: done, poke: () => undefined } as never,
+    devices: { begin: done } as never,
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
   });
   onTestFinished(() => online[Symbol.dispose]());

@@ -9,6 +9,7 @@ import type { People } from '../people/people.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { DirectMail } from '../spheres/direct-mail.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
+import type { OwnDevices } from '../spheres/own-devices.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { XmppClient } from '../xmpp/client.ts';
@@ -31,6 +32,7 @@ interface AccountOnlineDeps {
   readonly directory: DeviceDirectory;
   readonly direct: DirectMail;
   readonly people: People;
+  readonly devices: OwnDevices;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
   readonly scope: Scope;
@@ -132,7 +134,7 @@ export class AccountOnline implements Disposable {
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
-    const { client, server, directory, omemo, list, rooms, direct, outgoing, people } = this.#deps;
+    const { client, server, directory, omemo, list, rooms, direct, outgoing, people, devices } = this.#deps;
     server.features = await checkServer(client, signal);
     await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
@@ -144,6 +146,7 @@ export class AccountOnline implements Disposable {
     }
     await this.#catchUp(signal);
     await this.#careForKeys(signal);
+    await devices.begin();
     outgoing.keysChanged();
     people.poke();
   }

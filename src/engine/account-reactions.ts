@@ -11,6 +11,7 @@ import type { LogExchange } from '../spheres/log-exchange.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
+import type { OwnDevices } from '../spheres/own-devices.ts';
 import type { Reading } from '../spheres/reading.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -31,6 +32,7 @@ interface ReactionsDeps {
   readonly logs: LogExchange;
   readonly reading: Reading;
   readonly delivery: Delivery;
+  readonly devices: OwnDevices;
   readonly feed: SwarmFeed;
   readonly storage: Storage;
   readonly own: BareJid;
@@ -140,7 +142,10 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
-  if (kinds.has('members')) scope.spawn('settle', () => settleStanding(deps, sphere));
+  if (kinds.has('members')) {
+    scope.spawn('settle', () => settleStanding(deps, sphere));
+    deps.devices.sphereChanged(sphere);
+  }
   if (kinds.has('members') || kinds.has('epochs')) {
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));

@@ -14,6 +14,7 @@ import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import { Delivery } from '../spheres/delivery.ts';
+import type { DeviceCertifier } from '../spheres/device-certifier.ts';
 import { DeviceDirectory } from '../spheres/device-directory.ts';
 import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
@@ -28,6 +29,7 @@ import { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
+import type { OwnDevices } from '../spheres/own-devices.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
 import { Rooms } from '../spheres/rooms.ts';
@@ -50,6 +52,7 @@ import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
+import { openDevices } from './open-devices.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
@@ -99,6 +102,7 @@ export class AccountSession implements AsyncDisposable {
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly devices: OwnDevices;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
@@ -150,7 +154,10 @@ export class AccountSession implements AsyncDisposable {
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
     this.delivery = new Delivery({ ...this.#following(deps), channel: this.#channel });
-    this.members = this.#openMembers(deps, omemo);
+    const opened = this.#openDevices(deps, omemo);
+    this.devices = opened.devices;
+    this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
+    this.members = this.#openMembers(deps, opened.certifier);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
     this.caretaker = new Caretaker({ ...keeping, random, log: log.child('caretaker') });
     this.waiter = this.#stack.use(new HaveWaiter({ feed }));
@@ -199,8 +206,8 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs } = this;
-    const { people, reading, delivery, renewal } = this;
-    const told = { exchange, signals, logs, reading, delivery, renewal };
+    const { people, devices, reading, delivery, renewal } = this;
+    const told = { exchange, signals, logs, devices, reading, delivery, renewal };
     return { client, list, rooms, outgoing, caretaker, items, directory, people, ...told };
   }
 
@@ -266,6 +273,7 @@ export class AccountSession implements AsyncDisposable {
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
       talk: this.people.talk,
+      introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
       onInvitation: (id) => this.onInvitation.emit(id),
       nowMs,
       log: log.child('incoming'),
@@ -329,16 +337,25 @@ export class AccountSession implements AsyncDisposable {
     this.scope.spawn('care for sessions', (signal) => care.run(signal));
   }
 
-  #openMembers(deps: AccountSessionDeps, omemo: Omemo): Members {
+  #openDevices({ storage, identity, spheresFolder, clock, log }: AccountSessionDeps, omemo: Omemo) {
+    const { list, directory, own, rooms } = this;
+    return openDevices({
+      ...{ storage, list, directory, omemo, identity, own, rooms, clock, log },
+      makeFolder: (name) => makeSphereFolder(spheresFolder, name),
+      onInvitation: (id) => this.onInvitation.emit(id),
+      queued: () => this.outgoing.poke(),
+      spawn: (name, task) => this.scope.spawn(name, task),
+    });
+  }
+
+  #openMembers(deps: AccountSessionDeps, certifier: DeviceCertifier): Members {
     const { storage, identity, clock, random, log } = deps;
     return new Members({
       storage,
       list: this.list,
       rooms: this.rooms,
-      directory: this.directory,
-      omemo,
+      certifier,
       author: identity.author,
-      person: identity.person,
       own: this.own,
       makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name),
       flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),

@@ -1,11 +1,10 @@
-import { homedir } from 'node:os';
 import type { ItemId } from '../base/id.ts';
+import { accountCalls } from './account-calls.ts';
 import type { AccountHolder } from './account-holder.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { Examination } from './doctor/examination.ts';
 import { SessionSources } from './doctor/session-sources.ts';
-import { exportAccount } from './export-account.ts';
 import { itemCalls } from './item-calls.ts';
 import { messageCalls } from './message-calls.ts';
 import { peopleCalls, withTalks } from './people-calls.ts';
@@ -36,33 +35,6 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
     system: systemCalls(deps),
     snapshot: () => Promise.resolve(views.snapshot()),
     onEvent: views.onEvent,
-  };
-}
-
-function accountCalls({ holder, views, clock }: AppCallsDeps): AppServices['account'] {
-  return {
-    async signIn(input, signal) {
-      await holder.signIn(input, signal);
-      const account = views.account();
-      if (account === null) throw new Error('signed in without an account');
-      return { account };
-    },
-    async export({ folder, withFiles }, signal) {
-      const parent = folder ?? homedir();
-      return await exportAccount({ session: holder.session, views, clock }, { parent, withFiles }, signal);
-    },
-    async signOut() {
-      await holder.signOut();
-      return DONE;
-    },
-    async changePassword(input, signal) {
-      await holder.changePassword(input, signal);
-      return DONE;
-    },
-    async delete(input, signal) {
-      await holder.deleteAccount(input, signal);
-      return DONE;
-    },
   };
 }
 

@@ -6,6 +6,8 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const onItem = new Emitter<string>();
   const onInvitation = new Emitter<string>();
   const onChange = new Emitter<object>();
+  const onDevices = new Emitter<void>();
+  const devices: { device: string; name: string; state: string }[] = [];
   const onFailed = new Emitter<object>();
   const sphere = {
     id: 's',
@@ -20,6 +22,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     },
     outgoing: { onFailed },
     items: { onItem },
+    devices: { onChange: onDevices, list: () => devices },
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
     people: { contacts: { isStranger: () => isStranger } },
@@ -27,7 +30,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   };
   const told: object[] = [];
   const stop = followNotices(session as never, (notice) => told.push(notice));
-  return { told, stop, onItem, onInvitation, onChange, onFailed, sphere };
+  return { told, stop, onItem, onInvitation, onChange, onFailed, onDevices, devices, sphere };
 }
 
 test('an item that has arrived is told once', () => {
@@ -80,4 +83,12 @@ test('what cannot be sent is told where no line tells it', () => {
     { code: 'not-sent', params: { sphere: 'Summer' } },
     { code: 'not-sent', params: { sphere: 'Summer' } },
   ]);
+});
+
+test('a device that was added is told once, until the person has said that it is theirs', () => {
+  const { told, onDevices, devices } = sessionWith(new Map());
+  devices.push({ device: 'aa', name: 'kitchen', state: 'known' }, { device: 'bb', name: 'laptop', state: 'new' });
+  onDevices.emit();
+  onDevices.emit();
+  expect(told).toEqual([{ code: 'device-added', params: { name: 'laptop' } }]);
 });

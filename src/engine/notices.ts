@@ -5,6 +5,7 @@ import { parseAudience } from '../spheres/audience.ts';
 import { viewItem } from './item-view.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
 import { personName } from './person-name.ts';
 
@@ -51,16 +52,8 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       if (invitation?.state !== 'open' || session.people.contacts.isStranger(invitation.from)) return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
-    session.outgoing.onFailed.on((entry) => {
-      // A line says it itself.
-      if (entry.state === 'failed' || storage.messages.get(entry.eventId)?.state === 'failed') return;
-      const sphere = entry.sphereId === null ? undefined : list.find(entry.sphereId);
-      const audience = parseAudience(entry.audience);
-      const params = { sphere: sphere?.state.name ?? '' };
-      // What takes an invitation back goes the same way, without a line.
-      if (audience.kind !== 'account' || entry.line === null) tell({ code: 'not-sent', params });
-      else tell({ code: 'invitation-not-sent', params: { ...params, person: personName(audience.jid) } });
-    }),
+    followFailures(session, tell),
+    followDevices(session, tell),
     list.onChange.on(({ sphere }) => {
       const { state } = sphere.row;
       const before = spheres.get(sphere.id);
@@ -80,6 +73,34 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+function followFailures({ outgoing, storage, list }: AccountSession, tell: (notice: Notice) => void): () => void {
+  return outgoing.onFailed.on((entry) => {
+    // A line says it itself.
+    if (entry.state === 'failed' || storage.messages.get(entry.eventId)?.state === 'failed') return;
+    const sphere = entry.sphereId === null ? undefined : list.find(entry.sphereId);
+    const audience = parseAudience(entry.audience);
+    const params = { sphere: sphere?.state.name ?? '' };
+    // What takes an invitation back goes the same way, without a line.
+    if (audience.kind !== 'account' || entry.line === null) tell({ code: 'not-sent', params });
+    else tell({ code: 'invitation-not-sent', params: { ...params, person: personName(audience.jid) } });
+  });
+}
+
+function followDevices(session: AccountSession, tell: (notice: Notice) => void): () => void {
+  const known = new Set(newDevices(session).map(({ device }) => device));
+  return session.devices.onChange.on(() => {
+    for (const { device, name } of newDevices(session)) {
+      if (!known.has(device)) tell({ code: 'device-added', params: { name } });
+      known.add(device);
+    }
+  });
+}
+
+/** Those of our own that the person has not said to be theirs. */
+function newDevices({ devices }: AccountSession): OwnDeviceRow[] {
+  return devices.list().filter(({ state }) => state === 'new');
 }
 
 /** Members' devices that used a number twice; `key` names a device in a sphere. */

@@ -1,8 +1,12 @@
+import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Author } from '../spheres/protocol/event.ts';
 import type { DeviceSigningKey, PersonSigningKey } from '../spheres/protocol/keys.ts';
 import { exportPkcs8, generateSigningKey, signingKeyFromPkcs8 } from '../spheres/protocol/keys.ts';
+import type { RecoveryKit } from '../spheres/protocol/recovery-kit.ts';
+import { RECOVERY_KEY_BYTES } from '../spheres/protocol/recovery-kit.ts';
 import type { IdentityTable } from '../storage/identity-table.ts';
+import type { Storage } from '../storage/storage.ts';
 
 /** Our person and this installation, with their private keys. */
 export interface OwnIdentity {
@@ -18,13 +22,50 @@ export function openIdentity(table: IdentityTable, random: RandomBytes): OwnIden
     row === undefined ? generateSigningKey(random) : signingKeyFromPkcs8(row.personPrivateKey);
   const device: DeviceSigningKey =
     row === undefined ? generateSigningKey(random) : signingKeyFromPkcs8(row.devicePrivateKey);
-  if (row === undefined) {
-    table.put({
-      person: person.id,
-      personPrivateKey: exportPkcs8(person),
-      device: device.id,
-      devicePrivateKey: exportPkcs8(device),
-    });
-  }
+  if (row === undefined) put(table, { person, device, recoveryKey: null });
   return { person, device, author: { person: person.id, device } };
+}
+
+/**
+ * Makes this installation a device of the kit's person: always a new one, whose keys nobody else has. `conflict` when
+ * somebody else has spheres here already; false when it is that person's device already.
+ */
+export function becomePerson(
+  storage: Pick<Storage, 'identity' | 'spheres'>,
+  kit: RecoveryKit,
+  random: RandomBytes,
+): boolean {
+  const { identity: table, spheres } = storage;
+  const { person, recoveryKey } = kit;
+  const row = table.get();
+  if (row?.person === person.id) {
+    table.put({ ...row, recoveryKey });
+    return false;
+  }
+  if (spheres.list().length > 0) throw new AppError('conflict', 'somebody else has spheres on this device');
+  put(table, { person, device: generateSigningKey(random), recoveryKey });
+  return true;
+}
+
+/** The key that opens this person's snapshots; made when it is first asked for. */
+export function recoveryKeyOf(table: IdentityTable, random: RandomBytes): Uint8Array {
+  const row = table.get();
+  if (row === undefined) throw new AppError('no-account', 'there is no identity yet');
+  if (row.recoveryKey !== null) return row.recoveryKey;
+  const recoveryKey = random(RECOVERY_KEY_BYTES);
+  table.put({ ...row, recoveryKey });
+  return recoveryKey;
+}
+
+function put(
+  table: IdentityTable,
+  { person, device, recoveryKey }: Pick<OwnIdentity, 'person' | 'device'> & { readonly recoveryKey: Uint8Array | null },
+): void {
+  table.put({
+    person: person.id,
+    personPrivateKey: exportPkcs8(person),
+    device: device.id,
+    devicePrivateKey: exportPkcs8(device),
+    recoveryKey,
+  });
 }

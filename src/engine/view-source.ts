@@ -24,6 +24,7 @@ import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import { viewAccountState } from './account-online.ts';
 import type { AccountSession } from './account-session.ts';
+import { viewDevice } from './device-view.ts';
 import { viewItem } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
@@ -54,6 +55,7 @@ export class ViewSource {
     for (const { id, row } of session.list.all()) if (row.hidden) this.#hidden.add(id);
     const stops = [
       session.client.onState.on(() => this.accountChanged()),
+      session.devices.onChange.on(() => this.accountChanged()),
       session.list.onChange.on((changed) => this.#sphereChanged(session, changed)),
       session.rooms.onPresence.on((room) => {
         const sphere = session.list.ofRoom(room);
@@ -83,7 +85,8 @@ export class ViewSource {
     if (this.#session === null) return null;
     const { state, error } = viewAccountState(this.#session.client);
     const view = error === null ? null : { code: error.code, message: error.message };
-    return { jid: this.#session.own, state, error: view };
+    const devices = this.#session.devices.list().map((row) => viewDevice(row));
+    return { jid: this.#session.own, state, error: view, devices };
   }
 
   sphere(sphere: Sphere): SphereView {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
@@ -40,6 +41,8 @@ const RESERVED = 60_000;
 
 /** Carries words of the moment between the devices that are present in a sphere's room. Nobody stores them. */
 export class EphemeralChannel {
+  /** Another device said something that was believed. */
+  readonly onHeard: Emitter<DeviceKey>;
   readonly #deps: EphemeralChannelDeps;
   readonly #listeners: { [K in Kind]?: Listener<K> } = {};
   readonly #lastCounters = new Map<string, number>();
@@ -51,6 +54,7 @@ export class EphemeralChannel {
 
   constructor(deps: EphemeralChannelDeps) {
     this.#deps = deps;
+    this.onHeard = new Emitter((error) => deps.log.error('listener for what was heard failed', { error }));
     this.#reserved = deps.storage.settings.get(COUNTER, Number) ?? 0;
     this.#counter = this.#reserved;
   }
@@ -95,6 +99,7 @@ export class EphemeralChannel {
       const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
       const { device, counter } = opened;
       this.#lastCounters.set(key(sphere.id, device), counter);
+      if (device !== sphere.device) this.onHeard.emit(device);
       if (opened.kind === 'unknown' || device === sphere.device) return;
       await this.#listeners[opened.kind]?.({ sphere, device }, opened.body as never);
     } catch (error) {

@@ -8,10 +8,13 @@ import type { Decrypted, Omemo } from '../omemo/omemo.ts';
 import type { OmemoChanges } from '../omemo/store.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { isDeviceProven } from './device-proof.ts';
 import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
+import type { Introductions } from './introductions.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SphereChange } from './effects.ts';
+import { readHello } from './protocol/hello.ts';
 import type { Sphere } from './sphere.ts';
 
 export interface IncomingDeps {
@@ -29,6 +32,8 @@ export interface IncomingDeps {
   readonly onOwn: (message: OwnMessage) => Promise<void>;
   /** Takes what is said one to one; without it such lines are dropped. */
   readonly talk?: DirectTalk;
+  /** Takes what is said of devices and spheres that are not known here; without it that is dropped. */
+  readonly introductions?: Introductions;
   /** One is new, was replaced or was taken back. */
   readonly onInvitation: (id: string) => void;
   readonly nowMs: () => number;
@@ -44,7 +49,8 @@ type Outcome =
       readonly invitations?: readonly string[];
     }
   | { readonly kind: 'invitations'; readonly ids: readonly string[] }
-  | { readonly kind: 'talk'; readonly tell: () => void }
+  /** What is to be done once the database has the message. */
+  | { readonly kind: 'then'; readonly tell: () => void }
   | { readonly kind: 'nothing' };
 
 /** What is said to one member alone by somebody the room does not carry: that one tells the others. */
@@ -66,9 +72,9 @@ export class Incoming {
     const isShutOut = message.room === null && this.#deps.talk?.admits(message) === false;
     if (isShutOut) return this.#markSeen(message);
     const outcome = await this.#read(message, signal);
-    if (outcome.kind === 'talk') outcome.tell();
+    if (outcome.kind === 'then') outcome.tell();
     if (outcome.kind === 'changes') this.#deps.onChanges(outcome.sphere, outcome.changes);
-    if (outcome.kind === 'nothing' || outcome.kind === 'talk') return;
+    if (outcome.kind === 'nothing' || outcome.kind === 'then') return;
     const ids = outcome.kind === 'invitations' ? outcome.ids : (outcome.invitations ?? []);
     for (const id of ids) this.#deps.onInvitation(id);
   }
@@ -119,7 +125,8 @@ export class Incoming {
   #open(message: IncomingMessage, result: Decrypted): Outcome {
     if (message.sealed === null) return this.#showGuestLine(message, result);
     // What another device of ours told somebody alone is theirs to act on.
-    if (message.from === this.#deps.omemo.address.jid && message.room === null) return { kind: 'nothing' };
+    const own = this.#deps.omemo.address.jid;
+    if (message.from === own && message.room === null && message.peer !== own) return { kind: 'nothing' };
     if (message.room === null) return this.#openDirect(message, result);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
@@ -131,6 +138,8 @@ export class Incoming {
   /** An invitation, or what a member tells whoever cannot be reached in the room. */
   #openDirect(message: IncomingMessage, result: Decrypted): Outcome {
     const { mailbox } = this.#deps;
+    const introduced = this.#refusing(() => this.#openIntroduction(message, result));
+    if (introduced !== null) return introduced ?? { kind: 'nothing' };
     const sphere = this.#addressedSphere(message);
     if (sphere === undefined || !isOpen(sphere)) return this.#openInvitation(message, result);
     const read = this.#refusing(() => mailbox.read(sphere, message, result));
@@ -144,6 +153,21 @@ export class Incoming {
     const isInvitation = deliveries[0]?.event.type === 'invite';
     const invitations = isInvitation ? this.#takeInvitation(message, result, sphere) : [];
     return { kind: 'changes', sphere, changes, invitations };
+  }
+
+  /** A device that makes itself known, or a sphere that is not here and to which we are not invited. null = neither. */
+  #openIntroduction(message: IncomingMessage, result: Decrypted): Outcome | null {
+    const { introductions, mailbox } = this.#deps;
+    const { sealed, from } = message;
+    if (sealed === null || this.#addressedSphere(message) !== undefined) return null;
+    const delivered = mailbox.peek(sealed, result);
+    const first = delivered[0]?.event;
+    if (first?.type === 'invite' || first?.type === 'remove') return null;
+    const sender = { jid: from, omemoIdentityKey: toHex(result.identityKey) };
+    const hello = readHello({ delivered, sender, isDeviceProven });
+    const offer = { sphereId: sealed.sphere, sender, delivered };
+    if (introductions === undefined) return { kind: 'nothing' };
+    return { kind: 'then', tell: () => (hello ? introductions.heard(hello) : introductions.offered(offer)) };
   }
 
   #openInvitation(message: IncomingMessage, result: Decrypted): Outcome {
@@ -234,7 +258,7 @@ export class Incoming {
     const state = known.find((one) => one === line.state) ?? 'received';
     // A message that only carries a key says nothing, read or not.
     if (state !== 'received' && message.omemo?.payload === null) return { kind: 'nothing' };
-    return { kind: 'talk', tell: talk.keep(message, { ...line, state }) };
+    return { kind: 'then', tell: talk.keep(message, { ...line, state }) };
   }
 
   /** Keys and history for others are not ours, nor is what was said before we came: a welcome brings that. */

@@ -46,7 +46,18 @@ export class Mailbox {
     const { sealed } = message;
     if (sealed === null) return [];
     if (sealed.sphere !== sphere.id) throw new AppError('forged', 'a message about another sphere');
-    return this.#parse(sealed, result).map((one, index) => this.#check(one, index === 0 ? result.text : null));
+    return this.peek(sealed, result).map((one, index) => this.#check(one, index === 0 ? result.text : null));
+  }
+
+  /** What is inside, each event by itself; whether it has a place here and what came beside it is not looked at. */
+  peek(sealed: NonNullable<IncomingMessage['sealed']>, result: Decrypted): readonly DeliveredEvent[] {
+    const context = { sphere: sealed.sphere, event: sealed.event };
+    const entries = openSealed({ messageKey: result.messageKey, context }, sealed.bytes);
+    const { delivered, refused } = parseEntries(entries, sealed.sphere);
+    for (const error of refused) this.#deps.log.warn('event refused', { error });
+    // Nothing genuine inside: whoever sent it is shown as having forged it.
+    if (delivered.length === 0) throw refused[0] ?? new AppError('forged', 'a sealed element without events');
+    return delivered;
   }
 
   /** Takes in what `read` gave; when it throws, the sphere in memory may be ahead of the database. */
@@ -73,16 +84,6 @@ export class Mailbox {
     if (event.type !== 'decline') return false;
     const invite = sphere.log.get(event.body.invite);
     return invite?.type === 'invite' && invite.body.jid === from && isInviteProven(event, invite.body.key);
-  }
-
-  #parse(sealed: NonNullable<IncomingMessage['sealed']>, result: Decrypted): readonly DeliveredEvent[] {
-    const context = { sphere: sealed.sphere, event: sealed.event };
-    const entries = openSealed({ messageKey: result.messageKey, context }, sealed.bytes);
-    const { delivered, refused } = parseEntries(entries, sealed.sphere);
-    for (const error of refused) this.#deps.log.warn('event refused', { error });
-    // Nothing genuine inside: whoever sent it is shown as having forged it.
-    if (delivered.length === 0) throw refused[0] ?? new AppError('forged', 'a sealed element without events');
-    return delivered;
   }
 
   #check({ event, attachments }: DeliveredEvent, line: string | null): CheckedDelivery {

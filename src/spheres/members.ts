@@ -5,22 +5,18 @@ import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
-import type { Omemo } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
 import type { Audience } from './audience.ts';
-import type { DeviceDirectory } from './device-directory.ts';
+import type { DeviceCertifier } from './device-certifier.ts';
 import { invitationLine } from './human-line.ts';
 import { declining, deliveredOf, envelopeOf, secretOf } from './invitation-book.ts';
-import type { VouchedDevice } from './protocol/certificate.ts';
-import { certifyDevice } from './protocol/certificate.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SpherePolicy } from './protocol/event-body.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
 import { invitationEntries, membershipEntries } from './protocol/invitation.ts';
 import { generateInviteSecret, inviteKeyOf, proveInvite } from './protocol/invite-proof.ts';
-import type { PersonSigningKey } from './protocol/keys.ts';
 import { RANK } from './protocol/member-record.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
 import { knownDevices } from './recipients.ts';
@@ -56,10 +52,8 @@ interface MembersDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly rooms: RoomService;
-  readonly directory: DeviceDirectory;
-  readonly omemo: Omemo;
+  readonly certifier: DeviceCertifier;
   readonly author: Author;
-  readonly person: PersonSigningKey;
   readonly own: BareJid;
   /** Makes the sphere's folder; its absolute path. */
   readonly makeFolder: (name: string) => Promise<string>;
@@ -77,8 +71,6 @@ export type GivenRole = Exclude<SphereMember['role'], 'owner'>;
 
 type AccountAudience = Extract<Audience, { kind: 'known' | 'account' }>;
 
-const MAX_VOUCHED = 16;
-
 /** Who is in a sphere: founding it, inviting, joining, leaving, removing. */
 export class Members {
   readonly #deps: MembersDeps;
@@ -93,11 +85,11 @@ export class Members {
 
   /** `history`: what those who join later get of what was said and shared before. It stays as it is. */
   async found({ name, history }: { name: string } & SpherePolicy, signal: AbortSignal): Promise<Sphere> {
-    const { rooms, list, author, own, random, clock } = this.#deps;
+    const { rooms, list, author, own, certifier, random, clock } = this.#deps;
     // A random address: the name travels sealed.
     const room = parseBareJid(`${toHex(random(16))}@${rooms.domain}`);
     await rooms.create(room, signal);
-    const vouched = await this.#vouched(signal);
+    const vouched = await certifier.vouched(signal);
     const founding = foundSphere(
       { author, random, wallMs: clock.now() },
       { name, room, ownerJid: own, policy: { history } },
@@ -106,7 +98,7 @@ export class Members {
     const row = await this.#row(id, name, room, null);
     return list.add({ ...row, state: 'joined' }, (sphere) => {
       list.take(sphere, [genesis]);
-      this.#certify(sphere, vouched);
+      certifier.certify(sphere, vouched);
       startEpoch(this.#deps, sphere, 'start');
     });
   }
@@ -140,10 +132,10 @@ export class Members {
   }
 
   async join(invitationId: string, signal: AbortSignal): Promise<Sphere> {
-    const { storage, list, rooms, author } = this.#deps;
+    const { storage, list, rooms, author, certifier } = this.#deps;
     const invitation = this.#openInvitation(invitationId);
     await rooms.join(invitation.room, signal);
-    const vouched = await this.#vouched(signal);
+    const vouched = await certifier.vouched(signal);
     const { invite, secret } = secretOf(invitation);
     const known = list.find(invitation.sphereId)?.row;
     const row = await this.#row(invitation.sphereId, invitation.name, invitation.room, invitation.from);
@@ -152,7 +144,7 @@ export class Members {
     return list.add({ ...joined, state: 'joined' }, (sphere) => {
       const events = deliveredOf(invitation).map(({ event }) => event);
       list.take(sphere, events);
-      this.#certify(sphere, vouched);
+      certifier.certify(sphere, vouched);
       const answer = { invite: invite.id, person: author.person, device: author.device.id };
       const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
       const { header } = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
@@ -297,32 +289,6 @@ export class Members {
       if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;
       this.#tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
     }
-  }
-
-  #certify(sphere: Sphere, vouched: readonly VouchedDevice[]): void {
-    const { list, person, author, omemo, own } = this.#deps;
-    const account = { jid: own, omemoDeviceId: omemo.deviceId, omemoIdentityKey: omemo.identityKey };
-    const sign = (bytes: Uint8Array): Uint8Array => omemo.identityCountersign(bytes);
-    const body = certifyDevice({ person, device: author.device.id, vouched }, { ...account, sign });
-    list.publish(sphere, 'device', body, { audience: { kind: 'members' } });
-  }
-
-  /** The account's other OMEMO devices, ordinary clients mostly, with the keys they show now. */
-  async #vouched(signal: AbortSignal): Promise<VouchedDevice[]> {
-    const { directory, own, omemo, log } = this.#deps;
-    const vouched: VouchedDevice[] = [];
-    const deviceIds = await directory.deviceIds(own);
-    for (const deviceId of deviceIds.filter((id) => id !== omemo.deviceId).slice(0, MAX_VOUCHED)) {
-      try {
-        const { identityKey } = await directory.bundle({ jid: own, deviceId }, signal);
-        vouched.push({ deviceId, identityKey });
-      } catch (error) {
-        // A device without a readable bundle cannot be written to anyway.
-        signal.throwIfAborted();
-        log.info('own device left out', { deviceId, error });
-      }
-    }
-    return vouched;
   }
 
   #openInvitation(id: string) {

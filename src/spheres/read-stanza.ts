@@ -38,7 +38,9 @@ export function readDirectMessage(
   const from = readBare(attr(stanza, 'from'));
   const content = readContent(stanza);
   const peer = from === own ? readBare(attr(stanza, 'to')) : from;
-  if (from === undefined || peer === undefined || peer === own || content === undefined) return undefined;
+  if (from === undefined || peer === undefined || content === undefined) return undefined;
+  // A person's notes to themselves in other programs say nothing to anybody; our own devices speak to each other so.
+  if (peer === own && content.sealed === null) return undefined;
   // XEP-0045 §7.5: what an occupant of a room whispers comes from the room, which is nobody's account.
   if (child(stanza, 'x', NS_MUC_USER) !== undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;

@@ -7,6 +7,8 @@ import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SphereChange } from './effects.ts';
 import { Effects } from './effects.ts';
+import { checkAttachments } from './protocol/check-attachments.ts';
+import type { DeliveredEvent } from './protocol/envelope.ts';
 import type { KnownType } from './protocol/event-body.ts';
 import type { Author, KnownEvent, SignedEvent } from './protocol/event.ts';
 import type { Dispatch } from './sphere.ts';
@@ -107,6 +109,18 @@ export class SphereList {
     this.#change(sphere, (changes) => {
       for (const event of events) sphere.take(event, []);
       changes.push(...this.effectsOf(sphere).apply(events));
+    });
+  }
+
+  /** What was said before this device knew of the sphere, with what belongs beside it, as far as that is genuine. */
+  takePast(sphere: Sphere, delivered: readonly DeliveredEvent[]): void {
+    this.#change(sphere, (changes) => {
+      for (const { event, attachments } of delivered) {
+        const { accepted, unchecked } = checkAttachments(event, attachments);
+        sphere.take(event, [...accepted, ...unchecked]);
+      }
+      const events = delivered.map(({ event }) => event);
+      changes.push(...this.effectsOf(sphere).apply(events, true));
     });
   }
 

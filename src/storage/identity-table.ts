@@ -1,6 +1,6 @@
 import type { DeviceKey, PersonId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
-import { integer, sealedBytes, text } from './columns.ts';
+import { integer, nullable, sealedBytes, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
 
@@ -10,6 +10,8 @@ export interface IdentityRow {
   readonly personPrivateKey: Uint8Array;
   readonly device: DeviceKey;
   readonly devicePrivateKey: Uint8Array;
+  /** 16 bytes; null until a recovery kit was made. */
+  readonly recoveryKey: Uint8Array | null;
 }
 
 const COLUMNS: Columns<IdentityRow & { readonly id: number }> = {
@@ -18,6 +20,7 @@ const COLUMNS: Columns<IdentityRow & { readonly id: number }> = {
   personPrivateKey: sealedBytes('person_private_key'),
   device: text('device'),
   devicePrivateKey: sealedBytes('device_private_key'),
+  recoveryKey: nullable(sealedBytes('recovery_key')),
 };
 
 /** Holds at most one identity. */

@@ -16,6 +16,7 @@ import { KnownDeviceTable } from './known-device-table.ts';
 import { MessageTable } from './message-table.ts';
 import { OmemoTable } from './omemo-table.ts';
 import { OutboxTable } from './outbox-table.ts';
+import { OwnDeviceTable } from './own-device-table.ts';
 import { PlaybackTable } from './playback-table.ts';
 import { ReachedTable } from './reached-table.ts';
 import { SeenTable } from './seen-table.ts';
@@ -37,6 +38,7 @@ export class Storage implements Disposable {
   readonly attachments: AttachmentTable;
   readonly epochs: EpochTable;
   readonly outbox: OutboxTable;
+  readonly ownDevices: OwnDeviceTable;
   readonly items: ItemTable;
   readonly holders: HolderTable;
   readonly shareJobs: ShareJobTable;
@@ -65,6 +67,7 @@ export class Storage implements Disposable {
     this.attachments = new AttachmentTable(deps);
     this.epochs = new EpochTable(deps);
     this.outbox = new OutboxTable(deps);
+    this.ownDevices = new OwnDeviceTable(deps);
     this.items = new ItemTable(deps);
     this.holders = new HolderTable(deps);
     this.shareJobs = new ShareJobTable(deps);

@@ -15,6 +15,7 @@ const OFFLINE: XmppState = { kind: 'offline', error: new AppError('disconnected'
 /** One account's connection to the server in memory. */
 export class SimLink implements XmppPort, DeviceNodes {
   readonly jid: BareJid;
+  readonly fullJid: string;
   readonly onState = new Emitter<XmppState>();
   readonly onStanza = new Emitter<Element>();
   readonly ports = new Set<SimRoomPort>();
@@ -28,10 +29,7 @@ export class SimLink implements XmppPort, DeviceNodes {
   constructor(deps: { server: SimServer; jid: BareJid }) {
     this.#server = deps.server;
     this.jid = deps.jid;
-  }
-
-  get fullJid(): string {
-    return `${this.jid}/here`;
+    this.fullJid = `${deps.jid}/${deps.server.newId()}`;
   }
 
   get domain(): string {
@@ -39,15 +37,14 @@ export class SimLink implements XmppPort, DeviceNodes {
   }
 
   async goOnline(): Promise<void> {
-    this.#server.account(this.jid).link = this;
+    this.#server.account(this.jid).links.add(this);
     this.state = { kind: 'online', resumed: false };
     this.onState.emit(this.state);
     for (const port of this.ports) await port.connectionBack();
   }
 
   goOffline(): void {
-    const account = this.#server.account(this.jid);
-    if (account.link === this) account.link = null;
+    this.#server.account(this.jid).links.delete(this);
     this.state = OFFLINE;
     for (const port of this.ports) port.connectionLost();
     this.onState.emit(this.state);

@@ -11,6 +11,7 @@ import { joinReactions } from '../../src/engine/account-reactions.ts';
 import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
+import { openDevices } from '../../src/engine/open-devices.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
 import { Omemo } from '../../src/omemo/omemo.ts';
 import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
@@ -32,6 +33,7 @@ import { LogExchange } from '../../src/spheres/log-exchange.ts';
 import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
+import type { OwnDevices } from '../../src/spheres/own-devices.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
@@ -60,6 +62,8 @@ export interface SimDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: SignalLibrary;
+  /** Sees the database before the program does. */
+  readonly prepare: (storage: Storage) => void;
 }
 
 /** Everything of one run of one account's program, over the server in memory. */
@@ -73,6 +77,7 @@ export class SimSession {
   readonly omemo: Omemo;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly devices: OwnDevices;
   readonly list: SphereList;
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
@@ -101,6 +106,7 @@ export class SimSession {
   static async open(deps: SimDeps): Promise<SimSession> {
     const { clock, log, jid, signal } = deps;
     const storage = openStorage(deps.folder.deps());
+    deps.prepare(storage);
     const own = { store: storage.omemo, own: jid };
     const omemo = await Omemo.open({ ...own, clock, random: systemRandom, log, signal });
     await mkdir(join(deps.folder.folder, 'scratch'), { recursive: true });
@@ -118,7 +124,7 @@ export class SimSession {
     this.omemo = omemo;
     this.storage = this.#stack.use(storage);
     this.identity = openIdentity(storage.identity, random);
-    const { author, person } = this.identity;
+    const { author } = this.identity;
     this.scope = new Scope({ log });
     this.link = new SimLink({ server, jid: own });
     this.feed = new SwarmFeed({ clock, log });
@@ -144,6 +150,7 @@ export class SimSession {
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
       onInvitation: (id) => this.onInvitation.emit(id),
+      introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
       nowMs,
       log,
     });
@@ -178,13 +185,19 @@ export class SimSession {
     this.delivery = new Delivery({ ...following, channel: this.channel });
     const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
     this.caretaker = new Caretaker(parts);
+    const makeFolder = (name: string): Promise<string> => makeSphereFolder(join(folder.folder, 'spheres'), name);
+    const { certifier, devices } = openDevices({
+      ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
+      onInvitation: (id) => this.onInvitation.emit(id),
+      queued: () => this.outgoing.poke(),
+    });
+    this.devices = devices;
+    this.#stack.defer(this.channel.onHeard.on((device) => devices.seen(device)));
     this.members = new Members({
       ...parts,
-      directory: this.directory,
-      omemo,
+      certifier,
       author,
-      person,
-      makeFolder: (name) => makeSphereFolder(join(folder.folder, 'spheres'), name),
+      makeFolder,
       flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
       queued: () => this.outgoing.poke(),
       clock,
@@ -214,7 +227,7 @@ export class SimSession {
     );
     const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, reading, delivery },
+      ...{ list, rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, devices, reading, delivery },
       ...{ feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });
@@ -229,6 +242,7 @@ export class SimSession {
     await this.directory.publishOwn(this.own, this.omemo.deviceId, this.omemo.bundle(), signal);
     for (const { row } of this.list.all()) if (row.state === 'joined') this.rooms.keepJoined(row.room);
     await this.direct.catchUp();
+    await this.devices.begin();
     this.outgoing.keysChanged();
   }
 

@@ -34,6 +34,10 @@ export class SimRoomPort implements RoomPort {
     deps.link.ports.add(this);
   }
 
+  get fullJid(): string {
+    return this.#link.fullJid;
+  }
+
   get state(): RoomState {
     return this.#state;
   }
@@ -41,9 +45,9 @@ export class SimRoomPort implements RoomPort {
   get occupants(): readonly Occupant[] {
     const ports = [...(this.#server.rooms.get(this.#address)?.ports ?? [])];
     const rest = { affiliation: 'member', occupantId: null } as const;
-    return ports.map(({ own }) => {
+    return ports.map(({ own, fullJid }) => {
       const caps = this.#server.ordinary.has(own) ? null : CAPS;
-      return { nick: own, jid: own, fullJid: `${own}/here`, caps, ...rest };
+      return { nick: fullJid, jid: own, fullJid, caps, ...rest };
     });
   }
 
@@ -75,7 +79,7 @@ export class SimRoomPort implements RoomPort {
 
   async invite(jid: BareJid): Promise<void> {
     this.#assertInside();
-    await this.#server.account(jid).link?.invited(this.#address);
+    for (const link of this.#server.account(jid).links) await link.invited(this.#address);
   }
 
   async affiliations(): Promise<readonly Affiliate[]> {

@@ -20,7 +20,8 @@ export class SimAccount {
   deviceIds: number[] = [];
   readonly bundles = new Map<number, OmemoBundle>();
   readonly mail: Kept[] = [];
-  link: SimLink | null = null;
+  /** Its devices that are online. */
+  readonly links = new Set<SimLink>();
 }
 
 export class SimRoom {
@@ -75,7 +76,7 @@ export class SimServer {
     const kept = this.#keep(from, stanza);
     const account = this.account(jid);
     account.mail.push(kept);
-    account.link?.receive(kept);
+    for (const link of account.links) link.receive(kept);
   }
 
   setAffiliation(address: BareJid, jid: BareJid, affiliation: Affiliation): void {

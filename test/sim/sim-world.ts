@@ -2,12 +2,19 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFailed, onTestFinished } from 'vitest';
+import type { BareJid } from '../../src/base/id.ts';
 import { parseBareJid } from '../../src/base/id.ts';
 import type { LogEntry } from '../../src/base/log.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { becomePerson, recoveryKeyOf } from '../../src/engine/own-identity.ts';
 import { loadSignal } from '../../src/omemo/signal.ts';
+import { Comeback } from '../../src/spheres/comeback.ts';
+import type { RecoveryKit } from '../../src/spheres/protocol/recovery-kit.ts';
+import { kitLines, readKit } from '../../src/spheres/protocol/recovery-kit.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
+import type { ContactRow } from '../../src/storage/contact-table.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { StorageFolder } from '../fixtures/storage.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import { SimSession } from './sim-person.ts';
@@ -16,6 +23,11 @@ import { SimServer } from './sim-server.ts';
 export const noSignal = new AbortController().signal;
 const library = loadSignal({ random: systemRandom });
 
+const CONTACT: Omit<ContactRow, 'jid'> = {
+  ...{ standing: 'contact', name: null, nick: null, subscription: 'both', asked: false, wants: false },
+  ...{ avatar: null, sinceMs: 0, readPosition: 0 },
+};
+
 /** One person over crashes and restarts of their program. */
 export class SimPerson {
   readonly name: string;
@@ -23,9 +35,13 @@ export class SimPerson {
   readonly #world: SimWorld;
   #session: SimSession | null = null;
 
-  constructor(world: SimWorld, name: string) {
+  readonly #prepare: (storage: Storage) => void;
+
+  /** `prepare` sees the database before the program does. */
+  constructor(world: SimWorld, name: string, prepare: (storage: Storage) => void = () => undefined) {
     this.#world = world;
     this.name = name;
+    this.#prepare = prepare;
   }
 
   get jid() {
@@ -44,7 +60,7 @@ export class SimPerson {
   /** Starts the program and goes online. */
   async start(): Promise<SimSession> {
     const { server, clock, log } = this.#world;
-    const rest = { server, clock, log: log.child(this.name), signal: await library };
+    const rest = { server, clock, log: log.child(this.name), signal: await library, prepare: this.#prepare };
     this.#session = await SimSession.open({ ...rest, jid: this.jid, folder: this.folder });
     await this.#session.goOnline();
     return this.#session;
@@ -55,6 +71,11 @@ export class SimPerson {
     const session = this.#session;
     this.#session = null;
     await session?.[Symbol.asyncDispose]();
+  }
+
+  kit(): RecoveryKit {
+    const { storage, identity, own: jid } = this.session;
+    return { jid, server: null, person: identity.person, recoveryKey: recoveryKeyOf(storage.identity, systemRandom) };
   }
 
   /** Shares a file of this content; its item. */
@@ -94,11 +115,30 @@ export class SimWorld {
     });
   }
 
-  async person(name: string): Promise<SimPerson> {
-    const person = new SimPerson(this, name);
+  async person(name: string, prepare?: (storage: Storage) => void): Promise<SimPerson> {
+    const person = new SimPerson(this, name, prepare);
     this.people.push(person);
     await person.start();
     return person;
+  }
+
+  /** A further computer of a person, to which they come with their recovery kit. */
+  another(person: SimPerson): Promise<SimPerson> {
+    return this.comeBack(person.name, person.kit());
+  }
+
+  /** `knows` = who is on the list of contacts that the server keeps. */
+  async comeBack(
+    name: string,
+    kit: RecoveryKit,
+    { knows = [] }: { knows?: readonly BareJid[] } = {},
+  ): Promise<SimPerson> {
+    const read = readKit(kitLines(kit).join(' '));
+    return await this.person(name, (storage) => {
+      if (!becomePerson(storage, read, systemRandom)) return;
+      Comeback.note(storage, { sinceMs: this.clock.now(), endsOthers: false });
+      for (const jid of knows) storage.contacts.put({ ...CONTACT, jid });
+    });
   }
 
   /** A sphere of the first with all others in it. */

@@ -1,25 +1,26 @@
 import path from 'node:path';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
-import { accountAnswerShape, exportedShape, okShape } from '../shapes.ts';
+import { accountAnswerShape, devicesShape, exportedShape, kitShape, okShape } from '../shapes.ts';
 import { plain } from '../words.ts';
 
 export const accountCommands = [
   defineCommand({
     name: 'account add',
     usage: 'JID',
-    summary: 'Signs in. The password is the first line of standard input.',
+    summary: 'Signs in. The password is the first line of standard input; with --kit the others are the recovery kit.',
     options: {
       'password-stdin': { required: true, help: 'read the password from standard input; arguments are public' },
       register: { help: 'create the account on the server first' },
       invitation: { value: 'LINK', help: 'with --register: the xmpp: link by which the server lets you' },
       server: { value: 'HOST:PORT', help: 'connect there instead of asking the domain’s records' },
       ca: { value: 'FILE', help: 'also trust this certificate authority (PEM)' },
+      kit: { help: 'become a device of the person whose recovery kit stands below the password' },
     },
     positionals: { min: 1, max: 1 },
     shape: accountAnswerShape,
     async run({ connect, signal, positionals, flags, values, io }) {
-      const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+      const [password = '', ...lines] = (await io.readStdin()).split(/\r?\n/);
       if (password === '') throw usageFailure('there was no password on standard input');
       const server = values.get('server');
       const invitation = values.get('invitation');
@@ -33,6 +34,7 @@ export const accountCommands = [
           ...(invitation === undefined ? {} : { invitation }),
           ...(server === undefined ? {} : { server }),
           ...(authority === undefined ? {} : { caFile: path.resolve(io.cwd, authority) }),
+          ...(flags.has('kit') ? { kit: lines.join('\n') } : {}),
         },
         { signal },
       );
@@ -52,6 +54,31 @@ export const accountCommands = [
       return await engine.client.account.export({ folder, withFiles: flags.has('with-files') }, { signal });
     },
     describe: ({ path: folder, messages, files }) => `${messages} messages and ${files} files are in ${plain(folder)}`,
+  }),
+  defineCommand({
+    name: 'account kit',
+    summary: 'Prints the recovery kit, to be kept on paper. The password is the first line of standard input.',
+    options: { 'password-stdin': { required: true, help: 'read the password from standard input' } },
+    shape: kitShape,
+    async run({ connect, signal, io }) {
+      const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+      if (password === '') throw usageFailure('there was no password on standard input');
+      using engine = await connect();
+      return await engine.client.account.kit({ password }, { signal });
+    },
+    describe: ({ lines }) => lines.join('\n'),
+  }),
+  defineCommand({
+    name: 'account devices',
+    summary: 'Lists the computers of this person.',
+    shape: devicesShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      const { account } = await engine.client.system.snapshot(undefined, { signal });
+      return { devices: account?.devices ?? [] };
+    },
+    describe: ({ devices }) =>
+      devices.map(({ device, name, state }) => `${device}  ${state}  ${plain(name)}`).join('\n'),
   }),
   defineCommand({
     name: 'account remove',

@@ -63,5 +63,8 @@ function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint
     case 'invite-secret':
       // Whether it fits the invite is judged by whoever is invited.
       return event.type === 'invite' && bytes.length === KEY_BYTES;
+    case 'device-name':
+      // Nothing in the event tells what a device is called: it has no place in a sphere.
+      return false;
   }
 }

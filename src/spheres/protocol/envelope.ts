@@ -21,6 +21,8 @@ export const ATTACHMENT_KINDS = {
   text: 6,
   /** 32 bytes that let the invited account join; never passed on to anyone else. */
   'invite-secret': 7,
+  /** UTF-8; what its owner calls a device. Beside an introduction to other devices of the same person only. */
+  'device-name': 8,
 } as const;
 
 export type AttachmentKind = keyof typeof ATTACHMENT_KINDS;

@@ -1,0 +1,44 @@
+import { hostname } from 'node:os';
+import type { Clock } from '../base/clock.ts';
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { Omemo } from '../omemo/omemo.ts';
+import { Comeback } from '../spheres/comeback.ts';
+import { DeviceCertifier } from '../spheres/device-certifier.ts';
+import type { DeviceDirectory } from '../spheres/device-directory.ts';
+import { OwnDevices } from '../spheres/own-devices.ts';
+import { SphereAdoption } from '../spheres/sphere-adoption.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { OwnIdentity } from './own-identity.ts';
+
+interface DevicesDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly directory: DeviceDirectory;
+  readonly omemo: Omemo;
+  readonly identity: OwnIdentity;
+  readonly own: BareJid;
+  readonly rooms: { keepJoined(room: BareJid): void };
+  readonly makeFolder: (name: string) => Promise<string>;
+  readonly onInvitation: (id: string) => void;
+  readonly queued: () => void;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Everything that makes this installation one of several of its person. */
+export function openDevices(deps: DevicesDeps): { readonly certifier: DeviceCertifier; readonly devices: OwnDevices } {
+  const { identity, log } = deps;
+  const { author, person } = identity;
+  const certifier = new DeviceCertifier({ ...deps, author, person });
+  const comeback = new Comeback(deps);
+  const adoption = new SphereAdoption({ ...deps, certifier, person: person.id, log: log.child('adoption') });
+  const devices = new OwnDevices({
+    ...{ ...deps, adoption, certifier, comeback, author, log: log.child('devices') },
+    // The name that people see in their own network anyway.
+    defaultName: hostname().split('.', 1)[0] ?? '',
+  });
+  return { certifier, devices };
+}

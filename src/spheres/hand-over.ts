@@ -1,0 +1,41 @@
+import type { BareJid, PersonId } from '../base/id.ts';
+import type { Storage } from '../storage/storage.ts';
+import { historyFor } from './history.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import { isStructural } from './protocol/member-record.ts';
+import { enqueueRelays, relayEntry } from './relay.ts';
+import type { Sphere } from './sphere.ts';
+
+/** A device of a member that the sphere's log does not know yet. */
+export interface NewDevice {
+  readonly person: PersonId;
+  readonly jid: BareJid;
+  readonly omemoDeviceId: number;
+  readonly omemoIdentityKey: string;
+}
+
+/**
+ * Gives a device everything it takes to be one of the sphere's: who is in it, its name, and the keys of the epochs that
+ * its person may have. What was said and shared it asks for then, of one member at a time.
+ */
+export function handOver(sphere: Sphere, storage: Storage, device: NewDevice): void {
+  const { person, jid, omemoDeviceId: deviceId, omemoIdentityKey: identityKey } = device;
+  const history = historyFor(sphere, person);
+  const entries = sphere.log
+    .events()
+    .filter(isFoundation)
+    .map((event) => relayEntry(event, sphere, storage, history));
+  storage.transaction(() => {
+    enqueueRelays(sphere, entries, { kind: 'known', jid, devices: [{ deviceId, identityKey }] });
+  });
+}
+
+/** Whether a person is in the sphere, at this account. */
+export function isJoinedAs({ state }: Sphere, person: PersonId, jid: BareJid): boolean {
+  const member = state.members.get(jid);
+  return member?.state === 'joined' && member.person === person;
+}
+
+function isFoundation(event: SignedEvent): boolean {
+  return isStructural(event) || event.type === 'epoch' || event.type === 'rename';
+}

@@ -1,0 +1,223 @@
+import { toUtf8 } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError } from '../base/errors.ts';
+import type { BareJid, DeviceKey } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { RateLimit } from '../base/rate-limit.ts';
+import type { OwnDeviceRow } from '../storage/own-device-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import { parseAudience } from './audience.ts';
+import type { DeviceCertifier } from './device-certifier.ts';
+import type { DeviceDirectory } from './device-directory.ts';
+import type { NewDevice } from './hand-over.ts';
+import { handOver, isJoinedAs } from './hand-over.ts';
+import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
+import type { Author, SignedEvent } from './protocol/event.ts';
+import type { Hello } from './protocol/hello.ts';
+import { buildHello } from './protocol/hello.ts';
+import type { SphereDevice } from './protocol/sphere-state.ts';
+import type { OfferedSphere, SphereAdoption } from './sphere-adoption.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+import type { Comeback } from './comeback.ts';
+
+interface OwnDevicesDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly directory: Pick<DeviceDirectory, 'askDeviceIds'>;
+  readonly adoption: Pick<SphereAdoption, 'offered'>;
+  readonly certifier: DeviceCertifier;
+  readonly comeback: Comeback;
+  readonly author: Author;
+  readonly own: BareJid;
+  readonly omemo: { readonly deviceId: number };
+  /** What this device is called until the person says otherwise. */
+  readonly defaultName: string;
+  /** Something new stands in the outbox. */
+  readonly queued: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const NAME = 'device-name';
+const HANDED_OVER = 'handed-over';
+/** Of each device: whoever introduces itself without end gets no log without end. */
+const HEARD = { burst: 6, intervalMs: 600_000 };
+/** A device that is there is noted to have been so often. */
+const SEEN_EVERY_MS = 60_000;
+
+/** The person's other devices: makes this one known to them, and brings them into every sphere. */
+export class OwnDevices {
+  /** The list is different. */
+  readonly onChange: Emitter<void>;
+  readonly #deps: OwnDevicesDeps;
+  readonly #hearing: RateLimit;
+
+  constructor(deps: OwnDevicesDeps) {
+    this.#deps = deps;
+    this.#hearing = new RateLimit({ ...deps, ...HEARD });
+    this.onChange = new Emitter((error) => deps.log.error('device listener failed', { error }));
+  }
+
+  /** This device first, then the others, the oldest first. */
+  list(): readonly OwnDeviceRow[] {
+    const rows = this.#deps.storage.ownDevices.list();
+    return [...rows.filter(({ state }) => state === 'here'), ...rows.filter(({ state }) => state !== 'here')];
+  }
+
+  /** In each new session: whoever was away longer learns of us, and tells what we do not know. */
+  async begin(): Promise<void> {
+    const { directory, own, omemo, comeback } = this.#deps;
+    this.#noteHere();
+    const listed = await directory.askDeviceIds(own);
+    if (listed.some((deviceId) => deviceId !== omemo.deviceId)) this.#introduce(own);
+    for (const jid of comeback.whom()) this.#introduce(jid);
+    for (const sphere of this.#deps.list.all()) this.sphereChanged(sphere);
+  }
+
+  /** A device introduced itself: to one of ours, or of somebody we share spheres with, which lost what it had. */
+  heard(hello: Hello): void {
+    const { author, own } = this.#deps;
+    if (hello.device === author.device.id || !this.#hearing.take(hello.device)) return;
+    const isOurs = hello.person === author.person;
+    if (isOurs && (hello.jid !== own || !this.#note(hello))) return;
+    this.#bringIn(hello, (sphere) => isJoinedAs(sphere, hello.person, hello.jid));
+  }
+
+  /** Somebody passes on a sphere that is not here; from others than ourselves only while we ask for it. */
+  offered(offer: OfferedSphere): void {
+    const { own, adoption, comeback } = this.#deps;
+    const isExpected = offer.sender === null || offer.sender.jid === own || comeback.isUnderWay;
+    if (isExpected) adoption.offered(offer);
+  }
+
+  /** We came into it, or others did: our own devices are to be in it too. */
+  sphereChanged(sphere: Sphere): void {
+    if (sphere.row.state !== 'joined') return;
+    const { storage, clock, own, author, comeback } = this.#deps;
+    const { devices } = sphere.state;
+    for (const device of devices.values()) {
+      if (device.person === author.person && device.device !== author.device.id) this.#noteFromLog(device);
+    }
+    for (const row of storage.ownDevices.list()) {
+      const isMissing = (row.state === 'new' || row.state === 'known') && !devices.has(row.device);
+      if (!isMissing || !isJoinedAs(sphere, author.person, own)) continue;
+      if (!storage.seen.add(HANDED_OVER, `${sphere.id} ${row.device}`, clock.now())) continue;
+      this.#give(sphere, { ...row, person: author.person });
+    }
+    for (const jid of comeback.whomOf(sphere)) this.#introduce(jid);
+  }
+
+  /** A device of ours has just said something. */
+  seen(device: DeviceKey): void {
+    const { storage, clock } = this.#deps;
+    const row = storage.ownDevices.get(device);
+    const nowMs = clock.now();
+    if (row === undefined || nowMs - row.seenAtMs < SEEN_EVERY_MS) return;
+    storage.ownDevices.update(device, { seenAtMs: nowMs });
+    this.onChange.emit();
+  }
+
+  /** The person says that a new device is theirs. */
+  confirm(device: DeviceKey): void {
+    const row = this.#row(device);
+    if (row.state === 'new') this.#deps.storage.ownDevices.update(device, { state: 'known' });
+    this.onChange.emit();
+  }
+
+  /** Gives this device another name, and tells it to the others. */
+  async rename(name: string): Promise<void> {
+    this.#deps.storage.settings.set(NAME, name);
+    await this.begin();
+    this.onChange.emit();
+  }
+
+  #row(device: DeviceKey): OwnDeviceRow {
+    const row = this.#deps.storage.ownDevices.get(device);
+    if (row === undefined) throw new AppError('not-found', 'no such device');
+    return row;
+  }
+
+  get #name(): string {
+    return this.#deps.storage.settings.get(NAME, String) ?? this.#deps.defaultName;
+  }
+
+  #noteHere(): void {
+    const { storage, certifier, author, own, clock } = this.#deps;
+    const { omemoDeviceId, omemoIdentityKey } = certifier.certificate();
+    if (omemoDeviceId === null || omemoIdentityKey === null) return;
+    const { id: device } = author.device;
+    const times = { addedAtMs: storage.ownDevices.get(device)?.addedAtMs ?? clock.now(), seenAtMs: clock.now() };
+    const row = { device, name: this.#name, jid: own, omemoDeviceId, omemoIdentityKey, ...times };
+    storage.ownDevices.put({ ...row, state: 'here' });
+  }
+
+  /** Whether it is to have what we have. */
+  #note({ device, jid, omemoDeviceId, omemoIdentityKey, name }: Hello): boolean {
+    const { storage, clock, own, log, comeback } = this.#deps;
+    const known = storage.ownDevices.get(device);
+    if (known?.state === 'ended') return false;
+    const nowMs = clock.now();
+    storage.ownDevices.put({
+      ...{ device, jid, omemoDeviceId, omemoIdentityKey },
+      name: name ?? known?.name ?? '',
+      // Whoever is new here themselves need not be asked about those who were here before.
+      state: known?.state ?? (comeback.isRecent ? 'known' : 'new'),
+      addedAtMs: known?.addedAtMs ?? nowMs,
+      seenAtMs: nowMs,
+    });
+    if (known === undefined) log.info('own device added', { device });
+    // It has to know our name, too.
+    if (known === undefined || known.name === '') this.#introduce(own);
+    this.onChange.emit();
+    return true;
+  }
+
+  /** One that has not introduced itself, or did while we were away. */
+  #noteFromLog({ device, jid, omemoDeviceId, omemoIdentityKey }: SphereDevice): void {
+    const { storage, clock, own, comeback } = this.#deps;
+    if (storage.ownDevices.get(device) !== undefined || jid !== own) return;
+    if (omemoDeviceId === null || omemoIdentityKey === null) return;
+    const state = comeback.isRecent ? 'known' : 'new';
+    const times = { addedAtMs: clock.now(), seenAtMs: clock.now() };
+    storage.ownDevices.put({ device, name: '', jid, omemoDeviceId, omemoIdentityKey, state, ...times });
+    this.onChange.emit();
+  }
+
+  #bringIn(device: Hello, isIn: (sphere: Sphere) => boolean): void {
+    for (const sphere of this.#deps.list.all()) {
+      if (sphere.row.state !== 'joined' || sphere.state.devices.has(device.device) || !isIn(sphere)) continue;
+      this.#give(sphere, device);
+    }
+  }
+
+  #give(sphere: Sphere, device: NewDevice): void {
+    const { storage, queued, log } = this.#deps;
+    handOver(sphere, storage, device);
+    log.info('sphere handed over', { sphereId: sphere.id });
+    queued();
+  }
+
+  /** Other devices of ours learn our name too, nobody else does. */
+  #introduce(jid: BareJid): void {
+    const { storage, author, certifier, own, queued, clock } = this.#deps;
+    const event = buildHello(author, certifier.certificate(), clock.now());
+    const attachments = jid === own ? [attachment('device-name', toUtf8(this.#name))] : [];
+    const audience = { kind: 'account', jid } as const;
+    storage.transaction(() => {
+      for (const { id } of storage.outbox.list('queued').filter((row) => isHello(row, jid))) storage.outbox.remove(id);
+      storage.outbox.add({
+        ...{ sphereId: null, to: jid, eventId: event.id, audience, line: null, state: 'queued', attempts: 0 },
+        envelope: encodeEnvelope([entryOf(event as SignedEvent, attachments)]),
+        atMs: clock.now(),
+      });
+    });
+    queued();
+  }
+}
+
+/** Outside any sphere and for all devices of an account nothing else is sent without a line. */
+function isHello(row: ReturnType<Storage['outbox']['list']>[number], jid: BareJid): boolean {
+  return row.sphereId === null && row.to === jid && row.line === null && parseAudience(row.audience).kind === 'account';
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
+
+let world: EngineWorld;
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben']);
+});
+afterAll(async () => await world[Symbol.asyncDispose]());
+
+/** The album as one computer has it, once it has as many items. */
+const album = (person: Person, sphere: string, count: number) =>
+  eventually(`the album of ${person.profile}`, async () => {
+    const items = (await person.spheres()).some(({ id }) => id === sphere) ? await person.items(sphere) : [];
+    return items.length === count ? items.map(({ id, name, bytes }) => ({ id, name, bytes })) : undefined;
+  });
+
+test('a second computer has the album and plays it; wiped and restored from the kit alone it has the same', async () => {
+  const [anna, ben] = [world.person('anna'), world.person('ben')];
+  const sphere = await world.sphere('Summer', anna, ben);
+  // Whom she has on her list is asked when nothing else is left.
+  await anna.ask((client) => client.people.add({ jid: parseBareJid(ben.jid) }));
+  const content = [randomBytes(300_000), randomBytes(200_000)] as const;
+  const paths = ['hers.bin', 'his.bin'].map((name) => join(world.folder, name)) as [string, string];
+  await writeFile(paths[0], content[0]);
+  await writeFile(paths[1], content[1]);
+  const hers = await anna.share(sphere, paths[0]);
+  const his = await ben.share(sphere, paths[1]);
+  await anna.say(sphere, 'from before');
+  const whole = await album(anna, sphere, 2);
+  const { lines } = await anna.ask((client) => client.account.kit({ password: passwordOf('anna') }));
+
+  const laptop = await world.comeBack('anna', lines);
+  expect(await album(laptop, sphere, 2)).toEqual(whole);
+  expect(await readFile(await laptop.get(sphere, hers))).toEqual(content[0]);
+  await laptop.sees(sphere, 'from before');
+  await laptop.say(sphere, 'from the laptop');
+  await Promise.all([anna.sees(sphere, 'from the laptop'), ben.sees(sphere, 'from the laptop')]);
+  const { devices } = await anna.run<{ devices: { state: string }[] }>('account', 'devices');
+  expect(devices.map(({ state }) => state)).toEqual(['here', 'new']);
+
+  await Promise.all([anna, laptop].map((gone) => gone[Symbol.asyncDispose]()));
+  const fresh = await world.comeBack('anna', lines);
+  expect(await album(fresh, sphere, 2)).toEqual(whole);
+  expect(await readFile(await fresh.get(sphere, his))).toEqual(content[1]);
+  await fresh.sees(sphere, 'from before');
+  expect(await fresh.log(sphere)).toEqual(await ben.log(sphere));
+});

@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { toHex } from '../../src/base/bytes.ts';
+import type { PersonId } from '../../src/base/id.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { generateSigningKey } from '../../src/spheres/protocol/keys.ts';
+import type { SimPerson } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
+
+const MINUTE = 60_000;
+const items = ({ session }: SimPerson) =>
+  session.storage.items
+    .listAll()
+    .map(({ itemId }) => itemId)
+    .sort();
+const hasKeys = ({ session }: SimPerson) =>
+  session
+    .sphere()
+    .log.events()
+    .every(({ type, id }) => type !== 'item' || session.storage.attachments.has(id, 'media-key'));
+const unread = ({ session }: SimPerson) => session.storage.messages.countUnread(session.sphere().row, session.own);
+const states = ({ session }: SimPerson) => session.devices.list().map(({ state }) => state);
+
+test('a second computer of a person gets every sphere they are in, with all that was said and shared', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  ana.session.messages.say(sphere.id, 'from before');
+  await ben.share('beach.mp4');
+  await world.quiet();
+  const laptop = await world.another(ana);
+  await world.pass(2 * MINUTE);
+  expect(laptop.session.sphere().state.name).toBe('Summer');
+  expect([laptop.session.texts(), items(laptop), hasKeys(laptop)]).toEqual([['from before'], items(ana), true]);
+  expect(laptop.session.eventIds()).toEqual(ben.session.eventIds());
+  expect(unread(laptop)).toBe(unread(ana));
+  laptop.session.messages.say(sphere.id, 'from the laptop');
+  await world.quiet();
+  ben.session.messages.say(sphere.id, 'to both');
+  await world.quiet();
+  for (const one of [ana, ben, laptop]) {
+    expect(one.session.texts()).toEqual(['from before', 'from the laptop', 'to both']);
+  }
+});
+
+test('the older computer is told of the new one and asks for it, the new one asks for nobody; both know their names', async () => {
+  const world = new SimWorld();
+  const ana = await world.person('ana');
+  const laptop = await world.another(ana);
+  await world.quiet();
+  expect([states(ana), states(laptop)]).toEqual([
+    ['here', 'new'],
+    ['here', 'known'],
+  ]);
+  await laptop.session.devices.rename('kitchen');
+  await world.quiet();
+  expect(ana.session.devices.list()[1]?.name).toBe('kitchen');
+  ana.session.devices.confirm(laptop.session.identity.device.id);
+  expect(states(ana)).toEqual(['here', 'known']);
+});
+
+test('a sphere that one computer makes or joins comes to the other, also when that one was away', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const laptop = await world.another(ana);
+  await world.quiet();
+  await ana.session.members.create('Winter', noSignal);
+  await world.quiet();
+  expect(laptop.session.sphere('Winter').state.devices.size).toBe(2);
+  await laptop.stop();
+  const sphere = await ben.session.members.create('Spring', noSignal);
+  await ben.session.members.invite(sphere.id, ana.jid, noSignal);
+  await world.quiet();
+  await world.accept(ana);
+  await laptop.start();
+  await world.pass(2 * MINUTE);
+  expect(laptop.session.storage.invitations.list('open')).toEqual([]);
+  expect(laptop.session.sphere('Spring').log.size).toBe(ben.session.sphere('Spring').log.size);
+});
+
+test('whoever has lost everything gets it back from those they know, without a computer of their own', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  await world.sphere(ben, ana, eva);
+  await eva.share('beach.mp4');
+  ana.session.messages.say(ana.session.sphere().id, 'hello');
+  await world.quiet();
+  const kit = ana.kit();
+  await ana.stop();
+  const fresh = await world.comeBack(ana.name, kit, { knows: [eva.jid] });
+  await world.pass(5 * MINUTE);
+  expect([fresh.session.texts(), items(fresh), hasKeys(fresh)]).toEqual([['hello'], items(eva), true]);
+  expect(fresh.session.eventIds()).toEqual(eva.session.eventIds());
+});
+
+test('a sphere in which somebody else has our address is none of ours, whoever passes it on', async () => {
+  const world = new SimWorld();
+  const [mallory, other] = [await world.person('mallory'), await world.person('ana')];
+  const sphere = await world.sphere(mallory, other);
+  const kit = other.kit();
+  await other.stop();
+  const person = generateSigningKey<PersonId>(systemRandom);
+  const fresh = await world.comeBack('ana', { ...kit, person }, { knows: [mallory.jid] });
+  await world.pass(MINUTE);
+  const delivered = mallory.session
+    .sphere()
+    .log.events()
+    .map((event) => ({ event, attachments: [] }));
+  const sender = { jid: mallory.jid, omemoIdentityKey: toHex(mallory.session.omemo.identityKey) };
+  fresh.session.devices.offered({ sphereId: sphere.id, sender, delivered });
+  await world.quiet();
+  expect(fresh.session.list.all()).toEqual([]);
+});
