@@ -130,6 +130,11 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, copy: 'delete' });
   expect(await json(['restore', 'Family', 'film.mp4'])).toMatchObject({ item: { name: 'film.mp4' } });
   expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
+  expect(await json(['holders', 'Family', 'film.mp4'])).toEqual({
+    bytes: 1000,
+    copies: 1,
+    holders: [{ jid: 'ana@example.org', online: true, bytesHave: 500 }],
+  });
   expect(await json(['settings', 'get', 'quiet.schedule.days'])).toEqual({
     settings: { 'quiet.schedule.days': [0, 1, 2, 3, 4, 5, 6] },
   });

@@ -130,6 +130,17 @@ export const recheckedShape = z.object({
   item: itemShape,
   damaged: z.number().int().describe('damaged pieces'),
 });
+export const holdersShape = z.object({
+  bytes,
+  copies: z.number().int().describe('complete copies known elsewhere'),
+  holders: z.array(
+    z.object({
+      jid: z.string(),
+      online: z.boolean(),
+      bytesHave: bytes.nullable().describe('null when nothing was heard of a copy'),
+    }),
+  ),
+});
 export const urlShape = z.object({ url: z.string() });
 
 export const saidShape = z.object({ id: z.string(), state: z.string() });

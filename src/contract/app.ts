@@ -15,6 +15,7 @@ import {
   sequencedEventSchema,
   snapshotSchema,
   historySchema,
+  holderSchema,
   sphereSchema,
   swarmSchema,
   troubleSchema,
@@ -86,6 +87,8 @@ const spheres = {
   /** Gives a member other rights. */
   setRole: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema, role: givenRole })).output(done),
   rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),
+  /** On this device: whether what any program puts into the sphere's folder is shared by itself. */
+  watchFolder: oc.input(inSphere.extend({ on: z.boolean() })).output(done),
   leave: oc.input(inSphere).output(done),
   /** Takes a sphere that was left, or that we were removed from, off the list; its files and its past stay. */
   forget: oc.input(inSphere).output(done),
@@ -142,6 +145,10 @@ const items = {
     )
     .output(done),
   showInFolder: oc.input(ofItem).output(done),
+  /** Members with what they are known to have of the item: we first, then who has most. */
+  holders: oc
+    .input(ofItem)
+    .output(z.object({ bytes: z.number().int(), copies: z.number().int(), holders: z.array(holderSchema) })),
   pause: oc.input(ofItem).output(done),
   resume: oc.input(ofItem).output(done),
   /**

@@ -62,6 +62,8 @@ export const sphereSchema = z.object({
   name: z.string(),
   room: bareJidSchema,
   folder: z.string(),
+  /** Whether what is put into the folder is shared by itself. */
+  watchesFolder: z.boolean(),
   /** What those who join later get of what was said and shared before. */
   history: historySchema,
   myRole: roleSchema,
@@ -156,6 +158,17 @@ export const itemSchema = z.object({
   undoUntilMs: count.nullable(),
 });
 export type ItemView = z.infer<typeof itemSchema>;
+
+/** How much of an item a member is known to have. */
+export const holderSchema = z.object({
+  jid: bareJidSchema,
+  name: z.string(),
+  isMe: z.boolean(),
+  online: z.boolean(),
+  /** null = nothing was heard of a copy. */
+  bytesHave: count.nullable(),
+});
+export type HolderView = z.infer<typeof holderSchema>;
 
 /** How far a line of ours has come. Names are those of people. */
 const deliverySchema = z.object({

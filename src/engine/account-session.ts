@@ -19,6 +19,7 @@ import { DeviceDirectory } from '../spheres/device-directory.ts';
 import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
+import { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
@@ -98,6 +99,7 @@ export class AccountSession implements AsyncDisposable {
   readonly shares: ShareService;
   readonly items: ItemService;
   readonly renewal: KeyRenewal;
+  readonly folderWatch: FolderWatch;
   readonly source: ItemSource;
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
@@ -168,6 +170,8 @@ export class AccountSession implements AsyncDisposable {
     this.shares = this.#stack.use(
       new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log }),
     );
+    this.folderWatch = new FolderWatch({ ...this.#following(deps), shares: this.shares, log });
+    this.scope.spawn('watch folders', (signal) => this.folderWatch.run(signal));
     this.renewal = new KeyRenewal({ storage, shares: this.shares, log: log.child('keys') });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     this.online = this.#stack.use(

@@ -108,6 +108,7 @@ function sphereRouter(spheres: AppServices['spheres']) {
     invite: os.spheres.invite.handler(({ input, signal }) => spheres.invite(input, given(signal))),
     remove: os.spheres.remove.handler(({ input, signal }) => spheres.remove(input, given(signal))),
     setRole: os.spheres.setRole.handler(({ input, signal }) => spheres.setRole(input, given(signal))),
+    watchFolder: os.spheres.watchFolder.handler(({ input, signal }) => spheres.watchFolder(input, given(signal))),
     rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
     forget: os.spheres.forget.handler(({ input, signal }) => spheres.forget(input, given(signal))),
     leave: os.spheres.leave.handler(({ input, signal }) => spheres.leave(input, given(signal))),
@@ -132,6 +133,7 @@ function itemRouter(items: AppServices['items']) {
     resume: os.items.resume.handler(({ input, signal }) => items.resume(input, given(signal))),
     remove: os.items.remove.handler(({ input, signal }) => items.remove(input, given(signal))),
     restore: os.items.restore.handler(({ input, signal }) => items.restore(input, given(signal))),
+    holders: os.items.holders.handler(({ input, signal }) => items.holders(input, given(signal))),
     recheck: os.items.recheck.handler(({ input, signal }) => items.recheck(input, given(signal))),
   };
 }

@@ -3,12 +3,16 @@ import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { itemHolders } from './item-holders.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
 import { requireInSphere } from './require-in-sphere.ts';
 
 const DONE = { ok: true as const };
 
-type KeptItemCalls = Pick<AppServices['items'], 'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck'>;
+type KeptItemCalls = Pick<
+  AppServices['items'],
+  'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck' | 'holders'
+>;
 
 /** What becomes of an item that is on this device. */
 export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => ItemView): KeptItemCalls {
@@ -34,6 +38,13 @@ export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => Item
       await holder.session.items.restore(itemId, signal);
       views.emitSphere(holder.session.list.get(sphereId));
       return { item: view(itemId) };
+    },
+    holders({ sphereId, itemId }) {
+      const { items, list, rooms } = holder.session;
+      const event = requireInSphere(deps, sphereId, itemId);
+      const { bytes, copies } = view(itemId);
+      const holders = itemHolders({ items, rooms }, list.get(sphereId), items.row(itemId), event);
+      return Promise.resolve({ bytes, copies, holders });
     },
     async recheck({ sphereId, itemId }, signal) {
       requireInSphere(deps, sphereId, itemId);

@@ -42,6 +42,16 @@ async function askAround(
   }
 }
 
+async function leave(
+  { members, items, list }: AccountSession,
+  { sphereId }: { readonly sphereId: SphereId },
+  signal: AbortSignal,
+): Promise<typeof DONE> {
+  await members.leave(sphereId, signal);
+  await items.stopSphere(list.get(sphereId));
+  return DONE;
+}
+
 /** Founding, inviting, joining and leaving spheres. */
 export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices['spheres'] {
   return {
@@ -71,12 +81,13 @@ export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices
       holder.session.members.rename(sphereId, name);
       return Promise.resolve(DONE);
     },
-    async leave({ sphereId }, signal) {
-      const { members, items, list } = holder.session;
-      await members.leave(sphereId, signal);
-      await items.stopSphere(list.get(sphereId));
+    async watchFolder({ sphereId, on }) {
+      const sphere = holder.session.list.get(sphereId);
+      await holder.session.folderWatch.setOn(sphere, on);
+      views.emitSphere(sphere);
       return DONE;
     },
+    leave: (which, signal) => leave(holder.session, which, signal),
     invitations: () => Promise.resolve({ invitations: views.invitations() }),
     async join({ invitationId }, signal) {
       const sphere = await holder.session.members.join(invitationId, signal);

@@ -3,6 +3,7 @@ import type { InvitationView, MemberView, SphereView } from '../contract/views.t
 import { historyFor } from '../spheres/history.ts';
 import { hasDeclined } from '../spheres/members.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
+import type { FolderWatch } from '../spheres/folder-watch.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -15,6 +16,7 @@ interface SphereViewDeps {
   readonly rooms: Rooms;
   readonly directory: Pick<DeviceDirectory, 'trouble'>;
   readonly own: BareJid;
+  readonly folderWatch: Pick<FolderWatch, 'isOn'>;
 }
 
 export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
@@ -26,6 +28,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     name: state.name === '' ? row.name : state.name,
     room: row.room,
     folder: row.folder,
+    watchesFolder: deps.folderWatch.isOn(sphere.id),
     history: state.genesis?.policy.history ?? 'all',
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),

@@ -1,4 +1,4 @@
-import type { InfoHash, ItemId } from '../base/id.ts';
+import type { DeviceKey, InfoHash, ItemId } from '../base/id.ts';
 import type { SwarmEvent, TorrentState } from '../contract/swarm.ts';
 import type { ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
@@ -22,6 +22,8 @@ interface ItemProgressDeps {
 export class ItemProgress implements Disposable {
   readonly #deps: ItemProgressDeps;
   readonly #live = new Map<InfoHash, TorrentState>();
+  /** What devices said that they have, in bytes. */
+  readonly #heard = new Map<InfoHash, Map<DeviceKey, number>>();
   readonly #verifying = new Set<ItemId>();
   readonly #stop: () => void;
 
@@ -33,6 +35,11 @@ export class ItemProgress implements Disposable {
   /** What the swarm last said of it. */
   live(row: ItemRow): TorrentState | undefined {
     return this.#live.get(row.infoHash);
+  }
+
+  /** What devices of others said last that they have of it, in bytes. */
+  heard(infoHash: InfoHash): ReadonlyMap<DeviceKey, number> {
+    return this.#heard.get(infoHash) ?? new Map();
   }
 
   /** The swarm outlives the account and would tell of items whose database is closed. */
@@ -116,6 +123,8 @@ export class ItemProgress implements Disposable {
   #holders(peers: Extract<SwarmEvent, { kind: 'peers' }>['peers']): void {
     const { storage, book } = this.#deps;
     for (const peer of peers) {
+      const heard = this.#heard.get(peer.infoHash) ?? new Map<DeviceKey, number>();
+      this.#heard.set(peer.infoHash, heard.set(peer.device, peer.bytesHave));
       for (const row of storage.items.byInfoHash(peer.infoHash)) {
         const isWhole = peer.bytesHave >= book.bytes(row);
         if (isWhole && storage.holders.add(row.itemId, peer.device)) book.onItem.emit(row.itemId);

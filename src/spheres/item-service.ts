@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Emitter } from '../base/emitter.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { DeviceKey, ItemId } from '../base/id.ts';
+import type { DeviceKey, InfoHash, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
@@ -82,6 +82,11 @@ export class ItemService implements Disposable {
   /** Devices of others that once had the whole item. */
   holders(itemId: ItemId): readonly DeviceKey[] {
     return this.#book.holders(itemId);
+  }
+
+  /** What devices of others said last that they have of a torrent, in bytes, since the start. */
+  heard(infoHash: InfoHash): ReadonlyMap<DeviceKey, number> {
+    return this.#progress.heard(infoHash);
   }
 
   /** Bytes that a check under way has read; null = none is. */

@@ -41,12 +41,33 @@ test('a received item is removed with its copy, undone from the corner, and put 
   expect(screen.complaints).toEqual([]);
 });
 
-test('an item is checked again from its menu', async () => {
+test('an item tells from its menu who has it, and is checked again', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
+  await choose(screen, 'Lighthouse', 'Who has it');
+  await screen.page.getByText('Complete copies elsewhere: ').waitFor();
+  await screen.by('holder').getByText('has all of it').waitFor();
+  await screen.by('holder').getByText('has 5').waitFor();
+  await screen.settled();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('holders');
+  await screen.page.keyboard.press('Escape');
   await choose(screen, 'Lighthouse', 'Check the file again');
   await screen.page.getByText('is undamaged').first().waitFor();
   await choose(screen, 'Lighthouse', 'Stop checking');
+  expect(screen.complaints).toEqual([]);
+});
+
+test('sharing what is put into the folder of a sphere is switched off beside its people', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  const watching = screen.page.getByRole('switch', { name: 'Share what I put into its folder' });
+  expect(await watching.getAttribute('aria-checked')).toBe('true');
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('watch-folder');
+  await watching.press('Space');
+  await screen.page.getByRole('switch', { name: 'Share what I put', checked: false }).waitFor();
   expect(screen.complaints).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -39,6 +39,19 @@ test('how far the person is with a film is still known after a restart, on this 
   await anna.ask((client) => client.items.keepPosition({ ...film, positionMs: 0 }));
   expect(await positionOf(anna)).toBe(0);
 });
+
+test('what a program puts into the folder of a sphere reaches the others, and goes no further from there', async () => {
+  const folderOf = async (person: Person): Promise<string> =>
+    (await person.spheres()).find(({ id }) => id === sphere)?.folder ?? '';
+  await writeFile(join(await folderOf(anna), 'recipe.txt'), 'flour, eggs');
+  const names = async (person: Person): Promise<string[]> => (await person.items(sphere)).map(({ name }) => name);
+  await expect.poll(() => names(anna), { timeout: 60_000, interval: 500 }).toContain('recipe.txt');
+  const { id } = (await anna.items(sphere)).find(({ name }) => name === 'recipe.txt') ?? { id: '' };
+  await ben.item(sphere, id);
+  await ben.get(sphere, id);
+  expect(await readFile(join(await folderOf(ben), 'recipe.txt'), 'utf8')).toBe('flour, eggs');
+  expect((await names(ben)).filter((name) => name === 'recipe.txt')).toHaveLength(1);
+}, 120_000);
 
 test('each picture of a folder has a preview once the folder has arrived, and none before', async () => {
   const folder = join(world.folder, 'Beach');

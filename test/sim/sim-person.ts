@@ -37,6 +37,7 @@ import type { OwnDevices } from '../../src/spheres/own-devices.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
+import { FolderWatch } from '../../src/spheres/folder-watch.ts';
 import { Rooms } from '../../src/spheres/rooms.ts';
 import { SessionCare } from '../../src/spheres/session-care.ts';
 import { ShareService } from '../../src/spheres/share-service.ts';
@@ -90,6 +91,7 @@ export class SimSession {
   readonly items: ItemService;
   readonly source: ItemSource;
   readonly shares: ShareService;
+  readonly folderWatch: FolderWatch;
   readonly renewal: KeyRenewal;
   readonly channel: EphemeralChannel;
   readonly exchange: EndpointExchange;
@@ -210,6 +212,7 @@ export class SimSession {
     this.shares = this.#stack.use(
       new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log }),
     );
+    this.folderWatch = new FolderWatch({ storage, list: this.list, shares: this.shares, spawn, clock, log });
     this.renewal = new KeyRenewal({ storage, shares: this.shares, log });
     this.direct = this.#stack.use(
       new DirectMail({

@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { resolveItem, resolveSphere } from '../resolve.ts';
-import { gotItemShape, recheckedShape, removedShape } from '../shapes.ts';
-import { plain } from '../words.ts';
+import { gotItemShape, holdersShape, recheckedShape, removedShape } from '../shapes.ts';
+import { percent, plain, table } from '../words.ts';
 
 /** What becomes of an item that is on this device. */
 export const keptItemCommands = [
@@ -35,6 +35,28 @@ export const keptItemCommands = [
       return await engine.client.items.restore({ sphereId: sphere.id, itemId }, { signal });
     },
     describe: ({ item }) => `${plain(item.name)}  ${item.state}`,
+  }),
+  defineCommand({
+    name: 'holders',
+    usage: 'S ITEM',
+    summary:
+      'Shows how much of an item each member is known to have, and how many complete copies there are elsewhere.',
+    positionals: { min: 2, max: 2 },
+    shape: holdersShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      return await engine.client.items.holders({ sphereId: sphere.id, itemId }, { signal });
+    },
+    describe: ({ bytes, copies, holders }) =>
+      [
+        table(
+          holders.map(({ jid, bytesHave }) => [jid, bytesHave === null ? 'not known' : percent(bytesHave, bytes)]),
+          'nobody',
+        ),
+        `complete copies elsewhere: ${copies}`,
+      ].join('\n'),
   }),
   defineCommand({
     name: 'recheck',

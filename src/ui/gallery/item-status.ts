@@ -50,6 +50,11 @@ export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'path'>): 
   return item.state === 'changed' && item.mine && item.path !== null;
 }
 
+/** What came from somebody else was edited here: the new content can be given to the others beside the old one. */
+export function canShareVersion(item: Pick<ItemView, 'state' | 'mine' | 'path'>): boolean {
+  return item.state === 'changed' && !item.mine && item.path !== null;
+}
+
 export const KIND_ICONS: Readonly<Record<MediaKind, string>> = {
   video: 'i-lucide-clapperboard',
   audio: 'i-lucide-music',

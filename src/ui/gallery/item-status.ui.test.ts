@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fakeItem, fakeSphere } from '../../../test/fixtures/fake-views.ts';
 import { itemStateSchema } from '../../contract/views.ts';
-import { canShareAgain, groupByDay, isArriving, itemStatus } from './item-status.ts';
+import { canShareAgain, canShareVersion, groupByDay, isArriving, itemStatus } from './item-status.ts';
 
 const sphere = fakeSphere('Sea');
 
@@ -24,6 +24,12 @@ test('only our own edited file can be shared again', () => {
   expect(canShareAgain({ state: 'changed', mine: true, path: '/a' })).toBe(true);
   expect(canShareAgain({ state: 'changed', mine: false, path: '/a' })).toBe(false);
   expect(canShareAgain({ state: 'missing', mine: true, path: '/a' })).toBe(false);
+});
+
+test('only an edited file of somebody else is offered as a version of ours', () => {
+  expect(canShareVersion({ state: 'changed', mine: false, path: '/a' })).toBe(true);
+  expect(canShareVersion({ state: 'changed', mine: true, path: '/a' })).toBe(false);
+  expect(canShareVersion({ state: 'complete', mine: false, path: '/a' })).toBe(false);
 });
 
 test('items are cut into days without changing their order', () => {
