@@ -54,7 +54,8 @@ export default defineConfig({
           // Every wait inside is bounded; a busy machine takes several times as long to start all those processes.
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          fileParallelism: false,
+          // Much of it is waiting: two laboratories stand side by side.
+          maxWorkers: 2,
         },
       },
       {

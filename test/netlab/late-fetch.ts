@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseItemId, parseSphereId } from '../../src/base/id.ts';
@@ -15,11 +15,13 @@ export interface LateFetch {
   readonly a: string;
   readonly carrier: string;
   readonly afterMs: number;
+  /** Of the item, when it is not the usual size; behind its first part it is empty. */
+  readonly bytes?: number;
   /** From the wish to the first verified piece. */
   readonly mostMs: number;
 }
 
-export async function runLateFetch({ a, carrier, afterMs }: LateFetch): Promise<{ firstMs: number; isSame: boolean }> {
+export async function runLateFetch({ a, carrier, afterMs, bytes }: LateFetch): Promise<{ firstMs: number; isSame: boolean }> {
   const plan = {
     homes: { a, c: carrier },
     people: { sharer: 'a1', carrier: 'c1' },
@@ -30,6 +32,7 @@ export async function runLateFetch({ a, carrier, afterMs }: LateFetch): Promise<
     const sphere = await world.sphere('Films', sharer, late);
     const file = path.join(world.lab.folder, 'film.bin');
     await writeFile(file, randomBytes(ITEM_BYTES));
+    if (bytes !== undefined) await truncate(file, bytes);
     const id = await sharer.share(sphere, file);
     await late.item(sphere, id);
     await using watch = await EngineWatch.start(late);
