@@ -21,7 +21,12 @@ export interface LateFetch {
   readonly mostMs: number;
 }
 
-export async function runLateFetch({ a, carrier, afterMs, bytes }: LateFetch): Promise<{ firstMs: number; isSame: boolean }> {
+export async function runLateFetch({
+  a,
+  carrier,
+  afterMs,
+  bytes,
+}: LateFetch): Promise<{ firstMs: number; isSame: boolean }> {
   const plan = {
     homes: { a, c: carrier },
     people: { sharer: 'a1', carrier: 'c1' },
