@@ -38,7 +38,18 @@ function setUp() {
 }
 
 const message = (more: Partial<IncomingMessage>): IncomingMessage => ({
-  ...{ room: null, from: BEN, peer: BEN, id: 'm1', archiveId: null, omemo: null, sealed: null, body: null, atMs: 5 },
+  ...{
+    room: null,
+    from: BEN,
+    peer: BEN,
+    id: 'm1',
+    archiveId: null,
+    isArchived: false,
+    omemo: null,
+    sealed: null,
+    body: null,
+    atMs: 5,
+  },
   ...more,
 });
 const line = (text: string) => ({ text, state: 'received', encrypted: true }) as const;

@@ -109,11 +109,12 @@ export class Incoming {
   #keep(message: IncomingMessage, result: Decrypted, changes: OmemoChanges): Outcome {
     const { storage } = this.#deps;
     try {
-      return storage.transaction(() => {
+      const keep = (): Outcome => {
         storage.omemo.apply(changes);
         this.#markSeen(message);
         return this.#open(message, result);
-      });
+      };
+      return storage.transaction(keep, message.isArchived ? 'later' : 'now');
     } catch (error) {
       // What was taken in before it failed is gone from the database.
       (this.#sphereOf(message) ?? this.#addressedSphere(message))?.reload();

@@ -65,6 +65,8 @@ interface Kept {
 }
 
 const RETRY = { baseMs: 3_000, maxMs: 120_000 };
+/** Messages of the archive between two notes of the place read to. */
+const NOTED_EVERY = 50;
 /** Whoever leaves gaps in their events must not have us read an archive of years. */
 const MAX_READ_BACK = 2_000;
 
@@ -286,10 +288,16 @@ export class Rooms implements RoomService, AsyncDisposable {
     if (kept.room.state.kind !== 'inside') return;
     const { signal, log } = this.#deps;
     try {
+      let last: RoomMessage | undefined;
+      let count = 0;
       for await (const message of kept.room.history(this.#deps.cursor.get(address), signal)) {
         await this.#process(address, message);
-        this.#advance(address, message);
+        last = message;
+        count += 1;
+        // Noting the place waits for the disk, for everything before it.
+        if (count % NOTED_EVERY === 0) this.#advance(address, message);
       }
+      if (last !== undefined) this.#advance(address, last);
       kept.isCaughtUp = true;
       kept.isLookedThrough = true;
       this.onCaughtUp.emit(address);

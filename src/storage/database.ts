@@ -84,6 +84,9 @@ function checkMasterKey(sqlite: Sqlite.Database, secretBox: SecretBox, path: str
   }
 }
 
+/** `later`: a power cut may undo it, together with everything after it; for what can be had again. */
+export type OnDisk = 'now' | 'later';
+
 /** The open database: statements for the table classes, transactions for their owners. */
 export class Database implements Disposable {
   readonly path: string;
@@ -98,11 +101,19 @@ export class Database implements Disposable {
   }
 
   /**
-   * Everything `work` writes is kept together or not at all; on return it is on the disk.
-   * Inside another transaction it is a savepoint. `work` must be synchronous.
+   * Everything `work` writes is kept together or not at all; on return it is on the disk, or will be together with the
+   * next transaction that is. Inside another transaction it is a savepoint. `work` must be synchronous.
    */
-  transaction<T>(work: () => T): T {
-    return this.#guard(() => this.#sqlite.transaction(work).immediate());
+  transaction<T>(work: () => T, onDisk: OnDisk = 'now'): T {
+    const isRelaxed = onDisk === 'later' && !this.#sqlite.inTransaction;
+    return this.#guard(() => {
+      if (isRelaxed) this.#sqlite.pragma('synchronous = NORMAL');
+      try {
+        return this.#sqlite.transaction(work).immediate();
+      } finally {
+        if (isRelaxed) this.#sqlite.pragma('synchronous = FULL');
+      }
+    });
   }
 
   run(sql: string, parameters: Parameters = {}): { readonly changes: number; readonly lastId: number } {

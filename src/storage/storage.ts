@@ -2,7 +2,7 @@ import { AccountTable } from './account-table.ts';
 import { AttachmentTable } from './attachment-table.ts';
 import { BlockedTable } from './blocked-table.ts';
 import { ContactTable } from './contact-table.ts';
-import type { Database, DatabaseDeps } from './database.ts';
+import type { Database, DatabaseDeps, OnDisk } from './database.ts';
 import { openDatabase } from './database.ts';
 import { DirectMessageTable } from './direct-message-table.ts';
 import { EpochTable } from './epoch-table.ts';
@@ -84,9 +84,9 @@ export class Storage implements Disposable {
     this.welcomes = new WelcomeTable(deps);
   }
 
-  /** Everything `work` writes is kept together or not at all; on return it is on the disk. */
-  transaction<T>(work: () => T): T {
-    return this.#database.transaction(work);
+  /** Everything `work` writes is kept together or not at all; on return it is on the disk, unless that may come later. */
+  transaction<T>(work: () => T, onDisk: OnDisk = 'now'): T {
+    return this.#database.transaction(work, onDisk);
   }
 
   [Symbol.dispose](): void {
