@@ -49,6 +49,8 @@ const account = {
         caFile: path.optional(),
         /** The recovery kit of this person, as it was typed: this becomes a device of theirs. */
         kit: z.string().max(2000).optional(),
+        /** With `kit`: all devices that the person had before are gone, and count no more. */
+        endsOthers: z.boolean().default(false),
       }),
     )
     .output(z.object({ account: accountSchema })),
@@ -58,6 +60,8 @@ const account = {
     .output(z.object({ lines: z.array(z.string()), code: z.string() })),
   /** What this device is called on the person's other ones. */
   renameDevice: oc.input(z.object({ name: z.string().trim().min(1).max(80) })).output(done),
+  /** Nothing that follows is for this device of the person any more. */
+  removeDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
   /** The person says that a new device is theirs. */
   confirmDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
   signOut: oc.output(done),

@@ -27,6 +27,10 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
       await holder.session.devices.rename(name);
       return DONE;
     },
+    async removeDevice({ device }, signal) {
+      await holder.session.devices.end(device, signal);
+      return DONE;
+    },
     confirmDevice({ device }) {
       holder.session.devices.confirm(device);
       return Promise.resolve(DONE);

@@ -140,7 +140,7 @@ export class AccountOnline implements Disposable {
     await sendPresence(client, ABILITIES);
     directory.forget();
     await direct.begin();
-    await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+    if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
     for (const sphere of list.all()) {
       if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);
     }
@@ -194,12 +194,12 @@ export class AccountOnline implements Disposable {
   }
 
   #listChanged(jid: Parameters<DeviceDirectory['learn']>[0], deviceIds: readonly number[]): void {
-    const { directory, client, omemo, scope, outgoing, people } = this.#deps;
+    const { directory, client, omemo, scope, outgoing, people, devices } = this.#deps;
     if (directory.learn(jid, deviceIds)) {
       outgoing.keysChanged();
       people.poke();
     }
-    if (jid !== client.jid || deviceIds.includes(omemo.deviceId)) return;
+    if (jid !== client.jid || deviceIds.includes(omemo.deviceId) || devices.isEnded) return;
     // Another client of ours published a list without this device: it puts itself back.
     scope.spawn('list own device', (signal) =>
       directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal),

@@ -81,6 +81,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       if (sphere === undefined) return;
       deps.logs.meet(sphere);
       caretaker.renewEpoch(sphere);
+      deps.devices.endLost(sphere);
       deps.delivery.meet(sphere);
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
@@ -138,7 +139,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     if (change.kind === 'item-gone') scope.spawn('withdraw item', () => withdraw(deps, change.id));
     if (change.kind === 'item') returned(deps, sphere, change.id);
   }
-  if (kinds.has('left')) caretaker.renewEpoch(sphere);
+  if (kinds.has('left') || kinds.has('device-ended')) caretaker.renewEpoch(sphere);
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
@@ -146,6 +147,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('settle', () => settleStanding(deps, sphere));
     deps.devices.sphereChanged(sphere);
   }
+  deps.devices.endLost(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));

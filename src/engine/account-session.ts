@@ -347,6 +347,7 @@ export class AccountSession implements AsyncDisposable {
       ...{ storage, list, directory, omemo, identity, own, rooms, clock, log },
       makeFolder: (name) => makeSphereFolder(spheresFolder, name),
       onInvitation: (id) => this.onInvitation.emit(id),
+      isComplete: (sphere) => this.logs.isComplete(sphere),
       queued: () => this.outgoing.poke(),
       spawn: (name, task) => this.scope.spawn(name, task),
     });

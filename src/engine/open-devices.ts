@@ -9,6 +9,7 @@ import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { OwnDevices } from '../spheres/own-devices.ts';
 import { SphereAdoption } from '../spheres/sphere-adoption.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
+import type { Sphere } from '../spheres/sphere.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { OwnIdentity } from './own-identity.ts';
 
@@ -22,6 +23,7 @@ interface DevicesDeps {
   readonly rooms: { keepJoined(room: BareJid): void };
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
+  readonly isComplete: (sphere: Sphere) => boolean;
   readonly queued: () => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;

@@ -122,6 +122,15 @@ export class DeviceDirectory {
     this.#log.info('own device listed', { deviceId, devices: complete.length });
   }
 
+  /** Takes devices of our own account off its list, so that nobody writes to them any more. */
+  async unlistOwn(own: BareJid, deviceIds: readonly number[], signal?: AbortSignal): Promise<void> {
+    const listed = await this.#nodes.deviceList(own, signal);
+    const rest = listed.filter((deviceId) => !deviceIds.includes(deviceId));
+    if (rest.length === listed.length) return;
+    await this.#nodes.publishDeviceList(rest, signal);
+    this.#remember(own, Promise.resolve(rest), KEPT_MS);
+  }
+
   #remember(jid: BareJid, list: Promise<readonly number[]>, keptMs: number): void {
     this.#lists.set(jid, { list, untilMs: this.#clock.monotonic() + keptMs });
   }

@@ -24,6 +24,8 @@ export type SphereChange =
   /** Somebody answered an invitation. */
   | { readonly kind: 'joined'; readonly event: KnownEvent<'join'> }
   | { readonly kind: 'left'; readonly event: KnownEvent<'leave'> }
+  /** A person has ended a device of theirs. */
+  | { readonly kind: 'device-ended' }
   | { readonly kind: 'declined' }
   /** Somebody has other rights now. */
   | { readonly kind: 'rights' }
@@ -33,7 +35,18 @@ export type SphereChange =
 const MAX_TOLD = 60;
 
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
-const OF_MEMBERS = new Set(['genesis', 'device', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename']);
+const OF_MEMBERS = new Set([
+  'genesis',
+  'device',
+  'device-end',
+  'invite',
+  'join',
+  'decline',
+  'leave',
+  'remove',
+  'role',
+  'rename',
+]);
 
 /**
  * Turns events in force into what the person sees: lines of the conversation and items of the gallery.
@@ -140,6 +153,8 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'declined' }];
       case 'leave':
         return [{ kind: 'members' }, { kind: 'left', event }, ...this.#notice(event, 'left', isToldAgain)];
+      case 'device-end':
+        return [{ kind: 'members' }, { kind: 'device-ended' }];
       case 'role':
         return [{ kind: 'members' }, { kind: 'rights' }];
       case 'genesis':

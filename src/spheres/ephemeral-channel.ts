@@ -99,9 +99,9 @@ export class EphemeralChannel {
       const opened = openEphemeral({ context, epoch: epoch.secrets, lastCounter }, message.bytes);
       const { device, counter } = opened;
       this.#lastCounters.set(key(sphere.id, device), counter);
-      if (device !== sphere.device) this.onHeard.emit(device);
-      if (opened.kind === 'unknown' || device === sphere.device) return;
-      await this.#listeners[opened.kind]?.({ sphere, device }, opened.body as never);
+      if (device === sphere.device) return;
+      if (opened.kind !== 'unknown') await this.#listeners[opened.kind]?.({ sphere, device }, opened.body as never);
+      this.onHeard.emit(device);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn('ephemeral message refused', { error });

@@ -125,6 +125,13 @@ export class LogExchange {
     return round === undefined || round.askAtMs > this.#now + ANSWER_MS;
   }
 
+  /** Whether everything is here that anybody present knows of, and somebody is present. */
+  isComplete(sphere: Sphere): boolean {
+    const heard = [...(this.#rounds.get(sphere.id)?.heard.values() ?? [])];
+    if (heard.length === 0 || !this.#deps.isCaughtUp(sphere.row.room)) return false;
+    return heard.every((tips) => !isAny(sphere.log.missing(tips)));
+  }
+
   run(signal: AbortSignal): Promise<void> {
     return this.#work.run(signal);
   }

@@ -16,7 +16,9 @@ import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import type { Hello } from './protocol/hello.ts';
 import { buildHello } from './protocol/hello.ts';
+import { membershipEntries } from './protocol/invitation.ts';
 import type { SphereDevice } from './protocol/sphere-state.ts';
+import { knownDevice } from './recipients.ts';
 import type { OfferedSphere, SphereAdoption } from './sphere-adoption.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -25,7 +27,9 @@ import type { Comeback } from './comeback.ts';
 interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly directory: Pick<DeviceDirectory, 'askDeviceIds'>;
+  readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
+  /** Whether nobody present knows more of a sphere than we do. */
+  readonly isComplete: (sphere: Sphere) => boolean;
   readonly adoption: Pick<SphereAdoption, 'offered'>;
   readonly certifier: DeviceCertifier;
   readonly comeback: Comeback;
@@ -66,10 +70,17 @@ export class OwnDevices {
     return [...rows.filter(({ state }) => state === 'here'), ...rows.filter(({ state }) => state !== 'here')];
   }
 
+  /** Whether another device of ours has ended this one. */
+  get isEnded(): boolean {
+    const { list, author } = this.#deps;
+    return list.all().some(({ state }) => state.endedDevices.has(author.device.id));
+  }
+
   /** In each new session: whoever was away longer learns of us, and tells what we do not know. */
   async begin(): Promise<void> {
     const { directory, own, omemo, comeback } = this.#deps;
     this.#noteHere();
+    if (this.isEnded) return;
     const listed = await directory.askDeviceIds(own);
     if (listed.some((deviceId) => deviceId !== omemo.deviceId)) this.#introduce(own);
     for (const jid of comeback.whom()) this.#introduce(jid);
@@ -96,7 +107,8 @@ export class OwnDevices {
   sphereChanged(sphere: Sphere): void {
     if (sphere.row.state !== 'joined') return;
     const { storage, clock, own, author, comeback } = this.#deps;
-    const { devices } = sphere.state;
+    const { devices, endedDevices } = sphere.state;
+    for (const device of endedDevices.keys()) this.#noteEnd(device);
     for (const device of devices.values()) {
       if (device.person === author.person && device.device !== author.device.id) this.#noteFromLog(device);
     }
@@ -109,9 +121,10 @@ export class OwnDevices {
     for (const jid of comeback.whomOf(sphere)) this.#introduce(jid);
   }
 
-  /** A device of ours has just said something. */
+  /** A device has just said something, which may be that we know all there is. */
   seen(device: DeviceKey): void {
-    const { storage, clock } = this.#deps;
+    const { storage, clock, list } = this.#deps;
+    for (const sphere of list.all()) this.endLost(sphere);
     const row = storage.ownDevices.get(device);
     const nowMs = clock.now();
     if (row === undefined || nowMs - row.seenAtMs < SEEN_EVERY_MS) return;
@@ -126,6 +139,28 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
+  /** The person has it no more, or never had: nothing that follows is for it. What it has it keeps. */
+  async end(device: DeviceKey, signal: AbortSignal): Promise<void> {
+    const { list, directory, own, author } = this.#deps;
+    const { omemoDeviceId } = this.#row(device);
+    if (device === author.device.id) throw new AppError('conflict', 'this device is not ended by itself');
+    for (const sphere of list.all()) if (sphere.row.state === 'joined') this.#endIn(sphere, device);
+    this.#noteEnd(device);
+    await directory.unlistOwn(own, [omemoDeviceId], signal);
+  }
+
+  /** All devices of before are gone: they are ended where everything that they said is here. */
+  endLost(sphere: Sphere): void {
+    const { comeback, isComplete, author } = this.#deps;
+    if (!comeback.endsOthers || sphere.row.state !== 'joined' || !isComplete(sphere)) return;
+    for (const { device, person, certificate } of sphere.state.devices.values()) {
+      const wasBefore = (sphere.log.get(certificate)?.header.wallMs ?? Infinity) <= comeback.sinceMs;
+      if (person !== author.person || device === author.device.id || !wasBefore) continue;
+      this.#endIn(sphere, device);
+      this.#noteEnd(device);
+    }
+  }
+
   /** Gives this device another name, and tells it to the others. */
   async rename(name: string): Promise<void> {
     this.#deps.storage.settings.set(NAME, name);
@@ -137,6 +172,29 @@ export class OwnDevices {
     const row = this.#deps.storage.ownDevices.get(device);
     if (row === undefined) throw new AppError('not-found', 'no such device');
     return row;
+  }
+
+  #endIn(sphere: Sphere, device: DeviceKey): void {
+    const { list, author } = this.#deps;
+    if (sphere.state.devices.get(device)?.person !== author.person) return;
+    const alone = knownDevice(sphere.state, device);
+    const found = sphere.log.lastAccepted(author.person).find((line) => line.device === device);
+    const last = found === undefined ? null : { sequence: found.sequence, hash: found.hash };
+    list.together(sphere, () => {
+      const event = list.publish(sphere, 'device-end', { device, last }, { audience: { kind: 'members' } });
+      if (alone === undefined) return;
+      // It is no member's device any more, and is told by itself.
+      const envelope = encodeEnvelope(membershipEntries(sphere.log, event as SignedEvent));
+      sphere.enqueueEnvelope(event.id, envelope, alone.jid, { audience: alone });
+    });
+  }
+
+  #noteEnd(device: DeviceKey): void {
+    const { ownDevices } = this.#deps.storage;
+    const row = ownDevices.get(device);
+    if (row === undefined || row.state === 'ended' || row.state === 'here') return;
+    ownDevices.update(device, { state: 'ended' });
+    this.onChange.emit();
   }
 
   get #name(): string {
@@ -187,7 +245,9 @@ export class OwnDevices {
 
   #bringIn(device: Hello, isIn: (sphere: Sphere) => boolean): void {
     for (const sphere of this.#deps.list.all()) {
-      if (sphere.row.state !== 'joined' || sphere.state.devices.has(device.device) || !isIn(sphere)) continue;
+      const { devices, endedDevices } = sphere.state;
+      const isKnown = devices.has(device.device) || endedDevices.has(device.device);
+      if (sphere.row.state !== 'joined' || isKnown || !isIn(sphere)) continue;
       this.#give(sphere, device);
     }
   }

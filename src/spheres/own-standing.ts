@@ -40,6 +40,8 @@ function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['
   const { state } = sphere.row;
   // Whoever has left does not come back by what others say.
   if (state === 'left') return state;
+  // Our person is in it still, by other devices than this one.
+  if (sphere.state.endedDevices.has(sphere.device)) return 'removed';
   switch (sphere.state.members.get(own)?.state) {
     case 'joined':
       return state === 'removed' ? 'joined' : state;

@@ -18,6 +18,12 @@ const hasKeys = ({ session }: SimPerson) =>
     .log.events()
     .every(({ type, id }) => type !== 'item' || session.storage.attachments.has(id, 'media-key'));
 const unread = ({ session }: SimPerson) => session.storage.messages.countUnread(session.sphere().row, session.own);
+const hasAll = (one: SimPerson, other: SimPerson, name?: string) => {
+  const [here, there] = [one, other].map(({ session }) =>
+    session.list.all().find(({ state }) => !name || state.name === name),
+  );
+  return here !== undefined && here.log.size > 0 && here.log.size === there?.log.size;
+};
 const states = ({ session }: SimPerson) => session.devices.list().map(({ state }) => state);
 
 test('a second computer of a person gets every sphere they are in, with all that was said and shared', async () => {
@@ -28,7 +34,7 @@ test('a second computer of a person gets every sphere they are in, with all that
   await ben.share('beach.mp4');
   await world.quiet();
   const laptop = await world.another(ana);
-  await world.pass(2 * MINUTE);
+  await world.until(() => hasAll(laptop, ben));
   expect(laptop.session.sphere().state.name).toBe('Summer');
   expect([laptop.session.texts(), items(laptop), hasKeys(laptop)]).toEqual([['from before'], items(ana), true]);
   expect(laptop.session.eventIds()).toEqual(ben.session.eventIds());
@@ -72,7 +78,7 @@ test('a sphere that one computer makes or joins comes to the other, also when th
   await world.quiet();
   await world.accept(ana);
   await laptop.start();
-  await world.pass(2 * MINUTE);
+  await world.until(() => hasAll(laptop, ben, 'Spring'));
   expect(laptop.session.storage.invitations.list('open')).toEqual([]);
   expect(laptop.session.sphere('Spring').log.size).toBe(ben.session.sphere('Spring').log.size);
 });
@@ -87,7 +93,7 @@ test('whoever has lost everything gets it back from those they know, without a c
   const kit = ana.kit();
   await ana.stop();
   const fresh = await world.comeBack(ana.name, kit, { knows: [eva.jid] });
-  await world.pass(5 * MINUTE);
+  await world.until(() => hasAll(fresh, eva));
   expect([fresh.session.texts(), items(fresh), hasKeys(fresh)]).toEqual([['hello'], items(eva), true]);
   expect(fresh.session.eventIds()).toEqual(eva.session.eventIds());
 });
@@ -109,4 +115,48 @@ test('a sphere in which somebody else has our address is none of ours, whoever p
   fresh.session.devices.offered({ sphereId: sphere.id, sender, delivered });
   await world.quiet();
   expect(fresh.session.list.all()).toEqual([]);
+});
+
+test('a computer that was removed gets nothing that follows, and says that it is out', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const laptop = await world.another(ben);
+  await world.until(() => hasAll(laptop, ana) && ben.session.devices.list().length === 2);
+  const { id } = laptop.session.identity.device;
+  await ben.session.devices.end(id, noSignal);
+  await world.until(
+    () => laptop.session.sphere().row.state === 'removed' && ana.session.sphere().currentEpoch.number === 1,
+  );
+  ana.session.messages.say(sphere.id, 'not for the laptop');
+  await ben.share('after.mp4');
+  await world.pass(2 * MINUTE);
+  expect([ben, ana].map(({ session }) => session.texts())).toEqual([['not for the laptop'], ['not for the laptop']]);
+  expect([laptop.session.texts(), items(laptop)]).toEqual([[], []]);
+  const numbers = (person: SimPerson) => person.session.storage.epochs.list(sphere.id).map(({ number }) => number);
+  expect([numbers(ben).toSorted(), numbers(laptop)]).toEqual([[0, 1], [0]]);
+  expect(laptop.session.sphere().row.state).toBe('removed');
+  expect(states(ben)).toEqual(['here', 'ended']);
+  expect(world.server.account(ben.jid).deviceIds).not.toContain(laptop.session.omemo.deviceId);
+});
+
+test('whoever comes back for good ends the computers that are gone, and loses nothing that they had said', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  ben.session.messages.say(sphere.id, 'before the fire');
+  await ben.share('beach.mp4');
+  await world.quiet();
+  const kit = ben.kit();
+  const gone = ben.session.identity.device.id;
+  await ben.stop();
+  const fresh = await world.comeBack(ben.name, kit, { knows: [ana.jid], endsOthers: true });
+  const hasEnded = ({ session }: SimPerson) => session.list.all().some(({ state }) => state.endedDevices.has(gone));
+  await world.until(() => hasEnded(ana) && hasEnded(fresh) && fresh.session.sphere().epochs.length === 2);
+  for (const { session } of [ana, fresh]) {
+    expect(session.sphere().state.endedDevices.get(gone)).toBe(fresh.session.identity.person.id);
+    expect(session.texts()).toEqual(['before the fire']);
+  }
+  expect([items(fresh), hasKeys(fresh)]).toEqual([items(ana), true]);
+  expect(fresh.session.sphere().currentEpoch.number).toBe(1);
 });

@@ -191,6 +191,7 @@ export class SimSession {
     const { certifier, devices } = openDevices({
       ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
       onInvitation: (id) => this.onInvitation.emit(id),
+      isComplete: (sphere) => this.logs.isComplete(sphere),
       queued: () => this.outgoing.poke(),
     });
     this.devices = devices;

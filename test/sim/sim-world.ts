@@ -131,12 +131,12 @@ export class SimWorld {
   async comeBack(
     name: string,
     kit: RecoveryKit,
-    { knows = [] }: { knows?: readonly BareJid[] } = {},
+    { knows = [], endsOthers = false }: { knows?: readonly BareJid[]; endsOthers?: boolean } = {},
   ): Promise<SimPerson> {
     const read = readKit(kitLines(kit).join(' '));
     return await this.person(name, (storage) => {
       if (!becomePerson(storage, read, systemRandom)) return;
-      Comeback.note(storage, { sinceMs: this.clock.now(), endsOthers: false });
+      Comeback.note(storage, { sinceMs: this.clock.now(), endsOthers });
       for (const jid of knows) storage.contacts.put({ ...CONTACT, jid });
     });
   }
@@ -176,6 +176,11 @@ export class SimWorld {
   async pass(ms: number): Promise<void> {
     await this.clock.advance(ms);
     await this.quiet();
+  }
+
+  /** Lets time pass until something is so; a machine that is busy needs more of it. */
+  async until(isSo: () => boolean): Promise<void> {
+    for (let tries = 0; tries < 60 && !isSo(); tries += 1) await this.pass(30_000);
   }
 
   /** A number in [0, below), the same for the same seed. */

@@ -15,6 +15,7 @@ export const accountCommands = [
       invitation: { value: 'LINK', help: 'with --register: the xmpp: link by which the server lets you' },
       server: { value: 'HOST:PORT', help: 'connect there instead of asking the domain’s records' },
       ca: { value: 'FILE', help: 'also trust this certificate authority (PEM)' },
+      replace: { help: 'with --kit: all computers that the person had before are gone' },
       kit: { help: 'become a device of the person whose recovery kit stands below the password' },
     },
     positionals: { min: 1, max: 1 },
@@ -34,7 +35,7 @@ export const accountCommands = [
           ...(invitation === undefined ? {} : { invitation }),
           ...(server === undefined ? {} : { server }),
           ...(authority === undefined ? {} : { caFile: path.resolve(io.cwd, authority) }),
-          ...(flags.has('kit') ? { kit: lines.join('\n') } : {}),
+          ...(flags.has('kit') ? { kit: lines.join('\n'), endsOthers: flags.has('replace') } : {}),
         },
         { signal },
       );
@@ -79,6 +80,18 @@ export const accountCommands = [
     },
     describe: ({ devices }) =>
       devices.map(({ device, name, state }) => `${device}  ${state}  ${plain(name)}`).join('\n'),
+  }),
+  defineCommand({
+    name: 'account remove-device',
+    usage: 'DEVICE',
+    summary: 'Ends a computer of this person: nothing that follows is for it any more.',
+    positionals: { min: 1, max: 1 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      return await engine.client.account.removeDevice({ device: positionals[0] ?? '' }, { signal });
+    },
+    describe: () => 'the computer is removed',
   }),
   defineCommand({
     name: 'account remove',

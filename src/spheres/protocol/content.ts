@@ -124,7 +124,7 @@ export class Content {
   }
 
   #tell(event: SignedEvent): void {
-    if (!isStructural(event) || event.type === 'device') return;
+    if (!isStructural(event) || event.type === 'device' || event.type === 'device-end') return;
     if (this.#membership.verdicts.get(event.id)?.kind !== 'accepted') return;
     if (event.type === 'genesis') this.name = event.body.name;
     this.#timeline.push({ kind: 'membership', id: event.id, event });

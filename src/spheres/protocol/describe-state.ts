@@ -30,6 +30,7 @@ export function describeState(input: {
     name: content.name,
     members: describeMembers(membership),
     devices: describeDevices(membership),
+    endedDevices: new Map(membership.ended),
     accounts: new Map(membership.accounts),
     epochs: snapshot.epochs,
     currentEpoch: content.currentEpoch,
@@ -69,6 +70,7 @@ function describeDevices(membership: Membership): Map<DeviceKey, SphereDevice> {
 function devicesOf(membership: Membership, person: string): SphereDevice[] {
   const found: SphereDevice[] = [];
   for (const key of membership.certificates.devices()) {
+    if (membership.ended.has(key)) continue;
     const event = membership.certificates.of(key).findLast((entry) => entry.header.person === person);
     if (event === undefined) continue;
     const { device, jid, omemoDeviceId, omemoIdentityKey, vouched } = event.body;

@@ -73,6 +73,13 @@ const device = z
     return account.every((field) => field === null) || account.every((field) => field !== null);
   });
 
+/** Said by another device of the same person: what the ended one says beyond its last accepted event counts no more. */
+const deviceEnd = z.object({
+  device: deviceKey,
+  /** null = nothing of it is known. */
+  last: z.object({ sequence: count, hash: eventId }).nullable(),
+});
+
 const invite = z.object({
   jid,
   role: z.enum(['admin', 'member', 'viewer']),
@@ -146,6 +153,7 @@ const retract = z.object({ target: eventId, isUndone: z.boolean() });
 export const eventBodySchemas = {
   genesis,
   device,
+  'device-end': deviceEnd,
   invite,
   join: answer,
   decline: answer,

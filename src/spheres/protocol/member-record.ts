@@ -27,13 +27,14 @@ export interface MemberRecord {
 
 export const RANK: Record<SphereRole, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
 
-type StructuralType = 'genesis' | 'device' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role';
+type StructuralType = 'genesis' | 'device' | 'device-end' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role';
 /** Events that say who is in the sphere. */
 export type StructuralEvent = KnownEvent<StructuralType>;
 
 const STRUCTURAL: ReadonlySet<string> = new Set<StructuralType>([
   'genesis',
   'device',
+  'device-end',
   'invite',
   'join',
   'decline',

@@ -320,3 +320,66 @@ test('both of two invitations at the same time can be answered, the earlier one 
   expect(first.invite.header.lamport).toBeLessThan(second.invite.header.lamport);
   expect(owner.log.state().members.get(ben.jid)).toMatchObject({ role: 'viewer', state: 'joined' });
 });
+
+/** Ana's sphere with Ben on two devices, who both have everything. */
+function twoDevices() {
+  const { owner, sphereId } = foundWorld(ana);
+  const phone = admit(owner, ben);
+  const tablet = new Writer(createPerson('ben', { device: 'tablet' }), sphereId);
+  tablet.receive(owner);
+  tablet.certify();
+  settle(owner, phone, tablet);
+  return { owner, phone, tablet };
+}
+
+test('a device that its person has ended counts no more; what it said before stays, what it says then is refused', () => {
+  const { owner, phone, tablet } = twoDevices();
+  const before = phone.share('before.mp4');
+  tablet.receive(phone);
+  const end = tablet.endDevice(phone);
+  const unseen = phone.say('not knowing of it');
+  settle(owner, tablet, phone);
+  const late = phone.say('knowing of it');
+  phone.certify();
+  settle(owner, phone);
+  const state = owner.log.state();
+  expect([end, before].map(({ id }) => owner.log.verdict(id)?.kind)).toEqual(['accepted', 'accepted']);
+  for (const { id } of [unseen, late]) expect(owner.log.verdict(id)).toEqual({ kind: 'refused', reason: 'removed' });
+  expect([...state.devices.keys()]).toEqual([ana.author.device.id, tablet.who.author.device.id]);
+  expect(state.members.get(ben.jid)).toMatchObject({ state: 'joined', person: ben.person.id });
+  expect(state.isEpochDue).toBe(true);
+});
+
+test('nobody ends the device of somebody else, or the one they speak with', () => {
+  const { owner, phone } = twoDevices();
+  const ends = [owner.endDevice(phone), phone.endDevice(phone)];
+  settle(owner, phone);
+  expect(ends.map(({ id }) => owner.log.verdict(id))).toEqual([
+    { kind: 'refused', reason: 'no-such-member' },
+    { kind: 'refused', reason: 'not-allowed' },
+  ]);
+  expect(owner.log.state().devices.size).toBe(3);
+});
+
+test('of two devices that end each other the earlier one stays, in whatever order it is heard', () => {
+  const { owner, phone, tablet } = twoDevices();
+  const first = phone.endDevice(tablet);
+  tablet.say('later');
+  const second = tablet.endDevice(phone);
+  owner.receive(tablet);
+  owner.receive(phone);
+  expect(owner.log.verdict(first.id)).toEqual({ kind: 'accepted' });
+  expect(owner.log.verdict(second.id)).toEqual({ kind: 'refused', reason: 'removed' });
+  settle(owner, phone, tablet);
+  for (const { log } of [phone, tablet]) expect(log.state().endedDevices).toEqual(owner.log.state().endedDevices);
+});
+
+test('when a person is removed, what a device said that they had ended before stays accepted', () => {
+  const { owner, phone, tablet } = twoDevices();
+  const item = phone.share('old.mp4');
+  settle(tablet, phone);
+  tablet.endDevice(phone);
+  settle(owner, tablet);
+  owner.remove(ben.jid);
+  expect(owner.log.verdict(item.id)).toEqual({ kind: 'accepted' });
+});

@@ -1,5 +1,6 @@
-import type { BareJid, EventId, PersonId, SphereId } from '../../base/id.ts';
+import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import { Certificates } from './certificates.ts';
+import type { Cut } from './cut.ts';
 import { drawCut, isBeyond } from './cut.ts';
 import type { Decision } from './decisions.ts';
 import { Decisions } from './decisions.ts';
@@ -58,12 +59,15 @@ export class Membership {
   /** Places of all removals and leaves, in order. */
   readonly ends: number[] = [];
   readonly certificates: Certificates;
+  /** Devices that their person has ended. */
+  readonly ended = new Map<DeviceKey, PersonId>();
   readonly #input: MembershipInput;
   readonly #voided: Map<EventId, RefusalReason>;
   readonly #snapshots: Snapshot[] = [];
   readonly #decisions = new Decisions();
   readonly #inviteJids = new Map<EventId, BareJid>();
   readonly #acts: Act[] = [];
+  readonly #deviceCuts = new Map<DeviceKey, Cut[]>();
 
   constructor(input: MembershipInput, voided: Map<EventId, RefusalReason>) {
     this.#input = input;
@@ -99,6 +103,7 @@ export class Membership {
 
   /** The author's rights, judged at the newest membership event they had seen and behind every cut. */
   standing(event: SignedEvent): Standing | RefusalReason {
+    if (this.#isBeyondEnd(event)) return 'removed';
     const seen = this.#input.order.seen(event.id);
     const record = this.#snapshotAt(seen)?.joined.get(event.header.person);
     if (record === undefined) return 'not-a-member';
@@ -133,7 +138,7 @@ export class Membership {
     }
   }
 
-  #foldAct(event: KnownEvent<'invite' | 'join' | 'leave' | 'remove' | 'role'>): Verdict {
+  #foldAct(event: KnownEvent<'invite' | 'join' | 'leave' | 'remove' | 'role' | 'device-end'>): Verdict {
     if (event.type === 'join') return this.#foldAnswer(event);
     const standing = this.standing(event);
     if (typeof standing === 'string') return refused(standing);
@@ -146,6 +151,8 @@ export class Membership {
         return this.#foldRemove(event, standing);
       case 'role':
         return this.#foldRole(event, standing);
+      case 'device-end':
+        return this.#foldDeviceEnd(event, standing);
     }
   }
 
@@ -198,6 +205,7 @@ export class Membership {
     const key = record?.state === 'invited' ? record.invites.get(event.body.invite) : undefined;
     if (record === undefined || key === undefined) return refused('not-invited');
     if (!isInviteProven(event, key)) return refused('unproven');
+    if (this.#isBeyondEnd(event)) return refused('removed');
     const { person, device } = event.header;
     if (event.type === 'decline') {
       this.#put({ ...record, state: 'left', invites: new Map() });
@@ -213,6 +221,27 @@ export class Membership {
     this.#put({ ...record, person, state: 'joined', invites: new Map(), span: { cuts: [] }, began: event.id });
     this.accounts.set(person, record.jid);
     return ACCEPTED;
+  }
+
+  /** A person ends a device of theirs by another one. */
+  #foldDeviceEnd(event: KnownEvent<'device-end'>, standing: Standing): Verdict {
+    const { device, last } = event.body;
+    const { person } = event.header;
+    if (device === event.header.device) return refused('not-allowed');
+    if (!this.certificates.of(device).some((entry) => entry.header.person === person)) return refused('no-such-member');
+    const lastAccepted = last === null ? [] : [{ device, ...last }];
+    const position = this.#positionOf(event);
+    const cut = drawCut({ position, role: null, isStrict: true, lastAccepted }, this.#input.byId);
+    this.#deviceCuts.set(device, [...(this.#deviceCuts.get(device) ?? []), cut]);
+    this.ended.set(device, person);
+    this.#acts.push({ event, needs: RANK.viewer, span: standing.record.span });
+    this.#voidActs((act) => act.event.header.device === device);
+    this.ends.push(position);
+    return ACCEPTED;
+  }
+
+  #isBeyondEnd(event: SignedEvent): boolean {
+    return (this.#deviceCuts.get(event.header.device) ?? []).some((cut) => isBeyond(cut, event));
   }
 
   #foldLeave(event: KnownEvent<'leave'>, standing: Standing): Verdict {
@@ -294,8 +323,12 @@ export class Membership {
   #cut(event: SignedEvent, span: Span | null, line: CutLine): void {
     if (span === null) return;
     span.cuts.push(drawCut({ position: this.#positionOf(event), ...line }, this.#input.byId));
+    this.#voidActs((act) => act.span === span);
+  }
+
+  #voidActs(isConcerned: (act: Act) => boolean): void {
     for (const act of this.#acts) {
-      if (act.span !== span) continue;
+      if (!isConcerned(act)) continue;
       const standing = this.standing(act.event);
       if (typeof standing === 'string') this.#voided.set(act.event.id, standing);
       else if (standing.rank < act.needs) this.#voided.set(act.event.id, 'not-allowed');

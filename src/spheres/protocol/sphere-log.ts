@@ -165,8 +165,12 @@ export class SphereLog {
    */
   lastAccepted(person: PersonId): LastAccepted {
     const lines: LastAccepted = [];
-    for (const { device, person: owner } of this.state().devices.values()) {
-      const line = owner === person ? this.#lines.get(device) : undefined;
+    const { devices, endedDevices } = this.state();
+    // What an ended device said before its end stays said when its person goes.
+    const ended = [...endedDevices].flatMap(([device, owner]) => (owner === person ? [device] : []));
+    const own = [...devices.values()].flatMap((entry) => (entry.person === person ? [entry.device] : []));
+    for (const device of [...ended, ...own].slice(-MAX_LINES)) {
+      const line = this.#lines.get(device);
       const end = line && chainEnd(line, (id) => this.#byId.get(id)?.header.previous ?? null);
       if (end !== undefined) lines.push({ device, ...end });
     }
@@ -249,6 +253,8 @@ export class SphereLog {
   }
 }
 
+/** What a removal can name. */
+const MAX_LINES = 32;
 /** So many lines may have been said at the same time as a later one before everything is folded anew. */
 const MAX_LATE = 256;
 
@@ -268,7 +274,8 @@ function extend({ order, content }: Fold, event: SignedEvent): boolean {
 function namedBy(event: SignedEvent): EventId[] {
   const { previous, membership } = event.header;
   const lines = event.type === 'remove' || event.type === 'role' ? event.body.lastAccepted : [];
-  return [previous, membership, ...lines.map((line) => line.hash)].filter((id) => id !== null);
+  const end = event.type === 'device-end' ? (event.body.last?.hash ?? null) : null;
+  return [previous, membership, end, ...lines.map((line) => line.hash)].filter((id) => id !== null);
 }
 
 /** The state of a set of events, whatever their order and however often they are given. */

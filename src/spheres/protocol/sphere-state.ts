@@ -77,6 +77,8 @@ export interface SphereState {
   readonly name: string;
   readonly members: ReadonlyMap<BareJid, SphereMember>;
   readonly devices: ReadonlyMap<DeviceKey, SphereDevice>;
+  /** Devices that count no more, and whose they were. */
+  readonly endedDevices: ReadonlyMap<DeviceKey, PersonId>;
   /** The account each person last joined with, former members included. */
   readonly accounts: ReadonlyMap<PersonId, BareJid>;
   /** In canonical order. */
