@@ -8,7 +8,7 @@ import type { FakeServices } from '../../test/fixtures/fake-services.ts';
 import { fakeItem, ITEM_ID, SPHERE_ID } from '../../test/fixtures/fake-services.ts';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
 import { startTestEngine } from '../../test/fixtures/test-engine.ts';
-import { parseItemId } from '../base/id.ts';
+import { parseBareJid, parseEventId, parseItemId } from '../base/id.ts';
 import { runCli } from './run.ts';
 
 let started: TestEngine;
@@ -147,8 +147,28 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(await json(['sphere', 'create', 'Holidays'])).toMatchObject({ sphere: { name: 'Holidays' } });
 });
 
+test('search tells where each line was found, and what is still to be read', async () => {
+  const nothing = await run(['search', 'lake']);
+  expect([nothing.code, nothing.stdout]).toEqual([
+    0,
+    'nothing found\nolder lines are still being read: ask again in a moment\n',
+  ]);
+  const messageId = parseEventId('1'.repeat(64));
+  const who = { from: parseBareJid('ben@example.org'), fromName: 'Ben', mine: false, atMs: 1_700_000_000_001 };
+  const found = { text: 'by the lake', marks: [{ from: 7, to: 11 }] };
+  const place = { kind: 'sphere' as const, name: 'Family' };
+  services.found = [{ sphereId: SPHERE_ID, place, messageId, itemId: null, ...who, ...found }];
+  const text = await run(['search', 'the', 'lake', '--in', 'Family', '--limit', '5']);
+  expect(text.stdout).toBe('2023-11-14T22:13:20.001Z Family ben@example.org: by the lake\n');
+  expect(services.asked.at(-1)?.input).toEqual({ words: 'the lake', sphereId: SPHERE_ID, limit: 5 });
+  const json = await run(['--json', 'search', 'lake']);
+  const line = { sphereId: SPHERE_ID, place, messageId, itemId: null, from: who.from, atMs: who.atMs, ...found };
+  expect(JSON.parse(json.stdout)).toEqual({ lines: [line], isWhole: true });
+});
+
 test.each([
   [[], 'usage'],
+  [['search'], 'usage'],
   [['nonsense'], 'usage'],
   [['sphere'], 'usage'],
   [['sphere', 'invite', 'Family'], 'usage'],

@@ -171,6 +171,24 @@ export const messagesShape = z.object({
   ),
 });
 
+export const foundShape = z.object({
+  lines: z.array(
+    z.object({
+      sphereId: z.string().describe('the sphere, or the talk with one person'),
+      place: z.object({ kind: z.string().describe('sphere or talk'), name: z.string() }),
+      messageId: z.string(),
+      itemId: z.string().nullable().describe('the item that is called so; null for what somebody wrote'),
+      from: z.string(),
+      atMs: timeMs,
+      text: z.string().describe('the line, or the part of it around what was found'),
+      marks: z
+        .array(z.object({ from: z.number().int(), to: z.number().int() }))
+        .describe('what was found in it, in UTF-16 units'),
+    }),
+  ),
+  isWhole: z.boolean().describe('false while older lines are still being read after the start'),
+});
+
 const rate = bytes.describe('bytes per second, 0 = none');
 export const limitsShape = z.object({ up: rate, down: rate });
 export const settingsShape = z.object({

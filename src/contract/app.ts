@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
 import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 import { peopleContract } from './people.ts';
+import { searchCall } from './search.ts';
 import { settingsContract } from './settings.ts';
 import {
   accountSchema,
@@ -184,13 +185,14 @@ const network = {
 };
 
 const messages = {
-  /** Oldest first: the newest `limit` ones, or those that follow `after`, or those before `before`. */
+  /** Oldest first: the newest `limit` ones, or those that follow `after`, those before `before`, or `around` one. */
   list: oc
     .input(
       z.object({
         sphereId: sphereIdSchema,
         after: eventIdSchema.optional(),
         before: eventIdSchema.optional(),
+        around: eventIdSchema.optional(),
         limit: z.number().int().min(1).max(500).default(100),
       }),
     )
@@ -219,6 +221,7 @@ const messages = {
   retry: oc.input(ofMessage).output(done),
   /** Takes a line of ours that failed away for good. */
   remove: oc.input(ofMessage).output(done),
+  search: searchCall,
 };
 
 const transfers = {

@@ -55,6 +55,7 @@ import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { HistorySearch } from './search/history-search.ts';
 import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 
@@ -77,10 +78,9 @@ export interface AccountSessionDeps {
   readonly log: Logger;
 }
 
-/** Archives rarely go back further; what they repeat later is recognised by its event. */
 /** Of what goes to one person outside any sphere. */
 const NO_SPHERE = '' as SphereId;
-
+/** Archives rarely go back further; what they repeat later is recognised by its event. */
 const SEEN_KEPT_MS = 180 * 24 * 3_600_000;
 
 /** Everything that belongs to one account, put together; it lives from signing in to signing out. */
@@ -108,6 +108,7 @@ export class AccountSession implements AsyncDisposable {
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
+  readonly search: HistorySearch;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
   readonly scope: Scope;
@@ -183,6 +184,8 @@ export class AccountSession implements AsyncDisposable {
     this.#watchForSleep(deps);
     if (deps.keepEverything) this.#keepEverything(deps);
     this.#joinReactions(deps, log);
+    const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, log };
+    this.search = this.#stack.use(new HistorySearch(searched));
     this.#stack.use(this.scope);
   }
 

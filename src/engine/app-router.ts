@@ -43,6 +43,7 @@ export function createAppRouter(deps: RouterDeps) {
       react: os.messages.react.handler(({ input, signal }) => services.messages.react(input, given(signal))),
       retry: os.messages.retry.handler(({ input, signal }) => services.messages.retry(input, given(signal))),
       remove: os.messages.remove.handler(({ input, signal }) => services.messages.remove(input, given(signal))),
+      search: os.messages.search.handler(({ input, signal }) => services.messages.search(input, given(signal))),
     },
     transfers: {
       limits: os.transfers.limits.handler(({ signal }) => services.transfers.limits(given(signal))),

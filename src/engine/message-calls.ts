@@ -12,17 +12,19 @@ export function messageCalls({ holder, views }: AppCallsDeps): AppServices['mess
     return views.message(row);
   };
   return {
-    list({ sphereId, after, before, limit }) {
+    list({ sphereId, after, before, around, limit }) {
       const { storage, list } = holder.session;
       list.get(sphereId);
       const { messages } = storage;
       const at = (id: NonNullable<typeof after>) => messages.get(id) ?? { place: 0, lamport: 0, order: 0 };
       const rows =
-        after !== undefined
-          ? messages.after(sphereId, at(after), limit)
-          : before !== undefined
-            ? messages.before(sphereId, at(before), limit)
-            : messages.newest(sphereId, limit);
+        around !== undefined
+          ? messages.around(sphereId, at(around), limit)
+          : after !== undefined
+            ? messages.after(sphereId, at(after), limit)
+            : before !== undefined
+              ? messages.before(sphereId, at(before), limit)
+              : messages.newest(sphereId, limit);
       return Promise.resolve({ messages: rows.map((row) => views.message(row)) });
     },
     say({ sphereId, text, replyTo = null, mentions = [] }) {
@@ -48,5 +50,6 @@ export function messageCalls({ holder, views }: AppCallsDeps): AppServices['mess
       holder.session.messages.remove(sphereId, messageId);
       return Promise.resolve(DONE);
     },
+    search: (wanted) => Promise.resolve(holder.session.search.find(wanted)),
   };
 }

@@ -96,16 +96,18 @@ export function withTalks({ holder, views }: AppCallsDeps, spheres: AppServices[
   return {
     ...spheres,
     list(input, signal) {
-      const { sphereId, after, before, limit } = input;
+      const { sphereId, after, before, around, limit } = input;
       const peer = peerOf(sphereId);
       if (peer === undefined) return spheres.list(input, signal);
       const { directMessages } = holder.session.storage;
       const rows =
-        after !== undefined
-          ? directMessages.after(peer, ofPeer(peer, after).position, limit)
-          : before !== undefined
-            ? directMessages.before(peer, ofPeer(peer, before).position, limit)
-            : directMessages.newest(peer, limit);
+        around !== undefined
+          ? directMessages.around(peer, ofPeer(peer, around).position, limit)
+          : after !== undefined
+            ? directMessages.after(peer, ofPeer(peer, after).position, limit)
+            : before !== undefined
+              ? directMessages.before(peer, ofPeer(peer, before).position, limit)
+              : directMessages.newest(peer, limit);
       return Promise.resolve({ messages: rows.map((row) => views.directMessage(row)) });
     },
     say(input, signal) {

@@ -69,6 +69,17 @@ export class DirectMessageTable {
     return this.#rows.select(rest, { peer, position, limit }).toReversed();
   }
 
+  /** The line itself in the middle of `limit` lines. */
+  around(peer: BareJid, position: number, limit: number): DirectMessageRow[] {
+    const before = this.before(peer, position, Math.floor(limit / 2));
+    return [...before, ...this.after(peer, before.at(-1)?.position ?? 0, limit - before.length)];
+  }
+
+  /** Of all talks the `limit` lines that arrived right before this one, newest first. */
+  arrivedBefore(position: number, limit: number): DirectMessageRow[] {
+    return this.#rows.select('WHERE position < @position ORDER BY position DESC LIMIT @limit', { position, limit });
+  }
+
   /** Everything that waits to be sent, to whomever. */
   queued(): DirectMessageRow[] {
     return this.#rows.select("WHERE state = 'queued' ORDER BY position");

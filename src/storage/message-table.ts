@@ -103,6 +103,18 @@ export class MessageTable {
     return this.#rows.select(rest, { sphereId, place, lamport, order, limit }).toReversed();
   }
 
+  /** The line itself, if it is there, in the middle of `limit` lines. */
+  around(sphereId: SphereId, standing: Standing, limit: number): MessageRow[] {
+    const before = this.before(sphereId, standing, Math.floor(limit / 2));
+    const last = before.at(-1) ?? { place: 0, lamport: 0, order: 0 };
+    return [...before, ...this.after(sphereId, last, limit - before.length)];
+  }
+
+  /** Of all spheres the `limit` lines that arrived right before this one, newest first. */
+  arrivedBefore(order: number, limit: number): MessageRow[] {
+    return this.#rows.select('WHERE position < @order ORDER BY position DESC LIMIT @limit', { order, limit });
+  }
+
   /** What answers a message or comments on an item, oldest first. */
   repliesTo(target: EventId): MessageRow[] {
     return this.#rows.select('WHERE reply_to = @target ORDER BY place, lamport, position', { target });

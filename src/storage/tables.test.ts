@@ -256,6 +256,24 @@ test('messages are paged in both directions and kept once', () => {
   expect(storage.messages.remove(eventIdOf(1))).toBe(true);
 });
 
+test('a line is shown in the middle of those around it, and arrivals are read back from the newest', () => {
+  storage.spheres.put(sphere);
+  const ids = Array.from({ length: 9 }, (_, index) => eventIdOf(index));
+  for (const [index, id] of ids.entries()) storage.messages.add({ ...message, id, text: `n${index}` });
+  const around = (id: number): string[] => {
+    const row = storage.messages.get(ids[id] ?? message.id);
+    return row === undefined ? [] : storage.messages.around(sphere.id, row, 4).map(({ text }) => text);
+  };
+  expect([around(4), around(0), around(8)]).toEqual([
+    ['n2', 'n3', 'n4', 'n5'],
+    ['n0', 'n1', 'n2', 'n3'],
+    ['n6', 'n7', 'n8'],
+  ]);
+  const newest = storage.messages.arrivedBefore(Number.MAX_SAFE_INTEGER, 2);
+  expect(newest.map(({ text }) => text)).toEqual(['n8', 'n7']);
+  expect(storage.messages.arrivedBefore(newest[1]?.order ?? 0, 2).map(({ text }) => text)).toEqual(['n6', 'n5']);
+});
+
 test('the newest line stands last, one that is told again later stands where it belongs', () => {
   storage.spheres.put(sphere);
   const add = (number: number, lamport: number, isToldAgain: boolean): unknown =>

@@ -54,6 +54,8 @@ test('a member who was away gets everything on return: in order, once, with keys
   await ben.sync();
   expect(await lines(ben)).toEqual(expected);
   expect(await ben.log(sphere)).toEqual(await anna.log(sphere));
+  expect(await ben.finds('AWAY bin')).toEqual(['while-away.bin']);
+  expect(await ben.finds('thr')).toEqual(['three']);
 });
 
 test("what two people type at the same time arrives whole, everyone's lines in their order", async () => {

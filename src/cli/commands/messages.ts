@@ -3,7 +3,7 @@ import type { MessageView } from '../../contract/views.ts';
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
 import { resolveConversation, resolveSphere } from '../resolve.ts';
-import { messagesShape, okShape, saidShape } from '../shapes.ts';
+import { foundShape, messagesShape, okShape, saidShape } from '../shapes.ts';
 import { plain } from '../words.ts';
 
 /** The most one call gives. */
@@ -86,6 +86,33 @@ export const messageCommands = [
       return await engine.client.spheres.markRead({ sphereId: sphere.id }, { signal });
     },
     describe: () => 'done',
+  }),
+  defineCommand({
+    name: 'search',
+    usage: 'WORDS…',
+    summary: 'Finds what was said and shared, in all spheres and talks: lines with all of these words, newest first.',
+    options: {
+      in: { value: 'S|JID', help: 'only in this sphere, or in the talk with this person' },
+      limit: { value: 'N', help: 'at most so many (50)' },
+    },
+    positionals: { min: 1, max: 32 },
+    shape: foundShape,
+    async run({ connect, signal, positionals, values }) {
+      const where = values.get('in');
+      const limitText = values.get('limit');
+      const limit = limitText === undefined ? {} : { limit: wholeNumber('limit', limitText, 1) };
+      using engine = await connect();
+      const inside = where === undefined ? {} : { sphereId: await resolveConversation(engine.client, where, signal) };
+      return await engine.client.messages.search({ words: positionals.join(' '), ...inside, ...limit }, { signal });
+    },
+    describe: ({ lines, isWhole }) =>
+      [
+        ...lines.map(({ place, from, text, atMs }) =>
+          [new Date(atMs).toISOString(), plain(place.name), `${from}:`, plain(text)].join(' '),
+        ),
+        ...(lines.length === 0 ? ['nothing found'] : []),
+        ...(isWhole ? [] : ['older lines are still being read: ask again in a moment']),
+      ].join('\n'),
   }),
   defineCommand({
     name: 'messages',

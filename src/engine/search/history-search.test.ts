@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import type { SimPerson } from '../../../test/sim/sim-world.ts';
+import { noSignal, SimWorld } from '../../../test/sim/sim-world.ts';
+import { silentLogger } from '../../base/log.ts';
+import { parseBareJid } from '../../base/id.ts';
+import { Scope } from '../../base/scope.ts';
+import { systemClock } from '../../base/system-clock.ts';
+import { foundLineSchema } from '../../contract/search.ts';
+import { HistorySearch } from './history-search.ts';
+
+/** Virtual time stands still where nobody moves it: the reading goes by the real one. */
+function searchOf({ session }: SimPerson) {
+  const { storage, list, people, own } = session;
+  const clock = {
+    ...systemClock,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal),
+  };
+  const scope = new Scope({ log: silentLogger });
+  const spawn = scope.spawn.bind(scope);
+  const search = new HistorySearch({ storage, list, people, own, spawn, clock, log: silentLogger });
+  onTestFinished(async () => {
+    await scope[Symbol.asyncDispose]();
+    search[Symbol.dispose]();
+  });
+  const find = (words: string): string[] =>
+    search.find({ words, limit: 50 }).lines.map((line) => foundLineSchema.parse(line).text);
+  const read = async (): Promise<void> => {
+    for (let waited = 0; !search.find({ words: '', limit: 1 }).isWhole; waited += 1) {
+      if (waited > 2000) throw new Error('the lines are not read');
+      await sleep(5);
+    }
+  };
+  return { search, find, read };
+}
+
+async function two() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  return { world, ana, ben, sphere };
+}
+
+test('what was said and shared before is found after the start, and what comes at once', async () => {
+  const { world, ana, ben, sphere } = await two();
+  ana.session.messages.say(sphere.id, 'The café by the lake');
+  await ana.share('Lakeside.mp4');
+  await world.quiet();
+  const { search, find, read } = searchOf(ben);
+  await read();
+  expect(find('lake')).toEqual(['Lakeside.mp4', 'The café by the lake']);
+  ben.session.messages.say(ben.session.sphere().id, 'To the lake!');
+  expect(find('LAKE')[0]).toBe('To the lake!');
+  const [line] = search.find({ words: 'cafe', limit: 5 }).lines;
+  expect(line).toMatchObject({
+    ...{ sphereId: sphere.id, place: { kind: 'sphere', name: 'Summer' }, itemId: null, mine: false },
+    ...{ from: ana.jid, fromName: 'Ana', marks: [{ from: 4, to: 8 }] },
+  });
+  expect(search.find({ words: 'lakes', limit: 5 }).lines[0]?.itemId).toEqual(expect.any(String));
+});
+
+test('a changed line is found by its new words, and a retracted one never again', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const first = ana.session.messages.say(sphere.id, 'a secret surprise');
+  const second = ana.session.messages.say(sphere.id, 'meet on monday');
+  await world.quiet();
+  const { find, read } = searchOf(ben);
+  await read();
+  expect([find('surprise'), find('monday')]).toEqual([['a secret surprise'], ['meet on monday']]);
+  ana.session.messages.retract(sphere.id, first, false);
+  ana.session.messages.edit(sphere.id, second, 'meet on tuesday');
+  await world.quiet();
+  expect([find('surprise'), find('monday'), find('tuesday')]).toEqual([[], [], ['meet on tuesday']]);
+  const again = searchOf(ben);
+  await again.read();
+  expect(again.find('surprise')).toEqual([]);
+});
+
+test('talks are found, but not those with people who are blocked or wait for an answer', async () => {
+  const { ben } = await two();
+  const { people, storage } = ben.session;
+  const zoe = parseBareJid('zoe@home.sim');
+  const stranger = parseBareJid('stranger@home.sim');
+  const { find, read } = searchOf(ben);
+  people.talk.say(zoe, 'shall we bring apricots?');
+  const said = {
+    room: null,
+    from: stranger,
+    peer: stranger,
+    id: 'm1',
+    archiveId: null,
+    isArchived: false,
+    omemo: null,
+    sealed: null,
+    body: null,
+  };
+  people.talk.keep({ ...said, atMs: 5 }, { text: 'cheap apricots', state: 'received', encrypted: true })();
+  await read();
+  expect(find('apricot')).toEqual(['shall we bring apricots?']);
+  storage.blocked.add(zoe);
+  expect(find('apricot')).toEqual([]);
+});
+
+test('a sphere that was left is searched no more', async () => {
+  const { world, ana, ben, sphere } = await two();
+  ana.session.messages.say(sphere.id, 'only for members');
+  await world.quiet();
+  const { find, read } = searchOf(ben);
+  await read();
+  expect(find('members')).toEqual(['only for members']);
+  await ben.session.members.leave(sphere.id, noSignal);
+  await world.quiet();
+  expect(find('members')).toEqual([]);
+});
+
+test('an item that was taken off the list is not offered', async () => {
+  const { world, ana, ben } = await two();
+  const itemId = await ana.share('Regatta.mp4');
+  await world.quiet();
+  const { find, read } = searchOf(ben);
+  await read();
+  expect(find('regatta')).toEqual(['Regatta.mp4']);
+  ben.session.storage.items.update(itemId, { removedAtMs: 1 });
+  expect(find('regatta')).toEqual([]);
+});

@@ -1,0 +1,236 @@
+import type { Clock } from '../../base/clock.ts';
+import type { BareJid, EventId, SphereId } from '../../base/id.ts';
+import type { Logger } from '../../base/log.ts';
+import { RecurringWork } from '../../base/recurring-work.ts';
+import { searchExcerpt, searchTerms } from '../../base/search-words.ts';
+import type { FoundLineView, FoundView } from '../../contract/search.ts';
+import { conversationIdOf } from '../../people/conversation-id.ts';
+import type { People } from '../../people/people.ts';
+import type { Sphere } from '../../spheres/sphere.ts';
+import type { SphereList } from '../../spheres/sphere-list.ts';
+import type { ContactRow } from '../../storage/contact-table.ts';
+import type { DirectMessageRow } from '../../storage/direct-message-table.ts';
+import type { MessageRow } from '../../storage/message-table.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { TextIndex } from '../../storage/text-index.ts';
+import { viewDirectMessage } from '../people-view.ts';
+import { personName } from '../person-name.ts';
+
+interface HistorySearchDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly people: Pick<People, 'contacts' | 'talk'>;
+  readonly own: BareJid;
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Wanted {
+  readonly words: string;
+  /** Only in this conversation. */
+  readonly sphereId?: SphereId | undefined;
+  readonly limit: number;
+}
+
+/** A conversation that is searched. */
+type Place =
+  | { readonly kind: 'sphere'; readonly sphere: Sphere }
+  | { readonly kind: 'talk'; readonly contact: ContactRow };
+
+/** Signing in comes first. */
+const BEGIN_MS = 1_000;
+/** So few that whoever waits for the engine meanwhile does not notice. */
+const SLICE = 25;
+const MIN_PAUSE_MS = 4;
+const IDLE_MS = 3_600_000;
+/** A search brings this many lines up to date by itself; what is more is told not to be read yet. */
+const MAX_CAUGHT_UP = 200;
+
+/**
+ * Finds what was said and shared, in all spheres and talks. The words of all lines are read into memory little by little
+ * after the start, newest first, and kept true by what changes. What is shown of a result is read from the database at
+ * that moment: a line that was taken away meanwhile is not found, whatever the index still says.
+ */
+export class HistorySearch implements Disposable {
+  readonly #deps: HistorySearchDeps;
+  readonly #index = new TextIndex();
+  readonly #work: RecurringWork;
+  readonly #stops: readonly (() => void)[];
+  /** Lines that are there or different since, or gone. */
+  readonly #changed = new Map<EventId, 'line' | 'talk'>();
+  /** Everything that arrived before these is still to be read; 0 = nothing. */
+  #unread = { lines: Number.MAX_SAFE_INTEGER, talks: Number.MAX_SAFE_INTEGER };
+
+  constructor(deps: HistorySearchDeps) {
+    this.#deps = deps;
+    this.#work = new RecurringWork({ ...deps, pass: () => Promise.resolve(this.#pass()), retryMs: IDLE_MS });
+    this.#stops = [
+      deps.list.onChange.on(({ changes }) => {
+        for (const change of changes) {
+          if (change.kind === 'message' || change.kind === 'message-gone') this.#note(change.id, 'line');
+        }
+      }),
+      deps.people.talk.onChange.on(({ id }) => this.#note(id, 'talk')),
+    ];
+    deps.spawn('read for the search', (signal) => this.#run(signal));
+  }
+
+  find({ words, sphereId, limit }: Wanted): FoundView {
+    this.#catchUp(MAX_CAUGHT_UP);
+    const terms = searchTerms(words);
+    const places = this.#places();
+    const open = sphereId === undefined ? [...places.keys()] : [sphereId].filter((id) => places.has(id));
+    const ids = this.#index.find({ terms, places: open, limit });
+    const lines = ids.flatMap((id) => this.#viewLine(id, places, terms) ?? this.#viewTalk(id, places, terms) ?? []);
+    return { lines, isWhole: this.#changed.size === 0 && this.#isRead };
+  }
+
+  /** Bytes of memory that the index takes. */
+  get bytes(): number {
+    return this.#index.bytes;
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops) stop();
+    this.#index[Symbol.dispose]();
+  }
+
+  get #isRead(): boolean {
+    return this.#unread.lines === 0 && this.#unread.talks === 0;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    await this.#deps.clock.sleep(BEGIN_MS, signal);
+    await this.#work.run(signal);
+  }
+
+  #note(id: EventId, kind: 'line' | 'talk'): void {
+    this.#changed.set(id, kind);
+    this.#work.wake();
+  }
+
+  /** One slice; how long until the next one. */
+  #pass(): number {
+    const { clock } = this.#deps;
+    const startMs = clock.monotonic();
+    if (this.#changed.size > 0) this.#catchUp(SLICE);
+    else this.#readBack();
+    if (this.#changed.size === 0 && this.#isRead) return IDLE_MS;
+    // Half of the time at most: others have work too.
+    return Math.max(MIN_PAUSE_MS, clock.monotonic() - startMs);
+  }
+
+  #catchUp(limit: number): void {
+    if (this.#changed.size === 0) return;
+    const { messages, directMessages } = this.#deps.storage;
+    this.#index.together(() => {
+      for (const [id, kind] of Array.from(this.#changed).slice(0, limit)) {
+        const row = kind === 'line' ? messages.get(id) : undefined;
+        const talk = kind === 'talk' ? directMessages.get(id) : undefined;
+        if (row !== undefined) this.#putLine(row);
+        else if (talk !== undefined) this.#putTalk(talk);
+        else this.#index.remove(id);
+        this.#changed.delete(id);
+      }
+    });
+  }
+
+  #readBack(): void {
+    const { messages, directMessages } = this.#deps.storage;
+    const { lines, talks } = this.#unread;
+    const rows = lines === 0 ? [] : messages.arrivedBefore(lines, SLICE);
+    const said = talks === 0 ? [] : directMessages.arrivedBefore(talks, SLICE);
+    this.#index.together(() => {
+      for (const row of rows) this.#putLine(row);
+      for (const row of said) this.#putTalk(row);
+    });
+    this.#unread = { lines: rows.at(-1)?.order ?? 0, talks: said.at(-1)?.position ?? 0 };
+  }
+
+  #putLine(row: MessageRow): void {
+    const { id, sphereId: place, atMs, order } = row;
+    this.#index.put({ id, place, atMs: this.#past(atMs), order, text: this.#textOf(row) ?? '' });
+  }
+
+  #putTalk({ id, peer, atMs, text, state, position: order }: DirectMessageRow): void {
+    const place = conversationIdOf(peer);
+    this.#index.put({ id, place, atMs: this.#past(atMs), order, text: isReadable(state) ? text : '' });
+  }
+
+  /** A clock that is ahead must not put its lines above all others for ever. */
+  #past(atMs: number): number {
+    return Math.min(atMs, this.#deps.clock.now());
+  }
+
+  /** By what a line is found: what was said, or the name of what was shared. */
+  #textOf({ kind, text, itemId, sphereId, state }: MessageRow): string | undefined {
+    if (!isReadable(state) || kind === 'notice') return undefined;
+    if (kind === 'text') return text;
+    if (itemId === null) return undefined;
+    return this.#deps.list.find(sphereId)?.state.items.get(itemId)?.event.body.name;
+  }
+
+  /** Neither spheres that ended, nor people who are shut out or wait for an answer. */
+  #places(): ReadonlyMap<SphereId, Place> {
+    const { list, people, storage } = this.#deps;
+    const blocked = new Set(storage.blocked.list());
+    const spheres = list
+      .all()
+      .filter(({ row }) => row.state !== 'left' && row.state !== 'removed' && !row.hidden)
+      .map((sphere) => [sphere.id, { kind: 'sphere' as const, sphere }] as const);
+    const talks = people.contacts
+      .list()
+      .filter(({ jid, standing }) => standing !== 'request' && !blocked.has(jid))
+      .map((contact) => [conversationIdOf(contact.jid), { kind: 'talk' as const, contact }] as const);
+    return new Map<SphereId, Place>([...spheres, ...talks]);
+  }
+
+  #viewLine(id: EventId, places: ReadonlyMap<SphereId, Place>, terms: readonly string[]): FoundLineView | undefined {
+    const { storage, own } = this.#deps;
+    const row = storage.messages.get(id);
+    const place = row === undefined ? undefined : places.get(row.sphereId);
+    if (row === undefined || place?.kind !== 'sphere') return undefined;
+    const { itemId, sphereId, from, atMs } = row;
+    // What was taken off the list of this device is not offered again.
+    if (itemId !== null && storage.items.get(itemId)?.removedAtMs !== 0) return undefined;
+    const excerpt = searchExcerpt(this.#textOf(row) ?? '', terms);
+    if (excerpt === undefined) return undefined;
+    const { name } = place.sphere.state;
+    const who = { from, fromName: personName(from), mine: from === own };
+    return { sphereId, messageId: id, itemId, place: { kind: 'sphere', name }, ...who, atMs, ...viewExcerpt(excerpt) };
+  }
+
+  #viewTalk(id: EventId, places: ReadonlyMap<SphereId, Place>, terms: readonly string[]): FoundLineView | undefined {
+    const row = this.#deps.storage.directMessages.get(id);
+    const place = row === undefined ? undefined : places.get(conversationIdOf(row.peer));
+    if (row === undefined || place?.kind !== 'talk' || !isReadable(row.state)) return undefined;
+    const excerpt = searchExcerpt(row.text, terms);
+    if (excerpt === undefined) return undefined;
+    const { sphereId, from, fromName, mine, atMs } = viewDirectMessage(this.#deps, row);
+    const { jid } = row.mine ? place.contact : { jid: from };
+    const name = place.contact.name ?? place.contact.nick ?? personName(jid);
+    const who = { from, fromName, mine };
+    return {
+      sphereId,
+      messageId: id,
+      itemId: null,
+      place: { kind: 'talk', jid, name },
+      ...who,
+      atMs,
+      ...viewExcerpt(excerpt),
+    };
+  }
+}
+
+function viewExcerpt({
+  text,
+  marks,
+}: NonNullable<ReturnType<typeof searchExcerpt>>): Pick<FoundLineView, 'text' | 'marks'> {
+  return { text, marks: [...marks] };
+}
+
+/** What could not be decrypted or is forged says nothing that anybody looks for. */
+function isReadable(state: MessageRow['state'] | DirectMessageRow['state']): boolean {
+  return state !== 'undecryptable' && state !== 'forged';
+}
