@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import { EngineWatch } from '../netlab/engine-watch.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld } from '../fixtures/engine-world.ts';
+import { sparseFile } from '../integration/swarm-peer.ts';
+import type { Bar, BenchOptions, BenchResult } from './parts/report.ts';
+import { compare, runBench } from './parts/report.ts';
+
+/** The memory of both ends when an item of 100 GB is shared and a fiftieth of it has come. */
+const ITEM_BYTES = 100e9;
+const PART = 0.02;
+const BAR: Bar = { op: '<=', value: 400, of: 'ours' };
+const LIMIT_MS = 3_600_000;
+
+/** MB that a process had at most. */
+function peakOf(pid: number): number {
+  const kib = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return (Number(kib) * 1024) / 1e6;
+}
+
+/** The engine and its swarm process together. */
+async function peakOfPerson({ engine }: Person): Promise<number> {
+  const children = await engine.children('swarm');
+  return [engine.pid, ...children].reduce((sum, pid) => sum + peakOf(pid), 0);
+}
+
+async function measureOnce(bytes: number): Promise<{ sharing: number; receiving: number; seconds: number }> {
+  await using world = await EngineWorld.start(['anna', 'ben']);
+  const [anna, ben] = [world.person('anna'), world.person('ben')];
+  const sphere = await world.sphere('Films', anna, ben);
+  const path = await sparseFile(join(world.folder, 'film.mp4'), bytes);
+  const before = performance.now();
+  const { items } = await anna.run<{ items: { id: string }[] }>(
+    ...['--timeout', `${LIMIT_MS / 1000}`, 'share', sphere, path, '--wait'],
+  );
+  const seconds = (performance.now() - before) / 1000;
+  const id = items[0]?.id ?? '';
+  await ben.item(sphere, id);
+  await using watch = await EngineWatch.start(ben);
+  const ids = { sphereId: parseSphereId(sphere), itemId: parseItemId(id) };
+  await ben.ask((client) => client.items.get({ ...ids, wait: false }));
+  await watch.until('a fiftieth', () => (watch.items.get(id)?.bytesHave ?? 0) >= bytes * PART, LIMIT_MS);
+  return { sharing: await peakOfPerson(anna), receiving: await peakOfPerson(ben), seconds };
+}
+
+async function measure({ bytes }: BenchOptions): Promise<BenchResult[]> {
+  const { sharing, receiving, seconds } = await measureOnce(bytes);
+  const line = (name: string, unit: string, ours: number, bar: Bar | null): BenchResult =>
+    compare({ name, unit, peerName: null, bar, samples: [{ ours, peer: null }] });
+  return [
+    line('memory of who shares, at most', 'MB', sharing, BAR),
+    line('memory of who receives, at most', 'MB', receiving, BAR),
+    line('preparing the share', 's', seconds, null),
+  ];
+}
+
+await runBench('memory', measure, { bytes: ITEM_BYTES });
