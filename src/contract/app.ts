@@ -123,7 +123,13 @@ const items = {
   cancelShare: oc.input(z.object({ jobId: z.string() })).output(done),
   /** Starts the download; with `wait` resolves when the item is verified on disk. */
   get: oc
-    .input(z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, wait: z.boolean().default(false) }))
+    .input(
+      ofItem.extend({
+        /** Only these files of a folder, with those that were asked for before; all when left out. */
+        files: z.array(z.number().int().nonnegative()).min(1).max(10_000).optional(),
+        wait: z.boolean().default(false),
+      }),
+    )
     .output(z.object({ item: itemSchema })),
   /** The address on the engine's port that answers Range requests for one file. */
   playback: oc

@@ -167,7 +167,17 @@ export type Hashing = z.infer<typeof hashing>;
 
 export const torrentStateSchema = z.object({
   infoHash: infoHashSchema,
-  state: z.enum(['starting', 'downloading', 'paused', 'complete', 'changed', 'missing', 'disk-full', 'failed']),
+  state: z.enum([
+    'starting',
+    'downloading',
+    'partial',
+    'paused',
+    'complete',
+    'changed',
+    'missing',
+    'disk-full',
+    'failed',
+  ]),
   error: z.object({ code: z.enum(ERROR_CODES), message: z.string() }).nullable(),
   bytesHave: count,
   downBps: count,
@@ -232,6 +242,11 @@ const torrentSpecSchema = z.object({
   paused: z.boolean(),
   /** false = fetch only what windows ask for. */
   background: z.boolean(),
+  /** With `background`: only these parts of the byte space, `to` exclusive; null = everything. */
+  wanted: z
+    .array(z.object({ from: count, to: count }))
+    .nullable()
+    .default(null),
 });
 
 /** A torrent that is not held, and why. */

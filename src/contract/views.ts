@@ -97,6 +97,7 @@ export const itemStateSchema = z.enum([
   'listed',
   'queued',
   'downloading',
+  'partial',
   'paused',
   'verifying',
   'complete',
@@ -122,6 +123,10 @@ export const itemFileSchema = z.object({
   durationMs: count.nullable(),
   /** Address of a small picture of it on the engine's own port, once the item is complete here. */
   previewUrl: z.string().nullable(),
+  /** Whether all of it is on this computer. */
+  isHere: z.boolean(),
+  /** Whether it is here or on its way. */
+  isWanted: z.boolean(),
 });
 export type ItemFileView = z.infer<typeof itemFileSchema>;
 
@@ -133,6 +138,8 @@ export const itemSchema = z.object({
   kind: mediaKindSchema,
   bytes: count,
   bytesHave: count,
+  /** Of the files that are wanted: all of them, unless some were chosen. */
+  bytesWanted: count,
   state: itemStateSchema,
   error: errorSchema.nullable(),
   from: bareJidSchema,

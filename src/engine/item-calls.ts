@@ -39,10 +39,11 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       holder.session.shares.cancel(jobId);
       return Promise.resolve(DONE);
     },
-    async get({ sphereId, itemId, wait }, signal) {
+    async get({ sphereId, itemId, files, wait }, signal) {
       const { items } = holder.session;
-      requireInSphere(deps, sphereId, itemId);
-      items.get(itemId);
+      const { fileCount } = requireInSphere(deps, sphereId, itemId).body;
+      if (files?.some((file) => file >= fileCount) === true) throw new AppError('not-found', 'no such file');
+      items.get(itemId, files ?? null);
       if (wait) await items.wait(itemId, signal);
       return { item: view(itemId) };
     },
@@ -89,7 +90,8 @@ async function offer(
   const { holder, media, feed, log } = deps;
   const { items, waiter } = holder.session;
   const event = requireInSphere(deps, sphereId, itemId);
-  items.get(itemId);
+  // Who wanted some files only wants this one too.
+  items.get(itemId, items.row(itemId).chosen === null ? null : [index]);
   await items.placed(itemId, signal);
   const file = fileOf(deps, itemId, index);
   const row = items.row(itemId);

@@ -4,6 +4,7 @@ import { kindOfType } from '../player/media-type.ts';
 import { playability } from '../player/playability.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { ItemSource } from '../spheres/item-source.ts';
+import { hasRange } from '../spheres/piece-map.ts';
 import type { KnownEvent } from '../spheres/protocol/event.ts';
 import type { Manifest, ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -38,6 +39,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     kind: body.media.kind,
     bytes: body.bytes,
     bytesHave: Math.min(deps.items.checked(row.itemId) ?? row.bytesHave, body.bytes),
+    bytesWanted: bytesWanted(body.bytes, manifest, row),
     state: row.state,
     error: deps.items.error(row.itemId),
     from,
@@ -54,7 +56,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     width: body.media.width,
     height: body.media.height,
     durationMs: body.media.durationMs,
-    files: viewFiles(manifest, row),
+    files: viewFiles(manifest, row, body.pieceLength),
     undoUntilMs,
   };
 }
@@ -68,11 +70,23 @@ function countCopies(deps: ItemViewDeps, sphere: Sphere, row: ItemRow, seeds: nu
   return Math.max(others.length, seeds);
 }
 
+function bytesWanted(all: number, manifest: Manifest | undefined, { wanted, chosen }: ItemRow): number {
+  if (!wanted || chosen === null || manifest === undefined) return all;
+  return chosen.reduce((sum, index) => sum + (manifest.files[index]?.bytes ?? 0), 0);
+}
+
 /** What is drawn of a file that is whole. */
 const PICTURED: readonly string[] = ['image', 'video'];
 
-function viewFiles(manifest: Manifest | undefined, row: ItemRow): ItemFileView[] {
+function viewFiles(manifest: Manifest | undefined, row: ItemRow, pieceLength: number): ItemFileView[] {
   const isWhole = row.state === 'complete' || row.state === 'sharing';
+  const places = (row.layout ?? []).filter((part) => part.kind === 'file');
+  const isHere = (index: number): boolean => {
+    const place = places[index];
+    const isChosen = row.chosen?.includes(index) === true && row.state !== 'verifying';
+    if (place === undefined || !isChosen) return isWhole;
+    return hasRange({ bitfield: row.bitfield, pieceLength }, place.offset, place.offset + place.length);
+  };
   return (manifest?.files ?? []).map((file, index) => {
     const probe = probeOf(file);
     return {
@@ -83,6 +97,8 @@ function viewFiles(manifest: Manifest | undefined, row: ItemRow): ItemFileView[]
       bytes: file.bytes,
       playable: playability(probe),
       durationMs: probe.durationMs,
+      isHere: isHere(index),
+      isWanted: row.wanted && (row.chosen === null || row.chosen.includes(index)),
       previewUrl: isWhole && PICTURED.includes(probe.kind) ? `/preview/${row.itemId}-${index}` : null,
     };
   });

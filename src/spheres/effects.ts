@@ -243,6 +243,7 @@ export class Effects {
       layout: null,
       updatedAtMs: header.wallMs,
       removedAtMs: 0,
+      chosen: null,
     });
   }
 

@@ -88,6 +88,8 @@ export class ItemProgress implements Disposable {
       case 'complete':
         if (book.isDone(row) || !book.isWhole(row)) return row.state;
         return book.isMine(row) && isReadInPlace(row) ? 'sharing' : 'verifying';
+      case 'partial':
+        return row.state === 'partial' ? 'partial' : 'verifying';
       case 'paused':
         return book.isDone(row) ? row.state : 'paused';
       case 'downloading':
@@ -107,8 +109,9 @@ export class ItemProgress implements Disposable {
       const row = book.row(itemId);
       try {
         const manifest = source.knownManifest(itemId);
-        if (manifest !== undefined) await verifyItem(manifest, row.layout ?? [], signal);
-        book.update(itemId, { state: 'complete', bytesHave: book.bytes(row) });
+        if (manifest !== undefined) await verifyItem(manifest, row, signal);
+        if (row.chosen === null) book.update(itemId, { state: 'complete', bytesHave: book.bytes(row) });
+        else if (book.row(itemId).state === 'verifying') book.update(itemId, { state: 'partial' });
       } catch (error) {
         if (signal.aborted) return;
         book.fail(itemId, error);

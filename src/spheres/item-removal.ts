@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
@@ -8,6 +9,7 @@ import { removeCopy, removeLinks } from '../torrent/remove-copy.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
 import { ShareLink } from './share-link.ts';
+import type { ItemSource } from './item-source.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 
@@ -18,6 +20,7 @@ export const UNDO_MS = 30 * 24 * 3_600_000;
 export type CopyFate = 'keep' | 'delete';
 
 interface ItemRemovalDeps {
+  readonly source: Pick<ItemSource, 'parts'>;
   readonly book: ItemBook;
   readonly list: SphereList;
   readonly feed: SwarmFeed;
@@ -47,8 +50,9 @@ export class ItemRemoval {
     }
     if (copy === 'keep') return 0;
     const stayed = await removeCopy({ path: row.path, segments: row.layout }, signal);
+    await rm(this.#deps.source.parts(row.infoHash).path, { recursive: true, force: true });
     const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
-    book.update(itemId, { ...nowhere, wanted: false, paused: false, state: 'listed' });
+    book.update(itemId, { ...nowhere, wanted: false, paused: false, chosen: null, state: 'listed' });
     return stayed;
   }
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Emitter } from '../base/emitter.ts';
 import type { ErrorCode } from '../base/errors.ts';
@@ -10,6 +11,7 @@ import type { ErrorView, ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
+import { chosenPlace, widen } from './chosen-files.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemAdoption } from './item-adoption.ts';
 import { ItemBook } from './item-book.ts';
@@ -140,7 +142,7 @@ export class ItemService implements Disposable {
         infoHash: row.infoHash,
         metainfo,
         mediaKey: source.mediaKey(sphere, event),
-        segments: [...row.layout],
+        ...chosenPlace(row.layout, row.chosen, source.parts(row.infoHash)),
         bitfield: row.bitfield,
         paused: row.paused,
         background: true,
@@ -150,14 +152,16 @@ export class ItemService implements Disposable {
     }
   }
 
-  /** Begins or continues a download; returns at once. */
-  get(itemId: ItemId): void {
+  /** Begins or continues a download, of all files or of some; returns at once. */
+  get(itemId: ItemId, files: readonly number[] | null = null): void {
     const row = this.row(itemId);
     if (row.removedAtMs !== 0) throw new AppError('not-found', 'the item was taken off the list', { itemId });
     const known = this.#deps.list.find(row.sphereId)?.state.items.get(itemId);
     if (known !== undefined && known.replacedBy !== null) throw new AppError('not-found', 'it has a newer version');
     if (this.#book.isDone(row)) return;
     this.#requireOwnTorrent(row);
+    const chosen = widen(row, files, this.#book.event(row)?.body.fileCount ?? 0);
+    if (row.state === 'partial' && isSameChoice(row.chosen, chosen)) return;
     // Nobody would admit us: what is not here does not come any more.
     this.#deps.list.getJoined(row.sphereId);
     const isLost = row.layout !== null && !this.#book.isMine(row) && this.#isLost(row);
@@ -167,6 +171,7 @@ export class ItemService implements Disposable {
     this.#book.update(itemId, {
       wanted: true,
       paused: false,
+      chosen,
       ...(isLost ? nowhere : {}),
       ...(isQueued ? { state: 'queued' as const } : {}),
     });
@@ -179,7 +184,7 @@ export class ItemService implements Disposable {
     const ended = Promise.withResolvers<void>();
     const check = (): void => {
       const row = this.row(itemId);
-      if (this.#book.isDone(row)) ended.resolve();
+      if (this.#book.isDone(row) || row.state === 'partial') ended.resolve();
       const error = this.error(itemId);
       if (AT_REST.includes(row.state) && error !== null) ended.reject(new AppError(error.code, error.message));
     };
@@ -326,13 +331,16 @@ export class ItemService implements Disposable {
 
   async #continue(row: ItemRow, signal: AbortSignal): Promise<void> {
     const { feed } = this.#deps;
-    if (!AT_REST.includes(row.state) && feed.has(row.infoHash)) {
+    const isSame = isSameChoice(row.chosen, this.row(row.itemId).chosen);
+    if (isSame && !AT_REST.includes(row.state) && feed.has(row.infoHash)) {
       if (row.state === 'paused') this.#book.update(row.itemId, { state: 'downloading' });
       await feed.setPaused(row.infoHash, false);
       return;
     }
     this.#book.update(row.itemId, { state: 'queued' });
     await feed.remove(row.infoHash);
+    // What is wanted now has its place elsewhere; the pieces at its edge come again.
+    if (!isSame) await rm(this.#deps.source.parts(row.infoHash).path, { recursive: true, force: true });
     await this.activate(row.itemId, signal);
   }
 
@@ -353,3 +361,5 @@ export class ItemService implements Disposable {
     this.#book.update(itemId, { ...place, bitfield: null, state: paused ? 'paused' : 'downloading' });
   }
 }
+
+const isSameChoice = (a: readonly number[] | null, b: readonly number[] | null): boolean => `${a}` === `${b}`;

@@ -2,11 +2,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'node:fs/promises';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { EventId, ItemId } from '../base/id.ts';
+import type { EventId, InfoHash, ItemId } from '../base/id.ts';
 import { fromHex } from '../base/bytes.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fileError } from '../torrent/file-error.ts';
 import { parseMetainfo } from '../torrent/metainfo.ts';
+import type { PartsFolder } from './chosen-files.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import type { KnownEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
@@ -32,6 +33,12 @@ export class ItemSource {
 
   constructor(deps: ItemSourceDeps) {
     this.#deps = deps;
+  }
+
+  /** For bytes of files that are not wanted. */
+  parts(infoHash: InfoHash): PartsFolder {
+    const root = this.#deps.scratchFolder;
+    return { root, path: join(root, `${infoHash}.files`) };
   }
 
   event(sphere: Sphere, itemId: ItemId): KnownEvent<'item'> {

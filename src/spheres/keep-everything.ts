@@ -60,7 +60,7 @@ export class KeepEverything implements Disposable {
       const row = this.#deps.storage.items.get(itemId);
       // What a person has paused or removed, or what is broken, waits for a person.
       const isListed = row !== undefined && row.removedAtMs === 0;
-      const isMissing = isListed && !row.paused && (!row.wanted || row.state === 'disk-full');
+      const isMissing = isListed && !row.paused && (!row.wanted || row.chosen !== null || row.state === 'disk-full');
       if (isMissing && replacedBy === null) await this.#fetch(sphere, itemId);
     }
   }

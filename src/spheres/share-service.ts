@@ -263,6 +263,7 @@ export class ShareService implements AsyncDisposable {
         layout: item.segments,
         updatedAtMs: clock.now(),
         removedAtMs: 0,
+        chosen: null,
       });
       storage.shareJobs.remove(id);
       return itemId;

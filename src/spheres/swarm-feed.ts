@@ -23,6 +23,8 @@ export interface TorrentSpec {
   readonly bitfield: Uint8Array | null;
   readonly paused: boolean;
   readonly background: boolean;
+  /** Parts of the byte space that are fetched; null or left out = everything. */
+  readonly wanted?: { readonly from: number; readonly to: number }[] | null;
 }
 
 /** How this device presents itself to the swarm process. */

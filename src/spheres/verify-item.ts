@@ -1,15 +1,21 @@
 import { open } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
-import type { Segment } from '../contract/swarm.ts';
 import { edgeDigests } from './edge-digest.ts';
+import type { ItemRow } from '../storage/item-table.ts';
 import type { Manifest } from './protocol/manifest.ts';
 
-/** The last look before an item is shown as complete: do its files begin and end as the sharer's did? */
-export async function verifyItem(manifest: Manifest, layout: readonly Segment[], signal: AbortSignal): Promise<void> {
-  const files = layout.filter((segment) => segment.kind === 'file');
+/** The last look before an item, or the files of it that are wanted, is shown: do they begin and end as the sharer's did? */
+export async function verifyItem(
+  manifest: Manifest,
+  { layout, chosen }: Pick<ItemRow, 'layout' | 'chosen'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = (layout ?? []).filter((segment) => segment.kind === 'file');
   for (const [index, file] of manifest.files.entries()) {
+    if (chosen !== null && !chosen.includes(index)) continue;
     const path = files[index]?.path ?? '';
-    if (file.bytes === 0) await touch(path);
+    // What was chosen is not synced by the swarm, which waits for the whole item.
+    if (file.bytes === 0 || chosen !== null) await touch(path);
     const edges = await edgeDigests(path, file.bytes, signal);
     if (edges.headSha256 !== file.headSha256 || edges.tailSha256 !== file.tailSha256) {
       throw new AppError('forged', 'a file is not the one that was shared', { file: index });
@@ -17,7 +23,7 @@ export async function verifyItem(manifest: Manifest, layout: readonly Segment[],
   }
 }
 
-/** An empty file has no piece that would make it. */
+/** Puts the file on the disk for good; an empty one has no piece that would make it. */
 async function touch(path: string): Promise<void> {
   await using file = await open(path, 'a');
   await file.sync();

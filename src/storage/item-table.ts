@@ -4,7 +4,7 @@ import type { Segment } from '../contract/swarm.ts';
 import { segmentSchema } from '../contract/swarm.ts';
 import type { ItemState } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
-import { blob, flag, integer, nullable, sealedJson, text } from './columns.ts';
+import { blob, flag, integer, json, nullable, sealedJson, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
 
@@ -26,6 +26,8 @@ export interface ItemRow {
   readonly updatedAtMs: number;
   /** When it was taken off the list of this device; 0 = it is on it. */
   readonly removedAtMs: number;
+  /** The files that are wanted, by their numbers; null = all. */
+  readonly chosen: readonly number[] | null;
 }
 
 const segments = z.array(segmentSchema);
@@ -43,6 +45,7 @@ const COLUMNS: Columns<ItemRow> = {
   layout: nullable(sealedJson<readonly Segment[]>('layout', (value) => segments.parse(value))),
   updatedAtMs: integer('updated_at_ms'),
   removedAtMs: integer('removed_at_ms'),
+  chosen: nullable(json<readonly number[]>('chosen', (value) => z.array(z.number().int()).parse(value))),
 };
 
 export class ItemTable {

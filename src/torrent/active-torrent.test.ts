@@ -74,6 +74,22 @@ async function join(from: ActiveTorrent, to: ActiveTorrent): Promise<void> {
   to.connect(calling, { device: anna, route, weDialled: true });
 }
 
+test('of an item of which one file is wanted, that file comes with two pieces more at most, and is served', async () => {
+  const files = ['a', 'b', 'c'].map((name) => ({ name: `${name}.jpg`, content: randomBytes(100_000) }));
+  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  const middle = item.segments[1];
+  const from = middle?.offset ?? 0;
+  await using receiver = await End.start(item, systemClock, { wanted: [{ from, to: from + 100_000 }] });
+  await join(sharer.torrent, receiver.torrent);
+  const { torrent } = receiver;
+  await expect.poll(() => torrent.state.state, { timeout: 20_000 }).toBe('partial');
+  expect(Buffer.compare(await readFile(item.received('b.jpg')), files[1]?.content ?? Buffer.of())).toBe(0);
+  expect(torrent.bytesHave).toBeLessThanOrEqual(100_000 + 2 * PIECE);
+  expect([torrent.serves, torrent.appetite, torrent.idle]).toEqual([true, 'none', null]);
+});
+
 test('a full copy is given up for an idle one when nobody was connected for ten seconds', async () => {
   const content = randomBytes(200_000);
   const files = [{ name: 'film.mp4', content }];

@@ -13,7 +13,7 @@ import type { PeerLink } from './peer-link.ts';
 import type { StoreFault } from './piece-store.ts';
 import { PieceStore } from './piece-store.ts';
 import type { ActiveTorrentDeps, Appetite, TorrentChange, TorrentSpec } from './torrent-spec.ts';
-import { startBitfield } from './torrent-spec.ts';
+import { backgroundOf, startBitfield } from './torrent-spec.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
@@ -82,7 +82,7 @@ export class ActiveTorrent implements HeldTorrent {
     if (this.#settled) this.#earlier.clear();
     await this.#openSwarm(pieces);
     this.#started = true;
-    if (this.#earlier.size === count) {
+    if (this.#isWanted && this.#earlier.size === count) {
       this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
     } else if (!this.#settled && this.spec.background) {
       this.#scope.spawn('reserve space', (waiting) => this.#waitForSpace(waiting));
@@ -208,7 +208,13 @@ export class ActiveTorrent implements HeldTorrent {
     if (!this.#started) return 'starting';
     if (this.#paused) return 'paused';
     if (this.#settled) return 'complete';
-    return this.#diskFull ? 'disk-full' : 'downloading';
+    if (this.#diskFull) return 'disk-full';
+    return !this.#isWanted && this.#swarm?.wantsAnything === false ? 'partial' : 'downloading';
+  }
+
+  /** Whether all of it is to come. */
+  get #isWanted(): boolean {
+    return this.spec.wanted === null || this.spec.wanted === undefined;
   }
 
   async #openSwarm(pieces: Uint8Array): Promise<void> {
@@ -219,7 +225,7 @@ export class ActiveTorrent implements HeldTorrent {
     this.#swarm = new TorrentSwarm({
       torrent,
       shape: this.metainfo,
-      background: this.spec.background,
+      background: backgroundOf(this.spec, this.metainfo),
       buckets,
       clock,
       random,
@@ -231,7 +237,9 @@ export class ActiveTorrent implements HeldTorrent {
         this.#earlier.delete(piece);
         this.#tell({ kind: 'have' });
       },
-      onDone: () => this.#scope.spawn('complete torrent', (completing) => this.#complete(completing)),
+      onDone: () => {
+        if (this.#isWanted) this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
+      },
       onFailed: (error) => this.#fail(error),
       onLost: (device) => this.#tell({ kind: 'lost', device }),
       onBadPiece,
@@ -270,7 +278,9 @@ export class ActiveTorrent implements HeldTorrent {
   async #waitForSpace(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await requireSpaceFor(this.spec.segments, this.metainfo.length - this.bytesHave);
+        const whole = [{ from: 0, to: this.metainfo.length }];
+        const wanted = (this.spec.wanted ?? whole).reduce((bytes, { from, to }) => bytes + to - from, 0);
+        await requireSpaceFor(this.spec.segments, Math.max(0, wanted - this.bytesHave));
         this.#setDiskFull(false);
         return;
       } catch (error) {

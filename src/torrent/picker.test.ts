@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PieceRange } from './picker.ts';
 import { PiecePicker } from './picker.ts';
 
 const everything = (): boolean => true;
 
-function picker(options: { pieceCount: number; background?: boolean; have?: Set<number> }) {
+function picker(options: { pieceCount: number; background?: readonly PieceRange[]; have?: Set<number> }) {
   const have = options.have ?? new Set<number>();
   return new PiecePicker({
     pieceCount: options.pieceCount,
     have: (piece) => have.has(piece),
     random: () => 0.5,
-    background: options.background ?? true,
+    background: options.background ?? null,
   });
 }
 
@@ -44,13 +45,30 @@ test('pieces of a window come first, in order, its head urgent', () => {
 });
 
 test('without background only windows are wanted', () => {
-  const subject = picker({ pieceCount: 8, background: false });
+  const subject = picker({ pieceCount: 8, background: [] });
   expect(pieces(subject)).toEqual([]);
   subject.setWindow('player', { from: 2, to: 4 });
   expect(pieces(subject)).toEqual([2, 3]);
   expect([subject.wanted(2), subject.wanted(5), subject.wantsAnything]).toEqual([true, false, true]);
   expect(subject.setWindow('player', { from: 0, to: 0 })).toBe(true);
   expect([pieces(subject), subject.wantsAnything]).toEqual([[], false]);
+});
+
+test('of a part that is wanted only its pieces are fetched, and others while a reader waits for them', () => {
+  const background = [
+    { from: 1, to: 3 },
+    { from: 6, to: 7 },
+  ];
+  const have = new Set<number>();
+  const subject = picker({ pieceCount: 8, background, have });
+  expect(pieces(subject).toSorted()).toEqual([1, 2, 6]);
+  subject.begun(4, 'a');
+  expect(pieces(subject)).not.toContain(4);
+  subject.setWindow('player', { from: 4, to: 5 });
+  expect(pieces(subject)[0]).toBe(4);
+  subject.setWindow('player', { from: 0, to: 0 });
+  for (const piece of [1, 2, 6]) have.add(piece);
+  expect(subject.wantsAnything).toBe(false);
 });
 
 test('a window that slides on does not count as a jump, one that moves elsewhere does', () => {
@@ -82,7 +100,8 @@ test('every wanted piece a peer holds is offered exactly once per kind of reason
       (pieceCount, have, peerHas, background, [from, to]) => {
         const haves = new Set(have);
         const peer = new Set(peerHas);
-        const subject = picker({ pieceCount, background, have: haves });
+        const some = [{ from: Math.min(4, pieceCount), to: Math.min(9, pieceCount) }];
+        const subject = picker({ pieceCount, have: haves, ...(background ? {} : { background: some }) });
         subject.setWindow('r', { from: Math.min(from, pieceCount - 1), to });
         const offered = new Set(pieces(subject, 'a', (piece) => peer.has(piece)));
         for (let piece = 0; piece < pieceCount; piece += 1) {

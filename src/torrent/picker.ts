@@ -21,8 +21,8 @@ export interface PickerDeps {
   readonly have: (piece: number) => boolean;
   /** A number in [0, 1): pieces equally rare are taken in random order, so that members do not all take the same. */
   readonly random: () => number;
-  /** false = only windows are fetched. */
-  readonly background: boolean;
+  /** What is fetched without any window: null = everything, [] = nothing. */
+  readonly background: readonly PieceRange[] | null;
 }
 
 /** Decides which pieces are wanted next: windows of readers in order, then what is begun, then the rarest. */
@@ -46,7 +46,7 @@ export class PiecePicker {
   /** An empty range drops the reader. True when the window jumped, so that older requests are in its way. */
   setWindow(reader: string, range: PieceRange): boolean {
     const before = this.#windows.get(reader);
-    if (range.from >= range.to) return this.#windows.delete(reader) && !this.#deps.background;
+    if (range.from >= range.to) return this.#windows.delete(reader) && this.#deps.background !== null;
     this.#windows.set(reader, { from: Math.max(0, range.from), to: Math.min(range.to, this.#deps.pieceCount) });
     // A window that slides on keeps what it asked for before.
     const slides = before !== undefined && range.from >= before.from && range.from < before.to;
@@ -63,7 +63,7 @@ export class PiecePicker {
   }
 
   wanted(piece: number): boolean {
-    return !this.#deps.have(piece) && (this.#deps.background || this.inWindow(piece));
+    return !this.#deps.have(piece) && (this.#inBackground(piece) || this.inWindow(piece));
   }
 
   /** Whether anything is left to fetch, from whichever peer. */
@@ -118,16 +118,22 @@ export class PiecePicker {
         yield { piece, urgent: urgentLeft >= 0 };
       }
     }
-    if (!this.#deps.background) return;
-    for (const piece of this.#begun) if (usable(piece)) yield { piece, urgent: false };
+    for (const piece of this.#begun) if (usable(piece) && this.#inBackground(piece)) yield { piece, urgent: false };
     for (const piece of this.#order()) if (!this.#begun.has(piece) && usable(piece)) yield { piece, urgent: false };
+  }
+
+  #inBackground(piece: number): boolean {
+    const { background } = this.#deps;
+    return background === null || background.some(({ from, to }) => piece >= from && piece < to);
   }
 
   #order(): readonly number[] {
     if (this.#changes < STALE_AFTER) return this.#rarest;
     this.#changes = 0;
     const missing: number[] = [];
-    for (let piece = 0; piece < this.#deps.pieceCount; piece += 1) if (!this.#deps.have(piece)) missing.push(piece);
+    for (const { from, to } of this.#deps.background ?? [{ from: 0, to: this.#deps.pieceCount }]) {
+      for (let piece = from; piece < to; piece += 1) if (!this.#deps.have(piece)) missing.push(piece);
+    }
     const rank = (piece: number): number => (this.#availability[piece] ?? 0) + (this.#tiebreak[piece] ?? 0);
     this.#rarest = missing.toSorted((a, b) => rank(a) - rank(b));
     return this.#rarest;

@@ -5,7 +5,9 @@ import type { Logger } from '../base/log.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
+import type { TorrentShape } from './metainfo.ts';
 import type { Buckets } from './peer-link.ts';
+import type { PieceRange } from './picker.ts';
 import type { PieceTools } from './seal-piece.ts';
 
 /** What the process is told of a torrent. */
@@ -19,6 +21,8 @@ export interface TorrentSpec {
   readonly bitfield: Uint8Array | null;
   readonly paused: boolean;
   readonly background: boolean;
+  /** With `background`: only these parts of the byte space, `to` exclusive; null or left out = everything. */
+  readonly wanted?: readonly { readonly from: number; readonly to: number }[] | null;
 }
 
 /** What this process has learnt of a full copy. */
@@ -69,4 +73,26 @@ export function startBitfield({ bitfield }: Pick<TorrentSpec, 'bitfield'>, piece
   // BEP 3: spare bits are zero.
   trimmed[bytes - 1] = (trimmed[bytes - 1] ?? 0) & (0xff << (bytes * 8 - pieces));
   return trimmed;
+}
+
+/** The pieces that are fetched without any window: null = all of them. Neighbouring ranges become one. */
+export function backgroundOf(
+  { background, wanted = null }: Pick<TorrentSpec, 'background' | 'wanted'>,
+  shape: Pick<TorrentShape, 'length' | 'pieceLength'>,
+): PieceRange[] | null {
+  if (!background) return [];
+  if (wanted === null) return null;
+  const ranges: PieceRange[] = [];
+  const asPieces = wanted.map(({ from, to }) => {
+    return {
+      from: Math.floor(from / shape.pieceLength),
+      to: Math.ceil(Math.min(to, shape.length) / shape.pieceLength),
+    };
+  });
+  for (const range of asPieces.filter(({ from, to }) => from < to).toSorted((a, b) => a.from - b.from)) {
+    const last = ranges.at(-1);
+    if (last === undefined || range.from > last.to) ranges.push(range);
+    else ranges[ranges.length - 1] = { from: last.from, to: Math.max(last.to, range.to) };
+  }
+  return ranges;
 }

@@ -24,7 +24,8 @@ const ESTABLISHED_MS = 10_000;
 export interface TorrentSwarmDeps {
   readonly torrent: Torrent;
   readonly shape: TorrentShape;
-  readonly background: boolean;
+  /** Pieces that are fetched without any window: null = all. */
+  readonly background: readonly PieceRange[] | null;
   readonly buckets: Buckets;
   /** A checked piece, to be served from. */
   readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;

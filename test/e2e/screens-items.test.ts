@@ -58,6 +58,25 @@ test('an item tells from its menu who has it, and is checked again', async () =>
   expect(screen.complaints).toEqual([]);
 });
 
+test('of a folder that is not here one file is chosen, and the others stay away', async () => {
+  await using screen = await Screen.open(browser);
+  const songs = screen.engine.state.items.find(({ name }) => name === 'Songs we danced to');
+  const away = songs?.files.map((file) => ({ ...file, isHere: false, isWanted: false }));
+  Object.assign(songs ?? {}, { state: 'listed', path: null, bytesHave: 0, files: away });
+  await screen.goToSphere();
+  await screen.tile('Songs we danced to').getByRole('link').first().click();
+  const choices = screen.by('download-file');
+  await choices.first().waitFor();
+  expect(await choices.count()).toBe(5);
+  await screen.settled();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('choose-file');
+  await screen.page.getByRole('button', { name: 'Download only 02 Salt and Sun.flac' }).click();
+  await screen.page.getByText('on its way').waitFor();
+  expect(await choices.count()).toBe(4);
+  expect(screen.complaints).toEqual([]);
+});
+
 test('sharing what is put into the folder of a sphere is switched off beside its people', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();

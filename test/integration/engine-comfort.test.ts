@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseItemId, parseSphereId } from '../../src/base/id.ts';
 import { locateProfile, readEngineFile } from '../../src/engine/profile.ts';
+import type { ItemView } from '../../src/contract/views.ts';
 import { landscapeSvg } from '../fixtures/landscape.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld } from '../fixtures/engine-world.ts';
@@ -51,6 +52,24 @@ test('what a program puts into the folder of a sphere reaches the others, and go
   await ben.get(sphere, id);
   expect(await readFile(join(await folderOf(ben), 'recipe.txt'), 'utf8')).toBe('flour, eggs');
   expect((await names(ben)).filter((name) => name === 'recipe.txt')).toHaveLength(1);
+}, 120_000);
+
+test('one film of a folder is fetched alone, and the rest when it is wanted too', async () => {
+  const folder = join(world.folder, 'Films');
+  await mkdir(folder);
+  for (const name of ['1.bin', '2.bin', '3.bin']) await writeFile(join(folder, name), randomBytes(2_000_000));
+  const item = await anna.share(sphere, folder);
+  await ben.item(sphere, item);
+  const { item: part } = await ben.run<{ item: ItemView }>('get', sphere, item, '2.bin', '--wait');
+  expect(part).toMatchObject({ state: 'partial', bytes: 6_000_000 });
+  expect(part.bytesHave).toBeLessThanOrEqual(2_000_000 + 2 * 262_144);
+  expect(await readdir(part.path ?? '')).toEqual(['2.bin']);
+  expect(await readFile(join(part.path ?? '', '2.bin'))).toEqual(await readFile(join(folder, '2.bin')));
+  await ben.engine.killHard();
+  await ben.restart();
+  expect((await ben.item(sphere, item)).state).toBe('partial');
+  await ben.get(sphere, item);
+  expect(await readFile(join(part.path ?? '', '1.bin'))).toEqual(await readFile(join(folder, '1.bin')));
 }, 120_000);
 
 test('each picture of a folder has a preview once the folder has arrived, and none before', async () => {

@@ -80,17 +80,18 @@ export const itemCommands = [
   }),
   defineCommand({
     name: 'get',
-    usage: 'S ITEM',
-    summary: 'Downloads an item; with --wait returns when it is verified on disk.',
+    usage: 'S ITEM [FILE]',
+    summary: 'Downloads an item, or only one file of a folder; with --wait returns when that is verified on disk.',
     options: { wait: { help: 'wait until the item is complete and verified' } },
-    positionals: { min: 2, max: 2 },
+    positionals: { min: 2, max: 3 },
     shape: gotItemShape,
     async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
       const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const only = positionals[2] === undefined ? {} : { files: [resolveFile(item, positionals[2])] };
       return await engine.client.items.get(
-        { sphereId: sphere.id, itemId: item.id, wait: flags.has('wait') },
+        { sphereId: sphere.id, itemId: item.id, ...only, wait: flags.has('wait') },
         { signal },
       );
     },

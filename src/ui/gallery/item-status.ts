@@ -15,6 +15,7 @@ export function itemStatus(item: Pick<ItemView, 'state' | 'downBps'>): ItemStatu
   switch (item.state) {
     case 'complete':
     case 'sharing':
+    case 'partial':
       return { kind: 'here' };
     case 'downloading':
       return { kind: item.downBps > 0 ? 'moving' : 'waiting' };

@@ -39,6 +39,9 @@ export function useItemActions() {
         else notify.warning(t('item.damaged', { name: item.name }), t('item.damagedText'));
       }),
     download: (item: ItemView) => attempt(() => engine.call((client) => client.items.get(of(item)))),
+    /** One file of a folder, and what was chosen of it before. */
+    downloadFile: (item: ItemView, file: number) =>
+      attempt(() => engine.call((client) => client.items.get({ ...of(item), files: [file] }))),
     pause: (item: ItemView) => attempt(() => engine.call((client) => client.items.pause(of(item)))),
     resume: (item: ItemView) => attempt(() => engine.call((client) => client.items.resume(of(item)))),
     /** Shares the file as it is now, as a new item. */

@@ -18,6 +18,8 @@ function onlyFile(item: ItemView): ItemFileView {
       playable: 'no',
       durationMs: item.durationMs,
       previewUrl: null,
+      isHere: false,
+      isWanted: false,
     }
   );
 }

@@ -1,0 +1,90 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { widen } from './chosen-files.ts';
+import { fullBitfield } from './piece-map.ts';
+
+const PHOTOS = ['one', 'two', 'three'];
+
+/** Ana has shared a folder of three photos with Ben. */
+async function album() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const folder = join(ana.folder.folder, 'album');
+  await mkdir(folder);
+  for (const [index, content] of PHOTOS.entries()) await writeFile(join(folder, `${index}.jpg`), content);
+  const input = { sphereId: ana.session.sphere().id, paths: [folder], plain: false };
+  const [itemId] = await ana.session.shares.share(input, noSignal);
+  await world.quiet();
+  if (itemId === undefined) throw new Error('nothing was shared');
+  const { items, swarm } = ben.session;
+  const { infoHash } = items.row(itemId);
+  const get = async (files: readonly number[] | null): Promise<void> => {
+    items.get(itemId, files);
+    await items.placed(itemId, noSignal);
+    await world.quiet();
+  };
+  /** What Ben's swarm was told last: which ranges, and which of the files lie in the sphere's folder. */
+  const told = () => {
+    const spec = swarm.torrents.get(infoHash);
+    const { folder: own } = ben.session.sphere().row;
+    const files = (spec?.segments ?? []).filter((segment) => segment.kind === 'file');
+    return { wanted: spec?.wanted?.length ?? null, inPlace: files.map(({ path }) => path.startsWith(own)) };
+  };
+  const arrived = async (index: number): Promise<void> => {
+    const segment = (items.row(itemId).layout ?? [])[index];
+    const path = segment?.kind === 'file' ? segment.path : '';
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, PHOTOS[index] ?? '');
+    swarm.emit({ kind: 'have', infoHash, bitfield: fullBitfield(1), bytesHave: 5, identities: null });
+    swarm.say(infoHash, 'partial');
+    await world.quiet();
+  };
+  return { world, ben, itemId, get, told, arrived, state: () => items.row(itemId).state };
+}
+
+test('one file of a folder is fetched, its neighbours go nowhere in the folder of the sphere', async () => {
+  const { ben, itemId, get, told, arrived, state } = await album();
+  await get([1]);
+  expect(told()).toEqual({ wanted: 1, inPlace: [false, true, false] });
+  await arrived(1);
+  await expect.poll(state).toBe('partial');
+  await ben.session.items.wait(itemId, noSignal);
+  expect(await readdir(ben.session.items.row(itemId).path ?? '')).toEqual(['1.jpg']);
+});
+
+test('what is chosen later is added, and in the end everything can be wanted', async () => {
+  const { get, told, arrived, state } = await album();
+  await get([1]);
+  await arrived(1);
+  await expect.poll(state).toBe('partial');
+  await get([1]);
+  expect([state(), told().wanted]).toEqual(['partial', 1]);
+  await get([2]);
+  expect(told()).toEqual({ wanted: 2, inPlace: [false, true, true] });
+  await get(null);
+  expect(told()).toEqual({ wanted: null, inPlace: [true, true, true] });
+  await get([0]);
+  expect(told().wanted).toBeNull();
+});
+
+test('a chosen file that is not the one that was shared is not called here', async () => {
+  const { ben, itemId, get, arrived, state } = await album();
+  await get([0]);
+  PHOTOS[0] = 'six';
+  await arrived(0);
+  PHOTOS[0] = 'one';
+  await expect.poll(state).toBe('failed');
+  expect(ben.session.items.error(itemId)?.code).toBe('forged');
+});
+
+test('all files one by one are the whole item', () => {
+  const nothing = { wanted: false, chosen: null };
+  expect(widen(nothing, [2], 3)).toEqual([2]);
+  expect(widen({ wanted: true, chosen: [2] }, [0], 3)).toEqual([0, 2]);
+  expect(widen({ wanted: true, chosen: [0, 2] }, [1], 3)).toBeNull();
+  expect(widen({ wanted: true, chosen: null }, [1], 3)).toBeNull();
+  expect(widen({ wanted: false, chosen: [0] }, [1], 3)).toEqual([1]);
+});
