@@ -70,6 +70,31 @@ test('a conversation shows answers, changes, deletions, signs and who has seen w
   }
 });
 
+test('everything said and shared is searched by keyboard, and a result is shown in its place', async () => {
+  for (const { look, options } of LOOKS.filter(({ look }) => look !== 'dark')) {
+    await using screen = await Screen.open(browser, options);
+    talk(screen);
+    await screen.goToSphere();
+    await screen.page.keyboard.press('Control+f');
+    const words = screen.by('search-words');
+    await words.fill('zebra');
+    await screen
+      .by('search-told')
+      .filter({ hasText: /Nothing|Rien/ })
+      .waitFor();
+    expect(await screen.by('found-line').count()).toBe(0);
+    await words.fill('the');
+    await screen.by('found-line').nth(2).waitFor();
+    await screen.picture(`search-${look}`);
+    expect(await screen.violations()).toEqual([]);
+    await words.fill('cake sund');
+    await screen.by('found-line').filter({ hasText: 'Who brings the cake' }).waitFor();
+    await words.press('Enter');
+    const line = screen.by('message').filter({ hasText: 'Who brings the cake' }).first();
+    await line.and(screen.page.locator(':focus')).waitFor();
+  }
+});
+
 test('a message is answered, changed, deleted and put back, and gets signs, by mouse and keyboard', async () => {
   await using screen = await Screen.open(browser);
   talk(screen);

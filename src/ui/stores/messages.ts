@@ -3,7 +3,7 @@ import { reactive } from 'vue';
 import type { EventId, SphereId } from '../../base/id.ts';
 import type { MessageView } from '../../contract/views.ts';
 import type { EngineClient } from '../connection/engine-client.ts';
-import { useEngine } from './engine.ts';
+import { useEngine, type EngineLine } from './engine.ts';
 import type { Turn } from './turns.ts';
 
 export interface Conversation {
@@ -12,6 +12,8 @@ export interface Conversation {
   state: 'loading' | 'ready' | 'failed';
   /** The first message of the sphere is among them. */
   complete: boolean;
+  /** The line that was jumped to, as long as newer ones are missing behind what is here; null = the newest are here. */
+  around: EventId | null;
 }
 
 const PAGE = 60;
@@ -32,7 +34,7 @@ function upsert(messages: MessageView[], message: MessageView): void {
 function begun(conversations: Map<string, Conversation>, sphereId: string): Conversation {
   const known = conversations.get(sphereId);
   if (known !== undefined) return known;
-  conversations.set(sphereId, { messages: [], state: 'loading', complete: false });
+  conversations.set(sphereId, { messages: [], state: 'loading', complete: false, around: null });
   return begun(conversations, sphereId);
 }
 
@@ -60,6 +62,49 @@ function utter({ messages }: EngineClient, sphereId: SphereId, text: string, tur
   return messages.say({ sphereId, text, ...(turn === null ? {} : { replyTo: turn.message.id }) });
 }
 
+/** Reading away from the newest lines: the lines around one, and from there on in both directions. */
+function usePages(engine: EngineLine, conversations: Map<string, Conversation>) {
+  const fetchPage = (
+    sphereId: SphereId,
+    where: { before?: EventId; after?: EventId; around?: EventId } = {},
+  ): Promise<{ messages: MessageView[] }> =>
+    engine.call((client) => client.messages.list({ sphereId, limit: PAGE, ...where }));
+
+  /** Loads the lines around one that is not here; false when there is no such line. */
+  async function openAround(sphereId: SphereId, id: EventId): Promise<boolean> {
+    const conversation = begun(conversations, sphereId);
+    const { messages } = await fetchPage(sphereId, { around: id });
+    const at = messages.findIndex((message) => message.id === id);
+    if (at < 0) return false;
+    const isNewest = messages.length - at < PAGE / 2;
+    Object.assign(conversation, { messages, state: 'ready', complete: at < PAGE / 2, around: isNewest ? null : id });
+    return true;
+  }
+
+  /** Loads the page after the newest line that is here, when some are missing. */
+  async function newer(sphereId: SphereId): Promise<void> {
+    const conversation = conversations.get(sphereId);
+    const last = conversation?.messages.at(-1);
+    if (conversation === undefined || last === undefined || conversation.around === null) return;
+    const { messages } = await fetchPage(sphereId, { after: last.id });
+    for (const message of messages) upsert(conversation.messages, message);
+    if (messages.length < PAGE) conversation.around = null;
+  }
+
+  /** Loads the page before the oldest message. Returns how many came. */
+  async function older(sphereId: SphereId): Promise<number> {
+    const conversation = conversations.get(sphereId);
+    const oldest = conversation?.messages[0];
+    if (conversation === undefined || oldest === undefined || conversation.complete) return 0;
+    const { messages } = await fetchPage(sphereId, { before: oldest.id });
+    for (const message of messages) upsert(conversation.messages, message);
+    conversation.complete = messages.length < PAGE;
+    return messages.length;
+  }
+
+  return { fetchPage, openAround, newer, older };
+}
+
 /** The conversations of the spheres that were opened, loaded from the newest page backwards. */
 export const useMessages = defineStore('messages', () => {
   const engine = useEngine();
@@ -67,16 +112,15 @@ export const useMessages = defineStore('messages', () => {
   /** Text that was typed and not yet said, by sphere. */
   const drafts = reactive(new Map<string, string>());
 
-  const fetchPage = (sphereId: SphereId, before?: EventId): Promise<{ messages: MessageView[] }> =>
-    engine.call((client) =>
-      client.messages.list({ sphereId, limit: PAGE, ...(before === undefined ? {} : { before }) }),
-    );
+  const { fetchPage, openAround, newer, older } = usePages(engine, conversations);
 
   /** Loads the newest page; what is known already stays. */
   async function open(sphereId: SphereId): Promise<void> {
     const conversation = begun(conversations, sphereId);
     try {
-      const known = new Set(conversation.messages.map(({ id }) => id));
+      // What was far back is not joined to the newest: lines between them are missing.
+      const known = new Set(conversation.around === null ? conversation.messages.map(({ id }) => id) : []);
+      if (conversation.around !== null) Object.assign(conversation, { messages: [], around: null });
       takeNewest(conversation, (await fetchPage(sphereId)).messages, known);
       conversation.state = 'ready';
     } catch (error) {
@@ -85,27 +129,22 @@ export const useMessages = defineStore('messages', () => {
     }
   }
 
-  /** Loads the page before the oldest message. Returns how many came. */
-  async function older(sphereId: SphereId): Promise<number> {
-    const conversation = conversations.get(sphereId);
-    const oldest = conversation?.messages[0];
-    if (conversation === undefined || oldest === undefined || conversation.complete) return 0;
-    const { messages } = await fetchPage(sphereId, oldest.id);
-    for (const message of messages) upsert(conversation.messages, message);
-    conversation.complete = messages.length < PAGE;
-    return messages.length;
-  }
-
   /** Says `text`, or what it changes; resolves when it is safely kept, not when others have it. */
   async function say(sphereId: SphereId, text: string, turn: Turn | null = null): Promise<void> {
-    applyMessage((await engine.call((client) => utter(client, sphereId, text, turn))).message);
+    const { message } = await engine.call((client) => utter(client, sphereId, text, turn));
+    const isFarBack = (conversations.get(sphereId)?.around ?? null) !== null;
+    if (isFarBack && turn?.kind !== 'edit') await open(sphereId);
+    applyMessage(message);
   }
 
   const forgetMessage = (sphereId: string, id: string): void => drop(conversations.get(sphereId)?.messages ?? [], id);
 
   function applyMessage(message: MessageView): void {
     const conversation = conversations.get(message.sphereId);
-    if (conversation !== undefined) upsert(conversation.messages, message);
+    if (conversation === undefined) return;
+    const isBeyond = message.order > (conversation.messages.at(-1)?.order ?? '');
+    // It comes when the lines before it are loaded.
+    if (conversation.around === null || !isBeyond) upsert(conversation.messages, message);
   }
 
   /** A sphere is no longer ours to see, as after signing out: the next person at this page finds nothing of it. */
@@ -121,7 +160,12 @@ export const useMessages = defineStore('messages', () => {
 
   /** After a new connection: brings every opened conversation up to date. */
   async function refresh(): Promise<void> {
-    await Promise.all(Array.from(conversations.keys(), (id) => open(id as SphereId)));
+    await Promise.all(
+      Array.from(conversations, async ([id, { around }]) => {
+        // Whoever reads far back stays there.
+        if (around === null || !(await openAround(id as SphereId, around))) await open(id as SphereId);
+      }),
+    );
   }
 
   return {
@@ -129,6 +173,8 @@ export const useMessages = defineStore('messages', () => {
     drafts,
     open,
     older,
+    openAround,
+    newer,
     say,
     applyMessage,
     forgetMessage,

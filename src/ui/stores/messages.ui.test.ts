@@ -11,11 +11,21 @@ const sphere = fakeSphere('Sea');
 const ben = fakeMember('ben@example.org', 'Ben');
 const line = (number: number): MessageView => fakeMessage(sphere, ben, `line ${number}`, { atMs: number * 1000 });
 
+interface Page {
+  readonly before?: string;
+  readonly after?: string;
+  readonly around?: string;
+  readonly limit?: number;
+}
+
 /** The store over an engine that holds `all`, oldest first. */
 function storeOver(all: MessageView[]) {
   const client = {
     messages: {
-      list: ({ before, limit = 100 }: { before?: string; limit?: number }) => {
+      list: ({ before, after, around, limit = 100 }: Page) => {
+        const place = all.findIndex(({ id }) => id === (after ?? around));
+        const first = around === undefined ? place + 1 : Math.max(0, place - Math.floor(limit / 2));
+        if (place >= 0) return Promise.resolve({ messages: all.slice(first, first + limit) });
         const end = before === undefined ? all.length : all.findIndex(({ id }) => id === before);
         return Promise.resolve({ messages: all.slice(Math.max(0, end - limit), end) });
       },
@@ -44,6 +54,26 @@ test('the newest page is loaded first and older ones are put before it', async (
   expect(texts(store)).toEqual(all.map(({ text }) => text));
   expect(store.conversations.get(sphere.id)?.complete).toBe(true);
   expect(await store.older(sphere.id)).toBe(0);
+});
+
+test('a line far back is shown with those around it, and the newest come when the person gets there', async () => {
+  const all = Array.from({ length: 400 }, (_, index) => line(index));
+  const store = storeOver(all);
+  await store.open(sphere.id);
+  const far = all[100]?.id ?? line(0).id;
+  expect(await store.openAround(sphere.id, far)).toBe(true);
+  expect([texts(store).at(0), texts(store).at(-1)]).toEqual(['line 70', 'line 129']);
+  store.applyMessage(line(400));
+  expect(texts(store).at(-1)).toBe('line 129');
+  await store.older(sphere.id);
+  await store.newer(sphere.id);
+  expect([texts(store).at(0), texts(store).at(-1)]).toEqual(['line 10', 'line 189']);
+  await store.refresh();
+  expect(texts(store)).toContain('line 100');
+  await store.open(sphere.id);
+  expect([texts(store).at(0), texts(store).at(-1)]).toEqual(['line 340', 'line 399']);
+  store.applyMessage(line(400));
+  expect(texts(store).at(-1)).toBe('line 400');
 });
 
 test('a message that changes its state stays in its place', async () => {
