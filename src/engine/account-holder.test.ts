@@ -51,7 +51,7 @@ async function holderWith(options: { password?: string; openOmemo?: typeof Omemo
   const swarm = new FakeSwarm();
   const end = new AbortController();
   const attached = feed.attach(swarm.calls, end.signal).catch(() => undefined);
-  const views = new ViewSource({ feed, log: silentLogger });
+  const views = new ViewSource({ ...machine, feed });
   const holder = new AccountHolder({
     ...machine,
     profile,

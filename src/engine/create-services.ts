@@ -41,7 +41,7 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     await using stack = new AsyncDisposableStack();
     const { log } = deps;
     const feed = new SwarmFeed({ clock: deps.clock, log: log.child('swarm-feed') });
-    const views = new ViewSource({ feed, log });
+    const views = new ViewSource({ feed, clock: deps.clock, log });
     const speed = openSpeed(deps, feed, stack);
     views.setLimits(deps.config.limits);
     stack.use(openSwarm(deps, feed, views, parts.swarmEntry));

@@ -17,7 +17,7 @@ test('everything that was said and shared is in files that anybody can read, and
   ana.session.people.talk.say(parseBareJid('zoe@c.test'), 'just for you');
   await world.quiet();
 
-  const views = new ViewSource({ feed: ana.session.feed, log: silentLogger });
+  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
   views.follow(ana.session.shown);
   const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
   onTestFinished(() => rm(parent, { recursive: true }));
@@ -55,7 +55,7 @@ test('talks with two people whose addresses are one name on a disk stay two', as
   const world = new SimWorld();
   const ana = await world.person('ana');
   for (const jid of ['a*b@c.test', 'a?b@c.test']) ana.session.people.talk.say(parseBareJid(jid), `to ${jid}`);
-  const views = new ViewSource({ feed: ana.session.feed, log: silentLogger });
+  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
   views.follow(ana.session.shown);
   const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
   onTestFinished(() => rm(parent, { recursive: true }));

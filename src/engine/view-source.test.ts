@@ -6,8 +6,8 @@ import type { AppEvent } from '../contract/views.ts';
 import { appEventSchema, snapshotSchema } from '../contract/views.ts';
 import { ViewSource } from './view-source.ts';
 
-function follow({ session }: SimPerson) {
-  const views = new ViewSource({ feed: session.feed, log: silentLogger });
+function follow(world: SimWorld, { session }: SimPerson) {
+  const views = new ViewSource({ feed: session.feed, clock: world.clock, log: silentLogger });
   const events: AppEvent[] = [];
   views.onEvent.on((event) => events.push(event));
   return { views, events, stop: views.follow(session.shown) };
@@ -22,7 +22,7 @@ async function two() {
 
 test('the snapshot shows everything there is, and every change is told in the contract’s form', async () => {
   const { world, ana, ben, sphere } = await two();
-  const { views, events } = follow(ben);
+  const { views, events } = follow(world, ben);
   const itemId = await ana.share('beach.mp4');
   ana.session.messages.say(sphere.id, 'look at this');
   await world.quiet();
@@ -44,7 +44,7 @@ test('the snapshot shows everything there is, and every change is told in the co
 
 test('what is unread is what came since, whatever the authors’ clocks say', async () => {
   const { world, ana, ben, sphere } = await two();
-  const { views } = follow(ben);
+  const { views } = follow(world, ben);
   const theirs = ben.session.sphere();
   const unread = (): number => views.sphere(theirs).unread;
   const markRead = (): void => {
@@ -68,7 +68,7 @@ test('what was said before somebody joined is not unread to them', async () => {
   ana.session.messages.say(sphere.id, 'old news');
   const zoe = await world.person('zoe');
   await world.bringIn(ana, zoe);
-  const { views } = follow(zoe);
+  const { views } = follow(world, zoe);
   expect(zoe.session.texts()).toEqual(['old news']);
   expect(views.sphere(zoe.session.sphere()).unread).toBe(0);
   ana.session.messages.say(sphere.id, 'welcome');
@@ -77,8 +77,8 @@ test('what was said before somebody joined is not unread to them', async () => {
 });
 
 test('a sphere is offline without its room and joining without its key', async () => {
-  const { ana, ben } = await two();
-  const { views } = follow(ben);
+  const { world, ana, ben } = await two();
+  const { views } = follow(world, ben);
   const sphere = ben.session.sphere();
   ben.session.link.goOffline();
   expect(views.sphere(sphere).state).toBe('offline');
@@ -95,7 +95,7 @@ test('whom only the server lets in waits for approval and gets nothing, until so
   const { room } = sphere.row;
   world.server.setAffiliation(room, zoe.jid, 'member');
   await ana.session.caretaker.tidyRoom(sphere, noSignal);
-  const { views, events } = follow(ana);
+  const { views, events } = follow(world, ana);
   expect(views.sphere(sphere).members).toMatchObject([
     { jid: ana.jid, state: 'joined' },
     { jid: ben.jid, state: 'joined' },
@@ -134,7 +134,7 @@ test('whom only the server lets in can be shown the door, and nothing is written
   await ana.session.members.remove(sphere.id, zoe.jid, noSignal);
   expect(world.server.room(sphere.row.room).affiliations.has(zoe.jid)).toBe(false);
   expect(
-    follow(ana)
+    follow(world, ana)
       .views.sphere(sphere)
       .members.map(({ jid }) => jid),
   ).not.toContain(zoe.jid);
@@ -143,7 +143,7 @@ test('whom only the server lets in can be shown the door, and nothing is written
 
 test('a sphere whose room the server closes to us says so, and is joined again when it opens', async () => {
   const { world, ana, ben, sphere } = await two();
-  const { views, events } = follow(ben);
+  const { views, events } = follow(world, ben);
   ana.session.caretaker.tidyRoom = () => Promise.resolve();
   world.server.setAffiliation(sphere.row.room, ben.jid, 'none');
   await world.quiet();
@@ -158,7 +158,7 @@ test('a sphere whose room the server closes to us says so, and is joined again w
 test('paused is what the items say, over restarts too', async () => {
   const { world, ana } = await two();
   await ana.share('beach.mp4');
-  const { views, events } = follow(ana);
+  const { views, events } = follow(world, ana);
   expect(views.swarm().paused).toBe(false);
   await ana.session.items.pauseAll(true, noSignal);
   expect(views.swarm().paused).toBe(true);
@@ -166,12 +166,12 @@ test('paused is what the items say, over restarts too', async () => {
   await ana.stop();
   await ana.start();
   await world.quiet();
-  expect(follow(ana).views.swarm().paused).toBe(true);
+  expect(follow(world, ana).views.swarm().paused).toBe(true);
 });
 
 test('the swarm is starting, running and restarting, with its figures', async () => {
   const { world, ana } = await two();
-  const { views, events } = follow(ana);
+  const { views, events } = follow(world, ana);
   ana.session.swarm.emit({ kind: 'totals', downBps: 5, upBps: 6, peers: 2, port: 40_000 });
   const candidates = { endpoints: [], trackers: [], mapped: '192.0.2.1:40000', webrtc: false };
   ana.session.swarm.emit({ kind: 'candidates', ...candidates });
@@ -186,7 +186,7 @@ test('the swarm is starting, running and restarting, with its figures', async ()
 
 test('signing out takes everything off the screen', async () => {
   const { world, ana, ben, sphere } = await two();
-  const { views, events, stop } = follow(ben);
+  const { views, events, stop } = follow(world, ben);
   const zoe = await world.sphere(await world.person('zoe'));
   expect(zoe.id).not.toBe(sphere.id);
   stop();
@@ -199,4 +199,17 @@ test('signing out takes everything off the screen', async () => {
   ana.session.messages.say(sphere.id, 'unheard');
   await world.quiet();
   expect(events).toHaveLength(told);
+});
+
+test('a sphere in which many lines come at once is shown anew a few times, and in the end as it is', async () => {
+  const { world, ana, ben, sphere } = await two();
+  await world.pass(5_000);
+  const { events } = follow(world, ben);
+  for (let number = 0; number < 60; number += 1) ana.session.messages.say(sphere.id, `line ${number}`);
+  await world.pass(5_000);
+  await world.quiet();
+  const shown = events.flatMap((event) => (event.kind === 'sphere' ? [event.sphere.unread] : []));
+  expect(events.filter(({ kind }) => kind === 'message').length).toBeGreaterThanOrEqual(60);
+  expect(shown.length).toBeLessThan(30);
+  expect(shown.at(-1)).toBe(60);
 });

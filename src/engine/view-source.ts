@@ -1,7 +1,9 @@
+import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import { Throttle } from '../base/throttle.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type {
   AccountView,
@@ -30,10 +32,14 @@ import { viewMessage } from './message-view.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
 
+/** A sphere in which many lines come at once is shown anew at most so often: what it shows is read from all of them. */
+const SPHERE_PACE = { burst: 4, intervalMs: 250 };
+
 /** Shows the state of the engine, whole or change by change. */
 export class ViewSource {
   readonly onEvent: Emitter<AppEvent>;
   readonly #feed: SwarmFeed;
+  readonly #clock: Clock;
   #session: AccountSession | null = null;
   /** Spheres that are not on the person's list. */
   readonly #hidden = new Set<SphereId>();
@@ -42,8 +48,9 @@ export class ViewSource {
   #wasPaused = false;
   #wasRunning = false;
 
-  constructor(deps: { feed: SwarmFeed; log: Logger }) {
+  constructor(deps: { feed: SwarmFeed; clock: Clock; log: Logger }) {
     this.#feed = deps.feed;
+    this.#clock = deps.clock;
     this.onEvent = new Emitter((error) => deps.log.error('event listener failed', { error }));
     deps.feed.onEvent.on((event) => this.#swarmChanged(event));
   }
@@ -53,10 +60,12 @@ export class ViewSource {
     this.#session = session;
     this.#hidden.clear();
     for (const { id, row } of session.list.all()) if (row.hidden) this.#hidden.add(id);
+    const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>) => session.scope.spawn(name, task);
+    const pace = new Throttle({ ...SPHERE_PACE, clock: this.#clock, spawn });
     const stops = [
       session.client.onState.on(() => this.accountChanged()),
       session.devices.onChange.on(() => this.accountChanged()),
-      session.list.onChange.on((changed) => this.#sphereChanged(session, changed)),
+      session.list.onChange.on((changed) => this.#sphereChanged(session, changed, pace)),
       session.rooms.onPresence.on((room) => {
         const sphere = session.list.ofRoom(room);
         if (sphere !== undefined) this.emitSphere(sphere);
@@ -194,7 +203,7 @@ export class ViewSource {
     this.onEvent.emit({ kind: 'swarm', swarm: this.swarm() });
   }
 
-  #sphereChanged(session: AccountSession, { sphere, changes }: ChangedSphere): void {
+  #sphereChanged(session: AccountSession, { sphere, changes }: ChangedSphere, pace: Throttle): void {
     for (const change of changes) {
       if (change.kind === 'message') {
         const row = session.storage.messages.get(change.id);
@@ -207,7 +216,12 @@ export class ViewSource {
       const isOffList = change.kind === 'item-gone' || change.kind === 'item-replaced';
       if (isOffList) this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
     }
-    this.emitSphere(sphere);
+    const isTalk = changes.length > 0 && changes.every(({ kind }) => kind === 'message');
+    if (!isTalk) return this.emitSphere(sphere);
+    void pace.run(sphere.id, () => {
+      if (session === this.#session && session.list.find(sphere.id) === sphere) this.emitSphere(sphere);
+      return Promise.resolve();
+    });
   }
 
   #itemChanged(session: AccountSession, itemId: ItemId): void {

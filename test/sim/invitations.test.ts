@@ -180,7 +180,7 @@ test('an invitation that had not left when it was taken back is never sent', asy
 
 test('a sphere that was left can be taken off the list, and a new invitation brings it back with its past', async () => {
   const { world, ana, eve, id } = await invited();
-  const views = new ViewSource({ feed: eve.session.feed, log: world.log });
+  const views = new ViewSource({ feed: eve.session.feed, clock: world.clock, log: world.log });
   const events: AppEvent[] = [];
   views.onEvent.on((event) => events.push(event));
   views.follow(eve.session.shown);
