@@ -84,6 +84,9 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(await json(['sphere', 'invite', SPHERE_ID, 'ben@example.org'])).toEqual({ ok: true, trouble: null });
   expect(await json(['sphere', 'role', 'Family', 'ben@example.org', 'admin'])).toEqual({ ok: true });
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, jid: 'ben@example.org', role: 'admin' });
+  expect(await json(['sphere', 'owner', 'Family', 'keep'])).toEqual({ ok: true });
+  expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, step: { kind: 'offer', jid: null } });
+  expect(await json(['sphere', 'owner', 'Family', 'propose', 'ben@example.org'])).toEqual({ ok: true });
   expect(await json(['sphere', 'rename', 'Family', 'Winter'])).toEqual({ ok: true });
   expect(await json(['sphere', 'forget', SPHERE_ID])).toEqual({ ok: true });
   expect(await json(['sphere', 'remove', 'Family', 'ben@example.org'])).toEqual({ ok: true });

@@ -91,6 +91,25 @@ const spheres = {
   remove: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
   /** Gives a member other rights. */
   setRole: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema, role: givenRole })).output(done),
+  /**
+   * `offer` hands a sphere of ours over once the other accepts, `null` takes that back; `accept` takes what is offered.
+   * `propose` says whom the sphere is to go to because its owner is gone, and `object` is the owner's answer to that.
+   */
+  changeOwner: oc
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        step: z.discriminatedUnion('kind', [
+          z.object({ kind: z.literal('offer'), jid: bareJidSchema.nullable() }),
+          z.object({ kind: z.literal('accept') }),
+          z.object({ kind: z.literal('propose'), jid: bareJidSchema }),
+          z.object({ kind: z.literal('object') }),
+        ]),
+      }),
+    )
+    .output(done),
+  /** Goes on in a new sphere of ours with every item, where an owner who is gone leaves nobody who decides. */
+  continue: oc.input(inSphere).output(z.object({ sphere: sphereSchema })),
   rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),
   /** On this device: whether what any program puts into the sphere's folder is shared by itself. */
   watchFolder: oc.input(inSphere.extend({ on: z.boolean() })).output(done),

@@ -55,6 +55,19 @@ export const memberSchema = z.object({
 });
 export type MemberView = z.infer<typeof memberSchema>;
 
+/** Whom organisers want to follow an owner who is gone. */
+export const candidateSchema = z.object({
+  jid: bareJidSchema,
+  name: z.string(),
+  /** Names of those who said so. */
+  voters: z.array(z.string()),
+  /** How many organisers must say so. */
+  needed: count,
+  /** When it comes into force unless the owner objects; null = too few have said so. */
+  atMs: count.nullable(),
+});
+export type CandidateView = z.infer<typeof candidateSchema>;
+
 export const historySchema = z.enum(['all', 'from-join']);
 
 export const sphereSchema = z.object({
@@ -73,6 +86,13 @@ export const sphereSchema = z.object({
    */
   state: z.enum(['joining', 'joined', 'offline', 'refused', 'left', 'removed']),
   members: z.array(memberSchema),
+  /** To whom the owner offers the sphere. */
+  offeredTo: bareJidSchema.nullable(),
+  candidates: z.array(candidateSchema),
+  /** Its owner seems to be all who decides here: it can go on in a new sphere of ours. */
+  mayContinue: z.boolean(),
+  /** Where it goes on, and who said so; `sphereId` null = we are not there yet. */
+  continued: z.object({ sphereId: sphereIdSchema.nullable(), by: z.string() }).nullable(),
   itemCount: count,
   unread: count,
   lastActivityMs: count,

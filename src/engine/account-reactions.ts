@@ -9,6 +9,7 @@ import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
+import { NewOwner } from '../spheres/new-owner.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
@@ -58,6 +59,7 @@ export function joinReactions(deps: ReactionsDeps): void {
     for (;;) {
       await deps.clock.sleep(LOOK_AGAIN_MS, signal);
       for (const sphere of list.all()) {
+        new NewOwner(deps).settle(sphere);
         if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
       }
     }
@@ -82,6 +84,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       deps.logs.meet(sphere);
       caretaker.renewEpoch(sphere);
       deps.devices.endLost(sphere);
+      new NewOwner(deps).settle(sphere);
       deps.delivery.meet(sphere);
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
@@ -153,7 +156,8 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
   if (kinds.has('message')) deps.delivery.tell(sphere);
-  if (kinds.has('item-replaced') || kinds.has('epochs')) {
+  const mayTakeOver = kinds.has('item') && sphere.log.continuation.continues !== null;
+  if (kinds.has('item-replaced') || kinds.has('epochs') || mayTakeOver) {
     scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal));
   }
   if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {

@@ -111,6 +111,8 @@ function sphereRouter(spheres: AppServices['spheres']) {
     remove: os.spheres.remove.handler(({ input, signal }) => spheres.remove(input, given(signal))),
     setRole: os.spheres.setRole.handler(({ input, signal }) => spheres.setRole(input, given(signal))),
     watchFolder: os.spheres.watchFolder.handler(({ input, signal }) => spheres.watchFolder(input, given(signal))),
+    changeOwner: os.spheres.changeOwner.handler(({ input, signal }) => spheres.changeOwner(input, given(signal))),
+    continue: os.spheres.continue.handler(({ input, signal }) => spheres.continue(input, given(signal))),
     rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
     forget: os.spheres.forget.handler(({ input, signal }) => spheres.forget(input, given(signal))),
     leave: os.spheres.leave.handler(({ input, signal }) => spheres.leave(input, given(signal))),

@@ -46,7 +46,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     fromName: personName(from),
     mine,
     plain: body.plain,
-    atMs: header.wallMs,
+    atMs: body.origin?.wallMs ?? header.wallMs,
     copies: countCopies(deps, sphere, row, live?.seeds ?? 0),
     downBps: live?.downBps ?? 0,
     upBps: live?.upBps ?? 0,

@@ -6,6 +6,7 @@ import { withinTime } from '../base/within-time.ts';
 import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { ownerCalls } from './owner-calls.ts';
 import { viewMembers } from './sphere-view.ts';
 
 const DONE = { ok: true as const };
@@ -53,7 +54,8 @@ async function leave(
 }
 
 /** Founding, inviting, joining and leaving spheres. */
-export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices['spheres'] {
+export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
+  const { holder, views, clock } = deps;
   return {
     async create(founding, signal) {
       return { sphere: views.sphere(await holder.session.members.found(founding, signal)) };
@@ -77,6 +79,7 @@ export function sphereCalls({ holder, views, clock }: AppCallsDeps): AppServices
       holder.session.members.setRole(sphereId, jid, role);
       return Promise.resolve(DONE);
     },
+    ...ownerCalls(deps),
     rename({ sphereId, name }) {
       holder.session.members.rename(sphereId, name);
       return Promise.resolve(DONE);

@@ -1,7 +1,10 @@
-import type { BareJid } from '../base/id.ts';
-import type { InvitationView, MemberView, SphereView } from '../contract/views.ts';
+import type { BareJid, PersonId } from '../base/id.ts';
+import type { CandidateView, InvitationView, MemberView, SphereView } from '../contract/views.ts';
+import { mayContinue } from '../spheres/continuation.ts';
 import { historyFor } from '../spheres/history.ts';
 import { hasDeclined } from '../spheres/members.ts';
+import type { Candidacy } from '../spheres/new-owner.ts';
+import { candidacies } from '../spheres/new-owner.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
@@ -19,6 +22,8 @@ interface SphereViewDeps {
   readonly folderWatch: Pick<FolderWatch, 'isOn'>;
 }
 
+const NOBODY = '' as PersonId;
+
 export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
   const { storage, own } = deps;
   const { row, state } = sphere;
@@ -33,11 +38,29 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
+    offeredTo: sphere.jidOf(sphere.log.ownership.offer?.to ?? NOBODY) ?? null,
+    candidates: candidacies(sphere).map(viewCandidate),
+    mayContinue: mayContinue(sphere),
+    continued: viewContinued(deps, sphere),
     itemCount: Math.max(0, countItems(sphere) - storage.items.countRemoved(sphere.id)),
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),
   };
+}
+
+/** The one of them that we are in, if there is one. */
+function viewContinued({ storage }: SphereViewDeps, sphere: Sphere): SphereView['continued'] {
+  const said = [...sphere.log.continuation.continued];
+  const known = said.find(([id]) => storage.spheres.get(id) !== undefined);
+  const [id, event] = known ?? said[0] ?? [];
+  if (id === undefined || event === undefined) return null;
+  const by = sphere.jidOf(event.header.person);
+  return { sphereId: known === undefined ? null : id, by: by === undefined ? '' : personName(by) };
+}
+
+function viewCandidate({ jid, voters, needed, atMs }: Candidacy): CandidateView {
+  return { jid, name: personName(jid), voters: voters.map((voter) => personName(voter)), needed, atMs };
 }
 
 function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state'] {

@@ -69,12 +69,15 @@ export class Caretaker {
       if (role !== 'owner' && role !== 'admin') return;
       const rights = roomRights(sphere.state);
       const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
+      // A new owner of the sphere gets the room from whoever has it.
+      const ownsRoom = given.get(own) === 'owner';
       for (const { jid, state } of members.values()) {
         const has = given.get(jid) ?? 'none';
         const wanted = rights.get(jid) ?? 'none';
         // Rights of owners are for the owner to change; who is refused the door is let in by whoever may.
         const isForOwner = has === 'owner' || has === 'admin' || wanted === 'owner' || wanted === 'admin';
-        if (jid === own || has === wanted || (isForOwner && role !== 'owner')) continue;
+        const isAllowed = !isForOwner || role === 'owner' || (members.get(jid)?.role === 'owner' && ownsRoom);
+        if (jid === own || has === wanted || !isAllowed) continue;
         await rooms.setAffiliation(room, jid, wanted, signal);
         if (state === 'joined' && (has === 'none' || has === 'outcast')) await rooms.invite(room, jid);
       }

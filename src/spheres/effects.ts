@@ -36,16 +36,8 @@ const MAX_TOLD = 60;
 
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
 const OF_MEMBERS = new Set([
-  'genesis',
-  'device',
-  'device-end',
-  'invite',
-  'join',
-  'decline',
-  'leave',
-  'remove',
-  'role',
-  'rename',
+  ...['genesis', 'device', 'device-end', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename'],
+  ...['handover', 'accept', 'succession', 'succeed', 'object'],
 ]);
 
 /**
@@ -122,6 +114,7 @@ export class Effects {
     }
     if (event.type === 'epoch') changes.push({ kind: 'epochs' });
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
+    if (event.type === 'accept' || event.type === 'succeed') changes.push({ kind: 'rights' });
     return changes;
   }
 
@@ -157,6 +150,9 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'device-ended' }];
       case 'role':
         return [{ kind: 'members' }, { kind: 'rights' }];
+      case 'accept':
+      case 'succeed':
+        return [{ kind: 'members' }, { kind: 'rights' }, ...this.#notice(event, 'owner', isToldAgain)];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       case 'edit':

@@ -4,15 +4,18 @@ import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { originOf } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import type { KnownEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 import { versionsOf } from './versions.ts';
 
 interface ItemAdoptionDeps {
   readonly storage: Storage;
+  readonly list: SphereList;
   readonly book: ItemBook;
   readonly feed: SwarmFeed;
   readonly source: ItemSource;
@@ -23,10 +26,21 @@ interface ItemAdoptionDeps {
   readonly log: Logger;
 }
 
+/** What is here of one item goes on as another. */
+interface Move {
+  readonly from: Sphere;
+  readonly oldId: ItemId;
+  readonly to: Sphere;
+  readonly newId: ItemId;
+}
+
 const RETRY_MS = 60_000;
 const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0, wanted: false, paused: false };
 
-/** Moves what this disk has of an item to the version that took its place: nothing is fetched twice. */
+/**
+ * Moves what this disk has of an item to the version that took its place, or to the sphere that goes on with it: nothing
+ * is fetched twice.
+ */
 export class ItemAdoption {
   readonly #deps: ItemAdoptionDeps;
 
@@ -37,14 +51,12 @@ export class ItemAdoption {
   /** Whatever cannot be moved now is tried again when keys come, or with time. */
   async run(sphere: Sphere, signal: AbortSignal): Promise<void> {
     const { storage, log, spawn, clock } = this.#deps;
-    const { items } = sphere.state;
     let isUnreached = false;
-    for (const [id, { replacedBy }] of items) {
-      const old = replacedBy === null ? undefined : storage.items.get(id);
-      const newest = versionsOf(items, id).at(-1);
-      if (old === undefined || newest === undefined || isBare(old)) continue;
+    for (const move of this.#moves(sphere)) {
+      const old = storage.items.get(move.oldId);
+      if (old === undefined || isBare(old) || storage.items.get(move.newId) === undefined) continue;
       try {
-        await this.#move(sphere, old.itemId, newest, signal);
+        await this.#move(move, signal);
       } catch (error) {
         signal.throwIfAborted();
         log.info('a new version is not taken over yet', { error });
@@ -58,9 +70,19 @@ export class ItemAdoption {
     });
   }
 
-  async #move(sphere: Sphere, oldId: ItemId, newId: ItemId, signal: AbortSignal): Promise<void> {
+  *#moves(sphere: Sphere): Generator<Move> {
+    const { items } = sphere.state;
+    for (const [id, { replacedBy, event }] of items) {
+      const newId = versionsOf(items, id).at(-1);
+      if (replacedBy !== null && newId !== undefined) yield { from: sphere, oldId: id, to: sphere, newId };
+      const origin = replacedBy === null ? originOf(this.#deps.list, event) : undefined;
+      if (origin !== undefined) yield { from: origin.sphere, oldId: origin.itemId, to: sphere, newId: id };
+    }
+  }
+
+  async #move({ from, oldId, to: sphere, newId }: Move, signal: AbortSignal): Promise<void> {
     const { storage, book, feed, source, resume } = this.#deps;
-    const [before, event] = [source.event(sphere, oldId), source.event(sphere, newId)];
+    const [before, event] = [source.event(from, oldId), source.event(sphere, newId)];
     const isSame = hasSameBytes(before, event);
     if (isSame && book.row(oldId).layout !== null && isBare(book.row(newId))) {
       // Until it can be served under the new key it goes on under the old one.

@@ -51,14 +51,7 @@ export class ItemSource {
 
   /** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
   mediaKey(sphere: Sphere, event: KnownEvent<'item'>): Uint8Array | null {
-    const { plain, epoch: epochId, infoHash, keyCheck } = event.body;
-    if (plain || epochId === null || keyCheck === null) return null;
-    const wrapped = this.#deps.storage.attachments.get(event.id, 'media-key');
-    const epoch = sphere.epoch(epochId);
-    if (wrapped === undefined || epoch === undefined) {
-      throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
-    }
-    return unwrapMediaKey({ epoch: epoch.secrets, infoHash, keyCheck }, wrapped);
+    return openMediaKey(this.#deps.storage, sphere, event);
   }
 
   async metainfo(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Uint8Array> {
@@ -130,6 +123,18 @@ export class ItemSource {
       await rm(path, { force: true });
     }
   }
+}
+
+/** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
+export function openMediaKey(storage: Storage, sphere: Sphere, event: KnownEvent<'item'>): Uint8Array | null {
+  const { plain, epoch: epochId, infoHash, keyCheck } = event.body;
+  if (plain || epochId === null || keyCheck === null) return null;
+  const wrapped = storage.attachments.get(event.id, 'media-key');
+  const epoch = sphere.epoch(epochId);
+  if (wrapped === undefined || epoch === undefined) {
+    throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
+  }
+  return unwrapMediaKey({ epoch: epoch.secrets, infoHash, keyCheck }, wrapped);
 }
 
 /** Places in the item are counted in the event's pieces: the torrent must have the same. */

@@ -5,9 +5,11 @@ import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
 import type { Audience } from './audience.ts';
+import { carryOver } from './carry-over.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
 import { invitationLine } from './human-line.ts';
 import { declining, deliveredOf, envelopeOf, secretOf } from './invitation-book.ts';
@@ -83,8 +85,14 @@ export class Members {
     return this.found({ name, history: 'all' }, signal);
   }
 
-  /** `history`: what those who join later get of what was said and shared before. It stays as it is. */
-  async found({ name, history }: { name: string } & SpherePolicy, signal: AbortSignal): Promise<Sphere> {
+  /**
+   * `history`: what those who join later get of what was said and shared before. It stays as it is. `from`: the sphere
+   * that goes on in this one, in its folder.
+   */
+  async found(
+    { name, history, from }: { name: string; from?: Sphere } & SpherePolicy,
+    signal: AbortSignal,
+  ): Promise<Sphere> {
     const { rooms, list, author, own, certifier, random, clock } = this.#deps;
     // A random address: the name travels sealed.
     const room = parseBareJid(`${toHex(random(16))}@${rooms.domain}`);
@@ -95,11 +103,14 @@ export class Members {
       { name, room, ownerJid: own, policy: { history } },
     );
     const { sphereId: id, event: genesis } = founding;
-    const row = await this.#row(id, name, room, null);
+    const row = await this.#row({ id, name, room, invitedBy: null, folder: from?.row.folder });
     return list.add({ ...row, state: 'joined' }, (sphere) => {
       list.take(sphere, [genesis]);
       certifier.certify(sphere, vouched);
       startEpoch(this.#deps, sphere, 'start');
+      if (from === undefined) return;
+      sphere.readEpochs();
+      carryOver(this.#deps, from, sphere);
     });
   }
 
@@ -138,7 +149,9 @@ export class Members {
     const vouched = await certifier.vouched(signal);
     const { invite, secret } = secretOf(invitation);
     const known = list.find(invitation.sphereId)?.row;
-    const row = await this.#row(invitation.sphereId, invitation.name, invitation.room, invitation.from);
+    const { sphereId, name, room, from: invitedBy } = invitation;
+    const folder = this.#continuedFolder(deliveredOf(invitation).map(({ event }) => event));
+    const row = await this.#row({ id: sphereId, name, room, invitedBy, folder });
     // A sphere once left keeps its folder, its place and what was read of it.
     const joined = known === undefined ? row : { ...known, archiveCursor: null, hidden: false };
     return list.add({ ...joined, state: 'joined' }, (sphere) => {
@@ -299,11 +312,18 @@ export class Members {
     return invitation;
   }
 
-  async #row(id: SphereId, name: string, room: BareJid, invitedBy: BareJid | null) {
+  /** Of a sphere that goes on in the one we are invited to: what is there stays where it is. */
+  #continuedFolder(events: readonly SignedEvent[]): string | undefined {
+    const continues = events.find((event) => event.type === 'continues');
+    return continues?.type === 'continues' ? this.#deps.list.find(continues.body.sphere)?.row.folder : undefined;
+  }
+
+  async #row(input: Pick<SphereRow, 'id' | 'name' | 'room' | 'invitedBy'> & { folder: string | undefined }) {
     const { makeFolder, clock, storage } = this.#deps;
+    const { id, name, room, invitedBy } = input;
     const nowMs = clock.now();
     const known = storage.spheres.get(id);
-    const folder = known?.folder ?? (await makeFolder(name));
+    const folder = known?.folder ?? input.folder ?? (await makeFolder(name));
     const position = known?.position ?? storage.spheres.list().length;
     const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
     return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, ...places };

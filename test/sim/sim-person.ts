@@ -17,6 +17,7 @@ import { Omemo } from '../../src/omemo/omemo.ts';
 import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
 import { People } from '../../src/people/people.ts';
 import { Caretaker } from '../../src/spheres/caretaker.ts';
+import { Continuation } from '../../src/spheres/continuation.ts';
 import { Conversation } from '../../src/spheres/conversation.ts';
 import { Delivery } from '../../src/spheres/delivery.ts';
 import { DeviceDirectory } from '../../src/spheres/device-directory.ts';
@@ -32,6 +33,7 @@ import { KeyRenewal } from '../../src/spheres/key-renewal.ts';
 import { LogExchange } from '../../src/spheres/log-exchange.ts';
 import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
+import { NewOwner } from '../../src/spheres/new-owner.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
 import type { OwnDevices } from '../../src/spheres/own-devices.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
@@ -85,6 +87,8 @@ export class SimSession {
   readonly incoming: Incoming;
   readonly members: Members;
   readonly caretaker: Caretaker;
+  readonly newOwner: NewOwner;
+  readonly continuation: Continuation;
   readonly messages: Conversation;
   readonly reading: Reading;
   readonly delivery: Delivery;
@@ -186,6 +190,7 @@ export class SimSession {
     this.reading = new Reading({ ...following, queued: () => this.outgoing.poke() });
     this.delivery = new Delivery({ ...following, channel: this.channel });
     const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
+    this.newOwner = new NewOwner({ list: this.list, clock });
     this.caretaker = new Caretaker(parts);
     const makeFolder = (name: string): Promise<string> => makeSphereFolder(join(folder.folder, 'spheres'), name);
     const { certifier, devices } = openDevices({
@@ -205,6 +210,7 @@ export class SimSession {
       queued: () => this.outgoing.poke(),
       clock,
     });
+    this.continuation = new Continuation({ list: this.list, members: this.members, own, log });
     const waiter = this.#stack.use(new HaveWaiter({ feed: this.feed }));
     const { feed, list } = this;
     this.source = new ItemSource({ storage, feed, waiter, scratchFolder: join(folder.folder, 'scratch') });
@@ -231,7 +237,20 @@ export class SimSession {
     );
     const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
     joinReactions({
-      ...{ list, rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, devices, reading, delivery },
+      ...{
+        list,
+        rooms,
+        outgoing,
+        caretaker,
+        items,
+        renewal,
+        exchange,
+        signals,
+        logs,
+        devices,
+        reading,
+        delivery,
+      },
       ...{ feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });

@@ -17,6 +17,13 @@ function roleOf(text: string): (typeof ROLES)[number] {
   return role;
 }
 
+function ownerStep(kind: string, jid: string | undefined) {
+  if (kind === 'accept' || kind === 'object') return { kind } as const;
+  if (kind === 'keep') return { kind: 'offer', jid: null } as const;
+  if ((kind === 'offer' || kind === 'propose') && jid !== undefined) return { kind, jid } as const;
+  throw usageFailure('say offer JID, keep, accept, propose JID or object');
+}
+
 const one = { min: 1, max: 1 };
 const two = { min: 2, max: 2 };
 
@@ -153,6 +160,34 @@ const changes = [
       return await engine.client.spheres.setRole(input, { signal });
     },
     describe: () => 'changed',
+  }),
+  defineCommand({
+    name: 'sphere owner',
+    usage: 'S offer JID | keep | accept | propose JID | object',
+    summary:
+      'Offers a sphere to a member or keeps it; accepts what is offered; proposes who follows an owner who is gone; objects to that as the owner.',
+    positionals: { min: 2, max: 3 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      const step = ownerStep(positionals[1] ?? '', positionals[2]);
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.changeOwner({ sphereId: sphere.id, step }, { signal });
+    },
+    describe: () => 'said to all members',
+  }),
+  defineCommand({
+    name: 'sphere continue',
+    usage: 'S',
+    summary: 'Goes on in a new sphere of yours with everything, where an owner who is gone leaves nobody who decides.',
+    positionals: one,
+    shape: sphereAnswerShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      return await engine.client.spheres.continue({ sphereId: sphere.id }, { signal });
+    },
+    describe: ({ sphere }) => `goes on as ${sphere.id}`,
   }),
   defineCommand({
     name: 'sphere rename',

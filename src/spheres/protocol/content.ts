@@ -1,4 +1,4 @@
-import type { EventId, ItemId } from '../../base/id.ts';
+import type { EventId, ItemId, SphereId } from '../../base/id.ts';
 import { Annotations } from './annotations.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import type { LogOrder } from './log-order.ts';
@@ -23,6 +23,8 @@ const NEEDS: Record<ContentEvent['type'], number> = {
   reaction: RANK.viewer,
   edit: RANK.viewer,
   retract: RANK.viewer,
+  continued: RANK.viewer,
+  continues: RANK.owner,
 };
 
 interface RankedEpoch {
@@ -46,6 +48,10 @@ export class Content {
   /** Of what is not accepted. */
   readonly verdicts = new Map<EventId, Verdict>();
   readonly annotations = new Annotations();
+  /** The sphere that this one goes on from; null = it was new. */
+  continues: SphereId | null = null;
+  /** Spheres that this one goes on in, and who said so. */
+  readonly continued = new Map<SphereId, KnownEvent<'continued'>>();
   name = '';
   #timeline: TimelineEntry[] = [];
   #items = new Map<ItemId, SphereItem>();
@@ -159,6 +165,12 @@ export class Content {
       case 'edit':
       case 'retract':
         this.annotations.add(event, standing.rank >= RANK.admin);
+        return ACCEPTED;
+      case 'continued':
+        this.continued.set(event.body.sphere, event);
+        return ACCEPTED;
+      case 'continues':
+        this.continues ??= event.body.sphere;
         return ACCEPTED;
       case 'unknown':
         return ACCEPTED;

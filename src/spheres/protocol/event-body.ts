@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { BareJid, DeviceKey, EventId, InfoHash, PersonId } from '../../base/id.ts';
+import type { BareJid, DeviceKey, EventId, InfoHash, PersonId, SphereId } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
 import { MAX_METAINFO_BYTES } from '../../torrent/metainfo.ts';
 
@@ -90,6 +90,16 @@ const answer = z.object({ invite: eventId, proof: signature });
 const leave = z.object({});
 const remove = z.object({ jid, person: personId.nullable(), lastAccepted });
 const role = z.object({ jid, role: z.enum(['admin', 'member', 'viewer']), lastAccepted });
+/** The owner offers the sphere to a member; null takes the offer back. */
+const handover = z.object({ person: personId.nullable() });
+/** Whoever it was offered to takes it. `lastAccepted` is of the owner until then. */
+const accept = z.object({ handover: eventId, lastAccepted });
+/** An admin says who is to own the sphere, because its owner is gone for good. */
+const succession = z.object({ person: personId });
+/** Whom a majority of admins named takes it, seven days later. */
+const succeed = z.object({ votes: z.array(eventId).min(1).max(50), lastAccepted });
+/** The owner is not gone. */
+const object = z.object({ votes: z.array(eventId).min(1).max(50) });
 const epoch = z.object({ number: count, commitment: sha256, reason: z.enum(['start', 'removal', 'renewal']) });
 
 const item = z
@@ -124,6 +134,8 @@ const item = z
     previewSha256: sha256.nullable(),
     /** The item this one is a new version of. */
     replaces: eventId.nullable(),
+    /** The item of another sphere that this one was carried over from, and when it was shared there. */
+    origin: z.object({ sphere: hex<SphereId>(64), item: eventId, wallMs: count }).optional(),
   })
   .refine((body) => body.plain === (body.keyCheck === null) && body.plain === (body.epoch === null));
 
@@ -150,6 +162,11 @@ const edit = z.object({ target: eventId, textSha256: sha256 });
 /** Takes a message off everybody's screen, or puts it back. */
 const retract = z.object({ target: eventId, isUndone: z.boolean() });
 
+/** The sphere goes on in that one. */
+const continued = z.object({ sphere: hex<SphereId>(64) });
+/** The sphere goes on from that one. */
+const continues = z.object({ sphere: hex<SphereId>(64) });
+
 export const eventBodySchemas = {
   genesis,
   device,
@@ -160,6 +177,11 @@ export const eventBodySchemas = {
   leave,
   remove,
   role,
+  handover,
+  accept,
+  succession,
+  succeed,
+  object,
   epoch,
   item,
   message,
@@ -168,6 +190,8 @@ export const eventBodySchemas = {
   reaction,
   edit,
   retract,
+  continued,
+  continues,
 } as const;
 
 export type KnownType = keyof typeof eventBodySchemas;

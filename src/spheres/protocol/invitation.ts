@@ -105,13 +105,16 @@ export function readInvitation(input: InvitationInput, entries: readonly Envelop
   };
 }
 
-/** The events without which nobody's authority can be judged, and the newest name. */
+/** The events without which nobody's authority can be judged, the newest name, and the sphere that it goes on from. */
 function foundation(log: SphereLog): readonly SignedEvent[] {
   const events = log.events();
   const deciding = events.filter((event) => isStructural(event) && event.type !== 'device');
   const name = events.findLast((event) => event.type === 'rename' && log.verdict(event.id)?.kind === 'accepted');
-  const authors = new Set([...deciding, ...(name === undefined ? [] : [name])].map((event) => event.header.device));
+  const from = events.find((event) => event.type === 'continues' && log.verdict(event.id)?.kind === 'accepted');
+  const beside = [name, from].filter((event) => event !== undefined);
+  const authors = new Set([...deciding, ...beside].map((event) => event.header.device));
   return events.filter(
-    (event) => event === name || (isStructural(event) && (event.type !== 'device' || authors.has(event.header.device))),
+    (event) =>
+      beside.includes(event) || (isStructural(event) && (event.type !== 'device' || authors.has(event.header.device))),
   );
 }

@@ -27,7 +27,19 @@ export interface MemberRecord {
 
 export const RANK: Record<SphereRole, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
 
-type StructuralType = 'genesis' | 'device' | 'device-end' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role';
+/** Move the sphere from one owner to the next. */
+export type OwnershipType = 'handover' | 'accept' | 'succession' | 'succeed' | 'object';
+type StructuralType =
+  | 'genesis'
+  | 'device'
+  | 'device-end'
+  | 'invite'
+  | 'join'
+  | 'decline'
+  | 'leave'
+  | 'remove'
+  | 'role'
+  | OwnershipType;
 /** Events that say who is in the sphere. */
 export type StructuralEvent = KnownEvent<StructuralType>;
 
@@ -41,6 +53,11 @@ const STRUCTURAL: ReadonlySet<string> = new Set<StructuralType>([
   'leave',
   'remove',
   'role',
+  'handover',
+  'accept',
+  'succession',
+  'succeed',
+  'object',
 ]);
 
 export function isStructural(event: SignedEvent): event is StructuralEvent {

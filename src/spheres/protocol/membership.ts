@@ -1,4 +1,4 @@
-import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
+import type { BareJid, DeviceKey, EventId, PersonId } from '../../base/id.ts';
 import { Certificates } from './certificates.ts';
 import type { Cut } from './cut.ts';
 import { drawCut, isBeyond } from './cut.ts';
@@ -7,11 +7,13 @@ import { Decisions } from './decisions.ts';
 import type { LastAccepted, SphereRole } from './event-body.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import { isInviteProven } from './invite-proof.ts';
-import type { LogOrder } from './log-order.ts';
+import type { MembershipInput } from './membership-input.ts';
 import type { MemberRecord, MemberState, Span, StructuralEvent } from './member-record.ts';
 import { isStructural, RANK } from './member-record.ts';
+import type { Moving } from './ownership.ts';
+import { Ownership } from './ownership.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
-import { ACCEPTED, refused } from './verdict.ts';
+import { ACCEPTED, judged, refused } from './verdict.ts';
 
 const MAX_MEMBERS = 50;
 
@@ -20,20 +22,13 @@ export interface Standing {
   readonly rank: number;
 }
 
-export interface MembershipInput {
-  readonly sphereId: SphereId;
-  readonly order: LogOrder;
-  readonly byId: ReadonlyMap<EventId, SignedEvent>;
-  /** Whether person key and OMEMO identity key both signed the certificate. */
-  readonly isCertified: (event: KnownEvent<'device'>) => boolean;
-}
-
 type Snapshot = { readonly position: number; readonly joined: ReadonlyMap<PersonId, MemberRecord> };
 type CutLine = {
   readonly role: SphereRole | null;
   readonly isStrict: boolean;
   readonly lastAccepted: LastAccepted;
 };
+type ActEvent = Exclude<StructuralEvent, KnownEvent<'genesis' | 'device' | 'decline' | 'object'>>;
 type Act = { readonly event: SignedEvent; readonly needs: number; readonly span: Span | null };
 
 /**
@@ -61,6 +56,7 @@ export class Membership {
   readonly certificates: Certificates;
   /** Devices that their person has ended. */
   readonly ended = new Map<DeviceKey, PersonId>();
+  readonly ownership = new Ownership();
   readonly #input: MembershipInput;
   readonly #voided: Map<EventId, RefusalReason>;
   readonly #snapshots: Snapshot[] = [];
@@ -133,12 +129,14 @@ export class Membership {
       case 'decline':
         // The invitation's secret is proof enough: who declines need not show a device.
         return this.#foldAnswer(event);
+      case 'object':
+        return this.obstacle(event) ?? this.#foldObject(event);
       default:
         return this.obstacle(event) ?? this.#foldAct(event);
     }
   }
 
-  #foldAct(event: KnownEvent<'invite' | 'join' | 'leave' | 'remove' | 'role' | 'device-end'>): Verdict {
+  #foldAct(event: ActEvent): Verdict {
     if (event.type === 'join') return this.#foldAnswer(event);
     const standing = this.standing(event);
     if (typeof standing === 'string') return refused(standing);
@@ -153,6 +151,13 @@ export class Membership {
         return this.#foldRole(event, standing);
       case 'device-end':
         return this.#foldDeviceEnd(event, standing);
+      case 'handover':
+        return judged(this.ownership.handOver(event, this.#moving(standing)));
+      case 'succession':
+        return judged(this.ownership.vote(event, this.#moving(standing)));
+      case 'accept':
+      case 'succeed':
+        return this.#foldNewOwner(event, standing);
     }
   }
 
@@ -289,6 +294,36 @@ export class Membership {
     this.#put({ ...record, role });
     if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, isStrict: true, lastAccepted });
     return ACCEPTED;
+  }
+
+  /** Whoever still has the owner's key is the owner, whatever was decided without them and whenever they say so. */
+  #foldObject(event: KnownEvent<'object'>): Verdict {
+    if (this.ended.has(event.header.device)) return refused('removed');
+    const voided = this.ownership.object(event);
+    for (const id of voided ?? []) this.#voided.set(id, 'overruled');
+    return voided === null ? refused('not-allowed') : ACCEPTED;
+  }
+
+  #foldNewOwner(event: KnownEvent<'accept' | 'succeed'>, standing: Standing): Verdict {
+    const owner = this.#owner();
+    const next = this.members.get(standing.record.jid);
+    if (owner === undefined || next?.state !== 'joined' || next.span !== standing.record.span) {
+      return refused('not-a-member');
+    }
+    const role = this.ownership.take(event, this.#moving(standing));
+    if (role !== 'admin' && role !== 'member') return refused(role);
+    this.#put({ ...owner, role });
+    this.#put({ ...next, role: 'owner' });
+    this.#cut(event, owner.span, { role, isStrict: true, lastAccepted: event.body.lastAccepted });
+    return ACCEPTED;
+  }
+
+  #moving({ rank }: Standing): Moving {
+    return { owner: this.#owner()?.person ?? null, rank, members: [...this.members.values()] };
+  }
+
+  #owner(): MemberRecord | undefined {
+    return [...this.members.values()].find(({ role }) => role === 'owner');
   }
 
   /** A removal that this decision overrules does not stand in its way. */

@@ -10,6 +10,7 @@ import { chainEnd, findMissing, headsOf, tipsOf } from './gaps.ts';
 import { LogOrder, MAX_LAMPORT_STEP, compareEvents } from './log-order.ts';
 import { isStructural } from './member-record.ts';
 import type { Membership } from './membership.ts';
+import type { Ownership } from './ownership.ts';
 import { foldMembership } from './membership.ts';
 import type { Heads, SphereState } from './sphere-state.ts';
 import { describeState } from './describe-state.ts';
@@ -106,6 +107,16 @@ export class SphereLog {
   state(): SphereState {
     this.#state ??= describeState({ ...this.#folded(), sphereId: this.sphereId, lines: this.#lines });
     return this.#state;
+  }
+
+  /** Who wants the sphere to go to whom, as it is now. */
+  get ownership(): Ownership {
+    return this.#folded().membership.ownership;
+  }
+
+  /** The sphere that this one goes on from, and those that it goes on in. */
+  get continuation(): Pick<Content, 'continues' | 'continued'> {
+    return this.#folded().content;
   }
 
   /** What was done to messages and how far they were read, as it is now. */
@@ -273,9 +284,21 @@ function extend({ order, content }: Fold, event: SignedEvent): boolean {
 /** The events that must be here before this one can be judged for good. */
 function namedBy(event: SignedEvent): EventId[] {
   const { previous, membership } = event.header;
-  const lines = event.type === 'remove' || event.type === 'role' ? event.body.lastAccepted : [];
-  const end = event.type === 'device-end' ? (event.body.last?.hash ?? null) : null;
-  return [previous, membership, end, ...lines.map((line) => line.hash)].filter((id) => id !== null);
+  return [previous, membership, ...linesOf(event).map((line) => line.hash), ...grounds(event)].filter(
+    (id) => id !== null,
+  );
+}
+
+function linesOf(event: SignedEvent): LastAccepted {
+  const drawsLine = ['remove', 'role', 'accept', 'succeed'].includes(event.type);
+  return drawsLine ? (event as KnownEvent<'remove' | 'role' | 'accept' | 'succeed'>).body.lastAccepted : [];
+}
+
+/** What else it appeals to. */
+function grounds(event: SignedEvent): readonly EventId[] {
+  if (event.type === 'device-end') return event.body.last === null ? [] : [event.body.last.hash];
+  if (event.type === 'accept') return [event.body.handover];
+  return event.type === 'succeed' || event.type === 'object' ? event.body.votes : [];
 }
 
 /** The state of a set of events, whatever their order and however often they are given. */

@@ -1,7 +1,7 @@
 import type { BareJid, DeviceKey, EventId, ItemId, PersonId, SphereId } from '../../base/id.ts';
 import type { EventBodies, SpherePolicy, SphereRole } from './event-body.ts';
 import type { KnownEvent } from './event.ts';
-import type { MemberState } from './member-record.ts';
+import type { MemberState, OwnershipType } from './member-record.ts';
 import type { HoldReason, RefusalReason } from './verdict.ts';
 
 export interface SphereMember {
@@ -59,7 +59,9 @@ export type TimelineEntry =
   | {
       readonly kind: 'membership';
       readonly id: EventId;
-      readonly event: KnownEvent<'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'rename'>;
+      readonly event: KnownEvent<
+        'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'rename' | OwnershipType
+      >;
     };
 
 export interface Head {

@@ -40,3 +40,8 @@ export const ACCEPTED: Verdict = { kind: 'accepted' };
 export function refused(reason: RefusalReason): Verdict {
   return { kind: 'refused', reason };
 }
+
+/** `obstacle`: why not; null = nothing speaks against it. */
+export function judged(obstacle: RefusalReason | null): Verdict {
+  return obstacle === null ? ACCEPTED : refused(obstacle);
+}

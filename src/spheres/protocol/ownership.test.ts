@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest';
+import { createPerson } from '../../../test/fixtures/protocol/people.ts';
+import type { Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
+import { admit, foundWorld, settle } from '../../../test/fixtures/protocol/sphere-world.ts';
+import type { EventId } from '../../base/id.ts';
+
+const ana = createPerson('ana');
+const ben = createPerson('ben');
+const eve = createPerson('eve');
+const zoe = createPerson('zoe');
+
+const rolesIn = ({ log }: Writer) =>
+  Object.fromEntries([...log.state().members.values()].map(({ jid, role }) => [jid.slice(0, 3), role]));
+const verdict = ({ log }: Writer, { id }: { id: EventId }) => {
+  const found = log.verdict(id);
+  return found?.kind === 'refused' ? found.reason : found?.kind;
+};
+
+/** Ana owns the sphere, Ben and Eve are admins, Zoe is a member. */
+function family() {
+  const { owner } = foundWorld(ana);
+  const [first, second] = [admit(owner, ben, 'admin'), admit(owner, eve, 'admin')];
+  const member = admit(owner, zoe);
+  settle(owner, first, second, member);
+  return { owner, first, second, member, all: [owner, first, second, member] };
+}
+
+test('a sphere goes to whom its owner offers it once they take it, and the old owner stays as an admin', () => {
+  const { owner, member, all } = family();
+  owner.handOver(zoe);
+  settle(...all);
+  expect(rolesIn(owner)).toMatchObject({ ana: 'owner', zoe: 'member' });
+  const taken = member.accept();
+  settle(...all);
+  expect(verdict(owner, taken)).toBe('accepted');
+  expect(rolesIn(owner)).toEqual({ ana: 'admin', ben: 'admin', eve: 'admin', zoe: 'owner' });
+  const removal = member.remove(ana.jid);
+  expect(verdict(member, removal)).toBe('accepted');
+});
+
+test('nobody takes what was offered to somebody else, was taken back, or was not the owner’s to offer', () => {
+  const { owner, first, second, member, all } = family();
+  first.handOver(eve);
+  settle(...all);
+  expect(verdict(owner, second.accept())).toBe(undefined);
+  owner.handOver(zoe);
+  settle(...all);
+  const thief = second.accept();
+  owner.handOver(null);
+  settle(...all);
+  const late = member.accept();
+  settle(...all);
+  expect([thief, late].map((event) => verdict(owner, event))).toEqual(['not-invited', 'not-invited']);
+  expect(rolesIn(owner)).toMatchObject({ ana: 'owner' });
+});
+
+test('what the old owner decides after the handover and without seeing it counts as an admin’s word', () => {
+  const { owner, first, member, all } = family();
+  owner.handOver(zoe);
+  member.receive(owner);
+  member.accept();
+  const [admins, guests] = [owner.setRole(ben.jid, 'viewer'), owner.invite(createPerson('kim').jid).invite];
+  settle(...all);
+  expect([admins, guests].map((event) => verdict(first, event))).toEqual(['not-allowed', 'accepted']);
+  expect(rolesIn(first)).toMatchObject({ ana: 'admin', ben: 'admin', zoe: 'owner' });
+});
+
+test('with the owner gone, whom a majority of admins names has the sphere seven days later', () => {
+  const { owner, first, second, member, all } = family();
+  first.vote(ben);
+  second.vote(ben);
+  settle(first, second, member);
+  const taken = first.succeed(7);
+  settle(...all);
+  expect(verdict(owner, taken)).toBe('accepted');
+  expect(rolesIn(owner)).toEqual({ ana: 'member', ben: 'owner', eve: 'admin', zoe: 'member' });
+});
+
+test('a succession by too few, by votes of members, or for somebody else is refused', () => {
+  const { first, second, member, all } = family();
+  first.vote(ben);
+  member.vote(ben);
+  settle(...all);
+  const lonely = first.succeed(30);
+  second.vote(ben);
+  settle(...all);
+  const votes = first.log.ownership.votes(ana.author.person).map(({ id }) => id as string);
+  const stolen = second.write('succeed', { votes, lastAccepted: [] });
+  settle(...all);
+  expect([lonely, stolen].map((event) => verdict(member, event))).toEqual(['unproven', 'unproven']);
+  expect(rolesIn(member)).toMatchObject({ ana: 'owner' });
+});
+
+test('a succession waits for seven days after the last vote it needs', () => {
+  const { first, second, member, all } = family();
+  first.vote(ben);
+  second.vote(ben);
+  settle(...all);
+  const early = first.succeed(6);
+  settle(...all);
+  expect(verdict(member, early)).toBe('unproven');
+  const ripe = first.succeed(1);
+  settle(...all);
+  expect(verdict(member, ripe)).toBe('accepted');
+});
+
+test('an owner who objects keeps the sphere, before it is taken and after', () => {
+  const { owner, first, second, all } = family();
+  first.vote(ben);
+  second.vote(ben);
+  settle(...all);
+  owner.object();
+  settle(...all);
+  expect(first.log.ownership.votes(ana.author.person)).toEqual([]);
+  for (const writer of [first, second]) writer.vote(ben);
+  settle(first, second);
+  const taken = first.succeed(8);
+  const demotion = first.setRole(eve.jid, 'viewer');
+  expect(verdict(first, demotion)).toBe('accepted');
+  settle(...all);
+  expect(rolesIn(owner)).toMatchObject({ ana: 'member', ben: 'owner', eve: 'viewer' });
+  const word = owner.object();
+  settle(...all);
+  expect(verdict(first, word)).toBe('accepted');
+  expect([taken, demotion].map((event) => verdict(first, event))).toEqual(['overruled', 'not-allowed']);
+  expect(rolesIn(first)).toEqual({ ana: 'owner', ben: 'admin', eve: 'admin', zoe: 'member' });
+});
+
+test('nobody but the owner can object', () => {
+  const { first, second, member, all } = family();
+  first.vote(ben);
+  second.vote(ben);
+  settle(...all);
+  const word = member.object();
+  settle(...all);
+  const taken = first.succeed(8);
+  settle(...all);
+  expect([word, taken].map((event) => verdict(second, event))).toEqual(['not-allowed', 'accepted']);
+});
