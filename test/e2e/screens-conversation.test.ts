@@ -49,10 +49,29 @@ function talk(screen: Screen): void {
   );
 }
 
+/** Something that was said long before everything else. */
+function longAgo(screen: Screen, text: string): void {
+  const { sea, anna, ben } = theSea(screen);
+  const start = Date.now() - 90 * 86_400_000;
+  const lines = Array.from({ length: 200 }, (_, index) =>
+    fakeMessage(sea, index % 2 === 0 ? ben : anna, index === 40 ? text : `line ${index}`, {
+      atMs: start + index * 60_000,
+    }),
+  );
+  screen.engine.world.messages.unshift(...lines);
+}
+
 /** What belongs to one line is shown when pointer or keyboard are there. */
 async function reach(line: Locator, tool: string): Promise<void> {
   await line.hover();
   await line.getByTestId(tool).click();
+}
+
+/** Whether the whole line is on the screen. */
+async function isInside(line: Locator, box: Locator): Promise<boolean> {
+  const [inner, outer] = [await line.boundingBox(), await box.boundingBox()];
+  if (inner === null || outer === null) return false;
+  return inner.y >= outer.y && inner.y + inner.height <= outer.y + outer.height;
 }
 
 test('a conversation shows answers, changes, deletions, signs and who has seen what', async () => {
@@ -93,6 +112,24 @@ test('everything said and shared is searched by keyboard, and a result is shown 
     const line = screen.by('message').filter({ hasText: 'Who brings the cake' }).first();
     await line.and(screen.page.locator(':focus')).waitFor();
   }
+});
+
+test('a result far back is shown among the lines around it, and one click leads back to the newest', async () => {
+  await using screen = await Screen.open(browser);
+  talk(screen);
+  longAgo(screen, 'The lighthouse keeper waved');
+  await screen.goToSphere();
+  await screen.page.keyboard.press('Control+k');
+  await screen.by('search-words').fill('keeper');
+  await screen.by('found-line').click();
+  const line = screen.by('message').filter({ hasText: 'The lighthouse keeper waved' });
+  await line.and(screen.page.locator(':focus')).waitFor();
+  await expect.poll(() => isInside(line, screen.by('messages'))).toBe(true);
+  expect(await screen.by('message').filter({ hasText: 'See you at four' }).count()).toBe(0);
+  await screen.picture('search-far-back');
+  await screen.by('to-newest').click();
+  await screen.by('message').filter({ hasText: 'See you at four' }).waitFor();
+  await screen.by('to-newest').waitFor({ state: 'detached' });
 });
 
 test('a message is answered, changed, deleted and put back, and gets signs, by mouse and keyboard', async () => {
