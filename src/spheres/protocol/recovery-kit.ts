@@ -13,7 +13,7 @@ export interface RecoveryKit {
   /** `host:port` instead of the domain's own records. */
   readonly server: string | null;
   readonly person: PersonSigningKey;
-  /** 16 bytes; opens the snapshots that this person's devices keep. */
+  /** 16 bytes; made with the kit, so that snapshots under it can be opened by the papers of today; nothing is sealed with it yet. */
   readonly recoveryKey: Uint8Array;
 }
 

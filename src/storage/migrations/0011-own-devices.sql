@@ -10,5 +10,5 @@ CREATE TABLE own_device (
   seen_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Opens the snapshots that this person's devices keep; made with the first recovery kit.
+-- Made with the first recovery kit, and printed on it.
 ALTER TABLE identity ADD COLUMN recovery_key BLOB; -- sealed
