@@ -133,6 +133,8 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, copy: 'delete' });
   expect(await json(['restore', 'Family', 'film.mp4'])).toMatchObject({ item: { name: 'film.mp4' } });
   expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
+  expect(await json(['priority', 'Family', 'film.mp4', 'high'])).toEqual({ ok: true });
+  expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, priority: 'high' });
   expect(await json(['holders', 'Family', 'film.mp4'])).toEqual({
     bytes: 1000,
     copies: 1,

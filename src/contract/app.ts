@@ -13,6 +13,7 @@ import {
   limitsSchema,
   memberSchema,
   messageSchema,
+  prioritySchema,
   sequencedEventSchema,
   snapshotSchema,
   historySchema,
@@ -181,6 +182,8 @@ const items = {
     .output(z.object({ bytes: z.number().int(), copies: z.number().int(), holders: z.array(holderSchema) })),
   pause: oc.input(ofItem).output(done),
   resume: oc.input(ofItem).output(done),
+  /** Others of less importance wait while this one is moving. */
+  setPriority: oc.input(ofItem.extend({ priority: prioritySchema })).output(done),
   /**
    * Takes the item off the list of this device, with its link in the sphere folder. A received copy stays or goes with
    * it; the original of something we shared always stays. `kept` counts files that stayed because they were changed.

@@ -2,7 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { bytesSchema as bytes, deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
-import { limitsSchema } from './views.ts';
+import { limitsSchema, prioritySchema } from './views.ts';
 
 /** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
 
@@ -247,6 +247,7 @@ const torrentSpecSchema = z.object({
     .array(z.object({ from: count, to: count }))
     .nullable()
     .default(null),
+  priority: prioritySchema.default('normal'),
 });
 
 /** A torrent that is not held, and why. */
@@ -331,6 +332,7 @@ export const swarmContract = {
   remove: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   pause: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   resume: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
+  setPriority: oc.input(z.object({ infoHash: infoHashSchema, priority: prioritySchema })).output(done),
   /** Bytes a reader wants next, in the torrent's byte space; `to` is exclusive, an empty range drops the reader. */
   window: oc.input(z.object({ infoHash: infoHashSchema, reader: z.string(), from: count, to: count })).output(done),
   setLimits: oc.input(limitsSchema).output(done),

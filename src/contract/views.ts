@@ -129,6 +129,10 @@ export const itemStateSchema = z.enum([
 ]);
 export type ItemState = z.infer<typeof itemStateSchema>;
 
+/** Which of several downloads gets what the line can carry. */
+export const prioritySchema = z.enum(['low', 'normal', 'high']);
+export type Priority = z.infer<typeof prioritySchema>;
+
 export const mediaKindSchema = z.enum(['video', 'audio', 'image', 'pdf', 'folder', 'other']);
 export type MediaKind = z.infer<typeof mediaKindSchema>;
 
@@ -160,6 +164,7 @@ export const itemSchema = z.object({
   bytesHave: count,
   /** Of the files that are wanted: all of them, unless some were chosen. */
   bytesWanted: count,
+  priority: prioritySchema,
   state: itemStateSchema,
   error: errorSchema.nullable(),
   from: bareJidSchema,

@@ -137,6 +137,7 @@ function itemRouter(items: AppServices['items']) {
     resume: os.items.resume.handler(({ input, signal }) => items.resume(input, given(signal))),
     remove: os.items.remove.handler(({ input, signal }) => items.remove(input, given(signal))),
     restore: os.items.restore.handler(({ input, signal }) => items.restore(input, given(signal))),
+    setPriority: os.items.setPriority.handler(({ input, signal }) => items.setPriority(input, given(signal))),
     holders: os.items.holders.handler(({ input, signal }) => items.holders(input, given(signal))),
     recheck: os.items.recheck.handler(({ input, signal }) => items.recheck(input, given(signal))),
   };

@@ -40,6 +40,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     bytes: body.bytes,
     bytesHave: Math.min(deps.items.checked(row.itemId) ?? row.bytesHave, body.bytes),
     bytesWanted: bytesWanted(body.bytes, manifest, row),
+    priority: row.priority,
     state: row.state,
     error: deps.items.error(row.itemId),
     from,

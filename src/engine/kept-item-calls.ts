@@ -11,7 +11,7 @@ const DONE = { ok: true as const };
 
 type KeptItemCalls = Pick<
   AppServices['items'],
-  'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck' | 'holders'
+  'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck' | 'holders' | 'setPriority'
 >;
 
 /** What becomes of an item that is on this device. */
@@ -38,6 +38,11 @@ export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => Item
       await holder.session.items.restore(itemId, signal);
       views.emitSphere(holder.session.list.get(sphereId));
       return { item: view(itemId) };
+    },
+    async setPriority({ sphereId, itemId, priority }) {
+      requireInSphere(deps, sphereId, itemId);
+      await holder.session.items.setPriority(itemId, priority);
+      return DONE;
     },
     holders({ sphereId, itemId }) {
       const { items, list, rooms } = holder.session;

@@ -240,6 +240,7 @@ export class Effects {
       updatedAtMs: header.wallMs,
       removedAtMs: 0,
       chosen: null,
+      priority: 'normal',
     });
   }
 

@@ -102,8 +102,8 @@ export class ItemAdoption {
 
 /** What is verified of it stays so: each piece is read again under the new key before it is first served. */
 function placeOf(old: ItemRow): Partial<ItemRow> {
-  const { layout, path, bitfield, bytesHave, wanted, paused, chosen, state, removedAtMs } = old;
-  return { layout, path, bitfield, bytesHave, wanted, paused, chosen, state, removedAtMs };
+  const { layout, path, bitfield, bytesHave, wanted, paused, chosen, priority, state, removedAtMs } = old;
+  return { layout, path, bitfield, bytesHave, wanted, paused, chosen, priority, state, removedAtMs };
 }
 
 /** Nothing of it is here or wanted. */

@@ -7,7 +7,7 @@ import type { DeviceKey, InfoHash, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
-import type { ErrorView, ItemState } from '../contract/views.ts';
+import type { ErrorView, ItemState, Priority } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
@@ -146,6 +146,7 @@ export class ItemService implements Disposable {
         bitfield: row.bitfield,
         paused: row.paused,
         background: true,
+        priority: row.priority,
       });
     } catch (error) {
       if (!signal.aborted) this.#book.fail(itemId, error);
@@ -225,6 +226,13 @@ export class ItemService implements Disposable {
     this.#book.update(itemId, { paused, ...(row.state === 'paused' ? { state: next } : {}) });
     if (feed.has(row.infoHash)) await feed.setPaused(row.infoHash, false);
     else if (row.state === 'paused') await this.#resume(this.row(itemId), signal);
+  }
+
+  /** Which of several downloads comes first. */
+  async setPriority(itemId: ItemId, priority: Priority): Promise<void> {
+    const { infoHash, wanted } = this.row(itemId);
+    this.#book.update(itemId, { priority });
+    if (wanted) await this.#deps.feed.setPriority(infoHash, priority);
   }
 
   async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {

@@ -264,6 +264,7 @@ export class ShareService implements AsyncDisposable {
         updatedAtMs: clock.now(),
         removedAtMs: 0,
         chosen: null,
+        priority: 'normal',
       });
       storage.shareJobs.remove(id);
       return itemId;

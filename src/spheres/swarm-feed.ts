@@ -6,7 +6,7 @@ import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys, IceServer, RefusedTorrent, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
-import type { LimitsView } from '../contract/views.ts';
+import type { LimitsView, Priority } from '../contract/views.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
 
@@ -25,6 +25,7 @@ export interface TorrentSpec {
   readonly background: boolean;
   /** Parts of the byte space that are fetched; null or left out = everything. */
   readonly wanted?: { readonly from: number; readonly to: number }[] | null;
+  readonly priority?: Priority;
 }
 
 /** How this device presents itself to the swarm process. */
@@ -202,6 +203,13 @@ export class SwarmFeed {
     if (spec === undefined) return;
     this.#torrents.set(infoHash, { ...spec, paused });
     await this.#tell((calls) => (paused ? calls.pause({ infoHash }) : calls.resume({ infoHash })));
+  }
+
+  async setPriority(infoHash: InfoHash, priority: Priority): Promise<void> {
+    const spec = this.#torrents.get(infoHash);
+    if (spec === undefined) return;
+    this.#torrents.set(infoHash, { ...spec, priority });
+    await this.#tell((calls) => calls.setPriority({ infoHash, priority }));
   }
 
   async setLimits(limits: LimitsView): Promise<void> {

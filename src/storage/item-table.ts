@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { InfoHash, ItemId, SphereId } from '../base/id.ts';
 import type { Segment } from '../contract/swarm.ts';
 import { segmentSchema } from '../contract/swarm.ts';
-import type { ItemState } from '../contract/views.ts';
+import type { ItemState, Priority } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
 import { blob, flag, integer, json, nullable, sealedJson, text } from './columns.ts';
 import type { Database } from './database.ts';
@@ -28,6 +28,7 @@ export interface ItemRow {
   readonly removedAtMs: number;
   /** The files that are wanted, by their numbers; null = all. */
   readonly chosen: readonly number[] | null;
+  readonly priority: Priority;
 }
 
 const segments = z.array(segmentSchema);
@@ -46,6 +47,7 @@ const COLUMNS: Columns<ItemRow> = {
   updatedAtMs: integer('updated_at_ms'),
   removedAtMs: integer('removed_at_ms'),
   chosen: nullable(json<readonly number[]>('chosen', (value) => z.array(z.number().int()).parse(value))),
+  priority: text('priority'),
 };
 
 export class ItemTable {

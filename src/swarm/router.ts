@@ -44,6 +44,10 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.host.get(input.infoHash).setPaused(false);
       return done;
     }),
+    setPriority: os.setPriority.handler(({ input }) => {
+      service.node.host.get(input.infoHash).setPriority(input.priority);
+      return done;
+    }),
     window: os.window.handler(({ input }) => {
       service.node.host.get(input.infoHash).setWindow(input.reader, input.from, input.to);
       return done;

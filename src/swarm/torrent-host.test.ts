@@ -26,7 +26,7 @@ class Home implements AsyncDisposable {
   readonly host: TorrentHost;
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(device: DeviceKey) {
+  constructor(device: DeviceKey, limits = { up: 0, down: 0 }) {
     const client = this.#stack.use(new TorrentClient({ log: silentLogger }));
     this.host = this.#stack.use(
       new TorrentHost({
@@ -35,7 +35,7 @@ class Home implements AsyncDisposable {
         log: silentLogger,
         client,
         device,
-        limits: { up: 0, down: 0 },
+        limits,
         seeks: () => false,
         onChange: () => undefined,
         onRemoved: () => undefined,
@@ -129,4 +129,23 @@ test('a file of an idle copy that was touched is compared, and served when it is
   await expect.poll(() => activeOf(home), { timeout: 20_000 }).toBe(1);
   await expect.poll(() => home.host.get(copy.infoHash).state.state, { timeout: 20_000 }).toBe('complete');
   expect(home.host.get(copy.infoHash).identities).toHaveLength(1);
+});
+
+test('a download of less importance waits while another is moving, and goes on after it', async () => {
+  const make = (): Promise<SharedItem> =>
+    SharedItem.make({ ...LAYOUT, files: [{ name: 'film.mp4', content: randomBytes(3_000_000) }] });
+  await using first = await make();
+  await using last = await make();
+  await using sharer = new Home(anna);
+  await using receiver = new Home(ben, { up: 0, down: 1_000_000 });
+  const ticking = setInterval(() => receiver.host.tick(), 50);
+  const specs = [specOf(last, { priority: 'low' }), specOf(first, { priority: 'high' })] as const;
+  const have = (spec: TorrentSpec): number => receiver.host.get(spec.infoHash).bytesHave;
+  for (const item of [first, last]) await sharer.host.add(fullCopy(item));
+  for (const spec of specs) await receiver.host.add(spec);
+  for (const spec of specs) await join(sharer.host, receiver.host, spec);
+  await expect.poll(() => receiver.host.get(specs[1].infoHash).state.state, { timeout: 20_000 }).toBe('complete');
+  expect(have(specs[0])).toBeLessThan(2_000_000);
+  await expect.poll(() => receiver.host.get(specs[0].infoHash).state.state, { timeout: 20_000 }).toBe('complete');
+  clearInterval(ticking);
 });

@@ -34,6 +34,8 @@ const CHECKS_PER_SECOND = 10;
 /** Somewhat less than the ticks that make a connection suspect. */
 const DOUBTED_MS = 2_500;
 
+const RANK = { low: 0, normal: 1, high: 2 } as const;
+
 export interface TorrentHostDeps {
   readonly clock: Clock;
   readonly random: () => number;
@@ -213,6 +215,7 @@ export class TorrentHost implements AsyncDisposable {
 
   /** Once a second: lets every connection say that it is there, and gives how many are in doubt now. */
   tick(): number {
+    this.#letFirstGo();
     let suspects = 0;
     for (const torrent of Array.from(this.#active.values())) {
       torrent.tick();
@@ -366,6 +369,14 @@ export class TorrentHost implements AsyncDisposable {
     const isActive = this.#active.has(copy.spec.infoHash);
     if (isActive && !stream.destroyed) this.connect(dialled, weDialled);
     else stream.destroy();
+  }
+
+  /** While something of more importance is moving, the others ask for nothing. */
+  #letFirstGo(): void {
+    const torrents = Array.from(this.#active.values());
+    const moving = torrents.filter(({ isMoving }) => isMoving).map(({ priority }) => RANK[priority]);
+    const first = Math.max(0, ...moving);
+    for (const torrent of torrents) torrent.setYields(RANK[torrent.priority] < first);
   }
 
   #badPiece(device: DeviceKey): void {

@@ -5,6 +5,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import { Scope } from '../base/scope.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
+import type { Priority } from '../contract/views.ts';
 import { requireSpaceFor } from './free-space.ts';
 import type { HeldTorrent } from './held-torrent.ts';
 import type { Metainfo } from './metainfo.ts';
@@ -13,7 +14,7 @@ import type { PeerLink } from './peer-link.ts';
 import type { StoreFault } from './piece-store.ts';
 import { PieceStore } from './piece-store.ts';
 import type { ActiveTorrentDeps, Appetite, TorrentChange, TorrentSpec } from './torrent-spec.ts';
-import { backgroundOf, startBitfield } from './torrent-spec.ts';
+import { backgroundOf, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
@@ -32,6 +33,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-m
 export class ActiveTorrent implements HeldTorrent {
   readonly spec: TorrentSpec;
   readonly metainfo: Metainfo;
+  priority: Priority;
   readonly #deps: ActiveTorrentDeps<ActiveTorrent>;
   readonly #scope: Scope;
   readonly #store: PieceStore;
@@ -45,6 +47,7 @@ export class ActiveTorrent implements HeldTorrent {
   #paused: boolean;
   #fault: StoreFault | null = null;
   #diskFull = false;
+  #yields = false;
   #settled = false;
   #parting = false;
   readonly #fullCopies: Set<DeviceKey>;
@@ -55,6 +58,7 @@ export class ActiveTorrent implements HeldTorrent {
     this.#deps = deps;
     this.spec = deps.spec;
     this.#paused = deps.spec.paused;
+    this.priority = deps.spec.priority ?? 'normal';
     this.metainfo = parseMetainfo(deps.spec.metainfo, { infoHash: deps.spec.infoHash, sha256: null });
     this.#fullCopies = new Set(deps.learnt?.fullCopies);
     this.#identities = deps.learnt?.identities ?? null;
@@ -98,10 +102,7 @@ export class ActiveTorrent implements HeldTorrent {
     const isWell = this.#settled && this.#fault === null && this.#failure === null;
     if (swarm === null || !isWell || swarm.links.length > 0) return null;
     if (this.#deps.clock.monotonic() - this.#quietMs < IDLE_MS) return null;
-    const identities = [...(this.#identities ?? [])];
-    const segments = this.spec.segments.map((segment) =>
-      segment.kind === 'file' ? { ...segment, identity: identities.shift() ?? segment.identity } : segment,
-    );
+    const segments = withIdentities(this.spec.segments, this.#identities ?? []);
     return { ...this.spec, bitfield: swarm.bitfield, segments, paused: this.#paused };
   }
 
@@ -178,6 +179,23 @@ export class ActiveTorrent implements HeldTorrent {
     this.#paused = paused;
     if (paused) this.disconnect(() => true);
     this.#tell({ kind: 'state' });
+  }
+
+  setPriority(priority: Priority): void {
+    this.priority = priority;
+  }
+
+  /** Whether bytes come, so that others may have to wait. */
+  get isMoving(): boolean {
+    return this.serves && this.#swarm !== null && this.#swarm.wantsAnything && this.#swarm.rates.down > 0;
+  }
+
+  /** Asks for nothing while others of more importance are moving; what a reader waits for is always asked for. */
+  setYields(yields: boolean): void {
+    const isHeld = yields && this.#swarm?.isRead !== true;
+    if (this.#yields === isHeld) return;
+    this.#yields = isHeld;
+    this.#swarm?.hold(this.#diskFull || isHeld);
   }
 
   setWindow(reader: string, from: number, to: number): void {
@@ -278,9 +296,7 @@ export class ActiveTorrent implements HeldTorrent {
   async #waitForSpace(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        const whole = [{ from: 0, to: this.metainfo.length }];
-        const wanted = (this.spec.wanted ?? whole).reduce((bytes, { from, to }) => bytes + to - from, 0);
-        await requireSpaceFor(this.spec.segments, Math.max(0, wanted - this.bytesHave));
+        await requireSpaceFor(this.spec.segments, wantedBytes(this.spec, this.metainfo) - this.bytesHave);
         this.#setDiskFull(false);
         return;
       } catch (error) {
@@ -294,7 +310,7 @@ export class ActiveTorrent implements HeldTorrent {
   #setDiskFull(full: boolean): void {
     if (this.#diskFull === full) return;
     this.#diskFull = full;
-    this.#swarm?.hold(full);
+    this.#swarm?.hold(full || this.#yields);
     this.#tell({ kind: 'state' });
   }
 

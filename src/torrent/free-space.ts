@@ -29,5 +29,5 @@ export async function requireSpaceFor(segments: readonly Segment[], missing: num
   const files = segments.flatMap((segment) => (segment.kind === 'file' ? [segment] : []));
   const stored = files.reduce((bytes, segment) => bytes + segment.length, 0);
   const root = files.find((segment) => segment.root !== null)?.root;
-  if (root !== undefined && root !== null) await requireSpace(root, Math.min(missing, stored));
+  if (root !== undefined && root !== null) await requireSpace(root, Math.max(0, Math.min(missing, stored)));
 }

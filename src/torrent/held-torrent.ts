@@ -1,5 +1,6 @@
 import type { DeviceKey } from '../base/id.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
+import type { Priority } from '../contract/views.ts';
 import type { PeerLink } from './peer-link.ts';
 import type { Appetite, TorrentSpec } from './torrent-spec.ts';
 
@@ -23,5 +24,6 @@ export interface HeldTorrent extends AsyncDisposable {
   readonly isAsTold: boolean;
   bytesOf(link: PeerLink): number;
   setPaused(paused: boolean): void;
+  setPriority(priority: Priority): void;
   setWindow(reader: string, from: number, to: number): void;
 }

@@ -93,6 +93,10 @@ export class IdleCopy implements HeldTorrent {
     this.#onChange(this, { kind: 'state' });
   }
 
+  setPriority(): void {
+    // It fetches nothing any more.
+  }
+
   setWindow(): void {
     // Everything is here.
   }

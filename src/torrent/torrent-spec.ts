@@ -3,6 +3,7 @@ import { AppError } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { Priority } from '../contract/views.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
 import type { TorrentShape } from './metainfo.ts';
@@ -23,6 +24,8 @@ export interface TorrentSpec {
   readonly background: boolean;
   /** With `background`: only these parts of the byte space, `to` exclusive; null or left out = everything. */
   readonly wanted?: readonly { readonly from: number; readonly to: number }[] | null;
+  /** `normal` when left out. */
+  readonly priority?: Priority;
 }
 
 /** What this process has learnt of a full copy. */
@@ -95,4 +98,17 @@ export function backgroundOf(
     else ranges[ranges.length - 1] = { from: last.from, to: Math.max(last.to, range.to) };
   }
   return ranges;
+}
+
+/** Bytes that are fetched in the background, of those that are here too. */
+export function wantedBytes({ wanted = null }: Pick<TorrentSpec, 'wanted'>, { length }: { length: number }): number {
+  return wanted === null ? length : wanted.reduce((bytes, { from, to }) => bytes + to - from, 0);
+}
+
+/** `identities` are in the order of the file segments; those that are left over keep what they have. */
+export function withIdentities(segments: readonly Segment[], identities: readonly FileIdentity[]): Segment[] {
+  const rest = [...identities];
+  return segments.map((segment) =>
+    segment.kind === 'file' ? { ...segment, identity: rest.shift() ?? segment.identity } : segment,
+  );
 }

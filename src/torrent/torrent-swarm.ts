@@ -115,6 +115,11 @@ export class TorrentSwarm implements AsyncDisposable {
     return this.#picker.wantsAnything;
   }
 
+  /** Whether somebody waits for some of it. */
+  get isRead(): boolean {
+    return this.#picker.reading;
+  }
+
   get isComplete(): boolean {
     return this.#missing === 0;
   }

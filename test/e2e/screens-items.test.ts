@@ -41,9 +41,14 @@ test('a received item is removed with its copy, undone from the corner, and put 
   expect(screen.complaints).toEqual([]);
 });
 
-test('an item tells from its menu who has it, and is checked again', async () => {
+test('an item tells from its menu who has it, comes before others, and is checked again', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
+  await screen.tile('Boat trip').getByTestId('item-menu').focus();
+  await screen.page.keyboard.press('Enter');
+  await screen.page.getByRole('menuitemcheckbox', { name: 'Fetch first' }).click();
+  const boat = screen.engine.state.items.find(({ name }) => name.startsWith('Boat trip'));
+  await expect.poll(() => boat?.priority).toBe('high');
   await choose(screen, 'Lighthouse', 'Who has it');
   await screen.page.getByText('Complete copies elsewhere: ').waitFor();
   await screen.by('holder').getByText('has all of it').waitFor();

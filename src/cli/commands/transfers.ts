@@ -6,6 +6,8 @@ import { resolveItem, resolveSphere } from '../resolve.ts';
 import { limitsShape, okShape } from '../shapes.ts';
 import { sizeInWords } from '../words.ts';
 
+const LEVELS = ['low', 'normal', 'high'] as const;
+
 export const transferCommands = [
   defineCommand({
     name: 'limit',
@@ -55,6 +57,22 @@ export const transferCommands = [
       return await engine.client.transfers.resumeAll(undefined, { signal });
     },
     describe: () => 'resumed',
+  }),
+  defineCommand({
+    name: 'priority',
+    usage: 'S ITEM low|normal|high',
+    summary: 'Says which of several downloads comes first: others of less importance wait while it is moving.',
+    positionals: { min: 3, max: 3 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      const priority = LEVELS.find((level) => level === positionals[2]);
+      if (priority === undefined) throw usageFailure(`one of ${LEVELS.join(', ')} is needed`);
+      using engine = await connect();
+      const item = await resolveOne(engine.client, positionals, signal);
+      if (item === null) throw usageFailure('which item? Name it after the sphere');
+      return await engine.client.items.setPriority({ ...item, priority }, { signal });
+    },
+    describe: () => 'set',
   }),
 ];
 

@@ -1,5 +1,5 @@
 import { useI18n } from 'vue-i18n';
-import type { ItemView } from '../../contract/views.ts';
+import type { ItemView, Priority } from '../../contract/views.ts';
 import { useEngine } from '../stores/engine.ts';
 import { useNotify } from '../use-notify.ts';
 
@@ -42,6 +42,8 @@ export function useItemActions() {
     /** One file of a folder, and what was chosen of it before. */
     downloadFile: (item: ItemView, file: number) =>
       attempt(() => engine.call((client) => client.items.get({ ...of(item), files: [file] }))),
+    setPriority: (item: ItemView, priority: Priority) =>
+      attempt(() => engine.call((client) => client.items.setPriority({ ...of(item), priority }))),
     pause: (item: ItemView) => attempt(() => engine.call((client) => client.items.pause(of(item)))),
     resume: (item: ItemView) => attempt(() => engine.call((client) => client.items.resume(of(item)))),
     /** Shares the file as it is now, as a new item. */
