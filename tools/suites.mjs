@@ -29,7 +29,7 @@ export const SUITES = [
     ],
     builds: [],
     steps: true,
-    budgetSeconds: 180,
+    budgetSeconds: 240,
   },
   {
     name: 'integration',
@@ -38,7 +38,7 @@ export const SUITES = [
     files: [{ folder: 'test/integration', deep: true, pattern: TEST }],
     builds: [],
     steps: false,
-    budgetSeconds: 400,
+    budgetSeconds: 420,
   },
   {
     name: 'netlab',
@@ -47,7 +47,7 @@ export const SUITES = [
     files: [{ folder: 'test/netlab', deep: true, pattern: TEST }],
     builds: [],
     steps: false,
-    budgetSeconds: 290,
+    budgetSeconds: 300,
   },
   {
     name: 'e2e',
@@ -56,7 +56,7 @@ export const SUITES = [
     files: [{ folder: 'test/e2e', deep: true, pattern: TEST }],
     builds: ['ui', 'electron'],
     steps: false,
-    budgetSeconds: 240,
+    budgetSeconds: 480,
   },
 ];
 
