@@ -92,6 +92,9 @@ test('what comes from others is never shared again, whatever its name becomes', 
   await fetchBegun(film);
   await writeFile(film.ben.session.items.row(film.itemId).path ?? '', 'half of it');
   expect(await after(60)).toEqual([]);
+  await rename(film.ben.session.items.row(film.itemId).path ?? '', at('half.mp4'));
+  await writeFile(at('half.mp4'), film.content.replaceAll('film', '\0\0\0\0'));
+  expect(await after(60)).toEqual([]);
   const own = await watching(film.ana);
   await own.after(3);
   const { path } = film.ana.session.items.row(film.itemId);

@@ -123,11 +123,15 @@ export class FolderWatch {
     const { items, shareJobs } = this.#deps.storage;
     const same = ({ inode, size, mtimeNs }: FileIdentity): string => `${inode} ${size} ${mtimeNs}`;
     const looks = new Set(identities.map(same));
+    const sizes = new Set(identities.map(({ size }) => size));
     if (shareJobs.list().some((job) => keyOf(job.path) === keyOf(path))) return true;
     return items.list(sphereId).some((item) => {
       if (item.path !== null && keyOf(item.path) === keyOf(path)) return true;
-      const files = (item.layout ?? []).flatMap((part) => (part.kind === 'file' ? (part.identity ?? []) : []));
-      return files.some((identity) => looks.has(same(identity)));
+      return (item.layout ?? []).some((part) => {
+        if (part.kind !== 'file') return false;
+        // One that is still being fetched has its full length from the beginning, and no identity yet.
+        return part.identity === null ? sizes.has(part.length) : looks.has(same(part.identity));
+      });
     });
   }
 
