@@ -176,6 +176,21 @@ test('work that would go on after the transaction is refused', () => {
   expect(() => storage.transaction(() => Promise.resolve())).toThrow('promise');
 });
 
+test('only what may come later is not waited for, also when it fails', () => {
+  using folder = new StorageFolder();
+  using database = openDatabase(folder.deps());
+  const waits = (): unknown => database.one('PRAGMA synchronous');
+  const [full, normal] = [{ synchronous: 2 }, { synchronous: 1 }];
+  expect(database.transaction(waits)).toEqual(full);
+  expect(database.transaction(waits, 'later')).toEqual(normal);
+  expect(database.transaction(() => database.transaction(waits, 'later'))).toEqual(full);
+  const fails = (): never => {
+    throw new Error('in the middle');
+  };
+  expect(() => database.transaction(fails, 'later')).toThrow('in the middle');
+  expect(waits()).toEqual(full);
+});
+
 test('a full disk is reported as such, and what was kept before is still there', () => {
   using folder = new StorageFolder();
   using database = openDatabase(folder.deps());

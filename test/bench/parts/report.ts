@@ -132,7 +132,9 @@ export async function runBench(
     ({ json } = options);
     const results = await measure(options);
     const pass = results.length > 0 && results.every((result) => result.pass);
-    print({ bench, rounds: options.rounds, results, pass }, options);
+    // What takes too long to be repeated is not called a median.
+    const rounds = Math.min(options.rounds, ...results.map(({ samples }) => samples.length));
+    print({ bench, rounds, results, pass }, options);
     process.exitCode = pass ? 0 : 1;
   } catch (error) {
     if (!(error instanceof MissingPeer || error instanceof WrongUse)) throw error;

@@ -10,10 +10,7 @@ import os
 import sys
 import time
 
-try:
-    import libtorrent as lt
-except ImportError:
-    sys.exit(3)
+from libtorrent_peer import NAME, add, connect, lt, make_torrent, session
 
 if len(sys.argv) < 2:
     sys.exit(0)
@@ -21,46 +18,13 @@ if len(sys.argv) < 2:
 MIB = 1 << 20
 # The player of ours looks ahead as far.
 AHEAD = 32 * MIB
-
-
-def session(address, limit):
-    return lt.session(
-        {
-            "listen_interfaces": address,
-            "enable_dht": False,
-            "enable_lsd": False,
-            "enable_upnp": False,
-            "enable_natpmp": False,
-            "enable_outgoing_utp": False,
-            "enable_incoming_utp": False,
-            "allow_multiple_connections_per_ip": True,
-            "alert_mask": 0,
-            "upload_rate_limit": limit,
-            # A connection on which nothing is wanted yet stays.
-            "close_redundant_connections": False,
-        }
-    )
-
-
-def add(target, torrent, folder, flags):
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
-    params.save_path = folder
-    params.flags |= flags
-    params.flags &= ~lt.torrent_flags.auto_managed
-    params.flags &= ~lt.torrent_flags.paused
-    return target.add_torrent(params)
-
+# A connection on which nothing is wanted yet stays.
+STAYS = {"close_redundant_connections": False}
 
 if sys.argv[1] == "seed":
     path, torrent, ip, port, piece_length, limit = sys.argv[2:8]
-    storage = lt.file_storage()
-    lt.add_files(storage, path)
-    maker = lt.create_torrent(storage, int(piece_length), flags=lt.create_torrent.v1_only)
-    lt.set_piece_hashes(maker, os.path.dirname(path))
-    with open(torrent, "wb") as out:
-        out.write(lt.bencode(maker.generate()))
-    host = session(f"{ip}:{port}", int(limit))
+    make_torrent(path, torrent, int(piece_length))
+    host = session(f"{ip}:{port}", upload_rate_limit=int(limit), **STAYS)
     # Peers of the own network would not be limited: all belong to the one class that is.
     everybody = lt.ip_filter()
     everybody.add_rule("0.0.0.0", "255.255.255.255", 1 << lt.session.global_peer_class_id)
@@ -72,13 +36,12 @@ if sys.argv[1] == "seed":
 
 folder, torrent, ip, peer, pause = sys.argv[2:7]
 offsets = [int(offset) for offset in sys.argv[7:]]
-host = session(f"{ip}:0", 0)
+host = session(f"{ip}:0", **STAYS)
 handle = add(host, torrent, folder, lt.torrent_flags.sequential_download)
 info = handle.torrent_file()
 length, count = info.piece_length(), info.num_pieces()
 handle.prioritize_pieces([0] * count)
-address, port = peer.rsplit(":", 1)
-handle.connect_peer((address, int(port)))
+connect(handle, peer)
 while not any(peer.flags & lt.peer_info.handshake == 0 and peer.pieces for peer in handle.get_peer_info()):
     time.sleep(0.01)
 time.sleep(1)
@@ -100,5 +63,5 @@ result = []
 for offset in offsets:
     result.append(watch(offset))
     time.sleep(float(pause))
-print(json.dumps({"ms": result, "name": "libtorrent " + lt.version}), flush=True)
+print(json.dumps({"ms": result, "name": NAME}), flush=True)
 os._exit(0)

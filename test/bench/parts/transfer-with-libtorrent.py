@@ -11,10 +11,7 @@ import signal
 import sys
 import time
 
-try:
-    import libtorrent as lt
-except ImportError:
-    sys.exit(3)
+from libtorrent_peer import NAME, add, connect, lt, make_torrent, session
 
 if len(sys.argv) < 2:
     sys.exit(0)
@@ -25,43 +22,11 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 
 
-def session(address):
-    return lt.session(
-        {
-            "listen_interfaces": address,
-            "enable_dht": False,
-            "enable_lsd": False,
-            "enable_upnp": False,
-            "enable_natpmp": False,
-            "enable_outgoing_utp": False,
-            "enable_incoming_utp": False,
-            "allow_multiple_connections_per_ip": True,
-            "alert_mask": 0,
-        }
-    )
-
-
-def add(target, torrent, folder, seeding):
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
-    params.save_path = folder
-    if seeding:
-        params.flags |= lt.torrent_flags.seed_mode
-    params.flags &= ~lt.torrent_flags.auto_managed
-    params.flags &= ~lt.torrent_flags.paused
-    return target.add_torrent(params)
-
-
 if sys.argv[1] == "seed":
     path, torrent, ip, port, piece_length = sys.argv[2:7]
-    storage = lt.file_storage()
-    lt.add_files(storage, path)
-    maker = lt.create_torrent(storage, int(piece_length), flags=lt.create_torrent.v1_only)
-    lt.set_piece_hashes(maker, os.path.dirname(path))
-    with open(torrent, "wb") as out:
-        out.write(lt.bencode(maker.generate()))
+    make_torrent(path, torrent, int(piece_length))
     host = session(f"{ip}:{port}")
-    add(host, torrent, os.path.dirname(path), True)
+    add(host, torrent, os.path.dirname(path), lt.torrent_flags.seed_mode)
     before = cpu()
 
     def stop(*_):
@@ -76,12 +41,11 @@ if sys.argv[1] == "seed":
 folder, torrent, ip, peer = sys.argv[2:6]
 host = session(f"{ip}:0")
 before, start = cpu(), time.monotonic()
-handle = add(host, torrent, folder, False)
-address, port = peer.rsplit(":", 1)
-handle.connect_peer((address, int(port)))
+handle = add(host, torrent, folder)
+connect(handle, peer)
 while not handle.status().is_seeding:
     time.sleep(0.01)
 handle.flush_cache()
-result = {"wall": time.monotonic() - start, "cpu": cpu() - before, "name": "libtorrent " + lt.version}
+result = {"wall": time.monotonic() - start, "cpu": cpu() - before, "name": NAME}
 print(json.dumps(result), flush=True)
 os._exit(0)
