@@ -187,11 +187,14 @@ const items = {
   /**
    * Takes the item off the list of this device, with its link in the sphere folder. A received copy stays or goes with
    * it; the original of something we shared always stays. `kept` counts files that stayed because they were changed.
+   * With `forEverybody` it leaves the lists of all members too: for who shared it, owner and admins.
    */
   remove: oc
-    .input(ofItem.extend({ copy: z.enum(['keep', 'delete']).default('keep') }))
+    .input(
+      ofItem.extend({ copy: z.enum(['keep', 'delete']).default('keep'), forEverybody: z.boolean().default(false) }),
+    )
     .output(done.extend({ kept: z.number().int().nonnegative() })),
-  /** Puts a removed item back on the list, for 30 days. */
+  /** Puts a removed or deleted item back on the list, for 30 days. */
   restore: oc.input(ofItem).output(z.object({ item: itemSchema })),
   /** Reads the item on this disk again; resolves at the end. Damage of a received copy is fetched again. */
   recheck: oc.input(ofItem).output(z.object({ item: itemSchema, damaged: z.number().int().nonnegative() })),

@@ -186,8 +186,12 @@ export const itemSchema = z.object({
   height: count.nullable(),
   durationMs: count.nullable(),
   files: z.array(itemFileSchema),
-  /** It was taken off the list of this device; until then that can be undone. null = it is on the list. */
+  /** It was removed from the list of this device, or deleted for everybody; until then that can be undone. null = it is on the list. */
   undoUntilMs: count.nullable(),
+  /** Who deleted it for everybody. */
+  deletedBy: z.string().nullable(),
+  /** Whether we may put it back on the list. */
+  mayPutBack: z.boolean(),
 });
 export type ItemView = z.infer<typeof itemSchema>;
 

@@ -6,6 +6,7 @@ import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import { eraseDeleted } from '../spheres/item-deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
@@ -55,15 +56,7 @@ export function joinReactions(deps: ReactionsDeps): void {
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
   scope.spawn('compare logs', (signal) => deps.logs.run(signal));
   scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
-  scope.spawn('look after rooms', async (signal) => {
-    for (;;) {
-      await deps.clock.sleep(LOOK_AGAIN_MS, signal);
-      for (const sphere of list.all()) {
-        new NewOwner(deps).settle(sphere);
-        if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
-      }
-    }
-  });
+  scope.spawn('look after', (signal) => lookAfter(deps, signal));
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
     outgoing.onSent.on(({ eventId, sphereId }) => {
@@ -140,6 +133,9 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   for (const change of changes) {
     if (change.kind === 'joined') caretaker.welcome(sphere, change.event);
     if (change.kind === 'item-gone') scope.spawn('withdraw item', () => withdraw(deps, change.id));
+    if (change.kind === 'item-deletion') {
+      scope.spawn('settle deletion', (signal) => deps.items.settleDeletion(change.id, signal));
+    }
     if (change.kind === 'item') returned(deps, sphere, change.id);
   }
   if (kinds.has('left') || kinds.has('device-ended')) caretaker.renewEpoch(sphere);
@@ -165,6 +161,31 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   }
   if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();
+}
+
+/** What time changes, and what a server may do without telling anybody. */
+async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
+  const { list, rooms, caretaker, clock } = deps;
+  for (;;) {
+    await forgetDeleted(deps, signal);
+    await clock.sleep(LOOK_AGAIN_MS, signal);
+    for (const sphere of list.all()) {
+      new NewOwner(deps).settle(sphere);
+      if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
+    }
+  }
+}
+
+/** A copy that never became whole goes too; everything else on the disk is the person's. */
+async function forgetDeleted({ storage, clock, items, log }: ReactionsDeps, signal: AbortSignal): Promise<void> {
+  for (const itemId of eraseDeleted({ storage, clock })) {
+    try {
+      if (!['complete', 'sharing'].includes(items.row(itemId).state)) await items.remove(itemId, 'delete', signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn('what had come of a deleted item stays', { error });
+    }
+  }
 }
 
 async function withdraw({ storage, items }: ReactionsDeps, itemId: ItemId): Promise<void> {

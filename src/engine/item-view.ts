@@ -2,6 +2,7 @@ import type { Probe } from '../contract/media.ts';
 import type { ItemFileView, ItemView } from '../contract/views.ts';
 import { kindOfType } from '../player/media-type.ts';
 import { playability } from '../player/playability.ts';
+import { deletionOf, mayPutBack } from '../spheres/deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { ItemSource } from '../spheres/item-source.ts';
 import { hasRange } from '../spheres/piece-map.ts';
@@ -59,7 +60,15 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     durationMs: body.media.durationMs,
     files: viewFiles(manifest, row, body.pieceLength),
     undoUntilMs,
+    ...viewDeletion(sphere, event),
   };
+}
+
+function viewDeletion(sphere: Sphere, event: KnownEvent<'item'>): Pick<ItemView, 'deletedBy' | 'mayPutBack'> {
+  const word = deletionOf(sphere, event);
+  if (word === undefined) return { deletedBy: null, mayPutBack: true };
+  const by = sphere.jidOf(word.header.person);
+  return { deletedBy: by === undefined ? '' : personName(by), mayPutBack: mayPutBack(sphere, event) };
 }
 
 /** Whoever shared an item has it; everybody else was seen with all of its pieces. Who has gone serves us no more. */

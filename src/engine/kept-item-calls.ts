@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
+import { ItemDeletion } from '../spheres/item-deletion.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { itemHolders } from './item-holders.ts';
@@ -27,14 +28,17 @@ export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => Item
     },
     pause: (item, signal) => setPaused(deps, item, true, signal),
     resume: (item, signal) => setPaused(deps, item, false, signal),
-    async remove({ sphereId, itemId, copy }, signal) {
+    async remove({ sphereId, itemId, copy, forEverybody }, signal) {
       requireInSphere(deps, sphereId, itemId);
+      if (forEverybody) new ItemDeletion(holder.session).delete(holder.session.items.row(itemId));
       const kept = await holder.session.items.remove(itemId, copy, signal);
       views.emitSphere(holder.session.list.get(sphereId));
       return { ...DONE, kept };
     },
     async restore({ sphereId, itemId }, signal) {
       requireInSphere(deps, sphereId, itemId);
+      const row = holder.session.items.row(itemId);
+      if (row.deletedAtMs > 0) new ItemDeletion(holder.session).undo(row);
       await holder.session.items.restore(itemId, signal);
       views.emitSphere(holder.session.list.get(sphereId));
       return { item: view(itemId) };

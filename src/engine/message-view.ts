@@ -1,9 +1,11 @@
-import type { BareJid, EventId, PersonId } from '../base/id.ts';
+import type { BareJid, EventId, ItemId, PersonId } from '../base/id.ts';
 import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
 import type { Delivery } from '../spheres/delivery.ts';
-import type { SignedEvent } from '../spheres/protocol/event.ts';
+import { deletionOf } from '../spheres/deletion.ts';
+import type { KnownEvent, SignedEvent } from '../spheres/protocol/event.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
+import { versionsOf } from '../spheres/versions.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { personName } from './person-name.ts';
@@ -88,10 +90,19 @@ function viewReactions(sphere: Sphere, id: EventId): ReactionView[] {
 }
 
 function changeOf(sphere: Sphere | undefined, event: SignedEvent | undefined): MessageView['change'] {
-  if (sphere === undefined || event?.type !== 'message') return 'none';
+  if (sphere === undefined) return 'none';
+  if (event?.type === 'item') return isDeleted(sphere, event) ? 'retracted' : 'none';
+  if (event?.type !== 'message') return 'none';
   const { annotations } = sphere.log;
   if (annotations.retraction(event) !== undefined) return 'retracted';
   return annotations.edit(event) === undefined ? 'none' : 'edited';
+}
+
+/** The line of the first version stands for all. */
+function isDeleted(sphere: Sphere, event: KnownEvent<'item'>): boolean {
+  const newest = versionsOf(sphere.state.items, event.id as string as ItemId).at(-1);
+  const current = newest && sphere.state.items.get(newest)?.event;
+  return current !== undefined && deletionOf(sphere, current) !== undefined;
 }
 
 /** Compares as text like the lines stand. */

@@ -42,7 +42,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     candidates: candidacies(sphere).map(viewCandidate),
     mayContinue: mayContinue(sphere),
     continued: viewContinued(deps, sphere),
-    itemCount: Math.max(0, countItems(sphere) - storage.items.countRemoved(sphere.id)),
+    itemCount: Math.max(0, countItems(sphere) - storage.items.countOffList(sphere.id)),
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),

@@ -212,7 +212,7 @@ export class ViewSource {
       if (change.kind === 'message-gone') {
         this.onEvent.emit({ kind: 'message-removed', sphereId: sphere.id, messageId: change.id });
       }
-      if (change.kind === 'item') this.#itemChanged(session, change.id);
+      if (change.kind === 'item' || change.kind === 'item-deletion') this.#itemChanged(session, change.id);
       const isOffList = change.kind === 'item-gone' || change.kind === 'item-replaced';
       if (isOffList) this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
     }

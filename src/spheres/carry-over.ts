@@ -1,6 +1,7 @@
 import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { INLINE_METAINFO_BYTES } from './announcement.ts';
 import { historyFor } from './history.ts';
@@ -28,9 +29,12 @@ interface CarryOverDeps {
 export function carryOver(deps: CarryOverDeps, from: Sphere, to: Sphere): void {
   deps.list.publish(to, 'continues', { sphere: from.id }, { audience: { kind: 'members' } });
   const history = historyFor(from, from.person);
+  const isListed = (id: ItemId): boolean => {
+    const row = deps.storage.items.get(id);
+    return row !== undefined && isOnList(row);
+  };
   const current = [...from.state.items.values()].filter(
-    ({ id, replacedBy, event }) =>
-      replacedBy === null && history.isOpen(event) && deps.storage.items.get(id)?.removedAtMs === 0,
+    ({ id, replacedBy, event }) => replacedBy === null && history.isOpen(event) && isListed(id),
   );
   for (const { event } of current) carryItem(deps, { from, to, event });
 }

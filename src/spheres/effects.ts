@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, ItemId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
@@ -5,6 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import { currentText } from './current-text.ts';
 import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
+import { deletionOf } from './deletion.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
@@ -18,6 +20,8 @@ export type SphereChange =
   | { readonly kind: 'item'; readonly id: ItemId }
   /** What was listed is refused after all. */
   | { readonly kind: 'item-gone'; readonly id: ItemId }
+  /** It was deleted for everybody, or put back. */
+  | { readonly kind: 'item-deletion'; readonly id: ItemId }
   /** A newer version took its place. */
   | { readonly kind: 'item-replaced'; readonly id: ItemId }
   | { readonly kind: 'members' }
@@ -49,12 +53,14 @@ export class Effects {
   readonly #sphere: Sphere;
   readonly #storage: Storage;
   readonly #own: BareJid;
+  readonly #clock: Clock;
   readonly #waiting = new Map<EventId, SignedEvent>();
 
-  constructor(deps: { sphere: Sphere; storage: Storage; own: BareJid }) {
+  constructor(deps: { sphere: Sphere; storage: Storage; own: BareJid; clock: Clock }) {
     this.#sphere = deps.sphere;
     this.#storage = deps.storage;
     this.#own = deps.own;
+    this.#clock = deps.clock;
     this.#wait();
     deps.sphere.onReload.on(() => this.#wait());
   }
@@ -105,7 +111,7 @@ export class Effects {
 
   #undo(event: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
     const changes = this.#undoLine(event, reason);
-    if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshText(event.body.target));
+    if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshTarget(event.body.target));
     if (event.type === 'reaction') changes.push(...this.#shown(event.body.target));
     if (event.type === 'item') {
       changes.push({ kind: 'item-gone', id: event.id as string as ItemId });
@@ -157,7 +163,7 @@ export class Effects {
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       case 'edit':
       case 'retract':
-        return this.#refreshText(event.body.target);
+        return this.#refreshTarget(event.body.target);
       case 'reaction':
         return this.#shown(event.body.target);
       case 'read':
@@ -184,8 +190,9 @@ export class Effects {
   }
 
   /** After an edit or a retraction, in whatever order they came. */
-  #refreshText(target: EventId): SphereChange[] {
+  #refreshTarget(target: EventId): SphereChange[] {
     const event = this.#sphere.log.get(target);
+    if (event?.type === 'item') return this.#settleDeletion(target as string as ItemId);
     const row = this.#storage.messages.get(target);
     if (event?.type !== 'message' || row === undefined || row.state === 'undecryptable') return [];
     const text = currentText(this.#sphere, this.#storage, event);
@@ -196,6 +203,19 @@ export class Effects {
   /** Something about this line is to be shown anew. */
   #shown(id: EventId): SphereChange[] {
     return this.#storage.messages.has(id) ? [{ kind: 'message', id }] : [];
+  }
+
+  /** A version that follows is deleted with the one it takes the place of. */
+  #settleDeletion(itemId: ItemId): SphereChange[] {
+    const { items } = this.#sphere.state;
+    return versionsOf(items, itemId).flatMap((id): SphereChange[] => {
+      const [row, event] = [this.#storage.items.get(id), items.get(id)?.event];
+      if (row === undefined || event === undefined) return [];
+      const isDeleted = deletionOf(this.#sphere, event) !== undefined;
+      if (isDeleted === row.deletedAtMs > 0) return [];
+      this.#storage.items.update(id, { deletedAtMs: isDeleted ? this.#clock.now() : 0 });
+      return [{ kind: 'item-deletion', id }, ...this.#shown(id as string as EventId)];
+    });
   }
 
   #markRead({ header, body }: KnownEvent<'read'>): SphereChange[] {
@@ -221,7 +241,7 @@ export class Effects {
     const [first] = this.#openVersions(itemId);
     const isFirst = first === undefined || first === itemId;
     const line = isFirst ? this.#line(event, { kind: 'item', text, itemId, replyTo: null }, isToldAgain) : [];
-    return [...line, { kind: 'item', id: itemId }, ...this.#settleVersions(itemId)];
+    return [...line, { kind: 'item', id: itemId }, ...this.#settleVersions(itemId), ...this.#settleDeletion(itemId)];
   }
 
   #list(itemId: ItemId, { body, header }: KnownEvent<'item'>): void {
@@ -239,6 +259,7 @@ export class Effects {
       layout: null,
       updatedAtMs: header.wallMs,
       removedAtMs: 0,
+      deletedAtMs: 0,
       chosen: null,
       priority: 'normal',
     });

@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Segment } from '../contract/swarm.ts';
 import type { ErrorView, ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
+import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isComplete } from './piece-map.ts';
 import type { KnownEvent } from './protocol/event.ts';
@@ -60,8 +61,9 @@ export class ItemBook {
   }
 
   /** Whether it counts in this version, is on the list of this device, and we are a member where it does. */
-  isInForce({ sphereId, itemId, removedAtMs }: ItemRow): boolean {
-    if (removedAtMs !== 0) return false;
+  isInForce(row: ItemRow): boolean {
+    if (!isOnList(row)) return false;
+    const { sphereId, itemId } = row;
     const sphere = this.#deps.list.find(sphereId);
     if (sphere === undefined || sphere.row.state === 'left' || sphere.row.state === 'removed') return false;
     return sphere.state.items.get(itemId)?.replacedBy === null;

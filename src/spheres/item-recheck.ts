@@ -47,7 +47,7 @@ export class ItemRecheck {
     const { book } = this.#deps;
     const row = book.row(itemId);
     if (row.layout === null) throw new AppError('not-found', 'the item is not on this disk', { itemId });
-    if (row.removedAtMs !== 0 || !book.isInForce(row)) throw new AppError('not-allowed', 'the item is not in use');
+    if (!book.isInForce(row)) throw new AppError('not-allowed', 'the item is not in use');
     if (!book.isWhole(row)) return 0;
     if (this.#running.has(itemId)) throw new AppError('conflict', 'the item is being checked already');
     const abort = new AbortController();

@@ -72,8 +72,9 @@ export class ItemRemoval {
     book.update(itemId, { removedAtMs: 0 });
   }
 
-  /** Removed, and for so long that it cannot be put back. */
-  isGone({ removedAtMs }: ItemRow): boolean {
-    return removedAtMs !== 0 && removedAtMs + UNDO_MS <= this.#deps.clock.now();
+  /** Removed or deleted, and for so long that it cannot be put back. */
+  isGone({ removedAtMs, deletedAtMs }: ItemRow): boolean {
+    const since = deletedAtMs || removedAtMs;
+    return since !== 0 && since + UNDO_MS <= this.#deps.clock.now();
   }
 }

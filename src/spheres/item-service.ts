@@ -9,6 +9,7 @@ import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
 import type { ErrorView, ItemState, Priority } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
+import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { chosenPlace, widen } from './chosen-files.ts';
@@ -96,10 +97,10 @@ export class ItemService implements Disposable {
     return this.#book.checked(itemId);
   }
 
-  /** Until when its removal can be undone; null = it is on the list, undefined = it is too late. */
+  /** Until when its removal or deletion can be undone; null = it is on the list, undefined = it is too late. */
   undoUntilMs(row: ItemRow): number | null | undefined {
-    if (row.removedAtMs === 0) return null;
-    return this.#removal.isGone(row) ? undefined : row.removedAtMs + UNDO_MS;
+    if (isOnList(row)) return null;
+    return this.#removal.isGone(row) ? undefined : (row.deletedAtMs || row.removedAtMs) + UNDO_MS;
   }
 
   /** Whether there is something to fetch or serve, and all of it is paused. */
@@ -156,7 +157,7 @@ export class ItemService implements Disposable {
   /** Begins or continues a download, of all files or of some; returns at once. */
   get(itemId: ItemId, files: readonly number[] | null = null): void {
     const row = this.row(itemId);
-    if (row.removedAtMs !== 0) throw new AppError('not-found', 'the item was taken off the list', { itemId });
+    if (!isOnList(row)) throw new AppError('not-found', 'the item was taken off the list', { itemId });
     const known = this.#deps.list.find(row.sphereId)?.state.items.get(itemId);
     if (known !== undefined && known.replacedBy !== null) throw new AppError('not-found', 'it has a newer version');
     if (this.#book.isDone(row)) return;
@@ -214,7 +215,7 @@ export class ItemService implements Disposable {
   async setPaused(itemId: ItemId, paused: boolean, signal: AbortSignal): Promise<void> {
     const { feed } = this.#deps;
     const row = this.row(itemId);
-    if (!row.wanted || row.removedAtMs !== 0) return;
+    if (!row.wanted || !isOnList(row)) return;
     if (paused && this.#recheck.cancel(itemId)) return;
     const isMoving = row.state === 'downloading' || row.state === 'queued';
     if (paused) {
@@ -253,6 +254,14 @@ export class ItemService implements Disposable {
     await this.#resume(this.row(itemId), signal);
   }
 
+  /** It was deleted for everybody, or put back: it is let go of, or goes on where it was. */
+  async settleDeletion(itemId: ItemId, signal: AbortSignal): Promise<void> {
+    const row = this.row(itemId);
+    if (row.deletedAtMs === 0) return this.#resume(row, signal);
+    this.#recheck.cancel(itemId);
+    await this.#release(row);
+  }
+
   /** Reads the whole item again; gives how many pieces were damaged. */
   recheck(itemId: ItemId, signal: AbortSignal): Promise<number> {
     return this.#recheck.run(itemId, signal);
@@ -281,7 +290,7 @@ export class ItemService implements Disposable {
   /** A second item over one torrent, which no honest sharer makes, would take the swarm's hold off the first. */
   #requireOwnTorrent({ itemId, infoHash }: ItemRow): void {
     const others = this.#deps.storage.items.byInfoHash(infoHash).filter((other) => other.itemId !== itemId);
-    if (others.every(({ wanted, removedAtMs }) => !wanted || removedAtMs !== 0)) return;
+    if (others.every((other) => !other.wanted || !isOnList(other))) return;
     throw new AppError('conflict', 'these bytes are here already, as another item', { itemId });
   }
 
@@ -364,9 +373,9 @@ export class ItemService implements Disposable {
     const manifest = await source.manifest(sphere, event, signal);
     const bytes = source.manifestBytes(itemId) ?? new Uint8Array();
     const place = await receivePlace(sphere.row.folder, event, { manifest, bytes }, signal);
-    const { paused, wanted, removedAtMs } = this.row(itemId);
-    if (!wanted || removedAtMs !== 0) return;
-    this.#book.update(itemId, { ...place, bitfield: null, state: paused ? 'paused' : 'downloading' });
+    const row = this.row(itemId);
+    if (!row.wanted || !isOnList(row)) return;
+    this.#book.update(itemId, { ...place, bitfield: null, state: row.paused ? 'paused' : 'downloading' });
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { ItemRow } from '../storage/item-table.ts';
+import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ItemService } from './item-service.ts';
 import type { Sphere } from './sphere.ts';
@@ -59,7 +60,7 @@ export class KeepEverything implements Disposable {
     for (const [itemId, { replacedBy }] of sphere.state.items) {
       const row = this.#deps.storage.items.get(itemId);
       // What a person has paused or removed, or what is broken, waits for a person.
-      const isListed = row !== undefined && row.removedAtMs === 0;
+      const isListed = row !== undefined && isOnList(row);
       const isMissing = isListed && !row.paused && (!row.wanted || row.chosen !== null || row.state === 'disk-full');
       if (isMissing && replacedBy === null) await this.#fetch(sphere, itemId);
     }
@@ -83,9 +84,7 @@ export class KeepEverything implements Disposable {
     const { storage, list } = this.#deps;
     const missing = ({ sphereId, itemId, bytesHave }: ItemRow): number =>
       Math.max(0, (list.find(sphereId)?.state.items.get(itemId)?.event.body.bytes ?? 0) - bytesHave);
-    const moving = storage.items
-      .listAll()
-      .filter(({ wanted, removedAtMs, state }) => wanted && removedAtMs === 0 && MOVING.includes(state));
+    const moving = storage.items.listAll().filter((row) => row.wanted && isOnList(row) && MOVING.includes(row.state));
     return moving.reduce((sum, row) => sum + missing(row), 0);
   }
 }

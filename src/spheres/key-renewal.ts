@@ -1,5 +1,6 @@
 import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ShareService } from './share-service.ts';
 import type { Sphere } from './sphere.ts';
@@ -47,7 +48,7 @@ export class KeyRenewal {
     );
     return ours.flatMap(({ id }) => {
       const row = this.#deps.storage.items.get(id);
-      const isShared = row?.state === 'sharing' && row.removedAtMs === 0;
+      const isShared = row?.state === 'sharing' && isOnList(row);
       return isShared && !this.#begun.has(id) ? [id] : [];
     });
   }

@@ -9,6 +9,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { ShareJobView } from '../contract/views.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import { isOnList } from '../storage/item-table.ts';
 import type { ShareJobRow } from '../storage/share-job-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EnumeratedTree } from '../torrent/enumerate.ts';
@@ -263,6 +264,7 @@ export class ShareService implements AsyncDisposable {
         layout: item.segments,
         updatedAtMs: clock.now(),
         removedAtMs: 0,
+        deletedAtMs: 0,
         chosen: null,
         priority: 'normal',
       });
@@ -274,8 +276,8 @@ export class ShareService implements AsyncDisposable {
   /** Hashing takes its time: it may have been taken off the list meanwhile, or got another version. */
   #requireReplaceable(sphere: Sphere, itemId: ItemId): void {
     const item = sphere.state.items.get(itemId);
-    const isListed = this.#deps.storage.items.get(itemId)?.removedAtMs === 0;
-    if (item?.replacedBy === null && isListed) return;
+    const row = this.#deps.storage.items.get(itemId);
+    if (item?.replacedBy === null && row !== undefined && isOnList(row)) return;
     throw new AppError('cancelled', 'the item is not in use any more', { itemId });
   }
 

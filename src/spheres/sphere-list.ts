@@ -162,7 +162,7 @@ export class SphereList {
   #load(id: SphereId): { readonly sphere: Sphere; readonly effects: Effects } {
     const { storage, author, clock, own } = this.#deps;
     const sphere = new Sphere({ id, storage, author, clock });
-    const entry = { sphere, effects: new Effects({ sphere, storage, own }) };
+    const entry = { sphere, effects: new Effects({ sphere, storage, own, clock }) };
     this.#spheres.set(id, entry);
     return entry;
   }

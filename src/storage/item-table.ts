@@ -26,10 +26,19 @@ export interface ItemRow {
   readonly updatedAtMs: number;
   /** When it was taken off the list of this device; 0 = it is on it. */
   readonly removedAtMs: number;
+  /** When this device learned that it was deleted for everybody; 0 = it was not. */
+  readonly deletedAtMs: number;
   /** The files that are wanted, by their numbers; null = all. */
   readonly chosen: readonly number[] | null;
   readonly priority: Priority;
 }
+
+/** Neither removed from the list of this device nor deleted for everybody. */
+export function isOnList({ removedAtMs, deletedAtMs }: Pick<ItemRow, 'removedAtMs' | 'deletedAtMs'>): boolean {
+  return removedAtMs === 0 && deletedAtMs === 0;
+}
+
+const ON_LIST = 'removed_at_ms = 0 AND deleted_at_ms = 0';
 
 const segments = z.array(segmentSchema);
 
@@ -46,6 +55,7 @@ const COLUMNS: Columns<ItemRow> = {
   layout: nullable(sealedJson<readonly Segment[]>('layout', (value) => segments.parse(value))),
   updatedAtMs: integer('updated_at_ms'),
   removedAtMs: integer('removed_at_ms'),
+  deletedAtMs: integer('deleted_at_ms'),
   chosen: nullable(json<readonly number[]>('chosen', (value) => z.array(z.number().int()).parse(value))),
   priority: text('priority'),
 };
@@ -75,12 +85,17 @@ export class ItemTable {
 
   /** How many wanted items run, and how many are paused; what was taken off the list does neither. */
   countWanted(): { readonly running: number; readonly paused: number } {
-    const running = this.#rows.count('wanted = 1 AND paused = 0 AND removed_at_ms = 0', {});
-    return { running, paused: this.#rows.count('wanted = 1 AND paused = 1 AND removed_at_ms = 0', {}) };
+    const running = this.#rows.count(`wanted = 1 AND paused = 0 AND ${ON_LIST}`, {});
+    return { running, paused: this.#rows.count(`wanted = 1 AND paused = 1 AND ${ON_LIST}`, {}) };
   }
 
-  countRemoved(sphereId: SphereId): number {
-    return this.#rows.count('sphere_id = @sphereId AND removed_at_ms > 0', { sphereId });
+  countOffList(sphereId: SphereId): number {
+    return this.#rows.count(`sphere_id = @sphereId AND NOT (${ON_LIST})`, { sphereId });
+  }
+
+  /** Of all spheres, those deleted for everybody of which this device knew before that moment. */
+  listDeletedBefore(ms: number): ItemRow[] {
+    return this.#rows.select('WHERE deleted_at_ms > 0 AND deleted_at_ms <= @ms ORDER BY item_id', { ms });
   }
 
   put(item: ItemRow): void {

@@ -41,6 +41,26 @@ test('a received item is removed with its copy, undone from the corner, and put 
   expect(screen.complaints).toEqual([]);
 });
 
+test('an item is deleted for everybody after a plain warning, and says so in the list of removed ones', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await choose(screen, 'Lighthouse', 'Delete for everybody');
+  await screen.page.getByText('nobody can erase another person’s disk').waitFor();
+  await screen.settled();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('delete-for-everybody');
+  await screen.by('confirm').click();
+  await screen.tile('Lighthouse').waitFor({ state: 'detached' });
+  expect(screen.engine.calls).toContain('remove keep for everybody');
+  await screen.by('removed-toggle').click();
+  await screen.by('removed-item').getByText('Deleted for everybody by').waitFor();
+  await screen.by('removed-item').scrollIntoViewIfNeeded();
+  await screen.picture('deleted-items');
+  await screen.by('removed-item').getByRole('button').click();
+  await screen.tile('Lighthouse').waitFor();
+  expect(screen.complaints).toEqual([]);
+});
+
 test('an item tells from its menu who has it, comes before others, and is checked again', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();

@@ -10,7 +10,10 @@ export const keptItemCommands = [
     usage: 'S ITEM',
     summary:
       'Takes an item off the list of this device; restore puts it back for 30 days. Originals are never deleted.',
-    options: { 'delete-copy': { help: 'also delete the received copy; files changed since they came stay' } },
+    options: {
+      'delete-copy': { help: 'also delete the received copy; files changed since they came stay' },
+      'for-everybody': { help: 'take it off the lists of all members; what they have on their disks stays' },
+    },
     positionals: { min: 2, max: 2 },
     shape: removedShape,
     async run({ connect, signal, positionals, flags }) {
@@ -18,14 +21,15 @@ export const keptItemCommands = [
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
       const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
       const copy = flags.has('delete-copy') ? 'delete' : 'keep';
-      return await engine.client.items.remove({ sphereId: sphere.id, itemId, copy }, { signal });
+      const forEverybody = flags.has('for-everybody');
+      return await engine.client.items.remove({ sphereId: sphere.id, itemId, copy, forEverybody }, { signal });
     },
     describe: ({ kept }) => (kept === 0 ? 'removed' : `removed; ${kept} changed files stay`),
   }),
   defineCommand({
     name: 'restore',
     usage: 'S ITEM',
-    summary: 'Puts an item back that was removed from the list; items --removed shows them.',
+    summary: 'Puts an item back that was removed or deleted; items --removed shows them.',
     positionals: { min: 2, max: 2 },
     shape: gotItemShape,
     async run({ connect, signal, positionals }) {

@@ -10,6 +10,7 @@ import type { Sphere } from '../../spheres/sphere.ts';
 import type { SphereList } from '../../spheres/sphere-list.ts';
 import type { ContactRow } from '../../storage/contact-table.ts';
 import type { DirectMessageRow } from '../../storage/direct-message-table.ts';
+import { isOnList } from '../../storage/item-table.ts';
 import type { MessageRow } from '../../storage/message-table.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { TextIndex } from '../../storage/text-index.ts';
@@ -193,7 +194,8 @@ export class HistorySearch implements Disposable {
     if (row === undefined || place?.kind !== 'sphere') return undefined;
     const { itemId, sphereId, from, atMs } = row;
     // What was taken off the list of this device is not offered again.
-    if (itemId !== null && storage.items.get(itemId)?.removedAtMs !== 0) return undefined;
+    const item = itemId === null ? undefined : storage.items.get(itemId);
+    if (itemId !== null && (item === undefined || !isOnList(item))) return undefined;
     const excerpt = searchExcerpt(this.#textOf(row) ?? '', terms);
     if (excerpt === undefined) return undefined;
     const { name } = place.sphere.state;

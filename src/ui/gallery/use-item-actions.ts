@@ -29,6 +29,11 @@ export function useItemActions() {
       notify.undoable(t('item.removed', { name: item.name }), () => putBack(item));
       if (kept > 0) notify.warning(t('item.kept', kept), t('item.keptText'));
     },
+    /** Off the lists of all members, at once; can be undone. Fails as the engine does. */
+    async deleteForEverybody(item: ItemView): Promise<void> {
+      await engine.call((client) => client.items.remove({ ...of(item), copy: 'keep', forEverybody: true }));
+      notify.undoable(t('item.deleted', { name: item.name }), () => putBack(item));
+    },
     putBack,
     /** Reads the whole item again and says what came of it. */
     recheck: (item: ItemView) =>
