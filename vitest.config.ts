@@ -37,6 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
+          globalSetup: ['test/fixtures/build-programs.ts'],
           environment: 'node',
           include: ['test/integration/**/*.test.ts'],
           // Every wait inside is bounded; real processes on a busy machine take several times as long.
@@ -49,6 +50,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'netlab',
+          globalSetup: ['test/fixtures/build-programs.ts'],
           environment: 'node',
           include: ['test/netlab/**/*.test.ts'],
           // Every wait inside is bounded; a busy machine takes several times as long to start all those processes.
@@ -62,6 +64,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
+          globalSetup: ['test/fixtures/build-programs.ts'],
           environment: 'node',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 240_000,

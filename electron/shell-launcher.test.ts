@@ -19,7 +19,7 @@ class FakePort extends EventEmitter {
 function launched() {
   const asked: FromEngine[] = [];
   const launcher = new ShellLauncher({ post: (message) => asked.push(message) });
-  const child = launcher.launch(new URL('file:///app/dist/electron/swarm-main.js'), { maxHeapMb: 256 });
+  const child = launcher.launch(new URL('file:///app/dist/programs/swarm-main.js'), { maxHeapMb: 256 });
   return { asked, launcher, child, port: new FakePort() };
 }
 

@@ -9,31 +9,31 @@ import { run } from './bootstrap/spawn.mjs';
 
 /**
  * `sources` are files and folders whose content decides whether a build is needed; `output` is what the build makes.
- * @typedef {{ sources: string[], output: string, entry: string, command: () => string[] }} Target
+ * @typedef {{ sources: string[], output: string, command: () => string[] }} Target
  */
+
+const ENGINE_FOLDERS = readdirSync(inRoot('src')).filter((name) => name !== 'ui');
+
+/** The command line, and with `serve` the engine: built by the target `programs`. */
+export const SPHERECAST = inRoot('dist', 'programs', 'spherecast.js');
 
 /** @type {Record<string, Target>} */
 export const TARGETS = {
   ui: {
     sources: ['src/ui', 'src/contract', 'src/base', 'vite.config.ts', 'package-lock.json'],
     output: 'dist/ui',
-    entry: 'src/ui/index.html',
     command: () => [binOf('vite', 'vite'), 'build', '--logLevel', 'warn'],
   },
-  electron: {
+  programs: {
     sources: [
       'electron',
-      ...['base', 'contract', 'xmpp', 'omemo', 'torrent', 'nat', 'storage', 'spheres', 'player'].map(
-        (name) => `src/${name}`,
-      ),
-      ...['engine', 'swarm', 'media'].map((name) => `src/${name}`),
+      ...ENGINE_FOLDERS.map((name) => `src/${name}`),
       'resources/icons',
-      'tools/build-electron.ts',
+      'tools/build-programs.ts',
       'package-lock.json',
     ],
-    output: 'dist/electron',
-    entry: 'electron/main.ts',
-    command: () => [inRoot('tools', 'build-electron.ts')],
+    output: 'dist/programs',
+    command: () => [inRoot('tools', 'build-programs.ts')],
   },
 };
 
@@ -67,6 +67,14 @@ function filesBelow(start) {
 }
 
 /**
+ * Everything that people start.
+ * @param {string} runtime
+ */
+export async function buildAll(runtime) {
+  for (const name of Object.keys(TARGETS)) await build(name, runtime);
+}
+
+/**
  * Builds a target unless it was built from these very sources.
  * @param {string} name
  * @param {string} runtime
@@ -91,12 +99,6 @@ export async function build(name, runtime) {
     writeFileSync(note, `${hash}\n`);
     say(`Built ${target.output} in ${seconds(result.ms)}.`);
   });
-}
-
-/** @param {string} name */
-export function hasEntry(name) {
-  const target = TARGETS[name];
-  return target !== undefined && existsSync(inRoot(target.entry));
 }
 
 /** @param {string} name */

@@ -1,12 +1,11 @@
 /**
  * The suites of `npm test` in the order they run, each with its time budget; together at most half an hour.
- * `projects` are those of vitest.config.ts, `files` says where their tests lie, `builds` what is built first.
+ * `projects` are those of vitest.config.ts, `files` says where their tests lie.
  * @typedef {{
  *   name: string,
  *   what: string,
  *   projects: string[],
  *   files: { folder: string, deep: boolean, pattern: RegExp }[],
- *   builds: string[],
  *   steps: boolean,
  *   budgetSeconds: number,
  * }} Suite
@@ -27,7 +26,6 @@ export const SUITES = [
       { folder: 'test', deep: false, pattern: TEST },
       { folder: 'test/sim', deep: true, pattern: TEST },
     ],
-    builds: [],
     steps: true,
     budgetSeconds: 240,
   },
@@ -36,7 +34,6 @@ export const SUITES = [
     what: 'against a real Prosody and real processes',
     projects: ['integration'],
     files: [{ folder: 'test/integration', deep: true, pattern: TEST }],
-    builds: [],
     steps: false,
     budgetSeconds: 420,
   },
@@ -45,7 +42,6 @@ export const SUITES = [
     what: 'routers and homes in network namespaces',
     projects: ['netlab'],
     files: [{ folder: 'test/netlab', deep: true, pattern: TEST }],
-    builds: [],
     steps: false,
     budgetSeconds: 300,
   },
@@ -54,7 +50,6 @@ export const SUITES = [
     what: 'the whole application in Chromium and in the Electron stand-in',
     projects: ['e2e'],
     files: [{ folder: 'test/e2e', deep: true, pattern: TEST }],
-    builds: ['ui', 'electron'],
     steps: false,
     budgetSeconds: 480,
   },
@@ -66,7 +61,6 @@ export const FRESH_CLONE = {
   what: 'installs on a machine without compiler, npm configuration and cache',
   projects: [],
   files: [],
-  builds: [],
   steps: false,
   budgetSeconds: 120,
 };

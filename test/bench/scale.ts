@@ -18,8 +18,7 @@ import type { BenchOptions, BenchResult } from './parts/report.ts';
 import { compare, runBench } from './parts/report.ts';
 
 /**
- * A swarm process that seeds a thousand items nobody asks for: its start, and what it costs while it waits. What is
- * measured is what `npm start` starts in the browser: the sources, with what Node.js compiled of them kept. Items that
+ * A swarm process that seeds a thousand items nobody asks for: its start, and what it costs while it waits. Items that
  * are only listed cost it nothing, however many: it does not hear of them.
  */
 const ITEMS = 1000;

@@ -8,7 +8,6 @@ import { EngineProcess, eventually } from '../fixtures/engine-process.ts';
 import type { Prosody } from '../fixtures/prosody.ts';
 import { AppPage } from './app-page.ts';
 import { BREAK_IN, type Loot } from './hostile-page.ts';
-import { builtUi } from './screen-browser.ts';
 
 type Item = z.infer<typeof itemsShape>['items'][number];
 
@@ -52,7 +51,6 @@ export class Household extends AppPage implements AsyncDisposable {
   }
 
   static async start(browser: Browser, prosody: Prosody, name: string, address: string): Promise<Household> {
-    await builtUi();
     const home = await mkdtemp(join(tmpdir(), `home-of-${name}-`));
     // The test's authority is known to this engine as one installed on the machine would be.
     const options = { address, env: { HOME: home, NODE_EXTRA_CA_CERTS: prosody.caFile } };

@@ -1,21 +1,10 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import { build } from 'vite';
 import { FakeEngine } from '../fixtures/fake-engine.ts';
 import { familyWorld } from '../fixtures/fake-world.ts';
 import { AppPage } from './app-page.ts';
 
-const root = join(import.meta.dirname, '..', '..');
-const uiFolder = join(root, 'dist', 'ui');
-
-/** The built page; building it here only when nobody has. */
-export async function builtUi(): Promise<string> {
-  if (!existsSync(join(uiFolder, 'index.html'))) {
-    await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
-  }
-  return uiFolder;
-}
+const uiFolder = join(import.meta.dirname, '..', '..', 'dist', 'ui');
 
 export function launchChromium(...more: readonly string[]): Promise<Browser> {
   return chromium.launch({
@@ -43,7 +32,7 @@ export class Screen extends AppPage implements AsyncDisposable {
 
   static async open(browser: Browser, options: BrowserContextOptions & { signedIn?: boolean } = {}): Promise<Screen> {
     const { signedIn = true, ...context } = options;
-    const engine = new FakeEngine({ uiFolder: await builtUi(), world: await familyWorld(), signedIn });
+    const engine = new FakeEngine({ uiFolder, world: await familyWorld(), signedIn });
     await engine.start();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...context });
     page.setDefaultTimeout(15_000);

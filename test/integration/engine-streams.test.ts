@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { eventually, runCommand } from '../fixtures/engine-process.ts';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+import { SPHERECAST } from '../fixtures/programs.ts';
 
 test('an engine goes on when nobody reads its log any more', async () => {
   const profile = await mkdtemp(join(tmpdir(), 'spherecast-streams-'));
-  const args = [MAIN, '--profile', profile, '--json', '--verbose', 'serve', '--no-open', '--port', '0'];
+  const args = [SPHERECAST, '--profile', profile, '--json', '--verbose', 'serve', '--no-open', '--port', '0'];
   const engine = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   try {
     await once(engine.stdout, 'data');

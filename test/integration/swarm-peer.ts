@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ContractRouterClient } from '@orpc/contract';
 import { toHex } from '../../src/base/bytes.ts';
 import { AppError } from '../../src/base/errors.ts';
@@ -22,6 +21,7 @@ import type {
   TorrentState,
 } from '../../src/contract/swarm.ts';
 import { eventsOf } from '../fixtures/events-of.ts';
+import { SWARM } from '../fixtures/programs.ts';
 import { buildMetainfo } from '../../src/torrent/metainfo.ts';
 
 export type SwarmClient = ContractRouterClient<SwarmContract>;
@@ -50,8 +50,6 @@ export class TestDevice {
     this.key = parseDeviceKey(toHex(spki.subarray(spki.length - 32)));
   }
 }
-
-export const SWARM = fileURLToPath(new URL('../../src/swarm/main.ts', import.meta.url));
 
 /** One real swarm process and everything it told. */
 export class SwarmPeer implements AsyncDisposable {

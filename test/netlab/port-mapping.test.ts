@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { connectChannel, processChannel } from '../../src/contract/process-channel.ts';
 import type { SwarmContract, SwarmEvent } from '../../src/contract/swarm.ts';
 import { eventsOf } from '../fixtures/events-of.ts';
+import { SWARM } from '../fixtures/programs.ts';
 import { TestDevice } from '../integration/swarm-peer.ts';
 import { SERVER_ADDRESS } from './addresses.ts';
 import type { Mapping } from './home-plan.ts';
@@ -15,7 +16,6 @@ const reason = await whyNoLab();
 if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reason}`);
 
 const KEEP_PORT = path.join(import.meta.dirname, 'keep-port.ts');
-const SWARM = path.join(import.meta.dirname, '../../src/swarm/main.ts');
 const LIAR = path.join(import.meta.dirname, 'hostile-device.ts');
 const REACH = path.join(import.meta.dirname, 'reach.ts');
 

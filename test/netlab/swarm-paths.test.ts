@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Path } from '../../src/contract/swarm.ts';
+import { SWARM } from '../fixtures/programs.ts';
 import {
   newEpoch,
   newSphere,
@@ -10,7 +11,6 @@ import {
   receive,
   sha256,
   share,
-  SWARM,
   SwarmPeer,
   until,
 } from '../integration/swarm-peer.ts';

@@ -4,7 +4,7 @@ import { inRoot, root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { Told, say } from '../bootstrap/say.mjs';
 import { run } from '../bootstrap/spawn.mjs';
-import { build, hasEntry } from '../build.mjs';
+import { SPHERECAST, build, buildAll } from '../build.mjs';
 
 /**
  * `npm run -s spherecast -- …`: our streams are the program's, relative paths are those of the person's folder.
@@ -12,9 +12,10 @@ import { build, hasEntry } from '../build.mjs';
  * @param {readonly string[]} args
  */
 export async function spherecast(runtime, args) {
+  await build('programs', runtime);
   if (args.includes('serve')) await build('ui', runtime);
   const cwd = process.env['INIT_CWD'] ?? process.cwd();
-  return runProgram(runtime, inRoot('src', 'cli', 'main.ts'), args, cwd);
+  return runProgram(runtime, SPHERECAST, args, cwd);
 }
 
 /**
@@ -32,6 +33,7 @@ export async function bench(runtime, args) {
     return 2;
   }
   await ensurePackages('bench');
+  await build('programs', runtime);
   return runProgram(runtime, inRoot('test', 'bench', `${name}.ts`), rest, root);
 }
 
@@ -52,7 +54,7 @@ export function benchNames() {
  */
 export async function demo(runtime, args) {
   await ensurePackages('demo');
-  for (const target of ['ui', 'electron']) if (hasEntry(target)) await build(target, runtime);
+  await buildAll(runtime);
   return runProgram(runtime, inRoot('tools', 'demo.ts'), args, root);
 }
 
@@ -63,7 +65,7 @@ export async function demo(runtime, args) {
  */
 export async function smoke(runtime, args) {
   if (args.length > 0) throw new Told(`The smoke test takes no arguments: ${args.join(' ')}`, 2);
-  for (const target of ['ui', 'electron']) if (hasEntry(target)) await build(target, runtime);
+  await buildAll(runtime);
   return runProgram(runtime, inRoot('tools', 'smoke.mjs'), args, root);
 }
 

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { ensureElectron } from '../bootstrap/electron.mjs';
-import { inRoot, root } from '../bootstrap/root.mjs';
+import { root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { say } from '../bootstrap/say.mjs';
 import { exitCode, run } from '../bootstrap/spawn.mjs';
-import { build, hasEntry } from '../build.mjs';
+import { SPHERECAST, buildAll } from '../build.mjs';
 
 /** Options of the program that stand before its command, with the number of values that follow each. */
 const GLOBAL_OPTIONS = new Map([
@@ -42,13 +42,12 @@ export function splitArguments(args) {
  * @param {readonly string[]} args
  */
 export async function start(runtime, args) {
-  await build('ui', runtime);
+  await buildAll(runtime);
   const { open } = splitArguments(args);
   if (!open) return serve(runtime, args);
   const electron = await ensureElectron(runtime);
-  if ('program' in electron && hasEntry('electron')) return openWindow(electron.program, runtime, args);
-  if ('reason' in electron)
-    say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
+  if ('program' in electron) return openWindow(electron.program, runtime, args);
+  say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
   return serve(runtime, args);
 }
 
@@ -58,7 +57,6 @@ export async function start(runtime, args) {
  * @param {readonly string[]} args
  */
 async function openWindow(program, runtime, args) {
-  await build('electron', runtime);
   // Chromium refuses to start its sandbox for root.
   const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const result = await run(program, [...sandbox, root, ...args], { env: childEnvironment(runtime) });
@@ -73,7 +71,7 @@ async function openWindow(program, runtime, args) {
 async function serve(runtime, args) {
   const { before, after, open } = splitArguments(args);
   const json = after.includes('--json');
-  const main = [inRoot('src', 'cli', 'main.ts'), '--json', ...before];
+  const main = [SPHERECAST, '--json', ...before];
   const options = [...(open ? [] : ['--no-open']), ...after.filter((arg) => arg !== '--json')];
   const cwd = process.env['INIT_CWD'] ?? root;
   const env = childEnvironment(runtime);

@@ -4,7 +4,6 @@ import { ensurePackages } from '../bootstrap/packages.mjs';
 import { inRoot, root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { Interrupted, Told, say } from '../bootstrap/say.mjs';
-import { build, hasEntry } from '../build.mjs';
 import { alignColumns, lastLine, readFiles, suiteTable, sum } from '../report.mjs';
 import { divideTime, shareRows } from '../shares.mjs';
 import { FRESH_CLONE, SUITES } from '../suites.mjs';
@@ -58,7 +57,6 @@ async function runSuite(suite, runtime, factor) {
   const timeoutMs = budgetSeconds * 3000;
   const env = { ...childEnvironment(runtime), ...(factor > 1 ? { SPHERECAST_LONG: '1' } : {}) };
   const counts = await guarded(suite, async () => {
-    for (const target of suite.builds) if (hasEntry(target)) await build(target, runtime);
     if (suite.steps) return runCheck(runtime, env, timeoutMs);
     if (suite === FRESH_CLONE) return freshClone(timeoutMs);
     return { ...(await runVitest({ name: suite.name, projects: suite.projects, runtime, env, timeoutMs })), notes: [] };

@@ -6,9 +6,19 @@ import type { InlineConfig, Plugin } from 'vite';
 import { build } from 'vite';
 import { inRoot } from './bootstrap/root.mjs';
 
-/** Bundles the desktop application into dist/electron; installed packages stay where they are. */
+/**
+ * Bundles every program into dist/programs: the command line, which is also the engine without a window, the desktop
+ * application, and what these start by themselves. A start from the sources reads and strips hundreds of files; installed
+ * packages stay where they are.
+ */
 
-const OUTPUT = inRoot('dist', 'electron');
+const OUTPUT = inRoot('dist', 'programs');
+const PROGRAMS = {
+  spherecast: 'src/cli/main.ts',
+  main: 'electron/main.ts',
+  engine: 'electron/engine.ts',
+  child: 'electron/child.ts',
+};
 // `new URL('./x.ts', import.meta.url)` is how our code names a program that another process or thread runs.
 const PROGRAM = /new URL\(\s*'(\.{1,2}\/[^']+)\.ts'\s*,\s*import\.meta\.url\s*\)/g;
 
@@ -83,8 +93,7 @@ async function drawIcons(): Promise<void> {
 
 await rm(OUTPUT, { recursive: true, force: true });
 await mkdir(OUTPUT, { recursive: true });
-const programs = { main: 'electron/main.ts', engine: 'electron/engine.ts', child: 'electron/child.ts' };
-const inputs = Object.fromEntries(Object.entries(programs).map(([name, file]) => [name, inRoot(file)]));
+const inputs = Object.fromEntries(Object.entries(PROGRAMS).map(([name, file]) => [name, inRoot(file)]));
 await build(configuration(inputs, { format: 'es', extension: 'js' }));
 // A sandboxed preload script is loaded as CommonJS and must be one file.
 await build(configuration({ preload: inRoot('electron', 'preload.ts') }, { format: 'cjs', extension: 'cjs' }));
