@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/system-clock.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { Room } from '../../src/xmpp/room.ts';
-import { setAffiliation as changeAffiliation } from '../../src/xmpp/xep/0045-muc.ts';
+import { fetchAffiliates, setAffiliation as changeAffiliation } from '../../src/xmpp/xep/0045-muc.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
 import { eventually } from '../fixtures/engine-process.ts';
@@ -256,5 +256,48 @@ describe('leaving and declining', () => {
     expect(await ben.failure('sphere', 'remove', sphere, anna.jid)).toBe('not-allowed');
     expect(await ben.failure('sphere', 'invite', sphere, carl.jid)).toBe('not-allowed');
     expect(await anna.failure('sphere', 'invite', sphere, ben.jid)).toBe('conflict');
+  });
+});
+
+describe('a sphere whose owner goes', () => {
+  test('is handed over: log and server agree on the new owner, who admits people after the old one has left', async () => {
+    const sphere = await world.sphere('Handed over', anna, ben);
+    await anna.run('sphere', 'owner', sphere, 'offer', ben.jid);
+    await eventually('the offer', async () =>
+      (await ben.spheres()).find(({ id }) => id === sphere)?.offeredTo === ben.jid ? true : undefined,
+    );
+    await ben.run('sphere', 'owner', sphere, 'accept');
+    const isOwner = async () => (await anna.members(sphere)).find(({ jid }) => jid === ben.jid)?.role === 'owner';
+    await expect.poll(isOwner, { timeout: 30_000 }).toBe(true);
+    await anna.run('sphere', 'leave', sphere);
+    await eventually('anna is out', async () =>
+      (await roleOf(ben, sphere, anna.jid)) === 'joined' ? undefined : true,
+    );
+    await world.bringIn(sphere, 'Handed over', ben, carl);
+    await carl.say(sphere, 'let in by the new owner');
+    await ben.sees(sphere, 'let in by the new owner');
+    const room = parseBareJid((await ben.spheres()).find(({ id }) => id === sphere)?.room ?? '');
+    await using client = new XmppClient({ ...machine, login: await loginAt(world.prosody, 'ben', passwordOf('ben')) });
+    await client.connect(never);
+    const owners = await fetchAffiliates(client, room, 'owner', never);
+    expect(owners.map(({ jid }) => jid)).toEqual([ben.jid]);
+  });
+
+  test('without anybody who decides goes on in a new one, whose members get what was shared from each other', async () => {
+    const sphere = await world.sphere('Orphaned', anna, ben, carl);
+    const path = await makeFile('album.bin', 300_000);
+    const item = await anna.share(sphere, path);
+    await ben.item(sphere, item);
+    await ben.get(sphere, item);
+    await carl.item(sphere, item);
+    await anna.engine.stop();
+    const { sphere: next } = await ben.run<{ sphere: { id: string } }>('sphere', 'continue', sphere);
+    await carl.join(await carl.invitation('Orphaned'));
+    const [carried] = await eventually('what was shared', async () => {
+      const items = await carl.items(next.id);
+      return items.length > 0 ? items : undefined;
+    });
+    expect(await readFile(await carl.get(next.id, carried?.id ?? ''))).toEqual(await readFile(path));
+    await anna.restart();
   });
 });
