@@ -5,6 +5,7 @@ import type { Scope } from '../base/scope.ts';
 import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
+import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { eraseDeleted } from '../spheres/item-deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
@@ -32,6 +33,7 @@ interface ReactionsDeps {
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
+  readonly epochs: EpochCare;
   readonly reading: Reading;
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
@@ -55,6 +57,7 @@ export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
   scope.spawn('compare logs', (signal) => deps.logs.run(signal));
+  scope.spawn('care for epochs', (signal) => deps.epochs.run(signal));
   scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
   scope.spawn('look after', (signal) => lookAfter(deps, signal));
   const stops = [
@@ -86,6 +89,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
       deps.logs.meet(sphere);
+      deps.epochs.changed(sphere);
       scope.spawn('tell addresses', () => exchange.tell(sphere));
     }),
     rooms.onExpelled.on((room) => {
@@ -130,6 +134,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   const { scope, exchange, caretaker, outgoing } = deps;
   const kinds = new Set(changes.map(({ kind }) => kind));
   deps.logs.changed(sphere);
+  deps.epochs.changed(sphere);
   for (const change of changes) {
     if (change.kind === 'joined') caretaker.welcome(sphere, change.event);
     if (change.kind === 'item-gone') scope.spawn('withdraw item', () => withdraw(deps, change.id));

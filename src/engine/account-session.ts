@@ -18,6 +18,7 @@ import type { DeviceCertifier } from '../spheres/device-certifier.ts';
 import { DeviceDirectory } from '../spheres/device-directory.ts';
 import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import type { EpochCare } from '../spheres/epoch-care.ts';
 import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
@@ -26,7 +27,7 @@ import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
 import { KeyRenewal } from '../spheres/key-renewal.ts';
-import { LogExchange } from '../spheres/log-exchange.ts';
+import type { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
@@ -54,6 +55,7 @@ import { joinReactions } from './account-reactions.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
+import { openLogs } from './open-logs.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { watchForSleep } from './sleep-watch.ts';
@@ -108,6 +110,7 @@ export class AccountSession implements AsyncDisposable {
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
+  readonly epochs: EpochCare;
   readonly search: HistorySearch;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
@@ -152,7 +155,7 @@ export class AccountSession implements AsyncDisposable {
     const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
-    this.logs = this.#openLogs(deps);
+    ({ logs: this.logs, epochs: this.epochs } = this.#openLogs(deps));
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
@@ -212,9 +215,9 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #parts() {
-    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs } = this;
+    const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
     const { people, devices, reading, delivery, renewal } = this;
-    const told = { exchange, signals, logs, devices, reading, delivery, renewal };
+    const told = { exchange, signals, logs, epochs, devices, reading, delivery, renewal };
     return { client, list, rooms, outgoing, caretaker, items, directory, people, ...told };
   }
 
@@ -328,13 +331,10 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openLogs({ storage, clock, random, log }: AccountSessionDeps): LogExchange {
-    return new LogExchange({
-      ...{ storage, list: this.list, channel: this.#channel, clock, random, log: log.child('log') },
-      isCaughtUp: (room) => this.rooms.isCaughtUp(room),
-      readBack: (room, after, isWanted) => this.rooms.readBack(room, after, isWanted),
-      queued: () => this.outgoing.poke(),
-    });
+  #openLogs({ storage, clock, random, log }: AccountSessionDeps): ReturnType<typeof openLogs> {
+    const { list, rooms } = this;
+    const queued = (): void => this.outgoing.poke();
+    return openLogs({ storage, list, channel: this.#channel, rooms, queued, clock, random, log });
   }
 
   #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {

@@ -11,7 +11,7 @@ import type { IncomingEphemeral } from './incoming-message.ts';
 import type { EphemeralBodies, EphemeralInput } from './protocol/ephemeral.ts';
 import { openEphemeral, sealEphemeral } from './protocol/ephemeral.ts';
 import type { Author } from './protocol/event.ts';
-import type { Sphere } from './sphere.ts';
+import type { HeldEpoch, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
 interface EphemeralChannelDeps {
@@ -30,11 +30,19 @@ export interface Speaker {
   readonly device: DeviceKey;
 }
 
+/** In which epoch heads were told. */
+export interface HeardHeads extends Speaker {
+  /** Whether it is the newest one that we know of. */
+  readonly isCurrent: boolean;
+}
+
 type Kind = keyof EphemeralBodies;
 type Listener<K extends Kind> = (from: Speaker, body: EphemeralBodies[K]) => Promise<void> | void;
 
 /** How many epochs back a word is still believed: the one being replaced may be in flight. */
 const BELIEVED_EPOCHS = 2;
+/** Heads that cover no device: that they are told under an older key is all they say. */
+const NOTHING_TOLD = { heads: [], until: '0'.repeat(64) as DeviceKey };
 const COUNTER = 'ephemeral-counter';
 /** Counters are noted so far ahead that they need not be noted each time. */
 const RESERVED = 60_000;
@@ -43,6 +51,10 @@ const RESERVED = 60_000;
 export class EphemeralChannel {
   /** Another device said something that was believed. */
   readonly onHeard: Emitter<DeviceKey>;
+  /** Something is said under a key that is not here; the server may have made that up. */
+  readonly onUnheard: Emitter<Sphere>;
+  /** A device told its heads, or that it lacks the newest key. */
+  readonly onHeads: Emitter<HeardHeads>;
   readonly #deps: EphemeralChannelDeps;
   readonly #listeners: { [K in Kind]?: Listener<K> } = {};
   readonly #lastCounters = new Map<string, number>();
@@ -54,7 +66,10 @@ export class EphemeralChannel {
 
   constructor(deps: EphemeralChannelDeps) {
     this.#deps = deps;
-    this.onHeard = new Emitter((error) => deps.log.error('listener for what was heard failed', { error }));
+    const onError = (error: unknown): void => deps.log.error('listener for what was heard failed', { error });
+    this.onHeard = new Emitter(onError);
+    this.onUnheard = new Emitter(onError);
+    this.onHeads = new Emitter(onError);
     this.#reserved = deps.storage.settings.get(COUNTER, Number) ?? 0;
     this.#counter = this.#reserved;
   }
@@ -66,19 +81,37 @@ export class EphemeralChannel {
 
   /** Says it to everybody present, in the order of the calls; nothing is said to ordinary programs only. */
   async say<K extends Kind>(sphere: Sphere, kind: K, body: EphemeralInput[K]): Promise<void> {
-    const { room } = sphere.row;
-    const queue = this.#sending.get(room) ?? new SerialQueue();
-    this.#sending.set(room, queue);
-    await queue.run(() => this.#sayNow(sphere, kind, body));
+    await this.#inTurn(sphere, () => this.#sayNow(sphere, () => sphere.currentEpoch, kind, body));
   }
 
-  async #sayNow<K extends Kind>(sphere: Sphere, kind: K, body: EphemeralInput[K]): Promise<void> {
+  /**
+   * Says that the current key is not here, and no more: it is said under a key that is, which somebody who has gone may
+   * hold. `back` = how many epochs further back than the newest one.
+   */
+  async sayLacking(sphere: Sphere, back: number): Promise<void> {
+    const { epochs } = sphere;
+    const epoch = epochs[back % epochs.length];
+    if (epoch !== undefined) await this.#inTurn(sphere, () => this.#sayNow(sphere, () => epoch, 'heads', NOTHING_TOLD));
+  }
+
+  async #inTurn({ row: { room } }: Sphere, say: () => Promise<void>): Promise<void> {
+    const queue = this.#sending.get(room) ?? new SerialQueue();
+    this.#sending.set(room, queue);
+    await queue.run(say);
+  }
+
+  async #sayNow<K extends Kind>(
+    sphere: Sphere,
+    epochOf: () => HeldEpoch,
+    kind: K,
+    body: EphemeralInput[K],
+  ): Promise<void> {
     const { carrier, author, random, log } = this.#deps;
     const { room } = sphere.row;
     try {
       // Ordinary programs would only wonder.
       if (!carrier.isInRoom(room) || !(await carrier.isHeard(room))) return;
-      const epoch = sphere.currentEpoch;
+      const epoch = epochOf();
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const input = { context, epoch: epoch.secrets, device: author.device, counter: this.#nextCounter(), random };
       await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, kind, body) });
@@ -91,8 +124,10 @@ export class EphemeralChannel {
   async receive(message: IncomingEphemeral): Promise<void> {
     const { list, log } = this.#deps;
     const sphere = list.ofRoom(message.room);
-    const epoch = sphere?.epochs.slice(0, BELIEVED_EPOCHS).find(({ eventId }) => eventId === message.epoch);
-    if (sphere === undefined || epoch === undefined || sphere.id !== message.sphere) return;
+    if (sphere === undefined || sphere.id !== message.sphere) return;
+    const age = sphere.epochs.findIndex(({ eventId }) => eventId === message.epoch);
+    const epoch = sphere.epochs[age];
+    if (epoch === undefined) return this.onUnheard.emit(sphere);
     try {
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const lastCounter = (device: DeviceKey): number | undefined => this.#lastCounter(sphere, device);
@@ -100,6 +135,8 @@ export class EphemeralChannel {
       const { device, counter } = opened;
       this.#lastCounters.set(key(sphere.id, device), counter);
       if (device === sphere.device) return;
+      if (opened.kind === 'heads') this.onHeads.emit({ sphere, device, isCurrent: age === 0 });
+      if (age >= BELIEVED_EPOCHS) return;
       if (opened.kind !== 'unknown') await this.#listeners[opened.kind]?.({ sphere, device }, opened.body as never);
       this.onHeard.emit(device);
     } catch (error) {

@@ -185,9 +185,10 @@ export class LogExchange {
   }
 
   #hear({ sphere, device }: Speaker, body: EphemeralBodies['heads']): void {
-    if (!this.#hearing.take(`${sphere.id} ${device}`)) return;
-    const round = this.#round(sphere);
     const { heads } = body;
+    // Without heads it says only that a key is lacking.
+    if (heads.length === 0 || !this.#hearing.take(`${sphere.id} ${device}`)) return;
+    const round = this.#round(sphere);
     const before = body.after === undefined ? [] : (round.heard.get(device) ?? []);
     round.heard.set(device, [...before, ...heads].slice(-MAX_HEARD_TIPS));
     const isCovered = ({ device: of }: Tip): boolean =>

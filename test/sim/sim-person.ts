@@ -11,6 +11,7 @@ import { joinReactions } from '../../src/engine/account-reactions.ts';
 import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
+import { openLogs } from '../../src/engine/open-logs.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
 import { Omemo } from '../../src/omemo/omemo.ts';
@@ -23,6 +24,7 @@ import { Delivery } from '../../src/spheres/delivery.ts';
 import { DeviceDirectory } from '../../src/spheres/device-directory.ts';
 import { DirectMail } from '../../src/spheres/direct-mail.ts';
 import { EndpointExchange } from '../../src/spheres/endpoint-exchange.ts';
+import type { EpochCare } from '../../src/spheres/epoch-care.ts';
 import { EphemeralChannel } from '../../src/spheres/ephemeral-channel.ts';
 import { HaveWaiter } from '../../src/spheres/have-waiter.ts';
 import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
@@ -30,7 +32,7 @@ import { Incoming } from '../../src/spheres/incoming.ts';
 import { ItemService } from '../../src/spheres/item-service.ts';
 import { ItemSource } from '../../src/spheres/item-source.ts';
 import { KeyRenewal } from '../../src/spheres/key-renewal.ts';
-import { LogExchange } from '../../src/spheres/log-exchange.ts';
+import type { LogExchange } from '../../src/spheres/log-exchange.ts';
 import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { NewOwner } from '../../src/spheres/new-owner.ts';
@@ -101,6 +103,7 @@ export class SimSession {
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
+  readonly epochs: EpochCare;
   readonly direct: DirectMail;
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
@@ -179,12 +182,12 @@ export class SimSession {
       new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
     );
     this.scope.spawn('care for sessions', (stop) => care.run(stop));
-    this.logs = new LogExchange({
-      ...{ storage, list: this.list, channel: this.channel, clock, random, log },
-      isCaughtUp: (room) => this.rooms.isCaughtUp(room),
-      readBack: (room, after, isWanted) => this.rooms.readBack(room, after, isWanted),
+    const { logs: compared, epochs } = openLogs({
+      ...{ storage, list: this.list, channel: this.channel, rooms: this.rooms, clock, random, log },
       queued: () => this.outgoing.poke(),
     });
+    this.logs = compared;
+    this.epochs = epochs;
     this.messages = new Conversation({ list: this.list, storage });
     const following = { list: this.list, storage, spawn, clock };
     this.reading = new Reading({ ...following, queued: () => this.outgoing.poke() });
@@ -247,6 +250,7 @@ export class SimSession {
         exchange,
         signals,
         logs,
+        epochs,
         devices,
         reading,
         delivery,
