@@ -54,7 +54,7 @@ test('a link is followed in the browser of the system when it is one of the web,
   expect(opened).toEqual(['https://example.org/a']);
 });
 
-test('the player gets full screen, nobody gets camera or place', () => {
+test('the player gets full screen, nobody gets microphone or place', () => {
   const session = fakeSession();
   restrictSession(session.parts, () => ORIGIN);
   expect(session.check('fullscreen', ORIGIN)).toBe(true);
@@ -68,6 +68,17 @@ test('the player gets full screen, nobody gets camera or place', () => {
       false,
     ]);
   }
+});
+
+test('the camera is for reading codes on our own page, and never comes with the microphone', () => {
+  const session = fakeSession();
+  restrictSession(session.parts, () => ORIGIN);
+  expect(session.request('media', `${ORIGIN}/`, ['video'])).toBe(true);
+  expect(session.check('media', ORIGIN, 'video')).toBe(true);
+  expect(session.request('media', `${ORIGIN}/`, ['video', 'audio'])).toBe(false);
+  expect(session.check('media', ORIGIN, 'audio')).toBe(false);
+  expect(session.request('media', 'https://example.org/', ['video'])).toBe(false);
+  expect(session.check('media', 'https://example.org', 'video')).toBe(false);
 });
 
 test('no request leaves this computer', () => {
@@ -99,8 +110,13 @@ function fakeContents() {
 }
 
 function fakeSession() {
-  let onRequest: (contents: never, permission: never, answer: (allowed: boolean) => void) => void = () => undefined;
-  let onCheck: (contents: never, permission: never, origin: string) => boolean = () => true;
+  let onRequest: (
+    contents: never,
+    permission: never,
+    answer: (allowed: boolean) => void,
+    details: never,
+  ) => void = () => undefined;
+  let onCheck: (contents: never, permission: never, origin: string, details: never) => boolean = () => true;
   let before: (details: never, answer: (response: { cancel?: boolean }) => void) => void = () => undefined;
   const parts = {
     setPermissionRequestHandler: (handler: typeof onRequest) => (onRequest = handler),
@@ -109,10 +125,13 @@ function fakeSession() {
   };
   return {
     parts: parts as never as Parameters<typeof restrictSession>[0],
-    check: (permission: string, origin: string) => onCheck(null as never, permission as never, origin),
-    request(permission: string, url: string) {
+    check: (permission: string, origin: string, mediaType?: string) =>
+      onCheck(null as never, permission as never, origin, { mediaType } as never),
+    request(permission: string, url: string, mediaTypes?: readonly string[]) {
       let allowed: boolean | undefined;
-      onRequest({ getURL: () => url } as never, permission as never, (answer) => (allowed = answer));
+      onRequest({ getURL: () => url } as never, permission as never, (answer) => (allowed = answer), {
+        mediaTypes,
+      } as never);
       return allowed;
     },
     isCancelled(url: string) {

@@ -45,8 +45,13 @@ export function guardNavigation(
   });
 }
 
-/** What the player needs; microphone, camera, place and everything else are refused without a question. */
+/** What the player needs; microphone, place and everything else are refused without a question. */
 const ALLOWED: readonly string[] = ['fullscreen', 'screen-wake-lock', 'clipboard-sanitized-write'];
+
+/** The camera, for reading a code from another screen; never with sound. */
+function isCamera(permission: string, kinds: readonly string[]): boolean {
+  return permission === 'media' && kinds.length > 0 && kinds.every((kind) => kind === 'video');
+}
 
 /** Refuses permissions, and every request that would leave this computer. */
 export function restrictSession(
@@ -55,12 +60,14 @@ export function restrictSession(
   },
   origin: () => string | undefined,
 ): void {
-  session.setPermissionRequestHandler((contents, permission, answer) =>
-    answer(ALLOWED.includes(permission) && isOwnPage(contents.getURL(), origin())),
-  );
-  session.setPermissionCheckHandler(
-    (_contents, permission, requester) => ALLOWED.includes(permission) && isOwnPage(requester, origin()),
-  );
+  session.setPermissionRequestHandler((contents, permission, answer, details) => {
+    const kinds = 'mediaTypes' in details ? (details.mediaTypes ?? []) : [];
+    answer((ALLOWED.includes(permission) || isCamera(permission, kinds)) && isOwnPage(contents.getURL(), origin()));
+  });
+  session.setPermissionCheckHandler((_contents, permission, requester, { mediaType }) => {
+    const isAllowed = ALLOWED.includes(permission) || isCamera(permission, [mediaType ?? 'unknown']);
+    return isAllowed && isOwnPage(requester, origin());
+  });
   session.webRequest.onBeforeRequest(
     { urls: ['http://*/*', 'https://*/*', 'ws://*/*', 'wss://*/*'] },
     (request, answer) => answer({ cancel: !isOwnPage(request.url.replace(/^ws/, 'http'), origin()) }),

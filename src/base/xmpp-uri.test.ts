@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseBareJid } from './id.ts';
+import { parseBareJid, parsePersonId } from './id.ts';
 import { readServerInvitation, readXmppUri, xmppUriOf } from './xmpp-uri.ts';
 
 describe('a link that names a person', () => {
@@ -31,13 +31,22 @@ describe('a link that names a person', () => {
   test('what is written is read again', () => {
     const part = fc.stringMatching(/^[a-zäöé0-9._%#?;=+-]{1,20}$/u);
     const domain = fc.stringMatching(/^[a-z0-9-]{1,10}\.test$/);
-    const property = fc.property(part, domain, fc.option(fc.string({ maxLength: 50 })), (local, host, name) => {
+    const key = fc.option(fc.stringMatching(/^[0-9a-f]{64}$/));
+    const called = fc.option(fc.string({ maxLength: 50 }));
+    const property = fc.property(part, domain, called, key, (local, host, nick, hex) => {
       const jid = parseBareJid(`${local}@${host}`);
-      const called = name?.toWellFormed().trim() ?? null;
-      const wanted = called === '' ? null : called;
-      expect(readXmppUri(xmppUriOf(jid, wanted))).toEqual({ jid, action: 'roster', name: wanted, preauth: null });
+      const wanted = nick?.toWellFormed().trim() ?? null;
+      const name = wanted === '' ? null : wanted;
+      const person = hex === null ? null : parsePersonId(hex);
+      const read = readXmppUri(xmppUriOf(jid, name, person));
+      expect(read).toEqual({ jid, action: 'roster', name, preauth: null, person });
     });
     fc.assert(property, { numRuns: 20_000 });
+  });
+
+  test('a key that is none is passed over', () => {
+    const link = `xmpp:ben@b.test?roster;spherecast-person=${'G'.repeat(64)}`;
+    expect(readXmppUri(link)).toMatchObject({ jid: 'ben@b.test', person: null });
   });
 
   test('no text makes the reader fail or hang, and what it gives is an address', () => {

@@ -1,8 +1,8 @@
 // XEP-0147: XMPP URI Scheme Query Components, version 1.2
 // RFC 5122: XMPP URIs; XEP-0379: Pre-Authenticated Roster Subscription, version 0.3.1
 // XEP-0401: Ad-hoc Account Invitation Generation, version 0.5.0
-import type { BareJid } from './id.ts';
-import { parseBareJid } from './id.ts';
+import type { BareJid, PersonId } from './id.ts';
+import { parseBareJid, parsePersonId } from './id.ts';
 
 /** A link or code that names a person. */
 export interface XmppUri {
@@ -13,17 +13,27 @@ export interface XmppUri {
   readonly name: string | null;
   /** Proves to their server that they gave the link away (XEP-0379). */
   readonly preauth: string | null;
+  /** The key that they certify their devices with; null for the code of another program. */
+  readonly person: PersonId | null;
 }
 
 const SCHEME = /^xmpp:(?:\/\/[^/]*\/)?/i;
 const MAX_LENGTH = 2000;
+/** Other programs pass over what they do not know (XEP-0147 §2). */
+const PERSON = 'spherecast-person';
 
 /** Reads `xmpp:` links; undefined for anything else. Whoever gets the result shows it: a link does nothing by itself. */
 export function readXmppUri(text: string): XmppUri | undefined {
   const parts = splitUri(text);
   const jid = parts === undefined ? undefined : accountOf(parts.address);
   if (parts === undefined || jid === undefined) return undefined;
-  return { jid, action: parts.action, name: parts.value('name'), preauth: parts.value('preauth') };
+  return {
+    jid,
+    action: parts.action,
+    name: parts.value('name'),
+    preauth: parts.value('preauth'),
+    person: personOf(parts),
+  };
 }
 
 /** A link by which a server lets somebody make an account there (XEP-0401 §3.2, XEP-0379 §3.1 with `ibr`). */
@@ -72,12 +82,22 @@ function splitUri(text: string): UriParts | undefined {
   return { address, action: action === undefined || action === '' ? null : action, value };
 }
 
-/** The link that puts this person on the list of whoever follows it. */
-export function xmppUriOf(jid: BareJid, name: string | null): string {
+/** The link that puts this person on the list of whoever follows it; with `person` it also says by which key they are known. */
+export function xmppUriOf(jid: BareJid, name: string | null, person: PersonId | null = null): string {
   const at = jid.lastIndexOf('@');
   // RFC 5122 §2.2: everything but letters, digits and few signs is percent-encoded, each part by itself.
   const address = `${encodeURIComponent(jid.slice(0, at))}@${encodeURIComponent(jid.slice(at + 1)).replace('%3A', ':')}`;
-  return `xmpp:${address}?roster${name === null ? '' : `;name=${encodeURIComponent(name)}`}`;
+  const called = name === null ? '' : `;name=${encodeURIComponent(name)}`;
+  return `xmpp:${address}?roster${called}${person === null ? '' : `;${PERSON}=${person}`}`;
+}
+
+function personOf(parts: UriParts): PersonId | null {
+  try {
+    return parsePersonId(parts.value(PERSON) ?? '');
+  } catch {
+    // The code of another program has none.
+    return null;
+  }
 }
 
 function splitPair(pair: string): readonly [string, string] {

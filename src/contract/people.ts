@@ -60,7 +60,10 @@ export const peopleContract = {
   unblock: oc.input(ofPerson).output(done),
   markRead: oc.input(ofPerson).output(done),
   /** The numbers that two people compare to know that nobody stands between them: ours, and that of a member. */
-  numbers: oc.input(z.object({ person: personIdSchema })).output(z.object({ own: z.string(), theirs: z.string() })),
+  numbers: oc
+    .input(z.object({ person: personIdSchema }))
+    /** `code` is ours for others to read: it holds our key. */
+    .output(z.object({ own: z.string(), theirs: z.string(), code: z.string() })),
   /** Says whether the number that this member's program shows is the one that ours shows for them. */
   verify: oc.input(ofPerson.extend({ person: personIdSchema, isSame: z.boolean() })).output(done),
 };

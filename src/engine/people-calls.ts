@@ -1,3 +1,4 @@
+import { xmppUriOf } from '../base/xmpp-uri.ts';
 import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
@@ -67,7 +68,7 @@ function verifyCalls({ holder, clock }: AppCallsDeps): Pick<AppServices['people'
       const sphere = holder.session.list.all().find(isThere);
       if (sphere === undefined) throw new AppError('not-found', 'no such member');
       const [own, theirs] = await Promise.all([safetyNumber(sphere.person), safetyNumber(person)]);
-      return { own, theirs };
+      return { own, theirs, code: xmppUriOf(holder.session.own, null, sphere.person) };
     },
     verify({ person, jid, isSame }) {
       const { storage, list } = holder.session;

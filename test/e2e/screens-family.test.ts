@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { xmppUriOf } from '../../src/base/xmpp-uri.ts';
 import type { ItemView } from '../../src/contract/views.ts';
 import { fakeFile, fakeItem, fakeMember, fakeMessage, ME } from '../fixtures/fake-views.ts';
+import { familyWorld } from '../fixtures/fake-world.ts';
+import { cameraArguments, filmOfCode } from './fake-camera.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
 
 let browser: Browser;
@@ -57,6 +63,35 @@ test('the numbers of two people are shown to be compared, and whom one knows by 
     await row.getByTestId('member-verified').waitFor();
     await screen.picture(`people-verified-${look}`);
     expect(await row.getByTestId('member-changed').count()).toBe(0);
+  }
+});
+
+test('the code of a person is read by the camera and compared, and that of somebody else proves nothing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'camera-'));
+  const film = join(folder, 'code.y4m');
+  const [sea] = (await familyWorld()).spheres;
+  const { jid, person } = sea?.members.find(({ isMe }) => !isMe) ?? {};
+  if (jid === undefined || person === undefined || person === null) throw new Error('nobody else is there');
+  await filmOfCode(film, xmppUriOf(jid, null, person));
+  const withCamera = await launchChromium(...cameraArguments(film));
+  try {
+    await using screen = await Screen.open(withCamera);
+    await screen.goToSphere();
+    await screen.by('panel-people').click();
+    const row = screen.page.locator(`[data-testid=member][data-jid="${jid}"]`);
+    await row.getByTestId('member-verify').click();
+    const buffer = await screen.by('qr-code').screenshot();
+    await screen.by('code-file').setInputFiles({ name: 'own.png', mimeType: 'image/png', buffer });
+    await screen.by('code-problem').getByText('This is the code of anna@example.org').waitFor();
+    await screen.settled();
+    expect(await screen.violations()).toEqual([]);
+    await screen.picture('people-code-compared');
+    await screen.by('code-camera').click();
+    await row.getByTestId('member-verified').waitFor();
+    expect(screen.complaints).toEqual([]);
+  } finally {
+    await withCamera.close();
+    await rm(folder, { recursive: true, force: true });
   }
 });
 

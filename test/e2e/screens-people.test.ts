@@ -82,7 +82,7 @@ test('one’s own code, read back out of its picture, names the person who is ad
     buffer: await screen.page.screenshot({ clip: { x: 300, y: 700, width: 60, height: 60 } }),
   };
   await screen.by('code-file').setInputFiles(empty);
-  await screen.page.getByText('No code of a person').waitFor();
+  await screen.page.getByText('That is not the code of a person').waitFor();
   await screen.by('person-address').fill('xmpp:zoe@example.org?roster;name=Zoé');
   await expect.poll(() => screen.by('person-called').inputValue()).toBe('Zoé');
   expect(screen.complaints).toEqual([]);
