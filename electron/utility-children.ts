@@ -1,4 +1,5 @@
 import type { Clock } from '../src/base/clock.ts';
+import { childOptions } from '../src/engine/process-launcher.ts';
 import type { FromEngine, ToEngine } from './engine-messages.ts';
 import type { UtilityChild, UtilityForker } from './utility-forker.ts';
 
@@ -25,7 +26,7 @@ export class UtilityChildren<Port> {
     const child = forker.fork('child.js', {
       args: [program],
       serviceName: `Spherecast ${program.replace(/(-main)?\.js$/, '')}`,
-      execArgv: maxHeapMb === null ? [] : [`--max-old-space-size=${maxHeapMb}`],
+      execArgv: childOptions(maxHeapMb ?? undefined),
     });
     this.#running.set(id, child);
     const [near, far] = forker.channel();

@@ -5,6 +5,7 @@ import { arrive, arriveFirstPiece, fetchBegun, sharedFilm } from '../../test/sim
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { ItemId } from '../base/id.ts';
 
 const stateOf = (person: SimPerson, itemId: ItemId): string => person.session.items.row(itemId).state;
@@ -65,6 +66,29 @@ test('after a restart a download goes on from what was verified', async () => {
   await ben.start();
   await world.quiet();
   expect(ben.session.swarm.torrents.get(infoHash)?.bitfield).toEqual(bitfield);
+});
+
+test('after a start items go to the swarm together, and none waits for one that nobody can describe', async () => {
+  const { ana, world } = await sharedFilm();
+  for (const name of ['two', 'three', 'four', 'five']) await ana.share(`${name}.mp4`);
+  const rows = ana.session.storage.items.listAll();
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  const added = ana.session.swarm.told.filter(({ name }) => name === 'addAll');
+  expect(added.length).toBeLessThan(rows.length);
+  expect([...ana.session.swarm.torrents.keys()].toSorted()).toEqual(rows.map(({ infoHash }) => infoHash).toSorted());
+  // Asked for again when keys came: one of them has to be fetched from members first.
+  const { source, items, swarm, feed } = ana.session;
+  const kept = source.metainfo.bind(source);
+  for (const { infoHash } of rows) await feed.remove(infoHash);
+  const asking = new AbortController();
+  source.metainfo = (sphere, event, signal) =>
+    event.body.infoHash === rows[0]?.infoHash ? untilAborted(asking.signal) : kept(sphere, event, signal);
+  const resumed = items.resumeWaiting(noSignal);
+  await expect.poll(() => swarm.torrents.size).toBe(rows.length - 1);
+  asking.abort();
+  await resumed;
 });
 
 test('an item the disk cannot hold puts nothing on the disk, and begins by itself when there is room', async () => {

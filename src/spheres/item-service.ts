@@ -41,6 +41,8 @@ interface ItemServiceDeps {
 /** What mends by itself: the key comes, a member comes, the swarm process comes back. */
 const PASSING: readonly ErrorCode[] = ['cannot-encrypt', 'disconnected', 'swarm-unavailable'];
 const RETRY_MS = 30_000;
+/** Items that go on together after a start; in between everybody else gets a turn. */
+const TOGETHER = 100;
 /** Something has to be done about these first; they are tried again when the person asks or at the next start. */
 const AT_REST: readonly ItemState[] = ['failed', 'changed', 'missing', 'disk-full'];
 
@@ -111,13 +113,16 @@ export class ItemService implements Disposable {
 
   /** After a start: everything that is wanted goes on where it was. */
   async resumeAll(signal: AbortSignal): Promise<void> {
-    for (const row of this.#deps.storage.items.listAll()) await this.#resume(row, signal);
+    await this.#resumeRows(this.#deps.storage.items.listAll(), signal);
   }
 
   /** Keys came: what waited for them goes on, and a sphere that was left and joined again. */
   async resumeWaiting(signal: AbortSignal): Promise<void> {
     const rows = this.#deps.storage.items.listAll();
-    for (const row of rows.filter(({ state }) => !AT_REST.includes(state))) await this.#resume(row, signal);
+    await this.#resumeRows(
+      rows.filter(({ state }) => !AT_REST.includes(state)),
+      signal,
+    );
   }
 
   /** What is here of items that got a newer version goes on under that one. */
@@ -307,6 +312,13 @@ export class ItemService implements Disposable {
   /** Whether what is on this disk is not, or no longer, what was shared. */
   #isLost({ state, itemId }: ItemRow): boolean {
     return state === 'changed' || state === 'missing' || (state === 'failed' && this.error(itemId)?.code === 'forged');
+  }
+
+  /** Many together, so that they go to the swarm in one message and none waits for what another has to be asked for. */
+  async #resumeRows(rows: readonly ItemRow[], signal: AbortSignal): Promise<void> {
+    for (let from = 0; from < rows.length; from += TOGETHER) {
+      await Promise.all(rows.slice(from, from + TOGETHER).map((row) => this.#resume(row, signal)));
+    }
   }
 
   async #resume(row: ItemRow, signal: AbortSignal): Promise<void> {

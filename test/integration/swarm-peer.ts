@@ -20,6 +20,7 @@ import type {
   SwarmEvent,
   TorrentState,
 } from '../../src/contract/swarm.ts';
+import { childOptions } from '../../src/engine/process-launcher.ts';
 import { eventsOf } from '../fixtures/events-of.ts';
 import { SWARM } from '../fixtures/programs.ts';
 import { buildMetainfo } from '../../src/torrent/metainfo.ts';
@@ -84,7 +85,7 @@ export class SwarmPeer implements AsyncDisposable {
   }): Promise<SwarmPeer> {
     const child = fork(SWARM, {
       serialization: 'advanced',
-      execArgv: options.execArgv ?? [],
+      execArgv: [...childOptions(), ...(options.execArgv ?? [])],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     return SwarmPeer.of(child, options);
