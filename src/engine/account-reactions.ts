@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { BareJid, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
+import type { People } from '../people/people.ts';
 import type { Caretaker } from '../spheres/caretaker.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
@@ -29,7 +30,7 @@ interface ReactionsDeps {
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
   readonly items: ItemService;
-  readonly renewal: Pick<KeyRenewal, 'run'>;
+  readonly renewal: Pick<KeyRenewal, 'renew' | 'run'>;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
@@ -37,6 +38,7 @@ interface ReactionsDeps {
   readonly reading: Reading;
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
+  readonly people: Pick<People, 'contacts'>;
   readonly feed: SwarmFeed;
   readonly storage: Storage;
   readonly own: BareJid;
@@ -57,6 +59,8 @@ export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   scope.spawn('outgoing', (signal) => outgoing.run(signal));
   scope.spawn('compare logs', (signal) => deps.logs.run(signal));
+  scope.spawn('renew keys that were not', (signal) => deps.renewal.run(signal));
+  scope.spawn('ask for spheres', (signal) => deps.devices.run(signal));
   scope.spawn('care for epochs', (signal) => deps.epochs.run(signal));
   scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
   scope.spawn('look after', (signal) => lookAfter(deps, signal));
@@ -96,6 +100,9 @@ export function joinReactions(deps: ReactionsDeps): void {
       const sphere = list.ofRoom(room);
       if (sphere !== undefined) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
+    deps.people.contacts.onChange.on((jid) => {
+      if (deps.people.contacts.isOnline(jid)) deps.devices.met(jid);
+    }),
     feed.onEvent.on((event) => {
       if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
       if (event.kind === 'signal') scope.spawn('pass on signal', () => deps.signals.signal(event));
@@ -126,7 +133,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   await deps.items.resumeAll(signal);
   for (const sphere of deps.list.all()) {
     deps.scope.spawn('take over versions', (stop) => deps.items.adoptVersions(sphere, stop));
-    deps.scope.spawn('renew keys', () => deps.renewal.run(sphere));
+    deps.scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
 }
 
@@ -162,7 +169,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal));
   }
   if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {
-    scope.spawn('renew keys', () => deps.renewal.run(sphere));
+    scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
   if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   outgoing.poke();

@@ -15,7 +15,7 @@ import { Conversation } from '../spheres/conversation.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import { Delivery } from '../spheres/delivery.ts';
 import type { DeviceCertifier } from '../spheres/device-certifier.ts';
-import { DeviceDirectory } from '../spheres/device-directory.ts';
+import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
@@ -47,7 +47,6 @@ import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { Room } from '../xmpp/room.ts';
 import { capsTag } from '../xmpp/xep/0115-caps.ts';
-import { fetchBundle, fetchDeviceList, publishBundle, publishDeviceList } from '../xmpp/xep/0384-omemo.ts';
 import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
@@ -55,6 +54,7 @@ import { joinReactions } from './account-reactions.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
+import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { HistorySearch } from './search/history-search.ts';
@@ -141,7 +141,7 @@ export class AccountSession implements AsyncDisposable {
     this.scope = new Scope({ log });
     this.onInvitation = new Emitter((error) => log.error('invitation listener failed', { error }));
     this.client = this.#stack.use(new XmppClient({ login, clock, random, log: deps.log }));
-    this.directory = this.#openDirectory(deps);
+    this.directory = openDirectory({ client: this.client, storage, clock, log: deps.log });
     this.list = new SphereList({ storage, author: identity.author, own: this.own, clock, log });
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
@@ -176,7 +176,7 @@ export class AccountSession implements AsyncDisposable {
     );
     this.folderWatch = new FolderWatch({ ...this.#following(deps), shares: this.shares, log });
     this.scope.spawn('watch folders', (signal) => this.folderWatch.run(signal));
-    this.renewal = new KeyRenewal({ storage, shares: this.shares, log: log.child('keys') });
+    this.renewal = this.#openRenewal(deps);
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     this.online = this.#stack.use(
       new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),
@@ -245,18 +245,6 @@ export class AccountSession implements AsyncDisposable {
   #following({ storage, clock }: AccountSessionDeps) {
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
     return { list: this.list, storage, spawn, clock };
-  }
-
-  #openDirectory({ storage, clock, log }: AccountSessionDeps): DeviceDirectory {
-    const { client } = this;
-    const nodes = {
-      deviceList: (jid: BareJid, signal?: AbortSignal) => fetchDeviceList(client, jid, signal),
-      bundle: (jid: BareJid, deviceId: number, signal?: AbortSignal) => fetchBundle(client, jid, deviceId, signal),
-      publishDeviceList: (ids: readonly number[], signal?: AbortSignal) => publishDeviceList(client, ids, signal),
-      publishBundle: (deviceId: number, bundle: Parameters<typeof publishBundle>[2], signal?: AbortSignal) =>
-        publishBundle(client, deviceId, bundle, signal),
-    };
-    return new DeviceDirectory({ nodes, known: storage.knownDevices, clock, log });
   }
 
   #openPeople({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, isMailRead: () => boolean): People {
@@ -344,10 +332,10 @@ export class AccountSession implements AsyncDisposable {
     this.scope.spawn('care for sessions', (signal) => care.run(signal));
   }
 
-  #openDevices({ storage, identity, spheresFolder, clock, log }: AccountSessionDeps, omemo: Omemo) {
+  #openDevices({ storage, identity, spheresFolder, clock, random, log }: AccountSessionDeps, omemo: Omemo) {
     const { list, directory, own, rooms } = this;
     return openDevices({
-      ...{ storage, list, directory, omemo, identity, own, rooms, clock, log },
+      ...{ storage, list, directory, omemo, identity, own, rooms, clock, random, log },
       makeFolder: (name) => makeSphereFolder(spheresFolder, name),
       onInvitation: (id) => this.onInvitation.emit(id),
       isComplete: (sphere) => this.logs.isComplete(sphere),
@@ -372,6 +360,11 @@ export class AccountSession implements AsyncDisposable {
       random,
       log: log.child('members'),
     });
+  }
+
+  #openRenewal({ storage, clock, random, log }: AccountSessionDeps): KeyRenewal {
+    const { list, shares } = this;
+    return new KeyRenewal({ storage, list, shares, clock, random, log: log.child('keys') });
   }
 
   #openItems({ storage, feed, clock }: AccountSessionDeps, log: Logger): ItemService {

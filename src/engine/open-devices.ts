@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { Comeback } from '../spheres/comeback.ts';
 import { DeviceCertifier } from '../spheres/device-certifier.ts';
@@ -27,6 +28,7 @@ interface DevicesDeps {
   readonly queued: () => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly log: Logger;
 }
 

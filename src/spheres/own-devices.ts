@@ -5,6 +5,7 @@ import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { RateLimit } from '../base/rate-limit.ts';
+import { RecurringWork } from '../base/recurring-work.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { parseAudience } from './audience.ts';
@@ -48,6 +49,8 @@ const NAME = 'device-name';
 const HANDED_OVER = 'handed-over';
 /** Of each device: whoever introduces itself without end gets no log without end. */
 const HEARD = { burst: 6, intervalMs: 600_000 };
+/** Each sphere to each device of ours that is there and not in it. */
+const GIVEN_AGAIN = { burst: 1, intervalMs: 3_600_000 };
 /** A device that is there is noted to have been so often. */
 const SEEN_EVERY_MS = 60_000;
 
@@ -57,10 +60,16 @@ export class OwnDevices {
   readonly onChange: Emitter<void>;
   readonly #deps: OwnDevicesDeps;
   readonly #hearing: RateLimit;
+  readonly #givingAgain: RateLimit;
+  readonly #asking: RecurringWork;
+  /** Before the first session there is nothing to introduce. */
+  #isBegun = false;
 
   constructor(deps: OwnDevicesDeps) {
     this.#deps = deps;
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
+    this.#givingAgain = new RateLimit({ ...deps, ...GIVEN_AGAIN });
+    this.#asking = new RecurringWork({ ...deps, pass: () => Promise.resolve(this.#ask()), retryMs: SEEN_EVERY_MS });
     this.onChange = new Emitter((error) => deps.log.error('device listener failed', { error }));
   }
 
@@ -80,10 +89,14 @@ export class OwnDevices {
   async begin(): Promise<void> {
     const { directory, own, omemo, comeback } = this.#deps;
     this.#noteHere();
+    this.#isBegun = true;
     if (this.isEnded) return;
     const listed = await directory.askDeviceIds(own);
-    if (listed.some((deviceId) => deviceId !== omemo.deviceId)) this.#introduce(own);
-    for (const jid of comeback.whom()) this.#introduce(jid);
+    if (listed.some((deviceId) => deviceId !== omemo.deviceId)) {
+      this.#introduce(own);
+      comeback.add(own);
+    }
+    this.#asking.wake();
     for (const sphere of this.#deps.list.all()) this.sphereChanged(sphere);
   }
 
@@ -92,8 +105,20 @@ export class OwnDevices {
     const { author, own } = this.#deps;
     if (hello.device === author.device.id || !this.#hearing.take(hello.device)) return;
     const isOurs = hello.person === author.person;
+    if (isOurs) this.met(own);
     if (isOurs && (hello.jid !== own || !this.#note(hello))) return;
     this.#bringIn(hello, (sphere) => isJoinedAs(sphere, hello.person, hello.jid));
+  }
+
+  /** Somebody is online now: of those who came back with a kit they are asked once more. */
+  met(jid: BareJid): void {
+    this.#deps.comeback.cameOnline(jid);
+    this.#asking.wake();
+  }
+
+  /** Asks again whoever may know of our spheres, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#asking.run(signal);
   }
 
   /** Somebody passes on a sphere that is not here; from others than ourselves only while we ask for it. */
@@ -118,7 +143,8 @@ export class OwnDevices {
       if (!storage.seen.add(HANDED_OVER, `${sphere.id} ${row.device}`, clock.now())) continue;
       this.#give(sphere, { ...row, person: author.person });
     }
-    for (const jid of comeback.whomOf(sphere)) this.#introduce(jid);
+    comeback.addMembers(sphere);
+    this.#asking.wake();
   }
 
   /** A device has just said something, which may be that we know all there is. */
@@ -129,6 +155,8 @@ export class OwnDevices {
     const nowMs = clock.now();
     if (row === undefined || nowMs - row.seenAtMs < SEEN_EVERY_MS) return;
     storage.ownDevices.update(device, { seenAtMs: nowMs });
+    // What it was given when it came, or when we came into a sphere, may have got lost.
+    if (row.state === 'new' || row.state === 'known') this.#bringInOwn(row);
     this.onChange.emit();
   }
 
@@ -166,6 +194,12 @@ export class OwnDevices {
     this.#deps.storage.settings.set(NAME, name);
     await this.begin();
     this.onChange.emit();
+  }
+
+  #ask(): number {
+    const { comeback } = this.#deps;
+    if (this.#isBegun && !this.isEnded) for (const jid of comeback.due()) this.#introduce(jid);
+    return Math.max(50, comeback.nextMs);
   }
 
   #row(device: DeviceKey): OwnDeviceRow {
@@ -243,7 +277,7 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
-  #bringIn(device: Hello, isIn: (sphere: Sphere) => boolean): void {
+  #bringIn(device: NewDevice & { readonly device: DeviceKey }, isIn: (sphere: Sphere) => boolean): void {
     for (const sphere of this.#deps.list.all()) {
       const { devices, endedDevices } = sphere.state;
       const isKnown = devices.has(device.device) || endedDevices.has(device.device);
@@ -252,8 +286,16 @@ export class OwnDevices {
     }
   }
 
-  #give(sphere: Sphere, device: NewDevice): void {
+  #bringInOwn(row: OwnDeviceRow): void {
+    const { author, own } = this.#deps;
+    const device = { ...row, person: author.person };
+    const isDue = (sphere: Sphere): boolean => this.#givingAgain.take(`${sphere.id} ${row.device}`);
+    this.#bringIn(device, (sphere) => isJoinedAs(sphere, author.person, own) && isDue(sphere));
+  }
+
+  #give(sphere: Sphere, device: NewDevice & { readonly device: DeviceKey }): void {
     const { storage, queued, log } = this.#deps;
+    this.#givingAgain.take(`${sphere.id} ${device.device}`);
     handOver(sphere, storage, device);
     log.info('sphere handed over', { sphereId: sphere.id });
     queued();

@@ -1,6 +1,10 @@
+import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
 import { isDeviceProven } from './device-proof.ts';
@@ -23,6 +27,7 @@ interface SphereAdoptionDeps {
   readonly onInvitation: (id: string) => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly log: Logger;
 }
 
@@ -37,6 +42,8 @@ export interface OfferedSphere {
 /** Of spheres that are not here, and of one of them: whoever makes them up must not fill the memory. */
 const MAX_SPHERES = 64;
 const MAX_EVENTS = 20_000;
+/** A full disk or a connection that breaks: nobody would offer it a second time by themselves. */
+const RETRY = { baseMs: 5_000, maxMs: 600_000 };
 
 /** Takes over spheres that our person is in already, once what was passed on of them proves it. */
 export class SphereAdoption {
@@ -61,7 +68,7 @@ export class SphereAdoption {
     log.addAll([...parts.values()].map(({ event }) => event));
     if (this.#adopting.has(sphereId) || !this.#isOurs(log) || !isFrom(log.state(), sender)) return;
     this.#adopting.add(sphereId);
-    spawn('adopt sphere', (signal) => this.#adopt(log.state(), signal));
+    spawn('adopt sphere', (signal) => this.#keepTrying(log.state(), signal));
   }
 
   /** Whether our person came into it by a device of their own, and is in it still. Nobody else can make that up. */
@@ -76,24 +83,41 @@ export class SphereAdoption {
     });
   }
 
-  async #adopt({ sphereId, name, genesis }: SphereState, signal: AbortSignal): Promise<void> {
-    const { storage, list, rooms, certifier, makeFolder, clock, log } = this.#deps;
+  async #keepTrying(state: SphereState, signal: AbortSignal): Promise<void> {
+    const { list, clock, random, log } = this.#deps;
+    const { sphereId } = state;
     try {
-      if (genesis === null) return;
-      const { room } = genesis;
-      const folder = await makeFolder(name);
-      const vouched = await certifier.vouched(signal);
-      const position = storage.spheres.list().length;
-      const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
-      const row = { id: sphereId, name, room, folder, invitedBy: null, createdAtMs: clock.now(), ...places };
-      const sphere = list.add({ ...row, state: 'joined' }, (added) => this.#fill(added, vouched));
-      log.info('sphere adopted', { sphereId, events: sphere.log.size });
-      rooms.keepJoined(room);
-      this.#answerInvitations(sphere);
+      for (let attempt = 0; list.find(sphereId) === undefined; attempt += 1) {
+        try {
+          await this.#adopt(state, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          log.warn('sphere not adopted yet', { sphereId, attempt, error });
+          await clock.sleep(
+            backoffDelay(attempt, RETRY, () => randomFraction(random)),
+            signal,
+          );
+        }
+      }
     } finally {
       this.#offered.delete(sphereId);
       this.#adopting.delete(sphereId);
     }
+  }
+
+  async #adopt({ sphereId, name, genesis }: SphereState, signal: AbortSignal): Promise<void> {
+    const { storage, list, rooms, certifier, makeFolder, clock, log } = this.#deps;
+    if (genesis === null) throw new AppError('internal', 'a sphere of ours without a beginning');
+    const { room } = genesis;
+    const vouched = await certifier.vouched(signal);
+    const folder = await makeFolder(name);
+    const position = storage.spheres.list().length;
+    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
+    const row = { id: sphereId, name, room, folder, invitedBy: null, createdAtMs: clock.now(), ...places };
+    const sphere = list.add({ ...row, state: 'joined' }, (added) => this.#fill(added, vouched));
+    log.info('sphere adopted', { sphereId, events: sphere.log.size });
+    rooms.keepJoined(room);
+    this.#answerInvitations(sphere);
   }
 
   #fill(sphere: Sphere, vouched: Parameters<DeviceCertifier['certify']>[1]): void {

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { errorCode } from '../../src/base/errors.ts';
 import type { ItemId } from '../../src/base/id.ts';
@@ -16,7 +17,7 @@ interface Unaware extends SharedFilm {
 }
 
 /** Ana has removed Eve; Ben, who did not hear of it, has shared a film, which Eve got too. Ana begins to fetch it. */
-async function unaware(): Promise<Unaware> {
+async function unaware(name = 'beach.mp4'): Promise<Unaware> {
   const world = new SimWorld();
   const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
   const sphere = await world.sphere(ana, ben, eve);
@@ -35,7 +36,8 @@ async function unaware(): Promise<Unaware> {
   // What Ben says meanwhile makes it plain that his film comes after the removal.
   for (const text of ['one', 'two', 'three', 'four']) ben.session.messages.say(sphere.id, text);
   const content = 'film '.repeat(1000);
-  const itemId = await ben.share('beach.mp4', content);
+  await mkdir(dirname(join(ben.folder.folder, name)), { recursive: true });
+  const itemId = await ben.share(name, content);
   await world.quiet();
   const film = { world, ana: ben, ben: ana, itemId, content };
   await fetchBegun(film);
@@ -115,6 +117,18 @@ test('an item whose file was changed since keeps its old version', async () => {
     .poll(() => ben.session.shares.jobs().map(({ phase, isNewKey }) => [phase, isNewKey]))
     .toEqual([['failed', true]]);
   expect(listed(ben)).toEqual([itemId]);
+});
+
+test('an item whose disk was away when its key was due gets the key when the disk is back, in the same run', async () => {
+  const film = await unaware('disk/beach.mp4');
+  const { ana: ben, itemId, world } = film;
+  const path = join(ben.folder.folder, 'disk');
+  await rename(path, `${path} away`);
+  await film.learn();
+  await expect.poll(() => ben.session.shares.jobs().map(({ phase }) => phase)).toEqual(['failed']);
+  await rename(`${path} away`, path);
+  await world.pass(61_000);
+  await expect.poll(() => listed(ben)).not.toEqual([itemId]);
 });
 
 test('whoever was removed and goes on with all keys they have is refused item, epoch and swarm', async () => {

@@ -1,10 +1,14 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { toHex } from '../../src/base/bytes.ts';
 import type { PersonId } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { becomePerson } from '../../src/engine/own-identity.ts';
+import { Comeback } from '../../src/spheres/comeback.ts';
 import { generateSigningKey } from '../../src/spheres/protocol/keys.ts';
-import type { SimPerson } from './sim-world.ts';
-import { noSignal, SimWorld } from './sim-world.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { noSignal, SimPerson, SimWorld } from './sim-world.ts';
 
 const MINUTE = 60_000;
 const items = ({ session }: SimPerson) =>
@@ -159,4 +163,75 @@ test('whoever comes back for good ends the computers that are gone, and loses no
   }
   expect([items(fresh), hasKeys(fresh)]).toEqual([items(ana), true]);
   expect(fresh.session.sphere().currentEpoch.number).toBe(1);
+});
+
+test('an answer that got lost is asked for again: nobody waits for the next start of the program', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ben, ana);
+  const kit = ana.kit();
+  await ana.stop();
+  const { sayTo } = world.server;
+  world.server.sayTo = (jid, ...rest) => (jid === ana.jid ? undefined : sayTo.call(world.server, jid, ...rest));
+  const fresh = await world.comeBack(ana.name, kit, { knows: [ben.jid] });
+  await world.quiet();
+  world.server.sayTo = sayTo;
+  expect(fresh.session.list.all()).toEqual([]);
+  await world.until(() => hasAll(fresh, ben));
+  expect(fresh.session.eventIds()).toEqual(ben.session.eventIds());
+});
+
+test('whoever was asked in vain for days is asked again as soon as they come online', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ben, ana);
+  const kit = ana.kit();
+  await Promise.all([ana.stop(), ben.stop()]);
+  const { sayTo } = world.server;
+  world.server.sayTo = () => undefined;
+  const fresh = await world.comeBack(ana.name, kit, { knows: [ben.jid] });
+  for (let day = 0; day < 3; day += 1) await world.pass(24 * 60 * MINUTE);
+  world.server.sayTo = sayTo;
+  await ben.start();
+  fresh.session.link.onStanza.emit(xml('presence', { from: `${ben.jid}/there` }));
+  for (let step = 0; step < 12 && !hasAll(fresh, ben); step += 1) await world.pass(10_000);
+  expect(fresh.session.list.all().map(({ state }) => state.name)).toEqual(['Summer']);
+});
+
+test('a sphere whose folder could not be made comes once it can, without being offered again', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ben, ana);
+  const blocked = new SimPerson(world, ana.name, (storage) => {
+    becomePerson(storage, ana.kit(), systemRandom);
+    Comeback.note(storage, { sinceMs: world.clock.now(), endsOthers: false });
+  });
+  world.people.push(blocked);
+  const spheres = join(blocked.folder.folder, 'spheres');
+  await writeFile(spheres, 'a file where a folder is to be');
+  await blocked.start();
+  await world.quiet();
+  await Promise.all([ana.stop(), ben.stop()]);
+  expect(blocked.session.list.all()).toEqual([]);
+  await rm(spheres);
+  await world.until(() => blocked.session.list.all().length === 1);
+  expect(blocked.session.sphere().state.name).toBe('Summer');
+});
+
+test('a sphere that was handed over in vain is handed over again when the other computer is heard', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const laptop = await world.another(ana);
+  await world.until(() => hasAll(laptop, ben));
+  const { sayTo } = world.server;
+  world.server.sayTo = () => undefined;
+  await ana.session.members.create('Winter', noSignal);
+  await world.quiet();
+  world.server.sayTo = sayTo;
+  expect(laptop.session.list.all()).toHaveLength(1);
+  await world.pass(61 * MINUTE);
+  await laptop.session.exchange.tell(laptop.session.list.get(sphere.id));
+  await world.until(() => hasAll(laptop, ana, 'Winter'));
+  expect(laptop.session.sphere('Winter').state.devices.size).toBe(2);
 });

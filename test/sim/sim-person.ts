@@ -223,7 +223,7 @@ export class SimSession {
       new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log }),
     );
     this.folderWatch = new FolderWatch({ storage, list: this.list, shares: this.shares, spawn, clock, log });
-    this.renewal = new KeyRenewal({ storage, shares: this.shares, log });
+    this.renewal = new KeyRenewal({ storage, list, shares: this.shares, clock, random, log });
     this.direct = this.#stack.use(
       new DirectMail({
         client: this.link,
@@ -239,6 +239,7 @@ export class SimSession {
       }),
     );
     const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
+    const { people } = this;
     joinReactions({
       ...{
         list,
@@ -252,6 +253,7 @@ export class SimSession {
         logs,
         epochs,
         devices,
+        people,
         reading,
         delivery,
       },
