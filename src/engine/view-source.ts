@@ -276,7 +276,7 @@ export class ViewSource {
   }
 
   #required(): AccountSession {
-    if (this.#session === null) throw new Error('nobody is signed in');
+    if (this.#session === null) throw new AppError('no-account', 'nobody is signed in');
     return this.#session;
   }
 }

@@ -68,6 +68,25 @@ async function withServer<T>(options: ProsodyOptions, use: (server: Prosody) => 
   return await use(other);
 }
 
+test('what needs an account says so while nobody is signed in', async () => {
+  const asked: readonly (readonly string[])[] = [
+    ...['list', 'invitations'].map((name) => ['sphere', name]),
+    ['sphere', 'members', 'x'],
+    ['sphere', 'create', 'x'],
+    ['items', 'x'],
+    ['share', 'x', join(tmpdir(), 'x')],
+    ['get', 'x', 'y'],
+    ['say', 'x', 'hello'],
+    ['messages', 'x'],
+    ['search', 'hello'],
+    ['person', 'list'],
+  ];
+  const codes = await Promise.all(
+    asked.map(async (args) => [args.join(' '), seen(await runCommand(engine.profile, ['--json', ...args])).code]),
+  );
+  expect(codes).toEqual(asked.map((args) => [args.join(' '), 'no-account']));
+});
+
 describe('signing in is refused with', () => {
   test('wrong-password for a wrong password and for an account that does not exist', async () => {
     expect(seen(await signIn({ password: 'wrong' }))).toEqual({ exit: 1, code: 'wrong-password' });

@@ -19,6 +19,8 @@ export interface MemberRecord {
   /** Invitations that may be answered, with their public keys. */
   readonly invites: ReadonlyMap<EventId, string>;
   readonly span: Span | null;
+  /** The times before the last one. */
+  readonly pastSpans: readonly Span[];
   /** The event that they came in by; null until they have. */
   readonly began: EventId | null;
   /** The event that removed the account, and what it was until then. */
@@ -62,4 +64,10 @@ const STRUCTURAL: ReadonlySet<string> = new Set<StructuralType>([
 
 export function isStructural(event: SignedEvent): event is StructuralEvent {
   return STRUCTURAL.has(event.type);
+}
+
+/** All times in the sphere, the last one at the end. */
+export function spansOf(record: MemberRecord | undefined): readonly Span[] {
+  if (record === undefined) return [];
+  return record.span === null ? record.pastSpans : [...record.pastSpans, record.span];
 }

@@ -383,3 +383,18 @@ test('when a person is removed, what a device said that they had ended before st
   owner.remove(ben.jid);
   expect(owner.log.verdict(item.id)).toEqual({ kind: 'accepted' });
 });
+
+test('a device that never heard that its person left says nothing more once they came back and were removed', () => {
+  const { owner, phone, tablet } = twoDevices();
+  tablet.write('leave', {});
+  owner.receive(tablet);
+  const { invite, secret } = owner.invite(ben.jid);
+  tablet.receive(owner);
+  tablet.certify();
+  tablet.answer('join', invite, secret);
+  owner.receive(tablet);
+  owner.remove(ben.jid);
+  const late = phone.say('still from before the leave');
+  settle(owner, phone, tablet);
+  expect(owner.log.verdict(late.id)).toEqual({ kind: 'refused', reason: 'removed' });
+});

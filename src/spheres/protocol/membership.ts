@@ -4,12 +4,13 @@ import type { Cut } from './cut.ts';
 import { drawCut, isBeyond } from './cut.ts';
 import type { Decision } from './decisions.ts';
 import { Decisions } from './decisions.ts';
-import type { LastAccepted, SphereRole } from './event-body.ts';
+import type { LastAccepted } from './event-body.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import { isInviteProven } from './invite-proof.ts';
+import { JoinedHistory } from './joined-history.ts';
 import type { MembershipInput } from './membership-input.ts';
 import type { MemberRecord, MemberState, Span, StructuralEvent } from './member-record.ts';
-import { isStructural, RANK } from './member-record.ts';
+import { isStructural, RANK, spansOf } from './member-record.ts';
 import type { Moving } from './ownership.ts';
 import { Ownership } from './ownership.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
@@ -22,12 +23,7 @@ export interface Standing {
   readonly rank: number;
 }
 
-type Snapshot = { readonly position: number; readonly joined: ReadonlyMap<PersonId, MemberRecord> };
-type CutLine = {
-  readonly role: SphereRole | null;
-  readonly isStrict: boolean;
-  readonly lastAccepted: LastAccepted;
-};
+type CutLine = Pick<Cut, 'role' | 'isStrict'> & { readonly lastAccepted: LastAccepted };
 type ActEvent = Exclude<StructuralEvent, KnownEvent<'genesis' | 'device' | 'decline' | 'object'>>;
 type Act = { readonly event: SignedEvent; readonly needs: number; readonly span: Span | null };
 
@@ -59,7 +55,7 @@ export class Membership {
   readonly ownership = new Ownership();
   readonly #input: MembershipInput;
   readonly #voided: Map<EventId, RefusalReason>;
-  readonly #snapshots: Snapshot[] = [];
+  readonly #joined = new JoinedHistory();
   readonly #decisions = new Decisions();
   readonly #inviteJids = new Map<EventId, BareJid>();
   readonly #acts: Act[] = [];
@@ -101,7 +97,7 @@ export class Membership {
   standing(event: SignedEvent): Standing | RefusalReason {
     if (this.#isBeyondEnd(event)) return 'removed';
     const seen = this.#input.order.seen(event.id);
-    const record = this.#snapshotAt(seen)?.joined.get(event.header.person);
+    const record = this.#joined.at(seen, event.header.person);
     if (record === undefined) return 'not-a-member';
     let rank = RANK[record.role];
     for (const cut of record.span?.cuts ?? []) {
@@ -152,9 +148,9 @@ export class Membership {
       case 'device-end':
         return this.#foldDeviceEnd(event, standing);
       case 'handover':
-        return judged(this.ownership.handOver(event, this.#moving(standing)));
+        return this.#foldWord(event, standing, this.ownership.handOver(event, this.#moving(standing)));
       case 'succession':
-        return judged(this.ownership.vote(event, this.#moving(standing)));
+        return this.#foldWord(event, standing, this.ownership.vote(event, this.#moving(standing)));
       case 'accept':
       case 'succeed':
         return this.#foldNewOwner(event, standing);
@@ -171,6 +167,7 @@ export class Membership {
       state: 'joined',
       invites: new Map(),
       span: { cuts: [] },
+      pastSpans: [],
       began: event.id,
       removal: null,
     });
@@ -197,6 +194,7 @@ export class Membership {
       state: 'invited',
       invites: new Map([...(pending?.invites ?? []), [event.id, key]]),
       span: null,
+      pastSpans: spansOf(record),
       began: record?.began ?? null,
       removal: null,
     });
@@ -276,7 +274,8 @@ export class Membership {
     if (obstacle !== null) return obstacle;
     this.#note(event, standing, decision, needs);
     this.#put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
-    this.#cut(event, record.span, { role: null, isStrict: true, lastAccepted });
+    // A device that never heard of a leave still speaks from the time before it.
+    for (const span of spansOf(record)) this.#cut(event, span, { role: null, isStrict: true, lastAccepted });
     this.ends.push(this.#positionOf(event));
     return ACCEPTED;
   }
@@ -294,6 +293,17 @@ export class Membership {
     this.#put({ ...record, role });
     if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, isStrict: true, lastAccepted });
     return ACCEPTED;
+  }
+
+  /** What is said about the ownership falls with the right to say it. */
+  #foldWord(
+    event: KnownEvent<'handover' | 'succession'>,
+    { record: { span } }: Standing,
+    obstacle: RefusalReason | null,
+  ): Verdict {
+    const needs = event.type === 'handover' ? RANK.owner : RANK.admin;
+    if (obstacle === null) this.#acts.push({ event, needs, span });
+    return judged(obstacle);
   }
 
   /** Whoever still has the owner's key is the owner, whatever was decided without them and whenever they say so. */
@@ -375,24 +385,15 @@ export class Membership {
   }
 
   #take(event: SignedEvent): void {
-    const joined = new Map<PersonId, MemberRecord>();
-    for (const record of this.members.values()) {
-      if (record.state === 'joined' && record.person !== null) joined.set(record.person, record);
-    }
-    this.#snapshots.push({ position: this.#positionOf(event), joined });
+    this.#joined.note(this.#positionOf(event), this.members);
     this.newest = event.id;
   }
 
   #activeCount(): number {
-    return [...this.members.values()].filter((record) => record.state === 'joined' || record.state === 'invited')
-      .length;
+    return [...this.members.values()].filter(({ state }) => state === 'joined' || state === 'invited').length;
   }
 
   #positionOf(event: SignedEvent): number {
     return this.#input.order.position(event.id) ?? -1;
-  }
-
-  #snapshotAt(position: number): Snapshot | undefined {
-    return this.#snapshots.findLast((snapshot) => snapshot.position <= position);
   }
 }

@@ -137,3 +137,14 @@ test('nobody but the owner can object', () => {
   settle(...all);
   expect([word, taken].map((event) => verdict(second, event))).toEqual(['not-allowed', 'accepted']);
 });
+
+test('the vote of somebody who was removed without knowing of it counts no more, also when they come back', () => {
+  const { owner, first, second, member, all } = family();
+  owner.say('makes the removal later than the vote');
+  owner.remove(ben.jid);
+  const vote = first.vote(eve);
+  settle(...all);
+  expect(verdict(owner, vote)).toBe('removed');
+  expect(second.log.ownership.votes(ana.author.person)).toEqual([]);
+  expect(member.log.state().members.get(ben.jid)?.state).toBe('removed');
+});
