@@ -104,6 +104,16 @@ export class ItemBook {
     this.onItem.emit(itemId);
   }
 
+  /**
+   * More of it came. A power cut may take the last of this back, and then it comes again: to wait each time for a disk
+   * that is taking in a film would stall everything else.
+   */
+  advance(itemId: ItemId, progress: Pick<ItemRow, 'bitfield' | 'bytesHave'>): void {
+    const { storage, clock } = this.#deps;
+    storage.transaction(() => storage.items.update(itemId, { ...progress, updatedAtMs: clock.now() }), 'later');
+    this.onItem.emit(itemId);
+  }
+
   fail(itemId: ItemId, error: unknown): void {
     const view = viewError(error);
     this.#deps.log.warn('item failed', { error });

@@ -57,9 +57,10 @@ export class ItemProgress implements Disposable {
     const { book } = this.#deps;
     for (const row of this.#placed(have.infoHash)) {
       const bytesHave = Math.min(have.bytesHave, book.bytes(row));
+      const progress = { bitfield: have.bitfield, bytesHave };
       // Written only when it changes: that of a large folder is long.
-      const layout = have.identities === null ? {} : { layout: identify(row.layout ?? [], have.identities) };
-      book.update(row.itemId, { bitfield: have.bitfield, bytesHave, ...layout });
+      if (have.identities === null) book.advance(row.itemId, progress);
+      else book.update(row.itemId, { ...progress, layout: identify(row.layout ?? [], have.identities) });
     }
     const live = this.#live.get(have.infoHash);
     // It may have been called complete before its last pieces were told.

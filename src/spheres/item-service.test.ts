@@ -6,6 +6,7 @@ import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import type { OnDisk } from '../storage/database.ts';
 import type { ItemId } from '../base/id.ts';
 
 const stateOf = (person: SimPerson, itemId: ItemId): string => person.session.items.row(itemId).state;
@@ -28,6 +29,22 @@ test('an item goes from listed over downloading and verifying to complete, with 
   ben.session.items.get(itemId);
   await film.world.quiet();
   expect(ben.session.swarm.told).toHaveLength(told);
+});
+
+test('pieces that came are written down without waiting for the disk that takes them in', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId } = film;
+  await fetchBegun(film);
+  const { storage } = ben.session;
+  const transaction = storage.transaction.bind(storage);
+  const asked: OnDisk[] = [];
+  storage.transaction = (work, onDisk = 'now') => {
+    asked.push(onDisk);
+    return transaction(work, onDisk);
+  };
+  await arriveFirstPiece(film);
+  expect(asked).toEqual(['later']);
+  expect(ben.session.items.row(itemId).bytesHave).toBe(16);
 });
 
 test('a whole item whose bytes are not what the sharer described fails and is not served', async () => {

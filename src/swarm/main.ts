@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { createLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
@@ -10,9 +11,13 @@ import { createSwarmRouter } from './router.ts';
 import { RouterPortMapping } from './router-port-mapping.ts';
 import { SwarmService } from './swarm-service.ts';
 
+/** It takes whatever the processors give: engine and page, which people wait for, come first. Threads inherit it. */
+const LOW_PRIORITY = 5;
+
 /** The swarm process: started by the engine with an IPC channel, ends with it. An uncaught exception ends it too. */
 // Whoever read the engine's log may have gone.
 process.stderr.on('error', () => undefined);
+lowerPriority();
 const verbose = process.env['SPHERECAST_VERBOSE'] === '1';
 const log = createLogger({
   clock: systemClock,
@@ -28,6 +33,14 @@ let rtc: Promise<LoadedRtc> | undefined;
 const loadRtc = (): Promise<LoadedRtc> => (rtc ??= importRtc());
 const service = new SwarmService({ ...tools, portMapping, lanNetwork: systemLanNetwork, loadRtc });
 let ending = false;
+
+function lowerPriority(): void {
+  try {
+    setPriority(LOW_PRIORITY);
+  } catch {
+    // Refused in some sandboxes; then all compete.
+  }
+}
 
 async function end(): Promise<void> {
   if (ending) return;
