@@ -65,6 +65,7 @@ test('each command prints exactly the shape that scripts rely on', async () => {
     name: 'Family',
     room: 'room-1@rooms.example.org',
     folder: '/home/ana/Spherecast/Family',
+    partner: null,
     state: 'joined',
   };
   const add = ['account', 'add', 'Ana@Example.org', '--password-stdin'];
@@ -183,6 +184,8 @@ test.each([
   [['settings', 'set', 'inForce.up', '1'], 'usage'],
   [['items', 'Family', 'more'], 'usage'],
   [['share', 'Family', ''], 'usage'],
+  [['share', 'Family'], 'usage'],
+  [['share', '--to', 'ben@example.org'], 'usage'],
   [['status', '--wait'], 'usage'],
   [['status', '--nonsense'], 'usage'],
   [['status', '--json=yes'], 'usage'],

@@ -65,6 +65,7 @@ const sphereShape = z.object({
   room: z.string(),
   folder: z.string(),
   state: z.string(),
+  partner: z.string().nullable().describe('the person with whom it is shared alone; null for all other spheres'),
 });
 export const sphereAnswerShape = z.object({ sphere: sphereShape });
 export const spheresShape = z.object({ spheres: z.array(sphereShape) });

@@ -83,6 +83,8 @@ const spheres = {
   create: oc
     .input(z.object({ name, history: historySchema.default('all') }))
     .output(z.object({ sphere: sphereSchema })),
+  /** The sphere in which we share with one person alone; it is made now when there is none. */
+  withPerson: oc.input(z.object({ jid: bareJidSchema })).output(z.object({ sphere: sphereSchema })),
   list: oc.output(z.object({ spheres: z.array(sphereSchema) })),
   members: oc.input(inSphere).output(z.object({ members: z.array(memberSchema) })),
   /** `trouble` when their server says at once that they cannot be reached; the invitation stands all the same. */

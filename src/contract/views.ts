@@ -86,6 +86,8 @@ export const sphereSchema = z.object({
    */
   state: z.enum(['joining', 'joined', 'offline', 'refused', 'left', 'removed']),
   members: z.array(memberSchema),
+  /** With whom we share it alone: its things stand beside what is said with them; null for all other spheres. */
+  partner: bareJidSchema.nullable(),
   /** To whom the owner offers the sphere. */
   offeredTo: bareJidSchema.nullable(),
   candidates: z.array(candidateSchema),
@@ -108,6 +110,8 @@ export const invitationSchema = z.object({
   from: bareJidSchema,
   /** Nobody we know: it waits among the requests and disturbs nobody. */
   fromStranger: z.boolean(),
+  /** To share with us alone: there is no group to come into. */
+  ofTwo: z.boolean(),
   atMs: count,
 });
 export type InvitationView = z.infer<typeof invitationSchema>;

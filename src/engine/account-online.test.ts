@@ -66,6 +66,7 @@ function signIn(failing: { error: AppError; times: number }) {
     direct: { begin: done, catchUp } as never,
     people: { begin: done, poke: () => undefined } as never,
     devices: { begin: done } as never,
+    ofTwo: { takeInvitations: () => undefined },
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
   });
   onTestFinished(() => online[Symbol.dispose]());

@@ -12,6 +12,7 @@ import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
+import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { XmppClient } from '../xmpp/client.ts';
 import type { ServerFeatures } from '../xmpp/features.ts';
 import { checkServer } from '../xmpp/features.ts';
@@ -33,6 +34,7 @@ interface AccountOnlineDeps {
   readonly direct: DirectMail;
   readonly people: People;
   readonly devices: OwnDevices;
+  readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
   readonly scope: Scope;
@@ -134,7 +136,7 @@ export class AccountOnline implements Disposable {
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
-    const { client, server, directory, omemo, list, rooms, direct, outgoing, people, devices } = this.#deps;
+    const { client, server, directory, omemo, list, rooms, direct, outgoing, people, devices, ofTwo } = this.#deps;
     server.features = await checkServer(client, signal);
     await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
@@ -147,6 +149,7 @@ export class AccountOnline implements Disposable {
     await this.#catchUp(signal);
     await this.#careForKeys(signal);
     await devices.begin();
+    ofTwo.takeInvitations();
     outgoing.keysChanged();
     people.poke();
   }

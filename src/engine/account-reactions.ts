@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { BareJid, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { Emitter } from '../base/emitter.ts';
 import type { Scope } from '../base/scope.ts';
 import type { People } from '../people/people.ts';
 import type { Caretaker } from '../spheres/caretaker.ts';
@@ -21,6 +22,8 @@ import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SignalExchange } from '../spheres/signal-exchange.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
+import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
+import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -39,6 +42,8 @@ interface ReactionsDeps {
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
   readonly people: Pick<People, 'contacts'>;
+  readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
+  readonly onInvitation: Emitter<string>;
   readonly feed: SwarmFeed;
   readonly storage: Storage;
   readonly own: BareJid;
@@ -57,13 +62,7 @@ const LOOK_AGAIN_MS = 3_600_000;
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
-  scope.spawn('outgoing', (signal) => outgoing.run(signal));
-  scope.spawn('compare logs', (signal) => deps.logs.run(signal));
-  scope.spawn('renew keys that were not', (signal) => deps.renewal.run(signal));
-  scope.spawn('ask for spheres', (signal) => deps.devices.run(signal));
-  scope.spawn('care for epochs', (signal) => deps.epochs.run(signal));
-  scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
-  scope.spawn('look after', (signal) => lookAfter(deps, signal));
+  startWork(deps);
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
     outgoing.onSent.on(({ eventId, sphereId }) => {
@@ -102,7 +101,9 @@ export function joinReactions(deps: ReactionsDeps): void {
     }),
     deps.people.contacts.onChange.on((jid) => {
       if (deps.people.contacts.isOnline(jid)) deps.devices.met(jid);
+      deps.ofTwo.takeInvitations();
     }),
+    deps.onInvitation.on(() => deps.ofTwo.takeInvitations()),
     feed.onEvent.on((event) => {
       if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
       if (event.kind === 'signal') scope.spawn('pass on signal', () => deps.signals.signal(event));
@@ -113,6 +114,18 @@ export function joinReactions(deps: ReactionsDeps): void {
   stack.defer(() => {
     for (const stop of stops) stop();
   });
+}
+
+/** What goes on as long as the account is open. */
+function startWork(deps: ReactionsDeps): void {
+  const { scope } = deps;
+  scope.spawn('outgoing', (signal) => deps.outgoing.run(signal));
+  scope.spawn('compare logs', (signal) => deps.logs.run(signal));
+  scope.spawn('renew keys that were not', (signal) => deps.renewal.run(signal));
+  scope.spawn('ask for spheres', (signal) => deps.devices.run(signal));
+  scope.spawn('care for epochs', (signal) => deps.epochs.run(signal));
+  scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
+  scope.spawn('look after', (signal) => lookAfter(deps, signal));
 }
 
 /** What stood when the account was last open: keys and items for the swarm, welcomes that are due. */
@@ -157,6 +170,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('members')) {
     scope.spawn('settle', () => settleStanding(deps, sphere));
     deps.devices.sphereChanged(sphere);
+    meetPartner(deps, sphere);
   }
   deps.devices.endLost(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
@@ -198,6 +212,14 @@ async function forgetDeleted({ storage, clock, items, log }: ReactionsDeps, sign
       log.warn('what had come of a deleted item stays', { error });
     }
   }
+}
+
+/** With whom we share alone is somebody we know: there is where their files are shown. */
+function meetPartner({ people, own }: ReactionsDeps, sphere: Sphere): void {
+  const partner = sphere.row.state === 'joined' ? partnerIn(sphere.state, own) : null;
+  if (partner === null) return;
+  people.contacts.meet(partner, true);
+  people.contacts.onChange.emit(partner);
 }
 
 async function withdraw({ storage, items }: ReactionsDeps, itemId: ItemId): Promise<void> {

@@ -39,6 +39,7 @@ import { SessionCare } from '../spheres/session-care.ts';
 import { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
+import { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -57,6 +58,7 @@ import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
@@ -106,6 +108,7 @@ export class AccountSession implements AsyncDisposable {
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
@@ -164,6 +167,7 @@ export class AccountSession implements AsyncDisposable {
     this.devices = opened.devices;
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
     this.members = this.#openMembers(deps, opened.certifier);
+    this.ofTwo = this.#openSpheresOfTwo(deps);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
     this.caretaker = new Caretaker({ ...keeping, random, log: log.child('caretaker') });
     this.waiter = this.#stack.use(new HaveWaiter({ feed }));
@@ -178,11 +182,10 @@ export class AccountSession implements AsyncDisposable {
     this.scope.spawn('watch folders', (signal) => this.folderWatch.run(signal));
     this.renewal = this.#openRenewal(deps);
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
-    this.online = this.#stack.use(
-      new AccountOnline({ ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope }),
-    );
-    const configured = deps.iceServers;
-    this.#stack.use(new IceServers({ client: this.client, feed, configured, scope: this.scope, clock, log }));
+    const serving = { ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope };
+    this.online = this.#stack.use(new AccountOnline(serving));
+    const ice = { client: this.client, feed, configured: deps.iceServers, scope: this.scope, clock, log };
+    this.#stack.use(new IceServers(ice));
     this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     this.#watchForSleep(deps);
     if (deps.keepEverything) this.#keepEverything(deps);
@@ -210,20 +213,20 @@ export class AccountSession implements AsyncDisposable {
     await this.outgoing.flushed(events, { orParked: false }, signal);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
   }
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, devices, reading, delivery, renewal } = this;
-    const told = { exchange, signals, logs, epochs, devices, reading, delivery, renewal };
+    const { people, ofTwo, devices, reading, delivery, renewal } = this;
+    const told = { exchange, signals, logs, epochs, ofTwo, devices, reading, delivery, renewal };
     return { client, list, rooms, outgoing, caretaker, items, directory, people, ...told };
   }
 
   #joinReactions({ feed, storage, clock }: AccountSessionDeps, log: Logger): void {
-    const { own, scope } = this;
-    joinReactions({ ...this.#parts(), ...{ feed, own, storage, clock, scope, log }, stack: this.#stack });
+    const { own, scope, onInvitation } = this;
+    joinReactions({ ...this.#parts(), ...{ feed, own, storage, clock, scope, log, onInvitation }, stack: this.#stack });
   }
 
   /** After sleep the connections of before are mostly dead, and the network may be another one. */
@@ -308,15 +311,8 @@ export class AccountSession implements AsyncDisposable {
   #openChannel(deps: AccountSessionDeps, carrier: Carrier): EphemeralChannel {
     const { storage, identity, clock, random, log } = deps;
     const { author } = identity;
-    return new EphemeralChannel({
-      storage,
-      list: this.list,
-      carrier,
-      author,
-      clock,
-      random,
-      log: log.child('ephemeral'),
-    });
+    const parts = { storage, list: this.list, carrier, author, clock, random };
+    return new EphemeralChannel({ ...parts, log: log.child('ephemeral') });
   }
 
   #openLogs({ storage, clock, random, log }: AccountSessionDeps): ReturnType<typeof openLogs> {
@@ -365,6 +361,16 @@ export class AccountSession implements AsyncDisposable {
   #openRenewal({ storage, clock, random, log }: AccountSessionDeps): KeyRenewal {
     const { list, shares } = this;
     return new KeyRenewal({ storage, list, shares, clock, random, log: log.child('keys') });
+  }
+
+  #openSpheresOfTwo({ storage, log }: AccountSessionDeps): SpheresOfTwo {
+    const { list, members, own, people, scope } = this;
+    return new SpheresOfTwo({
+      ...{ storage, list, members, own, nameOf: personName, log: log.child('of-two') },
+      onInvitation: (id) => this.onInvitation.emit(id),
+      isContact: (jid) => people.contacts.get(jid)?.standing === 'contact',
+      spawn: (name, task) => scope.spawn(name, task),
+    });
   }
 
   #openItems({ storage, feed, clock }: AccountSessionDeps, log: Logger): ItemService {

@@ -105,6 +105,7 @@ function peopleRouter(people: AppServices['people']) {
 function sphereRouter(spheres: AppServices['spheres']) {
   return {
     create: os.spheres.create.handler(({ input, signal }) => spheres.create(input, given(signal))),
+    withPerson: os.spheres.withPerson.handler(({ input, signal }) => spheres.withPerson(input, given(signal))),
     list: os.spheres.list.handler(({ signal }) => spheres.list(given(signal))),
     members: os.spheres.members.handler(({ input, signal }) => spheres.members(input, given(signal))),
     invite: os.spheres.invite.handler(({ input, signal }) => spheres.invite(input, given(signal))),

@@ -26,6 +26,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
     people: { contacts: { isStranger: () => isStranger } },
+    ofTwo: { isTaken: () => false },
     onInvitation,
   };
   const told: object[] = [];

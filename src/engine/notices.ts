@@ -48,8 +48,9 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
     }),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
+      if (invitation?.state !== 'open' || session.ofTwo.isTaken(invitation)) return;
       // Strangers disturb nobody.
-      if (invitation?.state !== 'open' || session.people.contacts.isStranger(invitation.from)) return;
+      if (session.people.contacts.isStranger(invitation.from)) return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
     followFailures(session, tell),

@@ -51,8 +51,9 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
       return DONE;
     },
     markRead({ jid }) {
-      const { people } = holder.session;
+      const { people, ofTwo, reading } = holder.session;
       people.talk.markRead(jid);
+      for (const { id } of ofTwo.all(jid)) reading.markRead(id, 'all');
       people.contacts.onChange.emit(jid);
       return Promise.resolve(DONE);
     },

@@ -3,41 +3,58 @@ import type { MessageView } from '../contract/views.ts';
 import type { BareJid } from '../base/id.ts';
 import { conversationIdOf } from '../people/conversation-id.ts';
 import type { People } from '../people/people.ts';
+import type { Sphere } from '../spheres/sphere.ts';
+import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { ContactRow } from '../storage/contact-table.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { personName } from './person-name.ts';
+import { contactName, personName } from './person-name.ts';
 
 interface PeopleViewDeps {
   readonly storage: Storage;
   readonly people: Pick<People, 'contacts'>;
+  readonly ofTwo: Pick<SpheresOfTwo, 'all'>;
   readonly own: BareJid;
 }
 
-export function viewContact({ storage, people }: PeopleViewDeps, row: ContactRow): ContactView {
+export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row: ContactRow): ContactView {
   const { jid, standing, subscription, asked, wants, sinceMs, readPosition } = row;
   const [latest] = storage.directMessages.newest(jid, 1);
+  const shared = ofTwo.all(jid).map((sphere) => viewShared(storage, own, sphere));
+  const unreadLines = storage.directMessages.countUnread(jid, readPosition);
   // Strangers get nobody's attention.
-  const unread = standing === 'request' ? 0 : storage.directMessages.countUnread(jid, readPosition);
+  const unread = standing === 'request' ? 0 : shared.reduce((sum, one) => sum + one.unread, unreadLines);
+  const newest = [...shared, { atMs: latest?.atMs ?? 0, line: latest?.text ?? null }].sort(
+    (a, b) => b.atMs - a.atMs,
+  )[0];
   return {
     ...{ jid, standing, subscription, asked, wants, unread },
     conversationId: conversationIdOf(jid),
-    name: nameOf(row),
+    name: contactName(row),
     blocked: storage.blocked.has(jid),
     online: people.contacts.isOnline(jid),
-    lastLine: latest?.text.slice(0, 200) ?? null,
-    lastActivityMs: Math.max(sinceMs, latest?.atMs ?? 0),
+    lastLine: newest?.line?.slice(0, 200) ?? null,
+    lastActivityMs: Math.max(sinceMs, newest?.atMs ?? 0),
   };
 }
 
-export function viewDirectMessage({ storage, own }: PeopleViewDeps, row: DirectMessageRow): MessageView {
+/** What was shared with them alone last; a sphere in which nothing was says nothing. */
+function viewShared(storage: Storage, own: BareJid, { row }: Sphere) {
+  const latest = storage.messages.newest(row.id, 1).find(({ kind }) => kind !== 'notice');
+  return { unread: storage.messages.countUnread(row, own), atMs: latest?.atMs ?? 0, line: latest?.text ?? null };
+}
+
+export function viewDirectMessage(
+  { storage, own }: Pick<PeopleViewDeps, 'storage' | 'own'>,
+  row: DirectMessageRow,
+): MessageView {
   const { id, peer, mine, text, atMs, state, failure, encrypted, position } = row;
   const contact = storage.contacts.get(peer);
   return {
     ...{ id, mine, text, atMs, state, failure, encrypted },
     sphereId: conversationIdOf(peer),
     from: mine ? own : peer,
-    fromName: mine || contact === undefined ? personName(mine ? own : peer) : nameOf(contact),
+    fromName: mine || contact === undefined ? personName(mine ? own : peer) : contactName(contact),
     kind: 'text',
     itemId: null,
     delivery: null,
@@ -47,8 +64,4 @@ export function viewDirectMessage({ storage, own }: PeopleViewDeps, row: DirectM
     mentionsMe: false,
     order: String(position).padStart(16, '0'),
   };
-}
-
-function nameOf({ jid, name, nick }: ContactRow): string {
-  return name ?? nick ?? personName(jid);
 }

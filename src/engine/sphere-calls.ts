@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { errorCode } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid, SphereId } from '../base/id.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
+import type { Sphere } from '../spheres/sphere.ts';
 import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
@@ -53,6 +54,11 @@ async function leave(
   return DONE;
 }
 
+async function withPerson({ ofTwo, storage }: AccountSession, jid: BareJid, signal: AbortSignal): Promise<Sphere> {
+  if (storage.blocked.has(jid)) throw new AppError('not-allowed', 'this person is blocked');
+  return await ofTwo.with(jid, signal);
+}
+
 /** Founding, inviting, joining and leaving spheres. */
 export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
   const { holder, views, clock } = deps;
@@ -60,6 +66,7 @@ export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
     async create(founding, signal) {
       return { sphere: views.sphere(await holder.session.members.found(founding, signal)) };
     },
+    withPerson: async ({ jid }, signal) => ({ sphere: views.sphere(await withPerson(holder.session, jid, signal)) }),
     list: () => Promise.resolve({ spheres: views.spheres() }),
     members({ sphereId }) {
       const { session } = holder;

@@ -1,5 +1,6 @@
 import type { BareJid, PersonId } from '../base/id.ts';
 import type { CandidateView, InvitationView, MemberView, SphereView } from '../contract/views.ts';
+import type { Contacts } from '../people/contacts.ts';
 import { mayContinue } from '../spheres/continuation.ts';
 import { historyFor } from '../spheres/history.ts';
 import { hasDeclined } from '../spheres/members.ts';
@@ -8,11 +9,13 @@ import { candidacies } from '../spheres/new-owner.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
+import { partnerIn } from '../spheres/partner-in.ts';
+import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { personName } from './person-name.ts';
+import { contactName, personName } from './person-name.ts';
 
 interface SphereViewDeps {
   readonly storage: Storage;
@@ -30,7 +33,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
   const [latest] = storage.messages.newest(sphere.id, 1);
   return {
     id: sphere.id,
-    name: state.name === '' ? row.name : state.name,
+    name: nameOf(deps, sphere),
     room: row.room,
     folder: row.folder,
     watchesFolder: deps.folderWatch.isOn(sphere.id),
@@ -38,6 +41,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
+    partner: partnerIn(state, own),
     offeredTo: sphere.jidOf(sphere.log.ownership.offer?.to ?? NOBODY) ?? null,
     candidates: candidacies(sphere).map(viewCandidate),
     mayContinue: mayContinue(sphere),
@@ -47,6 +51,13 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),
   };
+}
+
+/** What is shared with one person alone goes by their name. */
+function nameOf({ storage, own }: SphereViewDeps, { row, state }: Sphere): string {
+  const partner = partnerIn(state, own);
+  if (partner === null) return state.name === '' ? row.name : state.name;
+  return contactName(storage.contacts.get(partner) ?? { jid: partner, name: null, nick: null });
 }
 
 /** The one of them that we are in, if there is one. */
@@ -132,7 +143,13 @@ export function identityOf({ verified }: Storage, { jid, person, state }: Sphere
   return verified.hasAccount(jid) ? 'changed' : 'unverified';
 }
 
-export function viewInvitation(row: InvitationRow, isStranger: (jid: BareJid) => boolean): InvitationView {
+interface InvitationViewDeps {
+  readonly people: { readonly contacts: Pick<Contacts, 'isStranger'> };
+  readonly ofTwo: Pick<SpheresOfTwo, 'partnerOf'>;
+}
+
+export function viewInvitation({ people, ofTwo }: InvitationViewDeps, row: InvitationRow): InvitationView {
   const { id, sphereId, name: sphere, from, atMs } = row;
-  return { id, sphereId, sphere, from, fromStranger: isStranger(from), atMs };
+  const isOfTwo = ofTwo.partnerOf(row) === from;
+  return { id, sphereId, sphere, from, fromStranger: people.contacts.isStranger(from), ofTwo: isOfTwo, atMs };
 }

@@ -124,8 +124,9 @@ export class ViewSource {
   }
 
   invitations(): InvitationView[] {
-    const { storage, people } = this.#required();
-    return storage.invitations.list('open').map((row) => viewInvitation(row, (jid) => people.contacts.isStranger(jid)));
+    const session = this.#required();
+    const shown = session.storage.invitations.list('open').filter((row) => !session.ofTwo.isTaken(row));
+    return shown.map((row) => viewInvitation(session, row));
   }
 
   people(): ContactView[] {
@@ -193,7 +194,10 @@ export class ViewSource {
       this.onEvent.emit({ kind: 'sphere-removed', sphereId: id });
       return;
     }
-    this.onEvent.emit({ kind: 'sphere', sphere: this.sphere(sphere) });
+    const view = this.sphere(sphere);
+    this.onEvent.emit({ kind: 'sphere', sphere: view });
+    // Beside what is said with the person their list tells of what is shared with them.
+    if (view.partner !== null) this.#personChanged(this.#required(), view.partner);
     // Back on the list: with it went its items.
     if (this.#hidden.delete(id)) for (const item of this.items(sphere)) this.onEvent.emit({ kind: 'item', item });
   }
@@ -233,9 +237,8 @@ export class ViewSource {
 
   #invitationChanged(session: AccountSession, id: string): void {
     const row = session.storage.invitations.get(id);
-    if (row?.state === 'open') {
-      const isStranger = (jid: BareJid): boolean => session.people.contacts.isStranger(jid);
-      this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(row, isStranger) });
+    if (row?.state === 'open' && !session.ofTwo.isTaken(row)) {
+      this.onEvent.emit({ kind: 'invitation', invitation: viewInvitation(session, row) });
     } else this.onEvent.emit({ kind: 'invitation-removed', id });
   }
 

@@ -115,7 +115,7 @@ export function declining(
   { random, nowMs }: { readonly random: RandomBytes; readonly nowMs: number },
 ): { readonly event: KnownEvent<'decline'>; readonly audience: Extract<Audience, { kind: 'known' }> } {
   const { invite, secret } = secretOf(row);
-  const log = logOf(row.sphereId, deliveredOf(row));
+  const log = logOfInvitation(row);
   const device: Author['device'] = generateSigningKey(random);
   const author: Author = { person: generateSigningKey<Author['person']>(random).id, device };
   const proof = proveInvite('decline', secret, { invite: invite.id, person: author.person, device: device.id });
@@ -125,6 +125,11 @@ export function declining(
 
 export function envelopeOf(event: KnownEvent<'decline'>): Uint8Array {
   return encodeEnvelope([entryOf(event)]);
+}
+
+/** What the events that came with an invitation amount to. */
+export function logOfInvitation(row: InvitationRow): SphereLog {
+  return logOf(row.sphereId, deliveredOf(row));
 }
 
 function logOf(sphereId: SphereId, delivered: readonly DeliveredEvent[]): SphereLog {

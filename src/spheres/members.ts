@@ -13,6 +13,7 @@ import { carryOver } from './carry-over.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
 import { invitationLine } from './human-line.ts';
 import { declining, deliveredOf, envelopeOf, secretOf } from './invitation-book.ts';
+import { partnerIn } from './partner-in.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SpherePolicy } from './protocol/event-body.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
@@ -87,10 +88,10 @@ export class Members {
 
   /**
    * `history`: what those who join later get of what was said and shared before. It stays as it is. `from`: the sphere
-   * that goes on in this one, in its folder.
+   * that goes on in this one, in its folder. `partner`: the only other account that it is for.
    */
   async found(
-    { name, history, from }: { name: string; from?: Sphere } & SpherePolicy,
+    { name, history, from, partner }: { name: string; from?: Sphere; partner?: BareJid } & SpherePolicy,
     signal: AbortSignal,
   ): Promise<Sphere> {
     const { rooms, list, author, own, certifier, random, clock } = this.#deps;
@@ -100,7 +101,7 @@ export class Members {
     const vouched = await certifier.vouched(signal);
     const founding = foundSphere(
       { author, random, wallMs: clock.now() },
-      { name, room, ownerJid: own, policy: { history } },
+      { name, room, ownerJid: own, policy: { history }, ...(partner === undefined ? {} : { partner }) },
     );
     const { sphereId: id, event: genesis } = founding;
     const row = await this.#row({ id, name, room, invitedBy: null, folder: from?.row.folder });
@@ -161,7 +162,9 @@ export class Members {
       const answer = { invite: invite.id, person: author.person, device: author.device.id };
       const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
       const { header } = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
-      storage.spheres.update(sphere.id, { joinedLamport: header.lamport });
+      // Whoever invites to a sphere of two has something to share: that is news, though it was said before.
+      const isOfTwo = partnerIn(sphere.state, this.#deps.own) !== null;
+      storage.spheres.update(sphere.id, { joinedLamport: (isOfTwo ? invite.header : header).lamport });
       storage.invitations.update(invitationId, { state: 'accepted' });
     });
   }

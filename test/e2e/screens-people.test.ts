@@ -100,3 +100,38 @@ test('somebody is blocked, and the request of a stranger with an invitation wait
   await expect.poll(() => screen.by('person-line').textContent()).toContain('Blocked');
   expect(await screen.by('message-box').count()).toBe(0);
 });
+
+async function shareWith(screen: Screen, name: string): Promise<void> {
+  await screen.by('person-share').click();
+  await screen.page.locator(`[data-testid=picker-entry][data-name="${name}"]`).click();
+  await screen.by('picker-share').click();
+}
+
+test('what is shared with one person needs no sphere, and stands between the words and in a gallery of its own', async () => {
+  await using screen = await people();
+  await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
+  await screen.by('person-page').waitFor();
+  expect(await screen.by('person-shared').count()).toBe(0);
+  await shareWith(screen, 'holiday.mp4');
+  const card = screen.by('message').filter({ hasText: 'holiday.mp4' });
+  await card.waitFor();
+  await screen.by('message').filter({ hasText: 'And the cake' }).waitFor();
+  await shareWith(screen, 'notes.txt');
+  await screen.by('message').filter({ hasText: 'notes.txt' }).waitFor();
+  await screen.by('share-jobs').waitFor({ state: 'detached' });
+  await screen.picture('people-shared-talk');
+  expect(await screen.violations()).toEqual([]);
+  expect(screen.engine.world.spheres.filter(({ partner }) => partner === 'ben@example.org')).toHaveLength(1);
+  await screen.by('person-shared').click();
+  await screen.by('item-card').nth(1).waitFor();
+  await screen.picture('people-shared');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('item-open').last().click();
+  await screen.by('player-back').click();
+  await screen.by('person-shared').waitFor();
+  expect(await screen.by('item-card').count()).toBe(2);
+  // Among the spheres it is not listed.
+  await screen.goHome();
+  expect(await screen.page.getByText('Ben Moreau', { exact: true }).count()).toBe(0);
+  expect(screen.complaints).toEqual([]);
+});

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import type { ContactView } from '../../src/contract/people.ts';
@@ -71,6 +74,23 @@ describe('two people', () => {
     expect((await lines(ben, anna.jid)).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
     await ben.sync();
     expect((await lines(ben, anna.jid)).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
+  test('a file goes to one person without a sphere and without a question, and one comes back in the same place', async () => {
+    const cake = join(anna.profile, '..', 'cake.dat');
+    await writeFile(cake, randomBytes(200_000));
+    await anna.run('share', '--to', ben.jid, cake, '--wait');
+    const sphere = await eventually('ben has it', async () =>
+      (await ben.spheres()).find(({ partner, itemCount }) => partner === anna.jid && itemCount === 1),
+    );
+    expect(sphere.name).toBe('Anna');
+    const [item] = await ben.items(sphere.id);
+    expect(await readFile(await ben.get(sphere.id, item?.id ?? ''))).toEqual(await readFile(cake));
+    expect(await ben.invitations()).toEqual([]);
+    expect(await shown(ben, anna.jid, ({ unread }) => unread > 0)).toMatchObject({ lastLine: '📎 cake.dat · 200 kB' });
+    await ben.run('share', '--to', anna.jid, cake);
+    await eventually('anna has both', async () => ((await anna.items(sphere.id)).length === 2 ? true : undefined));
+    expect((await anna.spheres()).map(({ id }) => id)).toEqual([sphere.id]);
   });
 
   test('what was typed without a server leaves later, in order and once', async () => {

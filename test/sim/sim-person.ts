@@ -13,6 +13,7 @@ import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
 import { openLogs } from '../../src/engine/open-logs.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
+import { personName } from '../../src/engine/person-name.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
 import { Omemo } from '../../src/omemo/omemo.ts';
 import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
@@ -48,6 +49,7 @@ import { ShareService } from '../../src/spheres/share-service.ts';
 import { SignalExchange } from '../../src/spheres/signal-exchange.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
 import { SphereList } from '../../src/spheres/sphere-list.ts';
+import { SpheresOfTwo } from '../../src/spheres/spheres-of-two.ts';
 import { SwarmFeed } from '../../src/spheres/swarm-feed.ts';
 import { XmppCarrier } from '../../src/spheres/xmpp-carrier.ts';
 import type { MessageRow } from '../../src/storage/message-table.ts';
@@ -82,6 +84,7 @@ export class SimSession {
   readonly omemo: Omemo;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly list: SphereList;
   readonly rooms: Rooms;
@@ -213,6 +216,11 @@ export class SimSession {
       queued: () => this.outgoing.poke(),
       clock,
     });
+    this.ofTwo = new SpheresOfTwo({
+      ...{ storage, list: this.list, members: this.members, own, nameOf: personName, spawn, log },
+      onInvitation: (id) => this.onInvitation.emit(id),
+      isContact: (jid) => this.people.contacts.get(jid)?.standing === 'contact',
+    });
     this.continuation = new Continuation({ list: this.list, members: this.members, own, log });
     const waiter = this.#stack.use(new HaveWaiter({ feed: this.feed }));
     const { feed, list } = this;
@@ -257,6 +265,7 @@ export class SimSession {
         reading,
         delivery,
       },
+      ...{ people: this.people, ofTwo: this.ofTwo, onInvitation: this.onInvitation },
       ...{ feed, storage, own, scope, clock, log },
       stack: this.#stack,
     });
@@ -272,6 +281,7 @@ export class SimSession {
     for (const { row } of this.list.all()) if (row.state === 'joined') this.rooms.keepJoined(row.room);
     await this.direct.catchUp();
     await this.devices.begin();
+    this.ofTwo.takeInvitations();
     this.outgoing.keysChanged();
   }
 

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { z } from 'zod';
+import { parseBareJid } from '../../base/id.ts';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { resolveFile, resolveItem, resolveSphere } from '../resolve.ts';
@@ -21,20 +22,28 @@ function leftOutInWords({ reason, count, names }: z.output<typeof sharedShape>['
 export const itemCommands = [
   defineCommand({
     name: 'share',
-    usage: 'S PATH…',
-    summary: 'Shares files and folders: returns when they are hashed and queued, with --wait when the server has them.',
+    usage: '(S | --to JID) PATH…',
+    summary:
+      'Shares files and folders in a sphere, or with one person alone: returns when they are hashed and queued, with ' +
+      '--wait when the server has them.',
     options: {
+      to: { value: 'JID', help: 'with this person alone, in place of a sphere' },
       plain: { help: 'without encryption: anyone with the torrent can read it' },
       wait: { help: 'wait until the server has the events' },
     },
-    positionals: { min: 2, max: 1001 },
+    positionals: { min: 1, max: 1001 },
     shape: sharedShape,
-    async run({ connect, signal, positionals, flags, io }) {
-      const [sphereName = '', ...paths] = positionals;
+    async run({ connect, signal, positionals, flags, values, io }) {
+      const to = values.get('to');
+      const paths = to === undefined ? positionals.slice(1) : positionals;
+      if (paths.length === 0) throw usageFailure('say what to share');
       // An unset variable of a script would otherwise share the whole working folder.
       if (paths.includes('')) throw usageFailure('a path is empty');
       using engine = await connect();
-      const sphere = await resolveSphere(engine.client, sphereName, signal);
+      const sphere =
+        to === undefined
+          ? await resolveSphere(engine.client, positionals[0] ?? '', signal)
+          : (await engine.client.spheres.withPerson({ jid: parseBareJid(to) }, { signal })).sphere;
       return await engine.client.items.share(
         {
           sphereId: sphere.id,

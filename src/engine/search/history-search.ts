@@ -8,6 +8,7 @@ import { conversationIdOf } from '../../people/conversation-id.ts';
 import type { People } from '../../people/people.ts';
 import type { Sphere } from '../../spheres/sphere.ts';
 import type { SphereList } from '../../spheres/sphere-list.ts';
+import { partnerIn } from '../../spheres/partner-in.ts';
 import type { ContactRow } from '../../storage/contact-table.ts';
 import type { DirectMessageRow } from '../../storage/direct-message-table.ts';
 import { isOnList } from '../../storage/item-table.ts';
@@ -15,7 +16,7 @@ import type { MessageRow } from '../../storage/message-table.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { TextIndex } from '../../storage/text-index.ts';
 import { viewDirectMessage } from '../people-view.ts';
-import { personName } from '../person-name.ts';
+import { contactName, personName } from '../person-name.ts';
 
 interface HistorySearchDeps {
   readonly storage: Storage;
@@ -198,9 +199,18 @@ export class HistorySearch implements Disposable {
     if (itemId !== null && (item === undefined || !isOnList(item))) return undefined;
     const excerpt = searchExcerpt(this.#textOf(row) ?? '', terms);
     if (excerpt === undefined) return undefined;
-    const { name } = place.sphere.state;
+    const where = this.#viewPlace(place.sphere);
     const who = { from, fromName: personName(from), mine: from === own };
-    return { sphereId, messageId: id, itemId, place: { kind: 'sphere', name }, ...who, atMs, ...viewExcerpt(excerpt) };
+    return { sphereId, messageId: id, itemId, place: where, ...who, atMs, ...viewExcerpt(excerpt) };
+  }
+
+  /** What is shared with one person alone is found where they are. */
+  #viewPlace({ state }: Sphere): FoundLineView['place'] {
+    const { people, own } = this.#deps;
+    const jid = partnerIn(state, own);
+    const contact = jid === null ? undefined : people.contacts.get(jid);
+    if (contact === undefined) return { kind: 'sphere', name: state.name };
+    return { kind: 'talk', jid: contact.jid, name: contactName(contact) };
   }
 
   #viewTalk(id: EventId, places: ReadonlyMap<SphereId, Place>, terms: readonly string[]): FoundLineView | undefined {

@@ -1,5 +1,6 @@
 import type { BareJid, DeviceKey, EventId, SphereId } from '../../base/id.ts';
 import type { Content } from './content.ts';
+import type { KnownEvent } from './event.ts';
 import type { DeviceLine } from './gaps.ts';
 import { forksOf, headsOf } from './gaps.ts';
 import type { LogOrder } from './log-order.ts';
@@ -25,8 +26,7 @@ export function describeState(input: {
   let timeline: readonly TimelineEntry[] | undefined;
   return {
     sphereId,
-    genesis:
-      genesis === null ? null : { room: genesis.body.room, policy: genesis.body.policy, owner: genesis.header.person },
+    genesis: genesis === null ? null : describeGenesis(genesis),
     name: content.name,
     members: describeMembers(membership),
     devices: describeDevices(membership),
@@ -49,6 +49,12 @@ export function describeState(input: {
     nextLamport: order.nextLamport,
     heads: headsOf(lines),
   };
+}
+
+function describeGenesis({ body, header }: KnownEvent<'genesis'>): NonNullable<SphereState['genesis']> {
+  const { room, policy, ownerJid, partner } = body;
+  const pair = partner === undefined ? null : { founder: ownerJid, partner, wallMs: header.wallMs };
+  return { room, policy, owner: header.person, pair };
 }
 
 function describeMembers(membership: Membership): Map<BareJid, SphereMember> {

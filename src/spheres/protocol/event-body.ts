@@ -53,6 +53,8 @@ const genesis = z.object({
     /** What a new member gets to see: everything, or what is shared after joining. */
     history: z.enum(['all', 'from-join']),
   }),
+  /** The only other account that the sphere is for; a reader that does not know it shows the sphere like any other. */
+  partner: jid.optional(),
 });
 
 /** Authored by the device it certifies. An account may be absent: then the four account fields are null together. */

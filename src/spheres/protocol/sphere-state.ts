@@ -75,7 +75,13 @@ export type Heads = ReadonlyMap<DeviceKey, Head>;
 export interface SphereState {
   readonly sphereId: SphereId;
   /** null while the genesis event is missing. */
-  readonly genesis: { readonly room: BareJid; readonly policy: SpherePolicy; readonly owner: PersonId } | null;
+  readonly genesis: {
+    readonly room: BareJid;
+    readonly policy: SpherePolicy;
+    readonly owner: PersonId;
+    /** The two accounts that it was founded for, and when by the founder's clock; null for all but spheres of two. */
+    readonly pair: { readonly founder: BareJid; readonly partner: BareJid; readonly wallMs: number } | null;
+  } | null;
   readonly name: string;
   readonly members: ReadonlyMap<BareJid, SphereMember>;
   readonly devices: ReadonlyMap<DeviceKey, SphereDevice>;

@@ -10,8 +10,15 @@ import type { Dropped } from './dropped-paths.ts';
 /** Of what was left out. */
 const MOST_NAMES = 3;
 
-/** Everything that leads to sharing in one sphere: the button, the drop and the picker. */
-export function useShare(sphereId: () => SphereId) {
+interface ShareTarget {
+  /** Where what is shared stands. */
+  readonly spheres: () => readonly SphereId[];
+  /** Where the next thing goes. */
+  readonly into: () => Promise<SphereId>;
+}
+
+/** Everything that leads to sharing in one sphere, or with one person: the button, the drop and the picker. */
+export function useShare({ spheres, into }: ShareTarget) {
   const engine = useEngine();
   const world = useWorld();
   const notify = useNotify();
@@ -22,9 +29,11 @@ export function useShare(sphereId: () => SphereId) {
 
   async function share(paths: readonly string[]): Promise<void> {
     const before = new Set(world.jobs.keys());
-    const target = sphereId();
+    let target: SphereId | undefined;
     try {
-      await engine.call((client) => client.items.share({ sphereId: target, paths: [...paths] }));
+      target = await into();
+      const sphereId = target;
+      await engine.call((client) => client.items.share({ sphereId, paths: [...paths] }));
     } catch (error) {
       // A job of this call that failed shows its own reason; saying it twice helps nobody.
       const told = world.jobList.some((job) => !before.has(job.id) && job.error !== null && job.sphereId === target);
@@ -52,7 +61,10 @@ export function useShare(sphereId: () => SphereId) {
 
   const told = new Set<string>();
   watch(
-    () => world.jobsOf(sphereId()).filter((job) => job.leftOut.length > 0 && !told.has(job.id)),
+    () =>
+      spheres()
+        .flatMap((id) => world.jobsOf(id))
+        .filter((job) => job.leftOut.length > 0 && !told.has(job.id)),
     (jobs) => {
       for (const job of jobs) {
         told.add(job.id);
@@ -65,5 +77,5 @@ export function useShare(sphereId: () => SphereId) {
     },
   );
 
-  return { picking, wanted, share, add, take, addLabel: () => t('share.add') };
+  return { picking, wanted, share, add, take };
 }

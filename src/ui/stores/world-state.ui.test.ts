@@ -52,7 +52,7 @@ test('a sphere that is gone takes its items along and no others', () => {
 
 test('signing out, limits and an answered invitation are taken over', () => {
   const { world } = loaded();
-  const invitation = { id: 'i', sphereId: sea.id, sphere: 'Sea', from: ME, fromStranger: false, atMs: 1 };
+  const invitation = { id: 'i', sphereId: sea.id, sphere: 'Sea', from: ME, fromStranger: false, ofTwo: false, atMs: 1 };
   applyEvent(world, { kind: 'invitation', invitation });
   applyEvent(world, { kind: 'limits', limits: { up: 1, down: 2 } });
   expect(world.invitations.size).toBe(1);

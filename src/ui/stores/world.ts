@@ -1,17 +1,24 @@
 import { defineStore } from 'pinia';
 import { computed, reactive, toRefs } from 'vue';
-import type { AppEvent, ItemView, ShareJobView, Snapshot } from '../../contract/views.ts';
+import type { BareJid } from '../../base/id.ts';
+import type { AppEvent, ItemView, ShareJobView, Snapshot, SphereView } from '../../contract/views.ts';
 import { applyEvent, applySnapshot, emptyWorld } from './world-state.ts';
 
 /** The facts the engine told us, and the orders in which screens show them. */
 export const useWorld = defineStore('world', () => {
   const state = reactive(emptyWorld());
 
+  /** Beside whose talk the things of a sphere stand: they are on the list of people. */
+  const personOf = ({ partner }: SphereView): BareJid | null =>
+    partner !== null && state.people.has(partner) ? partner : null;
   const sphereList = computed(() =>
-    Array.from(state.spheres.values()).sort(
-      (a, b) => b.lastActivityMs - a.lastActivityMs || a.name.localeCompare(b.name),
-    ),
+    Array.from(state.spheres.values())
+      .filter((sphere) => personOf(sphere) === null)
+      .sort((a, b) => b.lastActivityMs - a.lastActivityMs || a.name.localeCompare(b.name)),
   );
+  /** In which we share with this person alone; seldom more than one. */
+  const sharedWith = (jid: string): SphereView[] =>
+    Array.from(state.spheres.values()).filter(({ partner }) => partner === jid);
   const invitations = computed(() => Array.from(state.invitations.values()).sort((a, b) => b.atMs - a.atMs));
   const invitationList = computed(() => invitations.value.filter(({ fromStranger }) => !fromStranger));
   const strangerInvitations = computed(() => invitations.value.filter(({ fromStranger }) => fromStranger));
@@ -40,7 +47,9 @@ export const useWorld = defineStore('world', () => {
     ...toRefs(state),
     applySnapshot: (snapshot: Snapshot) => applySnapshot(state, snapshot),
     applyEvent: (event: AppEvent) => applyEvent(state, event),
+    personOf,
     sphereList,
+    sharedWith,
     invitationList,
     personList,
     requestList,
