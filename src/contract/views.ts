@@ -50,8 +50,10 @@ export const memberSchema = z.object({
   trouble: troubleSchema.nullable(),
   /** A device of theirs has said two things in one place: two copies of it are at work, or somebody else has its key. */
   isForked: z.boolean(),
-  /** Whether their number was compared; `changed`: that of somebody else with this address was. */
-  identity: z.enum(['unverified', 'verified', 'changed']),
+  /** Whether their number was compared, by us or by somebody we know; `changed`: that of somebody else with this address was. */
+  identity: z.enum(['unverified', 'introduced', 'verified', 'changed']),
+  /** Names of those we know who know them. */
+  introducedBy: z.array(z.string()),
 });
 export type MemberView = z.infer<typeof memberSchema>;
 

@@ -1,9 +1,10 @@
 import { xmppUriOf } from '../base/xmpp-uri.ts';
-import type { BareJid, EventId, SphereId } from '../base/id.ts';
+import type { BareJid, EventId, PersonId, SphereId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import { safetyNumber } from '../spheres/protocol/safety-number.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 
@@ -81,10 +82,24 @@ function verifyCalls({ holder, clock }: AppCallsDeps): Pick<AppServices['people'
         if (isSame) storage.verified.put({ person, jid, atMs: clock.now() });
         else storage.verified.remove(person);
       });
-      for (const sphere of known) list.announce(sphere, [{ kind: 'members' }]);
+      for (const sphere of known) {
+        list.announce(sphere, [{ kind: 'members' }]);
+        introduce(list, sphere, { person, isKnown: isSame });
+      }
       return Promise.resolve(DONE);
     },
   };
+}
+
+/** Tells our other devices, and those who know us, whom we know. */
+function introduce(
+  list: SphereList,
+  sphere: Sphere,
+  word: { readonly person: PersonId; readonly isKnown: boolean },
+): void {
+  const isSaid = sphere.log.introduced.get(sphere.person)?.has(word.person) === true;
+  if (sphere.row.state !== 'joined' || isSaid === word.isKnown) return;
+  list.publish(sphere, 'introduce', word, { audience: { kind: 'certified' } });
 }
 
 /** Calls about the conversation with one person go there, all others to the spheres. */

@@ -116,11 +116,13 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
 function viewWaiting(jid: BareJid, online: boolean): MemberView {
   const nobody = { person: null, role: 'member', devices: 0, isMe: false, trouble: null, isForked: false } as const;
   const identity = 'unverified' as const;
-  return { jid, name: personName(jid), state: 'waiting', online, ...nobody, identity };
+  return { jid, name: personName(jid), state: 'waiting', online, ...nobody, identity, introducedBy: [] };
 }
 
 function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, online: boolean): MemberView {
   const devices = [...sphere.state.devices.values()].filter((device) => device.person === member.person);
+  const identity = identityOf(deps.storage, member);
+  const introducedBy = introducers(deps.storage, sphere, member);
   return {
     jid: member.jid,
     person: member.person,
@@ -130,10 +132,21 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
     state: hasDeclined(member) ? 'declined' : member.state === 'joined' ? 'joined' : 'invited',
     online,
     isMe: member.jid === deps.own,
-    identity: identityOf(deps.storage, member),
+    identity: identity === 'unverified' && introducedBy.length > 0 ? 'introduced' : identity,
+    introducedBy,
     isForked: devices.some(({ device }) => sphere.state.forks.has(device)),
     trouble: member.state === 'invited' ? deps.directory.trouble(member.jid) : null,
   };
+}
+
+/** Members whose number we compared, and who say the same of this one. */
+function introducers({ verified }: Storage, sphere: Sphere, { person, state }: SphereMember): string[] {
+  if (person === null || state !== 'joined') return [];
+  return [...sphere.state.members.values()].flatMap((other) => {
+    const isKnown = other.person !== null && other.person !== person && other.state === 'joined';
+    if (!isKnown || other.person === null || !verified.has(other.person)) return [];
+    return sphere.log.introduced.get(other.person)?.has(person) === true ? [personName(other.jid)] : [];
+  });
 }
 
 /** What we know of the person behind an account. */

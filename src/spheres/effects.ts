@@ -168,6 +168,8 @@ export class Effects {
         return this.#shown(event.body.target);
       case 'read':
         return this.#markRead(event);
+      case 'introduce':
+        return this.#learnPerson(event);
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }
@@ -292,6 +294,20 @@ export class Effects {
       messages.update(lineId, { itemId: newest });
       return [...changes, { kind: 'message', id: lineId }, { kind: 'item', id: newest }];
     });
+  }
+
+  /** Whom we know on one of our devices we know on all. */
+  #learnPerson({ header, body }: KnownEvent<'introduce'>): SphereChange[] {
+    const { verified } = this.#storage;
+    const { person } = body;
+    const jid = this.#sphere.jidOf(person);
+    if (header.person !== this.#sphere.person || jid === undefined) return [{ kind: 'members' }];
+    if (!body.isKnown) verified.remove(person);
+    else if (!verified.has(person)) {
+      verified.removeAccount(jid);
+      verified.put({ person, jid, atMs: this.#clock.now() });
+    }
+    return [{ kind: 'members' }];
   }
 
   #learnEpoch(event: KnownEvent<'epoch'>): SphereChange[] {

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { readXmppUri } from '../../src/base/xmpp-uri.ts';
 import type { PersonId } from '../../src/base/id.ts';
 import { followNotices } from '../../src/engine/notices.ts';
 import { peopleCalls } from '../../src/engine/people-calls.ts';
@@ -24,7 +25,8 @@ test('two people see the same two numbers, and whoever compared them knows the o
   const { world, ana, ben } = await two();
   const atAna = await calls(ana, world).numbers({ person: personOf(ben) }, noSignal);
   const atBen = await calls(ben, world).numbers({ person: personOf(ana) }, noSignal);
-  expect(atAna).toEqual({ own: atBen.theirs, theirs: atBen.own });
+  expect([atAna.own, atAna.theirs]).toEqual([atBen.theirs, atBen.own]);
+  expect(readXmppUri(atAna.code)).toMatchObject({ jid: ana.jid, person: personOf(ana) });
   expect(identity(ana, ben.jid)).toBe('unverified');
   const answer = { person: personOf(ben), jid: ben.jid };
   await calls(ana, world).verify({ ...answer, isSame: true }, noSignal);
@@ -51,4 +53,27 @@ test('who turns up under the address of somebody verified is told and shown as s
   await calls(ana, world).verify({ person: personOf(ben), jid: ben.jid, isSame: true }, noSignal);
   expect(identity(ana, ben.jid)).toBe('verified');
   stop();
+});
+
+test('whom one knows is known on one’s other computers, and introduced to those who know one, as long as it is not taken back', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  await world.sphere(ana, ben, eve);
+  const knows = async (who: SimPerson, whom: SimPerson, isSame: boolean) => {
+    await calls(who, world).verify({ person: personOf(whom), jid: whom.jid, isSame }, noSignal);
+    await world.quiet();
+  };
+  await knows(ana, ben, true);
+  expect(identity(eve, ben.jid)).toBe('unverified');
+  await knows(eve, ana, true);
+  expect(identity(eve, ben.jid)).toBe('introduced');
+  expect(viewMembers(eve.session, eve.session.sphere()).find(({ jid }) => jid === ben.jid)?.introducedBy).toEqual([
+    'Ana',
+  ]);
+  expect(identity(ben, eve.jid)).toBe('unverified');
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length > 0 && identity(laptop, ben.jid) === 'verified');
+  await knows(laptop, ben, false);
+  expect(identity(ana, ben.jid)).toBe('unverified');
+  expect(identity(eve, ben.jid)).toBe('unverified');
 });

@@ -1,4 +1,4 @@
-import type { EventId, ItemId, SphereId } from '../../base/id.ts';
+import type { EventId, ItemId, PersonId, SphereId } from '../../base/id.ts';
 import { Annotations } from './annotations.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import type { LogOrder } from './log-order.ts';
@@ -23,6 +23,7 @@ const NEEDS: Record<ContentEvent['type'], number> = {
   reaction: RANK.viewer,
   edit: RANK.viewer,
   retract: RANK.viewer,
+  introduce: RANK.viewer,
   continued: RANK.viewer,
   continues: RANK.owner,
 };
@@ -52,6 +53,8 @@ export class Content {
   continues: SphereId | null = null;
   /** Spheres that this one goes on in, and who said so. */
   readonly continued = new Map<SphereId, KnownEvent<'continued'>>();
+  /** Whom each person says to know. */
+  readonly introduced = new Map<PersonId, Set<PersonId>>();
   name = '';
   #timeline: TimelineEntry[] = [];
   #items = new Map<ItemId, SphereItem>();
@@ -166,6 +169,9 @@ export class Content {
       case 'retract':
         this.annotations.add(event, standing.rank >= RANK.admin);
         return ACCEPTED;
+      case 'introduce':
+        this.#introduce(event);
+        return ACCEPTED;
       case 'continued':
         this.continued.set(event.body.sphere, event);
         return ACCEPTED;
@@ -188,6 +194,14 @@ export class Content {
     this.#changeItems();
     addItem(this.#items, item);
     this.#timeline.push({ kind: 'item', ...item });
+  }
+
+  /** The last word of each about each holds. */
+  #introduce({ header, body }: KnownEvent<'introduce'>): void {
+    const known = this.introduced.get(header.person) ?? new Set();
+    if (body.isKnown) known.add(body.person);
+    else known.delete(body.person);
+    this.introduced.set(header.person, known);
   }
 
   #addEpoch(event: KnownEvent<'epoch'>, standing: Standing): Verdict {

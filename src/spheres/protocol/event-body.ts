@@ -164,6 +164,9 @@ const edit = z.object({ target: eventId, textSha256: sha256 });
 /** Takes a message off everybody's screen, or puts it back. */
 const retract = z.object({ target: eventId, isUndone: z.boolean() });
 
+/** The author compared numbers with that person and knows them; or takes the word back. */
+const introduce = z.object({ person: personId, isKnown: z.boolean() });
+
 /** The sphere goes on in that one. */
 const continued = z.object({ sphere: hex<SphereId>(64) });
 /** The sphere goes on from that one. */
@@ -192,6 +195,7 @@ export const eventBodySchemas = {
   reaction,
   edit,
   retract,
+  introduce,
   continued,
   continues,
 } as const;

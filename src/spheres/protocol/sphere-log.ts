@@ -114,6 +114,11 @@ export class SphereLog {
     return this.#folded().membership.ownership;
   }
 
+  /** Whom each person says to know, as it is now. */
+  get introduced(): ReadonlyMap<PersonId, ReadonlySet<PersonId>> {
+    return this.#folded().content.introduced;
+  }
+
   /** The sphere that this one goes on from, and those that it goes on in. */
   get continuation(): Pick<Content, 'continues' | 'continued'> {
     return this.#folded().content;
