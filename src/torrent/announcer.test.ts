@@ -8,8 +8,9 @@ import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { Announcement } from './announcer.ts';
-import { Announcer } from './announcer.ts';
+import { Announcer, FULL_ROUND_MS } from './announcer.ts';
 import { encode } from './bencode/bencode.ts';
+import { PEER_LIFETIME_MS } from './tracker.ts';
 
 const infoHash = parseInfoHash('1'.repeat(40));
 const PEER = Uint8Array.of(192, 0, 2, 9, 0x1a, 0xe1);
@@ -114,6 +115,21 @@ test('a thousand full copies are announced slowly, and a download is not behind 
   await expect.poll(asked, { timeout: 20_000, interval: 10 }).toBeGreaterThan(5);
   expect(good.state.left.slice(0, 2).toSorted()).toEqual(['0', '7']);
   expect(good.state.left.length).toBeLessThanOrEqual(2 + clock.monotonic() / 1000);
+});
+
+test('however many full copies there are, a tracker hears of each again before it forgets who has it', async () => {
+  const clock = new VirtualClock(0);
+  const good = await tracker('answers');
+  const full = Array.from({ length: 20_000 }, (_, number) => {
+    return { infoHash, hashes: [hash(number)], trackers: [good.url], bytesLeft: 0 };
+  });
+  announce(full, clock);
+  const asked = async (): Promise<number> => (await clock.advance(20), good.state.left.length);
+  await expect.poll(asked, { timeout: 20_000, interval: 10 }).toBeGreaterThan(10);
+  // At this pace a round is over in an hour.
+  expect(good.state.left.length).toBeLessThanOrEqual(2 + (clock.monotonic() * full.length) / FULL_ROUND_MS);
+  expect(clock.monotonic()).toBeLessThan(10 * 1_000);
+  expect(PEER_LIFETIME_MS).toBeGreaterThan(1.5 * FULL_ROUND_MS);
 });
 
 test('a tracker is asked for many torrents over one connection, and one more when it let go of that', async () => {

@@ -23,6 +23,8 @@ const RETRY_MS = 120_000;
 const SPACING_MS = 100;
 /** The same for full copies: they only say where they can be found. */
 const FULL_SPACING_MS = 1_000;
+/** However many there are, each is announced again within this time: trackers forget those who do not come back. */
+export const FULL_ROUND_MS = 3_600_000;
 const MOST_AT_ONCE = 8;
 const IDLE_MS = 30_000;
 /** A thousand torrents that are added one after the other are looked at once. */
@@ -71,6 +73,7 @@ export class Announcer {
   readonly #connections = new KeptConnections();
   /** When the next full copy may be announced. */
   #fullFromMs = 0;
+  #fullSpacingMs = FULL_SPACING_MS;
   #wake = new AbortController();
 
   constructor(deps: AnnouncerDeps) {
@@ -149,6 +152,10 @@ export class Announcer {
       }
     }
     for (const tracker of this.#silentUntilMs.keys()) if (!trackers.has(tracker)) this.#silentUntilMs.delete(tracker);
+    const full = this.#entries
+      .values()
+      .reduce((count, { announcement }) => count + Number(announcement.bytesLeft === 0), 0);
+    this.#fullSpacingMs = Math.max(SPACING_MS, Math.min(FULL_SPACING_MS, FULL_ROUND_MS / full));
     this.#listAgainMs = nowMs + IDLE_MS;
   }
 
@@ -157,7 +164,7 @@ export class Announcer {
     const { tracker, hash, announcement } = entry;
     const url = this.#url(tracker, hash, announcement.bytesLeft);
     let againMs = RETRY_MS;
-    if (announcement.bytesLeft === 0) this.#fullFromMs = clock.monotonic() + FULL_SPACING_MS;
+    if (announcement.bytesLeft === 0) this.#fullFromMs = clock.monotonic() + this.#fullSpacingMs;
     try {
       const limit = { clock, ms: ANSWER_TIMEOUT_MS };
       const body = await withinTime(limit, signal, (limited) => this.#ask(tracker, url, limited));

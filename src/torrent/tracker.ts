@@ -14,7 +14,8 @@ import type { RandomBytes } from '../base/random.ts';
 const TRACKER_INTERVAL_MS = 5 * 60_000;
 const MOST_SWARMS = 1_000;
 const MOST_PEERS = 200;
-const PEER_LIFETIME_MS = 15 * 60_000;
+/** Whoever has many items comes back to each of them once in `FULL_ROUND_MS`, or somewhat later. */
+export const PEER_LIFETIME_MS = 2 * 3_600_000;
 const REQUESTS_PER_WINDOW = 100;
 const WINDOW_MS = 10_000;
 const MOST_ADDRESSES = 2_000;
