@@ -131,7 +131,14 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(await json(['pause', 'Family', 'film.mp4'])).toEqual({ ok: true });
   expect(await json(['resume', 'Family', 'film.mp4'])).toEqual({ ok: true });
   expect(await json(['remove', 'Family', 'film.mp4', '--delete-copy'])).toEqual({ ok: true, kept: 0 });
-  expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, copy: 'delete' });
+  expect(services.asked.at(-1)?.input).toEqual({
+    sphereId: SPHERE_ID,
+    itemId: ITEM_ID,
+    copy: 'delete',
+    forEverybody: false,
+  });
+  await json(['remove', 'Family', 'film.mp4', '--for-everybody']);
+  expect(services.asked.at(-1)?.input).toMatchObject({ copy: 'keep', forEverybody: true });
   expect(await json(['restore', 'Family', 'film.mp4'])).toMatchObject({ item: { name: 'film.mp4' } });
   expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
   expect(await json(['priority', 'Family', 'film.mp4', 'high'])).toEqual({ ok: true });
