@@ -6,6 +6,7 @@ import type { StructuralEvent } from './member-record.ts';
 import { isStructural, RANK } from './member-record.ts';
 import type { Membership, Standing } from './membership.ts';
 import type { SphereEpoch, SphereItem, TimelineEntry } from './sphere-state.ts';
+import { Timeline } from './timeline.ts';
 import type { Verdict } from './verdict.ts';
 import { ACCEPTED, refused } from './verdict.ts';
 
@@ -56,7 +57,7 @@ export class Content {
   /** Whom each person says to know. */
   readonly introduced = new Map<PersonId, Set<PersonId>>();
   name = '';
-  #timeline: TimelineEntry[] = [];
+  readonly #timeline = new Timeline();
   #items = new Map<ItemId, SphereItem>();
   #epochs: SphereEpoch[] = [];
   /** Whether somebody holds the items of this moment: then they are not changed any more. */
@@ -83,18 +84,15 @@ export class Content {
 
   /** As of now: what is applied later does not change it. Nothing is copied until it is asked for. */
   snapshot(): ContentSnapshot {
-    const timeline = this.#timeline;
-    const { length } = timeline;
+    const timeline = this.#timeline.picture();
     const revision = this.#itemsRevision;
     let items: ReadonlyMap<ItemId, SphereItem> | undefined;
     const itemsThen = (): ReadonlyMap<ItemId, SphereItem> => {
-      items ??= revision === this.#itemsRevision ? this.#handOutItems() : itemsOf(timeline.slice(0, length));
+      items ??= revision === this.#itemsRevision ? this.#handOutItems() : itemsOf(timeline());
       return items;
     };
     const timelineThen = (): readonly TimelineEntry[] =>
-      timeline
-        .slice(0, length)
-        .map((entry) => (entry.kind === 'item' ? { ...entry, ...itemsThen().get(entry.id) } : entry));
+      timeline().map((entry) => (entry.kind === 'item' ? { ...entry, ...itemsThen().get(entry.id) } : entry));
     return { items: itemsThen, timeline: timelineThen, epochs: [...this.#epochs] };
   }
 
@@ -109,12 +107,10 @@ export class Content {
   takeLast(events: readonly SignedEvent[]): boolean {
     if (!events.every(leavesOneLine)) return false;
     if (events.length === 0) return true;
-    // The pictures that were handed out share the old ones.
-    this.#timeline = this.#timeline.slice();
     if (events.some(({ type }) => type === 'item')) this.#changeItems();
     for (const event of events.toReversed()) {
       this.verdicts.delete(event.id);
-      if (this.#timeline.at(-1)?.id !== event.id) continue;
+      if (this.#timeline.last?.id !== event.id) continue;
       this.#timeline.pop();
       if (event.type === 'item') this.#items.delete(event.id as string as ItemId);
     }
