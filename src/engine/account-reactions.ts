@@ -5,12 +5,14 @@ import type { Emitter } from '../base/emitter.ts';
 import type { Scope } from '../base/scope.ts';
 import type { People } from '../people/people.ts';
 import type { Caretaker } from '../spheres/caretaker.ts';
+import { Continuation } from '../spheres/continuation.ts';
 import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { eraseDeleted } from '../spheres/item-deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
+import type { Members } from '../spheres/members.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import { NewOwner } from '../spheres/new-owner.ts';
@@ -32,6 +34,7 @@ interface ReactionsDeps {
   readonly rooms: Pick<Rooms, 'onArrival' | 'onExpelled' | 'onCaughtUp' | 'isInside' | 'keepJoined' | 'leave'>;
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
+  readonly members: Pick<Members, 'found' | 'inviteAs'>;
   readonly items: ItemService;
   readonly renewal: Pick<KeyRenewal, 'renew' | 'run'>;
   readonly exchange: EndpointExchange;
@@ -86,6 +89,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       new NewOwner(deps).settle(sphere);
       deps.delivery.meet(sphere);
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
+      scope.spawn('go on with the old members', (signal) => new Continuation(deps).finish(sphere, signal));
     }),
     rooms.onArrival.on((room) => {
       outgoing.poke();

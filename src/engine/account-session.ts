@@ -221,7 +221,7 @@ export class AccountSession implements AsyncDisposable {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
     const { people, ofTwo, devices, reading, delivery, renewal } = this;
     const told = { exchange, signals, logs, epochs, ofTwo, devices, reading, delivery, renewal };
-    return { client, list, rooms, outgoing, caretaker, items, directory, people, ...told };
+    return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
   #joinReactions({ feed, storage, clock }: AccountSessionDeps, log: Logger): void {

@@ -25,14 +25,28 @@ export class Continuation {
    * old one. Fails with `not-allowed` while admins can decide.
    */
   async run(sphereId: SphereId, signal: AbortSignal): Promise<Sphere> {
-    const { list, members, own, log } = this.#deps;
+    const { list, members } = this.#deps;
     const old = list.getJoined(sphereId);
     if (!mayContinue(old)) throw new AppError('not-allowed', 'the sphere has somebody who decides');
     const { name, genesis } = old.state;
     const sphere = await members.found({ name, history: genesis?.policy.history ?? 'all', from: old }, signal);
-    list.publish(old, 'continued', { sphere: sphere.id }, { audience: { kind: 'members' } });
-    for (const { jid, role, state } of old.state.members.values()) {
-      if (jid === own || state !== 'joined' || role === 'owner') continue;
+    await this.finish(sphere, signal);
+    return sphere;
+  }
+
+  /** Tells the old sphere and invites whoever is not invited yet: also what a crash or a bad connection had cut short. */
+  async finish(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    const { list, members, own, log } = this.#deps;
+    const old = list.find(sphere.log.continuation.continues ?? sphere.id);
+    const isOurs = sphere.role === 'owner' && sphere.row.state === 'joined';
+    if (old === undefined || old === sphere || !isOurs || !mayContinue(old)) return;
+    const word =
+      old.log.continuation.continued.get(sphere.id) ??
+      list.publish(old, 'continued', { sphere: sphere.id }, { audience: { kind: 'members' } });
+    for (const { jid, role, state, began } of old.state.members.values()) {
+      const since = began === null ? undefined : old.log.get(began)?.header.lamport;
+      const wasThere = state === 'joined' && since !== undefined && since < word.header.lamport;
+      if (jid === own || role === 'owner' || !wasThere || sphere.state.members.has(jid)) continue;
       try {
         await members.inviteAs(sphere.id, jid, role === 'viewer' ? 'viewer' : 'member', signal);
       } catch (error) {
@@ -40,7 +54,6 @@ export class Continuation {
         log.warn('a member of the old sphere is not invited', { error });
       }
     }
-    return sphere;
   }
 }
 

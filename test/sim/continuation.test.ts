@@ -57,3 +57,29 @@ test('a sphere with an admin or with us as its owner does not go on elsewhere', 
   await expect(ben.session.continuation.run(sphere.id, noSignal)).rejects.toEqual(refused);
   expect(ben.session.list.all()).toHaveLength(1);
 });
+
+test('whoever continued a sphere and crashed before telling anybody tells and invites the others when they are back', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  const old = await world.sphere(ana, ben, eva);
+  await ana.share('beach.mp4');
+  await world.quiet();
+  await ana.stop();
+  const from = ben.session.list.get(old.id);
+  const { id } = await ben.session.members.found({ name: 'Summer', history: 'all', from }, noSignal);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect([...eva.session.list.get(old.id).log.continuation.continued.keys()]).toEqual([id]);
+  await world.accept(eva);
+  await expect.poll(() => eva.session.list.get(id).state.items.size).toBe(1);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(
+    ben.session.list
+      .get(id)
+      .log.events()
+      .filter(({ type }) => type === 'invite'),
+  ).toHaveLength(1);
+});

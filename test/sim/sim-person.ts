@@ -254,6 +254,7 @@ export class SimSession {
         rooms,
         outgoing,
         caretaker,
+        members: this.members,
         items,
         renewal,
         exchange,
