@@ -18,6 +18,11 @@ interface ItemProgressDeps {
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
 }
 
+/** What people see of a torrent beside its state. */
+type Movement = Pick<TorrentState, 'downBps' | 'upBps' | 'seeds'>;
+
+const QUIET: Movement = { downBps: 0, upBps: 0, seeds: 0 };
+
 /** Writes down what the swarm tells of items, and looks at each one that is whole before it is called complete. */
 export class ItemProgress implements Disposable {
   readonly #deps: ItemProgressDeps;
@@ -68,11 +73,12 @@ export class ItemProgress implements Disposable {
   }
 
   #state(torrent: TorrentState): void {
+    const isNews = !looksSame(this.#live.get(torrent.infoHash) ?? QUIET, torrent);
     this.#live.set(torrent.infoHash, torrent);
     for (const row of this.#placed(torrent.infoHash)) {
       const state = this.#nextState(row, torrent);
       if (state !== row.state || torrent.error !== null) this.#deps.book.update(row.itemId, { state }, torrent.error);
-      else this.#deps.book.onItem.emit(row.itemId);
+      else if (isNews) this.#deps.book.onItem.emit(row.itemId);
       if (state === 'verifying') this.#verify(row.itemId);
     }
   }
@@ -135,4 +141,9 @@ export class ItemProgress implements Disposable {
       }
     }
   }
+}
+
+/** After a start the swarm tells of everything that it took: showing a thousand items anew would take seconds. */
+function looksSame(a: Movement, b: Movement): boolean {
+  return a.downBps === b.downBps && a.upBps === b.upBps && a.seeds === b.seeds;
 }

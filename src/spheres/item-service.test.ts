@@ -31,6 +31,25 @@ test('an item goes from listed over downloading and verifying to complete, with 
   expect(ben.session.swarm.told).toHaveLength(told);
 });
 
+test('an item that is after a start what it was before is not shown anew, and one that moves is', async () => {
+  const { ana, itemId, world } = await sharedFilm();
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  const { items, swarm } = ana.session;
+  const { infoHash } = items.row(itemId);
+  let shown = 0;
+  items.onItem.on(() => (shown += 1));
+  swarm.say(infoHash, 'complete');
+  await world.quiet();
+  expect([shown, items.live(items.row(itemId))?.state]).toEqual([0, 'complete']);
+  for (const upBps of [5, 5, 0]) {
+    swarm.say(infoHash, 'complete', { upBps });
+    await world.quiet();
+  }
+  expect(shown).toBe(2);
+});
+
 test('pieces that came are written down without waiting for the disk that takes them in', async () => {
   const film = await sharedFilm();
   const { ben, itemId } = film;
