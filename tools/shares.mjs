@@ -22,7 +22,7 @@ export const SHARES = [
     name: 'swarm',
     budgetSeconds: 360,
     files:
-      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(faults|hostile|transfer)|engine-(comfort|streams))|^test\/e2e\/screens-items/,
+      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(faults|hostile|transfer)|engine-(comfort|few-files|streams))|^test\/e2e\/screens-items/,
   },
   {
     name: 'log',
