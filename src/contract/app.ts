@@ -142,6 +142,20 @@ const items = {
       }),
     )
     .output(z.object({ items: z.array(itemSchema), leftOut: z.array(leftOutSchema.extend({ itemId: itemIdSchema })) })),
+  /** Shares a picture that lies in no file, told in parts; the item comes with the last one. */
+  paste: oc
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        pictureId: z.string().regex(/^[0-9a-f]{32}$/),
+        /** What it is to be called, without the ending. */
+        name: z.string().trim().min(1).max(100),
+        /** base64 */
+        part: z.string().min(4).max(700_000),
+        isLast: z.boolean(),
+      }),
+    )
+    .output(z.object({ item: itemSchema.nullable() })),
   cancelShare: oc.input(z.object({ jobId: z.string() })).output(done),
   /** Starts the download; with `wait` resolves when the item is verified on disk. */
   get: oc

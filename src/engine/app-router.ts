@@ -128,6 +128,7 @@ function itemRouter(items: AppServices['items']) {
   return {
     list: os.items.list.handler(({ input, signal }) => items.list(input, given(signal))),
     share: os.items.share.handler(({ input, signal }) => items.share(input, given(signal))),
+    paste: os.items.paste.handler(({ input, signal }) => items.paste(input, given(signal))),
     cancelShare: os.items.cancelShare.handler(({ input, signal }) => items.cancelShare(input, given(signal))),
     get: os.items.get.handler(({ input, signal }) => items.get(input, given(signal))),
     playback: os.items.playback.handler(({ input, signal }) => items.playback(input, given(signal))),

@@ -1,3 +1,4 @@
+import { fromBase64 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
@@ -9,6 +10,7 @@ import { probeOf } from './item-view.ts';
 import { keptItemCalls } from './kept-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
+import { keepPicture, PastedPictures } from './pasted-pictures.ts';
 import { playItem } from './play-item.ts';
 import { refuseProfile } from './refuse-profile.ts';
 import { requireInSphere } from './require-in-sphere.ts';
@@ -17,6 +19,7 @@ const DONE = { ok: true as const };
 
 export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
   const { holder, views } = deps;
+  const pictures = new PastedPictures();
   const view = (itemId: ItemId): ItemView => {
     const item = views.item(itemId);
     if (item === undefined) throw new AppError('not-found', 'no such item', { itemId });
@@ -35,6 +38,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       const leftOut = ids.flatMap((itemId) => session.shares.leftOut(itemId).map((left) => ({ itemId, ...left })));
       return { items: ids.map(view), leftOut };
     },
+    paste: (part, signal) => paste(deps, pictures, part, signal),
     cancelShare({ jobId }) {
       holder.session.shares.cancel(jobId);
       return Promise.resolve(DONE);
@@ -69,6 +73,25 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     },
     ...keptItemCalls(deps, view),
   };
+}
+
+/** Lies in the folder of the sphere, for it has no other place. */
+async function paste(
+  { holder, views }: AppCallsDeps,
+  pictures: PastedPictures,
+  { sphereId, name, part, ...rest }: Parameters<AppServices['items']['paste']>[0],
+  signal: AbortSignal,
+): Promise<{ item: ItemView | null }> {
+  const { list, shares } = holder.session;
+  const sphere = list.getJoined(sphereId);
+  if (sphere.role === 'viewer') throw new AppError('not-allowed', 'who only looks shares nothing');
+  const bytes = fromBase64(part);
+  if (bytes === undefined) throw new AppError('bad-input', 'not base64');
+  const picture = pictures.take({ ...rest, bytes });
+  if (picture === undefined) return { item: null };
+  const file = await keepPicture(sphere.row.folder, name, picture);
+  const [itemId] = await shares.share({ sphereId, paths: [file], plain: false }, signal);
+  return { item: (itemId === undefined ? undefined : views.item(itemId)) ?? null };
 }
 
 interface Offered {

@@ -65,9 +65,9 @@ test('an invitation of a stranger disturbs nobody', () => {
 test('being removed is told, leaving by oneself is not', () => {
   const { told, onChange, sphere } = sessionWith(new Map());
   sphere.row.state = 'removed';
-  onChange.emit({ sphere });
+  onChange.emit({ sphere, changes: [] });
   sphere.row.state = 'left';
-  onChange.emit({ sphere });
+  onChange.emit({ sphere, changes: [] });
   expect(told).toEqual([{ code: 'removed', params: { sphere: 'Summer' } }]);
 });
 

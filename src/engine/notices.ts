@@ -54,6 +54,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
     followFailures(session, tell),
+    followMentions(session, tell),
     followDevices(session, tell),
     list.onChange.on(({ sphere }) => {
       const { state } = sphere.row;
@@ -74,6 +75,21 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** Somebody speaks to us by name. */
+function followMentions({ storage, list, own }: AccountSession, tell: (notice: Notice) => void): () => void {
+  const told = new Set<string>();
+  return list.onChange.on(({ sphere, changes }) => {
+    for (const change of changes) {
+      const row = change.kind === 'message' ? storage.messages.get(change.id) : undefined;
+      const event = row === undefined ? undefined : sphere.log.get(row.id);
+      if (row === undefined || row.read || row.from === own || told.has(row.id)) continue;
+      if (event?.type !== 'message' || event.body.mentions?.includes(sphere.person) !== true) continue;
+      told.add(row.id);
+      tell({ code: 'mentioned', params: { person: personName(row.from), sphere: sphere.state.name } });
+    }
+  });
 }
 
 function followFailures({ outgoing, storage, list }: AccountSession, tell: (notice: Notice) => void): () => void {

@@ -170,6 +170,55 @@ test('a message is answered, changed, deleted and put back, and gets signs, by m
   expect(await screen.violations()).toEqual([]);
 });
 
+/** Pastes a small picture into the message box, as the clipboard gives it. */
+const paste = (screen: Screen): Promise<void> =>
+  screen.by('message-box').evaluate(async (box: object) => {
+    const page = globalThis as unknown as { document: { createElement(name: 'canvas'): Canvas } } & Clipboard;
+    const canvas = page.document.createElement('canvas');
+    Object.assign(canvas, { width: 320, height: 200 });
+    const brush = canvas.getContext('2d');
+    Object.assign(brush, { fillStyle: '#e07a3f' });
+    brush.fillRect(0, 0, 320, 200);
+    const picture = await new Promise<object>((resolve) => canvas.toBlob(resolve, 'image/png'));
+    const clipboardData = new page.DataTransfer();
+    clipboardData.items.add(new page.File([picture], 'image.png', { type: 'image/png' }));
+    const event = new page.ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+    (box as { dispatchEvent(event: object): void }).dispatchEvent(event);
+  });
+
+interface Canvas {
+  getContext(kind: '2d'): { fillRect(...box: number[]): void };
+  toBlob(take: (picture: object) => void, type: string): void;
+}
+interface Clipboard {
+  readonly DataTransfer: new () => { readonly items: { add(file: object): void } };
+  readonly File: new (parts: object[], name: string, options: object) => object;
+  readonly ClipboardEvent: new (name: string, options: object) => object;
+}
+
+test('a picture is pasted and goes out with words that speak to somebody by name', async () => {
+  for (const { look, options } of LOOKS.slice(1)) {
+    await using screen = await Screen.open(browser, options);
+    await screen.goToSphere();
+    if (look === 'french-narrow') await screen.by('panel-chat').click();
+    await paste(screen);
+    await screen.by('pasted').locator('img').waitFor();
+    await screen.by('message-box').pressSequentially('Look, @ch');
+    await screen.by('names').waitFor();
+    await screen.picture(`chat-paste-${look}`);
+    expect(await screen.violations()).toEqual([]);
+    await screen.page.keyboard.press('Enter');
+    expect(await screen.by('message-box').inputValue()).toBe('Look, @Chloé Martin ');
+    await screen.page.keyboard.press('Enter');
+    await screen.by('message').filter({ hasText: '@Chloé Martin' }).locator('strong').waitFor();
+    await screen.by('message').filter({ hasText: '.png' }).waitFor();
+    expect(await screen.by('pasted').count()).toBe(0);
+    expect(screen.engine.calls).toContain('mentions 1');
+    await screen.picture(`chat-pasted-${look}`);
+    expect(screen.complaints).toEqual([]);
+  }
+});
+
 test('a line that comes while the conversation is on the screen is read at once', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import type { ContactView } from '../../src/contract/people.ts';
@@ -91,6 +92,20 @@ describe('two people', () => {
     await ben.run('share', '--to', anna.jid, cake);
     await eventually('anna has both', async () => ((await anna.items(sphere.id)).length === 2 ? true : undefined));
     expect((await anna.spheres()).map(({ id }) => id)).toEqual([sphere.id]);
+  });
+
+  test('a pasted picture shows at the other one at once, before anything of it was fetched', async () => {
+    const sphere = (await anna.spheres()).find(({ partner }) => partner === ben.jid);
+    if (sphere === undefined) throw new Error('nothing was shared yet');
+    const blank = { width: 1200, height: 800, channels: 3, background: '#e07a3f' } as const;
+    const part = (await sharp({ create: blank }).png().toBuffer()).toString('base64');
+    const input = { sphereId: sphere.id, pictureId: '5a'.repeat(16), name: 'Picture', part, isLast: true };
+    await anna.ask((client) => client.items.paste(input));
+    const item = await eventually('ben sees it', async () =>
+      (await ben.items(sphere.id)).find(({ name }) => name === 'Picture.png'),
+    );
+    expect(item).toMatchObject({ kind: 'image', width: 1200, height: 800, state: 'listed' });
+    expect(item.previewUrl).not.toBeNull();
   });
 
   test('what was typed without a server leaves later, in order and once', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { followNotices } from '../../src/engine/notices.ts';
 import type { EventId } from '../../src/base/id.ts';
 import { viewMessage } from '../../src/engine/message-view.ts';
 import type { MessageView } from '../../src/contract/views.ts';
@@ -204,4 +205,23 @@ test('a newcomer sees texts as they stand now', async () => {
   await world.bringIn(ana, zoe);
   expect(view(zoe, edited)).toMatchObject({ text: 'first', change: 'edited', reactions: [{ sign: '👍' }] });
   expect(view(zoe, taken)).toMatchObject({ text: '', change: 'retracted' });
+});
+
+test('whoever is spoken to by name is told once, and nobody else', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  const { id } = await world.sphere(ana, ben, eve);
+  const told = [ben, eve].map((person) => {
+    const notices: object[] = [];
+    followNotices(person.session.shown, (notice) => notices.push(notice));
+    return notices;
+  });
+  const mentions = [ben.session.identity.author.person];
+  const line = ana.session.messages.say(id, '@Ben, come!', { mentions });
+  ana.session.outgoing.poke();
+  await world.quiet();
+  ana.session.messages.react(id, line, ['🎉']);
+  ana.session.outgoing.poke();
+  await world.quiet();
+  expect(told).toEqual([[{ code: 'mentioned', params: { person: 'Ana', sphere: 'Summer' } }], []]);
 });

@@ -19,7 +19,8 @@ export function useFileDrop(onDrop: (dropped: Dropped) => void): Readonly<Ref<bo
   }
   function drop(event: DragEvent): void {
     dragging.value = false;
-    if (!bringsFiles(event)) return;
+    // What it fell on has taken it.
+    if (!bringsFiles(event) || event.defaultPrevented) return;
     event.preventDefault();
     onDrop(droppedPaths(event.dataTransfer?.files ?? [], desktop()));
   }

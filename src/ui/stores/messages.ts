@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia';
 import { reactive } from 'vue';
-import type { EventId, SphereId } from '../../base/id.ts';
+import type { EventId, PersonId, SphereId } from '../../base/id.ts';
 import type { MessageView } from '../../contract/views.ts';
 import type { EngineClient } from '../connection/engine-client.ts';
 import { useEngine, type EngineLine } from './engine.ts';
@@ -17,6 +17,11 @@ export interface Conversation {
 }
 
 const PAGE = 60;
+/** As many as a message may name. */
+const MAX_MENTIONS = 16;
+
+/** Whom a text speaks to. */
+type People = readonly PersonId[];
 
 function upsert(messages: MessageView[], message: MessageView): void {
   const index = messages.findIndex((known) => known.id === message.id);
@@ -57,9 +62,10 @@ function takeNewest(conversation: Conversation, page: readonly MessageView[], kn
   else if (isGap || known.size === 0) conversation.complete = false;
 }
 
-function utter({ messages }: EngineClient, sphereId: SphereId, text: string, turn: Turn | null) {
+function utter({ messages }: EngineClient, sphereId: SphereId, text: string, turn: Turn | null, to: People) {
   if (turn?.kind === 'edit') return messages.edit({ sphereId, messageId: turn.message.id, text });
-  return messages.say({ sphereId, text, ...(turn === null ? {} : { replyTo: turn.message.id }) });
+  const mentions = to.length === 0 ? {} : { mentions: to.slice(0, MAX_MENTIONS) };
+  return messages.say({ sphereId, text, ...mentions, ...(turn === null ? {} : { replyTo: turn.message.id }) });
 }
 
 /** Reading away from the newest lines: the lines around one, and from there on in both directions. */
@@ -130,8 +136,8 @@ export const useMessages = defineStore('messages', () => {
   }
 
   /** Says `text`, or what it changes; resolves when it is safely kept, not when others have it. */
-  async function say(sphereId: SphereId, text: string, turn: Turn | null = null): Promise<void> {
-    const { message } = await engine.call((client) => utter(client, sphereId, text, turn));
+  async function say(sphereId: SphereId, text: string, turn: Turn | null = null, to: People = []): Promise<void> {
+    const { message } = await engine.call((client) => utter(client, sphereId, text, turn, to));
     const isFarBack = (conversations.get(sphereId)?.around ?? null) !== null;
     if (isFarBack && turn?.kind !== 'edit') await open(sphereId);
     applyMessage(message);
