@@ -31,6 +31,8 @@ export const ERROR_CODES = [
   'not-complete',
   'path-outside',
   'invalid-torrent',
+  'torrent-version-2',
+  'strangers-see',
   'swarm-unavailable',
   'profile-in-use',
   'database-newer',

@@ -229,13 +229,10 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
 ]);
 export type SwarmEvent = z.infer<typeof swarmEventSchema>;
 
-const torrentSpecSchema = z.object({
-  sphereId: sphereIdSchema,
+const publicSpecSchema = z.object({
   infoHash: infoHashSchema,
-  /** Whole .torrent, checked again before webtorrent sees it. */
+  /** Whole .torrent, checked again before anything is done with it. */
   metainfo: bytes,
-  /** null = keep and serve the bytes as they are (a blind box). */
-  mediaKey: bytes.nullable(),
   segments: z.array(segmentSchema),
   /** Pieces known to be on disk; null = none. */
   bitfield: bytes.nullable(),
@@ -248,6 +245,12 @@ const torrentSpecSchema = z.object({
     .nullable()
     .default(null),
   priority: prioritySchema.default('normal'),
+});
+
+const torrentSpecSchema = publicSpecSchema.extend({
+  sphereId: sphereIdSchema,
+  /** null = keep and serve the bytes as they are (a blind box). */
+  mediaKey: bytes.nullable(),
 });
 
 /** A torrent that is not held, and why. */
@@ -329,6 +332,14 @@ export const swarmContract = {
   addAll: oc
     .input(z.object({ torrents: z.array(torrentSpecSchema).max(1000) }))
     .output(z.object({ refused: z.array(refusedTorrentSchema) })),
+  /** The same for torrents from elsewhere, which strangers take part in: they run in a client of their own. */
+  addPublic: oc
+    .input(z.object({ torrents: z.array(publicSpecSchema).max(1000) }))
+    .output(z.object({ refused: z.array(refusedTorrentSchema) })),
+  /** Gives members of the sphere the description of a public torrent when they ask. */
+  offerMetainfo: oc
+    .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, metainfo: bytes }))
+    .output(done),
   remove: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   pause: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   resume: oc.input(z.object({ infoHash: infoHashSchema })).output(done),

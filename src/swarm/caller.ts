@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net';
-import { connect, isIP } from 'node:net';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import { withinTime } from '../base/within-time.ts';
@@ -8,12 +6,12 @@ import { callIn } from '../torrent/admission.ts';
 import type { Purpose } from '../torrent/admission-frames.ts';
 import type { Callee } from '../torrent/call-list.ts';
 import type { DialOutcome } from '../torrent/dialer.ts';
+import { connectTcp } from '../torrent/connect-tcp.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
 import type { RoutedStream } from '../torrent/route.ts';
 import { pathOf } from '../torrent/route.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const KEEP_ALIVE_MS = 30_000;
 
 export interface CallOptions {
   readonly callee: Pick<Callee, 'endpoint' | 'path' | 'device'>;
@@ -38,11 +36,9 @@ export interface CallerDeps {
 /** Opens streams to members and passes admission on them. */
 export class Caller {
   readonly #deps: CallerDeps;
-  readonly #addresses: readonly string[];
 
   constructor(deps: CallerDeps) {
     this.#deps = deps;
-    this.#addresses = deps.addresses.filter((address) => address !== '::' && address !== '0.0.0.0');
   }
 
   /** Calls under the newest epoch, and where that is refused under the one before, which the other side may still be in. */
@@ -89,33 +85,7 @@ export class Caller {
     const target = parseEndpoint(endpoint);
     if (target === undefined) throw new AppError('bad-input', 'not an endpoint');
     const limit = { clock: this.#deps.admission.clock, ms: CONNECT_TIMEOUT_MS };
-    const stream = await withinTime(limit, signal, (limited) => this.#connect(target.host, target.port, limited));
+    const stream = await withinTime(limit, signal, (limited) => connectTcp(target, this.#deps.addresses, limited));
     return { stream, route: { path: pathOf(endpoint), address: endpoint }, device: null };
-  }
-
-  #connect(host: string, port: number, signal: AbortSignal): Promise<Socket> {
-    const family = isIP(host);
-    const own = this.#addresses.filter((address) => isIP(address) === family);
-    const localAddress = own.length === 1 ? own[0] : undefined;
-    return new Promise((resolve, reject) => {
-      const socket = connect({
-        host,
-        port,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_MS,
-        ...(localAddress === undefined ? {} : { localAddress }),
-      });
-      const onAbort = (): void => {
-        socket.destroy();
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      socket.on('error', (cause) => reject(new AppError('disconnected', 'nothing answers there', {}, cause)));
-      socket.once('connect', () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve(socket);
-      });
-    });
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
-import type { DeviceKey, InfoHash } from '../base/id.ts';
+import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { withinTime } from '../base/within-time.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
@@ -18,7 +18,7 @@ const MOST_ERRANDS_OF_DEVICE = 4;
 
 export interface BringerDeps {
   readonly caller: Caller;
-  readonly metainfo: (infoHash: InfoHash) => Uint8Array;
+  readonly metainfo: (sphereId: SphereId, infoHash: InfoHash) => Uint8Array;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,7 +65,7 @@ export class MetainfoBringer {
     try {
       if (admitted.device !== device) return undefined;
       await withinTime({ clock, ms: TIMEOUT_MS }, signal, async (limited) => {
-        await sendMetainfo(stream, metainfo(infoHash), limited);
+        await sendMetainfo(stream, metainfo(sphere.sphereId, infoHash), limited);
         await ended(stream, limited);
       });
       return true;

@@ -44,6 +44,8 @@ export interface ReachOptions {
 }
 
 export interface ReachDeps {
+  /** What there is of that torrent to give to a member of the sphere. Fails with `not-found`. */
+  readonly metainfoOf: (sphereId: SphereId, infoHash: InfoHash) => Uint8Array;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -116,7 +118,7 @@ export class Reach implements AsyncDisposable {
     this.dialer = this.#createDialer();
     this.#bringer = new MetainfoBringer({
       caller: this.caller,
-      metainfo: (infoHash) => host.get(infoHash).spec.metainfo,
+      metainfo: deps.metainfoOf,
       spawn: deps.spawn,
       clock,
       log,

@@ -37,6 +37,7 @@ test('the first piece is told at once, those after it together a quarter of a se
     stream,
     torrents: () => [torrent],
     active: () => [torrent],
+    ofMembers: () => [torrent],
     port: () => 0,
     network: () => {
       throw new Error('nobody asks for a snapshot here');

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { FileIdentity, NetworkState, SwarmEvent, SwarmPeer, TorrentState } from '../contract/swarm.ts';
 import type { HeldTorrent } from '../torrent/held-torrent.ts';
-import type { TorrentChange } from '../torrent/torrent-spec.ts';
+import type { HeldSpec, TorrentChange } from '../torrent/torrent-spec.ts';
 import type { EventStream } from './event-stream.ts';
 
 /** Between two reports of the pieces of one torrent. */
@@ -11,7 +11,7 @@ const SUMMARY_MS = 1_000;
 
 /** What is told of a torrent. */
 export type ReportedTorrent = Pick<
-  HeldTorrent,
+  HeldTorrent<HeldSpec>,
   'spec' | 'state' | 'bitfield' | 'identities' | 'isAsTold' | 'links' | 'bytesOf'
 >;
 
@@ -20,6 +20,8 @@ export interface ReporterDeps {
   readonly torrents: () => Iterable<ReportedTorrent>;
   /** Those of them of which anything can change without being told. */
   readonly active: () => Iterable<ReportedTorrent>;
+  /** Those of them whose peers are devices of members: strangers are told of in numbers only. */
+  readonly ofMembers: () => Iterable<ReportedTorrent>;
   readonly port: () => number;
   readonly network: () => NetworkState;
   readonly stream: EventStream<SwarmEvent>;
@@ -133,7 +135,7 @@ export class Reporter {
   }
 
   #allPeers(): SwarmPeer[] {
-    return Array.from(this.#deps.active()).flatMap((torrent) =>
+    return Array.from(this.#deps.ofMembers()).flatMap((torrent) =>
       torrent.links.map((link) => ({
         infoHash: torrent.spec.infoHash,
         device: link.device,

@@ -27,29 +27,38 @@ export function createSwarmRouter(service: SwarmService) {
     }),
     removeSphere: os.removeSphere.handler(async ({ input }) => {
       service.node.reach.forgetSphere(input.sphereId);
+      service.node.offered.removeSphere(input.sphereId);
       await service.node.host.removeSphere(input.sphereId);
       return done;
     }),
     ...reachCalls(service),
-    addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.host.addAll(input.torrents) })),
+    addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.addAll(input.torrents) })),
+    addPublic: os.addPublic.handler(async ({ input }) => {
+      const specs = input.torrents.map((torrent) => ({ ...torrent, mediaKey: null }));
+      return { refused: await service.node.public.addAll(specs) };
+    }),
+    offerMetainfo: os.offerMetainfo.handler(({ input }) => {
+      service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
+      return done;
+    }),
     remove: os.remove.handler(async ({ input }) => {
-      await service.node.host.remove(input.infoHash);
+      await service.node.remove(input.infoHash);
       return done;
     }),
     pause: os.pause.handler(({ input }) => {
-      service.node.host.get(input.infoHash).setPaused(true);
+      service.node.torrent(input.infoHash).setPaused(true);
       return done;
     }),
     resume: os.resume.handler(({ input }) => {
-      service.node.host.get(input.infoHash).setPaused(false);
+      service.node.torrent(input.infoHash).setPaused(false);
       return done;
     }),
     setPriority: os.setPriority.handler(({ input }) => {
-      service.node.host.get(input.infoHash).setPriority(input.priority);
+      service.node.torrent(input.infoHash).setPriority(input.priority);
       return done;
     }),
     window: os.window.handler(({ input }) => {
-      service.node.host.get(input.infoHash).setWindow(input.reader, input.from, input.to);
+      service.node.torrent(input.infoHash).setWindow(input.reader, input.from, input.to);
       return done;
     }),
     setLimits: os.setLimits.handler(({ input }) => {

@@ -6,22 +6,28 @@ import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { withinTime } from '../base/within-time.ts';
-import type { SwarmEvent } from '../contract/swarm.ts';
+import type { RefusedTorrent, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import type { HeldTorrent } from '../torrent/held-torrent.ts';
-import type { TorrentChange } from '../torrent/torrent-spec.ts';
+import type { HeldSpec, TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
 import type { AdmissionDeps, Self } from '../torrent/admission.ts';
 import { answerCall } from '../torrent/admission.ts';
 import { Announcer } from '../torrent/announcer.ts';
 import { TorrentClient } from '../torrent/client.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
+import type { Resolve } from '../torrent/guarded-lookup.ts';
+import { systemResolve } from '../torrent/guarded-lookup.ts';
+import type { AddressPolicy } from '../torrent/internet-address.ts';
+import { isInternetAddress } from '../torrent/internet-address.ts';
 import { sendMetainfo } from '../torrent/metainfo-exchange.ts';
 import type { RoutedStream } from '../torrent/route.ts';
 import { Tracker } from '../torrent/tracker.ts';
 import type { EventStream } from './event-stream.ts';
 import { FetchTeller } from './fetch-teller.ts';
 import { fetchMetainfo } from './metainfo-fetcher.ts';
+import { OfferedMetainfos } from './offered-metainfos.ts';
+import { PublicHost } from './public-host.ts';
 import { SoughtMetainfos } from './sought-metainfos.ts';
 import type { PortMapping } from './port-mapping.ts';
 import type { ReachOptions } from './reach.ts';
@@ -31,6 +37,7 @@ import { TorrentHost } from './torrent-host.ts';
 
 const METAINFO_TIMEOUT_MS = 30_000;
 const SWEEP_MS = 30_000;
+const PUBLIC_TICK_MS = 1_000;
 /** After the start, which it would make longer: whoever comes then does not wait for it. */
 const LOAD_CLIENT_MS = 1_500;
 
@@ -43,6 +50,10 @@ export interface NodeDeps {
   readonly lanNetwork: LanNetwork;
   /** Fails where there is no WebRTC. */
   readonly loadRtc: () => Promise<NativeRtc>;
+  /** Which addresses may be called for public torrents: those of the internet when left out. */
+  readonly strangerPolicy?: AddressPolicy;
+  /** How names of trackers become addresses: the system's way when left out. */
+  readonly resolve?: Resolve;
 }
 
 export interface NodeOptions extends ReachOptions {
@@ -53,6 +64,9 @@ export interface NodeOptions extends ReachOptions {
 /** This device in the swarms of its spheres: reaching members, announcing and telling what happens. */
 export class SwarmNode implements AsyncDisposable {
   readonly host: TorrentHost;
+  /** Torrents from elsewhere. */
+  readonly public: PublicHost;
+  readonly offered = new OfferedMetainfos();
   readonly reporter: Reporter;
   readonly reach: Reach;
   readonly #deps: NodeDeps;
@@ -81,6 +95,7 @@ export class SwarmNode implements AsyncDisposable {
         device: options.self.device,
         limits: options.limits,
         seeks: (sphereId, infoHash) => this.#sought.has(sphereId, infoHash),
+        offers: (sphereId, infoHash) => this.offered.get(sphereId, infoHash) !== undefined,
         onChange: (torrent, change) => this.#changed(torrent, change),
         onRemoved: (torrent) => {
           this.reporter.forget(torrent);
@@ -89,11 +104,13 @@ export class SwarmNode implements AsyncDisposable {
         },
       }),
     );
+    this.public = this.#stack.use(this.#createPublicHost());
     this.reporter = new Reporter({
       clock,
       stream,
-      torrents: () => this.host.torrents,
-      active: () => this.host.active,
+      torrents: () => [...this.host.torrents, ...this.public.torrents],
+      active: () => [...this.host.active, ...this.public.torrents],
+      ofMembers: () => this.host.active,
       port: () => this.reach.dataPort,
       network: () => this.reach.network,
       spawn: (name, task) => this.#scope.spawn(name, task),
@@ -127,6 +144,22 @@ export class SwarmNode implements AsyncDisposable {
     }
     node.#run();
     return node;
+  }
+
+  /** A torrent of a sphere or a public one. Fails with `not-found`. */
+  torrent(infoHash: InfoHash): HeldTorrent<HeldSpec> {
+    return this.public.find(infoHash) ?? this.host.get(infoHash);
+  }
+
+  /** What a sphere shares is no public torrent, whatever it was before. */
+  async addAll(specs: readonly TorrentSpec[]): Promise<RefusedTorrent[]> {
+    for (const { infoHash } of specs) if (this.public.find(infoHash) !== undefined) await this.public.remove(infoHash);
+    return this.host.addAll(specs);
+  }
+
+  async remove(infoHash: InfoHash): Promise<void> {
+    await this.public.remove(infoHash);
+    await this.host.remove(infoHash);
   }
 
   get ports(): { dataPort: number; trackerPort: number } {
@@ -184,6 +217,26 @@ export class SwarmNode implements AsyncDisposable {
     }
   }
 
+  #createPublicHost(): PublicHost {
+    const { portMapping } = this.#deps;
+    const { addresses, mapPorts } = this.#options;
+    return new PublicHost({
+      ...this.#deps,
+      policy: this.#deps.strangerPolicy ?? isInternetAddress,
+      resolve: this.#deps.resolve ?? systemResolve,
+      resources: this.host.resources,
+      isOfSphere: (infoHash) => this.host.has(infoHash),
+      addresses,
+      portMapping: mapPorts ? portMapping : null,
+      onChange: (torrent, change) => this.reporter.changed(torrent, change),
+      onRemoved: (torrent) => this.reporter.forget(torrent),
+    });
+  }
+
+  #metainfoOf(sphereId: SphereId, infoHash: InfoHash): Uint8Array {
+    return this.offered.get(sphereId, infoHash) ?? this.host.get(infoHash).spec.metainfo;
+  }
+
   #createTracker(): Tracker {
     const { clock, random, log } = this.#deps;
     return new Tracker({
@@ -206,6 +259,7 @@ export class SwarmNode implements AsyncDisposable {
       admission: this.#admission,
       host: this.host,
       admit: (routed) => this.#answer(routed),
+      metainfoOf: (sphereId, infoHash) => this.#metainfoOf(sphereId, infoHash),
       onTracker: (socket) => this.#tracker.accept(socket),
       trackerUrl: (endpoint) => this.#tracker.urlFor(endpoint),
       setCandidates: (candidates) => this.reporter.setCandidates(candidates),
@@ -219,6 +273,12 @@ export class SwarmNode implements AsyncDisposable {
     this.reach.run();
     this.#scope.spawn('announce', (signal) => this.#announcer.run(signal));
     this.#scope.spawn('watch files', (signal) => this.host.watchFiles(signal));
+    this.#scope.spawn('public torrents', async (signal) => {
+      for (;;) {
+        await clock.sleep(PUBLIC_TICK_MS, signal);
+        this.public.tick();
+      }
+    });
     this.#scope.spawn('report', (signal) => this.reporter.run(signal));
     this.#scope.spawn('load the torrent client', async (signal) => {
       await clock.sleep(LOAD_CLIENT_MS, signal);
@@ -249,7 +309,7 @@ export class SwarmNode implements AsyncDisposable {
       const limit = { clock, ms: METAINFO_TIMEOUT_MS };
       await withinTime(limit, signal, async (limited) => {
         if (admitted.purpose === 'metainfo') {
-          await sendMetainfo(stream, this.host.get(admitted.infoHash).spec.metainfo, limited);
+          await sendMetainfo(stream, this.#metainfoOf(admitted.sphereId, admitted.infoHash), limited);
         } else {
           await this.#sought.take(admitted, stream, limited);
           stream.destroy();

@@ -12,9 +12,10 @@ import { Hasher } from '../torrent/hasher.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
 import { EventStream } from './event-stream.ts';
 import type { PortMapping } from './port-mapping.ts';
+import type { NodeDeps } from './swarm-node.ts';
 import { SwarmNode } from './swarm-node.ts';
 
-export interface SwarmServiceDeps {
+export interface SwarmServiceDeps extends Pick<NodeDeps, 'strangerPolicy' | 'resolve'> {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;

@@ -37,6 +37,7 @@ class Home implements AsyncDisposable {
         device,
         limits,
         seeks: () => false,
+        offers: () => false,
         onChange: () => undefined,
         onRemoved: () => undefined,
       }),

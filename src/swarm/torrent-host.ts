@@ -23,7 +23,9 @@ import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import { arbitrate } from './duplicates.ts';
 import { FileWatch } from './file-watch.ts';
+import type { PublicResources } from './public-host.ts';
 import { SphereRegistry } from './sphere-registry.ts';
+import { TrackerHashes } from './tracker-hashes.ts';
 
 const MOST_LINKS = 500;
 const MOST_LINKS_PER_TORRENT = 60;
@@ -45,6 +47,8 @@ export interface TorrentHostDeps {
   readonly limits: LimitsView;
   /** Whether the metainfo of a torrent that is not here is looked for. */
   readonly seeks: (sphereId: SphereId, infoHash: InfoHash) => boolean;
+  /** Whether the metainfo of a torrent that never comes here is given to members of the sphere. */
+  readonly offers: (sphereId: SphereId, infoHash: InfoHash) => boolean;
   readonly onChange: (torrent: HeldTorrent, change: TorrentChange) => void;
   readonly onRemoved: (torrent: HeldTorrent) => void;
 }
@@ -58,8 +62,7 @@ export class TorrentHost implements AsyncDisposable {
   readonly #active = new Map<InfoHash, ActiveTorrent>();
   readonly #waking = new Map<InfoHash, Promise<void>>();
   readonly #watch: FileWatch;
-  readonly #byTrackerHash = new Map<string, InfoHash>();
-  readonly #trackerHashes = new Map<InfoHash, readonly string[]>();
+  readonly #trackerHashes = new TrackerHashes();
   readonly #bans = new Bans();
   readonly #files = new FilePool();
   readonly #threads = new PieceThreads();
@@ -85,6 +88,16 @@ export class TorrentHost implements AsyncDisposable {
     return this.#torrents.values();
   }
 
+  /** What torrents outside of spheres use too. */
+  get resources(): PublicResources {
+    const buckets = { up: this.#up, down: this.#down, connections: this.#connections };
+    return { files: this.#files, crypto: this.#threads, buckets };
+  }
+
+  has(infoHash: InfoHash): boolean {
+    return this.#torrents.has(infoHash);
+  }
+
   /** Those that are in use. */
   get active(): Iterable<ActiveTorrent> {
     return this.#active.values();
@@ -106,7 +119,8 @@ export class TorrentHost implements AsyncDisposable {
       if (torrent.spec.sphereId !== sphereId) continue;
       torrent.disconnect((link) => !this.spheres.admits(sphereId, link.device));
     }
-    this.#indexTrackerHashes();
+    this.#trackerHashes.clear();
+    for (const torrent of this.#torrents.values()) this.#indexTrackerHashesOf(torrent);
   }
 
   async removeSphere(sphereId: SphereId): Promise<void> {
@@ -148,7 +162,8 @@ export class TorrentHost implements AsyncDisposable {
   admittingSphere(sphereId: SphereId): AdmittingSphere | undefined {
     const has = (infoHash: InfoHash): boolean => {
       const torrent = this.#torrents.get(infoHash);
-      return torrent !== undefined && torrent.spec.sphereId === sphereId && torrent.serves;
+      const isServed = torrent !== undefined && torrent.spec.sphereId === sphereId && torrent.serves;
+      return isServed || this.#deps.offers(sphereId, infoHash);
     };
     return this.spheres.admitting(sphereId, { has, seeks: (infoHash) => this.#deps.seeks(sphereId, infoHash) });
   }
@@ -202,7 +217,7 @@ export class TorrentHost implements AsyncDisposable {
     for (const torrent of this.#torrents.values()) {
       const { sphereId, infoHash } = torrent.spec;
       if (!torrent.serves) continue;
-      const hashes = this.#trackerHashes.get(infoHash) ?? [];
+      const hashes = this.#trackerHashes.of(infoHash);
       const bytesLeft = torrent.length - torrent.bytesHave;
       yield { infoHash, hashes, trackers: this.spheres.trackers(sphereId), bytesLeft };
     }
@@ -210,7 +225,7 @@ export class TorrentHost implements AsyncDisposable {
 
   /** The torrent behind a hash that a tracker is asked for. */
   byTrackerHash(hash: string): InfoHash | undefined {
-    return this.#byTrackerHash.get(hash);
+    return this.#trackerHashes.torrent(hash);
   }
 
   /** Once a second: lets every connection say that it is there, and gives how many are in doubt now. */
@@ -267,7 +282,6 @@ export class TorrentHost implements AsyncDisposable {
     if (torrent === undefined) return;
     this.#torrents.delete(infoHash);
     this.#active.delete(infoHash);
-    for (const hash of this.#trackerHashes.get(infoHash) ?? []) this.#byTrackerHash.delete(hash);
     this.#trackerHashes.delete(infoHash);
     await torrent[Symbol.asyncDispose]();
     this.#deps.onRemoved(torrent);
@@ -385,15 +399,7 @@ export class TorrentHost implements AsyncDisposable {
     for (const torrent of this.#active.values()) torrent.disconnect((link) => link.device === device);
   }
 
-  #indexTrackerHashes(): void {
-    this.#byTrackerHash.clear();
-    this.#trackerHashes.clear();
-    for (const torrent of this.#torrents.values()) this.#indexTrackerHashesOf(torrent);
-  }
-
   #indexTrackerHashesOf({ spec }: HeldTorrent): void {
-    const hashes = this.spheres.trackerHashes(spec.sphereId, spec.infoHash);
-    this.#trackerHashes.set(spec.infoHash, hashes);
-    for (const hash of hashes) this.#byTrackerHash.set(hash, spec.infoHash);
+    this.#trackerHashes.set(spec.infoHash, this.spheres.trackerHashes(spec.sphereId, spec.infoHash));
   }
 }

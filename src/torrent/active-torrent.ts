@@ -13,8 +13,8 @@ import { parseMetainfo, pieceCount } from './metainfo.ts';
 import type { PeerLink } from './peer-link.ts';
 import type { StoreFault } from './piece-store.ts';
 import { PieceStore } from './piece-store.ts';
-import type { ActiveTorrentDeps, Appetite, TorrentChange, TorrentSpec } from './torrent-spec.ts';
-import { backgroundOf, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';
+import type { ActiveTorrentDeps, Appetite, HeldSpec, TorrentChange, TorrentSpec } from './torrent-spec.ts';
+import { backgroundOf, filesAreFixed, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
@@ -29,12 +29,12 @@ const CACHE_BYTES = 4 * 1024 * 1024;
 /** What ends by itself: somebody makes room, or plugs the disk in again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-missing', 'file-changed']);
 
-/** One torrent of a sphere while this process holds it: its files, its peers, and what state both are in. */
-export class ActiveTorrent implements HeldTorrent {
-  readonly spec: TorrentSpec;
+/** One torrent while this process holds it: its files, its peers, and what state both are in. */
+export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldTorrent<Spec> {
+  readonly spec: Spec;
   readonly metainfo: Metainfo;
   priority: Priority;
-  readonly #deps: ActiveTorrentDeps<ActiveTorrent>;
+  readonly #deps: ActiveTorrentDeps<ActiveTorrent<Spec>, Spec>;
   readonly #scope: Scope;
   readonly #store: PieceStore;
   /** Pieces written by an earlier run: read back once before the download is called complete. */
@@ -54,12 +54,13 @@ export class ActiveTorrent implements HeldTorrent {
   #identities: FileIdentity[] | null;
   #failure: AppError | null = null;
 
-  constructor(deps: ActiveTorrentDeps<ActiveTorrent>) {
+  constructor(deps: ActiveTorrentDeps<ActiveTorrent<Spec>, Spec>) {
     this.#deps = deps;
     this.spec = deps.spec;
     this.#paused = deps.spec.paused;
     this.priority = deps.spec.priority ?? 'normal';
-    this.metainfo = parseMetainfo(deps.spec.metainfo, { infoHash: deps.spec.infoHash, sha256: null });
+    const { metainfo, infoHash } = deps.spec;
+    this.metainfo = deps.metainfo ?? parseMetainfo(metainfo, { infoHash, sha256: null });
     this.#fullCopies = new Set(deps.learnt?.fullCopies);
     this.#identities = deps.learnt?.identities ?? null;
     this.#scope = new Scope({ log: deps.log });
@@ -82,7 +83,7 @@ export class ActiveTorrent implements HeldTorrent {
     const count = pieceCount(this.metainfo);
     for (let piece = 0; piece < count; piece += 1) if (hasBit(pieces, piece)) this.#earlier.add(piece);
     const haveSome = this.#earlier.size > 0;
-    this.#settled = this.#earlier.size === count && this.#filesAreFixed;
+    this.#settled = this.#earlier.size === count && filesAreFixed(this.spec.segments);
     if (this.#settled) this.#earlier.clear();
     await this.#openSwarm(pieces);
     this.#started = true;
@@ -97,7 +98,7 @@ export class ActiveTorrent implements HeldTorrent {
   }
 
   /** What is to be held in its place once nobody uses it: a full copy that is well; null for all others. */
-  get idle(): TorrentSpec | null {
+  get idle(): Spec | null {
     const swarm = this.#swarm;
     const isWell = this.#settled && this.#fault === null && this.#failure === null;
     if (swarm === null || !isWell || swarm.links.length > 0) return null;
@@ -123,6 +124,11 @@ export class ActiveTorrent implements HeldTorrent {
   /** What the files are since this process completed them; null before that. */
   get identities(): FileIdentity[] | null {
     return this.#identities;
+  }
+
+  /** Bytes sent since the start. */
+  get uploaded(): number {
+    return this.#swarm?.uploaded ?? 0;
   }
 
   get links(): PeerLink[] {
@@ -238,7 +244,7 @@ export class ActiveTorrent implements HeldTorrent {
   async #openSwarm(pieces: Uint8Array): Promise<void> {
     const { signal } = this.#scope;
     const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
-    const torrent = await client.add({ metainfo: this.spec.metainfo, bitfield: pieces });
+    const torrent = await client.add({ metainfo: this.metainfo, bitfield: pieces });
     this.#quietMs = clock.monotonic();
     this.#swarm = new TorrentSwarm({
       torrent,
@@ -272,11 +278,7 @@ export class ActiveTorrent implements HeldTorrent {
   async #startBitfield(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const given = startBitfield(this.spec, pieceCount(this.metainfo));
     // Fixed files are never written again, whatever became of them: their loss is a fault, not a gap to fill.
-    return this.#filesAreFixed ? given : this.#store.resume(given, signal);
-  }
-
-  get #filesAreFixed(): boolean {
-    return this.spec.segments.every((segment) => segment.kind !== 'file' || segment.identity !== null);
+    return filesAreFixed(this.spec.segments) ? given : this.#store.resume(given, signal);
   }
 
   /** A full or absent disk is waited out with the piece in memory, so that the download goes on by itself. */
@@ -372,7 +374,7 @@ export class ActiveTorrent implements HeldTorrent {
 
   /** Touched is not changed: what still has its content is served again. */
   async #heal(signal: AbortSignal): Promise<void> {
-    if (this.#fault?.kind !== 'changed' || !this.#filesAreFixed) return;
+    if (this.#fault?.kind !== 'changed' || !filesAreFixed(this.spec.segments)) return;
     const identities = await this.#store.heal(signal);
     if (identities === null) return;
     this.#identities = identities;

@@ -1,23 +1,17 @@
 // BEP 3: tracker protocol, BEP 7: IPv6, BEP 23: compact peer lists
-import type { Agent } from 'node:http';
-import { get } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { AppError, errorCode } from '../base/errors.ts';
+import { errorCode } from '../base/errors.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
-import type { Bencoded } from './bencode/bencode.ts';
-import { decodeCanonical } from './bencode/bencode.ts';
-import { formatEndpoint } from './endpoint.ts';
 import { KeptConnections } from './kept-connections.ts';
 import { withinTime } from '../base/within-time.ts';
+import { fetchAnswer, parseAnswer, PEERS_WANTED, percentEncode } from './tracker-answer.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
-const LARGEST_ANSWER = 64 * 1024;
 const LEAST_INTERVAL_MS = 60_000;
-const INTERVAL_MS = 5 * 60_000;
 const RETRY_MS = 120_000;
 /** The least time between two announces, so that a thousand torrents do not announce at once. */
 const SPACING_MS = 100;
@@ -29,7 +23,6 @@ const MOST_AT_ONCE = 8;
 const IDLE_MS = 30_000;
 /** A thousand torrents that are added one after the other are looked at once. */
 const GATHER_MS = 20;
-const PEERS_WANTED = 50;
 /** Members' trackers have exactly this form: a member cannot make us call anything else. */
 const TRACKER_URL = /^http:\/\/(?:[0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\/[0-9a-f]{32}\/announce$/;
 
@@ -185,11 +178,8 @@ export class Announcer {
   }
 
   #ask(tracker: string, url: string, signal: AbortSignal): Promise<Uint8Array> {
-    return fetchAnswer(
-      url,
-      this.#connections.to(tracker, (other) => this.#asking.has(other)),
-      signal,
-    );
+    const agent = this.#connections.to(tracker, (other) => this.#asking.has(other));
+    return fetchAnswer(url, { agent }, signal);
   }
 
   #url(tracker: string, hash: string, bytesLeft: number): string {
@@ -217,70 +207,3 @@ type Due = { readonly kind: 'wait'; readonly inMs: number } | { readonly kind: '
 
 /** What says that a tracker does not answer, for whichever torrent. */
 const SILENT: readonly ErrorCode[] = ['disconnected', 'timed-out'];
-
-function percentEncode(hex: string): string {
-  return hex.replace(/../g, '%$&');
-}
-
-/** The body of a 200 answer of bounded size; redirects are not followed. */
-function fetchAnswer(url: string, agent: Agent | false, signal: AbortSignal): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown): void => {
-      // The other end may have let go of a kept connection at this very moment.
-      if (request.reusedSocket && !signal.aborted) resolve(fetchAnswer(url, false, signal));
-      else reject(new AppError('disconnected', 'tracker cannot be reached', {}, cause));
-    };
-    const request = get(url, { agent, signal }, (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      if (response.statusCode !== 200) {
-        request.destroy(new Error(`status ${response.statusCode}`));
-        return;
-      }
-      response.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        chunks.push(chunk);
-        if (length > LARGEST_ANSWER) request.destroy(new Error('answer is too long'));
-      });
-      response.on('end', () => resolve(Buffer.concat(chunks)));
-      response.on('error', fail);
-    });
-    request.on('error', fail);
-  });
-}
-
-/** Fails with `bad-input` when the answer is not an announce response. */
-export function parseAnswer(body: Uint8Array): { intervalMs: number; peers: string[] } {
-  let answer: Bencoded;
-  try {
-    answer = decodeCanonical(body, LARGEST_ANSWER);
-  } catch (error) {
-    throw new AppError('bad-input', 'tracker answer is not bencode', {}, error);
-  }
-  if (typeof answer !== 'object' || Array.isArray(answer) || answer instanceof Uint8Array) {
-    throw new AppError('bad-input', 'tracker answer is not a dictionary');
-  }
-  if (answer['failure reason'] !== undefined) throw new AppError('not-allowed', 'tracker refused the announce');
-  const { interval, peers, peers6 } = answer as Partial<Record<string, Bencoded>>;
-  return {
-    intervalMs: typeof interval === 'number' ? Math.min(Math.max(interval, 0) * 1000, 3_600_000) : INTERVAL_MS,
-    peers: [...compactPeers(peers, 4), ...compactPeers(peers6, 16)].slice(0, PEERS_WANTED),
-  };
-}
-
-function compactPeers(value: Bencoded | undefined, addressBytes: 4 | 16): string[] {
-  if (!(value instanceof Uint8Array) || value.length % (addressBytes + 2) !== 0) return [];
-  const endpoints: string[] = [];
-  for (let offset = 0; offset < value.length; offset += addressBytes + 2) {
-    const address = value.subarray(offset, offset + addressBytes);
-    const port = (value[offset + addressBytes] ?? 0) * 256 + (value[offset + addressBytes + 1] ?? 0);
-    if (port > 0) endpoints.push(formatEndpoint(addressText(address), port));
-  }
-  return endpoints;
-}
-
-function addressText(address: Uint8Array): string {
-  if (address.length === 4) return address.join('.');
-  const groups = toHex(address).match(/.{4}/g) ?? [];
-  return groups.join(':');
-}

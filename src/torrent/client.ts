@@ -1,9 +1,12 @@
 import { tmpdir } from 'node:os';
 import type { Socket } from 'node:net';
 import type WebTorrent from 'webtorrent';
-import type { Torrent } from 'webtorrent';
+import type { ParsedTorrent, Torrent } from 'webtorrent';
 import { AppError } from '../base/errors.ts';
+import { toHex } from '../base/bytes.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metainfo } from './metainfo.ts';
+import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 
 /** webtorrent counts its own dialled connections only; ours are counted by the dialer. */
 const NO_LIMIT = 1_000_000;
@@ -18,15 +21,15 @@ const NO_STORE = {
 };
 
 export interface ClientTorrentOptions {
-  /** Validated: webtorrent's own parser is not trusted with anything else. */
-  readonly metainfo: Uint8Array;
+  readonly metainfo: Metainfo;
   /** Pieces on the disk, in BEP 3 bit order; spare bits zero. */
   readonly bitfield: Uint8Array;
 }
 
 /**
  * The one place that runs webtorrent: without listener, discovery, extensions, trackers, web seeds and HTTP server.
- * It is fed validated metainfo and admitted connections, and nothing else.
+ * It is fed the numbers of a torrent and connections, and nothing else: its own parser sees no metainfo, and no name of
+ * a file ever comes here.
  */
 export class TorrentClient implements AsyncDisposable {
   readonly #log: Logger;
@@ -44,7 +47,7 @@ export class TorrentClient implements AsyncDisposable {
   /** A torrent that takes connections; nothing was read or hashed on the way. */
   async add(options: ClientTorrentOptions): Promise<Torrent> {
     const client = await (this.#client ??= this.#open());
-    const torrent = client.add(options.metainfo, {
+    const torrent = client.add(parsed(options.metainfo), {
       announce: [],
       urlList: [],
       path: tmpdir(),
@@ -102,4 +105,24 @@ export class TorrentClient implements AsyncDisposable {
     client.on('error', (error: unknown) => this.#log.error('torrent client failed', { error }));
     return client;
   }
+}
+
+/** A torrent as webtorrent has it after parsing: one file, which the store of pieces knows nothing about. */
+function parsed(metainfo: Metainfo): ParsedTorrent {
+  const { infoHash, length, pieceLength, pieces } = metainfo;
+  const count = pieceCount(metainfo);
+  const digest = (piece: number): string => toHex(pieces.subarray(piece * DIGEST_BYTES, (piece + 1) * DIGEST_BYTES));
+  return {
+    infoHash,
+    // Anything that is there says that no metadata has to be asked for.
+    info: {},
+    name: 'data',
+    announce: [],
+    urlList: [],
+    files: [{ path: 'data', name: 'data', length, offset: 0 }],
+    length,
+    pieceLength,
+    lastPieceLength: pieceSize(metainfo, count - 1),
+    pieces: Array.from({ length: count }, (_, piece) => digest(piece)),
+  };
 }

@@ -2,11 +2,11 @@ import type { DeviceKey } from '../base/id.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
 import type { Priority } from '../contract/views.ts';
 import type { PeerLink } from './peer-link.ts';
-import type { Appetite, TorrentSpec } from './torrent-spec.ts';
+import type { Appetite, HeldSpec, TorrentSpec } from './torrent-spec.ts';
 
-/** A torrent of a sphere while this process holds it, in use or not. */
-export interface HeldTorrent extends AsyncDisposable {
-  readonly spec: TorrentSpec;
+/** A torrent, of a sphere where nothing else is said, while this process holds it, in use or not. */
+export interface HeldTorrent<Spec extends HeldSpec = TorrentSpec> extends AsyncDisposable {
+  readonly spec: Spec;
   /** Of the whole byte space. */
   readonly length: number;
   readonly bitfield: Uint8Array<ArrayBuffer>;

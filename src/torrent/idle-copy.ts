@@ -7,7 +7,7 @@ import type { HeldTorrent } from './held-torrent.ts';
 import { parseMetainfo, pieceCount } from './metainfo.ts';
 import type { PeerLink } from './peer-link.ts';
 import type { Appetite, Learnt, TorrentChange, TorrentSpec } from './torrent-spec.ts';
-import { startBitfield } from './torrent-spec.ts';
+import { filesAreFixed, startBitfield } from './torrent-spec.ts';
 
 export interface IdleCopyDeps {
   readonly spec: TorrentSpec;
@@ -49,8 +49,7 @@ export class IdleCopy implements HeldTorrent {
     const count = pieceCount(shape);
     const bitfield = startBitfield(deps.spec, count);
     for (let piece = 0; piece < count; piece += 1) if (!hasBit(bitfield, piece)) return null;
-    const isFixed = segments.every((segment) => segment.kind !== 'file' || segment.identity !== null);
-    return isFixed ? new IdleCopy(deps, shape.length, bitfield) : null;
+    return filesAreFixed(segments) ? new IdleCopy(deps, shape.length, bitfield) : null;
   }
 
   get spec(): TorrentSpec {

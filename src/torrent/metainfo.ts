@@ -132,7 +132,7 @@ export function checkGeometry({ length, pieceLength }: Pick<TorrentShape, 'lengt
   if (count > MAX_PIECES) throw new AppError('invalid-torrent', 'too many pieces', { count });
 }
 
-function checkShape(shape: TorrentShape): void {
+export function checkShape(shape: TorrentShape): void {
   checkGeometry(shape);
   const count = pieceCount(shape);
   if (shape.pieces.length !== count * DIGEST_BYTES) {

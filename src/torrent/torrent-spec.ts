@@ -6,14 +6,13 @@ import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { Priority } from '../contract/views.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
-import type { TorrentShape } from './metainfo.ts';
+import type { Metainfo, TorrentShape } from './metainfo.ts';
 import type { Buckets } from './peer-link.ts';
 import type { PieceRange } from './picker.ts';
 import type { PieceTools } from './seal-piece.ts';
 
-/** What the process is told of a torrent. */
-export interface TorrentSpec {
-  readonly sphereId: SphereId;
+/** What the process is told of any torrent. */
+export interface HeldSpec {
   readonly infoHash: InfoHash;
   readonly metainfo: Uint8Array;
   readonly mediaKey: Uint8Array | null;
@@ -28,6 +27,11 @@ export interface TorrentSpec {
   readonly priority?: Priority;
 }
 
+/** A torrent of a sphere. */
+export interface TorrentSpec extends HeldSpec {
+  readonly sphereId: SphereId;
+}
+
 /** What this process has learnt of a full copy. */
 export interface Learnt {
   /** Devices known to hold everything. */
@@ -37,8 +41,10 @@ export interface Learnt {
 }
 
 /** `Torrent` is the one that changes. */
-export interface ActiveTorrentDeps<Torrent> {
-  readonly spec: TorrentSpec;
+export interface ActiveTorrentDeps<Torrent, Spec extends HeldSpec = TorrentSpec> {
+  readonly spec: Spec;
+  /** What the metainfo says, where it is not that of a sphere. */
+  readonly metainfo?: Metainfo;
   /** What was learnt of it before. */
   readonly learnt?: Learnt;
   readonly client: TorrentClient;
@@ -66,7 +72,7 @@ export type TorrentChange =
 export type Appetite = 'eager' | 'lazy' | 'none';
 
 /** The pieces that the spec says are on the disk, in the exact form of BEP 3. Fails with `bad-input`. */
-export function startBitfield({ bitfield }: Pick<TorrentSpec, 'bitfield'>, pieces: number): Uint8Array<ArrayBuffer> {
+export function startBitfield({ bitfield }: Pick<HeldSpec, 'bitfield'>, pieces: number): Uint8Array<ArrayBuffer> {
   const bytes = Math.ceil(pieces / 8);
   if (bitfield === null) return new Uint8Array(bytes);
   if (bitfield.length !== bytes) {
@@ -80,7 +86,7 @@ export function startBitfield({ bitfield }: Pick<TorrentSpec, 'bitfield'>, piece
 
 /** The pieces that are fetched without any window: null = all of them. Neighbouring ranges become one. */
 export function backgroundOf(
-  { background, wanted = null }: Pick<TorrentSpec, 'background' | 'wanted'>,
+  { background, wanted = null }: Pick<HeldSpec, 'background' | 'wanted'>,
   shape: Pick<TorrentShape, 'length' | 'pieceLength'>,
 ): PieceRange[] | null {
   if (!background) return [];
@@ -101,7 +107,7 @@ export function backgroundOf(
 }
 
 /** Bytes that are fetched in the background, of those that are here too. */
-export function wantedBytes({ wanted = null }: Pick<TorrentSpec, 'wanted'>, { length }: { length: number }): number {
+export function wantedBytes({ wanted = null }: Pick<HeldSpec, 'wanted'>, { length }: { length: number }): number {
   return wanted === null ? length : wanted.reduce((bytes, { from, to }) => bytes + to - from, 0);
 }
 
@@ -111,4 +117,9 @@ export function withIdentities(segments: readonly Segment[], identities: readonl
   return segments.map((segment) =>
     segment.kind === 'file' ? { ...segment, identity: rest.shift() ?? segment.identity } : segment,
   );
+}
+
+/** Whether every file is what it was when it was shared or completed, and is never written again. */
+export function filesAreFixed(segments: readonly Segment[]): boolean {
+  return segments.every((segment) => segment.kind !== 'file' || segment.identity !== null);
 }

@@ -140,6 +140,11 @@ export class TorrentSwarm implements AsyncDisposable {
     return { down: this.#deps.torrent.downloadSpeed, up: this.#deps.torrent.uploadSpeed };
   }
 
+  /** Bytes sent since the start. */
+  get uploaded(): number {
+    return this.#deps.torrent.uploaded;
+  }
+
   /** Takes over an admitted stream. */
   connect(stream: Duplex, info: ConnectionInfo): void {
     const { torrent } = this.#deps;

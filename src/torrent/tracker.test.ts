@@ -8,7 +8,8 @@ import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { parseInfoHash } from '../base/id.ts';
-import { Announcer, isTrackerUrl, parseAnswer } from './announcer.ts';
+import { Announcer, isTrackerUrl } from './announcer.ts';
+import { parseAnswer } from './tracker-answer.ts';
 import { encode } from './bencode/bencode.ts';
 import { Tracker, trackerHash } from './tracker.ts';
 

@@ -73,6 +73,7 @@ declare module 'webtorrent' {
     readonly wires: readonly Wire[];
     readonly downloadSpeed: number;
     readonly uploadSpeed: number;
+    readonly uploaded: number;
     addPeer(peer: Duplex & { id: string; connected: boolean }): boolean;
     removePeer(id: string): void;
     readonly _peers: Map<string, Peer>;
@@ -98,6 +99,19 @@ declare module 'webtorrent' {
     readonly maxConns: number;
   }
 
+  export interface ParsedTorrent {
+    readonly infoHash: string;
+    readonly info: object;
+    readonly name: string;
+    readonly announce: readonly [];
+    readonly urlList: readonly [];
+    readonly files: readonly { readonly path: string; readonly name: string; length: number; offset: number }[];
+    readonly length: number;
+    readonly pieceLength: number;
+    readonly lastPieceLength: number;
+    readonly pieces: readonly string[];
+  }
+
   export interface AddOptions {
     readonly announce: readonly [];
     readonly urlList: readonly [];
@@ -115,7 +129,7 @@ declare module 'webtorrent' {
     readonly listening: boolean;
     readonly destroyed: boolean;
     readonly _connPool: { readonly tcpServer: Server };
-    add(metainfo: Uint8Array, options: AddOptions): Torrent;
+    add(torrent: ParsedTorrent, options: AddOptions): Torrent;
     destroy(done: (error?: Error | null) => void): void;
   }
 }

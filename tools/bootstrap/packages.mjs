@@ -63,7 +63,12 @@ export const SYSTEM_PACKAGES = [
   { name: 'conntrack', probe: { commands: ['conntrack'] }, purposes: ['test'], suites: ['netlab'] },
   { name: 'coturn', probe: { commands: ['turnserver'] }, purposes: ['test'], suites: ['netlab'], service: true },
   { name: 'miniupnpd', probe: { commands: ['miniupnpd'] }, purposes: ['test'], suites: ['netlab'], service: true },
-  { name: 'python3-libtorrent', probe: { python: 'libtorrent' }, purposes: ['bench'], suites: ['bench'] },
+  {
+    name: 'python3-libtorrent',
+    probe: { python: 'libtorrent' },
+    purposes: ['test', 'bench'],
+    suites: ['integration', 'bench'],
+  },
   { name: 'mktorrent', probe: { commands: ['mktorrent'] }, purposes: ['bench'], suites: ['bench'] },
 ];
 

@@ -1,0 +1,65 @@
+import type { Server } from 'node:net';
+import { createServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { formatEndpoint } from '../torrent/endpoint.ts';
+import { pathOf } from '../torrent/route.ts';
+import { hearsRouter } from './candidates.ts';
+import { listenOnAll } from './listen.ts';
+import { PendingStreams } from './pending-streams.ts';
+import type { PortMapping } from './port-mapping.ts';
+
+export interface StrangerPortDeps {
+  /** Addresses to listen on; none = all. */
+  readonly addresses: readonly string[];
+  /** null = no router is asked for anything. */
+  readonly portMapping: PortMapping | null;
+  /** Settles when the stream has gone where it belongs, and fails when it belongs nowhere. */
+  readonly onStream: (stream: Duplex, address: string, host: string) => Promise<void>;
+}
+
+/** The port of public torrents, open only as long as there are any. It is another one each time. */
+export class StrangerPort implements AsyncDisposable {
+  readonly port: number;
+  readonly #servers: readonly Server[];
+  readonly #pending: PendingStreams;
+  readonly #kept: readonly AsyncDisposable[];
+
+  private constructor(deps: StrangerPortDeps, port: number, servers: readonly Server[], pending: PendingStreams) {
+    this.port = port;
+    this.#servers = servers;
+    this.#pending = pending;
+    const { portMapping, addresses } = deps;
+    const nothing = (): void => undefined;
+    const isAsked = portMapping !== null && hearsRouter(addresses);
+    this.#kept = isAsked ? [portMapping.keep(port, nothing), portMapping.keepPinholes(port, nothing)] : [];
+  }
+
+  static async open(deps: StrangerPortDeps): Promise<StrangerPort> {
+    const pending = new PendingStreams({
+      admit: ({ stream, route }) => deps.onStream(stream, route.address, hostOf(route.address)),
+    });
+    const create = (): Server => {
+      const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true });
+      server.on('connection', (socket) => {
+        const host = socket.remoteAddress ?? '';
+        const address = formatEndpoint(host, socket.remotePort ?? 0);
+        void pending.take({ stream: socket, route: { path: pathOf(address), address }, device: null }, host);
+      });
+      return server;
+    };
+    const { servers, port } = await listenOnAll(create, deps.addresses, 0);
+    // Out of descriptors: the listener stays, the caller tries again.
+    for (const server of servers) server.on('error', () => undefined);
+    return new StrangerPort(deps, port, servers, pending);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) server.close();
+    this.#pending.destroyAll();
+    await Promise.all(this.#kept.map((kept) => kept[Symbol.asyncDispose]()));
+  }
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+}

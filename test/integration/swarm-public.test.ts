@@ -1,0 +1,181 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { InfoHash } from '../../src/base/id.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import type { Segment } from '../../src/contract/swarm.ts';
+import { PublicHost } from '../../src/swarm/public-host.ts';
+import { readIdentity } from '../../src/torrent/file-identity.ts';
+import { FilePool } from '../../src/torrent/file-pool.ts';
+import { systemResolve } from '../../src/torrent/guarded-lookup.ts';
+import { TokenBucket } from '../../src/torrent/limits.ts';
+import { pieceCount } from '../../src/torrent/metainfo.ts';
+import { sameThread } from '../../src/torrent/piece-crypto.ts';
+import type { PublicMetainfo } from '../../src/torrent/public-metainfo.ts';
+import { parsePublicMetainfo } from '../../src/torrent/public-metainfo.ts';
+import { OpenTracker } from '../fixtures/open-tracker.ts';
+import { fullBitfield } from './swarm-peer.ts';
+
+const PEER = fileURLToPath(new URL('../fixtures/libtorrent-swarm.py', import.meta.url));
+const FILES = { 'one.bin': randomBytes(150_001), 'deep/two.bin': randomBytes(70_000), empty: Buffer.alloc(0) };
+
+let folder = '';
+const children: ChildProcess[] = [];
+
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'swarm-public-')));
+  await mkdir(join(folder, 'Album', 'deep'), { recursive: true });
+  await mkdir(join(folder, 'received'));
+  for (const [name, bytes] of Object.entries(FILES)) await writeFile(join(folder, 'Album', name), bytes);
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await rm(folder, { recursive: true });
+});
+
+const torrentFile = (): string => join(folder, 'album.torrent');
+
+/** Runs until the end of the test; resolves with what it says next. */
+async function libtorrent(...words: string[]): Promise<() => Promise<string>> {
+  const child = spawn('/usr/bin/python3', [PEER, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => String((await lines.next()).value);
+  expect(await next()).toBe('ready');
+  return next;
+}
+
+async function freeAddress(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `127.0.0.1:${port}`;
+}
+
+/** The second client, which may call this computer because a test says so. */
+class Home implements AsyncDisposable {
+  readonly host: PublicHost;
+  readonly #stack = new AsyncDisposableStack();
+
+  constructor(ofSphere: readonly InfoHash[] = [], policy: (address: string) => boolean = () => true) {
+    const up = this.#stack.use(new TokenBucket({ clock: systemClock, rate: 0 }));
+    const down = this.#stack.use(new TokenBucket({ clock: systemClock, rate: 0 }));
+    const files = this.#stack.use(new FilePool());
+    this.host = this.#stack.use(
+      new PublicHost({
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLogger,
+        policy,
+        resolve: systemResolve,
+        resources: { files, crypto: sameThread, buckets: { up, down, connections: { open: 0 } } },
+        isOfSphere: (infoHash) => ofSphere.includes(infoHash),
+        addresses: ['127.0.0.1'],
+        portMapping: null,
+        onChange: () => undefined,
+        onRemoved: () => undefined,
+      }),
+    );
+    const timer = setInterval(() => this.host.tick(), 200);
+    this.#stack.defer(() => clearInterval(timer));
+  }
+
+  async add(metainfo: PublicMetainfo, bytes: Uint8Array, from: string, isWhole = false): Promise<string> {
+    const segments = await Promise.all(
+      metainfo.files.map(async ({ path, length, offset }): Promise<Segment> => {
+        const place = join(from, metainfo.name, ...path);
+        const identity = isWhole ? await readIdentity(place) : null;
+        return { kind: 'file', offset, length, path: place, root: isWhole ? null : from, identity };
+      }),
+    );
+    const bitfield = isWhole ? fullBitfield(pieceCount(metainfo)) : null;
+    const spec = { infoHash: metainfo.infoHash, metainfo: bytes, mediaKey: null, segments, bitfield };
+    const [refused] = await this.host.addAll([{ ...spec, paused: false, background: true }]);
+    return refused?.code ?? 'added';
+  }
+
+  state(infoHash: InfoHash): string {
+    return this.host.find(infoHash)?.state.state ?? 'none';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+async function expectReceived(): Promise<void> {
+  for (const [name, bytes] of Object.entries(FILES)) {
+    if (bytes.length === 0) continue;
+    expect(Buffer.compare(await readFile(join(folder, 'received', 'Album', name)), bytes)).toBe(0);
+  }
+}
+
+test('a hybrid torrent comes from a stranger whom its tracker names, and the tracker hears of the end', async () => {
+  await using tracker = await OpenTracker.start();
+  await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'hybrid', tracker.url);
+  const bytes = await readFile(torrentFile());
+  const metainfo = parsePublicMetainfo(bytes);
+  await using home = new Home();
+  expect(await home.add(metainfo, bytes, join(folder, 'received'))).toBe('added');
+  await expect.poll(() => home.state(metainfo.infoHash), { timeout: 60_000 }).toBe('complete');
+  await expectReceived();
+  await home.host.remove(metainfo.infoHash);
+  expect(tracker.told.at(-1)?.get('event')).toBe('stopped');
+  expect(home.host.port).toBe(0);
+});
+
+test('a stranger fetches from us what its tracker says we have, and nothing else', async () => {
+  await using tracker = await OpenTracker.start();
+  await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'v1', tracker.url);
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  const bytes = await readFile(torrentFile());
+  const metainfo = parsePublicMetainfo(bytes);
+  await using home = new Home();
+  expect(await home.add(metainfo, bytes, folder, true)).toBe('added');
+  const next = await libtorrent('leech', join(folder, 'received'), torrentFile(), await freeAddress());
+  expect(await next()).toBe('done');
+  await expectReceived();
+  expect(home.host.find(metainfo.infoHash)?.uploaded).toBeGreaterThan(220_000);
+  // Whoever asks for anything else hears not a byte.
+  const stranger = connect(home.host.port, '127.0.0.1');
+  const heard: Buffer[] = [];
+  stranger.on('data', (chunk) => heard.push(chunk));
+  stranger.write(Buffer.concat([Buffer.from('\u0013BitTorrent protocol'), Buffer.alloc(8), randomBytes(40)]));
+  await new Promise((resolve) => stranger.once('close', resolve));
+  expect(heard).toEqual([]);
+});
+
+test('a torrent of version 2 alone is refused by its own name', async () => {
+  await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'v2');
+  const bytes = await readFile(torrentFile());
+  expect(() => parsePublicMetainfo(bytes)).toThrow(expect.objectContaining({ code: 'torrent-version-2' }));
+});
+
+test('what is shared in a sphere never runs beside strangers, and own networks are not called', async () => {
+  await using tracker = await OpenTracker.start();
+  await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'v1', tracker.url);
+  const bytes = await readFile(torrentFile());
+  const metainfo = parsePublicMetainfo(bytes);
+  const before = tracker.told.length;
+  await using sphere = new Home([metainfo.infoHash]);
+  expect(await sphere.add(metainfo, bytes, join(folder, 'received'))).toBe('conflict');
+  expect(sphere.host.port).toBe(0);
+  await using careful = new Home([], (address) => !address.startsWith('127.'));
+  expect(await careful.add(metainfo, bytes, join(folder, 'received'))).toBe('added');
+  for (let tick = 0; tick < 5; tick += 1) careful.host.tick();
+  expect(careful.host.find(metainfo.infoHash)?.links).toEqual([]);
+  await careful.host.remove(metainfo.infoHash);
+  const ours = tracker.told.slice(before).filter((query) => query.get('left') !== '0');
+  expect(ours).toEqual([]);
+});
