@@ -109,6 +109,7 @@ const itemShape = z.object({
   from: z.string(),
   atMs: timeMs,
   copies: z.number().int().describe('complete copies known elsewhere'),
+  isPublic: z.boolean().describe('a torrent from elsewhere: strangers take part in it'),
   files: z.array(z.object({ name: z.string(), bytes })),
 });
 export const itemsShape = z.object({ items: z.array(itemShape) });

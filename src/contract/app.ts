@@ -157,12 +157,14 @@ const items = {
     )
     .output(z.object({ item: itemSchema.nullable() })),
   cancelShare: oc.input(z.object({ jobId: z.string() })).output(done),
-  /** Starts the download; with `wait` resolves when the item is verified on disk. */
+  /** Starts the download; with `wait` resolves when the item is verified on disk. `strangers-see`: see `mayStrangersSee`. */
   get: oc
     .input(
       ofItem.extend({
         /** Only these files of a folder, with those that were asked for before; all when left out. */
         files: z.array(z.number().int().nonnegative()).min(1).max(10_000).optional(),
+        /** The person knows that strangers will see this computer's address: nothing public begins without that. */
+        mayStrangersSee: z.boolean().default(false),
         wait: z.boolean().default(false),
       }),
     )

@@ -177,6 +177,8 @@ export const itemSchema = z.object({
   fromName: z.string(),
   mine: z.boolean(),
   plain: z.boolean(),
+  /** A torrent from elsewhere: strangers take part in it, and see whoever fetches it. */
+  isPublic: z.boolean(),
   atMs: count,
   /** Complete copies known elsewhere, our own not counted. */
   copies: count,

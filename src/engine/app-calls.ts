@@ -95,7 +95,8 @@ function systemCalls({ holder, clock, views }: AppCallsDeps): AppServices['syste
     onlyCopies() {
       const names = ownItems(holder).flatMap((itemId) => {
         const item = views.item(itemId);
-        if (item === undefined || !item.mine || item.copies > 0 || item.undoUntilMs !== null) return [];
+        if (item === undefined || !item.mine || item.isPublic || item.copies > 0 || item.undoUntilMs !== null)
+          return [];
         // Where nobody else is, nobody misses it.
         const others = views
           .sphere(holder.session.list.get(item.sphereId))

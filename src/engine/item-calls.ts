@@ -3,6 +3,7 @@ import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
 import { playability } from '../player/playability.ts';
+import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
@@ -43,11 +44,11 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       holder.session.shares.cancel(jobId);
       return Promise.resolve(DONE);
     },
-    async get({ sphereId, itemId, files, wait }, signal) {
+    async get({ sphereId, itemId, files, mayStrangersSee, wait }, signal) {
       const { items } = holder.session;
       const { fileCount } = requireInSphere(deps, sphereId, itemId).body;
       if (files?.some((file) => file >= fileCount) === true) throw new AppError('not-found', 'no such file');
-      items.get(itemId, files ?? null);
+      items.get(itemId, files ?? null, mayStrangersSee);
       if (wait) await items.wait(itemId, signal);
       return { item: view(itemId) };
     },
@@ -116,7 +117,7 @@ async function offer(
   // Who wanted some files only wants this one too.
   items.get(itemId, items.row(itemId).chosen === null ? null : [index]);
   await items.placed(itemId, signal);
-  const file = fileOf(deps, itemId, index);
+  const file = fileOf(deps, event, index);
   const row = items.row(itemId);
   const item = playItem({ items, feed, waiter, log }, { event, row, file, index });
   const name = file.path.at(-1) ?? event.body.name;
@@ -128,8 +129,8 @@ async function offer(
   return { file: { url, path: item.path, isWhole, type: file.type, playable: playability(probe) } };
 }
 
-function fileOf({ holder }: AppCallsDeps, itemId: ItemId, index: number): ManifestFile {
-  const file = holder.session.source.knownManifest(itemId)?.files[index];
+function fileOf({ holder }: AppCallsDeps, event: ItemEvent, index: number): ManifestFile {
+  const file = holder.session.source.knownManifest(event)?.files[index];
   if (file === undefined) throw new AppError('not-found', 'the item has no such file', { index });
   return file;
 }

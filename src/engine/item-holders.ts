@@ -1,7 +1,7 @@
 import type { PersonId } from '../base/id.ts';
 import type { HolderView } from '../contract/views.ts';
 import type { ItemService } from '../spheres/item-service.ts';
-import type { KnownEvent } from '../spheres/protocol/event.ts';
+import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { ItemRow } from '../storage/item-table.ts';
@@ -16,7 +16,7 @@ interface ItemHoldersDeps {
  * How much of an item each member is known to have, whoever has most of it first. What somebody else has is what a
  * device of theirs said when it was connected, or that it shared the item.
  */
-export function itemHolders(deps: ItemHoldersDeps, sphere: Sphere, row: ItemRow, event: KnownEvent<'item'>) {
+export function itemHolders(deps: ItemHoldersDeps, sphere: Sphere, row: ItemRow, event: ItemEvent) {
   const { devices, members } = sphere.state;
   const { bytes } = event.body;
   const known = new Map<PersonId, number>();
@@ -25,7 +25,8 @@ export function itemHolders(deps: ItemHoldersDeps, sphere: Sphere, row: ItemRow,
     if (person !== undefined) known.set(person, Math.max(known.get(person) ?? 0, Math.min(has, bytes)));
   };
   for (const [device, has] of deps.items.heard(row.infoHash)) note(device, has);
-  for (const device of [...deps.items.holders(row.itemId), event.header.device]) note(device, bytes);
+  const sharer = event.type === 'item' ? [event.header.device] : [];
+  for (const device of [...deps.items.holders(row.itemId), ...sharer]) note(device, bytes);
   const present = new Set([...deps.rooms.present(sphere.row.room)].map((full) => full.split('/', 1)[0]));
   const joined = [...members.values()].filter(({ state }) => state === 'joined');
   const holders = joined.map(({ jid, person }): HolderView => {

@@ -1,12 +1,12 @@
 import type { Probe } from '../contract/media.ts';
 import type { ItemFileView, ItemView } from '../contract/views.ts';
-import { kindOfType } from '../player/media-type.ts';
+import { kindOfType, typeOfName } from '../player/media-type.ts';
 import { playability } from '../player/playability.ts';
 import { deletionOf, mayPutBack } from '../spheres/deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { ItemSource } from '../spheres/item-source.ts';
 import { hasRange } from '../spheres/piece-map.ts';
-import type { KnownEvent } from '../spheres/protocol/event.ts';
+import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { Manifest, ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { ItemRow } from '../storage/item-table.ts';
@@ -27,17 +27,18 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
   const undoUntilMs = deps.items.undoUntilMs(row);
   if (undoUntilMs === undefined) return undefined;
   const { body, header } = event;
-  const manifest = deps.source.knownManifest(row.itemId);
+  const manifest = deps.source.knownManifest(event);
   const live = deps.items.live(row);
   const from = sphere.jidOf(header.person) ?? sphere.row.room;
   const mine = header.device === sphere.device;
   const [first] = manifest?.files ?? [];
+  const kind = event.type === 'torrent' && first !== undefined ? publicKind(event, first) : body.media.kind;
   return {
     id: row.itemId,
     sphereId: sphere.id,
     name: body.name,
-    type: body.media.kind === 'folder' ? 'inode/directory' : (first?.type ?? body.media.type),
-    kind: body.media.kind,
+    type: kind === 'folder' ? 'inode/directory' : first === undefined ? body.media.type : typeOf(first),
+    kind,
     bytes: body.bytes,
     bytesHave: Math.min(deps.items.checked(row.itemId) ?? row.bytesHave, body.bytes),
     bytesWanted: bytesWanted(body.bytes, manifest, row),
@@ -48,6 +49,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     fromName: personName(from),
     mine,
     plain: body.plain,
+    isPublic: event.type === 'torrent',
     atMs: body.origin?.wallMs ?? header.wallMs,
     copies: countCopies(deps, sphere, row, live?.seeds ?? 0),
     downBps: live?.downBps ?? 0,
@@ -64,7 +66,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
   };
 }
 
-function viewDeletion(sphere: Sphere, event: KnownEvent<'item'>): Pick<ItemView, 'deletedBy' | 'mayPutBack'> {
+function viewDeletion(sphere: Sphere, event: ItemEvent): Pick<ItemView, 'deletedBy' | 'mayPutBack'> {
   const word = deletionOf(sphere, event);
   if (word === undefined) return { deletedBy: null, mayPutBack: true };
   const by = sphere.jidOf(word.header.person);
@@ -74,7 +76,8 @@ function viewDeletion(sphere: Sphere, event: KnownEvent<'item'>): Pick<ItemView,
 /** Whoever shared an item has it; everybody else was seen with all of its pieces. Who has gone serves us no more. */
 function countCopies(deps: ItemViewDeps, sphere: Sphere, row: ItemRow, seeds: number): number {
   const { devices } = sphere.state;
-  const sharer = sphere.log.get(row.itemId as string as KnownEvent['id'])?.header.device;
+  const event = sphere.log.get(row.itemId as string as ItemEvent['id']);
+  const sharer = event?.type === 'item' ? event.header.device : undefined;
   const holders = new Set([...deps.items.holders(row.itemId), ...(sharer === undefined ? [] : [sharer])]);
   const others = [...holders].filter((device) => device !== sphere.device && devices.has(device));
   return Math.max(others.length, seeds);
@@ -102,7 +105,7 @@ function viewFiles(manifest: Manifest | undefined, row: ItemRow, pieceLength: nu
     return {
       index,
       name: file.path.join('/'),
-      type: file.type,
+      type: probe.type,
       kind: probe.kind,
       bytes: file.bytes,
       playable: playability(probe),
@@ -116,7 +119,8 @@ function viewFiles(manifest: Manifest | undefined, row: ItemRow, pieceLength: nu
 
 /** What the sharer found in the file. A claim like everything else about it: it only chooses how to show the file. */
 export function probeOf(file: ManifestFile): Probe {
-  const { probe, type } = file;
+  const { probe } = file;
+  const type = typeOf(file);
   return {
     kind: kindOfType(type),
     type,
@@ -126,6 +130,15 @@ export function probeOf(file: ManifestFile): Probe {
     streams: (probe?.codecs ?? []).flatMap(readStream),
     indexRanges: (probe?.index ?? []).map(({ offset, length }) => ({ from: offset, to: offset + length })),
   };
+}
+
+/** Of a torrent from elsewhere nobody has looked into the files: their names must do. */
+function typeOf(file: ManifestFile): string {
+  return file.headSha256 === '' ? typeOfName(file.path.at(-1) ?? '') : file.type;
+}
+
+function publicKind({ body }: ItemEvent, first: ManifestFile): ItemView['kind'] {
+  return body.media.kind === 'folder' ? 'folder' : kindOfType(typeOf(first));
 }
 
 function readStream(text: string): Probe['streams'] {

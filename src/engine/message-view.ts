@@ -2,7 +2,8 @@ import type { BareJid, EventId, ItemId, PersonId } from '../base/id.ts';
 import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import { deletionOf } from '../spheres/deletion.ts';
-import type { KnownEvent, SignedEvent } from '../spheres/protocol/event.ts';
+import type { ItemEvent, SignedEvent } from '../spheres/protocol/event.ts';
+import { isItemEvent } from '../spheres/protocol/event.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import { versionsOf } from '../spheres/versions.ts';
@@ -91,7 +92,7 @@ function viewReactions(sphere: Sphere, id: EventId): ReactionView[] {
 
 function changeOf(sphere: Sphere | undefined, event: SignedEvent | undefined): MessageView['change'] {
   if (sphere === undefined) return 'none';
-  if (event?.type === 'item') return isDeleted(sphere, event) ? 'retracted' : 'none';
+  if (isItemEvent(event)) return isDeleted(sphere, event) ? 'retracted' : 'none';
   if (event?.type !== 'message') return 'none';
   const { annotations } = sphere.log;
   if (annotations.retraction(event) !== undefined) return 'retracted';
@@ -99,7 +100,7 @@ function changeOf(sphere: Sphere | undefined, event: SignedEvent | undefined): M
 }
 
 /** The line of the first version stands for all. */
-function isDeleted(sphere: Sphere, event: KnownEvent<'item'>): boolean {
+function isDeleted(sphere: Sphere, event: ItemEvent): boolean {
   const newest = versionsOf(sphere.state.items, event.id as string as ItemId).at(-1);
   const current = newest && sphere.state.items.get(newest)?.event;
   return current !== undefined && deletionOf(sphere, current) !== undefined;

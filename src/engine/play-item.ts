@@ -3,7 +3,7 @@ import type { PlayableItem } from '../player/playable-item.ts';
 import type { FileSegment } from '../torrent/byte-space.ts';
 import type { HaveWaiter } from '../spheres/have-waiter.ts';
 import type { ItemService } from '../spheres/item-service.ts';
-import type { KnownEvent } from '../spheres/protocol/event.ts';
+import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { ItemRow } from '../storage/item-table.ts';
@@ -20,7 +20,7 @@ interface PlayItemDeps {
 /** One file of an item as the media server reads it: its bytes where they are, its windows asked of the swarm. */
 export function playItem(
   deps: PlayItemDeps,
-  item: { readonly event: KnownEvent<'item'>; readonly row: ItemRow; readonly file: ManifestFile; index: number },
+  item: { readonly event: ItemEvent; readonly row: ItemRow; readonly file: ManifestFile; index: number },
 ): PlayableItem {
   const { event, row, file } = item;
   const segment = (row.layout ?? []).filter((part): part is FileSegment => part.kind === 'file')[item.index];

@@ -9,7 +9,7 @@ import { itemLine } from './human-line.ts';
 import { openMediaKey } from './item-source.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { attachment } from './protocol/envelope.ts';
-import type { KnownEvent } from './protocol/event.ts';
+import type { ItemEvent } from './protocol/event.ts';
 import { INLINE_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { wrapMediaKey } from './protocol/media-key.ts';
 import type { Sphere } from './sphere.ts';
@@ -41,7 +41,7 @@ export function carryOver(deps: CarryOverDeps, from: Sphere, to: Sphere): void {
 
 function carryItem(
   { storage, list, random, log }: CarryOverDeps,
-  { from, to, event }: { readonly from: Sphere; readonly to: Sphere; readonly event: KnownEvent<'item'> },
+  { from, to, event }: { readonly from: Sphere; readonly to: Sphere; readonly event: ItemEvent },
 ): void {
   const { body, header } = event;
   const attachments: Attachment[] = [];
@@ -67,20 +67,24 @@ function carryItem(
   const origin = { sphere: from.id as string, item: event.id as string, wallMs };
   const epoch = body.plain ? null : to.currentEpoch.eventId;
   const line = itemLine({ kind: body.media.kind, name: body.name, bytes: body.bytes });
+  const dispatch = { audience: { kind: 'members' }, attachments, kept, line } as const;
+  if (event.type === 'torrent') {
+    const { name, bytes, fileCount, pieceLength, metainfoBytes, metainfoSha256, media } = body;
+    const passed = { name, infoHash, bytes, fileCount, pieceLength, metainfoBytes, metainfoSha256 };
+    list.publish(to, 'torrent', { ...passed, root: media.kind === 'folder' ? 'folder' : 'file', origin }, dispatch);
+    return;
+  }
   const carried = { ...body, epoch, replaces: null, origin };
-  list.publish(to, 'item', carried, { audience: { kind: 'members' }, attachments, kept, line });
+  list.publish(to, 'item', carried, dispatch);
 }
 
 /** The item of another sphere here that this one was carried over from, as long as it is the same torrent. */
-export function originOf(
-  list: SphereList,
-  { body }: KnownEvent<'item'>,
-): { sphere: Sphere; itemId: ItemId } | undefined {
+export function originOf(list: SphereList, { body, type }: ItemEvent): { sphere: Sphere; itemId: ItemId } | undefined {
   const { origin } = body;
   const sphere = origin === undefined ? undefined : list.find(origin.sphere);
   const itemId = origin?.item as string as ItemId;
   const event = sphere?.state.items.get(itemId)?.event;
   if (sphere === undefined || event === undefined) return undefined;
   const isSame = event.body.infoHash === body.infoHash && event.body.metainfoSha256 === body.metainfoSha256;
-  return isSame && event.body.keyCheck === body.keyCheck ? { sphere, itemId } : undefined;
+  return isSame && event.type === type && event.body.keyCheck === body.keyCheck ? { sphere, itemId } : undefined;
 }

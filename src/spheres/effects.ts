@@ -7,7 +7,8 @@ import { currentText } from './current-text.ts';
 import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
 import { deletionOf } from './deletion.ts';
-import type { KnownEvent, SignedEvent } from './protocol/event.ts';
+import type { ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
+import { isItemEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
 import type { Sphere } from './sphere.ts';
@@ -113,7 +114,7 @@ export class Effects {
     const changes = this.#undoLine(event, reason);
     if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshTarget(event.body.target));
     if (event.type === 'reaction') changes.push(...this.#shown(event.body.target));
-    if (event.type === 'item') {
+    if (isItemEvent(event)) {
       changes.push({ kind: 'item-gone', id: event.id as string as ItemId });
       const { replaces } = event.body;
       if (replaces !== null) changes.push(...this.#settleVersions(replaces as string as ItemId));
@@ -143,6 +144,7 @@ export class Effects {
     switch (event.type) {
       case 'message':
       case 'item':
+      case 'torrent':
         return this.#showContribution(event, isToldAgain);
       case 'epoch':
         return this.#learnEpoch(event);
@@ -175,10 +177,10 @@ export class Effects {
     }
   }
 
-  #showContribution(event: KnownEvent<'message' | 'item'>, isToldAgain: boolean): SphereChange[] {
+  #showContribution(event: KnownEvent<'message'> | ItemEvent, isToldAgain: boolean): SphereChange[] {
     // From before our time: its event came only so that the chain is whole.
     if (!historyFor(this.#sphere, this.#sphere.person).isOpen(event)) return [];
-    return event.type === 'item' ? this.#showItem(event, isToldAgain) : this.#showMessage(event, isToldAgain);
+    return isItemEvent(event) ? this.#showItem(event, isToldAgain) : this.#showMessage(event, isToldAgain);
   }
 
   #showMessage(event: KnownEvent<'message'>, isToldAgain: boolean): SphereChange[] {
@@ -194,7 +196,7 @@ export class Effects {
   /** After an edit or a retraction, in whatever order they came. */
   #refreshTarget(target: EventId): SphereChange[] {
     const event = this.#sphere.log.get(target);
-    if (event?.type === 'item') return this.#settleDeletion(target as string as ItemId);
+    if (isItemEvent(event)) return this.#settleDeletion(target as string as ItemId);
     const row = this.#storage.messages.get(target);
     if (event?.type !== 'message' || row === undefined || row.state === 'undecryptable') return [];
     const text = currentText(this.#sphere, this.#storage, event);
@@ -234,7 +236,7 @@ export class Effects {
     });
   }
 
-  #showItem(event: KnownEvent<'item'>, isToldAgain: boolean): SphereChange[] {
+  #showItem(event: ItemEvent, isToldAgain: boolean): SphereChange[] {
     const itemId = event.id as string as ItemId;
     const { name, bytes, media } = event.body;
     const text = itemLine({ kind: media.kind, name, bytes });
@@ -246,7 +248,7 @@ export class Effects {
     return [...line, { kind: 'item', id: itemId }, ...this.#settleVersions(itemId), ...this.#settleDeletion(itemId)];
   }
 
-  #list(itemId: ItemId, { body, header }: KnownEvent<'item'>): void {
+  #list(itemId: ItemId, { body, header }: ItemEvent): void {
     const { infoHash } = body;
     this.#storage.items.put({
       itemId,

@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.ts';
 import { originOf } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
-import type { KnownEvent } from './protocol/event.ts';
+import type { ItemEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -112,7 +112,7 @@ function isBare({ layout, wanted, removedAtMs }: ItemRow): boolean {
 }
 
 /** Whether both name the same files, in the same places of the torrent's bytes. */
-function hasSameBytes({ body: a }: KnownEvent<'item'>, { body: b }: KnownEvent<'item'>): boolean {
+function hasSameBytes({ body: a }: ItemEvent, { body: b }: ItemEvent): boolean {
   const isSameList = a.manifest.sha256 === b.manifest.sha256 && a.manifest.offset === b.manifest.offset;
   const isSameRoot = (a.media.kind === 'folder') === (b.media.kind === 'folder') && a.name === b.name;
   return isSameList && isSameRoot && a.bytes === b.bytes && a.pieceLength === b.pieceLength;

@@ -9,7 +9,8 @@ import type { ItemRow } from '../storage/item-table.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isComplete } from './piece-map.ts';
-import type { KnownEvent } from './protocol/event.ts';
+import type { ItemEvent } from './protocol/event.ts';
+import { isItemEvent } from './protocol/event.ts';
 import type { SphereList } from './sphere-list.ts';
 
 interface ItemBookDeps {
@@ -40,9 +41,9 @@ export class ItemBook {
     return row;
   }
 
-  event({ sphereId, itemId }: ItemRow): KnownEvent<'item'> | undefined {
-    const event = this.#deps.list.find(sphereId)?.log.get(itemId as string as KnownEvent['id']);
-    return event?.type === 'item' ? event : undefined;
+  event({ sphereId, itemId }: ItemRow): ItemEvent | undefined {
+    const event = this.#deps.list.find(sphereId)?.log.get(itemId as string as ItemEvent['id']);
+    return isItemEvent(event) ? event : undefined;
   }
 
   /** Bytes of the files alone. */
@@ -57,7 +58,8 @@ export class ItemBook {
   /** Whether this device shared it: then its files are the person's own and are only read. */
   isMine(row: ItemRow): boolean {
     const sphere = this.#deps.list.find(row.sphereId);
-    return sphere !== undefined && this.event(row)?.header.device === sphere.device;
+    const event = this.event(row);
+    return event?.type === 'item' && event.header.device === sphere?.device;
   }
 
   /** Whether it counts in this version, is on the list of this device, and we are a member where it does. */

@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import { UNDO_MS } from './item-removal.ts';
 import type { ItemService } from './item-service.ts';
 import { deletionOf, mayDelete, mayPutBack } from './deletion.ts';
-import type { KnownEvent } from './protocol/event.ts';
+import type { ItemEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
@@ -47,7 +47,7 @@ export class ItemDeletion {
     this.#list.publish(sphere, 'retract', { target, isUndone }, { audience: { kind: 'certified' } });
   }
 
-  #find({ sphereId, itemId }: ItemRow): { readonly sphere: Sphere; readonly event: KnownEvent<'item'> } {
+  #find({ sphereId, itemId }: ItemRow): { readonly sphere: Sphere; readonly event: ItemEvent } {
     const sphere = this.#list.getJoined(sphereId);
     const event = sphere.state.items.get(itemId)?.event;
     if (event === undefined) throw new AppError('not-found', 'no such item', { itemId });

@@ -115,7 +115,8 @@ export class ItemProgress implements Disposable {
       const { book, source, feed } = this.#deps;
       const row = book.row(itemId);
       try {
-        const manifest = source.knownManifest(itemId);
+        const event = book.event(row);
+        const manifest = event === undefined ? undefined : source.knownManifest(event);
         if (manifest !== undefined) await verifyItem(manifest, row, signal);
         if (row.chosen === null) book.update(itemId, { state: 'complete', bytesHave: book.bytes(row) });
         else if (book.row(itemId).state === 'verifying') book.update(itemId, { state: 'partial' });

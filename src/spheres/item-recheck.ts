@@ -6,10 +6,11 @@ import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import { sameIdentity } from '../torrent/file-identity.ts';
 import type { Metainfo } from '../torrent/metainfo.ts';
-import { DIGEST_BYTES, parseMetainfo, pieceCount } from '../torrent/metainfo.ts';
+import { DIGEST_BYTES, pieceCount } from '../torrent/metainfo.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
+import { shapeOf } from './item-source.ts';
 import { fullBitfield } from './piece-map.ts';
 import { identify } from './prepare-item.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -86,7 +87,7 @@ export class ItemRecheck {
     const sphere = list.get(row.sphereId);
     const event = source.event(sphere, row.itemId);
     const bytes = await source.metainfo(sphere, event, signal);
-    const metainfo = parseMetainfo(bytes, { infoHash: row.infoHash, sha256: null });
+    const metainfo = shapeOf(event, bytes);
     // Compared with the bytes that were shared, whatever the dates of the files say.
     const segments = (row.layout ?? []).map((part): Segment => (part.kind === 'file' ? unbound(part) : part));
     const { length, pieceLength } = metainfo;

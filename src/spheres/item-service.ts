@@ -13,6 +13,7 @@ import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { chosenPlace, widen } from './chosen-files.ts';
+import { findPlace } from './find-place.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemAdoption } from './item-adoption.ts';
 import { ItemBook } from './item-book.ts';
@@ -21,7 +22,6 @@ import { ItemRecheck } from './item-recheck.ts';
 import type { CopyFate } from './item-removal.ts';
 import { ItemRemoval, UNDO_MS } from './item-removal.ts';
 import type { ItemSource } from './item-source.ts';
-import { receivePlace } from './receive-place.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -113,6 +113,7 @@ export class ItemService implements Disposable {
 
   /** After a start: everything that is wanted goes on where it was. */
   async resumeAll(signal: AbortSignal): Promise<void> {
+    for (const sphere of this.#deps.list.all()) await this.#deps.source.offerAll(sphere);
     await this.#resumeRows(this.#deps.storage.items.listAll(), signal);
   }
 
@@ -144,7 +145,7 @@ export class ItemService implements Disposable {
       if (row.layout === null || !row.wanted || !this.#book.isInForce(row)) return;
       waiter.set(row.infoHash, row.bitfield);
       await feed.add({
-        sphereId: row.sphereId,
+        sphereId: event.type === 'torrent' ? null : row.sphereId,
         infoHash: row.infoHash,
         metainfo,
         mediaKey: source.mediaKey(sphere, event),
@@ -159,9 +160,15 @@ export class ItemService implements Disposable {
     }
   }
 
-  /** Begins or continues a download, of all files or of some; returns at once. */
-  get(itemId: ItemId, files: readonly number[] | null = null): void {
+  /**
+   * Begins or continues a download, of all files or of some; returns at once. Fails with `strangers-see` for a torrent
+   * from elsewhere that the person has not said yes to.
+   */
+  get(itemId: ItemId, files: readonly number[] | null = null, mayStrangersSee = false): void {
     const row = this.row(itemId);
+    if (this.#book.event(row)?.type === 'torrent' && !row.wanted && !mayStrangersSee) {
+      throw new AppError('strangers-see', 'strangers on the internet would see the address of this computer');
+    }
     if (!isOnList(row)) throw new AppError('not-found', 'the item was taken off the list', { itemId });
     const known = this.#deps.list.find(row.sphereId)?.state.items.get(itemId);
     if (known !== undefined && known.replacedBy !== null) throw new AppError('not-found', 'it has a newer version');
@@ -381,10 +388,7 @@ export class ItemService implements Disposable {
     // Fails before anything is on the disk when the key has not come.
     source.mediaKey(sphere, event);
     await requireSpace(sphere.row.folder, event.body.bytes);
-    await source.metainfo(sphere, event, signal);
-    const manifest = await source.manifest(sphere, event, signal);
-    const bytes = source.manifestBytes(itemId) ?? new Uint8Array();
-    const place = await receivePlace(sphere.row.folder, event, { manifest, bytes }, signal);
+    const place = await findPlace(source, sphere, event, signal);
     const row = this.row(itemId);
     if (!row.wanted || !isOnList(row)) return;
     this.#book.update(itemId, { ...place, bitfield: null, state: row.paused ? 'paused' : 'downloading' });

@@ -6,7 +6,7 @@ import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { TorrentSpec } from './swarm-feed.ts';
-import type { KnownEvent } from './protocol/event.ts';
+import type { ItemEvent } from './protocol/event.ts';
 
 /** A folder whose list of files is too long to travel beside its event. */
 async function longFolder() {
@@ -26,7 +26,7 @@ async function longFolder() {
 }
 
 /** Ben's swarm has fetched the pieces that hold `bytes` as the list of files. */
-async function fetched({ session }: SimPerson, event: KnownEvent<'item'>, bytes: Uint8Array): Promise<TorrentSpec> {
+async function fetched({ session }: SimPerson, event: ItemEvent, bytes: Uint8Array): Promise<TorrentSpec> {
   const { infoHash, manifest, pieceLength } = event.body;
   await expect.poll(() => session.swarm.torrents.has(infoHash)).toBe(true);
   const spec = specOf(session, infoHash);
@@ -52,7 +52,7 @@ function specOf(session: SimPerson['session'], infoHash: InfoHash): TorrentSpec 
 test('a long list of files is fetched by the pieces that hold it alone, and leaves nothing behind', async () => {
   const { ben, itemId, event, manifest } = await longFolder();
   expect(manifest.length).toBeGreaterThan(4096);
-  expect(ben.session.source.knownManifest(itemId)).toBeUndefined();
+  expect(ben.session.source.knownManifest(event)).toBeUndefined();
   const found = ben.session.source.manifest(ben.session.sphere(), event, noSignal);
   const spec = await fetched(ben, event, manifest);
   expect((await found).files).toHaveLength(40);
@@ -61,7 +61,7 @@ test('a long list of files is fetched by the pieces that hold it alone, and leav
   expect(asked?.input).toMatchObject({ from: event.body.manifest.offset });
   expect(ben.session.swarm.torrents.size).toBe(0);
   expect(await readdir(join(ben.folder.folder, 'scratch'))).toEqual([]);
-  expect(ben.session.source.knownManifest(itemId)?.files[0]?.path).toEqual(['photo 0.jpg']);
+  expect(ben.session.source.knownManifest(event)?.files[0]?.path).toEqual(['photo 0.jpg']);
   // It is here now: nobody is asked again.
   const told = ben.session.swarm.told.length;
   await ben.session.source.manifest(ben.session.sphere(), event, noSignal);
@@ -74,7 +74,7 @@ test('a list of files that is not the one announced is refused', async () => {
   found.catch(() => undefined);
   await fetched(ben, event, manifest.toReversed());
   await expect(found).rejects.toMatchObject({ code: 'forged' });
-  expect(ben.session.source.knownManifest(itemId)).toBeUndefined();
+  expect(ben.session.source.knownManifest(event)).toBeUndefined();
   expect(ben.session.swarm.torrents.size).toBe(0);
 });
 

@@ -6,14 +6,18 @@ import type { EventId, InfoHash, ItemId } from '../base/id.ts';
 import { fromHex } from '../base/bytes.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fileError } from '../torrent/file-error.ts';
+import type { Metainfo } from '../torrent/metainfo.ts';
 import { parseMetainfo } from '../torrent/metainfo.ts';
+import { INLINE_METAINFO_BYTES } from './announcement.ts';
 import type { PartsFolder } from './chosen-files.ts';
 import type { HaveWaiter } from './have-waiter.ts';
-import type { KnownEvent } from './protocol/event.ts';
+import type { ItemEvent } from './protocol/event.ts';
+import { isItemEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { Manifest } from './protocol/manifest.ts';
 import { decodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { unwrapMediaKey } from './protocol/media-key.ts';
+import { publicManifest, publicMetainfo } from './public-torrent.ts';
 import type { Sphere } from './sphere.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 
@@ -26,10 +30,13 @@ interface ItemSourceDeps {
 }
 
 const MANIFEST_READER = 'manifest';
+/** Lists of files that are kept as they were read: an item on its way is shown anew four times a second. */
+const MOST_KEPT = 64;
 
 /** Finds what belongs to an item's event: its key, its metainfo and its list of files. */
 export class ItemSource {
   readonly #deps: ItemSourceDeps;
+  readonly #manifests = new Map<EventId, Manifest>();
 
   constructor(deps: ItemSourceDeps) {
     this.#deps = deps;
@@ -41,20 +48,20 @@ export class ItemSource {
     return { root, path: join(root, `${infoHash}.files`) };
   }
 
-  event(sphere: Sphere, itemId: ItemId): KnownEvent<'item'> {
+  event(sphere: Sphere, itemId: ItemId): ItemEvent {
     const event = sphere.log.get(itemId as string as EventId);
-    if (event?.type !== 'item' || sphere.log.verdict(event.id)?.kind !== 'accepted') {
+    if (!isItemEvent(event) || sphere.log.verdict(event.id)?.kind !== 'accepted') {
       throw new AppError('not-found', 'no such item', { itemId });
     }
     return event;
   }
 
   /** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
-  mediaKey(sphere: Sphere, event: KnownEvent<'item'>): Uint8Array | null {
+  mediaKey(sphere: Sphere, event: ItemEvent): Uint8Array | null {
     return openMediaKey(this.#deps.storage, sphere, event);
   }
 
-  async metainfo(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Uint8Array> {
+  async metainfo(sphere: Sphere, event: ItemEvent, signal: AbortSignal): Promise<Uint8Array> {
     const { storage, feed } = this.#deps;
     const kept = storage.attachments.get(event.id, 'metainfo');
     if (kept !== undefined) return requireShape(event, kept);
@@ -65,7 +72,21 @@ export class ItemSource {
     if (sha256Hex(metainfo) !== metainfoSha256) throw new AppError('forged', 'another metainfo than announced');
     requireShape(event, metainfo);
     storage.attachments.put({ eventId: event.id, kind: 'metainfo', bytes: metainfo });
+    await this.offer(sphere, event);
     return metainfo;
+  }
+
+  /** After a start: of all torrents from elsewhere that the sphere lists. */
+  async offerAll(sphere: Sphere): Promise<void> {
+    for (const { event } of sphere.state.items.values()) await this.offer(sphere, event);
+  }
+
+  /** What is too long to travel beside the event of a torrent from elsewhere is given to members who ask for it. */
+  async offer(sphere: Sphere, event: ItemEvent): Promise<void> {
+    if (event.type !== 'torrent' || event.body.metainfoBytes <= INLINE_METAINFO_BYTES) return;
+    const metainfo = this.#deps.storage.attachments.get(event.id, 'metainfo');
+    if (metainfo === undefined) return;
+    await this.#deps.feed.offerMetainfo({ sphereId: sphere.id, infoHash: event.body.infoHash, metainfo });
   }
 
   /** The list of files as it was shared, as far as it is here. */
@@ -74,10 +95,22 @@ export class ItemSource {
   }
 
   /** The list of files as far as it is here; undefined while it has to be fetched, and when it breaks the rules. */
-  knownManifest(itemId: ItemId): Manifest | undefined {
-    const bytes = this.manifestBytes(itemId);
+  knownManifest(event: ItemEvent): Manifest | undefined {
+    const kept = this.#manifests.get(event.id);
+    if (kept !== undefined) return kept;
+    const manifest = this.#readManifest(event);
+    if (manifest === undefined) return undefined;
+    for (const id of this.#manifests.keys()) if (this.#manifests.size >= MOST_KEPT) this.#manifests.delete(id);
+    this.#manifests.set(event.id, manifest);
+    return manifest;
+  }
+
+  #readManifest(event: ItemEvent): Manifest | undefined {
+    const kind = event.type === 'torrent' ? 'metainfo' : 'manifest';
+    const bytes = this.#deps.storage.attachments.get(event.id, kind);
     try {
-      return bytes === undefined ? undefined : decodeManifest(bytes);
+      if (bytes === undefined) return undefined;
+      return event.type === 'torrent' ? publicManifest(publicMetainfo(event, bytes)) : decodeManifest(bytes);
     } catch {
       // Its author made it so: the item cannot be fetched, which is no reason not to show all others.
       return undefined;
@@ -85,7 +118,9 @@ export class ItemSource {
   }
 
   /** A long list of files stands at the end of the item's own bytes: only the pieces that hold it are fetched. */
-  async manifest(sphere: Sphere, event: KnownEvent<'item'>, signal: AbortSignal): Promise<Manifest> {
+  async manifest(sphere: Sphere, event: ItemEvent, signal: AbortSignal): Promise<Manifest> {
+    if (event.type === 'torrent')
+      return publicManifest(publicMetainfo(event, await this.metainfo(sphere, event, signal)));
     const itemId = event.id as string as ItemId;
     const known = this.manifestBytes(itemId);
     if (known !== undefined) return decodeManifest(known);
@@ -126,7 +161,7 @@ export class ItemSource {
 }
 
 /** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
-export function openMediaKey(storage: Storage, sphere: Sphere, event: KnownEvent<'item'>): Uint8Array | null {
+export function openMediaKey(storage: Storage, sphere: Sphere, event: ItemEvent): Uint8Array | null {
   const { plain, epoch: epochId, infoHash, keyCheck } = event.body;
   if (plain || epochId === null || keyCheck === null) return null;
   const wrapped = storage.attachments.get(event.id, 'media-key');
@@ -138,10 +173,16 @@ export function openMediaKey(storage: Storage, sphere: Sphere, event: KnownEvent
 }
 
 /** Places in the item are counted in the event's pieces: the torrent must have the same. */
-function requireShape({ body }: KnownEvent<'item'>, metainfo: Uint8Array): Uint8Array {
-  const { pieceLength } = parseMetainfo(metainfo, { infoHash: body.infoHash, sha256: null });
-  if (pieceLength === body.pieceLength) return metainfo;
+function requireShape(event: ItemEvent, metainfo: Uint8Array): Uint8Array {
+  const { pieceLength } = shapeOf(event, metainfo);
+  if (pieceLength === event.body.pieceLength) return metainfo;
   throw new AppError('invalid-torrent', 'other pieces than announced', { pieceLength });
+}
+
+/** What the metainfo of an item says about its pieces. Fails with `invalid-torrent`. */
+export function shapeOf(event: ItemEvent, metainfo: Uint8Array): Metainfo {
+  if (event.type === 'torrent') return publicMetainfo(event, metainfo);
+  return parseMetainfo(metainfo, { infoHash: event.body.infoHash, sha256: null });
 }
 
 /** That nobody who is here has it now says nothing about later. */

@@ -57,7 +57,9 @@ export class KeepEverything implements Disposable {
 
   async #fetchAll(sphere: Sphere): Promise<void> {
     if (sphere.row.state !== 'joined') return;
-    for (const [itemId, { replacedBy }] of sphere.state.items) {
+    for (const [itemId, { replacedBy, event }] of sphere.state.items) {
+      // Strangers would see this computer: that is for a person to say.
+      if (event.type === 'torrent') continue;
       const row = this.#deps.storage.items.get(itemId);
       // What a person has paused or removed, or what is broken, waits for a person.
       const isListed = row !== undefined && isOnList(row);

@@ -22,6 +22,7 @@ import { itemLine } from './human-line.ts';
 import { fullBitfield } from './piece-map.ts';
 import type { ItemDraft, PreparedItem } from './prepare-item.ts';
 import { draftItem, hashDraft } from './prepare-item.ts';
+import { isTorrentFile, shareTorrent } from './public-torrent.ts';
 import { renewDraft } from './renew-draft.ts';
 import { draftOf, encodeDraft } from './share-draft.ts';
 import { ShareLink } from './share-link.ts';
@@ -172,6 +173,11 @@ export class ShareService implements AsyncDisposable {
     const { signal } = job.abort;
     signal.throwIfAborted();
     const sphere = this.#deps.list.getJoined(row.sphereId);
+    if (row.replaces === null && isTorrentFile(path)) {
+      const itemId = await shareTorrent(this.#deps, sphere, path);
+      this.#deps.storage.shareJobs.remove(row.id);
+      return itemId;
+    }
     const looked = await enumerateTree(path, signal);
     this.#show(job, { name: looked.name, bytesTotal: looked.totalBytes, leftOut: leftOutView(looked) });
     if (looked.files.length === 0) throw new AppError('bad-input', 'there is no file in it to share');
@@ -209,7 +215,7 @@ export class ShareService implements AsyncDisposable {
   #renewed(tree: EnumeratedTree, row: ShareJobRow, itemId: ItemId): ItemDraft {
     const { storage, list, random } = this.#deps;
     const item = list.get(row.sphereId).state.items.get(itemId);
-    if (item === undefined) throw new AppError('not-found', 'no such item', { itemId });
+    if (item?.event.type !== 'item') throw new AppError('not-found', 'no such item', { itemId });
     const draft = renewDraft({ storage, random }, item.event, tree);
     storage.shareJobs.update(row.id, { draft: encodeDraft(draft), pieces: new Uint8Array() });
     return draft;

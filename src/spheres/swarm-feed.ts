@@ -15,7 +15,8 @@ export type SwarmCalls = ContractRouterClient<SwarmContract>;
 
 /** One torrent the swarm must hold for as long as we want it. */
 export interface TorrentSpec {
-  readonly sphereId: SphereId;
+  /** null = a torrent from elsewhere, which strangers take part in. */
+  readonly sphereId: SphereId | null;
   readonly infoHash: InfoHash;
   readonly metainfo: Uint8Array;
   readonly mediaKey: Uint8Array | null;
@@ -39,6 +40,8 @@ export interface SwarmIdentity {
   readonly discoverLan: boolean;
   readonly extraPorts: number[];
 }
+
+type OfferedMetainfo = Parameters<SwarmCalls['offerMetainfo']>[0];
 
 interface SphereKeys {
   readonly epochs: EpochKeys[];
@@ -73,6 +76,7 @@ export class SwarmFeed {
   readonly #spheres = new Map<SphereId, SphereKeys>();
   readonly #endpoints = new Map<string, Endpoints>();
   readonly #torrents = new Map<InfoHash, TorrentSpec>();
+  readonly #offers = new Map<string, OfferedMetainfo>();
   #identity: SwarmIdentity | null = null;
   #iceServers: IceServer[] = [];
   #mayDiscover = true;
@@ -121,7 +125,7 @@ export class SwarmFeed {
     const before = this.#identity;
     this.#identity = identity;
     if (identity === null) {
-      for (const said of [this.#spheres, this.#endpoints, this.#torrents]) said.clear();
+      for (const said of [this.#spheres, this.#endpoints, this.#torrents, this.#offers]) said.clear();
       this.#iceServers = [];
     }
     const calls = this.#calls;
@@ -144,6 +148,7 @@ export class SwarmFeed {
 
   async removeSphere(sphereId: SphereId): Promise<void> {
     this.#spheres.delete(sphereId);
+    for (const [key, offer] of this.#offers) if (offer.sphereId === sphereId) this.#offers.delete(key);
     this.#forgetEndpoints(sphereId, []);
     await this.#tell((calls) => calls.removeSphere({ sphereId }));
   }
@@ -182,6 +187,12 @@ export class SwarmFeed {
   /** The network came back or is another one. */
   async networkChanged(): Promise<void> {
     await this.#tell((calls) => calls.networkChanged());
+  }
+
+  /** Members of the sphere get this when they ask for the description of that public torrent. */
+  async offerMetainfo(offer: OfferedMetainfo): Promise<void> {
+    this.#offers.set(`${offer.sphereId} ${offer.infoHash}`, offer);
+    await this.#tell((calls) => calls.offerMetainfo(offer));
   }
 
   has(infoHash: InfoHash): boolean {
@@ -290,6 +301,7 @@ export class SwarmFeed {
     if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
     await this.#addAll(calls, Array.from(this.#torrents.keys()));
+    for (const offer of this.#offers.values()) await calls.offerMetainfo(offer);
     for (const endpoints of this.#endpoints.values()) await calls.setEndpoints(endpoints);
   }
 
@@ -318,7 +330,11 @@ export class SwarmFeed {
   async #addAll(calls: SwarmCalls, infoHashes: readonly InfoHash[]): Promise<RefusedTorrent[]> {
     const refused: RefusedTorrent[] = [];
     const specs = infoHashes.flatMap((infoHash) => this.#torrents.get(infoHash) ?? []);
-    for (const torrents of inMessages(specs)) refused.push(...(await calls.addAll({ torrents })).refused);
+    for (const torrents of inMessages(specs)) {
+      const [ofSpheres, others] = [torrents.filter(isOfSphere), torrents.filter((spec) => !isOfSphere(spec))];
+      if (ofSpheres.length > 0) refused.push(...(await calls.addAll({ torrents: ofSpheres })).refused);
+      if (others.length > 0) refused.push(...(await calls.addPublic({ torrents: others })).refused);
+    }
     for (const { infoHash, code, message } of refused) {
       this.#log.warn('torrent not accepted', { infoHash, code, reason: message });
     }
@@ -348,6 +364,8 @@ export class SwarmFeed {
     this.onEvent.emit(event);
   }
 }
+
+const isOfSphere = (spec: TorrentSpec): spec is TorrentSpec & { readonly sphereId: SphereId } => spec.sphereId !== null;
 
 function* inMessages(specs: readonly TorrentSpec[]): Generator<TorrentSpec[]> {
   let message: TorrentSpec[] = [];

@@ -57,7 +57,7 @@ export class EventTable {
   /** Number of the last thing people see that a device said, not beyond `sequence`; undefined when there is none. */
   lastShown(sphereId: SphereId, device: DeviceKey, sequence: number): number | undefined {
     const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence <= @sequence
-      AND type IN ('message', 'item') ORDER BY sequence DESC LIMIT 1`;
+      AND type IN ('message', 'item', 'torrent') ORDER BY sequence DESC LIMIT 1`;
     return this.#rows.selectOne(rest, { sphereId, device, sequence })?.sequence;
   }
 

@@ -25,7 +25,7 @@ export const itemCommands = [
     usage: '(S | --to JID) PATH…',
     summary:
       'Shares files and folders in a sphere, or with one person alone: returns when they are hashed and queued, with ' +
-      '--wait when the server has them.',
+      '--wait when the server has them. A .torrent file is passed on as it is; each member says whether to take part.',
     options: {
       to: { value: 'JID', help: 'with this person alone, in place of a sphere' },
       plain: { help: 'without encryption: anyone with the torrent can read it' },
@@ -91,7 +91,12 @@ export const itemCommands = [
     name: 'get',
     usage: 'S ITEM [FILE]',
     summary: 'Downloads an item, or only one file of a folder; with --wait returns when that is verified on disk.',
-    options: { wait: { help: 'wait until the item is complete and verified' } },
+    options: {
+      wait: { help: 'wait until the item is complete and verified' },
+      public: {
+        help: 'yes to a torrent from elsewhere: strangers on the internet will see the address of this computer',
+      },
+    },
     positionals: { min: 2, max: 3 },
     shape: gotItemShape,
     async run({ connect, signal, positionals, flags }) {
@@ -100,7 +105,10 @@ export const itemCommands = [
       const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
       const only = positionals[2] === undefined ? {} : { files: [resolveFile(item, positionals[2])] };
       return await engine.client.items.get(
-        { sphereId: sphere.id, itemId: item.id, ...only, wait: flags.has('wait') },
+        {
+          ...{ sphereId: sphere.id, itemId: item.id, ...only },
+          ...{ mayStrangersSee: flags.has('public'), wait: flags.has('wait') },
+        },
         { signal },
       );
     },

@@ -2,6 +2,7 @@ import { fromUtf8 } from '../../base/bytes.ts';
 import type { Attachment, AttachmentKind } from './envelope.ts';
 import { epochCommitment } from './epoch.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
+import { isItemEvent } from './event.ts';
 import { KEY_BYTES, sha256Hex } from './keys.ts';
 import { WRAPPED_KEY_BYTES } from './media-key.ts';
 
@@ -41,7 +42,7 @@ function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint
   switch (kind) {
     case 'metainfo':
       return (
-        event.type === 'item' &&
+        isItemEvent(event) &&
         bytes.length === event.body.metainfoBytes &&
         sha256Hex(bytes) === event.body.metainfoSha256
       );

@@ -1,6 +1,7 @@
 import type { EventId, ItemId, PersonId, SphereId } from '../../base/id.ts';
 import { Annotations } from './annotations.ts';
-import type { KnownEvent, SignedEvent } from './event.ts';
+import type { ItemEvent, KnownEvent, SignedEvent } from './event.ts';
+import { isItemEvent } from './event.ts';
 import type { LogOrder } from './log-order.ts';
 import type { StructuralEvent } from './member-record.ts';
 import { isStructural, RANK } from './member-record.ts';
@@ -18,6 +19,7 @@ const NEEDS: Record<ContentEvent['type'], number> = {
   unknown: RANK.viewer,
   malformed: RANK.viewer,
   item: RANK.member,
+  torrent: RANK.member,
   rename: RANK.admin,
   epoch: RANK.admin,
   read: RANK.viewer,
@@ -107,12 +109,12 @@ export class Content {
   takeLast(events: readonly SignedEvent[]): boolean {
     if (!events.every(leavesOneLine)) return false;
     if (events.length === 0) return true;
-    if (events.some(({ type }) => type === 'item')) this.#changeItems();
+    if (events.some((event) => isItemEvent(event))) this.#changeItems();
     for (const event of events.toReversed()) {
       this.verdicts.delete(event.id);
       if (this.#timeline.last?.id !== event.id) continue;
       this.#timeline.pop();
-      if (event.type === 'item') this.#items.delete(event.id as string as ItemId);
+      if (isItemEvent(event)) this.#items.delete(event.id as string as ItemId);
     }
     return true;
   }
@@ -148,6 +150,7 @@ export class Content {
     const { jid } = standing.record;
     switch (event.type) {
       case 'item':
+      case 'torrent':
         this.#addItem(event, standing);
         return ACCEPTED;
       case 'message':
@@ -181,11 +184,13 @@ export class Content {
     }
   }
 
-  #addItem(event: KnownEvent<'item'>, standing: Standing): void {
+  #addItem(event: ItemEvent, standing: Standing): void {
     const seen = this.#order.seen(event.id);
     const position = this.#order.position(event.id) ?? -1;
     const id = event.id as string as ItemId;
-    const needsNewKey = this.#membership.ends.some((end) => end > seen && end < position);
+    // What strangers have is behind no key.
+    const isKept = event.type === 'item';
+    const needsNewKey = isKept && this.#membership.ends.some((end) => end > seen && end < position);
     const item: SphereItem = { id, event, jid: standing.record.jid, replacedBy: null, needsNewKey };
     this.#changeItems();
     addItem(this.#items, item);
@@ -214,7 +219,7 @@ export class Content {
 }
 
 function leavesOneLine(event: SignedEvent): boolean {
-  return LINES.has(event.type) || (event.type === 'item' && event.body.replaces === null);
+  return LINES.has(event.type) || (isItemEvent(event) && event.body.replaces === null);
 }
 
 function itemsOf(timeline: readonly TimelineEntry[]): Map<ItemId, SphereItem> {

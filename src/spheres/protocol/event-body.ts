@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { BareJid, DeviceKey, EventId, InfoHash, PersonId, SphereId } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
 import { MAX_METAINFO_BYTES } from '../../torrent/metainfo.ts';
+import { MAX_PUBLIC_FILES } from '../../torrent/public-metainfo.ts';
 
 /**
  * Bodies of the events this version understands. Fields it does not know are ignored, so a field may be added
@@ -104,6 +105,9 @@ const succeed = z.object({ votes: z.array(eventId).min(1).max(50), lastAccepted 
 const object = z.object({ votes: z.array(eventId).min(1).max(50) });
 const epoch = z.object({ number: count, commitment: sha256, reason: z.enum(['start', 'removal', 'renewal']) });
 
+/** The item of another sphere that this one was carried over from, and when it was shared there. */
+const origin = z.object({ sphere: hex<SphereId>(64), item: eventId, wallMs: count });
+
 const item = z
   .object({
     name,
@@ -136,10 +140,38 @@ const item = z
     previewSha256: sha256.nullable(),
     /** The item this one is a new version of. */
     replaces: eventId.nullable(),
-    /** The item of another sphere that this one was carried over from, and when it was shared there. */
-    origin: z.object({ sphere: hex<SphereId>(64), item: eventId, wallMs: count }).optional(),
+    origin: origin.optional(),
   })
   .refine((body) => body.plain === (body.keyCheck === null) && body.plain === (body.epoch === null));
+
+/**
+ * A .torrent file from elsewhere, passed on as it is. Read as an item without a key, which nothing of the sphere carries:
+ * strangers have its bytes.
+ */
+const torrent = z
+  .object({
+    name,
+    infoHash: hex<InfoHash>(40),
+    /** Of the files alone, without padding. */
+    bytes: count,
+    fileCount: z.number().int().min(1).max(MAX_PUBLIC_FILES),
+    pieceLength: z.number().int().min(16_384).max(67_108_864),
+    metainfoBytes: z.number().int().min(1).max(MAX_METAINFO_BYTES),
+    metainfoSha256: sha256,
+    root: z.enum(['file', 'folder']),
+    origin: origin.optional(),
+  })
+  .transform(({ root, ...body }): z.output<typeof item> => ({
+    ...body,
+    manifest: { offset: null, length: 0, sha256: '' },
+    plain: true,
+    keyCheck: null,
+    epoch: null,
+    media: { kind: kindOf(root), type: 'application/octet-stream', width: null, height: null, durationMs: null },
+    thumbhash: null,
+    previewSha256: null,
+    replaces: null,
+  }));
 
 const message = z.object({
   textSha256: sha256,
@@ -172,6 +204,10 @@ const continued = z.object({ sphere: hex<SphereId>(64) });
 /** The sphere goes on from that one. */
 const continues = z.object({ sphere: hex<SphereId>(64) });
 
+function kindOf(root: 'file' | 'folder'): 'folder' | 'other' {
+  return root === 'folder' ? 'folder' : 'other';
+}
+
 export const eventBodySchemas = {
   genesis,
   device,
@@ -189,6 +225,7 @@ export const eventBodySchemas = {
   object,
   epoch,
   item,
+  torrent,
   message,
   rename,
   read,

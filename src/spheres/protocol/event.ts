@@ -49,6 +49,13 @@ export type OpaqueEvent = EventBase & { readonly type: 'unknown' | 'malformed'; 
 
 export type SignedEvent = KnownEvent | OpaqueEvent;
 
+/** What a sphere shows as an item: something shared in it, or a torrent from elsewhere. */
+export type ItemEvent = KnownEvent<'item' | 'torrent'>;
+
+export function isItemEvent(event: SignedEvent | undefined): event is ItemEvent {
+  return event?.type === 'item' || event?.type === 'torrent';
+}
+
 export const MAX_EVENT_BYTES = 8192;
 /** Leaves room for 2^53 / 2^20 steps, and `nextLamport` never overflows. */
 const MAX_LAMPORT = 2 ** 52;

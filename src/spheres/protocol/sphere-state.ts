@@ -36,12 +36,12 @@ export interface SphereEpoch {
 }
 
 /** Who did it: the account is the one the person was a member with. */
-export interface Contribution<T extends 'item' | 'message'> {
+export interface Contribution<T extends 'item' | 'torrent' | 'message'> {
   readonly event: KnownEvent<T>;
   readonly jid: BareJid;
 }
 
-export interface SphereItem extends Contribution<'item'> {
+export interface SphereItem extends Contribution<'item' | 'torrent'> {
   readonly id: ItemId;
   readonly replacedBy: ItemId | null;
   /** Its author did not know yet that somebody had gone: to be shared again under a new key. */

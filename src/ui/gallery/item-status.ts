@@ -46,14 +46,19 @@ export function canRecheck(item: Pick<ItemView, 'state'>): boolean {
   return ['complete', 'sharing', 'changed', 'missing'].includes(item.state);
 }
 
+/** It lies on this disk as it was shared here: the sphere has it from us. */
+export function isOwnFile(item: Pick<ItemView, 'mine' | 'isPublic'>): boolean {
+  return item.mine && !item.isPublic;
+}
+
 /** Our own file was edited: the new content can only be given as a new item. */
-export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'path'>): boolean {
-  return item.state === 'changed' && item.mine && item.path !== null;
+export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'isPublic' | 'path'>): boolean {
+  return item.state === 'changed' && isOwnFile(item) && item.path !== null;
 }
 
 /** What came from somebody else was edited here: the new content can be given to the others beside the old one. */
-export function canShareVersion(item: Pick<ItemView, 'state' | 'mine' | 'path'>): boolean {
-  return item.state === 'changed' && !item.mine && item.path !== null;
+export function canShareVersion(item: Pick<ItemView, 'state' | 'mine' | 'isPublic' | 'path'>): boolean {
+  return item.state === 'changed' && !isOwnFile(item) && item.path !== null;
 }
 
 export const KIND_ICONS: Readonly<Record<MediaKind, string>> = {

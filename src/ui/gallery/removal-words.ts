@@ -1,5 +1,5 @@
 import type { ItemView } from '../../contract/views.ts';
-import { isArriving } from './item-status.ts';
+import { isArriving, isOwnFile } from './item-status.ts';
 
 interface RemovalWords {
   /** Whether the copy may stay: a part of one is of no use to anybody. */
@@ -14,9 +14,10 @@ export function removalWords(item: ItemView): RemovalWords {
   const isLast = item.copies === 0;
   // What is being checked is all there, however much of it was read again.
   const isPartial = item.state !== 'verifying' && isArriving(item);
-  const mayStay = !item.mine && item.path !== null && !isPartial;
+  const isOwn = isOwnFile(item);
+  const mayStay = !isOwn && item.path !== null && !isPartial;
   const deleteCopy = isLast ? 'item.deleteCopyOnly' : 'item.deleteCopyText';
-  if (item.mine) return { mayStay, deleteCopy, text: isLast ? 'item.stopSharingOnly' : 'item.stopSharingText' };
+  if (isOwn) return { mayStay, deleteCopy, text: isLast ? 'item.stopSharingOnly' : 'item.stopSharingText' };
   if (isLast) {
     const isPart = item.path !== null && !mayStay;
     return { mayStay, deleteCopy, text: isPart ? 'item.removePartOnly' : 'item.removeOnly' };

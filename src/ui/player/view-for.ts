@@ -2,6 +2,8 @@ import type { ItemFileView, ItemView } from '../../contract/views.ts';
 
 /** The way an item, or one file of a folder, is shown. */
 export type View =
+  /** Nothing of it is shown or fetched before the person has said yes to strangers. */
+  | { readonly kind: 'public' }
   | { readonly kind: 'player'; readonly file: ItemFileView }
   | { readonly kind: 'photo'; readonly file: ItemFileView }
   | { readonly kind: 'folder' }
@@ -26,6 +28,7 @@ function onlyFile(item: ItemView): ItemFileView {
 
 /** `index` is the file asked for, null for the item itself. */
 export function viewFor(item: ItemView, index: number | null): View {
+  if (item.isPublic && item.state === 'listed') return { kind: 'public' };
   if (item.kind === 'folder' && index === null) return { kind: 'folder' };
   const file = item.files.find((known) => known.index === (index ?? 0)) ?? onlyFile(item);
   if (file.kind === 'video' || file.kind === 'audio') return { kind: 'player', file };
