@@ -50,7 +50,7 @@ function specOf(session: SimPerson['session'], infoHash: InfoHash): TorrentSpec 
 }
 
 test('a long list of files is fetched by the pieces that hold it alone, and leaves nothing behind', async () => {
-  const { ben, itemId, event, manifest } = await longFolder();
+  const { ben, event, manifest } = await longFolder();
   expect(manifest.length).toBeGreaterThan(4096);
   expect(ben.session.source.knownManifest(event)).toBeUndefined();
   const found = ben.session.source.manifest(ben.session.sphere(), event, noSignal);
@@ -69,7 +69,7 @@ test('a long list of files is fetched by the pieces that hold it alone, and leav
 });
 
 test('a list of files that is not the one announced is refused', async () => {
-  const { ben, itemId, event, manifest } = await longFolder();
+  const { ben, event, manifest } = await longFolder();
   const found = ben.session.source.manifest(ben.session.sphere(), event, noSignal);
   found.catch(() => undefined);
   await fetched(ben, event, manifest.toReversed());

@@ -27,6 +27,7 @@ import { pathOf } from '../torrent/route.ts';
 import { StrangerDials } from '../torrent/stranger-dials.ts';
 import { readWantedHash, strangerAt } from '../torrent/stranger-handshake.ts';
 import type { HeldSpec, TorrentChange } from '../torrent/torrent-spec.ts';
+import { letFirstGo } from './let-first-go.ts';
 import type { PortMapping } from './port-mapping.ts';
 import { StrangerPort } from './stranger-port.ts';
 
@@ -137,6 +138,7 @@ export class PublicHost implements AsyncDisposable {
 
   /** Once a second. */
   tick(): void {
+    letFirstGo(this.torrents);
     for (const running of this.#running.values()) {
       running.torrent.tick();
       running.torrent.disconnect((link) => link.silentMs > SILENT_MS);

@@ -23,6 +23,7 @@ import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import { arbitrate } from './duplicates.ts';
 import { FileWatch } from './file-watch.ts';
+import { letFirstGo } from './let-first-go.ts';
 import type { PublicResources } from './public-host.ts';
 import { SphereRegistry } from './sphere-registry.ts';
 import { TrackerHashes } from './tracker-hashes.ts';
@@ -35,8 +36,6 @@ const CHECK_MS = 30_000;
 const CHECKS_PER_SECOND = 10;
 /** Somewhat less than the ticks that make a connection suspect. */
 const DOUBTED_MS = 2_500;
-
-const RANK = { low: 0, normal: 1, high: 2 } as const;
 
 export interface TorrentHostDeps {
   readonly clock: Clock;
@@ -230,7 +229,7 @@ export class TorrentHost implements AsyncDisposable {
 
   /** Once a second: lets every connection say that it is there, and gives how many are in doubt now. */
   tick(): number {
-    this.#letFirstGo();
+    letFirstGo(Array.from(this.#active.values()));
     let suspects = 0;
     for (const torrent of Array.from(this.#active.values())) {
       torrent.tick();
@@ -383,14 +382,6 @@ export class TorrentHost implements AsyncDisposable {
     const isActive = this.#active.has(copy.spec.infoHash);
     if (isActive && !stream.destroyed) this.connect(dialled, weDialled);
     else stream.destroy();
-  }
-
-  /** While something of more importance is moving, the others ask for nothing. */
-  #letFirstGo(): void {
-    const torrents = Array.from(this.#active.values());
-    const moving = torrents.filter(({ isMoving }) => isMoving).map(({ priority }) => RANK[priority]);
-    const first = Math.max(0, ...moving);
-    for (const torrent of torrents) torrent.setYields(RANK[torrent.priority] < first);
   }
 
   #badPiece(device: DeviceKey): void {

@@ -6,9 +6,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseItemId, parseSphereId } from '../../src/base/id.ts';
 import { locateProfile, readEngineFile } from '../../src/engine/profile.ts';
 import type { ItemView } from '../../src/contract/views.ts';
+import { encode } from '../../src/torrent/bencode/bencode.ts';
 import { landscapeSvg } from '../fixtures/landscape.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld } from '../fixtures/engine-world.ts';
+import { OpenTracker } from '../fixtures/open-tracker.ts';
 
 let world: EngineWorld;
 let anna: Person;
@@ -70,6 +72,28 @@ test('one film of a folder is fetched alone, and the rest when it is wanted too'
   expect((await ben.item(sphere, item)).state).toBe('partial');
   await ben.get(sphere, item);
   expect(await readFile(join(part.path ?? '', '1.bin'))).toEqual(await readFile(join(folder, '1.bin')));
+}, 120_000);
+
+test('a .torrent from elsewhere is listed for both, begins by a clear yes alone, and calls nobody in our own networks', async () => {
+  await using tracker = await OpenTracker.start();
+  const info = { length: 40_000, name: 'found.bin', 'piece length': 16_384, pieces: randomBytes(60) };
+  const path = join(world.folder, 'found.torrent');
+  await writeFile(path, encode({ announce: tracker.url, info }));
+  const item = await anna.share(sphere, path);
+  const listed = await ben.item(sphere, item);
+  expect(listed).toMatchObject({ name: 'found.bin', bytes: 40_000, isPublic: true, state: 'listed', path: null });
+  expect(await ben.failure('get', sphere, item)).toBe('strangers-see');
+  expect(await ben.failure('url', sphere, item)).toBe('strangers-see');
+  await ben.run('get', sphere, item, '--public');
+  await ben.item(sphere, item, ({ state }) => state === 'downloading');
+  await ben.engine.killHard();
+  await ben.restart();
+  await ben.item(sphere, item, ({ state }) => state === 'downloading');
+  await ben.run('remove', sphere, item);
+  expect((await anna.item(sphere, item)).state).toBe('listed');
+  expect(tracker.told).toEqual([]);
+  await writeFile(path, encode({ info: { 'meta version': 2, name: 'found.bin' } }));
+  expect(await anna.failure('share', sphere, path)).toBe('torrent-version-2');
 }, 120_000);
 
 test('each picture of a folder has a preview once the folder has arrived, and none before', async () => {
