@@ -58,6 +58,7 @@ test('each command prints exactly the shape that scripts rely on', async () => {
     from: 'ana@example.org',
     atMs: 1_700_000_000_000,
     copies: 1,
+    isPublic: false,
     files: [{ name: 'film.mp4', bytes: 1000 }],
   };
   const sphere = {
