@@ -103,7 +103,7 @@ test('what came of it is complete without anything of the sphere to compare it w
   const { infoHash } = items.row(itemId);
   swarm.emit({ kind: 'have', infoHash, bitfield: fullBitfield(4), bytesHave: 50_000, identities: null });
   swarm.say(infoHash, 'complete');
-  await world.quiet();
+  await world.until(() => items.row(itemId).state === 'complete');
   expect(items.row(itemId)).toMatchObject({ state: 'complete', bytesHave: 50_000 });
   await items.remove(itemId, 'delete', noSignal);
   expect(swarm.torrents.size).toBe(0);
