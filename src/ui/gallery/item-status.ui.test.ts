@@ -21,15 +21,16 @@ test('what was never started is not arriving', () => {
 });
 
 test('only our own edited file can be shared again', () => {
-  expect(canShareAgain({ state: 'changed', mine: true, path: '/a' })).toBe(true);
-  expect(canShareAgain({ state: 'changed', mine: false, path: '/a' })).toBe(false);
-  expect(canShareAgain({ state: 'missing', mine: true, path: '/a' })).toBe(false);
+  expect(canShareAgain({ state: 'changed', mine: true, isPublic: false, path: '/a' })).toBe(true);
+  expect(canShareAgain({ state: 'changed', mine: false, isPublic: false, path: '/a' })).toBe(false);
+  expect(canShareAgain({ state: 'changed', mine: true, isPublic: true, path: '/a' })).toBe(false);
+  expect(canShareAgain({ state: 'missing', mine: true, isPublic: false, path: '/a' })).toBe(false);
 });
 
 test('only an edited file of somebody else is offered as a version of ours', () => {
-  expect(canShareVersion({ state: 'changed', mine: false, path: '/a' })).toBe(true);
-  expect(canShareVersion({ state: 'changed', mine: true, path: '/a' })).toBe(false);
-  expect(canShareVersion({ state: 'complete', mine: false, path: '/a' })).toBe(false);
+  expect(canShareVersion({ state: 'changed', mine: false, isPublic: false, path: '/a' })).toBe(true);
+  expect(canShareVersion({ state: 'changed', mine: true, isPublic: false, path: '/a' })).toBe(false);
+  expect(canShareVersion({ state: 'complete', mine: false, isPublic: false, path: '/a' })).toBe(false);
 });
 
 test('items are cut into days without changing their order', () => {

@@ -31,7 +31,9 @@ export function photoSlides(item: ItemView, items: readonly ItemView[]): PhotoSl
   const slides: PhotoSlide[] = [];
   for (const candidate of items) {
     const file = candidate.files[0];
-    if (candidate.kind === 'image' && shown(file)) slides.push(slide(candidate, file));
+    // What strangers take part in is begun by no turning of pages.
+    const isBegun = !candidate.isPublic || candidate.state !== 'listed';
+    if (candidate.kind === 'image' && isBegun && shown(file)) slides.push(slide(candidate, file));
   }
   return slides;
 }
