@@ -1,28 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSphereId } from '../../src/base/id.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
 import type { EngineClient } from '../../src/cli/connect.ts';
 import type { MessageView } from '../../src/contract/views.ts';
+import { Omemo } from '../../src/omemo/omemo.ts';
+import type { DeviceAddress } from '../../src/omemo/types.ts';
 import type { Person } from '../fixtures/engine-world.ts';
-import { EngineWorld } from '../fixtures/engine-world.ts';
+import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
 import { OmemoDevices } from '../fixtures/omemo-devices.ts';
-import type { Bar, BenchResult } from './parts/report.ts';
+import { openRawStorage } from '../fixtures/raw-member.ts';
+import { addHistory } from './parts/long-history.ts';
+import type { Bar, BenchOptions, BenchResult } from './parts/report.ts';
 import { compare, median, runBench } from './parts/report.ts';
+import { Talker } from './parts/talker.ts';
 
 /** What a daily user waits for: sending, coming back to a long conversation, and a large sphere's keys. */
 const BACKLOG = 10_000;
-const SENDERS = ['ben', 'eve', 'zoe', 'kim', 'max'];
-/** Lines of one sender that are under way at once. */
-const AT_ONCE = 20;
+/** So many times the backlog is in the database when a conversation is opened and searched. */
+const HISTORY = 10;
+const TALKERS = ['ben', 'eve', 'zoe', 'kim', 'max'];
 const TIMES = 20;
 const MEMBERS = 50;
 const DEVICES_EACH = 3;
 const PAGE = 40;
-const LIMIT_MS = 1_200_000;
+/** Between two looks of the page while much comes in. */
+const LOOK_MS = 50;
+const LIMIT_MS = 1_800_000;
 const GONE_OUT: readonly MessageView['state'][] = ['sent', 'delivered', 'seen'];
+/** What lines are about: some words are in every line, some in few. */
+const WORDS = ['lake', 'mountain', 'birthday', 'garden', 'café', 'train', 'photographs', 'grandmother', 'snow', 'boat'];
 
 const atMost = (value: number): Bar => ({ op: '<=', value, of: 'ours' });
 const line = (name: string, unit: string, values: readonly number[], bar: Bar | null): BenchResult =>
   compare({ name, unit, peerName: null, bar, samples: values.map((ours) => ({ ours, peer: null })) });
+
+const lineAbout = (name: string, number: number): string =>
+  `${name} says the line ${number} of a long evening about the ${WORDS[number % WORDS.length]} and number${number % 997}`;
 
 /** Milliseconds from each wish to send until the server has the line, one after the other. */
 async function measureSending(person: Person, sphere: string): Promise<number[]> {
@@ -51,101 +69,169 @@ async function measureSending(person: Person, sphere: string): Promise<number[]>
   return waits;
 }
 
-/** Says `count` lines, several at once, and waits until the server has all of them. */
-async function sayMany(person: Person, sphere: string, count: number): Promise<void> {
-  using engine = await person.connect(AbortSignal.timeout(LIMIT_MS));
-  let next = 0;
-  const talk = async (): Promise<void> => {
-    while (next < count) {
-      const text = `${person.name} says the line ${next} of a long evening`;
-      next += 1;
-      await engine.client.messages.say({ sphereId: parseSphereId(sphere), text });
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, talk));
-  await person.sync();
-}
-
 const linesOf = async (client: EngineClient, sphere: string): Promise<number> => {
   const { spheres } = await client.spheres.list();
   return spheres.find(({ id }) => id === sphere)?.unread ?? 0;
 };
 
-/** Seconds until everything that was said meanwhile is there, and how long a page waited for its answers. */
-async function measureBacklog(person: Person, sphere: string): Promise<{ seconds: number; answers: number[] }> {
+interface Backlog {
+  readonly seconds: number;
+  /** Milliseconds that a page waited for each answer meanwhile. */
+  readonly answers: number[];
+}
+
+/** Starts the engine and follows until everything that was said meanwhile is there. */
+async function measureBacklog(person: Person, sphere: string, count: number): Promise<Backlog> {
+  await person.restart();
   using engine = await person.connect(AbortSignal.timeout(LIMIT_MS));
   const answers: number[] = [];
   const before = performance.now();
-  let lines = 0;
-  while (lines < BACKLOG) {
+  const known = await linesOf(engine.client, sphere);
+  for (let lines = known; lines < count;) {
     const asked = performance.now();
     await engine.client.messages.list({ sphereId: parseSphereId(sphere), limit: PAGE });
+    const opened = performance.now();
     lines = await linesOf(engine.client, sphere);
-    answers.push((performance.now() - asked) / 2);
-    await sleep(50);
-    if (performance.now() - before > LIMIT_MS) throw new Error(`only ${lines} lines came`);
+    answers.push(opened - asked, performance.now() - opened);
+    await sleep(LOOK_MS);
+    if (opened - before > LIMIT_MS) throw new Error(`only ${lines} lines came`);
   }
   return { seconds: (performance.now() - before) / 1000, answers };
 }
 
-async function measureOpening(person: Person, sphere: string): Promise<number[]> {
+async function timed(work: (number: number) => Promise<unknown>): Promise<number[]> {
+  const waits: number[] = [];
+  for (let number = 0; number < TIMES; number += 1) {
+    const before = performance.now();
+    await work(number);
+    waits.push(performance.now() - before);
+  }
+  return waits;
+}
+
+interface LongHistory {
+  readonly opening: number[];
+  readonly searching: number[];
+  /** Seconds until every line is found, and what a page waited for its answers meanwhile, in milliseconds. */
+  readonly read: Backlog;
+}
+
+/** Of a conversation of years, right after the start and once everything is read for the search. */
+async function measureHistory(person: Person, sphere: string): Promise<LongHistory> {
+  await person.restart();
   using engine = await person.connect(AbortSignal.timeout(LIMIT_MS));
-  const waits: number[] = [];
-  for (let number = 0; number < TIMES; number += 1) {
-    const before = performance.now();
-    await engine.client.messages.list({ sphereId: parseSphereId(sphere), limit: PAGE });
-    waits.push(performance.now() - before);
+  const { messages } = engine.client;
+  const sphereId = parseSphereId(sphere);
+  const before = performance.now();
+  const answers: number[] = [];
+  for (let isWhole = false; !isWhole;) {
+    answers.push(...(await timed(() => messages.list({ sphereId, limit: PAGE }))));
+    ({ isWhole } = await messages.search({ words: 'number1 lake' }));
+    await sleep(4 * LOOK_MS);
+    if (performance.now() - before > LIMIT_MS) throw new Error('the search does not end reading');
   }
-  return waits;
+  const seconds = (performance.now() - before) / 1000;
+  const opening = await timed(() => messages.list({ sphereId, limit: PAGE }));
+  const searching = await timed(async (number) => {
+    const word = WORDS[number % WORDS.length] ?? '';
+    const words = [`${word.slice(0, 3)} evening`, `number${number * 40}`, word, 'l'][number % 4] ?? '';
+    const { lines } = await messages.search({ words });
+    if (lines.length === 0) throw new Error(`nothing is found for ${words}`);
+  });
+  return { opening, searching, read: { seconds, answers } };
 }
 
-/** Milliseconds to encrypt one line to all devices of a large sphere, when each has a session. */
+/** Milliseconds to encrypt one line to all devices of a large sphere, when each has a session, and to keep the sessions. */
 async function measureEncrypting(): Promise<number[]> {
-  const devices = new OmemoDevices();
-  const sender = await devices.add('ana@example.org');
-  const others = [];
-  for (let number = 0; number < MEMBERS * DEVICES_EACH; number += 1) {
-    others.push(await devices.add(`p${number % MEMBERS}@example.org`));
+  const folder = await mkdtemp(join(tmpdir(), 'spherecast-keys-'));
+  try {
+    using storage = openRawStorage({ folder, masterKey: systemRandom(32) });
+    const devices = new OmemoDevices();
+    const own = (await devices.add('ana@example.org')).jid;
+    const deps = { clock: systemClock, random: systemRandom, log: silentLogger };
+    const omemo = await Omemo.open({ store: storage.omemo, own, ...deps });
+    const recipients: DeviceAddress[] = [];
+    for (let number = 0; number < MEMBERS * DEVICES_EACH; number += 1) {
+      recipients.push((await devices.add(`p${number % MEMBERS}@example.org`)).address);
+    }
+    const encrypt = async (text: string): Promise<void> => {
+      const fetchBundle = (address: DeviceAddress) => Promise.resolve(devices.bundleOf(address));
+      const { keys } = await omemo.encrypt(
+        { recipients, text, fetchBundle },
+        ({ message }, changes) => {
+          storage.transaction(() => storage.omemo.apply(changes));
+          return message;
+        },
+        AbortSignal.timeout(LIMIT_MS),
+      );
+      if (keys.length < recipients.length) throw new Error('not everybody got a key');
+    };
+    await encrypt('the first line');
+    return await timed((number) => encrypt(`line ${number}`));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  await sender.encrypt('the first line', others);
-  const waits: number[] = [];
-  for (let number = 0; number < TIMES; number += 1) {
-    const before = performance.now();
-    const { message } = await sender.encrypt(`line ${number}`, others);
-    waits.push(performance.now() - before);
-    if (message.keys.length < others.length) throw new Error('not everybody got a key');
-  }
-  return waits;
 }
 
-async function measure(): Promise<BenchResult[]> {
+/** Everybody is a member and has a session with everybody; then the talkers are gone. */
+async function gather(world: EngineWorld, ana: Person, talkers: readonly Talker[]): Promise<string> {
+  const { id } = await ana.create('Summer');
+  for (const { name, member } of talkers) {
+    await ana.invite(id, world.jid(name));
+    await member.join('Summer');
+  }
+  // The first lines make the sessions, and answers to them complete these.
+  for (const round of ['first', 'second']) {
+    for (const { name, member } of talkers) {
+      member.session.messages.say(parseSphereId(id), `${name}, ${round} word`);
+      await ana.sees(id, `${name}, ${round} word`);
+    }
+    await ana.say(id, `ana, ${round} word`);
+  }
+  await ana.sync();
+  for (const { member } of talkers) await member[Symbol.asyncDispose]();
+  return id;
+}
+
+const percentile99 = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN;
+
+async function measure({ count }: BenchOptions): Promise<BenchResult[]> {
   const encrypting = await measureEncrypting();
-  await using world = await EngineWorld.start(['ana', ...SENDERS]);
+  const users = Object.fromEntries(TALKERS.map((name) => [name, passwordOf(name)]));
+  await using world = await EngineWorld.start(['ana'], { users });
   const ana = world.person('ana');
-  const senders = SENDERS.map((name) => world.person(name));
-  const sphere = await world.sphere('Summer', ana, ...senders);
-  for (const sender of senders) await sender.say(sphere, `${sender.name} is here`);
-  for (const sender of senders) await ana.sees(sphere, `${sender.name} is here`);
+  await using stack = new AsyncDisposableStack();
+  const talkers: Talker[] = [];
+  for (const name of TALKERS) talkers.push(stack.use(await Talker.start(world.prosody, name)));
+  const sphere = await gather(world, ana, talkers);
   const sending = await measureSending(ana, sphere);
   await ana.engine.stop();
-  await Promise.all(senders.map((sender) => sayMany(sender, sphere, BACKLOG / SENDERS.length)));
-  await ana.restart();
-  const { seconds, answers } = await measureBacklog(ana, sphere);
-  const opening = await measureOpening(ana, sphere);
-  const sorted = answers.toSorted((a, b) => a - b);
+  const each = Math.ceil(count / talkers.length);
+  await Promise.all(
+    talkers.map((talker) => {
+      const texts = Array.from({ length: each }, (_, number) => lineAbout(talker.name, number));
+      return talker.talk(sphere, texts, AbortSignal.timeout(LIMIT_MS));
+    }),
+  );
+  const backlog = await measureBacklog(ana, sphere, each * talkers.length);
+  await ana.engine.stop();
+  const older = { count: (HISTORY - 1) * count, text: (number: number) => lineAbout('ana', number) };
+  await addHistory(ana, parseSphereId(sphere), older);
+  const history = await measureHistory(ana, sphere);
+  const lines = count.toLocaleString('en');
+  const all = (HISTORY * count).toLocaleString('en');
   return [
     line('from the wish to the server’s receipt', 'ms', sending, atMost(50)),
-    line(`${BACKLOG} lines of five people, after a start`, 's', [seconds], atMost(30)),
-    line(
-      'answers to a page meanwhile, p99',
-      'ms',
-      [sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN],
-      atMost(100),
-    ),
-    line('answers to a page meanwhile, median', 'ms', [median(answers)], null),
-    line(`the newest ${PAGE} lines`, 'ms', opening, atMost(100)),
+    line(`${lines} lines of five people, after a start`, 's', [backlog.seconds], atMost(30)),
+    line('answers to a page meanwhile, p99', 'ms', [percentile99(backlog.answers)], atMost(100)),
+    line('answers to a page meanwhile, median', 'ms', [median(backlog.answers)], null),
+    line(`the newest ${PAGE} of ${all} lines`, 'ms', history.opening, atMost(100)),
+    line(`a search in ${all} lines`, 'ms', history.searching, atMost(100)),
+    line(`reading ${all} lines for the search`, 's', [history.read.seconds], null),
+    line('the newest lines meanwhile, p99', 'ms', [percentile99(history.read.answers)], atMost(100)),
     line(`one line for ${MEMBERS * DEVICES_EACH} devices`, 'ms', encrypting, atMost(200)),
   ];
 }
 
-await runBench('chat', measure);
+await runBench('chat', measure, { count: BACKLOG });

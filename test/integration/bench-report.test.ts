@@ -58,8 +58,9 @@ test('a bench whose peer is missing ends with 2 and does not pass', async () => 
 });
 
 test('size and rounds come from the arguments or the environment, with at least three rounds', () => {
-  expect(benchOptions([], {})).toEqual({ json: false, bytes: 2 ** 30, rounds: 3 });
-  expect(benchOptions(['--rounds', '1', '--bytes', '5', '--json'], {})).toEqual({ json: true, bytes: 5, rounds: 3 });
+  expect(benchOptions([], {})).toEqual({ json: false, bytes: 2 ** 30, count: 1, rounds: 3 });
+  const given = ['--rounds', '1', '--bytes', '5', '--count', '9', '--json'];
+  expect(benchOptions(given, {})).toEqual({ json: true, bytes: 5, count: 9, rounds: 3 });
   expect(benchOptions([], { BENCH_BYTES: '7', BENCH_ROUNDS: '9' })).toMatchObject({ bytes: 7, rounds: 9 });
   expect(() => benchOptions(['--bytes', 'many'], {})).toThrow('--bytes');
 });

@@ -36,6 +36,8 @@ export interface Sample {
 export interface BenchOptions {
   readonly json: boolean;
   readonly bytes: number;
+  /** How many of what a bench counts. */
+  readonly count: number;
   readonly rounds: number;
 }
 
@@ -48,11 +50,12 @@ export class MissingPeer extends Error {}
 /** Arguments that no bench understands. */
 class WrongUse extends Error {}
 
-const USAGE = 'usage: npm run bench -- NAME [--json] [--bytes N] [--rounds N]';
+const USAGE = 'usage: npm run bench -- NAME [--json] [--bytes N] [--count N] [--rounds N]';
 /** Each option with the number of values that follow it. */
 const OPTIONS = new Map([
   ['--json', 0],
   ['--bytes', 1],
+  ['--count', 1],
   ['--rounds', 1],
 ]);
 
@@ -60,7 +63,7 @@ const OPTIONS = new Map([
 export type BenchDefaults = Partial<Omit<BenchOptions, 'json'>>;
 
 /**
- * Reads `--json`, `--bytes N` and `--rounds N`; BENCH_BYTES and BENCH_ROUNDS stand in for the latter two. Anything else is
+ * Reads `--json`, `--bytes N`, `--count N` and `--rounds N`; BENCH_BYTES and the like stand in for the numbers. Anything else is
  * refused: a mistyped option would measure for minutes what nobody asked for.
  */
 export function benchOptions(
@@ -80,6 +83,7 @@ export function benchOptions(
   return {
     json: argv.includes('--json'),
     bytes: number('--bytes', 'BENCH_BYTES', defaults.bytes ?? GIB),
+    count: number('--count', 'BENCH_COUNT', defaults.count ?? 1),
     rounds: Math.max(MIN_ROUNDS, number('--rounds', 'BENCH_ROUNDS', defaults.rounds ?? MIN_ROUNDS)),
   };
 }
