@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
+import { memoryNote } from '../../test/fixtures/memory-note.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
@@ -59,6 +60,7 @@ function signIn(failing: { error: AppError; times: number }) {
   const server: ServerKnowledge = { features: null };
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
+    note: memoryNote(),
     list: { all: () => [] } as never,
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined } as never,

@@ -16,6 +16,8 @@ import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { XmppClient } from '../xmpp/client.ts';
 import type { ServerFeatures } from '../xmpp/features.ts';
 import { checkServer } from '../xmpp/features.ts';
+import type { TrialNote } from '../xmpp/trial-room.ts';
+import { sweepTrialRooms } from '../xmpp/trial-room.ts';
 import { answerDisco, sendPresence } from '../xmpp/xep/0115-caps.ts';
 import { onDeviceList } from '../xmpp/xep/0384-omemo.ts';
 import { ABILITIES } from './abilities.ts';
@@ -37,6 +39,8 @@ interface AccountOnlineDeps {
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
+  /** Of rooms that checks of the server made. */
+  readonly note: TrialNote;
   readonly scope: Scope;
   readonly clock: Clock;
   readonly log: Logger;
@@ -136,7 +140,7 @@ export class AccountOnline implements Disposable {
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
-    const { client, server, directory, omemo, list, rooms, direct, outgoing, people, devices, ofTwo } = this.#deps;
+    const { client, server, directory, omemo, list, rooms, direct, outgoing, people, devices } = this.#deps;
     server.features = await checkServer(client, signal);
     await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
@@ -149,9 +153,10 @@ export class AccountOnline implements Disposable {
     await this.#catchUp(signal);
     await this.#careForKeys(signal);
     await devices.begin();
-    ofTwo.takeInvitations();
+    this.#deps.ofTwo.takeInvitations();
     outgoing.keysChanged();
     people.poke();
+    await sweepTrialRooms(this.#deps);
   }
 
   /** An archive that cannot be read keeps nobody from what comes live; it is read again as long as the session lasts. */

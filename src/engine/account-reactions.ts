@@ -10,6 +10,7 @@ import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { eraseDeleted } from '../spheres/item-deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { Members } from '../spheres/members.ts';
@@ -200,6 +201,7 @@ async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void
     await forgetDeleted(deps, signal);
     await clock.sleep(LOOK_AGAIN_MS, signal);
     for (const sphere of list.all()) {
+      eraseRetracted(deps, sphere);
       new NewOwner(deps).settle(sphere);
       if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
     }

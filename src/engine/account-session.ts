@@ -62,6 +62,7 @@ import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
+import { trialNote } from './trial-note.ts';
 
 export interface AccountSessionDeps {
   readonly login: XmppLogin;
@@ -220,7 +221,8 @@ export class AccountSession implements AsyncDisposable {
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
     const { people, ofTwo, devices, reading, delivery, renewal } = this;
-    const told = { exchange, signals, logs, epochs, ofTwo, devices, reading, delivery, renewal };
+    const note = trialNote(this.storage);
+    const told = { exchange, signals, logs, epochs, ofTwo, devices, reading, delivery, renewal, note };
     return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
@@ -297,9 +299,10 @@ export class AccountSession implements AsyncDisposable {
         get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
         set: (room, id) => {
           const sphere = this.list.ofRoom(room);
-          if (sphere !== undefined) deps.storage.spheres.update(sphere.id, { archiveCursor: id });
+          if (sphere !== undefined) deps.storage.spheres.noteCursor(sphere.id, id);
         },
       },
+      settle: () => deps.storage.settle(),
       spawn: (name, task) => this.scope.spawn(name, task),
       signal: this.scope.signal,
       clock,

@@ -11,6 +11,7 @@ import { passwordOf } from '../fixtures/engine-world.ts';
 import { startProsody } from '../fixtures/prosody.ts';
 import { RawMember } from '../fixtures/raw-member.ts';
 import { loginAt, machine, never } from '../fixtures/xmpp-accounts.ts';
+import { memoryNote } from '../fixtures/memory-note.ts';
 import type { XmppServer } from '../fixtures/xmpp-server.ts';
 
 const soon = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -74,7 +75,7 @@ test.skipIf(!hasEjabberd())('a sphere lives on ejabberd', async () => {
   await using server = await startEjabberd();
   expect((await liveTogether(server, server)).toSorted()).toEqual(SAID);
   const { client } = (await member(server, 'cleo')).session;
-  const facts = await askServer({ ...machine, client, named: server.host }, soon());
+  const facts = await askServer({ ...machine, client, named: server.host, note: memoryNote() }, soon());
   expect(facts).toMatchObject({ software: 'ejabberd', resumes: true });
   // This ejabberd binds no TLS 1.3, and names no relay; whether records lead to it was not asked.
   const rest = facts?.abilities.filter(({ has }) => has !== true).map(({ name }) => name);

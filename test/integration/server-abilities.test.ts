@@ -3,8 +3,12 @@ import { expect, test } from 'vitest';
 import type { ServerFacts } from '../../src/contract/doctor.ts';
 import type { ServerAbility } from '../../src/contract/server-abilities.ts';
 import { askServer } from '../../src/engine/doctor/ask-server.ts';
+import { parseBareJid } from '../../src/base/id.ts';
+import { Room } from '../../src/xmpp/room.ts';
 import type { SrvResolver } from '../../src/xmpp/server-address.ts';
+import { sweepTrialRooms } from '../../src/xmpp/trial-room.ts';
 import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
+import { memoryNote } from '../fixtures/memory-note.ts';
 import { type Prosody, type ProsodyOptions, startProsody } from '../fixtures/prosody.ts';
 import { machine, never, signIn } from '../fixtures/xmpp-accounts.ts';
 
@@ -12,7 +16,9 @@ import { machine, never, signIn } from '../fixtures/xmpp-accounts.ts';
 async function examine(server: Prosody, resolver: SrvResolver): Promise<ServerFacts> {
   const client = await signIn(server, 'romeo');
   await publishDeviceList(client, [1]);
-  const facts = await askServer({ ...machine, client, named: null, resolver }, never);
+  const note = memoryNote();
+  const facts = await askServer({ ...machine, client, named: null, note, resolver }, never);
+  expect(note.read()).toEqual([]);
   if (facts === null) throw new Error('there was no connection');
   return facts;
 }
@@ -32,6 +38,22 @@ test('a server with everything passes, and the trial room is gone afterwards', a
   expect(await server.log()).toContain('trial-');
   const left = await readdir(server.dataDir, { recursive: true });
   expect(left.filter((path) => path.includes('trial'))).toEqual([]);
+});
+
+test('the room of a check that was killed is removed by the next session, and what is gone is forgotten', async () => {
+  await using server = await start({});
+  const client = await signIn(server, 'romeo');
+  const address = parseBareJid(`trial-0123456789abcdef@${server.mucDomain}`);
+  const room = new Room({ ...machine, client, address, nick: 'trial' });
+  await room.create(never);
+  await room[Symbol.asyncDispose]();
+  const trials = async (): Promise<string[]> =>
+    (await readdir(server.dataDir, { recursive: true })).filter((path) => path.includes('trial'));
+  expect(await trials()).not.toEqual([]);
+  const note = memoryNote([address, parseBareJid(`trial-gone@${server.mucDomain}`)]);
+  await sweepTrialRooms({ client, note });
+  expect(note.read()).toEqual([]);
+  expect(await trials()).toEqual([]);
 });
 
 test('what is switched off fails, and the rest passes', async () => {

@@ -10,6 +10,8 @@ import { attr, xml } from '../../src/xmpp/element.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
+const DAY_MS = 24 * 3_600_000;
+
 async function three(): Promise<{ world: SimWorld; ana: SimPerson; ben: SimPerson; eve: SimPerson }> {
   const world = new SimWorld();
   const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
@@ -290,4 +292,27 @@ test('newcomers who could not know of each other when they answered hear each ot
   say(ben, 'hello eva');
   await world.quiet();
   expect(eva.session.texts()).toEqual(['hello eva']);
+});
+
+test('a text that was taken away is erased after thirty days with all its versions, another one is not', async () => {
+  const { world, ana, ben } = await three();
+  const kept = say(ana, 'stays');
+  const gone = say(ana, 'first version');
+  await world.quiet();
+  const { messages } = ana.session;
+  const { id } = ana.session.sphere();
+  messages.edit(id, gone, 'second version');
+  await world.quiet();
+  messages.retract(id, gone, false);
+  await world.quiet();
+  const texts = (event: EventId): boolean => ben.session.storage.attachments.has(event, 'text');
+  const [edit] = ben.session.sphere().log.annotations.editsOf(gone);
+  if (edit === undefined) throw new Error('the edit did not come');
+  await world.pass(29 * DAY_MS);
+  expect([kept, gone, edit].map(texts)).toEqual([true, true, true]);
+  await world.pass(3 * DAY_MS);
+  expect([kept, gone, edit].map(texts)).toEqual([true, false, false]);
+  messages.retract(id, gone, true);
+  await world.quiet();
+  expect(ben.session.texts()).toEqual(['stays', '']);
 });

@@ -7,6 +7,7 @@ import type { XmppClient } from '../../xmpp/client.ts';
 import { askServer as askProfile, findRoomService, type ServerProfile } from '../../xmpp/features.ts';
 import { findServerRecords, type SrvResolver } from '../../xmpp/server-address.ts';
 import type { ConnectionTraits } from '../../xmpp/session.ts';
+import type { TrialNote } from '../../xmpp/trial-room.ts';
 import { tryRoom } from '../../xmpp/trial-room.ts';
 import { readNodeConfig } from '../../xmpp/xep/0060-pubsub.ts';
 import { askServerTime } from '../../xmpp/xep/0202-entity-time.ts';
@@ -17,6 +18,8 @@ interface AskServerDeps {
   readonly client: XmppClient;
   /** Where the person said the server is, instead of what the domain's records say. */
   readonly named: string | null;
+  /** Of rooms that the check makes. */
+  readonly note: TrialNote;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;

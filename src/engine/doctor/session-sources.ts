@@ -15,6 +15,7 @@ import type { AccountHolder } from '../account-holder.ts';
 import type { AccountSession } from '../account-session.ts';
 import { personName } from '../person-name.ts';
 import type { ViewSource } from '../view-source.ts';
+import { trialNote } from '../trial-note.ts';
 import { askServer } from './ask-server.ts';
 import type { DoctorSources } from './examination.ts';
 import { inTime } from './in-time.ts';
@@ -85,7 +86,8 @@ export class SessionSources implements DoctorSources {
     if (session === null) return null;
     const { clock, random, log } = this.#deps;
     const named = session.storage.account.get()?.server ?? null;
-    return await askServer({ client: session.client, named, clock, random, log }, signal);
+    const note = trialNote(session.storage);
+    return await askServer({ client: session.client, named, note, clock, random, log }, signal);
   }
 
   lookAtDisks(signal: AbortSignal): Promise<DiskFacts[]> {

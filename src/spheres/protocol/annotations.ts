@@ -83,6 +83,16 @@ export class Annotations {
     return word?.event.body.isUndone === false ? word.event : undefined;
   }
 
+  /** What somebody took away at some time; whether that holds says `retraction`. */
+  retracted(): readonly EventId[] {
+    return [...this.#retractions.keys()];
+  }
+
+  /** Everything that was said to be an edit of it, whether it counts or not. */
+  editsOf(target: EventId): readonly EventId[] {
+    return (this.#edits.get(target) ?? []).map(({ id }) => id);
+  }
+
   /** How far a person has read, on all devices together. */
   readBy(person: PersonId): Marks {
     return this.#readByPerson.get(person) ?? new Map();

@@ -1,0 +1,30 @@
+import type { Clock } from '../base/clock.ts';
+import type { EventId } from '../base/id.ts';
+import type { Storage } from '../storage/storage.ts';
+import { UNDO_MS } from './item-removal.ts';
+import type { Sphere } from './sphere.ts';
+
+/**
+ * Erases texts that were taken away so long ago that nobody puts them back, with all their earlier versions; that they were
+ * there, and whose they were, stays. How many texts there were.
+ */
+export function eraseRetracted(
+  { storage, clock }: { readonly storage: Storage; readonly clock: Clock },
+  sphere: Sphere,
+): number {
+  const { annotations } = sphere.log;
+  const before = clock.now() - UNDO_MS;
+  const ids = annotations.retracted().flatMap((target): EventId[] => {
+    const event = sphere.log.get(target);
+    const word = event === undefined ? undefined : annotations.retraction(event);
+    // By the time it came to this computer: the author's clock may say anything.
+    const cameMs = word === undefined ? undefined : storage.events.get(word.id)?.receivedAtMs;
+    return cameMs === undefined || cameMs > before ? [] : [target, ...annotations.editsOf(target)];
+  });
+  const texts = ids.filter((id) => storage.attachments.has(id, 'text'));
+  if (texts.length === 0) return 0;
+  storage.transaction(() => {
+    for (const id of texts) storage.attachments.remove(id, 'text');
+  });
+  return texts.length;
+}
