@@ -10,6 +10,9 @@ interface RecurringWorkDeps {
   readonly log: Logger;
 }
 
+/** Without a reason of our own each time an error would be made, with its stack. */
+const OVER = new Error('the wait is over');
+
 /** Work that is gone through whenever something happened, and at the moment that it named itself. */
 export class RecurringWork {
   readonly #deps: RecurringWorkDeps;
@@ -27,14 +30,21 @@ export class RecurringWork {
   /** Until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      const state = { isWoken: false };
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = () => {
+          state.isWoken = true;
+          resolve();
+        };
+      });
       const waitMs = await this.#passOrWait(signal);
+      if (state.isWoken) continue;
       const timer = new AbortController();
       const slept = this.#deps.clock.sleep(waitMs, AbortSignal.any([signal, timer.signal])).catch(() => {
         // Aborted because something woke us or the program stops: the loop's condition decides.
       });
       await Promise.race([woken, slept]);
-      timer.abort();
+      timer.abort(OVER);
     }
   }
 

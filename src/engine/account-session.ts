@@ -297,10 +297,7 @@ export class AccountSession implements AsyncDisposable {
       receiveEphemeral: (message) => this.#channel.receive(message),
       cursor: {
         get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
-        set: (room, id) => {
-          const sphere = this.list.ofRoom(room);
-          if (sphere !== undefined) deps.storage.spheres.noteCursor(sphere.id, id);
-        },
+        set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
       },
       settle: () => deps.storage.settle(),
       spawn: (name, task) => this.scope.spawn(name, task),

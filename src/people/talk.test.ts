@@ -44,7 +44,6 @@ const message = (more: Partial<IncomingMessage>): IncomingMessage => ({
     peer: BEN,
     id: 'm1',
     archiveId: null,
-    isArchived: false,
     omemo: null,
     sealed: null,
     body: null,

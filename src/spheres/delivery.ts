@@ -69,6 +69,7 @@ export class Delivery {
     });
     const isAsking = this.#asking.delete(sphere.id);
     if (marks.length === 0 && !isAsking) return;
+    this.#deps.storage.settle();
     for (let from = 0; from === 0 || from < marks.length; from += MAX_MARKS) {
       const part = marks.slice(from, from + MAX_MARKS);
       await this.#deps.channel.say(sphere, 'have', { marks: part, isAsking: isAsking && from === 0 });

@@ -86,7 +86,8 @@ export class DirectMail implements Disposable {
       const ours = readOwnMessage(own, entry.message);
       if (ours !== undefined) await onOwn(ours);
       await this.#receive(readDirectMessage(own, entry.message, entry, clock.now()));
-      storage.settings.set(CURSOR, entry.id);
+      // A note that is on the disk too late only has what is known read once more.
+      storage.transaction(() => storage.settings.set(CURSOR, entry.id), 'later');
     }
   }
 

@@ -88,6 +88,11 @@ export function messageId(row: OutboxRow): string {
   return `${row.eventId.slice(0, 32)}-${row.id}`;
 }
 
+/** The outbox entry that a message of ours may be of; NaN for a foreign id. */
+export function entryNumber(id: string): number {
+  return Number(/-(\d+)$/.exec(id)?.[1]);
+}
+
 /** An answer to an invitation belongs to a sphere that is not here. */
 function sphereOfFirst({ envelope }: OutboxRow): SphereId {
   const [first] = decodeEnvelope(envelope);

@@ -1,5 +1,6 @@
 import { AppError } from '../base/errors.ts';
 import type { AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
+import { encodedLength } from './protocol/envelope.ts';
 import { sealedLength } from './protocol/seal.ts';
 
 /** The most a stanza of ours may weigh: far below what any server cuts off. */
@@ -8,6 +9,9 @@ export const MAX_STANZA_BYTES = 64 * 1024;
 const KEY_ELEMENT_BYTES = 300;
 /** Names, ids and hints of the message around header and payload. */
 const FRAME_BYTES = 1500;
+
+/** Generously: what an envelope and its encryption add, and packing that does not help. */
+const ENVELOPE_BYTES = 256;
 
 /** What can be fetched or made again, least needed first. */
 const DISPENSABLE: readonly AttachmentKind[] = ['preview', 'metainfo', 'manifest'];
@@ -22,14 +26,20 @@ export function fitEntries(
   const room = MAX_STANZA_BYTES - FRAME_BYTES - recipients * KEY_ELEMENT_BYTES - payload;
   let kept = entries;
   for (const kind of DISPENSABLE) {
-    if (textLength(kept) <= room) return kept;
+    if (fits(kept, room)) return kept;
     kept = kept.map((entry) => ({ ...entry, attachments: entry.attachments.filter((one) => one.kind !== kind) }));
   }
-  if (textLength(kept) > room) throw new AppError('too-large', 'the entry is too long for a stanza', { recipients });
+  if (!fits(kept, room)) throw new AppError('too-large', 'the entry is too long for a stanza', { recipients });
   return kept;
 }
 
+function fits(entries: readonly EnvelopeEntry[], room: number): boolean {
+  // Packing takes long, and what is short enough unpacked needs no trial.
+  const unpacked = entries.reduce((sum, entry) => sum + encodedLength(entry), ENVELOPE_BYTES);
+  return textLength(unpacked) <= room || textLength(sealedLength(entries)) <= room;
+}
+
 /** In base64. */
-function textLength(entries: readonly EnvelopeEntry[]): number {
-  return (sealedLength(entries) * 4) / 3;
+function textLength(bytes: number): number {
+  return (bytes * 4) / 3;
 }

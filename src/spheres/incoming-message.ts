@@ -12,8 +12,6 @@ export interface IncomingMessage {
   readonly id: string | null;
   /** The archive's id, given by the room or our own server; null when it keeps no archive. */
   readonly archiveId: string | null;
-  /** Out of a room's archive, which gives it again as long as the place read to is not noted. */
-  readonly isArchived: boolean;
   readonly omemo: OmemoMessage | null;
   readonly sealed: { readonly sphere: SphereId; readonly event: EventId; readonly bytes: Uint8Array } | null;
   /** Text that came without encryption. */

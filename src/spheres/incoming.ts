@@ -58,7 +58,8 @@ const ALONE = new Set(['leave', 'decline']);
 
 /**
  * Reads messages: known ones are dropped, the rest decrypted, opened and taken in, all in the one transaction
- * that also moves the ratchet. What cannot be read or is forged is shown as such.
+ * that also moves the ratchet. What cannot be read or is forged is shown as such. What a room's archive has may come to the
+ * disk a little later; others hear that we have it only when it is there.
  */
 export class Incoming {
   readonly #deps: IncomingDeps;
@@ -70,7 +71,7 @@ export class Incoming {
   async receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
     if (this.#isKnown(message)) return;
     const isShutOut = message.room === null && this.#deps.talk?.admits(message) === false;
-    if (isShutOut) return this.#markSeen(message);
+    if (isShutOut) return this.#passOver(message);
     const outcome = await this.#read(message, signal);
     if (outcome.kind === 'then') outcome.tell();
     if (outcome.kind === 'changes') this.#deps.onChanges(outcome.sphere, outcome.changes);
@@ -114,7 +115,7 @@ export class Incoming {
         this.#markSeen(message);
         return this.#open(message, result);
       };
-      return storage.transaction(keep, message.isArchived ? 'later' : 'now');
+      return storage.transaction(keep, isKeptElsewhere(message) ? 'later' : 'now');
     } catch (error) {
       // What was taken in before it failed is gone from the database.
       (this.#sphereOf(message) ?? this.#addressedSphere(message))?.reload();
@@ -270,8 +271,13 @@ export class Incoming {
   }
 
   #finish(message: IncomingMessage, outcome: Outcome): Outcome {
-    this.#markSeen(message);
+    this.#passOver(message);
     return outcome;
+  }
+
+  /** Read again after a power cut, it says as little. */
+  #passOver(message: IncomingMessage): void {
+    this.#deps.storage.transaction(() => this.#markSeen(message), 'later');
   }
 
   #isKnown(message: IncomingMessage): boolean {
@@ -297,6 +303,11 @@ export class Incoming {
     if (omemo === null || key === undefined) return undefined;
     return createHash('sha256').update(`${from}\0${omemo.senderDeviceId}\0`).update(key.data).digest('hex');
   }
+}
+
+/** A room's archive gives it again: the place read to is on the disk after what was read. */
+function isKeptElsewhere({ room, archiveId }: IncomingMessage): boolean {
+  return room !== null && archiveId !== null;
 }
 
 function isOpen({ row }: Sphere): boolean {

@@ -258,7 +258,7 @@ export class LogExchange {
     const person = sphere.state.devices.get(device)?.person;
     if (known === undefined || person === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
-    if (storage.outbox.list('queued').some(({ to }) => to === known.jid)) return;
+    if (storage.outbox.queued().some(({ to }) => to === known.jid)) return;
     const entries: EnvelopeEntry[] = [];
     const history = historyFor(sphere, person);
     let room = MAX_ANSWER_BYTES;

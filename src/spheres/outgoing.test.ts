@@ -18,14 +18,38 @@ test('while there is no connection nothing is looked at again and again', async 
   say('later');
   await world.quiet();
   const { outbox } = ana.session.storage;
-  const list = outbox.list.bind(outbox);
+  const queued = outbox.queued.bind(outbox);
   let looks = 0;
-  outbox.list = (state) => {
+  outbox.queued = () => {
     looks += 1;
-    return list(state);
+    return queued();
   };
   await world.clock.advance(600_000);
   expect(looks).toBe(0);
+});
+
+test('of a long outbox only what is sent is opened, and the room’s answers open nothing', async () => {
+  const { world, ana, ben, say } = await two();
+  ana.session.link.goOffline();
+  const texts = Array.from({ length: 20 }, (_, number) => `line ${number}`);
+  for (const text of texts) say(text);
+  await world.quiet();
+  const { outbox } = ana.session.storage;
+  const [get, list] = [outbox.get.bind(outbox), outbox.list.bind(outbox)];
+  let opened = 0;
+  outbox.get = (id) => {
+    opened += 1;
+    return get(id);
+  };
+  outbox.list = (state) => {
+    const rows = list(state);
+    opened += rows.length;
+    return rows;
+  };
+  await ana.session.goOnline();
+  await world.pass(5_000);
+  expect(ben.session.texts()).toEqual(texts);
+  expect(opened).toBeLessThan(2 * texts.length);
 });
 
 test('a destination that failed and then cannot be reached costs no more than a look a minute', async () => {
@@ -35,11 +59,11 @@ test('a destination that failed and then cannot be reached costs no more than a 
   await world.quiet();
   await ana.session.rooms.leave(ana.session.list.get(id).row.room);
   const { outbox } = ana.session.storage;
-  const list = outbox.list.bind(outbox);
+  const queued = outbox.queued.bind(outbox);
   let looks = 0;
-  outbox.list = (state) => {
+  outbox.queued = () => {
     looks += 1;
-    return list(state);
+    return queued();
   };
   await world.clock.advance(600_000);
   expect(looks).toBeLessThan(20);

@@ -10,13 +10,13 @@ import { randomFraction } from '../base/random.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
-import type { OutboxRow } from '../storage/outbox-table.ts';
+import type { OutboxRow, QueuedEntry } from '../storage/outbox-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import { addressee, parseAudience } from './audience.ts';
 import type { Carrier } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
-import { EntrySealer, messageId } from './entry-sealer.ts';
+import { EntrySealer, entryNumber, messageId } from './entry-sealer.ts';
 import type { OwnMessage } from './incoming-message.ts';
 import { attachment, decodeEnvelope, encodeEnvelope } from './protocol/envelope.ts';
 import type { RecipientBook } from './recipients.ts';
@@ -40,8 +40,8 @@ interface OutgoingDeps {
 }
 
 /** An entry of the outbox with its audience read. `lane`: what one destination gets for one audience stays in order. */
-interface Entry {
-  readonly row: OutboxRow;
+interface Entry<Row extends QueuedEntry = OutboxRow> {
+  readonly row: Row;
   readonly audience: Audience;
   readonly lane: string;
 }
@@ -79,7 +79,7 @@ export class Outgoing {
     this.#deps = deps;
     this.#sealer = new EntrySealer(deps);
     // The last run may have ended between sending and hearing of it.
-    this.#doubtful = new Set(deps.storage.outbox.list('queued').map(({ id }) => id));
+    this.#doubtful = new Set(deps.storage.outbox.queued().map(({ id }) => id));
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
     this.onFailed = new Emitter((error) => deps.log.error('failure listener failed', { error }));
     this.#passed = new Emitter((error) => deps.log.error('pass listener failed', { error }));
@@ -105,9 +105,9 @@ export class Outgoing {
 
   /** An archive holds a message of this device: if it was in doubt, it has left. */
   async arrived({ to, id, omemo }: OwnMessage): Promise<void> {
-    const rows = this.#deps.storage.outbox.list('queued').filter((row) => this.#doubtful.has(row.id));
-    const row = rows.find((one) => one.to === to && messageId(one) === id);
-    if (row === undefined) return;
+    const number = entryNumber(id);
+    const row = this.#doubtful.has(number) ? this.#deps.storage.outbox.get(number) : undefined;
+    if (row?.state !== 'queued' || row.to !== to || messageId(row) !== id) return;
     const entry = entryOf(row);
     const reached = new Set(omemo.keys.map(({ deviceId }) => deviceId));
     const recipients = await this.#deps.book.recipients(row, entry.audience);
@@ -121,7 +121,7 @@ export class Outgoing {
 
   /** Whether everything has left, but for what waits until somebody publishes keys or a room lets us in. */
   get isIdle(): boolean {
-    return !this.#isBusy && this.#deps.storage.outbox.list('queued').every((row) => this.#isParked(row));
+    return !this.#isBusy && this.#deps.storage.outbox.queued().every((row) => this.#isParked(row));
   }
 
   /**
@@ -168,11 +168,14 @@ export class Outgoing {
     this.#isBusy = true;
     const pass: Pass = { destinations: new Set(), lanes: new Set(), nextMs: clock.monotonic() + IDLE_MS };
     try {
-      for (const row of storage.outbox.list('queued')) {
+      for (const queued of storage.outbox.queued()) {
         if (signal.aborted) return IDLE_MS;
-        if (this.#hopeless.has(row.id) || this.#isEnded(row)) continue;
-        const entry = entryOf(row);
-        if (this.#mayTry(entry, pass)) await this.#attempt(entry, pass, signal);
+        if (this.#hopeless.has(queued.id) || this.#isEnded(queued)) continue;
+        const entry = entryOf(queued);
+        if (!this.#mayTry(entry, pass)) continue;
+        // It may have left, or been taken back, since the list was made.
+        const row = storage.outbox.get(queued.id);
+        if (row?.state === 'queued') await this.#attempt({ ...entry, row }, pass, signal);
       }
     } finally {
       this.#isBusy = false;
@@ -180,7 +183,7 @@ export class Outgoing {
     return Math.max(50, pass.nextMs - clock.monotonic());
   }
 
-  #mayTry({ row, audience, lane }: Entry, pass: Pass): boolean {
+  #mayTry({ row, audience, lane }: Entry<QueuedEntry>, pass: Pass): boolean {
     if (pass.destinations.has(row.to) || pass.lanes.has(lane)) return false;
     const { carrier, clock } = this.#deps;
     const room = addressee(audience) === undefined ? row.to : null;
@@ -275,7 +278,7 @@ export class Outgoing {
   #keepSent({ row, audience }: Entry, missed: readonly DeviceAddress[]): void {
     const { storage, book } = this.#deps;
     this.#doubtful.delete(row.id);
-    storage.transaction(() => {
+    const keep = (): void => {
       storage.outbox.remove(row.id);
       if (audience.kind === 'members' && storage.messages.get(row.eventId)?.state === 'queued') {
         storage.messages.update(row.eventId, { state: 'sent' });
@@ -287,21 +290,23 @@ export class Outgoing {
         const extra: Audience = { kind: 'device', device };
         storage.outbox.add({ ...copy, audience: extra, line: null, attempts: 0, envelope: withText(row, storage) });
       }
-    });
+    };
+    // An entry that is back after a power cut is looked for in the archive before it is sent again.
+    storage.transaction(keep, 'later');
   }
 
   /** Of a sphere that removed us: its lines wait for a way back, and nobody waits for them. */
-  #isEnded({ sphereId }: OutboxRow): boolean {
+  #isEnded({ sphereId }: QueuedEntry): boolean {
     return sphereId !== null && this.#deps.storage.spheres.get(sphereId)?.state === 'removed';
   }
 
-  #isParked(row: OutboxRow): boolean {
+  #isParked(row: QueuedEntry): boolean {
     if (this.#isEnded(row) || this.#deps.carrier.isKeptOut(row.to)) return true;
     return this.#hopeless.has(row.id) || this.#withoutKeys.has(entryOf(row).lane);
   }
 }
 
-function entryOf(row: OutboxRow): Entry {
+function entryOf<Row extends QueuedEntry>(row: Row): Entry<Row> {
   return { row, audience: parseAudience(row.audience), lane: `${row.to} ${JSON.stringify(row.audience)}` };
 }
 

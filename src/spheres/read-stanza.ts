@@ -20,8 +20,8 @@ export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: numb
   // A server may name any moment; times here begin with 1970.
   const atMs = Math.max(0, message.delayMs ?? nowMs);
   const id = readId(message.stanza);
-  const { from, stanzaId: archiveId, archived: isArchived } = message;
-  return { room, from, peer: null, id, archiveId, isArchived, atMs, ...content };
+  const { from, stanzaId: archiveId } = message;
+  return { room, from, peer: null, id, archiveId, atMs, ...content };
 }
 
 /**
@@ -46,7 +46,7 @@ export function readDirectMessage(
   if (child(stanza, 'x', NS_MUC_USER) !== undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
   const atMs = Math.max(0, archived?.delayMs ?? nowMs);
-  return { room: null, from, peer, id: readId(stanza), archiveId, isArchived: false, atMs, ...content };
+  return { room: null, from, peer, id: readId(stanza), archiveId, atMs, ...content };
 }
 
 /** What our own archive holds of a message that we sent to one account. */

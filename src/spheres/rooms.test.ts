@@ -26,17 +26,20 @@ async function inRoom() {
   onTestFinished(async () => await scope[Symbol.asyncDispose]());
   const link = new SimLink({ server, jid: ben });
   const read: string[] = [];
-  const state = { cursor: null as string | null, fails: (_text: string): boolean => false };
+  const fails = (_text: string): boolean => false;
+  const reading = (): Promise<void> => Promise.resolve();
+  const state = { cursor: null as string | null, onSettle: (): unknown => undefined, reading, fails };
   const rooms = new Rooms({
     openRoom: (address) => new SimRoomPort({ server, link, address }),
     service: () => null,
     receive: (message: IncomingMessage) => {
       if (state.fails(message.body ?? '')) return Promise.reject(new AppError('disk-full', 'no room'));
       read.push(message.body ?? '');
-      return Promise.resolve();
+      return state.reading();
     },
     receiveEphemeral: () => Promise.resolve(),
     cursor: { get: () => state.cursor, set: (_room: BareJid, id: string) => (state.cursor = id) },
+    settle: () => state.onSettle(),
     spawn: (name, task) => scope.spawn(name, task),
     signal: scope.signal,
     clock,
@@ -67,6 +70,28 @@ test('the archive is read first, then what comes live, and the cursor follows', 
   expect(read).toEqual(['one', 'two', 'three']);
   expect(state.cursor).toBe(last);
   expect([rooms.isInside(room), rooms.isCaughtUp(room), caughtUp]).toEqual([true, true, [room]]);
+});
+
+test('what came is waited for until it is on the disk: once after a burst, and again and again in a long archive', async () => {
+  const { link, rooms, read, state, say } = await inRoom();
+  const settled: number[] = [];
+  state.onSettle = () => settled.push(read.length);
+  // Longer than what comes at once takes to come.
+  state.reading = () => sleep(0);
+  for (let number = 0; number < 120; number += 1) say(`line ${number}`);
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await expect.poll(() => settled.at(-1)).toBe(120);
+  expect(settled.slice(0, 2)).toEqual([50, 100]);
+  settled.length = 0;
+  for (let number = 0; number < 10; number += 1) say(`live ${number}`);
+  await expect.poll(() => read.length).toBe(130);
+  await turns();
+  expect(settled).toEqual([130]);
+  say('alone');
+  await expect.poll(() => read.length).toBe(131);
+  await turns();
+  expect(settled).toEqual([130, 131]);
 });
 
 test('the cursor never passes a message that could not be kept', async () => {

@@ -42,8 +42,10 @@ export interface RoomsDeps {
   readonly service: () => string | null;
   readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
   readonly receiveEphemeral: (message: IncomingEphemeral) => Promise<void>;
-  /** Archive id of the last message dealt with. */
+  /** Archive id of the last message dealt with. A note may reach the disk later, but never before what it is about. */
   readonly cursor: { get(room: BareJid): string | null; set(room: BareJid, id: string): void };
+  /** Waits until everything that was received is on the disk. */
+  readonly settle: () => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -55,6 +57,8 @@ interface Kept {
   readonly room: RoomPort;
   /** One message after the other: their order is the archive's. */
   readonly queue: SerialQueue;
+  /** Jobs in the queue. */
+  waiting: number;
   /** False while something before the newest message may be missing: then the cursor stays where it is. */
   isCaughtUp: boolean;
   /** The archive was read since we came in, or cannot be. */
@@ -231,7 +235,8 @@ export class Rooms implements RoomService, AsyncDisposable {
     if (known !== undefined) return known;
     const room = this.#deps.openRoom(address);
     const nobody = { present: new Set<string>(), listed: new Set<BareJid>() };
-    const kept: Kept = { room, queue: new SerialQueue(), isCaughtUp: false, isLookedThrough: false, ...nobody };
+    const unread = { isCaughtUp: false, isLookedThrough: false };
+    const kept: Kept = { room, queue: new SerialQueue(), waiting: 0, ...unread, ...nobody };
     this.#kept.set(address, kept);
     room.onMessage.on((message) => this.#take(address, kept, message));
     room.onOccupants.on(() => this.#occupantsChanged(address, kept));
@@ -274,10 +279,18 @@ export class Rooms implements RoomService, AsyncDisposable {
     else void this.#enqueue(kept, () => this.#deps.receiveEphemeral(ephemeral));
   }
 
-  /** Failures are logged here: nobody waits for the queue. */
+  /** Failures are logged here: nobody waits for the queue. What comes in a burst waits for the disk once. */
   async #enqueue(kept: Kept, job: () => Promise<void>): Promise<void> {
+    kept.waiting += 1;
     try {
-      await kept.queue.run(job);
+      await kept.queue.run(async () => {
+        try {
+          await job();
+        } finally {
+          kept.waiting -= 1;
+          if (kept.waiting === 0 && !this.#deps.signal.aborted) this.#deps.settle();
+        }
+      });
     } catch (error) {
       if (!this.#deps.signal.aborted) this.#deps.log.error('room message not processed', { error });
     }
@@ -294,8 +307,9 @@ export class Rooms implements RoomService, AsyncDisposable {
         await this.#process(address, message);
         last = message;
         count += 1;
-        // Noting the place waits for the disk, for everything before it.
-        if (count % NOTED_EVERY === 0) this.#advance(address, message);
+        if (count % NOTED_EVERY !== 0) continue;
+        this.#advance(address, message);
+        this.#deps.settle();
       }
       if (last !== undefined) this.#advance(address, last);
       kept.isCaughtUp = true;

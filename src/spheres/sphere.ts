@@ -75,6 +75,11 @@ export class Sphere {
     return row;
   }
 
+  /** The place read to in the room's archive, by the archive's id. */
+  noteCursor(archiveId: string): void {
+    this.#storage.spheres.noteCursor(this.id, archiveId);
+  }
+
   get log(): SphereLog {
     return this.#log;
   }

@@ -11,6 +11,7 @@ import {
 import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { sphere } from '../../test/fixtures/storage-rows.ts';
 import { createLogger } from '../base/log.ts';
 import type { LogEntry } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
@@ -189,6 +190,49 @@ test('only what may come later is not waited for, also when it fails', () => {
   };
   expect(() => database.transaction(fails, 'later')).toThrow('in the middle');
   expect(waits()).toEqual(full);
+});
+
+test('what was to be on the disk later is there once it is settled, and nothing is written when nothing waits', () => {
+  using folder = new StorageFolder();
+  using database = openDatabase(folder.deps());
+  const { settings } = new Storage({ database });
+  const writes = (): unknown => database.one('SELECT total_changes() AS count');
+  const before = writes();
+  database.settle();
+  expect(writes()).toEqual(before);
+  database.transaction(() => settings.set('later', 1), 'later');
+  const unsettled = writes();
+  database.settle();
+  const settled = writes();
+  expect(settled).not.toEqual(unsettled);
+  database.settle();
+  expect(writes()).toEqual(settled);
+});
+
+test('a sphere is read as it was before the transaction that failed, and as it is after one that did not', () => {
+  using folder = new StorageFolder();
+  using storage = openStorage(folder.deps());
+  storage.spheres.put(sphere);
+  const cursor = (): string | null | undefined => storage.spheres.get(sphere.id)?.archiveCursor;
+  const note = (archiveCursor: string): void => {
+    storage.spheres.update(sphere.id, { archiveCursor });
+    expect(cursor()).toBe(archiveCursor);
+  };
+  storage.transaction(() => note('first'));
+  const fails = (): never => {
+    note('second');
+    throw new Error('in the middle');
+  };
+  expect(() => storage.transaction(fails)).toThrow('in the middle');
+  expect(cursor()).toBe('first');
+  storage.transaction(() => {
+    expect(() => storage.transaction(fails)).toThrow('in the middle');
+    expect(cursor()).toBe('first');
+  });
+  storage.spheres.noteCursor(sphere.id, 'third');
+  expect(cursor()).toBe('third');
+  storage.spheres.remove(sphere.id);
+  expect(cursor()).toBeUndefined();
 });
 
 test('a full disk is reported as such, and what was kept before is still there', () => {

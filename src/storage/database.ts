@@ -93,11 +93,19 @@ export class Database implements Disposable {
   readonly secretBox: SecretBox;
   readonly #sqlite: Sqlite.Database;
   readonly #statements = new Map<string, Sqlite.Statement<[Parameters]>>();
+  #undone = 0;
+  /** Whether something was kept that a power cut may undo. */
+  #isUnsettled = false;
 
   constructor(deps: { sqlite: Sqlite.Database; path: string; secretBox: SecretBox }) {
     this.#sqlite = deps.sqlite;
     this.path = deps.path;
     this.secretBox = deps.secretBox;
+  }
+
+  /** How many transactions, or parts of one, were undone: what was remembered of rows before then may be wrong. */
+  get undone(): number {
+    return this.#undone;
   }
 
   /**
@@ -109,11 +117,24 @@ export class Database implements Disposable {
     return this.#guard(() => {
       if (isRelaxed) this.#sqlite.pragma('synchronous = NORMAL');
       try {
-        return this.#sqlite.transaction(work).immediate();
+        const result = this.#sqlite.transaction(work).immediate();
+        if (isRelaxed) this.#isUnsettled = true;
+        return result;
+      } catch (error) {
+        this.#undone += 1;
+        throw error;
       } finally {
         if (isRelaxed) this.#sqlite.pragma('synchronous = FULL');
       }
     });
+  }
+
+  /** On return everything that was to be on the disk later is there. */
+  settle(): void {
+    if (!this.#isUnsettled) return;
+    // The log is written in order: once any of it is on the disk, all before it is.
+    this.run('UPDATE master_key_check SET id = 1');
+    this.#isUnsettled = false;
   }
 
   run(sql: string, parameters: Parameters = {}): { readonly changes: number; readonly lastId: number } {

@@ -35,6 +35,11 @@ const COLUMNS: Columns<OutboxRow> = {
   atMs: integer('at_ms'),
 };
 
+const QUEUED = ['id', 'sphereId', 'to', 'eventId', 'audience', 'attempts'] as const;
+
+/** What is known of an entry that waits without opening it. */
+export type QueuedEntry = Pick<OutboxRow, (typeof QUEUED)[number]>;
+
 /** First in, first out: numbers grow and are never used again. */
 export class OutboxTable {
   readonly #rows: Rows<OutboxRow, 'id'>;
@@ -46,6 +51,15 @@ export class OutboxTable {
   /** Returns the new entry's number. */
   add(entry: Omit<OutboxRow, 'id'>): number {
     return this.#rows.insertNumbered(entry);
+  }
+
+  get(id: number): OutboxRow | undefined {
+    return this.#rows.get({ id });
+  }
+
+  /** Everything that waits to be sent, oldest first; there may be very many. */
+  queued(): QueuedEntry[] {
+    return this.#rows.pick(QUEUED, "WHERE state = 'queued' ORDER BY id");
   }
 
   /** Oldest first. */

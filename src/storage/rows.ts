@@ -84,6 +84,18 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
       .map((raw) => this.#decode(raw));
   }
 
+  /** Only these properties: what is not asked for is not unsealed either. */
+  pick<Property extends keyof Row & string>(
+    properties: readonly Property[],
+    rest: string,
+    parameters: Parameters = {},
+  ): Pick<Row, Property>[] {
+    const names = properties.map((property) => this.#columns[property].name).join(', ');
+    return this.#database
+      .all<RawRow>(`SELECT ${names} FROM ${this.#table} ${rest}`, parameters)
+      .map((raw) => this.#decode(raw));
+  }
+
   selectOne(rest: string, parameters: Parameters = {}): Row | undefined {
     const raw = this.#database.one<RawRow>(`SELECT * FROM ${this.#table} ${rest}`, parameters);
     return raw === undefined ? undefined : this.#decode(raw);

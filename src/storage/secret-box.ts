@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { concatBytes, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -18,7 +18,8 @@ const HEADER_LENGTH = 1 + IV_LENGTH;
 /** AES-256-GCM under a 32-byte master key: version byte, 12-byte IV, ciphertext, 16-byte tag. */
 export function createSecretBox(deps: { masterKey: Uint8Array; random?: RandomBytes }): SecretBox {
   if (deps.masterKey.length !== 32) throw new AppError('bad-input', 'a master key has 32 bytes');
-  const key = deps.masterKey.slice();
+  // Many times faster than bytes, which the runtime examines anew at each use.
+  const key = createSecretKey(deps.masterKey);
   const random = deps.random ?? systemRandom;
   return {
     seal(bytes, label) {

@@ -37,16 +37,27 @@ const COLUMNS: Columns<SphereRow> = {
   hidden: flag('hidden'),
 };
 
-/** Removing a sphere removes its events, keys, items, messages and outgoing mail with it. */
+/**
+ * Removing a sphere removes its events, keys, items, messages and outgoing mail with it. Rows that were read are
+ * remembered: they are asked for many times with every message.
+ */
 export class SphereTable {
+  readonly #database: Database;
   readonly #rows: Rows<SphereRow, 'id'>;
+  readonly #known = new Map<SphereId, SphereRow>();
+  #undone = 0;
 
   constructor(deps: { database: Database }) {
+    this.#database = deps.database;
     this.#rows = new Rows({ database: deps.database, table: 'sphere', columns: COLUMNS, key: ['id'] });
   }
 
   get(id: SphereId): SphereRow | undefined {
-    return this.#rows.get({ id });
+    if (this.#undone !== this.#database.undone) this.#known.clear();
+    this.#undone = this.#database.undone;
+    const row = this.#known.get(id) ?? this.#rows.get({ id });
+    if (row !== undefined) this.#known.set(id, row);
+    return row;
   }
 
   list(): SphereRow[] {
@@ -54,14 +65,22 @@ export class SphereTable {
   }
 
   put(sphere: SphereRow): void {
+    this.#known.delete(sphere.id);
     this.#rows.put(sphere);
   }
 
   update(id: SphereId, changes: Partial<Omit<SphereRow, 'id'>>): boolean {
+    this.#known.delete(id);
     return this.#rows.update({ id }, changes);
   }
 
+  /** Notes the place read to in a room's archive; it is on the disk later, after what was read. */
+  noteCursor(id: SphereId, archiveCursor: string): void {
+    this.#database.transaction(() => this.update(id, { archiveCursor }), 'later');
+  }
+
   remove(id: SphereId): boolean {
+    this.#known.delete(id);
     return this.#rows.remove({ id });
   }
 }

@@ -89,6 +89,11 @@ export class Storage implements Disposable {
     return this.#database.transaction(work, onDisk);
   }
 
+  /** On return everything that was to be on the disk later is there: before anybody is told that we have it. */
+  settle(): void {
+    this.#database.settle();
+  }
+
   [Symbol.dispose](): void {
     this.#database[Symbol.dispose]();
   }

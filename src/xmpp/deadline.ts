@@ -1,6 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 
+/** Without a reason of our own each time an error would be made, with its stack. */
+const OVER = new Error('the work has ended');
+
 /**
  * Runs `work` with a signal that aborts after `ms` or with `signal`, and does not wait for work that
  * ignores it. Rejects with `timed-out` when the time is up.
@@ -26,7 +29,7 @@ export async function withDeadline<T>(
     return await Promise.race([work(end.signal), rejection(end.signal)]);
   } finally {
     signal?.removeEventListener('abort', stop);
-    timer.abort();
+    timer.abort(OVER);
   }
 }
 

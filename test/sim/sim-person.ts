@@ -343,11 +343,9 @@ export class SimSession {
       receiveEphemeral: (message) => this.channel.receive(message),
       cursor: {
         get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
-        set: (room, id) => {
-          const sphere = this.list.ofRoom(room);
-          if (sphere !== undefined) this.storage.spheres.update(sphere.id, { archiveCursor: id });
-        },
+        set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
       },
+      settle: () => this.storage.settle(),
       spawn: (name, task) => this.scope.spawn(name, task),
       signal: this.scope.signal,
       clock,

@@ -89,7 +89,6 @@ test('talks are found, but not those with people who are blocked or wait for an 
     peer: stranger,
     id: 'm1',
     archiveId: null,
-    isArchived: false,
     omemo: null,
     sealed: null,
     body: null,

@@ -62,35 +62,47 @@ export function readArchivePage(answer: Element): ArchivePage {
   };
 }
 
-/** All entries, oldest first, fetched page by page as they are read. */
+/** All entries, oldest first. While one page is read the next one is on its way. */
 export async function* queryArchive(
   client: XmppPort,
   query: ArchiveQuery,
   signal: AbortSignal,
 ): AsyncGenerator<ArchiveEntry, void, undefined> {
-  let after = query.after;
+  let page = fetchPage(client, query, signal);
   for (;;) {
-    const queryId = client.newId();
-    const entries: ArchiveEntry[] = [];
-    let isCut = false;
-    const collect = (stanza: Element): void => {
-      const entry = readArchiveEntry(stanza);
-      if (entry === undefined) return;
-      if (entries.length < MAX_PAGE) entries.push(entry);
-      else isCut = true;
-    };
-    let page: ArchivePage;
-    {
-      using _open = client.openArchiveQuery(query.archive ?? client.jid, queryId, collect);
-      const answer = await client.iq('set', query.archive, archiveQuery(queryId, { ...query, after }), signal);
-      page = readArchivePage(answer);
+    const { entries, next } = await page;
+    if (next !== undefined) {
+      page = fetchPage(client, { ...query, after: next }, signal);
+      // Whoever has read enough does not wait for it.
+      page.catch(() => undefined);
     }
     yield* entries;
-    const last = isCut ? entries.at(-1)?.id : (page.last ?? entries.at(-1)?.id);
-    // A page that leads nowhere would be asked for without end.
-    if ((page.isComplete && !isCut) || last === undefined || last === after) return;
-    after = last;
+    if (next === undefined) return;
   }
+}
+
+interface FetchedPage {
+  readonly entries: readonly ArchiveEntry[];
+  /** The entry that the next page comes after; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+async function fetchPage(client: XmppPort, query: ArchiveQuery, signal: AbortSignal): Promise<FetchedPage> {
+  const queryId = client.newId();
+  const entries: ArchiveEntry[] = [];
+  let isCut = false;
+  const collect = (stanza: Element): void => {
+    const entry = readArchiveEntry(stanza);
+    if (entry === undefined) return;
+    if (entries.length < MAX_PAGE) entries.push(entry);
+    else isCut = true;
+  };
+  using _open = client.openArchiveQuery(query.archive ?? client.jid, queryId, collect);
+  const page = readArchivePage(await client.iq('set', query.archive, archiveQuery(queryId, query), signal));
+  const last = isCut ? entries.at(-1)?.id : (page.last ?? entries.at(-1)?.id);
+  // A page that leads nowhere would be asked for without end.
+  const isEnd = (page.isComplete && !isCut) || last === query.after;
+  return { entries, next: isEnd ? undefined : last };
 }
 
 /**
