@@ -28,6 +28,12 @@ export class AppPage {
     return this.page.getByTestId(testId);
   }
 
+  /** Chooses what is called so in a menu. */
+  async choose(menu: Locator, words: RegExp): Promise<void> {
+    await menu.click();
+    await this.page.getByRole('menuitem', { name: words }).click();
+  }
+
   /** The tile of the item with this name. */
   tile(name: string): Locator {
     return this.by('item-card').filter({ hasText: name });

@@ -64,7 +64,8 @@ describe('the connection check', () => {
     await screen.goToSphere();
     await screen.by('panel-people').click();
     await screen.picture('check-in-people');
-    await screen.page.locator('[data-testid=member][data-jid="ben@example.org"]').getByTestId('member-check').click();
+    const row = screen.page.locator('[data-testid=member][data-jid="ben@example.org"]');
+    await screen.choose(row.getByTestId('member-menu'), /Check the connection/);
     await person(screen, 'ben').waitFor();
     expect(await screen.by('check-person').count()).toBe(1);
   });

@@ -53,7 +53,7 @@ test('the numbers of two people are shown to be compared, and whom one knows by 
     const row = screen.page.locator(`[data-testid=member][data-jid="${other.jid}"]`);
     await row.getByTestId('member-changed').waitFor();
     expect(await row.getByTestId('member-forked').count()).toBe(1);
-    await row.getByTestId('member-verify').click();
+    await screen.choose(row.getByTestId('member-menu'), /Compare|Comparer/);
     await screen.by('number-theirs').waitFor();
     const numbers = [await screen.by('number-own').textContent(), await screen.by('number-theirs').textContent()];
     expect(numbers).toEqual(['0412 7730 9951 2086 3347', '5528 0199 6410 8873 1204']);
@@ -79,7 +79,7 @@ test('the code of a person is read by the camera and compared, and that of someb
     await screen.goToSphere();
     await screen.by('panel-people').click();
     const row = screen.page.locator(`[data-testid=member][data-jid="${jid}"]`);
-    await row.getByTestId('member-verify').click();
+    await screen.choose(row.getByTestId('member-menu'), /Compare|Comparer/);
     const buffer = await screen.by('qr-code').screenshot();
     await screen.by('code-file').setInputFiles({ name: 'own.png', mimeType: 'image/png', buffer });
     await screen.by('code-problem').getByText('This is the code of anna@example.org').waitFor();
