@@ -114,8 +114,8 @@ async function offer(
   const { holder, media, feed, log } = deps;
   const { items, waiter } = holder.session;
   const event = requireInSphere(deps, sphereId, itemId);
-  // Who wanted some files only wants this one too.
-  items.get(itemId, items.row(itemId).chosen === null ? null : [index]);
+  // This file alone, with those that were wanted before: who wanted all of them still does.
+  items.get(itemId, [index]);
   await items.placed(itemId, signal);
   const file = fileOf(deps, event, index);
   const row = items.row(itemId);

@@ -74,6 +74,22 @@ test('one film of a folder is fetched alone, and the rest when it is wanted too'
   expect(await readFile(join(part.path ?? '', '1.bin'))).toEqual(await readFile(join(folder, '1.bin')));
 }, 120_000);
 
+test('playing one film of a folder that is not here fetches that one alone', async () => {
+  const folder = join(world.folder, 'Evening');
+  await mkdir(folder);
+  for (const name of ['1.bin', '2.bin', '3.bin']) await writeFile(join(folder, name), randomBytes(2_000_000));
+  const item = await anna.share(sphere, folder);
+  await ben.item(sphere, item);
+  await ben.run('url', sphere, item, '2.bin');
+  const part = await ben.item(sphere, item, ({ state }) => state === 'partial');
+  expect(part.files.map(({ isHere, isWanted }) => [isHere, isWanted])).toEqual([
+    [false, false],
+    [true, true],
+    [false, false],
+  ]);
+  expect(await readdir(part.path ?? '')).toEqual(['2.bin']);
+}, 120_000);
+
 test('a .torrent from elsewhere is listed for both, begins by a clear yes alone, and calls nobody in our own networks', async () => {
   await using tracker = await OpenTracker.start();
   const info = { length: 40_000, name: 'found.bin', 'piece length': 16_384, pieces: randomBytes(60) };

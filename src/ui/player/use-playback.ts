@@ -25,9 +25,7 @@ export function usePlayback(
     const { id: itemId, sphereId, state } = item();
     const { index } = file();
     try {
-      if (state === 'listed' || state === 'paused') {
-        await engine.call((client) => client.items.get({ sphereId, itemId }));
-      }
+      if (state === 'paused') await engine.call((client) => client.items.get({ sphereId, itemId, files: [index] }));
       const answer = await engine.call((client) => client.items.playback({ sphereId, itemId, file: index }));
       playback.value =
         answer.playable === 'here'
