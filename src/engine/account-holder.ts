@@ -126,6 +126,8 @@ export class AccountHolder implements AsyncDisposable {
       const { identity } = this.session.storage;
       const { jid, server } = this.#provenAccount(password);
       const recoveryKey = recoveryKeyOf(identity, random);
+      // There may not have been one before.
+      this.session.vault.begin();
       return Promise.resolve({ jid, server, person: openIdentity(identity, random).person, recoveryKey });
     });
   }

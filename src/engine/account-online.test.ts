@@ -69,6 +69,7 @@ function signIn(failing: { error: AppError; times: number }) {
     people: { begin: done, poke: () => undefined } as never,
     devices: { begin: done } as never,
     ofTwo: { takeInvitations: () => undefined },
+    vault: { begin: () => undefined } as never,
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
   });
   onTestFinished(() => online[Symbol.dispose]());

@@ -13,6 +13,7 @@ import type { OwnDevices } from '../spheres/own-devices.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
+import type { Vault } from '../spheres/vault.ts';
 import type { XmppClient } from '../xmpp/client.ts';
 import type { ServerFeatures } from '../xmpp/features.ts';
 import { checkServer } from '../xmpp/features.ts';
@@ -37,6 +38,7 @@ interface AccountOnlineDeps {
   readonly people: People;
   readonly devices: OwnDevices;
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
+  readonly vault: Vault;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
   /** Of rooms that checks of the server made. */
@@ -154,6 +156,7 @@ export class AccountOnline implements Disposable {
     await this.#careForKeys(signal);
     await devices.begin();
     this.#deps.ofTwo.takeInvitations();
+    this.#deps.vault.begin();
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);

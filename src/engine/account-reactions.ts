@@ -28,6 +28,7 @@ import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
 
 interface ReactionsDeps {
@@ -45,6 +46,7 @@ interface ReactionsDeps {
   readonly reading: Reading;
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
+  readonly vault: Vault;
   readonly people: Pick<People, 'contacts'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly onInvitation: Emitter<string>;
@@ -128,6 +130,7 @@ function startWork(deps: ReactionsDeps): void {
   scope.spawn('compare logs', (signal) => deps.logs.run(signal));
   scope.spawn('renew keys that were not', (signal) => deps.renewal.run(signal));
   scope.spawn('ask for spheres', (signal) => deps.devices.run(signal));
+  scope.spawn('keep vault', (signal) => deps.vault.run(signal));
   scope.spawn('care for epochs', (signal) => deps.epochs.run(signal));
   scope.spawn('feed swarm', (signal) => startSpheres(deps, signal));
   scope.spawn('look after', (signal) => lookAfter(deps, signal));
@@ -179,6 +182,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   }
   deps.devices.endLost(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
+    deps.vault.changed();
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }

@@ -41,6 +41,7 @@ import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
 import { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { Vault } from '../spheres/vault.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
 import { freeSpace } from '../torrent/free-space.ts';
@@ -63,6 +64,7 @@ import { HistorySearch } from './search/history-search.ts';
 import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 import { trialNote } from './trial-note.ts';
+import { vaultStoreOf } from './vault-store.ts';
 
 export interface AccountSessionDeps {
   readonly login: XmppLogin;
@@ -111,6 +113,7 @@ export class AccountSession implements AsyncDisposable {
   readonly people: People;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
+  readonly vault: Vault;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
@@ -165,7 +168,7 @@ export class AccountSession implements AsyncDisposable {
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
     this.delivery = new Delivery({ ...this.#following(deps), channel: this.#channel });
     const opened = this.#openDevices(deps, omemo);
-    this.devices = opened.devices;
+    ({ devices: this.devices, vault: this.vault } = opened);
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
     this.members = this.#openMembers(deps, opened.certifier);
     this.ofTwo = this.#openSpheresOfTwo(deps);
@@ -220,9 +223,9 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, ofTwo, devices, reading, delivery, renewal } = this;
+    const { people, ofTwo, devices, vault, reading, delivery, renewal } = this;
     const note = trialNote(this.storage);
-    const told = { exchange, signals, logs, epochs, ofTwo, devices, reading, delivery, renewal, note };
+    const told = { exchange, signals, logs, epochs, ofTwo, devices, vault, reading, delivery, renewal, note };
     return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
@@ -267,9 +270,7 @@ export class AccountSession implements AsyncDisposable {
     const effectsOf: ConstructorParameters<typeof Mailbox>[0]['effectsOf'] = (sphere) => this.list.effectsOf(sphere);
     const mailbox = new Mailbox({ storage, own: this.own, effectsOf, nowMs, log: log.child('mailbox') });
     return new Incoming({
-      storage,
-      omemo,
-      mailbox,
+      ...{ storage, omemo, mailbox, nowMs, log: log.child('incoming') },
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
       onUnread: (sphere) => this.logs.meet(sphere),
@@ -278,8 +279,6 @@ export class AccountSession implements AsyncDisposable {
       talk: this.people.talk,
       introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
       onInvitation: (id) => this.onInvitation.emit(id),
-      nowMs,
-      log: log.child('incoming'),
     });
   }
 
@@ -308,8 +307,7 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openChannel(deps: AccountSessionDeps, carrier: Carrier): EphemeralChannel {
-    const { storage, identity, clock, random, log } = deps;
+  #openChannel({ storage, identity, clock, random, log }: AccountSessionDeps, carrier: Carrier): EphemeralChannel {
     const { author } = identity;
     const parts = { storage, list: this.list, carrier, author, clock, random };
     return new EphemeralChannel({ ...parts, log: log.child('ephemeral') });
@@ -329,8 +327,10 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openDevices({ storage, identity, spheresFolder, clock, random, log }: AccountSessionDeps, omemo: Omemo) {
-    const { list, directory, own, rooms } = this;
+    const { client, list, directory, own, rooms } = this;
     return openDevices({
+      vaultStore: vaultStoreOf(client),
+      isOnline: () => client.state.kind === 'online',
       ...{ storage, list, directory, omemo, identity, own, rooms, clock, random, log },
       makeFolder: (name) => makeSphereFolder(spheresFolder, name),
       onInvitation: (id) => this.onInvitation.emit(id),

@@ -11,6 +11,8 @@ import { OwnDevices } from '../spheres/own-devices.ts';
 import { SphereAdoption } from '../spheres/sphere-adoption.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { VaultStore } from '../spheres/vault.ts';
+import { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { OwnIdentity } from './own-identity.ts';
 
@@ -25,6 +27,8 @@ interface DevicesDeps {
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
   readonly isComplete: (sphere: Sphere) => boolean;
+  readonly vaultStore: VaultStore;
+  readonly isOnline: () => boolean;
   readonly queued: () => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
@@ -33,7 +37,11 @@ interface DevicesDeps {
 }
 
 /** Everything that makes this installation one of several of its person. */
-export function openDevices(deps: DevicesDeps): { readonly certifier: DeviceCertifier; readonly devices: OwnDevices } {
+export function openDevices(deps: DevicesDeps): {
+  readonly certifier: DeviceCertifier;
+  readonly devices: OwnDevices;
+  readonly vault: Vault;
+} {
   const { identity, log } = deps;
   const { author, person } = identity;
   const certifier = new DeviceCertifier({ ...deps, author, person });
@@ -44,5 +52,10 @@ export function openDevices(deps: DevicesDeps): { readonly certifier: DeviceCert
     // The name that people see in their own network anyway.
     defaultName: hostname().split('.', 1)[0] ?? '',
   });
-  return { certifier, devices };
+  const vault = new Vault({
+    ...{ ...deps, store: deps.vaultStore, log: log.child('vault') },
+    isEnded: () => devices.isEnded,
+    offered: (offer) => devices.offered(offer),
+  });
+  return { certifier, devices, vault };
 }

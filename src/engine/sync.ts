@@ -7,7 +7,7 @@ const SETTLED_MS = 500;
 
 /**
  * Resolves once nothing waits to be sent and the archive of every room that lets us in is read, nobody who is
- * present is known to have more, and that has stayed so for a moment.
+ * present is known to have more, the vault is kept, and that has stayed so for a moment.
  */
 export async function waitUntilIdle(session: AccountSession, clock: Clock, signal: AbortSignal): Promise<void> {
   let idleSince: number | null = null;
@@ -20,8 +20,8 @@ export async function waitUntilIdle(session: AccountSession, clock: Clock, signa
   }
 }
 
-function isIdle({ client, outgoing, people, list, rooms, logs }: AccountSession): boolean {
-  if (client.state.kind !== 'online' || !outgoing.isIdle || !people.sender.isIdle) return false;
+function isIdle({ client, outgoing, people, list, rooms, logs, vault }: AccountSession): boolean {
+  if (client.state.kind !== 'online' || !outgoing.isIdle || !people.sender.isIdle || !vault.isSettled) return false;
   return list
     .all()
     .filter(({ row }) => row.state === 'joined')

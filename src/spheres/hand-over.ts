@@ -1,6 +1,7 @@
 import type { BareJid, PersonId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import { historyFor } from './history.ts';
+import type { EnvelopeEntry } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { isStructural } from './protocol/member-record.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
@@ -20,14 +21,19 @@ export interface NewDevice {
  */
 export function handOver(sphere: Sphere, storage: Storage, device: NewDevice): void {
   const { person, jid, omemoDeviceId: deviceId, omemoIdentityKey: identityKey } = device;
-  const history = historyFor(sphere, person);
-  const entries = sphere.log
-    .events()
-    .filter(isFoundation)
-    .map((event) => relayEntry(event, sphere, storage, history));
+  const entries = foundationOf(sphere, storage, person);
   storage.transaction(() => {
     enqueueRelays(sphere, entries, { kind: 'known', jid, devices: [{ deviceId, identityKey }] });
   });
+}
+
+/** Who is in the sphere, its name, and the keys of the epochs that a person may have. */
+export function foundationOf(sphere: Sphere, storage: Storage, person: PersonId): EnvelopeEntry[] {
+  const history = historyFor(sphere, person);
+  return sphere.log
+    .events()
+    .filter(isFoundation)
+    .map((event) => relayEntry(event, sphere, storage, history));
 }
 
 /** Whether a person is in the sphere, at this account. */

@@ -189,12 +189,14 @@ export class LogExchange {
     // Without heads it says only that a key is lacking.
     if (heads.length === 0 || !this.#hearing.take(`${sphere.id} ${device}`)) return;
     const round = this.#round(sphere);
+    const isNewToUs = !round.heard.has(device);
     const before = body.after === undefined ? [] : (round.heard.get(device) ?? []);
     round.heard.set(device, [...before, ...heads].slice(-MAX_HEARD_TIPS));
     const isCovered = ({ device: of }: Tip): boolean =>
       (body.after === undefined || of > body.after) && (body.until === undefined || of <= body.until);
     const lacks = isAny(sphere.log.missing(heads));
-    if (isAhead(sphere.log.tips().filter(isCovered), heads)) this.#tellWithin(sphere, MEETING_MS);
+    // Whoever is new here does not know that we have the same, and may wait for just that.
+    if (isNewToUs || isAhead(sphere.log.tips().filter(isCovered), heads)) this.#tellWithin(sphere, MEETING_MS);
     // Everybody has just heard what we would say.
     else if (!lacks && body.after === undefined && body.until === undefined) round.tellAtMs = this.#now + DAY_MS;
     if (!lacks || round.askAtMs <= this.#now + ANSWER_MS) return;

@@ -9,7 +9,7 @@ import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
 
 let world: EngineWorld;
 beforeAll(async () => {
-  world = await EngineWorld.start(['anna', 'ben']);
+  world = await EngineWorld.start(['anna', 'ben', 'carl']);
 });
 afterAll(async () => await world[Symbol.asyncDispose]());
 
@@ -50,4 +50,29 @@ test('a second computer has the album and plays it; wiped and restored from the 
   expect(await readFile(await fresh.get(sphere, his))).toEqual(content[1]);
   await fresh.sees(sphere, 'from before');
   expect(await fresh.log(sphere)).toEqual(await ben.log(sphere));
+});
+
+test('with nobody there the kit alone brings a sphere back, and its film with whoever has it', async () => {
+  const [ben, carl] = [world.person('ben'), world.person('carl')];
+  const sphere = await world.sphere('Winter', carl, ben);
+  const content = randomBytes(200_000);
+  const path = join(world.folder, 'snow.bin');
+  await writeFile(path, content);
+  const item = await carl.share(sphere, path);
+  const { lines } = await ben.ask((client) => client.account.kit({ password: passwordOf('ben') }));
+  await ben.run('sync', '--wait');
+  await ben[Symbol.asyncDispose]();
+  await carl.engine.stop();
+
+  const fresh = await world.comeBack('ben', lines);
+  const found = await eventually('the sphere is listed', async () =>
+    (await fresh.spheres()).find(({ id }) => id === sphere),
+  );
+  expect(found.name).toBe('Winter');
+  expect(await fresh.items(sphere)).toEqual([]);
+  await fresh.say(sphere, 'back again');
+  await carl.restart();
+  await carl.sees(sphere, 'back again');
+  expect(await album(fresh, sphere, 1)).toEqual([{ id: item, name: 'snow.bin', bytes: content.length }]);
+  expect(await readFile(await fresh.get(sphere, item))).toEqual(content);
 });

@@ -8,6 +8,7 @@ import { becomePerson } from '../../src/engine/own-identity.ts';
 import { Comeback } from '../../src/spheres/comeback.ts';
 import { generateSigningKey } from '../../src/spheres/protocol/keys.ts';
 import { xml } from '../../src/xmpp/element.ts';
+import { readEphemeral } from '../../src/xmpp/sealed.ts';
 import { noSignal, SimPerson, SimWorld } from './sim-world.ts';
 
 const MINUTE = 60_000;
@@ -74,7 +75,7 @@ test('a sphere that one computer makes or joins comes to the other, also when th
   const laptop = await world.another(ana);
   await world.quiet();
   await ana.session.members.create('Winter', noSignal);
-  await world.quiet();
+  await world.until(() => hasAll(laptop, ana, 'Winter'));
   expect(laptop.session.sphere('Winter').state.devices.size).toBe(2);
   await laptop.stop();
   const sphere = await ben.session.members.create('Spring', noSignal);
@@ -163,6 +164,25 @@ test('whoever comes back for good ends the computers that are gone, and loses no
   }
   expect([items(fresh), hasKeys(fresh)]).toEqual([items(ana), true]);
   expect(fresh.session.sphere().currentEpoch.number).toBe(1);
+});
+
+test('whoever comes back for good and tells first what they have hears that nobody has more, and ends what is gone', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const kit = ben.kit();
+  const gone = ben.session.identity.device.id;
+  await ben.stop();
+  let hasTold = false;
+  world.server.deliver = (message, to) => {
+    const isMoment = readEphemeral(message.stanza) !== undefined;
+    if (isMoment && to === ana.jid && message.from === ben.jid) hasTold = true;
+    return isMoment && to === ben.jid && !hasTold ? [] : [message];
+  };
+  const fresh = await world.comeBack(ben.name, kit, { knows: [ana.jid], endsOthers: true });
+  const hasEnded = ({ session }: SimPerson) => session.list.all().some(({ state }) => state.endedDevices.has(gone));
+  await world.until(() => hasEnded(ana) && hasEnded(fresh));
+  expect([hasTold, hasEnded(ana), hasEnded(fresh)]).toEqual([true, true, true]);
 });
 
 test('an answer that got lost is asked for again: nobody waits for the next start of the program', async () => {

@@ -4,6 +4,7 @@ import type { BareJid } from '../../src/base/id.ts';
 import { parseBareJid } from '../../src/base/id.ts';
 import type { OmemoBundle } from '../../src/omemo/types.ts';
 import type { DeviceNodes } from '../../src/spheres/device-directory.ts';
+import type { VaultStore } from '../../src/spheres/vault.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { attr, child, childText, xml } from '../../src/xmpp/element.ts';
 import type { XmppPort, XmppState } from '../../src/xmpp/port.ts';
@@ -13,7 +14,7 @@ import type { Kept, SimServer } from './sim-server.ts';
 const OFFLINE: XmppState = { kind: 'offline', error: new AppError('disconnected', 'switched off') };
 
 /** One account's connection to the server in memory. */
-export class SimLink implements XmppPort, DeviceNodes {
+export class SimLink implements XmppPort, DeviceNodes, VaultStore {
   readonly jid: BareJid;
   readonly fullJid: string;
   readonly onState = new Emitter<XmppState>();
@@ -116,6 +117,16 @@ export class SimLink implements XmppPort, DeviceNodes {
 
   async publishBundle(deviceId: number, bundle: OmemoBundle): Promise<void> {
     this.#server.account(this.jid).bundles.set(deviceId, bundle);
+  }
+
+  async get(slot: number, index: number): Promise<Uint8Array | undefined> {
+    if (this.state.kind !== 'online') throw new AppError('disconnected', 'not online');
+    return this.#server.account(this.jid).vault.get(`${slot} ${index}`);
+  }
+
+  async put({ slot, index }: { slot: number; index: number }, bytes: Uint8Array): Promise<void> {
+    if (this.state.kind !== 'online') throw new AppError('disconnected', 'not online');
+    this.#server.account(this.jid).vault.set(`${slot} ${index}`, bytes);
   }
 
   #withSender({ id, from, stanza }: Kept): Element {

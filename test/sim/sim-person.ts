@@ -51,6 +51,7 @@ import type { Sphere } from '../../src/spheres/sphere.ts';
 import { SphereList } from '../../src/spheres/sphere-list.ts';
 import { SpheresOfTwo } from '../../src/spheres/spheres-of-two.ts';
 import { SwarmFeed } from '../../src/spheres/swarm-feed.ts';
+import type { Vault } from '../../src/spheres/vault.ts';
 import { XmppCarrier } from '../../src/spheres/xmpp-carrier.ts';
 import type { MessageRow } from '../../src/storage/message-table.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -86,6 +87,7 @@ export class SimSession {
   readonly people: People;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
+  readonly vault: Vault;
   readonly list: SphereList;
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
@@ -199,13 +201,16 @@ export class SimSession {
     this.newOwner = new NewOwner({ list: this.list, clock });
     this.caretaker = new Caretaker(parts);
     const makeFolder = (name: string): Promise<string> => makeSphereFolder(join(folder.folder, 'spheres'), name);
-    const { certifier, devices } = openDevices({
+    const { certifier, devices, vault } = openDevices({
       ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
       onInvitation: (id) => this.onInvitation.emit(id),
       isComplete: (sphere) => this.logs.isComplete(sphere),
+      vaultStore: this.link,
+      isOnline: () => this.link.state.kind === 'online',
       queued: () => this.outgoing.poke(),
     });
     this.devices = devices;
+    this.vault = vault;
     this.#stack.defer(this.channel.onHeard.on((device) => devices.seen(device)));
     this.members = new Members({
       ...parts,
@@ -262,6 +267,7 @@ export class SimSession {
         logs,
         epochs,
         devices,
+        vault,
         people,
         reading,
         delivery,
@@ -283,6 +289,7 @@ export class SimSession {
     await this.direct.catchUp();
     await this.devices.begin();
     this.ofTwo.takeInvitations();
+    this.vault.begin();
     this.outgoing.keysChanged();
   }
 

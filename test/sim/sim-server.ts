@@ -20,6 +20,8 @@ export class SimAccount {
   deviceIds: number[] = [];
   readonly bundles = new Map<number, OmemoBundle>();
   readonly mail: Kept[] = [];
+  /** Chunks of the vault, by slot and index. */
+  vault = new Map<string, Uint8Array>();
   /** Its devices that are online. */
   readonly links = new Set<SimLink>();
 }

@@ -12,6 +12,7 @@ import { parseEvent } from './event.ts';
 import { unwrapMediaKey } from './media-key.ts';
 import { openSealed } from './seal.ts';
 import { computeState } from './sphere-log.ts';
+import { openVault } from './vault.ts';
 import { parseInfoHash } from '../../base/id.ts';
 
 type Stored<T extends keyof typeof VECTORS> = ReturnType<(typeof VECTORS)[T]>;
@@ -27,7 +28,8 @@ function bytes(hex: string): Uint8Array {
   return decoded;
 }
 
-const exact = Object.keys(VECTORS).filter((name) => name !== 'sealed') as (keyof typeof VECTORS)[];
+const packed = ['sealed', 'vault'];
+const exact = Object.keys(VECTORS).filter((name) => !packed.includes(name)) as (keyof typeof VECTORS)[];
 
 test.each(exact)('%s comes out byte for byte as in the test vectors', (name) => {
   expect(JSON.parse(JSON.stringify(VECTORS[name]()))).toEqual(stored(name));
@@ -51,6 +53,13 @@ test('the stored sealed element opens', () => {
   const context = { sphere: vector.sphere as SphereId, event: vector.event as EventId };
   const entries = openSealed({ messageKey: bytes(vector.messageKey), context }, bytes(vector.sealed));
   expect(toHex(encodeEnvelope(entries))).toBe(vector.envelope);
+});
+
+test('the stored vault opens', () => {
+  const { recoveryKey, chunks, number, savedAtMs, parts } = stored('vault');
+  const opened = openVault(bytes(recoveryKey), chunks.map(bytes));
+  const read = opened.parts.map(({ sphereId, envelope }) => ({ sphereId, envelope: toHex(envelope) }));
+  expect({ ...opened, parts: read }).toEqual({ number, savedAtMs, parts });
 });
 
 test('the stored wrapped key and ephemeral messages open', () => {
