@@ -32,18 +32,20 @@ test('the first file to somebody on the list makes a sphere that they are in wit
   const [sphere, again] = await Promise.all([share(ana, ben), share(ana, ben)]);
   await ana.share('first.jpg');
   await ben.session.goOnline();
-  await world.quiet();
+  // Folders are made on the real disk, which takes the time it takes.
+  await world.until(() => stateOf(sphere, ben.jid) === 'joined');
   expect(again.id).toBe(sphere.id);
   expect(spheresWith(ben, ana).map(({ id }) => id)).toEqual([sphere.id]);
   expect(stateOf(sphere, ben.jid)).toBe('joined');
   expect(ben.session.storage.invitations.list('open')).toEqual([]);
   // What was shared before they came in is why they were asked: it is news.
-  const { row } = ben.session.sphere();
-  expect(ben.session.storage.messages.countUnread(row, ben.jid)).toBe(1);
+  const unread = (): number => ben.session.storage.messages.countUnread(ben.session.sphere().row, ben.jid);
+  await world.until(() => unread() > 0);
+  expect(unread()).toBe(1);
   // The way back is the same sphere.
   expect((await share(ben, ana)).id).toBe(sphere.id);
   await ana.share('cake.jpg');
-  await world.quiet();
+  await world.until(() => ben.session.sphere().state.items.size === 2);
   expect([...ben.session.sphere().state.items.values()].map(({ event }) => event.body.name)).toEqual([
     'first.jpg',
     'cake.jpg',
@@ -57,7 +59,11 @@ test('of two that were made at the same time both sides go on in the same one, a
   await ana.session.goOnline();
   // Ana has not read her mail yet.
   const [ours] = await Promise.all([share(ana, ben), world.clock.advance(1)]);
-  await world.quiet();
+  const isInBoth = (person: SimPerson, other: SimPerson): boolean => {
+    const all = spheresWith(person, other);
+    return all.length === 2 && all.every((sphere) => stateOf(sphere, person.jid) === 'joined');
+  };
+  await world.until(() => isInBoth(ana, ben) && isInBoth(ben, ana));
   for (const person of [ana, ben]) {
     const other = person === ana ? ben : ana;
     const all = spheresWith(person, other);
