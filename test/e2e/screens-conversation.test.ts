@@ -170,9 +170,9 @@ test('a message is answered, changed, deleted and put back, and gets signs, by m
   expect(await screen.violations()).toEqual([]);
 });
 
-/** Pastes a small picture into the message box, as the clipboard gives it. */
-const paste = (screen: Screen): Promise<void> =>
-  screen.by('message-box').evaluate(async (box: object) => {
+/** Gives the message box a small picture, as the clipboard or a mouse does. */
+const give = (screen: Screen, kind: 'paste' | 'drop'): Promise<void> =>
+  screen.by('message-box').evaluate(async (box: object, how) => {
     const page = globalThis as unknown as { document: { createElement(name: 'canvas'): Canvas } } & Clipboard;
     const canvas = page.document.createElement('canvas');
     Object.assign(canvas, { width: 320, height: 200 });
@@ -180,11 +180,15 @@ const paste = (screen: Screen): Promise<void> =>
     Object.assign(brush, { fillStyle: '#e07a3f' });
     brush.fillRect(0, 0, 320, 200);
     const picture = await new Promise<object>((resolve) => canvas.toBlob(resolve, 'image/png'));
-    const clipboardData = new page.DataTransfer();
-    clipboardData.items.add(new page.File([picture], 'image.png', { type: 'image/png' }));
-    const event = new page.ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+    const data = new page.DataTransfer();
+    data.items.add(new page.File([picture], 'image.png', { type: 'image/png' }));
+    const common = { bubbles: true, cancelable: true };
+    const event =
+      how === 'paste'
+        ? new page.ClipboardEvent(how, { ...common, clipboardData: data })
+        : new page.DragEvent(how, { ...common, dataTransfer: data });
     (box as { dispatchEvent(event: object): void }).dispatchEvent(event);
-  });
+  }, kind);
 
 interface Canvas {
   getContext(kind: '2d'): { fillRect(...box: number[]): void };
@@ -194,6 +198,7 @@ interface Clipboard {
   readonly DataTransfer: new () => { readonly items: { add(file: object): void } };
   readonly File: new (parts: object[], name: string, options: object) => object;
   readonly ClipboardEvent: new (name: string, options: object) => object;
+  readonly DragEvent: new (name: string, options: object) => object;
 }
 
 test('a picture is pasted and goes out with words that speak to somebody by name', async () => {
@@ -201,8 +206,12 @@ test('a picture is pasted and goes out with words that speak to somebody by name
     await using screen = await Screen.open(browser, options);
     await screen.goToSphere();
     if (look === 'french-narrow') await screen.by('panel-chat').click();
-    await paste(screen);
+    await give(screen, 'paste');
     await screen.by('pasted').locator('img').waitFor();
+    await give(screen, 'drop');
+    await screen.by('pasted').locator('img').nth(1).waitFor();
+    expect(await screen.by('picker-share').count()).toBe(0);
+    await screen.by('pasted-remove').last().click();
     await screen.by('message-box').pressSequentially('Look, @ch');
     await screen.by('names').waitFor();
     await screen.picture(`chat-paste-${look}`);

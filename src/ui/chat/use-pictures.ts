@@ -4,6 +4,7 @@ import type { SphereId } from '../../base/id.ts';
 import { systemClock } from '../../base/system-clock.ts';
 import { desktop } from '../desktop.ts';
 import { useEngine } from '../stores/engine.ts';
+import { takeDrop } from '../share/use-file-drop.ts';
 import { picturesIn, sendPicture } from './picture-sender.ts';
 
 /** Pictures that were pasted, or dropped where the page cannot learn their paths, and go with the next words. */
@@ -22,6 +23,7 @@ export function usePictures(into: () => (() => Promise<SphereId>) | null): {
     const isKnown = event.type === 'drop' && desktop() !== null;
     if (found.length === 0 || into() === null || isKnown) return;
     event.preventDefault();
+    takeDrop(event);
     pictures.value = [...pictures.value, ...found];
   }
 

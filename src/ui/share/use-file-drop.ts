@@ -2,6 +2,14 @@ import { onBeforeUnmount, onMounted, ref, type Ref } from 'vue';
 import { desktop } from '../desktop.ts';
 import { droppedPaths, type Dropped } from './dropped-paths.ts';
 
+/** Drops that what they fell on has taken. That the default is prevented says nothing: it always is. */
+const taken = new WeakSet<Event>();
+
+/** The drop is not for the window. */
+export function takeDrop(event: Event): void {
+  taken.add(event);
+}
+
 /** Makes the whole window a target for files while the component lives. */
 export function useFileDrop(onDrop: (dropped: Dropped) => void): Readonly<Ref<boolean>> {
   const dragging = ref(false);
@@ -19,8 +27,7 @@ export function useFileDrop(onDrop: (dropped: Dropped) => void): Readonly<Ref<bo
   }
   function drop(event: DragEvent): void {
     dragging.value = false;
-    // What it fell on has taken it.
-    if (!bringsFiles(event) || event.defaultPrevented) return;
+    if (!bringsFiles(event) || taken.has(event)) return;
     event.preventDefault();
     onDrop(droppedPaths(event.dataTransfer?.files ?? [], desktop()));
   }
