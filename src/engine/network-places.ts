@@ -1,5 +1,5 @@
-import { BlockList, isIPv4 } from 'node:net';
 import { AppError, errorCode } from '../base/errors.ts';
+import { isInNetwork, networkOf } from '../base/ip-address.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { Scope } from '../base/scope.ts';
@@ -74,8 +74,8 @@ export class NetworkPlaces implements Disposable {
       const routers = await gateways(signal);
       for (const router of routers) {
         const range = ownNetworks()
-          .map(rangeOf)
-          .find((one) => one !== undefined && contains(one, router));
+          .map(networkOf)
+          .find((one) => one !== undefined && isInNetwork(router, one));
         if (range !== undefined) return `${router} in ${range}`;
       }
       return null;
@@ -85,23 +85,4 @@ export class NetworkPlaces implements Disposable {
       return null;
     }
   }
-}
-
-/** The range of an IPv4 address with its prefix; undefined for anything else. */
-function rangeOf(cidr: string): string | undefined {
-  const [address = '', bits = ''] = cidr.split('/');
-  if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) return undefined;
-  const kept = Number(bits);
-  const bytes = address.split('.').map((text, index) => {
-    const ours = Math.max(0, Math.min(8, kept - index * 8));
-    return Number(text) & (0xff << (8 - ours)) & 0xff;
-  });
-  return `${bytes.join('.')}/${kept}`;
-}
-
-function contains(range: string, address: string): boolean {
-  const [network = '', bits = ''] = range.split('/');
-  const list = new BlockList();
-  list.addSubnet(network, Number(bits), 'ipv4');
-  return isIPv4(address) && list.check(address, 'ipv4');
 }

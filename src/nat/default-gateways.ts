@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { AppError } from '../base/errors.ts';
-import { isNeighbour, isPrivateAddress } from './ip-address.ts';
+import { isNeighbour, isPrivateAddress } from '../base/ip-address.ts';
 import {
   parseMacRoutes,
   parseProcRoute,

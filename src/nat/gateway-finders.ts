@@ -3,7 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { findDefaultGateways, findDefaultGateways6 } from './default-gateways.ts';
 import type { FindGateway, FindGateways } from './gateway.ts';
-import { isNeighbour, isPrivateAddress } from './ip-address.ts';
+import { isNeighbour, isPrivateAddress } from '../base/ip-address.ts';
 import { multicastInterface6 } from './local-addresses.ts';
 import { findNatPmp } from './nat-pmp.ts';
 import { findPcp, PCP_PORT } from './pcp.ts';

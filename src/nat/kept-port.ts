@@ -6,7 +6,7 @@ import { Scope } from '../base/scope.ts';
 import { withinTime } from '../base/within-time.ts';
 import type { Gateway, GatewayKind, InnerPort, Mapping } from './gateway.ts';
 import type { GatewaySearch } from './gateway-search.ts';
-import { isPublicAddress } from './ip-address.ts';
+import { isPublicAddress } from '../base/ip-address.ts';
 import { Pause } from './pause.ts';
 
 /** Short, because what is left after a crash stays open as long. */

@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { isLinkLocal, isPublicAddress } from './ip-address.ts';
+import { isLinkLocal, isPublicAddress } from '../base/ip-address.ts';
 
 /** The IPv6 addresses of this machine that the world could reach if no firewall stood before them. */
 export function publicAddresses6(): string[] {

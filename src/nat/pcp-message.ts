@@ -1,7 +1,7 @@
 // RFC 6887: Port Control Protocol (PCP)
 import { concatBytes } from '../base/bytes.ts';
 import type { InnerPort, TransportProtocol } from './gateway.ts';
-import { addressBytes, addressText } from './ip-address.ts';
+import { addressBytes, addressText } from '../base/ip-address.ts';
 
 const VERSION = 2;
 const ANNOUNCE = 0;

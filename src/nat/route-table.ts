@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { addressText, isLinkLocal } from './ip-address.ts';
+import { addressText, isLinkLocal } from '../base/ip-address.ts';
 
 const UP_AND_GATEWAY = 0x3;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ssdpReply } from '../../test/fixtures/upnp-router.ts';
-import { isPrivateAddress } from './ip-address.ts';
+import { isPrivateAddress } from '../base/ip-address.ts';
 import { readReply, SEARCH_TARGETS } from './ssdp.ts';
 
 const TARGET = SEARCH_TARGETS[0] ?? '';

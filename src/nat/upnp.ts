@@ -8,7 +8,7 @@ import { FirewallGateway } from './firewall-gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { requestHttp } from './http-request.ts';
 import { readConnections, readFirewalls } from './igd-description.ts';
-import { isPublicAddress } from './ip-address.ts';
+import { isPublicAddress } from '../base/ip-address.ts';
 import type { SsdpSearch } from './ssdp.ts';
 import { searchSsdp } from './ssdp.ts';
 import { UpnpGateway } from './upnp-gateway.ts';

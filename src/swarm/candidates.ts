@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { isLinkLocal } from '../base/link-local.ts';
+import { isLinkLocal } from '../base/ip-address.ts';
 import { formatEndpoint } from '../torrent/endpoint.ts';
 
 /**

@@ -17,6 +17,8 @@ import type { Route, RoutedStream } from '../torrent/route.ts';
 import { Caller } from './caller.ts';
 import { hearsRouter, localAddresses } from './candidates.ts';
 import { LanPresence } from './lan-presence.ts';
+import type { MayCall } from './may-call.ts';
+import { mayCallFrom, mayCallNear } from './may-call.ts';
 import { MemberPorts } from './member-ports.ts';
 import { MetainfoBringer } from './metainfo-bringer.ts';
 import { networkState } from './network-state.ts';
@@ -69,6 +71,8 @@ export interface ReachDeps {
 export class Reach implements AsyncDisposable {
   readonly dialer: Dialer;
   readonly caller: Caller;
+  /** Whether an endpoint somebody named may be called from here. */
+  readonly mayCall: MayCall;
   readonly #deps: ReachDeps;
   readonly #pending: PendingStreams;
   readonly #rtc: RtcLinks;
@@ -86,6 +90,7 @@ export class Reach implements AsyncDisposable {
   constructor(deps: ReachDeps) {
     this.#deps = deps;
     const { clock, random, log, options, admission, host } = deps;
+    this.mayCall = mayCallFrom(options.addresses);
     this.#pending = new PendingStreams({ admit: deps.admit });
     this.#reachability = new Reachability({ clock });
     this.#teller = new ReachTeller({
@@ -164,13 +169,12 @@ export class Reach implements AsyncDisposable {
   }
 
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc: boolean): void {
-    const usable = endpoints.filter((endpoint) => parseEndpoint(endpoint) !== undefined);
-    this.dialer.setEndpoints(sphereId, device, usable, webrtc);
+    this.dialer.setEndpoints(sphereId, device, endpoints.filter(this.mayCall), webrtc);
     this.#rtc.renew(device);
   }
 
   found(infoHash: InfoHash, endpoint: string, source: string): void {
-    if (parseEndpoint(endpoint) !== undefined) this.dialer.found(infoHash, endpoint, source);
+    if (this.mayCall(endpoint)) this.dialer.found(infoHash, endpoint, source);
   }
 
   /** Members, torrents or keys changed. */
@@ -305,7 +309,8 @@ export class Reach implements AsyncDisposable {
 
   #near(sphereId: SphereId, endpoint: string): void {
     // Who makes ports up crowds out only what the same machine says.
-    if (!this.#own.has(endpoint)) this.dialer.near(sphereId, endpoint, parseEndpoint(endpoint)?.host ?? '');
+    const isElsewhere = !this.#own.has(endpoint) && mayCallNear(endpoint, this.mayCall);
+    if (isElsewhere) this.dialer.near(sphereId, endpoint, parseEndpoint(endpoint)?.host ?? '');
   }
 
   async #loadRtc(): Promise<void> {

@@ -1,6 +1,5 @@
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { EpochKeys } from '../contract/swarm.ts';
-import { isTrackerUrl } from '../torrent/announcer.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import type { LanSphere } from '../torrent/lan-discovery.ts';
 import { trackerHash } from '../torrent/tracker.ts';
@@ -39,7 +38,7 @@ export class SphereRegistry {
   setTrackers(sphereId: SphereId, device: DeviceKey, trackers: readonly string[]): void {
     const sphere = this.#spheres.get(sphereId);
     if (sphere === undefined) return;
-    sphere.trackers.set(device, trackers.filter(isTrackerUrl));
+    sphere.trackers.set(device, trackers);
     this.#spheres.set(sphereId, { ...sphere, chosen: choose(sphere.trackers) });
   }
 

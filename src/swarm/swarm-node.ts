@@ -13,7 +13,7 @@ import type { HeldTorrent } from '../torrent/held-torrent.ts';
 import type { HeldSpec, TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
 import type { AdmissionDeps, Self } from '../torrent/admission.ts';
 import { answerCall } from '../torrent/admission.ts';
-import { Announcer } from '../torrent/announcer.ts';
+import { Announcer, isTrackerUrl } from '../torrent/announcer.ts';
 import { TorrentClient } from '../torrent/client.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
 import type { Resolve } from '../torrent/guarded-lookup.ts';
@@ -174,7 +174,8 @@ export class SwarmNode implements AsyncDisposable {
     webrtc: boolean;
   }): void {
     if (told.device === this.#options.self.device) return;
-    this.host.spheres.setTrackers(told.sphereId, told.device, told.trackers);
+    const trackers = told.trackers.filter((url) => isTrackerUrl(url, this.reach.mayCall));
+    this.host.spheres.setTrackers(told.sphereId, told.device, trackers);
     this.reach.setEndpoints(told.sphereId, told.device, told.endpoints, told.webrtc);
     this.#announcer.wake();
   }

@@ -24,10 +24,12 @@ const IDLE_MS = 30_000;
 /** A thousand torrents that are added one after the other are looked at once. */
 const GATHER_MS = 20;
 /** Members' trackers have exactly this form: a member cannot make us call anything else. */
-const TRACKER_URL = /^http:\/\/(?:[0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\/[0-9a-f]{32}\/announce$/;
+const TRACKER_URL = /^http:\/\/((?:[0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})\/[0-9a-f]{32}\/announce$/;
 
-export function isTrackerUrl(text: string): boolean {
-  return text.length <= 200 && TRACKER_URL.test(text);
+/** `mayCall` judges its `host:port`. */
+export function isTrackerUrl(text: string, mayCall: (endpoint: string) => boolean): boolean {
+  const match = text.length <= 200 ? TRACKER_URL.exec(text) : null;
+  return match !== null && mayCall(match[1] ?? '');
 }
 
 /** One torrent to announce at some trackers. */

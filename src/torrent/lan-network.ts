@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { AppError } from '../base/errors.ts';
-import { isLinkLocal } from '../base/link-local.ts';
+import { isLinkLocal } from '../base/ip-address.ts';
 import type { LanGroup } from './lan-announce.ts';
 import { LAN_GROUPS } from './lan-announce.ts';
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { BlockList, isIPv6 } from 'node:net';
 import type { DeviceKey } from '../base/id.ts';
+import { isNearAddress } from '../base/ip-address.ts';
 import type { Path } from '../contract/swarm.ts';
 import { parseEndpoint } from './endpoint.ts';
 
@@ -19,28 +19,11 @@ export interface RoutedStream {
   readonly device: DeviceKey | null;
 }
 
-/** Reached without leaving the own network or the provider's (RFC 1918, 3927, 4193, 6598), or on this machine. */
-const NEAR_V4 = new BlockList();
-for (const [net, prefix] of [
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const) {
-  NEAR_V4.addSubnet(net, prefix, 'ipv4');
-}
-const NEAR_V6 = new BlockList();
-NEAR_V6.addAddress('::1', 'ipv6');
-NEAR_V6.addSubnet('fc00::', 7, 'ipv6');
-NEAR_V6.addSubnet('fe80::', 10, 'ipv6');
-
 /** The path that a TCP connection to or from this endpoint takes. */
 export function pathOf(endpoint: string): Path {
   const host = parseEndpoint(endpoint)?.host ?? '';
-  if (isIPv6(host)) return NEAR_V6.check(host, 'ipv6') ? 'lan' : 'ipv6';
-  return NEAR_V4.check(host, 'ipv4') ? 'lan' : 'tcp';
+  if (isNearAddress(host)) return 'lan';
+  return host.includes(':') ? 'ipv6' : 'tcp';
 }
 
 /** Whether the path is one TCP connection: better than any that WebRTC finds, and both ends see that alike. */

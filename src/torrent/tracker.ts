@@ -2,12 +2,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { isIPv6 } from 'node:net';
 import type { Server, TrackerParams } from 'bittorrent-tracker';
 import type { Clock } from '../base/clock.ts';
 import { fromHex, toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { InfoHash } from '../base/id.ts';
+import { householdOf } from '../base/ip-address.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 
@@ -190,9 +190,7 @@ export class Tracker implements Disposable {
       this.#requests.clear();
       this.#windowMs = nowMs;
     }
-    // One household has a whole /64.
-    const source =
-      isIPv6(address) && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address;
+    const source = householdOf(address);
     const count = (this.#requests.get(source) ?? 0) + 1;
     if (count > REQUESTS_PER_WINDOW || (count === 1 && this.#requests.size >= MOST_ADDRESSES)) return false;
     this.#requests.set(source, count);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isPublicAddress } from '../../src/nat/ip-address.ts';
+import { isPublicAddress } from '../../src/base/ip-address.ts';
 import { ensureInstalled } from '../../tools/bootstrap/install.mjs';
 import { endProcess } from '../netlab/lab-process.ts';
 import { NetworkLab, whyNoLab } from '../netlab/network-lab.ts';

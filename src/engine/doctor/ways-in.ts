@@ -1,5 +1,5 @@
 import type { NetworkState } from '../../contract/swarm.ts';
-import { isPublicAddress } from '../../nat/ip-address.ts';
+import { isPublicAddress } from '../../base/ip-address.ts';
 
 /** The best that is known of how others can call this computer. */
 export interface WaysIn {

@@ -1,5 +1,5 @@
 // RFC 8839: ICE in SDP, §5.1
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { mayBeDevice } from '../../base/ip-address.ts';
 
 export interface IceCandidate {
   readonly address: string;
@@ -16,19 +16,6 @@ const HIGHEST_PRIORITY = 2 ** 31 - 1;
 /** Where a NAT puts nobody (RFC 4787 §4.2.2): what listens there did not ask for our packets. */
 const LOWEST_PORT = 1_024;
 
-/** Addresses that are no other device's: this machine, everybody, nobody. */
-const NO_DEVICE_V4 = new BlockList();
-NO_DEVICE_V4.addSubnet('0.0.0.0', 8, 'ipv4');
-NO_DEVICE_V4.addSubnet('127.0.0.0', 8, 'ipv4');
-NO_DEVICE_V4.addSubnet('224.0.0.0', 3, 'ipv4');
-// A list of its own: a range of mapped IPv4 addresses would match all IPv4 addresses too.
-const NO_DEVICE_V6 = new BlockList();
-NO_DEVICE_V6.addSubnet('::', 96, 'ipv6');
-NO_DEVICE_V6.addSubnet('::ffff:0:0', 96, 'ipv6');
-// Link-local addresses mean nothing without the name of an interface.
-NO_DEVICE_V6.addSubnet('fe80::', 10, 'ipv6');
-NO_DEVICE_V6.addSubnet('ff00::', 8, 'ipv6');
-
 /** A candidate that may be tried; undefined for any other, host names (also of mDNS) and TCP included. */
 export function readCandidate(line: string): IceCandidate | undefined {
   const match = line.length > MOST_CHARACTERS ? null : CANDIDATE.exec(line);
@@ -36,14 +23,9 @@ export function readCandidate(line: string): IceCandidate | undefined {
   const [, foundation = '', priorityText, address = '', portText, typeText = ''] = match;
   const [priority, port] = [Number(priorityText), Number(portText)];
   if (priority < 1 || priority > HIGHEST_PRIORITY || port < LOWEST_PORT || port > 65_535) return undefined;
-  if (!isDevice(address)) return undefined;
+  if (!mayBeDevice(address)) return undefined;
   const type = candidateType(typeText.toLowerCase());
   return { address, port, type, text: `candidate:${foundation} 1 UDP ${priority} ${address} ${port} typ ${type}` };
-}
-
-function isDevice(address: string): boolean {
-  if (isIPv4(address)) return !NO_DEVICE_V4.check(address, 'ipv4');
-  return isIPv6(address) && !NO_DEVICE_V6.check(address, 'ipv6');
 }
 
 function candidateType(text: string): IceCandidate['type'] {
