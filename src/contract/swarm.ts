@@ -274,8 +274,8 @@ export const swarmContract = {
         /** Addresses to listen on; empty = all. */
         addresses: z.array(z.string()),
         mapPorts: z.boolean(),
-        /** Whether to find and be found in the own network. */
-        discoverLan: z.boolean().default(false),
+        /** The own addresses by which to find and be found in their networks. */
+        discoverOn: z.array(z.string()).default([]),
         /** Also listened on when possible, for members whom only some ports are open to. */
         extraPorts: z.array(z.number().int().min(1).max(65_535)).max(4).default([]),
         limits: limitsSchema,
@@ -306,8 +306,8 @@ export const swarmContract = {
   signal: oc
     .input(z.object({ sphereId: sphereIdSchema, device: deviceKeySchema, signal: rtcSignalSchema }))
     .output(done),
-  /** Discovery in the own network on or off, for example in a public one. */
-  setDiscovery: oc.input(z.object({ on: z.boolean() })).output(done),
+  /** Replaces the addresses of discovery: one that is new takes part in nothing before it is named here. */
+  setDiscovery: oc.input(z.object({ addresses: z.array(z.string()) })).output(done),
   /** A member's word about one of our endpoints. */
   reached: oc.input(z.object(reach)).output(done),
   /** That device fetches these torrents: whoever has them calls it now. */

@@ -70,11 +70,16 @@ function openSpeed({ config, clock, log }: ServicesDeps, feed: SwarmFeed, stack:
 }
 
 /** Which networks are public is read anew each time: other settings are written to the same file. */
-function openPlaces({ profile, log }: ServicesDeps, feed: SwarmFeed, stack: AsyncDisposableStack): NetworkPlaces {
+function openPlaces(
+  { profile, clock, log }: ServicesDeps,
+  feed: SwarmFeed,
+  stack: AsyncDisposableStack,
+): NetworkPlaces {
   const scope = stack.use(new Scope({ log }));
-  return stack.use(
+  const places = stack.use(
     new NetworkPlaces({
       feed,
+      clock,
       gateways: findDefaultGateways,
       ownNetworks: () =>
         Object.values(networkInterfaces()).flatMap((entries) => entries?.flatMap(({ cidr }) => cidr ?? []) ?? []),
@@ -89,6 +94,8 @@ function openPlaces({ profile, log }: ServicesDeps, feed: SwarmFeed, stack: Asyn
       log: log.child('network'),
     }),
   );
+  scope.spawn('watch where we are', (signal) => places.run(signal));
+  return places;
 }
 
 function openSwarm(deps: ServicesDeps, feed: SwarmFeed, views: ViewSource, entry: URL): ChildProcess<SwarmContract> {

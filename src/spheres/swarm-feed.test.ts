@@ -119,7 +119,7 @@ test('a restarted process is fed what the dead one was told and what it had veri
   await feed.setSphere(sphereId, { epochs: [], devices: [ben] });
   await feed.setEndpoints({ sphereId, device: ben, endpoints: ['10.0.0.1:1'], trackers: [], webrtc: false });
   await feed.setIceServers([relay]);
-  await feed.setDiscovery(false);
+  await feed.setDiscovery(['10.0.0.7']);
   await feed.add(torrent);
   await feed.setPaused(torrent.infoHash, true);
   const now = { size: 100, mtimeNs: '1', ctimeNs: '2', inode: '3' };
@@ -132,7 +132,10 @@ test('a restarted process is fed what the dead one was told and what it had veri
   expect(feed.running).toBe(false);
   const { swarm: next } = attachedFeed(feed);
   await expect.poll(() => next.names()).toEqual(['start', 'setIceServers', 'setSphere', 'addAll', 'setEndpoints']);
-  expect(next.told.slice(0, 2)).toMatchObject([{ input: { discoverLan: false } }, { input: { servers: [relay] } }]);
+  expect(next.told.slice(0, 2)).toMatchObject([
+    { input: { discoverOn: ['10.0.0.7'] } },
+    { input: { servers: [relay] } },
+  ]);
   expect(next.torrents.get(torrent.infoHash)).toEqual({
     ...torrent,
     paused: true,

@@ -79,7 +79,7 @@ export class SwarmFeed {
   readonly #offers = new Map<string, OfferedMetainfo>();
   #identity: SwarmIdentity | null = null;
   #iceServers: IceServer[] = [];
-  #mayDiscover = true;
+  #discoverOn: readonly string[] = [];
   #limits: LimitsView = { up: 0, down: 0 };
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
@@ -163,12 +163,11 @@ export class SwarmFeed {
     await this.#tell((calls) => calls.setIceServers({ servers }));
   }
 
-  /** Whether members may be looked for in the own network where this computer is now. */
-  async setDiscovery(on: boolean): Promise<void> {
-    if (this.#mayDiscover === on) return;
-    this.#mayDiscover = on;
-    const isWanted = this.#identity?.discoverLan ?? false;
-    await this.#tell((calls) => calls.setDiscovery({ on: on && isWanted }));
+  /** By which of our addresses members may be looked for in the own network; none before it is said. */
+  async setDiscovery(addresses: readonly string[]): Promise<void> {
+    if (addresses.join(' ') === this.#discoverOn.join(' ')) return;
+    this.#discoverOn = addresses;
+    await this.#tell((calls) => calls.setDiscovery({ addresses: this.#discoveryOf(this.#identity) }));
   }
 
   /** What another device told ours to connect; of use only to the process that runs now. */
@@ -281,6 +280,10 @@ export class SwarmFeed {
     for await (const events of await calls.events(undefined, { signal })) for (const event of events) this.#take(event);
   }
 
+  #discoveryOf(identity: SwarmIdentity | null): string[] {
+    return identity?.discoverLan === true ? [...this.#discoverOn] : [];
+  }
+
   /** Where the devices of those who have gone were does not matter any more. */
   #forgetEndpoints(sphereId: SphereId, except: readonly DeviceKey[]): void {
     for (const [key, said] of this.#endpoints) {
@@ -295,8 +298,8 @@ export class SwarmFeed {
   }
 
   async #feedAll(calls: SwarmCalls, identity: SwarmIdentity): Promise<void> {
-    const discoverLan = identity.discoverLan && this.#mayDiscover;
-    const { dataPort } = await calls.start({ ...identity, discoverLan, limits: this.#limits });
+    const discoverOn = this.#discoveryOf(identity);
+    const { dataPort } = await calls.start({ ...identity, discoverOn, limits: this.#limits });
     this.#port = dataPort;
     if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });

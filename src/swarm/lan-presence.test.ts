@@ -9,6 +9,7 @@ import { LanPresence } from './lan-presence.ts';
 
 const group = LAN_GROUPS[0] ?? failure();
 const sphereId = parseSphereId('5'.repeat(64));
+const ALL = ['192.168.1.2', '192.168.2.2'];
 const key = new Uint8Array(32).fill(7);
 
 function start(addresses: string[] = []) {
@@ -56,7 +57,7 @@ function failure(): never {
 test('each interface says whether members are looked for there', async () => {
   const { clock, presence, states, announce, found } = start();
   expect(states()).toEqual(['eth0 off', 'eth1 off']);
-  presence.setOn(true);
+  presence.setAddresses(ALL);
   await clock.advance(100);
   expect(states()).toEqual(['eth0 on', 'eth1 failed']);
   announce();
@@ -65,14 +66,14 @@ test('each interface says whether members are looked for there', async () => {
 
 test('switched off, nothing is heard or said, until it is switched on again', async () => {
   const { clock, presence, states, announce, found, listeners } = start();
-  presence.setOn(true);
+  presence.setAddresses(ALL);
   await clock.advance(100);
-  presence.setOn(false);
+  presence.setAddresses([]);
   await clock.advance(100);
   expect(listeners.size).toBe(0);
   announce();
   expect([found, states()]).toEqual([[], ['eth0 off', 'eth1 off']]);
-  presence.setOn(true);
+  presence.setAddresses(ALL);
   await clock.advance(100);
   announce();
   expect(found).toEqual(['192.168.1.9:7000']);
@@ -81,4 +82,15 @@ test('switched off, nothing is heard or said, until it is switched on again', as
 test('only where callers would be heard are members looked for', () => {
   const { states } = start(['192.168.1.2']);
   expect(states()).toEqual(['eth0 off']);
+});
+
+test('an address that has just come is silent until it was said that it may show itself', async () => {
+  const { clock, presence, states, listeners } = start();
+  presence.setAddresses(['192.168.2.2']);
+  presence.lookAgain();
+  await clock.advance(10_000);
+  expect([states(), listeners.size]).toEqual([['eth0 off', 'eth1 failed'], 0]);
+  presence.setAddresses(ALL);
+  await clock.advance(100);
+  expect([states(), listeners.size]).toEqual([['eth0 on', 'eth1 failed'], 1]);
 });

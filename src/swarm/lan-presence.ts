@@ -24,6 +24,7 @@ export interface LanPresenceDeps {
 export class LanPresence {
   readonly #deps: LanPresenceDeps;
   #running: { readonly discovery: LanDiscovery; readonly stop: AbortController } | null = null;
+  #shown: ReadonlySet<string> = new Set();
   #heard = 0;
 
   constructor(deps: LanPresenceDeps) {
@@ -34,25 +35,17 @@ export class LanPresence {
     this.#deps = { ...deps, network: { ...network, interfaces } };
   }
 
-  setOn(on: boolean): void {
-    if (on === (this.#running !== null)) return;
+  /** Own addresses by which this device may show itself; an address that comes is silent until it is named here. */
+  setAddresses(addresses: readonly string[]): void {
+    this.#shown = new Set(addresses);
+    const on = addresses.length > 0;
+    if (on === (this.#running !== null)) {
+      this.#running?.discovery.lookAgain();
+      return;
+    }
     this.#running?.stop.abort();
     this.#running = null;
-    if (!on) return;
-    const stop = new AbortController();
-    const discovery = new LanDiscovery({
-      ...this.#deps,
-      onPeer: (sphereId, endpoint) => this.#onPeer(sphereId, endpoint),
-    });
-    this.#running = { discovery, stop };
-    this.#deps.spawn('find members in the own network', async (signal) => {
-      try {
-        await discovery.run(AbortSignal.any([signal, stop.signal]));
-      } catch (error) {
-        // Switched off.
-        if (!stop.signal.aborted) throw error;
-      }
-    });
+    if (on) this.#start();
   }
 
   /** Spheres or keys changed. */
@@ -71,6 +64,26 @@ export class LanPresence {
       const state = states.get(address);
       const discovery = state === undefined ? 'off' : state.failure === null ? 'on' : 'failed';
       return { name, address, family: group.family, discovery };
+    });
+  }
+
+  #start(): void {
+    const { network } = this.#deps;
+    const stop = new AbortController();
+    const interfaces = () => network.interfaces().filter(({ address }) => this.#shown.has(address));
+    const discovery = new LanDiscovery({
+      ...this.#deps,
+      network: { ...network, interfaces },
+      onPeer: (sphereId, endpoint) => this.#onPeer(sphereId, endpoint),
+    });
+    this.#running = { discovery, stop };
+    this.#deps.spawn('find members in the own network', async (signal) => {
+      try {
+        await discovery.run(AbortSignal.any([signal, stop.signal]));
+      } catch (error) {
+        // Switched off.
+        if (!stop.signal.aborted) throw error;
+      }
     });
   }
 

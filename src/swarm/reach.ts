@@ -40,7 +40,8 @@ export interface ReachOptions {
   /** Addresses to listen on; none = all. */
   readonly addresses: readonly string[];
   readonly mapPorts: boolean;
-  readonly discoverLan: boolean;
+  /** Own addresses whose networks may see us. */
+  readonly discoverOn: readonly string[];
   /** Listened on as far as the system allows. */
   readonly extraPorts: readonly number[];
 }
@@ -161,7 +162,7 @@ export class Reach implements AsyncDisposable {
     this.#local = localAddresses(options.addresses).join(' ');
     this.#ports?.map();
     this.#tellCandidates();
-    this.setDiscovery(options.discoverLan);
+    this.setDiscovery(options.discoverOn);
     spawn('call members', (signal) => this.dialer.run(signal));
     spawn('watch the network', (signal) => this.#watch(signal));
     // On loopback alone there is nobody to reach by it.
@@ -204,8 +205,8 @@ export class Reach implements AsyncDisposable {
     if (this.#deps.host.spheres.admits(sphereId, device)) this.#rtc.receive(sphereId, device, signal);
   }
 
-  setDiscovery(on: boolean): void {
-    this.#lan.setOn(on && hearsRouter(this.#deps.options.addresses));
+  setDiscovery(addresses: readonly string[]): void {
+    this.#lan.setAddresses(hearsRouter(this.#deps.options.addresses) ? addresses : []);
   }
 
   /** A member's word about an endpoint of ours. */

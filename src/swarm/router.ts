@@ -87,7 +87,7 @@ function reachCalls(service: SwarmService) {
       return done;
     }),
     setDiscovery: os.setDiscovery.handler(({ input }) => {
-      service.node.reach.setDiscovery(input.on);
+      service.node.reach.setDiscovery(input.addresses);
       return done;
     }),
     reached: os.reached.handler(({ input }) => {

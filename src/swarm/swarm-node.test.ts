@@ -25,7 +25,7 @@ function start(addresses: readonly string[]): Promise<SwarmNode> {
     loadRtc: () => Promise.reject(new Error('no WebRTC')),
   };
   const self = { device: parseDeviceKey('a'.repeat(64)), privateKey: generateKeyPairSync('ed25519').privateKey };
-  const ports = { dataPort: 0, extraPorts: [], mapPorts: false, discoverLan: false };
+  const ports = { dataPort: 0, extraPorts: [], mapPorts: false, discoverOn: [] };
   return SwarmNode.start(deps, { ...ports, self, addresses, limits: { up: 0, down: 0 } });
 }
 

@@ -33,7 +33,7 @@ export interface StartOptions {
   readonly dataPort: number;
   readonly addresses: readonly string[];
   readonly mapPorts: boolean;
-  readonly discoverLan: boolean;
+  readonly discoverOn: readonly string[];
   readonly extraPorts: readonly number[];
   readonly limits: LimitsView;
 }

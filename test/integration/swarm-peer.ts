@@ -113,7 +113,7 @@ export class SwarmPeer implements AsyncDisposable {
       dataPort: options.dataPort ?? 0,
       addresses: options.addresses ?? [options.address],
       mapPorts: options.mapPorts ?? false,
-      discoverLan: options.discoverLan ?? false,
+      discoverOn: options.discoverLan === true ? [options.address] : [],
       limits: options.limits ?? { up: 0, down: 0 },
     });
     peer.dataPort = ports.dataPort;
