@@ -145,7 +145,7 @@ function bytesOf4(text: string): number[] | undefined {
 
 /** RFC 4291 §2.2. */
 function bytesOf6(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const halves = text.split('::').map((half, index, all) => bytesOfGroups(half, index === all.length - 1));
+  const halves = text.split(/::/).map((half, index, all) => bytesOfGroups(half, index === all.length - 1));
   const [head, tail] = halves;
   if (head === undefined || halves.length > 2 || (halves.length === 2 && tail === undefined)) return undefined;
   const missing = 16 - head.length - (tail?.length ?? 0);
