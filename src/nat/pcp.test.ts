@@ -122,6 +122,17 @@ test('all objects of one secret use the same nonce for a port, others do not', a
   expect(await noncesOf(new Uint8Array(32).fill(1))).not.toEqual(first);
 });
 
+test('a router never hears the nonce that another one got for the same port', async () => {
+  const nonceOf = async (address: string): Promise<string> => {
+    await using router = await UdpRouter.start((packet) => [answerTo(packet)], undefined, address);
+    const deps = { clock: hastyClock, address, port: router.port, secret: new Uint8Array(32) };
+    await (await findPcp(deps, never)).map(REQUEST, never);
+    return toHex(router.received.at(-1)?.slice(24, 36) ?? new Uint8Array(0));
+  };
+  const [first, second] = [await nonceOf('127.0.0.1'), await nonceOf('127.0.0.2')];
+  expect([first.length, second.length, first === second]).toEqual([24, 24, false]);
+});
+
 test('removing a mapping asks for a lifetime of 0 with its nonce', async () => {
   await using router = await UdpRouter.start((packet) => [answerTo(packet)]);
   const gateway = await find(router);

@@ -133,6 +133,8 @@ class PcpGateway implements Gateway {
   }
 
   #nonce(port: InnerPort): Uint8Array {
-    return createHmac('sha256', this.#deps.secret).update(portKey(port)).digest().subarray(0, NONCE_BYTES);
+    // One router that hears a nonce must not be able to forge another's answers with it.
+    const name = `${this.#deps.address} ${portKey(port)}`;
+    return createHmac('sha256', this.#deps.secret).update(name).digest().subarray(0, NONCE_BYTES);
   }
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Gateway } from './gateway.ts';
-import { findUpnp } from './upnp.ts';
+import { findUpnp, mayVisit } from './upnp.ts';
 
 const never = new AbortController().signal;
 const REQUEST = { protocol: 'tcp', internalPort: 40_001, wantedExternalPort: 40_001, lifetimeSeconds: 1_200 } as const;
@@ -195,3 +195,18 @@ function drip(response: { write(text: string): boolean; readonly destroyed: bool
   response.write('<a>'.repeat(1_000));
   setImmediate(() => drip(response));
 }
+
+test('neighbours that name many places do not shut the router out', () => {
+  const visited: string[] = [];
+  const name = (host: string, path: number): void => {
+    const location = new URL(`http://${host}/${path}`);
+    if (mayVisit(location, visited, '192.168.1.1')) visited.push(location.href);
+  };
+  for (let path = 0; path < 8; path += 1) name('192.168.1.66', path);
+  name('192.168.1.20', 0);
+  expect(visited).toHaveLength(3);
+  for (let host = 100; host < 120; host += 1) name(`192.168.1.${host}`, 0);
+  expect(visited).toHaveLength(8);
+  for (let path = 0; path < 3; path += 1) name('192.168.1.1', path);
+  expect(visited.slice(8)).toEqual(['http://192.168.1.1/0', 'http://192.168.1.1/1']);
+});

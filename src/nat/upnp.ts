@@ -17,6 +17,7 @@ export const SSDP_GROUP = { address: '239.255.255.250', port: 1900 } as const;
 /** UPnP Device Architecture 1.1, Annex A: of the link. */
 export const SSDP_GROUP6 = { address: 'ff02::c', port: 1900 } as const;
 const MOST_DEVICES = 8;
+const MOST_OF_SENDER = 2;
 /** The start of the machine's own router before other devices that call themselves one. */
 const HEAD_START_MS = 1_000;
 
@@ -47,7 +48,7 @@ export async function findUpnp(deps: UpnpDeps, signal: AbortSignal): Promise<Gat
     if (location.hostname !== deps.address) await deps.clock.sleep(HEAD_START_MS, limited);
     return openConnection(deps, location, limited);
   };
-  return firstDevice(deps, { localAddress, multicastInterface: localAddress }, open, signal);
+  return firstDevice(deps, { localAddress, multicastInterface: localAddress, router: deps.address }, open, signal);
 }
 
 /** Resolves with the first UPnP router whose IPv6 firewall can be asked for pinholes. */
@@ -60,7 +61,7 @@ export function findUpnpFirewall(deps: FirewallDeps, signal: AbortSignal): Promi
 /** Searches, and resolves with the first device that can be opened. */
 async function firstDevice(
   { clock, log, group, mayAsk }: FindDeps,
-  where: Pick<SsdpSearch, 'localAddress' | 'multicastInterface'>,
+  { router, ...where }: Pick<SsdpSearch, 'localAddress' | 'multicastInterface'> & { router?: string },
   open: (location: URL, signal: AbortSignal) => Promise<Gateway>,
   signal: AbortSignal,
 ): Promise<Gateway> {
@@ -76,7 +77,7 @@ async function firstDevice(
     }
   };
   const onLocation = (location: URL): void => {
-    if (devices.has(location.href) || devices.size >= MOST_DEVICES) return;
+    if (!mayVisit(location, Array.from(devices.keys()), router)) return;
     devices.set(location.href, visit(location));
   };
   const search = async (): Promise<never> => {
@@ -89,6 +90,13 @@ async function firstDevice(
   } finally {
     done.abort();
   }
+}
+
+/** Whether one more place is looked at: few of each machine and in all, and the machine's own router always. */
+export function mayVisit(location: URL, visited: readonly string[], router: string | undefined): boolean {
+  const ofSender = visited.filter((href) => new URL(href).hostname === location.hostname);
+  if (visited.includes(location.href) || ofSender.length >= MOST_OF_SENDER) return false;
+  return visited.length < MOST_DEVICES || location.hostname === router;
 }
 
 /** A router may describe several connections, of which one is up. */

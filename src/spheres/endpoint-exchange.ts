@@ -32,6 +32,9 @@ const HEARD = { burst: 20, intervalMs: 5_000 };
 /** In each sphere: somebody who joins brings several reasons at once, and those who come and go all day bring many. */
 const TOLD = { burst: 20, intervalMs: 2_000 };
 
+/** Devices whose last words are remembered: more than any sphere has; those who have gone leave. */
+const MOST_HEARD = 1_024;
+
 /** Tells members who are present where this device is, and the swarm where theirs are. Addresses are not stored. */
 export class EndpointExchange {
   readonly #deps: EndpointExchangeDeps;
@@ -95,7 +98,10 @@ export class EndpointExchange {
   #isNews(from: string, candidates: Candidates): boolean {
     const told = JSON.stringify(candidates);
     const isNews = this.#heard.get(from) !== told;
+    this.#heard.delete(from);
     this.#heard.set(from, told);
+    const [oldest] = this.#heard.keys();
+    if (this.#heard.size > MOST_HEARD && oldest !== undefined) this.#heard.delete(oldest);
     return isNews;
   }
 }

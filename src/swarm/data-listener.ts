@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
+import { householdOf } from '../base/ip-address.ts';
 import type { PortRefusal } from './listen.ts';
 import { listenOnAll, listenOnOne } from './listen.ts';
 import type { PendingStreams } from './pending-streams.ts';
@@ -62,5 +63,5 @@ export class DataListener implements Disposable {
 function take(socket: Socket, pending: PendingStreams): void {
   const host = socket.remoteAddress ?? '';
   const address = formatEndpoint(host, socket.remotePort ?? 0);
-  void pending.take({ stream: socket, route: { path: pathOf(address), address }, device: null }, host);
+  void pending.take({ stream: socket, route: { path: pathOf(address), address }, device: null }, householdOf(host));
 }

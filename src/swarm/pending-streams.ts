@@ -6,8 +6,8 @@ const MOST_PENDING_PER_CALLER = 8;
 /** Where streams that others opened wait for admission: few at a time per caller and in all. */
 export class PendingStreams {
   readonly #admit: (routed: RoutedStream) => Promise<void>;
-  readonly #waiting = new Set<RoutedStream>();
-  readonly #perCaller = new Map<string, number>();
+  /** Oldest first, with who opened each. */
+  readonly #waiting = new Map<RoutedStream, string>();
 
   /** `admit` settles when the stream is handed over, and fails when it is not admitted. */
   constructor(deps: { admit: (routed: RoutedStream) => Promise<void> }) {
@@ -23,13 +23,12 @@ export class PendingStreams {
     const { stream } = routed;
     // A broken connection is told by its 'close'.
     stream.on('error', () => undefined);
-    const ofCaller = this.#perCaller.get(caller) ?? 0;
-    if (this.#waiting.size >= MOST_PENDING || ofCaller >= MOST_PENDING_PER_CALLER) {
+    if (this.#of(caller).length >= MOST_PENDING_PER_CALLER) {
       stream.destroy();
       return;
     }
-    this.#waiting.add(routed);
-    this.#perCaller.set(caller, ofCaller + 1);
+    if (this.#waiting.size >= MOST_PENDING) this.#evict();
+    this.#waiting.set(routed, caller);
     try {
       await this.#admit(routed);
     } catch {
@@ -37,13 +36,23 @@ export class PendingStreams {
       stream.destroy();
     } finally {
       this.#waiting.delete(routed);
-      const left = (this.#perCaller.get(caller) ?? 1) - 1;
-      if (left === 0) this.#perCaller.delete(caller);
-      else this.#perCaller.set(caller, left);
     }
   }
 
   destroyAll(): void {
-    for (const { stream } of this.#waiting) stream.destroy();
+    for (const { stream } of this.#waiting.keys()) stream.destroy();
+  }
+
+  #of(caller: string): RoutedStream[] {
+    return Array.from(this.#waiting).flatMap(([routed, one]) => (one === caller ? [routed] : []));
+  }
+
+  /** Strangers who hold all places keep no member out: the oldest one of whoever has most makes room. */
+  #evict(): void {
+    const groups = Array.from(new Set(this.#waiting.values()), (caller) => this.#of(caller));
+    const [oldest] = groups.toSorted((a, b) => b.length - a.length)[0] ?? [];
+    if (oldest === undefined) return;
+    this.#waiting.delete(oldest);
+    oldest.stream.destroy();
   }
 }

@@ -28,7 +28,10 @@ export class ReachTeller {
 
   /** A device called us from there. */
   seen(device: DeviceKey, address: string): void {
+    this.#seen.delete(device);
     this.#seen.set(device, address);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > MOST_TOLD && oldest !== undefined) this.#seen.delete(oldest);
   }
 
   ended({ path, toldBy: device, endpoint, sphereId }: DialRequest, ended: DialOutcome): void {

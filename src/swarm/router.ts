@@ -21,8 +21,7 @@ export function createSwarmRouter(service: SwarmService) {
     events: os.events.handler(({ signal }) => service.events(signal ?? new AbortController().signal)),
     hash: os.hash.handler(({ input, signal }) => hash(service, input, signal ?? new AbortController().signal)),
     setSphere: os.setSphere.handler(({ input }) => {
-      service.node.host.setSphere(input.sphereId, input.epochs, input.devices);
-      service.node.lookAgain();
+      service.node.setSphere(input.sphereId, input.epochs, input.devices);
       return done;
     }),
     removeSphere: os.removeSphere.handler(async ({ input }) => {

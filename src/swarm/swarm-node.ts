@@ -6,7 +6,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { withinTime } from '../base/within-time.ts';
-import type { RefusedTorrent, SwarmEvent } from '../contract/swarm.ts';
+import type { EpochKeys, RefusedTorrent, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import type { HeldTorrent } from '../torrent/held-torrent.ts';
@@ -196,8 +196,10 @@ export class SwarmNode implements AsyncDisposable {
     return fetchMetainfo({ ...request, sphere, told, strangers }, deps, signal);
   }
 
-  /** Members, torrents or keys changed: calls and announces are looked at again. */
-  lookAgain(): void {
+  /** Members or keys changed: calls and announces are looked at again, and who has gone is forgotten. */
+  setSphere(sphereId: SphereId, epochs: readonly EpochKeys[], devices: readonly DeviceKey[]): void {
+    this.host.setSphere(sphereId, epochs, devices);
+    this.reach.dialer.keepOnly(sphereId, devices);
     this.reach.lookAgain();
     this.#announcer.wake();
   }

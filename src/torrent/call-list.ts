@@ -68,6 +68,14 @@ export class CallList {
     return [...this.#found.values(), ...this.#near.values()].flatMap((found) => found.expire(nowMs));
   }
 
+  /** Forgets what all other devices of the sphere told of themselves, and gives it. */
+  keepOnly(sphereId: SphereId, devices: readonly DeviceKey[]): string[] {
+    const told = this.#told.get(sphereId) ?? new Map<DeviceKey, readonly Callee[]>();
+    const gone = Array.from(told).filter(([device]) => !devices.includes(device));
+    for (const [device] of gone) told.delete(device);
+    return gone.flatMap(([, callees]) => callees.map(({ endpoint }) => endpoint));
+  }
+
   forgetSphere(sphereId: SphereId): string[] {
     const told = Array.from(this.#told.get(sphereId)?.values() ?? []).flat();
     const near = Array.from(this.#near.get(sphereId) ?? [], ({ endpoint }) => endpoint);

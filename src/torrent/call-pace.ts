@@ -44,6 +44,8 @@ export interface Known {
   urgentMs: number;
   /** When somebody last announced itself there in the own network. */
   nearMs: number;
+  /** When its member last told it and what failed was forgiven for that. */
+  toldMs: number;
   running: number;
   /** How often what failed before was forgiven: a call that began before the last time has failed for nothing. */
   forgiven: number;
@@ -52,7 +54,7 @@ export interface Known {
 
 export function newKnown(): Known {
   const never = { goodMs: -1, answeredMs: -1, silentCount: 0, silentSinceMs: -1, silentUntilMs: 0 };
-  return { ...never, urgentMs: 0, nearMs: -Infinity, running: 0, forgiven: 0, torrents: new Map() };
+  return { ...never, urgentMs: 0, nearMs: -Infinity, toldMs: -Infinity, running: 0, forgiven: 0, torrents: new Map() };
 }
 
 /** Whether a member was met there so lately that it is worth another call, or many at once. */

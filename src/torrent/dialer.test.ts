@@ -80,6 +80,43 @@ test('addresses that nobody names any more are forgotten, or a restless member w
   expect(dialer.known).toBe(0);
 });
 
+test('what a device told that is in the sphere no longer is forgotten', async () => {
+  const { dialer, clock } = startDialer(() => 'unreachable');
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:1']);
+  dialer.setEndpoints(sphereId, cara, ['192.0.2.2:1']);
+  await clock.advance(100);
+  dialer.keepOnly(sphereId, [cara]);
+  expect([Array.from(dialer.callees(sphereId).keys()), dialer.known]).toEqual([[cara], 1]);
+});
+
+test('a member that repeats a stranger’s address does not have it called more than once a minute for that', async () => {
+  const { dialer, clock, calls } = startDialer(() => 'unreachable');
+  for (let word = 0; word < 600; word += 1) {
+    dialer.setEndpoints(sphereId, ben, ['203.0.113.1:1']);
+    await clock.advance(1_000);
+  }
+  // Ten times forgiven, and each time the first calls of a growing pause.
+  expect(calls.length).toBeGreaterThan(10);
+  expect(calls.length).toBeLessThan(70);
+});
+
+test('where a member was met it is called at once whenever it tells its address again', async () => {
+  let isThere = true;
+  const { dialer, clock, state, calls } = startDialer(() => (isThere ? 'connected' : 'unreachable'));
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:1']);
+  await clock.advance(1_000);
+  isThere = false;
+  state.connected.clear();
+  dialer.wake();
+  await clock.advance(30_000);
+  const before = calls.length;
+  for (let word = 0; word < 3; word += 1) {
+    dialer.setEndpoints(sphereId, ben, ['192.0.2.1:1']);
+    await clock.advance(100);
+  }
+  expect(calls.length - before).toBe(3);
+});
+
 const lies = (count: number, host: string): string[] => Array.from({ length: count }, (_, n) => `${host}:${1000 + n}`);
 
 test('a tracker that names false addresses keeps no true one out', async () => {

@@ -77,6 +77,8 @@ const WANTED_MS = 60_000;
 const WANTED_AGAIN_MS = 5_000;
 /** Where nobody was admitted yet, being announced again soon is no reason to call again. */
 const STRANGER_AGAIN_MS = 10_000;
+/** The same for what a device tells of itself: it may be anybody's address. */
+const TOLD_AGAIN_MS = 60_000;
 
 interface Due extends Callee {
   readonly torrent: DialTorrent;
@@ -129,7 +131,6 @@ export class Dialer {
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc = false): void {
     const { now, before } = this.#list.tell(sphereId, device, endpoints, webrtc);
     this.#forgetUnnamed(before);
-    // Who tells its addresses, even the same again, is there: it deserves a call at once.
     for (const endpoint of now) this.#forgive(endpoint);
     this.wake();
   }
@@ -185,6 +186,11 @@ export class Dialer {
 
   forgetSphere(sphereId: SphereId): void {
     this.#forgetUnnamed(this.#list.forgetSphere(sphereId));
+  }
+
+  /** What all other devices of the sphere told of themselves is forgotten. */
+  keepOnly(sphereId: SphereId, devices: readonly DeviceKey[]): void {
+    this.#forgetUnnamed(this.#list.keepOnly(sphereId, devices));
   }
 
   forgetTorrent(infoHash: InfoHash): void {
@@ -336,9 +342,13 @@ export class Dialer {
     return { known, attempts };
   }
 
+  /** Who tells its addresses, even the same again, is there: it deserves a call at once where it was met, else seldom. */
   #forgive(endpoint: string): void {
     const known = this.#known.get(endpoint);
-    if (known !== undefined) forgive(known);
+    const nowMs = this.#deps.clock.monotonic();
+    if (known === undefined || (!isLately(known.goodMs, nowMs) && nowMs - known.toldMs < TOLD_AGAIN_MS)) return;
+    known.toldMs = nowMs;
+    forgive(known);
   }
 
   /** A member that names new addresses all the time must not fill the memory. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { get } from 'node:http';
 import type { Server } from 'node:net';
 import { connect, createServer } from 'node:net';
 import fc from 'fast-check';
@@ -56,6 +57,25 @@ test('members who announce the same torrent learn of each other', async () => {
   const answer = parseAnswer(await announce(url, known, 2222));
   expect(answer.peers.toSorted()).toEqual(['127.0.0.1:1111', '127.0.0.1:2222']);
   expect(found).toEqual(['127.0.0.1:1111', '127.0.0.1:2222']);
+});
+
+test('one address that makes ports up does not fill a swarm: who else announced is still told', async () => {
+  const { url } = await start();
+  const from = (localAddress: string, ownPort: number): Promise<Uint8Array> =>
+    new Promise((resolve, reject) => {
+      const request = get(announceUrl(url, known, ownPort), { localAddress, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve(Buffer.concat(chunks)));
+      });
+      request.on('error', reject);
+    });
+  await from('127.0.0.2', 1111);
+  for (let made = 1; made <= 60; made += 1) await from('127.0.0.3', 20_000 + made);
+  const { peers } = parseAnswer(await from('127.0.0.4', 2222));
+  expect(peers).toContain('127.0.0.2:1111');
+  const crowd = peers.filter((peer) => peer.startsWith('127.0.0.3:')).toSorted();
+  expect([crowd.length, crowd[0], crowd.at(-1)]).toEqual([16, '127.0.0.3:20045', '127.0.0.3:20060']);
 });
 
 test('an unknown torrent is refused and costs no memory', async () => {

@@ -8,12 +8,15 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { InfoHash } from '../base/id.ts';
 import { householdOf } from '../base/ip-address.ts';
+import { parseEndpoint } from './endpoint.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 
 const TRACKER_INTERVAL_MS = 5 * 60_000;
 const MOST_SWARMS = 1_000;
 const MOST_PEERS = 200;
+/** Of one household: whoever makes ports up crowds out only its own. */
+const MOST_PEERS_OF_HOUSEHOLD = 16;
 /** Whoever has many items comes back to each of them once in `FULL_ROUND_MS`, or somewhat later. */
 export const PEER_LIFETIME_MS = 2 * 3_600_000;
 const REQUESTS_PER_WINDOW = 100;
@@ -137,7 +140,9 @@ export class Tracker implements Disposable {
     server.on('warning', (warning: unknown) => log.debug('announce refused', { warning }));
     for (const event of ['start', 'update', 'complete']) {
       server.on(event, (endpoint: string, params: TrackerParams) => {
-        if (typeof params.info_hash === 'string') onPeer(params.info_hash, endpoint);
+        if (typeof params.info_hash !== 'string') return;
+        this.#crowdOut(params.info_hash, endpoint);
+        onPeer(params.info_hash, endpoint);
       });
     }
     server.http.on('request', (request: IncomingMessage, response: ServerResponse) => this.#screen(request, response));
@@ -153,6 +158,16 @@ export class Tracker implements Disposable {
     this.#server = server;
     server.destroyed = this.#disposed;
     return server;
+  }
+
+  /** Drops the oldest of a household that has too many under one hash. */
+  #crowdOut(hash: string, newcomer: string): void {
+    const swarm = this.#server?.torrents[hash];
+    const household = householdOf(parseEndpoint(newcomer)?.host ?? '');
+    const own = swarm?.peers.keys.filter((one) => householdOf(parseEndpoint(one)?.host ?? '') === household) ?? [];
+    const oldest = own.find((one) => one !== newcomer);
+    if (own.length <= MOST_PEERS_OF_HOUSEHOLD || oldest === undefined) return;
+    swarm?.announce({ event: 'stopped', type: 'http', addr: oldest }, () => undefined);
   }
 
   #mayAnnounce(hash: string): boolean {

@@ -150,6 +150,7 @@ declare module 'bittorrent-tracker' {
     readonly peers: { readonly length: number; readonly keys: readonly string[] };
     complete: number;
     incomplete: number;
+    announce(params: { event: 'stopped'; type: 'http'; addr: string }, done: () => void): void;
   }
 
   export interface TrackerParams {
