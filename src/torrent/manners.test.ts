@@ -2,15 +2,18 @@ import { expect, test } from 'vitest';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { Manners } from './manners.ts';
 
-test('a peer says once what it has', () => {
-  for (const [first, second] of [
-    [5, 14],
-    [14, 14],
-    [15, 5],
-  ] as const) {
-    const manners = new Manners({ clock: new VirtualClock() });
-    manners.check(first);
-    expect(() => manners.check(second)).toThrow('twice');
+test('a peer may say anew what it has, as aria2 does in place of single pieces, and not without end', async () => {
+  for (const id of [5, 14, 15]) {
+    const clock = new VirtualClock();
+    const manners = new Manners({ clock });
+    for (let piece = 0; piece < 1000; piece += 1) {
+      manners.check(id);
+      await clock.advance(120);
+    }
+    const flood = (): void => {
+      for (let message = 0; message < 200; message += 1) manners.check(id);
+    };
+    expect(flood).toThrow('too often');
   }
 });
 
