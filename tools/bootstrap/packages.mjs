@@ -70,6 +70,8 @@ export const SYSTEM_PACKAGES = [
     suites: ['integration', 'bench'],
   },
   { name: 'mktorrent', probe: { commands: ['mktorrent'] }, purposes: ['bench'], suites: ['bench'] },
+  { name: 'transmission-cli', probe: { commands: ['transmission-cli'] }, purposes: ['bench'], suites: ['bench'] },
+  { name: 'aria2', probe: { commands: ['aria2c'] }, purposes: ['bench'], suites: ['bench'] },
 ];
 
 /**
