@@ -6,7 +6,7 @@ import type { DeviceKey } from '../../base/id.ts';
 import type { SignedEvent } from './event.ts';
 import { computeState, SphereLog } from './sphere-log.ts';
 
-const RUNS = process.env['SPHERECAST_LONG'] === '1' ? 20_000 : 150;
+const RUNS = process.env['SPHERECAST_LONG'] === '1' ? 20_000 : 60;
 /** The seeds of the property over orders are others. */
 const FIRST_SEED = 1_000;
 
