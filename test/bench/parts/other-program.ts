@@ -114,7 +114,9 @@ async function startTransmission(job: Job, make: Make): Promise<OtherProgram> {
   await chmod(script, 0o755);
   await mkdir(join(job.scratch, 'config'));
   const alone = { 'dht-enabled': false, 'lpd-enabled': false, 'pex-enabled': false, 'utp-enabled': false };
-  await writeFile(join(job.scratch, 'config', 'settings.json'), JSON.stringify(alone));
+  // It says that it has everything before the last file has its name.
+  const named = { 'rename-partial-files': false };
+  await writeFile(join(job.scratch, 'config', 'settings.json'), JSON.stringify({ ...alone, ...named }));
   const config = ['-g', join(job.scratch, 'config'), '-w', job.folder, '-p', `${job.port}`, '-M', '-et', '-v'];
   const words = ['transmission-cli', ...config, '-f', script, job.torrent];
   const program = make(words, () => Promise.resolve(existsSync(mark)));
