@@ -17,7 +17,7 @@ describe('system packages', () => {
 
   test('only what the purpose needs is looked for', async () => {
     const names = (await missingPackages('bench', () => Promise.resolve(false))).map((each) => each.name);
-    expect(names).toEqual(['python3-libtorrent', 'mktorrent']);
+    expect(names).toEqual(['python3-libtorrent', 'mktorrent', 'transmission-cli', 'aria2']);
     expect(await missingPackages('test', () => Promise.resolve(true))).toEqual([]);
   });
 
