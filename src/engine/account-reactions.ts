@@ -11,7 +11,7 @@ import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
-import { eraseDeleted } from '../spheres/item-deletion.ts';
+import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { Members } from '../spheres/members.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
@@ -212,11 +212,13 @@ async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void
   }
 }
 
-/** A copy that never became whole goes too; everything else on the disk is the person's. */
-async function forgetDeleted({ storage, clock, items, log }: ReactionsDeps, signal: AbortSignal): Promise<void> {
+/** A file that never became whole goes too; everything else on the disk is the person's. */
+async function forgetDeleted({ storage, clock, items, list, log }: ReactionsDeps, signal: AbortSignal): Promise<void> {
   for (const itemId of eraseDeleted({ storage, clock })) {
     try {
-      if (!['complete', 'sharing'].includes(items.row(itemId).state)) await items.remove(itemId, 'delete', signal);
+      const row = items.row(itemId);
+      const event = list.find(row.sphereId)?.state.items.get(itemId)?.event;
+      if (event !== undefined && isUseless(row, event)) await items.remove(itemId, 'delete', signal);
     } catch (error) {
       signal.throwIfAborted();
       log.warn('what had come of a deleted item stays', { error });

@@ -2,7 +2,10 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import type { EventId } from '../base/id.ts';
 import { widen } from './chosen-files.ts';
+import { ItemDeletion } from './item-deletion.ts';
+import { UNDO_MS } from './item-removal.ts';
 import { fullBitfield } from './piece-map.ts';
 
 const PHOTOS = ['one', 'two', 'three'];
@@ -42,7 +45,7 @@ async function album() {
     swarm.say(infoHash, 'partial');
     await world.quiet();
   };
-  return { world, ben, itemId, get, told, arrived, state: () => items.row(itemId).state };
+  return { world, ana, ben, itemId, get, told, arrived, state: () => items.row(itemId).state };
 }
 
 test('one file of a folder is fetched, its neighbours go nowhere in the folder of the sphere', async () => {
@@ -68,6 +71,21 @@ test('what is chosen later is added, and in the end everything can be wanted', a
   expect(told()).toEqual({ wanted: null, inPlace: [true, true, true] });
   await get([0]);
   expect(told().wanted).toBeNull();
+});
+
+test('thirty days after the folder was deleted for everybody a chosen file of it is still there', async () => {
+  const { world, ana, ben, itemId, get, arrived, state } = await album();
+  await get([1]);
+  await arrived(1);
+  await expect.poll(state).toBe('partial');
+  const { path } = ben.session.items.row(itemId);
+  new ItemDeletion(ana.session).delete(ana.session.items.row(itemId));
+  await world.quiet();
+  const { storage } = ben.session;
+  storage.items.update(itemId, { deletedAtMs: ben.session.items.row(itemId).deletedAtMs - UNDO_MS });
+  await world.pass(7_200_000);
+  expect(storage.attachments.list(itemId as string as EventId)).toEqual([]);
+  expect(await readdir(path ?? '')).toEqual(['1.jpg']);
 });
 
 test('a chosen file that is not the one that was shared is not called here', async () => {

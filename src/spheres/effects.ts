@@ -299,12 +299,13 @@ export class Effects {
   }
 
   /** Whom we know on one of our devices we know on all. */
-  #learnPerson({ header, body }: KnownEvent<'introduce'>): SphereChange[] {
+  #learnPerson({ header, body: { person } }: KnownEvent<'introduce'>): SphereChange[] {
     const { verified } = this.#storage;
-    const { person } = body;
     const jid = this.#sphere.jidOf(person);
     if (header.person !== this.#sphere.person || jid === undefined) return [{ kind: 'members' }];
-    if (!body.isKnown) verified.remove(person);
+    // An older word may come after the one that took it back.
+    const isKnown = this.#sphere.log.introduced.get(header.person)?.has(person) === true;
+    if (!isKnown) verified.remove(person);
     else if (!verified.has(person)) {
       verified.removeAccount(jid);
       verified.put({ person, jid, atMs: this.#clock.now() });

@@ -3,9 +3,9 @@ import { AppError } from '../base/errors.ts';
 import type { EventId, ItemId } from '../base/id.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { deletionOf, mayDelete, mayPutBack } from './deletion.ts';
 import { UNDO_MS } from './item-removal.ts';
 import type { ItemService } from './item-service.ts';
-import { deletionOf, mayDelete, mayPutBack } from './deletion.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -68,4 +68,11 @@ export function eraseDeleted({ storage, clock }: { readonly storage: Storage; re
     });
     return [itemId];
   });
+}
+
+const ARRIVING: readonly ItemRow['state'][] = ['queued', 'downloading', 'paused', 'disk-full'];
+
+/** Whether what is here is a part of one file: of several each may be whole, and what is whole was wanted. */
+export function isUseless({ state, bytesHave }: ItemRow, { body }: ItemEvent): boolean {
+  return ARRIVING.includes(state) && body.fileCount === 1 && bytesHave < body.bytes;
 }

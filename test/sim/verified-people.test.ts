@@ -77,3 +77,19 @@ test('whom one knows is known on one’s other computers, and introduced to thos
   expect(identity(ana, ben.jid)).toBe('unverified');
   expect(identity(eve, ben.jid)).toBe('unverified');
 });
+
+test('an older word that comes after the one that took it back makes nobody known', async () => {
+  const { world, ana, ben } = await two();
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length > 0 && laptop.session.sphere().state.members.size === 2);
+  ana.session.link.goOffline();
+  const answer = { person: personOf(ben), jid: ben.jid };
+  await calls(ana, world).verify({ ...answer, isSame: true }, noSignal);
+  await calls(ana, world).verify({ ...answer, isSame: false }, noSignal);
+  const words = ana.session.sphere().log.events();
+  const [said, takenBack] = words.filter(({ type }) => type === 'introduce');
+  for (const word of [takenBack, said])
+    laptop.session.list.take(laptop.session.sphere(), word === undefined ? [] : [word]);
+  expect(laptop.session.sphere().log.introduced.get(personOf(ana))?.size).toBe(0);
+  expect(identity(laptop, ben.jid)).toBe('unverified');
+});
