@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import vue from '@vitejs/plugin-vue';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './tools/longest-first.ts';
 
 export default defineConfig({
   plugins: [vue()],
   test: {
     // Left to itself vitest spares a core, which on two cores is half of the machine.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     // A busy machine takes its time; who waits in vain is told by the test's own time-out.
     expect: { poll: { timeout: 20_000 } },
     projects: [

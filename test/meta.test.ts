@@ -250,6 +250,32 @@ describe('documents', () => {
     expect(SYSTEM_PACKAGES.filter(({ name }) => !listed.has(name)).map(({ name }) => name)).toEqual([]);
   });
 
+  test('files and exported names use the words of the architecture, and no others for the same things', () => {
+    const others = /^(user|friend|buddy|workspace|chatroom|groupchat|album|seeder|leecher|post)s?$/;
+    const exported = product.flatMap((file) =>
+      [...read(file).matchAll(/^export (?:abstract )?(?:class|interface|type|(?:async )?function|const) (\w+)/gm)].map(
+        ([, name = '']) => name,
+      ),
+    );
+    expect(exported.length).toBeGreaterThan(1000);
+    const isOther = (name: string): boolean =>
+      (name.match(/[A-Z]?[a-z]+/g) ?? []).some((word) => others.test(word.toLowerCase()));
+    expect([...product.map((file) => path.basename(file)), ...exported].filter(isOther)).toEqual([]);
+  });
+
+  test('what each suite needs is documented', () => {
+    const rows = new Map(
+      [...read('docs/testing.md').matchAll(/^\| (\w+) +\|[^|]*\|([^|]*)\| \d+ s +\|/gm)].map(([, name, needs]) => [
+        name,
+        needs,
+      ]),
+    );
+    const lacking = SYSTEM_PACKAGES.flatMap(({ name, suites }) =>
+      suites.filter((suite) => rows.has(suite) && !rows.get(suite)?.includes(name)).map((suite) => `${suite}: ${name}`),
+    );
+    expect(lacking).toEqual([]);
+  });
+
   test('the budgets of the suites are the ones that are documented', () => {
     const text = read('docs/testing.md');
     const rows = [...text.matchAll(/^\| (\w+) +\|.*\| (\d+) s +\| (\d+) % +\|$/gm)];

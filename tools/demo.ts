@@ -10,7 +10,7 @@ import type { Prosody } from '../test/fixtures/prosody.ts';
 import { hasProsody, startProsody } from '../test/fixtures/prosody.ts';
 import { openBrowser } from './bootstrap/browser.mjs';
 import { ensureElectron, hasDisplay } from './bootstrap/electron.mjs';
-import { findCommand } from './bootstrap/packages.mjs';
+import { CHROMIUM, findCommand, findFirstCommand } from './bootstrap/packages.mjs';
 import { root } from './bootstrap/root.mjs';
 import { say } from './bootstrap/say.mjs';
 
@@ -150,9 +150,7 @@ async function show(people: readonly Person[], { folder, onlyAddresses, things }
     return;
   }
   say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
-  const chromium = ['chromium', 'chromium-browser', 'google-chrome']
-    .map(findCommand)
-    .find((file) => file !== undefined);
+  const chromium = findFirstCommand(CHROMIUM);
   for (const [index, { engine, name }] of people.entries()) {
     const url = await engine.pageUrl();
     console.log(url);

@@ -37,6 +37,35 @@ export function readCounts(file) {
 }
 
 /**
+ * A line for each failed test of a vitest JSON report: file, name and the first line of what it said.
+ * @param {any} report
+ * @returns {string[]}
+ */
+export function failuresOf(report) {
+  return (report.testResults ?? []).flatMap((/** @type {any} */ file) => {
+    const name = String(file.name).split(/[/\\]/).at(-1);
+    const failed = (file.assertionResults ?? []).filter((/** @type {any} */ test) => test.status === 'failed');
+    if (file.status === 'failed' && failed.length === 0) return [`${name}: ${firstLine(file.message)}`];
+    return failed.map(
+      (/** @type {any} */ test) => `${name} › ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`,
+    );
+  });
+}
+
+/** @param {unknown} text */
+function firstLine(text) {
+  return String(text ?? '').split('\n')[0] ?? '';
+}
+
+/**
+ * The failed tests of a report file; none when there is no report.
+ * @param {string} file
+ */
+export function readFailures(file) {
+  return existsSync(file) ? failuresOf(readJson(file)) : [];
+}
+
+/**
  * When each test file of a report began and ended; none when there is no report.
  * @param {string} file
  * @returns {import('./shares.mjs').FileTime[]}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countTests, lastLine, readCounts, suiteTable, sum } from './report.mjs';
+import { countTests, failuresOf, lastLine, readCounts, suiteTable, sum } from './report.mjs';
 
 const assertion = (status: string, fullName: string): object => ({ status, fullName });
 
@@ -20,6 +20,21 @@ describe('the report of a run', () => {
   test('a file that could not be loaded is a failed test', () => {
     const report = { testResults: [{ status: 'failed', assertionResults: [] }] };
     expect(countTests(report)).toEqual({ passed: 0, failed: 1, skipped: [] });
+  });
+
+  test('a failed test is named with its file and the first line of what it said', () => {
+    const messages = ['Error: expected 1 to be 2\n    at somewhere'];
+    const report = {
+      testResults: [
+        {
+          name: '/far/away/a.test.ts',
+          status: 'failed',
+          assertionResults: [assertion('passed', 'good'), { ...assertion('failed', 'bad'), failureMessages: messages }],
+        },
+        { name: '/far/away/b.test.ts', status: 'failed', assertionResults: [], message: 'SyntaxError: no' },
+      ],
+    };
+    expect(failuresOf(report)).toEqual(['a.test.ts › bad: Error: expected 1 to be 2', 'b.test.ts: SyntaxError: no']);
   });
 
   test('a report that was never written is a failed test', () => {

@@ -16,7 +16,7 @@ export const SHARES = [
     name: 'conversation',
     budgetSeconds: 300,
     files:
-      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(people|messages|profile)|forgeries|interop-|server-abilities|xmpp-resume)|^test\/e2e\/screens-(conversation|people|first-hour)/,
+      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(chaos|people|messages|profile)|forgeries|interop-|server-abilities|xmpp-resume)|^test\/e2e\/screens-(conversation|people|first-hour)/,
   },
   {
     name: 'swarm',
@@ -27,7 +27,7 @@ export const SHARES = [
   {
     name: 'log',
     budgetSeconds: 240,
-    files: /^(src\/spheres|test\/sim)\/|^test\/integration\/engine-members|^test\/e2e\/screens-family/,
+    files: /^(src\/spheres|test\/sim)\/|^test\/integration\/engine-(members|own-devices)|^test\/e2e\/screens-family/,
   },
   { name: 'main job', budgetSeconds: 480, files: /^/ },
 ];

@@ -35,7 +35,7 @@ export const SUITES = [
     projects: ['integration'],
     files: [{ folder: 'test/integration', deep: true, pattern: TEST }],
     steps: false,
-    budgetSeconds: 420,
+    budgetSeconds: 480,
   },
   {
     name: 'netlab',

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import config from '../vitest.config.ts';
+import { sum } from './report.mjs';
+import { skippedSuite } from './commands/test.mjs';
+import { SYSTEM_PACKAGES } from './bootstrap/packages.mjs';
 import { SUITES } from './suites.mjs';
 
 test('the budgets of all suites together stay within half an hour', () => {
@@ -11,4 +14,15 @@ test('every project of the test configuration belongs to exactly one suite', () 
     typeof project === 'object' && 'test' in project ? project.test?.name : undefined,
   );
   expect(SUITES.flatMap((suite) => suite.projects).toSorted()).toEqual(configured.toSorted());
+});
+
+test('a suite whose packages are missing is skipped by name, and counts as neither passed nor failed', () => {
+  const [suite] = SUITES;
+  const lacks = SYSTEM_PACKAGES.filter(({ name }) => ['prosody', 'tmux'].includes(name));
+  if (suite === undefined) throw new Error('there is no suite');
+  expect(sum([skippedSuite(suite, lacks)])).toEqual({
+    passed: 0,
+    failed: 0,
+    skipped: ['the whole suite: prosody, tmux not installed'],
+  });
 });

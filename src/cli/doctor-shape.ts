@@ -41,7 +41,7 @@ const networkShape = z.object({
     z.object({
       purpose: z.string().describe('data, tracker or extra'),
       port: z.number().int(),
-      state: z.string().describe('searching, open, unreachable, closed, lied or unmapped'),
+      state: z.string().describe('searching, open, unconfirmed, unreachable, closed, lied or unmapped'),
       via: z.string().nullable().describe('pcp, nat-pmp or upnp'),
       outside: z.string().nullable(),
       failure: z.string().nullable(),

@@ -21,6 +21,7 @@ import {
   sphereSchema,
   swarmSchema,
   troubleSchema,
+  WARNINGS,
 } from './views.ts';
 
 /** What the UI and the command line may ask of the engine. Commands are calls, facts are events. */
@@ -66,6 +67,8 @@ const account = {
   removeDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
   /** The person says that a new device is theirs. */
   confirmDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
+  /** The person has read it. */
+  readWarning: oc.input(z.object({ warning: z.enum(WARNINGS) })).output(done),
   signOut: oc.output(done),
   /** Everything of the account as JSON in a new folder below this one, with copies of all files that are whole here. */
   export: oc
@@ -162,7 +165,7 @@ const items = {
     .input(
       ofItem.extend({
         /** Only these files of a folder, with those that were asked for before; all when left out. */
-        files: z.array(z.number().int().nonnegative()).min(1).max(10_000).optional(),
+        files: z.array(z.number().int().nonnegative()).min(1).max(50_000).optional(),
         /** The person knows that strangers will see this computer's address: nothing public begins without that. */
         mayStrangersSee: z.boolean().default(false),
         wait: z.boolean().default(false),

@@ -31,6 +31,7 @@ export const FINDINGS = {
   'router-not-asked': { area: 'router', severity: 'info' },
   'router-closed': { area: 'router', severity: 'warning' },
   'router-shared': { area: 'router', severity: 'warning' },
+  'router-unconfirmed': { area: 'router', severity: 'info' },
   'router-lied': { area: 'router', severity: 'warning' },
   'ipv6-open': { area: 'ipv6', severity: 'ok' },
   'ipv6-guarded': { area: 'ipv6', severity: 'info' },

@@ -89,14 +89,15 @@ export const reachOutcomeSchema = z.enum(['reached', 'unreachable', 'refused']);
 export type ReachOutcome = z.infer<typeof reachOutcomeSchema>;
 
 /** One member's word about an endpoint of another. */
-const reach = {
+const reachSchema = z.object({
   sphereId: sphereIdSchema,
   device: deviceKeySchema,
   endpoint,
   outcome: reachOutcomeSchema,
   /** `host:port` from which the other end's streams come, as the one who tells sees them; null = none came. */
   seenAs: endpoint.nullable(),
-};
+});
+export type SwarmReach = z.infer<typeof reachSchema>;
 
 /** What is known of the ways in and out of this machine. */
 export const networkSchema = z.object({
@@ -105,8 +106,12 @@ export const networkSchema = z.object({
       purpose: z.enum(['data', 'tracker', 'extra']),
       /** 0 = could not be opened. */
       port: count,
-      /** `lied`: the router says open, members say that nobody answers; `unmapped`: no router is asked. */
-      state: z.enum(['searching', 'open', 'unreachable', 'closed', 'lied', 'unmapped']),
+      /**
+       * `open`: a member came in; `unconfirmed`: the router says open, nobody tried it yet; `lied`: the router says open,
+       * members say that nobody answers; `unmapped`: no router is asked.
+       */
+      state: z.enum(['searching', 'open', 'unconfirmed', 'unreachable', 'closed', 'lied', 'unmapped']),
+      /** null with an open port: a person set it in the router. */
       via: z.enum(['pcp', 'nat-pmp', 'upnp']).nullable(),
       outside: endpoint.nullable(),
       /** Why it could not be listened on, as the system names it (`EACCES`); null = it is. */
@@ -188,6 +193,9 @@ export const torrentStateSchema = z.object({
 });
 export type TorrentState = z.infer<typeof torrentStateSchema>;
 
+/** An endpoint of ours that the device is asked to try. */
+const probe = { sphereId: sphereIdSchema, device: deviceKeySchema, endpoint };
+
 const fetched = {
   sphereId: sphereIdSchema,
   /** At most as many as one ephemeral message tells. */
@@ -220,7 +228,9 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
   /** To be sealed and sent to that device at once, in order. */
   z.object({ kind: z.literal('signal'), sphereId: sphereIdSchema, device: deviceKeySchema, signal: rtcSignalSchema }),
   /** What came of calling an endpoint of that device, which may be a mapping of its router: tell it. Rate-limited here. */
-  z.object({ kind: z.literal('reached'), ...reach }),
+  reachSchema.extend({ kind: z.literal('reached') }),
+  /** Ask that device whether this endpoint leads here. */
+  z.object({ kind: z.literal('probe'), ...probe }),
   /** Torrents that are fetched from now on; tell those who may have them, because not everybody can be called. */
   z.object({ kind: z.literal('fetching'), ...fetched }),
   /** Only when it changed, at most once a second. */
@@ -249,6 +259,8 @@ const publicSpecSchema = z.object({
 
 const torrentSpecSchema = publicSpecSchema.extend({
   sphereId: sphereIdSchema,
+  /** Spheres that this one goes on with: who is still there alone gives and gets the bytes too. */
+  alsoIn: z.array(sphereIdSchema).max(16).default([]),
   /** null = keep and serve the bytes as they are (a blind box). */
   mediaKey: bytes.nullable(),
 });
@@ -309,7 +321,9 @@ export const swarmContract = {
   /** Replaces the addresses of discovery: one that is new takes part in nothing before it is named here. */
   setDiscovery: oc.input(z.object({ addresses: z.array(z.string()) })).output(done),
   /** A member's word about one of our endpoints. */
-  reached: oc.input(z.object(reach)).output(done),
+  reached: oc.input(reachSchema).output(done),
+  /** That device asks whether its endpoint leads to it; what came of it is told as `reached`. */
+  probe: oc.input(z.object(probe)).output(done),
   /** That device fetches these torrents: whoever has them calls it now. */
   fetching: oc.input(z.object({ device: deviceKeySchema, ...fetched })).output(done),
   /** The network came back or is another one: nothing that failed before counts. */

@@ -21,6 +21,10 @@ export const deviceSchema = z.object({
 });
 export type DeviceView = z.infer<typeof deviceSchema>;
 
+/** Of the account, until the person has read it. `vault-old`: the server gave an older recovery vault than it was given. */
+export const WARNINGS = ['copied-profile', 'vault-old'] as const;
+export type Warning = (typeof WARNINGS)[number];
+
 export const accountSchema = z.object({
   jid: bareJidSchema,
   /** `failed` needs the person (a wrong password), `offline` mends itself. */
@@ -28,6 +32,7 @@ export const accountSchema = z.object({
   error: errorSchema.nullable(),
   /** This device first, then the person's others; absent where only the connection is told of. */
   devices: z.array(deviceSchema).optional(),
+  warnings: z.array(z.enum(WARNINGS)).optional(),
 });
 export type AccountView = z.infer<typeof accountSchema>;
 
@@ -318,7 +323,7 @@ export const snapshotSchema = z.object({
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
-/** A fact that changed. Upserts carry the whole view, so that applying one twice does no harm. */
+/** A fact that changed. Upserts carry the whole view, but long lists of files, so that applying one twice does no harm. */
 export const appEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('account'), account: accountSchema.nullable() }),
   z.object({ kind: z.literal('sphere'), sphere: sphereSchema }),
@@ -326,6 +331,8 @@ export const appEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('invitation'), invitation: invitationSchema }),
   z.object({ kind: z.literal('invitation-removed'), id: z.string() }),
   z.object({ kind: z.literal('item'), item: itemSchema }),
+  /** An item whose list of files is long, and still what was told last. */
+  z.object({ kind: z.literal('item-progress'), item: itemSchema.omit({ files: true }) }),
   z.object({ kind: z.literal('item-removed'), itemId: itemIdSchema }),
   z.object({ kind: z.literal('message'), message: messageSchema }),
   z.object({ kind: z.literal('message-removed'), sphereId: sphereIdSchema, messageId: eventIdSchema }),

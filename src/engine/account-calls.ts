@@ -3,6 +3,7 @@ import { kitCode, kitLines } from '../spheres/protocol/recovery-kit.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { exportAccount } from './export-account.ts';
+import { Warnings } from './warnings.ts';
 
 const DONE = { ok: true as const };
 
@@ -33,6 +34,11 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
     },
     confirmDevice({ device }) {
       holder.session.devices.confirm(device);
+      return Promise.resolve(DONE);
+    },
+    readWarning({ warning }) {
+      Warnings.remove(holder.session.storage, warning);
+      views.accountChanged();
       return Promise.resolve(DONE);
     },
     async signOut() {

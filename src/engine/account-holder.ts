@@ -1,11 +1,9 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { getCACertificates } from 'node:tls';
-import * as z from 'zod';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import { readServerInvitation } from '../base/xmpp-uri.ts';
-import { parseBareJid } from '../base/id.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { Comeback } from '../spheres/comeback.ts';
@@ -18,17 +16,17 @@ import type { AccountRow } from '../storage/account-table.ts';
 import { createSecretBox } from '../storage/secret-box.ts';
 import type { Storage } from '../storage/storage.ts';
 import { openStorage } from '../storage/storage.ts';
-import { fileError, systemCode } from '../torrent/file-error.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
 import { changePassword, removeOwnAccount } from '../xmpp/xep/0077-own-account.ts';
-import { accountFolder, accountOfFolder } from './account-folder.ts';
+import { accountFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
-import { writeFileAtomically } from './atomic-file.ts';
 import { followNotices } from './notices.ts';
-import { becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
+import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
+import { noteSignedIn, readSignedIn } from './signed-in.ts';
 import type { ServicesDeps } from './start-engine.ts';
+import { Warnings } from './warnings.ts';
 import type { ViewSource } from './view-source.ts';
 
 interface AccountHolderDeps extends ServicesDeps {
@@ -51,9 +49,6 @@ export interface SignIn {
   readonly endsOthers?: boolean | undefined;
 }
 
-/** Which account this profile is signed in with; read at the next start. */
-const signedInSchema = z.object({ jid: z.string().nullable() });
-
 /** Holds the session of the one account of this profile, over signing in, restarts and signing out. */
 export class AccountHolder implements AsyncDisposable {
   readonly #deps: AccountHolderDeps;
@@ -63,6 +58,11 @@ export class AccountHolder implements AsyncDisposable {
 
   constructor(deps: AccountHolderDeps) {
     this.#deps = deps;
+  }
+
+  /** null while nobody is signed in, or the session is set up anew. */
+  get current(): AccountSession | null {
+    return this.#session;
   }
 
   /** `no-account` when nobody is signed in. */
@@ -104,7 +104,7 @@ export class AccountHolder implements AsyncDisposable {
       if (this.#session === null) throw new AppError('no-account', 'nobody is signed in');
       this.#session.storage.account.remove();
       await this.#close();
-      await this.#remember(null);
+      await noteSignedIn(this.#deps.profile.accountsFolder, null);
     });
   }
 
@@ -140,7 +140,7 @@ export class AccountHolder implements AsyncDisposable {
       await removeOwnAccount(client, signal);
       storage.account.remove();
       await this.#close();
-      await this.#remember(null);
+      await noteSignedIn(this.#deps.profile.accountsFolder, null);
     });
   }
 
@@ -162,12 +162,35 @@ export class AccountHolder implements AsyncDisposable {
     try {
       await session.connect(signal);
       storage.account.put(account);
-      await this.#remember(account.jid);
+      await noteSignedIn(this.#deps.profile.accountsFolder, account.jid);
     } catch (error) {
       await session[Symbol.asyncDispose]();
-      throw error;
+      if (!session.online.isCopied) throw error;
+      await this.#separate(account.jid);
+      await this.#enter(account, login, null, signal);
+      return;
     }
     await this.#adopt(session);
+  }
+
+  /** Another copy of this profile goes on with the device that this was: from now on this is one of its own. */
+  async #separate(jid: BareJid): Promise<void> {
+    const { random, clock, log } = this.#deps;
+    using storage = await this.#openStorage(jid);
+    storage.transaction(() => {
+      becomeNewDevice(storage, random);
+      Comeback.note(storage, { sinceMs: clock.now(), endsOthers: false });
+      Warnings.add(storage, 'copied-profile');
+    });
+    log.warn('a copy of this profile is in use: this is a new device from now on', {});
+  }
+
+  /** The session is set up anew, and stays the account's meanwhile for nobody. */
+  async #startSeparated(copied: AccountSession): Promise<void> {
+    if (this.#session !== copied) return;
+    await this.#close();
+    await this.#separate(copied.own);
+    await this.#restore();
   }
 
   #become(storage: Storage, { kit, endsOthers }: KitSignIn): void {
@@ -192,7 +215,7 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #restore(): Promise<void> {
-    const jid = await this.#signedIn();
+    const jid = await readSignedIn(this.#deps.profile.accountsFolder);
     if (jid === undefined) return;
     const storage = await this.#openStorage(jid);
     const account = storage.account.get();
@@ -230,11 +253,14 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #adopt(session: AccountSession): Promise<void> {
-    const { views, feed, config, random, masterKey } = this.#deps;
+    const { views, feed, config, random, masterKey, log } = this.#deps;
     this.#session = session;
     const tell = (notice: Parameters<Parameters<typeof followNotices>[1]>[0]): void =>
       views.onEvent.emit({ kind: 'notice', ...notice });
-    const stops = [views.follow(session), followNotices(session, tell)];
+    const copied = session.online.onCopied.on(() => {
+      this.#queue.run(() => this.#startSeparated(session)).catch((error: unknown) => log.error('copy', { error }));
+    });
+    const stops = [views.follow(session), followNotices(session, tell), copied];
     this.#unfollow = () => {
       for (const stop of stops) stop();
     };
@@ -273,37 +299,6 @@ export class AccountHolder implements AsyncDisposable {
     const secretBox = createSecretBox({ masterKey: masterKey.key, random });
     return openStorage({ path: path.join(folder, 'spherecast.db'), secretBox, clock, log: log.child('storage') });
   }
-
-  get #noteFile(): string {
-    return path.join(this.#deps.profile.accountsFolder, 'signed-in.json');
-  }
-
-  async #signedIn(): Promise<BareJid | undefined> {
-    let note: string;
-    try {
-      note = await readFile(this.#noteFile, 'utf8');
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return undefined;
-      throw fileError(error, 'the note of who is signed in cannot be read');
-    }
-    const jid = readNote(note);
-    if (jid !== undefined) return jid ?? undefined;
-    // A damaged note must not look like a new profile: the only account there is was the one.
-    const known = await this.#knownAccounts();
-    return known.length === 1 ? known[0] : undefined;
-  }
-
-  async #knownAccounts(): Promise<BareJid[]> {
-    const entries = await readdir(this.#deps.profile.accountsFolder, { withFileTypes: true });
-    return entries.flatMap((entry) => {
-      const jid = entry.isDirectory() ? accountOfFolder(entry.name) : undefined;
-      return jid === undefined ? [] : [jid];
-    });
-  }
-
-  async #remember(jid: BareJid | null): Promise<void> {
-    await writeFileAtomically(this.#noteFile, JSON.stringify({ jid }));
-  }
 }
 
 interface KitSignIn {
@@ -316,17 +311,6 @@ function kitOf({ jid, kit: typed, endsOthers }: SignIn): KitSignIn | null {
   const kit = readKit(typed);
   if (kit.jid !== jid) throw new AppError('kit-invalid', 'the kit is of another account');
   return { kit, endsOthers: endsOthers ?? false };
-}
-
-/** null = nobody, as it was noted; undefined = the note is damaged. */
-function readNote(text: string): BareJid | null | undefined {
-  try {
-    const { jid } = signedInSchema.parse(JSON.parse(text));
-    return jid === null ? null : parseBareJid(jid);
-  } catch {
-    // Whatever is wrong with it, it tells us nothing.
-    return undefined;
-  }
 }
 
 function loginOf(account: AccountRow): XmppLogin {

@@ -57,17 +57,19 @@ function signIn(failing: { error: AppError; times: number }) {
     archive.read += 1;
     if (archive.fails) throw slow;
   };
+  const run = { isOnly: true, begin: async () => run.isOnly, isOurs: async () => run.isOnly };
   const server: ServerKnowledge = { features: null };
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
     note: memoryNote(),
     list: { all: () => [] } as never,
     rooms: {} as never,
-    outgoing: { keysChanged: () => undefined } as never,
+    outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
     directory: { forget: () => undefined, publishOwn } as never,
     direct: { begin: done, catchUp } as never,
     people: { begin: done, poke: () => undefined } as never,
-    devices: { begin: done } as never,
+    devices: { begin: done, isEnded: false } as never,
+    run,
     ofTwo: { takeInvitations: () => undefined },
     vault: { begin: () => undefined } as never,
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
@@ -77,7 +79,7 @@ function signIn(failing: { error: AppError; times: number }) {
   // Rejections are looked at by the tests that wait for them.
   ready.catch(() => undefined);
   client.setState({ kind: 'online', resumed: false });
-  return { clock, client, server, ready, keys, archive, usePreKey, asked: () => asked };
+  return { clock, client, online, run, server, ready, keys, archive, usePreKey, asked: () => asked };
 }
 
 test('one slow answer of the server does not fail the sign-in', async () => {
@@ -94,6 +96,19 @@ test('a connection that is lost while the first session is set up is no failure 
   client.setState({ kind: 'online', resumed: false });
   await ready;
   expect(server.features).not.toBeNull();
+});
+
+test('a session that breaks while it is set up, and that the server resumes, is set up all the same', async () => {
+  const { clock, client, server, ready, keys } = signIn({ error: lost, times: 1 });
+  client.setState({ kind: 'offline', error: lost });
+  await clock.advance(60_000);
+  expect(server.features).toBeNull();
+  client.setState({ kind: 'online', resumed: true });
+  await ready;
+  expect(keys.published).toBe(1);
+  client.setState({ kind: 'online', resumed: true });
+  await clock.advance(60_000);
+  expect(keys.published).toBe(1);
 });
 
 test('a server that never answers ends the sign-in with its reason', async () => {
@@ -127,7 +142,11 @@ test('an archive that always fails does not fail the sign-in, and is asked again
 
 test('a server that cannot carry spheres says so at once, and a password that was changed too', async () => {
   const lacking = new AppError('server-lacks-pep', 'no personal eventing');
-  await expect(signIn({ error: lacking, times: 1 }).ready).rejects.toMatchObject({ code: 'server-lacks-pep' });
+  const { clock: passing, ready: first, server } = signIn({ error: lacking, times: 1 });
+  await expect(first).rejects.toMatchObject({ code: 'server-lacks-pep' });
+  // One that is just starting seems to lack what it has in a moment.
+  await passing.advance(10_000);
+  expect(server.features).not.toBeNull();
   const { client, ready } = signIn({ error: slow, times: Infinity });
   client.setState({ kind: 'failed', error: new AppError('wrong-password', 'refused') });
   await expect(ready).rejects.toMatchObject({ code: 'wrong-password' });
@@ -161,4 +180,26 @@ test('a bundle that could not be published is with the next prekey that is used'
   keys.used = false;
   await clock.advance(10_000);
   expect(keys.published).toBe(before + 1);
+});
+
+test('a copy of a profile that is in use says nothing in its name, and hears of it once', async () => {
+  const { clock, client, online, run, keys, ready } = signIn({ error: slow, times: 0 });
+  await ready;
+  const before = keys.published;
+  let told = 0;
+  online.onCopied.on(() => void (told += 1));
+  run.isOnly = false;
+  for (const resumed of [false, true, false]) {
+    client.setState({ kind: 'online', resumed });
+    await clock.advance(1_000);
+  }
+  expect([told, online.isCopied, keys.published]).toEqual([1, true, before]);
+});
+
+test('a computer that is left on finds a copy that was started meanwhile', async () => {
+  const { clock, online, run, ready } = signIn({ error: slow, times: 0 });
+  await ready;
+  run.isOnly = false;
+  await clock.advance(6 * 3_600_000);
+  expect(online.isCopied).toBe(true);
 });

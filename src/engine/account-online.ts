@@ -1,7 +1,7 @@
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import type { AppError } from '../base/errors.ts';
-import { errorCode } from '../base/errors.ts';
+import { Emitter } from '../base/emitter.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
 import type { Omemo } from '../omemo/omemo.ts';
@@ -11,6 +11,7 @@ import type { DirectMail } from '../spheres/direct-mail.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import type { Rooms } from '../spheres/rooms.ts';
+import type { SingleRun } from '../spheres/single-run.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { Vault } from '../spheres/vault.ts';
@@ -39,6 +40,7 @@ interface AccountOnlineDeps {
   readonly devices: OwnDevices;
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly vault: Vault;
+  readonly run: Pick<SingleRun, 'begin' | 'isOurs'>;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
   /** Of rooms that checks of the server made. */
@@ -57,25 +59,36 @@ const FIRST_ATTEMPTS = 3;
 
 /** What has to happen in every new session with the server, in its order. */
 export class AccountOnline implements Disposable {
+  /** Another copy of this profile goes on with this device: nothing more is done with its keys here. */
+  readonly onCopied: Emitter<void>;
   readonly #deps: AccountOnlineDeps;
   readonly #stops: (() => void)[];
   readonly #disco: Disposable;
   #first = Promise.withResolvers<void>();
+  /** Of the server's sessions: how many there were, and which one was set up last. */
   #session = 0;
+  #setUpSession = 0;
+  #beginning = 0;
   #isCareDue = false;
   /** Whether others may still pick prekeys that are used up. */
   #isBundleStale = false;
+  /** Whether the own list was seen without this device. */
+  #isUnlisted = false;
   #failures = 0;
   /** How often in a row the archive could not be read. */
   #unread = 0;
+  #isCopied = false;
 
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
+    this.onCopied = new Emitter((error) => deps.log.error('copy listener failed', { error }));
     this.#disco = answerDisco(deps.client, ABILITIES);
     deps.scope.spawn('care for keys regularly', async (signal) => {
       for (;;) {
         await deps.clock.sleep(CARE_EVERY_MS, signal);
-        if (deps.client.state.kind === 'online') this.#careSoon();
+        if (deps.client.state.kind !== 'online') continue;
+        await this.#lookForCopy(signal);
+        this.#careSoon();
       }
     });
     // Without a caller of `ready` nobody waits for the first session.
@@ -86,7 +99,9 @@ export class AccountOnline implements Disposable {
       deps.client.onState.on((state) => {
         if (state.kind === 'failed') this.#first.reject(state.error);
         if (state.kind !== 'online') return;
-        if (state.resumed) deps.scope.spawn('session goes on', (signal) => this.#goOn(signal));
+        if (!state.resumed) this.#session += 1;
+        // One that broke while it was set up goes on as it broke: the server would bring us nothing.
+        if (this.#setUpSession === this.#session) deps.scope.spawn('session goes on', (signal) => this.#goOn(signal));
         else deps.scope.spawn('new session', (signal) => this.#begin(signal));
       }),
     ];
@@ -104,6 +119,10 @@ export class AccountOnline implements Disposable {
     }
   }
 
+  get isCopied(): boolean {
+    return this.#isCopied;
+  }
+
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
     this.#disco[Symbol.dispose]();
@@ -111,21 +130,48 @@ export class AccountOnline implements Disposable {
 
   /** What was written into the connection of before may have come through: the archive is read before it is said again. */
   async #goOn(signal: AbortSignal): Promise<void> {
-    const { outgoing, people } = this.#deps;
+    const { outgoing, people, ofTwo } = this.#deps;
     outgoing.poke();
     await this.#catchUp(signal);
     outgoing.poke();
     people.poke();
+    ofTwo.takeInvitations();
+    await this.#lookForCopy(signal);
+    await this.#listOwn(signal);
   }
 
-  /** Tried again as long as this session lasts; a server that lacks what spheres need stays without them. */
+  /** One that was started while this session could not be asked. */
+  async #lookForCopy(signal: AbortSignal): Promise<void> {
+    const { run, devices, log } = this.#deps;
+    try {
+      if (!devices.isEnded && !(await run.isOurs(signal))) this.#copied();
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info('copies not looked for', { error });
+    }
+  }
+
+  #copied(): void {
+    if (this.#isCopied) return;
+    this.#isCopied = true;
+    this.#first.reject(new AppError('conflict', 'another copy of this profile goes on with this device'));
+    this.onCopied.emit();
+  }
+
+  /**
+   * Tried again as long as this connection lasts; whoever waits for the first session hears at once that a server lacks
+   * what spheres need.
+   */
   async #begin(signal: AbortSignal): Promise<void> {
     const { clock, client, log } = this.#deps;
-    this.#session += 1;
     const session = this.#session;
-    for (let attempt = 0; session === this.#session && client.state.kind === 'online'; attempt += 1) {
+    this.#beginning += 1;
+    const beginning = this.#beginning;
+    for (let attempt = 0; beginning === this.#beginning && client.state.kind === 'online'; attempt += 1) {
       try {
+        if (!this.#deps.devices.isEnded && !(await this.#deps.run.begin(signal))) return void this.#copied();
         await this.#setUp(signal);
+        this.#setUpSession = session;
         this.#first.resolve();
         return;
       } catch (error) {
@@ -133,8 +179,8 @@ export class AccountOnline implements Disposable {
         log.warn('session not set up', { error });
         const isFinal = ['server-lacks-pep', 'server-lacks-rooms'].includes(errorCode(error));
         this.#failures += 1;
+        // A server that is just starting seems to lack what it has in a moment.
         if (isFinal || this.#failures >= FIRST_ATTEMPTS) this.#first.reject(error);
-        if (isFinal) return;
         const delayMs = backoffDelay(attempt, RETRY, () => client.jitter());
         await clock.sleep(delayMs, signal);
       }
@@ -147,11 +193,12 @@ export class AccountOnline implements Disposable {
     await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
     directory.forget();
-    await direct.begin();
-    if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
     for (const sphere of list.all()) {
       if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);
     }
+    await direct.begin();
+    if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+    this.#isUnlisted = false;
     await this.#catchUp(signal);
     await this.#careForKeys(signal);
     await devices.begin();
@@ -212,9 +259,16 @@ export class AccountOnline implements Disposable {
     }
     if (jid !== client.jid || deviceIds.includes(omemo.deviceId) || devices.isEnded) return;
     // Another client of ours published a list without this device: it puts itself back.
-    scope.spawn('list own device', (signal) =>
-      directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal),
-    );
+    this.#isUnlisted = true;
+    scope.spawn('list own device', (signal) => this.#listOwn(signal));
+  }
+
+  /** What a broken connection keeps from being done now is done in the next one. */
+  async #listOwn(signal: AbortSignal): Promise<void> {
+    const { directory, client, omemo, devices } = this.#deps;
+    if (!this.#isUnlisted || devices.isEnded || this.#isCopied) return;
+    await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+    this.#isUnlisted = false;
   }
 }
 

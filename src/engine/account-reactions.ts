@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
-import type { BareJid, ItemId } from '../base/id.ts';
+import type { BareJid, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
 import type { Emitter } from '../base/emitter.ts';
 import type { Scope } from '../base/scope.ts';
 import type { People } from '../people/people.ts';
@@ -13,6 +14,7 @@ import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
+import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
@@ -33,7 +35,10 @@ import type { Storage } from '../storage/storage.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'onArrival' | 'onExpelled' | 'onCaughtUp' | 'isInside' | 'keepJoined' | 'leave'>;
+  readonly rooms: Pick<
+    Rooms,
+    'onArrival' | 'onExpelled' | 'onCaughtUp' | 'isInside' | 'isCaughtUp' | 'isRefused' | 'keepJoined' | 'leave'
+  >;
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
   readonly members: Pick<Members, 'found' | 'inviteAs'>;
@@ -55,6 +60,7 @@ interface ReactionsDeps {
   readonly own: BareJid;
   readonly scope: Scope;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly stack: AsyncDisposableStack;
   readonly log: Logger;
 }
@@ -69,8 +75,10 @@ const LOOK_AGAIN_MS = 3_600_000;
 export function joinReactions(deps: ReactionsDeps): void {
   const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   startWork(deps);
+  const late = openLateItems(deps);
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
+    list.onChange.on(({ sphere, changes }) => late.changed(sphere, changes)),
     outgoing.onSent.on(({ eventId, sphereId }) => {
       const own = sphereId === null ? undefined : list.find(sphereId);
       if (own?.state.members.get(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
@@ -115,6 +123,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       if (event.kind === 'candidates') scope.spawn('tell addresses', () => exchange.announce(event));
       if (event.kind === 'signal') scope.spawn('pass on signal', () => deps.signals.signal(event));
       if (event.kind === 'fetching') scope.spawn('tell what is fetched', () => deps.signals.fetching(event));
+      if (event.kind === 'probe') scope.spawn('ask whether we are reached', () => deps.signals.probe(event));
       if (event.kind === 'reached') scope.spawn('tell what is reached', () => deps.signals.reached(event));
     }),
   ];
@@ -170,6 +179,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
       scope.spawn('settle deletion', (signal) => deps.items.settleDeletion(change.id, signal));
     }
     if (change.kind === 'item') returned(deps, sphere, change.id);
+    if (change.kind === 'continued') takeOverLate(deps, change.sphere);
   }
   if (kinds.has('left') || kinds.has('device-ended')) caretaker.renewEpoch(sphere);
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
@@ -177,9 +187,9 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   }
   if (kinds.has('members')) {
     scope.spawn('settle', () => settleStanding(deps, sphere));
-    deps.devices.sphereChanged(sphere);
     meetPartner(deps, sphere);
   }
+  if (kinds.has('members') || kinds.has('epochs')) deps.devices.sphereChanged(sphere);
   deps.devices.endLost(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
     deps.vault.changed();
@@ -191,6 +201,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('item-replaced') || kinds.has('epochs') || mayTakeOver) {
     scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal));
   }
+  if (kinds.has('item')) for (const id of sphere.log.continuation.continued.keys()) takeOverLate(deps, id);
   if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {
     scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
@@ -198,18 +209,46 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   outgoing.poke();
 }
 
+function openLateItems(deps: ReactionsDeps): LateItems {
+  const { rooms, logs, scope } = deps;
+  const late = new LateItems({
+    ...deps,
+    isComplete: (sphere) => logs.isComplete(sphere),
+    isRead: (room) => rooms.isCaughtUp(room) || rooms.isRefused(room),
+  });
+  scope.spawn('list late items', (signal) => late.run(signal));
+  return late;
+}
+
+/** We may be in the new sphere before the old one says that it goes on there, and have an item before it comes there. */
+function takeOverLate({ list, items, scope }: ReactionsDeps, sphereId: SphereId): void {
+  const next = list.find(sphereId);
+  if (next !== undefined) scope.spawn('take over versions', (signal) => items.adoptVersions(next, signal));
+}
+
 /** What time changes, and what a server may do without telling anybody. */
 async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  const { list, rooms, caretaker, clock } = deps;
-  for (;;) {
-    await forgetDeleted(deps, signal);
-    await clock.sleep(LOOK_AGAIN_MS, signal);
-    for (const sphere of list.all()) {
-      eraseRetracted(deps, sphere);
-      new NewOwner(deps).settle(sphere);
-      if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
+  const { clock, log, list } = deps;
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn('not everything was looked after', { error });
     }
+  };
+  for (;;) {
+    await attempt(() => forgetDeleted(deps, signal));
+    await clock.sleep(LOOK_AGAIN_MS, signal);
+    for (const sphere of list.all()) await attempt(() => lookAtSphere(deps, sphere, signal));
   }
+}
+
+async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSignal): Promise<void> {
+  const { rooms, caretaker } = deps;
+  eraseRetracted(deps, sphere);
+  new NewOwner(deps).settle(sphere);
+  if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
 }
 
 /** A file that never became whole goes too; everything else on the disk is the person's. */

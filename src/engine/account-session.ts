@@ -8,6 +8,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import { ownNetworks } from '../nat/local-addresses.ts';
 import { People } from '../people/people.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
@@ -45,6 +46,7 @@ import type { Vault } from '../spheres/vault.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
 import { freeSpace } from '../torrent/free-space.ts';
+import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { Room } from '../xmpp/room.ts';
@@ -59,6 +61,7 @@ import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { watchForSleep } from './sleep-watch.ts';
@@ -134,6 +137,7 @@ export class AccountSession implements AsyncDisposable {
     storage.seen.prune(clock.now() - SEEN_KEPT_MS);
     await mkdir(path.join(deps.accountFolder, 'scratch'), { recursive: true, mode: 0o700 });
     const session = new AccountSession(deps, omemo);
+    session.devices.certifyHere();
     session.shares.resume();
     return session;
   }
@@ -158,7 +162,7 @@ export class AccountSession implements AsyncDisposable {
     this.#channel = this.#openChannel(deps, carrier);
     const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
-    this.signals = new SignalExchange(told);
+    this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
     const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
@@ -184,14 +188,14 @@ export class AccountSession implements AsyncDisposable {
     );
     this.folderWatch = new FolderWatch({ ...this.#following(deps), shares: this.shares, log });
     this.scope.spawn('watch folders', (signal) => this.folderWatch.run(signal));
-    this.renewal = this.#openRenewal(deps);
+    this.renewal = new KeyRenewal({ ...this.#following(deps), shares: this.shares, random, log: log.child('keys') });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
-    const serving = { ...this.#parts(), omemo, direct, server, clock, log, scope: this.scope };
+    const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
+    const serving = { ...this.#parts(), omemo, direct, server, run, clock, log, scope: this.scope };
     this.online = this.#stack.use(new AccountOnline(serving));
-    const ice = { client: this.client, feed, configured: deps.iceServers, scope: this.scope, clock, log };
-    this.#stack.use(new IceServers(ice));
-    this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
-    this.#watchForSleep(deps);
+    const ice = { client: this.client, feed, configured: deps.iceServers, resolve: systemResolve, ownNetworks };
+    this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
+    this.#watchComputer(deps);
     if (deps.keepEverything) this.#keepEverything(deps);
     this.#joinReactions(deps, log);
     const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, log };
@@ -229,13 +233,14 @@ export class AccountSession implements AsyncDisposable {
     return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
-  #joinReactions({ feed, storage, clock }: AccountSessionDeps, log: Logger): void {
-    const { own, scope, onInvitation } = this;
-    joinReactions({ ...this.#parts(), ...{ feed, own, storage, clock, scope, log, onInvitation }, stack: this.#stack });
+  #joinReactions({ feed, storage, clock, random }: AccountSessionDeps, log: Logger): void {
+    const rest = { own: this.own, scope: this.scope, onInvitation: this.onInvitation, stack: this.#stack, log };
+    joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random });
   }
 
   /** After sleep the connections of before are mostly dead, and the network may be another one. */
-  #watchForSleep({ clock, feed }: AccountSessionDeps): void {
+  #watchComputer({ clock, feed }: AccountSessionDeps): void {
+    this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     const onWake = (): void => {
       this.client.checkNow();
       this.scope.spawn('tell that the computer slept', () => feed.networkChanged());
@@ -332,7 +337,7 @@ export class AccountSession implements AsyncDisposable {
       vaultStore: vaultStoreOf(client),
       isOnline: () => client.state.kind === 'online',
       ...{ storage, list, directory, omemo, identity, own, rooms, clock, random, log },
-      makeFolder: (name) => makeSphereFolder(spheresFolder, name),
+      makeFolder: (name) => makeSphereFolder(spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
       onInvitation: (id) => this.onInvitation.emit(id),
       isComplete: (sphere) => this.logs.isComplete(sphere),
       queued: () => this.outgoing.poke(),
@@ -349,18 +354,13 @@ export class AccountSession implements AsyncDisposable {
       certifier,
       author: identity.author,
       own: this.own,
-      makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name),
+      makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
       flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
       queued: () => this.outgoing.poke(),
       clock,
       random,
       log: log.child('members'),
     });
-  }
-
-  #openRenewal({ storage, clock, random, log }: AccountSessionDeps): KeyRenewal {
-    const { list, shares } = this;
-    return new KeyRenewal({ storage, list, shares, clock, random, log: log.child('keys') });
   }
 
   #openSpheresOfTwo({ storage, log }: AccountSessionDeps): SpheresOfTwo {
@@ -380,19 +380,20 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openDirectMail(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): DirectMail {
+    const parts = { client: this.client, own: this.own, storage: deps.storage, clock: deps.clock };
     return new DirectMail({
-      client: this.client,
-      own: this.own,
-      storage: deps.storage,
+      ...parts,
       receive: (message, signal) => incoming.receive(message, signal),
       onOwn: async (message) => {
         this.people.sender.arrived(message.id);
         await this.outgoing.arrived(message);
       },
-      bounced: (from, error) => this.directory.bounced(from, error),
+      bounced: ({ from, id, error }) => {
+        this.directory.bounced(from, error);
+        this.people.talk.bounced(from, id);
+      },
       hasArchive: () => server.features?.archive ?? false,
       signal: this.scope.signal,
-      clock: deps.clock,
       log: deps.log.child('direct-mail'),
     });
   }

@@ -76,7 +76,7 @@ function doctorCalls({ holder, views, feed, config, clock, random, log }: AppCal
 function systemCalls({ holder, clock, views }: AppCallsDeps): AppServices['system'] {
   return {
     async sync(signal) {
-      await waitUntilIdle(holder.session, clock, signal);
+      await waitUntilIdle(holder, clock, signal);
       return { idle: true };
     },
     exportLog({ sphereId }) {

@@ -83,6 +83,7 @@ function accountRouter(account: AppServices['account']) {
     renameDevice: os.account.renameDevice.handler(({ input, signal }) => account.renameDevice(input, given(signal))),
     removeDevice: os.account.removeDevice.handler(({ input, signal }) => account.removeDevice(input, given(signal))),
     confirmDevice: os.account.confirmDevice.handler(({ input, signal }) => account.confirmDevice(input, given(signal))),
+    readWarning: os.account.readWarning.handler(({ input, signal }) => account.readWarning(input, given(signal))),
   };
 }
 

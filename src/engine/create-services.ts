@@ -1,9 +1,9 @@
-import { networkInterfaces } from 'node:os';
 import { randomFraction } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import type { MediaContract } from '../contract/media.ts';
 import type { SwarmContract } from '../contract/swarm.ts';
 import { findDefaultGateways } from '../nat/default-gateways.ts';
+import { ownNetworks } from '../nat/local-addresses.ts';
 import { Omemo } from '../omemo/omemo.ts';
 import { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { AccountHolder } from './account-holder.ts';
@@ -81,8 +81,7 @@ function openPlaces(
       feed,
       clock,
       gateways: findDefaultGateways,
-      ownNetworks: () =>
-        Object.values(networkInterfaces()).flatMap((entries) => entries?.flatMap(({ cidr }) => cidr ?? []) ?? []),
+      ownNetworks,
       marked: {
         get: () => readConfig(profile).swarm.publicNetworks,
         set: async (publicNetworks) => {

@@ -4,7 +4,7 @@ import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { parseItemId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
-import type { AppEvent, SequencedEvent } from '../contract/views.ts';
+import type { AppEvent, ItemView, SequencedEvent } from '../contract/views.ts';
 import { EventLog } from './event-log.ts';
 
 const scopes: Scope[] = [];
@@ -94,4 +94,61 @@ test('a reader ends when it is told to', async () => {
   const next = log.since(log.seq, stop.signal).next();
   stop.abort();
   expect(await next).toEqual({ value: undefined, done: true });
+});
+
+const album = (files: ItemView['files'], bytesHave: number): Extract<AppEvent, { kind: 'item' }> => ({
+  kind: 'item',
+  item: { ...fakeItem('album', parseItemId('17'.repeat(32))), files, bytesHave },
+});
+
+function manyFiles(): ItemView['files'] {
+  const [file] = fakeItem('picture.jpg').files;
+  if (file === undefined) throw new Error('an item without files');
+  return Array.from({ length: 5_000 }, (_, index) => ({ ...file, index }));
+}
+
+test('a long list of files is told when it changes, not with every step of its item', async () => {
+  const { clock, log, received } = setUp();
+  const [first, second] = [manyFiles(), manyFiles()];
+  for (const event of [album(first, 1), album(first, 2), album(second, 3), album(second, 4)]) {
+    log.append(event);
+    await clock.advance(300);
+  }
+  const told = received.map((event) => [event.kind, event.kind === 'item' ? event.item.files.length : 0]);
+  expect(told).toEqual([
+    ['item', 5_000],
+    ['item-progress', 0],
+    ['item', 5_000],
+    ['item-progress', 0],
+  ]);
+});
+
+test('of a long list that was told again and again the last one is kept, for whoever comes back', async () => {
+  const { clock, log, start } = setUp();
+  for (let step = 1; step <= 20; step += 1) {
+    log.append(album(manyFiles(), step));
+    await clock.advance(300);
+  }
+  const read: AppEvent[] = [];
+  const stop = new AbortController();
+  const reading = (async () => {
+    for await (const { seq, event } of log.since(start, stop.signal)) {
+      read.push(event);
+      if (seq === log.seq) return;
+    }
+  })();
+  await reading;
+  stop.abort();
+  expect(read.map(({ kind }) => kind)).toEqual([...Array<string>(19).fill('item-progress'), 'item']);
+});
+
+test('after its sphere was removed an album is told whole again', async () => {
+  const { clock, log, received } = setUp();
+  const files = manyFiles();
+  log.append(album(files, 1));
+  await clock.advance(300);
+  log.append({ kind: 'sphere-removed', sphereId: SPHERE_ID });
+  log.append(album(files, 1));
+  await clock.advance(300);
+  expect(received.map(({ kind }) => kind)).toEqual(['item', 'sphere-removed', 'item']);
 });

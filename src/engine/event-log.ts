@@ -1,10 +1,19 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Scope } from '../base/scope.ts';
-import type { AppEvent, SequencedEvent } from '../contract/views.ts';
+import type { ItemId } from '../base/id.ts';
+import type { AppEvent, ItemView, SequencedEvent } from '../contract/views.ts';
 
 const CAPACITY = 10_000;
 const MIN_INTERVAL_MS = 250;
+/** A list of more files is told only when it changes, and kept once. */
+const LONG_LIST = 100;
+
+/** The last time that a long list of files was told. */
+interface ToldFiles {
+  readonly files: ItemView['files'];
+  readonly seq: number;
+}
 
 /**
  * Numbers the engine's events, keeps the latest ones for readers that come back, and lets through
@@ -18,6 +27,7 @@ export class EventLog {
   readonly #pending = new Map<string, AppEvent>();
   readonly #emittedAt = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
+  readonly #files = new Map<ItemId, ToldFiles>();
   #seq: number;
   #flushing = false;
 
@@ -69,11 +79,34 @@ export class EventLog {
     }
   }
 
-  #push(event: AppEvent): void {
+  #push(whole: AppEvent): void {
     this.#seq += 1;
+    const event = this.#withoutToldFiles(whole);
     this.#ring.push({ seq: this.#seq, event });
     if (this.#ring.length > this.#capacity) this.#ring.shift();
     for (const wake of Array.from(this.#waiting)) wake();
+  }
+
+  #withoutToldFiles(event: AppEvent): AppEvent {
+    if (event.kind === 'item-removed') this.#files.delete(event.itemId);
+    // Whoever hears this forgets the items that it is about.
+    if (event.kind === 'sphere-removed' || event.kind === 'account') this.#files.clear();
+    if (event.kind !== 'item') return event;
+    const { id, files } = event.item;
+    const told = this.#files.get(id);
+    if (told?.files === files) return progressOf(event);
+    // Whoever reads the older event reads this one too.
+    if (told !== undefined) this.#shorten(told.seq);
+    if (files.length > LONG_LIST) this.#files.set(id, { files, seq: this.#seq });
+    else this.#files.delete(id);
+    return event;
+  }
+
+  #shorten(seq: number): void {
+    // The newest number is given already, and its event not yet kept.
+    const index = this.#ring.length - (this.#seq - seq);
+    const old = this.#ring[index];
+    if (old?.event.kind === 'item') this.#ring[index] = { seq, event: progressOf(old.event) };
   }
 
   #nextEvent(signal: AbortSignal): Promise<void> {
@@ -130,9 +163,14 @@ export class EventLog {
   }
 }
 
+function progressOf({ item: { files: _told, ...item } }: Extract<AppEvent, { kind: 'item' }>): AppEvent {
+  return { kind: 'item-progress', item };
+}
+
 function coalescingKey(event: AppEvent): string | undefined {
   switch (event.kind) {
     case 'item':
+    case 'item-progress':
       return `item ${event.item.id}`;
     case 'job':
       return `job ${event.job.id}`;

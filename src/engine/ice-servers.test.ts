@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns';
 import { expect, test } from 'vitest';
 import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
@@ -11,35 +12,44 @@ import { IceServers } from './ice-servers.ts';
 const hour = 3_600_000;
 const own: IceServer = { urls: ['stun:10.0.0.9:3478'], username: '', password: '' };
 
-/** A server whose relay gets a new password with every question, valid for an hour. */
-function world(offers = true, configured: readonly IceServer[] = []) {
+/** A server whose relay gets a new password with every question, valid for an hour. It names our router, too. */
+function world(offers = true, configured: readonly IceServer[] = [], failing = 0) {
   const clock = new VirtualClock();
   const scope = new Scope({ log: silentLogger });
   const told: (readonly IceServer[])[] = [];
   let asked = 0;
-  const client = new FakeXmppPort((payload) => {
+  let lookups = 0;
+  const port = new FakeXmppPort((payload) => {
     asked += 1;
     if (!offers) throw new AppError('not-found', 'no', { condition: 'service-unavailable' });
     const expires = new Date(clock.now() + hour).toISOString();
     const relay = { type: 'turn', host: '2001:db8::7', port: 3478, username: 'ana', password: `pw${asked}`, expires };
     const stun = xml('service', { type: 'stun', host: 'stun.a.test', port: 3478 });
-    return xml('iq', {}, xml(payload.name, { xmlns: 'urn:xmpp:extdisco:2' }, stun, xml('service', relay)));
+    const ours = xml('service', { type: 'stun', host: '192.168.1.1', port: 53 });
+    return xml('iq', {}, xml(payload.name, { xmlns: 'urn:xmpp:extdisco:2' }, ours, stun, xml('service', relay)));
   });
+  const client = Object.assign(port, { connection: { serverAddress: '93.184.216.34' } });
   client.state = { kind: 'offline', error: new AppError('disconnected', 'not yet') };
   const feed = { setIceServers: async (servers: IceServer[]) => void told.push(servers) };
-  const servers = new IceServers({ client, feed, configured, scope, clock, log: silentLogger });
+  const resolve = async (): Promise<LookupAddress[]> => {
+    lookups += 1;
+    if (lookups <= failing) throw new AppError('not-found', 'no such name');
+    return [{ address: '93.184.216.35', family: 4 }];
+  };
+  const ownNetworks = (): string[] => ['192.168.1.5/24'];
+  const servers = new IceServers({ client, feed, configured, resolve, ownNetworks, scope, clock, log: silentLogger });
   const password = (): string | undefined => told.at(-1)?.at(-1)?.password;
   return { clock, scope, client, told, servers, password, questions: () => asked };
 }
 
-test('the swarm gets the servers that ours names, after those of the person, with each new session', async () => {
+test('the swarm gets the servers that ours names outside our network, after those of the person, with each new session', async () => {
   const { clock, client, told, questions } = world(true, [own]);
   expect(told).toEqual([[own]]);
   client.setState({ kind: 'online', resumed: false });
   await clock.advance(1);
   expect(told.at(-1)).toEqual([
     own,
-    { urls: ['stun:stun.a.test:3478'], username: '', password: '' },
+    { urls: ['stun:93.184.216.35:3478'], username: '', password: '' },
     { urls: ['turn:[2001:db8::7]:3478?transport=udp'], username: 'ana', password: 'pw1' },
   ]);
   client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
@@ -56,6 +66,24 @@ test('a password that expires is replaced while it is still good', async () => {
   await clock.advance(24 * hour);
   expect(questions()).toBeLessThan(60);
   expect(Number(password()?.slice(2))).toBe(questions());
+});
+
+test('a name that is not known just after the network came is looked up again within seconds, the others serve meanwhile', async () => {
+  const { clock, client, told } = world(true, [], 2);
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(1);
+  expect(told.at(-1)?.flatMap(({ urls }) => urls)).toEqual(['turn:[2001:db8::7]:3478?transport=udp']);
+  await clock.advance(60_000);
+  expect(told.at(-1)?.[0]?.urls).toEqual(['stun:93.184.216.35:3478']);
+});
+
+test('a name that nobody ever knows costs no new passwords, nor an hour without looking', async () => {
+  const { clock, client, told, questions } = world(true, [], 1_000_000);
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(hour / 3);
+  expect([questions(), told.length]).toEqual([1, 2]);
+  await clock.advance(hour / 3);
+  expect(questions()).toBe(2);
 });
 
 test('a server without such services is asked again hours later, and nobody else is asked instead', async () => {

@@ -1,19 +1,24 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Scope } from '../base/scope.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import type { Resolve } from '../torrent/guarded-lookup.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import type { ConnectionTraits } from '../xmpp/session.ts';
 import type { ExternalService } from '../xmpp/xep/0215-external-services.ts';
 import { askExternalServices, onExternalServices } from '../xmpp/xep/0215-external-services.ts';
+import { allowedServices } from './allowed-services.ts';
 
 interface IceServersDeps {
-  readonly client: XmppPort;
+  readonly client: XmppPort & { readonly connection: Pick<ConnectionTraits, 'serverAddress'> | null };
   readonly feed: Pick<SwarmFeed, 'setIceServers'>;
   /** Those the person named; nobody else's are asked by default. */
   readonly configured: readonly IceServer[];
+  readonly resolve: Resolve;
+  readonly ownNetworks: () => readonly string[];
   readonly scope: Pick<Scope, 'spawn'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -22,8 +27,10 @@ interface IceServersDeps {
 const RETRY = { baseMs: 10_000, maxMs: 600_000 };
 /** Credentials are asked again at half of their time, though not more often than this. */
 const SOONEST_MS = 60_000;
-/** A service without an end may still move. */
+/** A service without an end may still move, */
 const LATEST_MS = 6 * 3_600_000;
+/** and a name may soon lead elsewhere. */
+const LATEST_NAMED_MS = 3_600_000;
 /** As many as the swarm process takes. */
 const MOST_SERVERS = 16;
 
@@ -68,10 +75,9 @@ export class IceServers implements Disposable {
     const { client, clock, log } = this.#deps;
     for (let failures = 0; client.state.kind === 'online';) {
       try {
-        const services = await askExternalServices(client, signal);
+        const named = await askExternalServices(client, signal);
         failures = 0;
-        this.#tell(services);
-        await clock.sleep(againMs(services, clock.now()), signal);
+        await this.#keepResolving(named, againMs(named, clock.now()), signal);
       } catch (error) {
         signal.throwIfAborted();
         log.debug('the server does not say what relays it has', { error });
@@ -81,6 +87,22 @@ export class IceServers implements Disposable {
         );
         failures += 1;
       }
+    }
+  }
+
+  /** For this time; a name that nobody knows just now is looked up again sooner, with the same credentials. */
+  async #keepResolving(named: readonly ExternalService[], forMs: number, signal: AbortSignal): Promise<void> {
+    const { client, clock, log, resolve, ownNetworks } = this.#deps;
+    const untilMs = clock.monotonic() + forMs;
+    let told = -1;
+    for (let round = 0; clock.monotonic() < untilMs; round += 1) {
+      const { serverAddress } = client.connection ?? {};
+      const allowed = { serverAddress, ownNetworks: ownNetworks(), resolve, log };
+      const { services, unresolved } = await allowedServices(named, allowed, signal);
+      if (services.length !== told) this.#tell(services);
+      told = services.length;
+      const soonMs = unresolved === 0 ? forMs : backoffDelay(round, RETRY, () => client.jitter());
+      await clock.sleep(Math.max(0, Math.min(untilMs - clock.monotonic(), soonMs)), signal);
     }
   }
 
@@ -94,7 +116,8 @@ export class IceServers implements Disposable {
 
 function againMs(services: readonly ExternalService[], nowMs: number): number {
   const ends = services.flatMap(({ expiresMs }) => expiresMs ?? []);
-  return Math.min(LATEST_MS, Math.max(SOONEST_MS, (Math.min(...ends) - nowMs) / 2));
+  const latestMs = services.some(({ host }) => isIP(host) === 0) ? LATEST_NAMED_MS : LATEST_MS;
+  return Math.min(latestMs, Math.max(SOONEST_MS, (Math.min(...ends) - nowMs) / 2));
 }
 
 function iceServer({ type, host, port, username, password }: ExternalService): IceServer {

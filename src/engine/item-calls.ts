@@ -7,7 +7,7 @@ import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
-import { probeOf } from './item-view.ts';
+import { probeOf } from './file-probe.ts';
 import { keptItemCalls } from './kept-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';

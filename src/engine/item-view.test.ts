@@ -5,7 +5,8 @@ import { toUtf8 } from '../base/bytes.ts';
 import { systemRandom } from '../base/random.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import { generateSigningKey } from '../spheres/protocol/keys.ts';
-import { probeOf, viewItem } from './item-view.ts';
+import { probeOf } from './file-probe.ts';
+import { viewItem } from './item-view.ts';
 import { playability } from '../player/playability.ts';
 
 const file: ManifestFile = {
@@ -84,6 +85,19 @@ test('an item shows its sharer, its files and its state, and never more bytes th
     previewUrl: null,
     files: [{ index: 0, name: 'beach.mp4', bytes: 5000 }],
   });
+});
+
+test('the files of an item are one list as long as nothing of them changes', async () => {
+  const { ben, itemId } = await sharedFilm();
+  const { storage, items } = ben.session;
+  const files = () => viewItem(ben.session.shown, ben.session.sphere(), items.row(itemId))?.files;
+  const before = files();
+  storage.items.update(itemId, { bytesHave: 10 });
+  expect(files()).toBe(before);
+  storage.items.update(itemId, { state: 'complete' });
+  expect(files()).toMatchObject([{ name: 'beach.mp4', isHere: true }]);
+  storage.items.update(itemId, { state: 'downloading' });
+  expect(files()).toEqual(before);
 });
 
 test('an item whose list of files breaks the rules is shown, hides no other, and is not fetched', async () => {

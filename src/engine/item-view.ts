@@ -1,16 +1,15 @@
-import type { Probe } from '../contract/media.ts';
-import type { ItemFileView, ItemView } from '../contract/views.ts';
-import { kindOfType, typeOfName } from '../player/media-type.ts';
-import { playability } from '../player/playability.ts';
+import type { ItemView } from '../contract/views.ts';
+import { kindOfType } from '../player/media-type.ts';
 import { deletionOf, mayPutBack } from '../spheres/deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { ItemSource } from '../spheres/item-source.ts';
-import { hasRange } from '../spheres/piece-map.ts';
 import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { Manifest, ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { typeOf } from './file-probe.ts';
+import { viewFiles } from './item-files.ts';
 import { personName } from './person-name.ts';
 
 interface ItemViewDeps {
@@ -55,7 +54,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     downBps: live?.downBps ?? 0,
     upBps: live?.upBps ?? 0,
     path: row.path,
-    previewUrl: deps.storage.attachments.has(event.id, 'preview') ? `/preview/${row.itemId}` : null,
+    previewUrl: hasPreview(deps.storage, event) ? `/preview/${row.itemId}` : null,
     thumbhash: body.thumbhash,
     width: body.media.width,
     height: body.media.height,
@@ -64,6 +63,11 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     undoUntilMs,
     ...viewDeletion(sphere, event),
   };
+}
+
+/** Only what announces a picture is looked for: of ten thousand items that have none that would take a while. */
+export function hasPreview({ attachments }: Storage, { id, body }: ItemEvent): boolean {
+  return body.previewSha256 !== null && attachments.has(id, 'preview');
 }
 
 function viewDeletion(sphere: Sphere, event: ItemEvent): Pick<ItemView, 'deletedBy' | 'mayPutBack'> {
@@ -88,61 +92,6 @@ function bytesWanted(all: number, manifest: Manifest | undefined, { wanted, chos
   return chosen.reduce((sum, index) => sum + (manifest.files[index]?.bytes ?? 0), 0);
 }
 
-/** What is drawn of a file that is whole. */
-const PICTURED: readonly string[] = ['image', 'video'];
-
-function viewFiles(manifest: Manifest | undefined, row: ItemRow, pieceLength: number): ItemFileView[] {
-  const isWhole = row.state === 'complete' || row.state === 'sharing';
-  const places = (row.layout ?? []).filter((part) => part.kind === 'file');
-  const isHere = (index: number): boolean => {
-    const place = places[index];
-    const isChosen = row.chosen?.includes(index) === true && row.state !== 'verifying';
-    if (place === undefined || !isChosen) return isWhole;
-    return hasRange({ bitfield: row.bitfield, pieceLength }, place.offset, place.offset + place.length);
-  };
-  return (manifest?.files ?? []).map((file, index) => {
-    const probe = probeOf(file);
-    return {
-      index,
-      name: file.path.join('/'),
-      type: probe.type,
-      kind: probe.kind,
-      bytes: file.bytes,
-      playable: playability(probe),
-      durationMs: probe.durationMs,
-      isHere: isHere(index),
-      isWanted: row.wanted && (row.chosen === null || row.chosen.includes(index)),
-      previewUrl: isWhole && PICTURED.includes(probe.kind) ? `/preview/${row.itemId}-${index}` : null,
-    };
-  });
-}
-
-/** What the sharer found in the file. A claim like everything else about it: it only chooses how to show the file. */
-export function probeOf(file: ManifestFile): Probe {
-  const { probe } = file;
-  const type = typeOf(file);
-  return {
-    kind: kindOfType(type),
-    type,
-    durationMs: probe?.durationMs ?? null,
-    width: probe?.width ?? null,
-    height: probe?.height ?? null,
-    streams: (probe?.codecs ?? []).flatMap(readStream),
-    indexRanges: (probe?.index ?? []).map(({ offset, length }) => ({ from: offset, to: offset + length })),
-  };
-}
-
-/** Of a torrent from elsewhere nobody has looked into the files: their names must do. */
-function typeOf(file: ManifestFile): string {
-  return file.headSha256 === '' ? typeOfName(file.path.at(-1) ?? '') : file.type;
-}
-
 function publicKind({ body }: ItemEvent, first: ManifestFile): ItemView['kind'] {
   return body.media.kind === 'folder' ? 'folder' : kindOfType(typeOf(first));
-}
-
-function readStream(text: string): Probe['streams'] {
-  const [kind, codec] = text.split(':', 2);
-  if (codec === undefined) return [];
-  return kind === 'video' || kind === 'audio' || kind === 'subtitle' ? [{ kind, codec }] : [{ kind: 'other', codec }];
 }

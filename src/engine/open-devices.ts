@@ -15,6 +15,7 @@ import type { VaultStore } from '../spheres/vault.ts';
 import { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { OwnIdentity } from './own-identity.ts';
+import { Warnings } from './warnings.ts';
 
 interface DevicesDeps {
   readonly storage: Storage;
@@ -55,6 +56,10 @@ export function openDevices(deps: DevicesDeps): {
   const vault = new Vault({
     ...{ ...deps, store: deps.vaultStore, log: log.child('vault') },
     isEnded: () => devices.isEnded,
+    onRolledBack: () => {
+      Warnings.add(deps.storage, 'vault-old');
+      devices.onChange.emit();
+    },
     offered: (offer) => devices.offered(offer),
   });
   return { certifier, devices, vault };

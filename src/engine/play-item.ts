@@ -8,7 +8,7 @@ import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Logger } from '../base/log.ts';
-import { probeOf } from './item-view.ts';
+import { probeOf } from './file-probe.ts';
 
 interface PlayItemDeps {
   readonly items: ItemService;

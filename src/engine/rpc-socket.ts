@@ -77,9 +77,11 @@ export class RpcSocket implements Disposable {
     const port = {
       addEventListener: client.addEventListener.bind(client),
       send: (message: string | Uint8Array) => {
+        // What was sent before this message: one long answer is no sign of a client that does not keep up.
+        const unsentBytes = client.bufferedAmount;
         client.send(message);
-        if (client.bufferedAmount > MAX_UNSENT_BYTES) {
-          this.#log.warn('rpc client does not keep up', { unsentBytes: client.bufferedAmount });
+        if (unsentBytes > MAX_UNSENT_BYTES) {
+          this.#log.warn('rpc client does not keep up', { unsentBytes });
           client.terminate();
         }
       },

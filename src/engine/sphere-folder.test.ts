@@ -23,6 +23,11 @@ test('a folder that is there already is never taken over', async () => {
   expect(await makeSphereFolder(home, 'Family')).toBe(`${first} (2)`);
 });
 
+test('the folder of another sphere that was deleted by hand is not made for a new one', async () => {
+  const first = path.join(home, 'Family');
+  expect(await makeSphereFolder(home, 'Family', (folder) => folder === first)).toBe(`${first} (2)`);
+});
+
 test('a name from elsewhere stays one folder inside the folder of spheres', async () => {
   expect(path.dirname(await makeSphereFolder(home, '../../etc'))).toBe(home);
 });

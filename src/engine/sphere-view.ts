@@ -15,6 +15,7 @@ import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { hasPreview } from './item-view.ts';
 import { contactName, personName } from './person-name.ts';
 
 interface SphereViewDeps {
@@ -93,8 +94,7 @@ function countItems(sphere: Sphere): number {
 }
 
 function coverOf(storage: Storage, sphere: Sphere): string | null {
-  const newestFirst = [...sphere.state.items.values()].reverse();
-  const pictured = newestFirst.find(({ event }) => storage.attachments.has(event.id, 'preview'));
+  const pictured = [...sphere.state.items.values()].findLast(({ event }) => hasPreview(storage, event));
   return pictured === undefined ? null : `/preview/${pictured.id}`;
 }
 

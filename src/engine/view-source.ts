@@ -31,6 +31,7 @@ import { viewItem } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
+import { Warnings } from './warnings.ts';
 
 /** A sphere in which many lines come at once is shown anew at most so often: what it shows is read from all of them. */
 const SPHERE_PACE = { burst: 4, intervalMs: 250 };
@@ -95,7 +96,8 @@ export class ViewSource {
     const { state, error } = viewAccountState(this.#session.client);
     const view = error === null ? null : { code: error.code, message: error.message };
     const devices = this.#session.devices.list().map((row) => viewDevice(row));
-    return { jid: this.#session.own, state, error: view, devices };
+    const warnings = [...Warnings.list(this.#session.storage)];
+    return { jid: this.#session.own, state, error: view, devices, warnings };
   }
 
   sphere(sphere: Sphere): SphereView {

@@ -1,6 +1,11 @@
 import { networkInterfaces } from 'node:os';
 import { isLinkLocal, isPublicAddress } from '../base/ip-address.ts';
 
+/** The networks that this machine is in, each with its own address there, as `192.168.0.5/22`. */
+export function ownNetworks(): string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) => entries?.flatMap(({ cidr }) => cidr ?? []) ?? []);
+}
+
 /** The IPv6 addresses of this machine that the world could reach if no firewall stood before them. */
 export function publicAddresses6(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);

@@ -1,6 +1,5 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { BareJid } from '../base/id.ts';
-import { pruneRecord } from './session-record.ts';
 import type { SignalKeyPair, SignalStorage } from './signal-types.ts';
 import { toBuffer } from './signal-types.ts';
 import type { KeyPair, OmemoChanges, OmemoStore, OwnDevice } from './store.ts';
@@ -15,6 +14,8 @@ export class Overlay implements SignalStorage {
   readonly #store: OmemoStore;
   readonly #own: OwnDevice;
   readonly #nowMs: number;
+  /** What the store had when it was first asked: nobody else changes it while the operation runs. */
+  readonly #stored = new Map<string, string | undefined>();
   readonly #sessions = new Map<string, { readonly address: DeviceAddress; readonly record: string | undefined }>();
   readonly #identities = new Map<string, { readonly address: DeviceAddress; readonly identityKey: Uint8Array }>();
   readonly #usedPreKeys = new Set<number>();
@@ -36,8 +37,11 @@ export class Overlay implements SignalStorage {
   }
 
   session(address: DeviceAddress): string | undefined {
-    const changed = this.#sessions.get(encode(address));
-    return changed === undefined ? this.#store.session(address) : changed.record;
+    const name = encode(address);
+    const changed = this.#sessions.get(name);
+    if (changed !== undefined) return changed.record;
+    if (!this.#stored.has(name)) this.#stored.set(name, this.#store.session(address));
+    return this.#stored.get(name);
   }
 
   setSession(address: DeviceAddress, record: string | undefined): void {
@@ -59,7 +63,7 @@ export class Overlay implements SignalStorage {
       .filter((preKey) => preKey !== undefined)
       .map((preKey) => ({ ...preKey, usedAtMs: preKey.usedAtMs ?? this.#nowMs }));
     const sessions = Array.from(this.#sessions.values()).flatMap(({ address, record }) =>
-      record === undefined ? [] : [{ address, record: pruneRecord(record) }],
+      record === undefined ? [] : [{ address, record }],
     );
     const identities = Array.from(this.#identities.values(), (known) => ({ ...known, seenMs: this.#nowMs }));
     return { ...NO_CHANGES, preKeys, sessions, identities };

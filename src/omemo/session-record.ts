@@ -4,8 +4,11 @@ import { AppError } from '../base/errors.ts';
 
 /** The library's serialised record of one device: its open session and closed ones. Only the parts we look at. */
 const chainSchema = z.looseObject({ messageKeys: z.record(z.string(), z.string()) });
-const sessionSchema = z.looseObject({
+const indexedSchema = z.looseObject({
   indexInfo: z.looseObject({ closed: z.number(), remoteIdentityKey: z.string() }),
+});
+const sessionSchema = z.looseObject({
+  ...indexedSchema.shape,
   currentRatchet: z.looseObject({
     ephemeralKeyPair: z.looseObject({ pubKey: z.string() }).optional(),
     lastRemoteEphemeralKey: z.string(),
@@ -14,9 +17,11 @@ const sessionSchema = z.looseObject({
   chains: z.record(z.string(), chainSchema),
 });
 const recordSchema = z.looseObject({ version: z.literal('v1'), sessions: z.record(z.string(), sessionSchema) });
+/** Before each message to each device this much is read, and no more. */
+const indexSchema = z.looseObject({ version: z.literal('v1'), sessions: z.record(z.string(), indexedSchema) });
 
 type Session = z.infer<typeof sessionSchema>;
-type SessionRecord = z.infer<typeof recordSchema>;
+export type SessionRecord = z.infer<typeof recordSchema>;
 
 const OPEN = -1;
 // Chains no longer referred to are only worth keeping for the keys of messages still on their way.
@@ -27,18 +32,26 @@ const MAX_CANDIDATES = 5;
 /** The identity key of the session that new messages use; undefined when there is none. */
 export function openIdentityKey(record: string | undefined): Uint8Array | undefined {
   if (record === undefined) return undefined;
-  const open = Object.values(parseRecord(record).sessions).find((session) => session.indexInfo.closed === OPEN);
+  const { sessions } = parse(indexSchema, record);
+  const open = Object.values(sessions).find((session) => session.indexInfo.closed === OPEN);
   return open === undefined ? undefined : identityKeyOf(open);
 }
 
-/** The identity key of the session that the step from `before` to `after` moved. */
-export function movedIdentityKey(before: string | undefined, after: string): Uint8Array {
+/** A record after a message was opened in one of its sessions, and the identity key of that session. */
+export interface Moved {
+  readonly record: string;
+  readonly identityKey: Uint8Array;
+}
+
+/** What became of a record in the step from `before` to `after`, which moved one session. */
+export function moved(before: string | undefined, after: string): Moved {
   const known = before === undefined ? {} : parseRecord(before).sessions;
-  const moved = Object.entries(parseRecord(after).sessions).find(
+  const { sessions } = parseRecord(after);
+  const winner = Object.entries(sessions).find(
     ([key, session]) => JSON.stringify(session.chains) !== JSON.stringify(known[key]?.chains),
   );
-  if (moved === undefined) throw new AppError('internal', 'no session moved');
-  return identityKeyOf(moved[1]);
+  if (winner === undefined) throw new AppError('internal', 'no session moved');
+  return { record: pruned(sessions), identityKey: identityKeyOf(winner[1]) };
 }
 
 /** One session of a record, as a record in which it is the only and open one. */
@@ -51,8 +64,7 @@ export interface Candidate {
  * The sessions a message may belong to, likeliest first. Each is tried alone: the library changes a session
  * before it finds out that the message is not for it, and would keep that change.
  */
-export function candidates(record: string): readonly Candidate[] {
-  const { sessions } = parseRecord(record);
+export function candidates({ sessions }: SessionRecord): readonly Candidate[] {
   return Object.entries(sessions)
     .toSorted(([, a], [, b]) => closedAt(b) - closedAt(a))
     .slice(0, MAX_CANDIDATES)
@@ -60,20 +72,19 @@ export function candidates(record: string): readonly Candidate[] {
 }
 
 /** Puts the session that decrypted back among the others; it is the open one from now on. */
-export function mergeCandidate(record: string, decrypted: string, key: string, nowMs: number): string {
-  const { sessions } = parseRecord(record);
+export function mergeCandidate({ sessions }: SessionRecord, decrypted: string, key: string, nowMs: number): Moved {
   const winner = parseRecord(decrypted).sessions[key];
   if (winner === undefined) throw new AppError('internal', 'the decrypted session is missing');
   const others = Object.entries(sessions).map(([other, session]): [string, Session] => {
     const closed = session.indexInfo.closed === OPEN ? nowMs : session.indexInfo.closed;
     return [other, { ...session, indexInfo: { ...session.indexInfo, closed } }];
   });
-  return serialise({ ...Object.fromEntries(others), [key]: winner });
+  const merged = { ...Object.fromEntries(others), [key]: winner };
+  return { record: pruned(merged), identityKey: identityKeyOf(winner) };
 }
 
 /** Drops receiving chains the library forgets to drop: a record would grow with every answer for ever. */
-export function pruneRecord(record: string): string {
-  const { sessions } = parseRecord(record);
+function pruned(sessions: Record<string, Session>): string {
   return serialise(Object.fromEntries(Object.entries(sessions).map(([key, session]) => [key, pruneSession(session)])));
 }
 
@@ -89,9 +100,14 @@ function pruneSession(session: Session): Session {
   return { ...session, chains: Object.fromEntries(entries) };
 }
 
-function parseRecord(record: string): SessionRecord {
+/** Throws `internal` when it is no record. */
+export function parseRecord(record: string): SessionRecord {
+  return parse(recordSchema, record);
+}
+
+function parse<T>(schema: z.ZodType<T>, record: string): T {
   try {
-    return recordSchema.parse(JSON.parse(record));
+    return schema.parse(JSON.parse(record));
   } catch (error) {
     throw new AppError('internal', 'a stored session cannot be read', {}, error);
   }
@@ -109,7 +125,7 @@ function closedAt(session: Session): number {
   return session.indexInfo.closed === OPEN ? Infinity : session.indexInfo.closed;
 }
 
-function identityKeyOf(session: Session): Uint8Array {
+function identityKeyOf(session: z.infer<typeof indexedSchema>): Uint8Array {
   const key = fromBase64(session.indexInfo.remoteIdentityKey);
   if (key === undefined) throw new AppError('internal', 'a stored session cannot be read');
   return key;

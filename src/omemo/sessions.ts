@@ -3,7 +3,7 @@ import { AppError } from '../base/errors.ts';
 import type { ChosenBundle } from './bundle.ts';
 import { checkPublicKey } from './keys.ts';
 import type { Overlay } from './overlay.ts';
-import { candidates, mergeCandidate, movedIdentityKey } from './session-record.ts';
+import { candidates, mergeCandidate, moved, parseRecord } from './session-record.ts';
 import type { SignalLibrary } from './signal-types.ts';
 import { fromBinaryText, toBuffer } from './signal-types.ts';
 import type { DeviceAddress, OmemoKeyElement } from './types.ts';
@@ -52,36 +52,41 @@ export class Sessions {
 
   /** When it fails the overlay is of no use any more. */
   async decrypt(address: DeviceAddress, element: OmemoKeyElement): Promise<OpenedKey> {
-    const before = this.#overlay.session(address);
     try {
-      const inner = element.preKey
-        ? await this.#cipher(address).decryptPreKeyWhisperMessage(toBuffer(element.data), 'binary')
-        : await this.#decryptInSession(address, element, before);
-      const after = this.#overlay.session(address);
-      if (after === undefined) throw new AppError('internal', 'the session was not kept');
-      // The key in a first message's outer part is not authenticated; the one of the session that opened it is.
-      const identityKey = movedIdentityKey(before, after);
-      checkPublicKey(identityKey);
-      return { inner: new Uint8Array(inner), identityKey };
+      const opened = element.preKey
+        ? await this.#decryptFirst(address, element)
+        : await this.#decryptInSession(address, element);
+      checkPublicKey(opened.identityKey);
+      return opened;
     } catch (error) {
       throw this.#decryptError(error);
     }
   }
 
-  async #decryptInSession(
-    address: DeviceAddress,
-    element: OmemoKeyElement,
-    record: string | undefined,
-  ): Promise<ArrayBuffer> {
-    if (record === undefined) throw new AppError('cannot-decrypt', 'there is no session with the device', NO_SESSION);
+  async #decryptFirst(address: DeviceAddress, element: OmemoKeyElement): Promise<OpenedKey> {
+    const before = this.#overlay.session(address);
+    const inner = await this.#cipher(address).decryptPreKeyWhisperMessage(toBuffer(element.data), 'binary');
+    const after = this.#overlay.session(address);
+    if (after === undefined) throw new AppError('internal', 'the session was not kept');
+    // The key in a first message's outer part is not authenticated; the one of the session that opened it is.
+    const { record, identityKey } = moved(before, after);
+    this.#overlay.setSession(address, record);
+    return { inner: new Uint8Array(inner), identityKey };
+  }
+
+  async #decryptInSession(address: DeviceAddress, element: OmemoKeyElement): Promise<OpenedKey> {
+    const before = this.#overlay.session(address);
+    if (before === undefined) throw new AppError('cannot-decrypt', 'there is no session with the device', NO_SESSION);
+    const parsed = parseRecord(before);
     let refusal: unknown;
-    for (const candidate of candidates(record)) {
+    for (const candidate of candidates(parsed)) {
       this.#overlay.setSession(address, candidate.record);
       try {
         const inner = await this.#cipher(address).decryptWhisperMessage(toBuffer(element.data), 'binary');
         const decrypted = this.#overlay.session(address) ?? candidate.record;
-        this.#overlay.setSession(address, mergeCandidate(record, decrypted, candidate.key, this.#nowMs));
-        return inner;
+        const { record, identityKey } = mergeCandidate(parsed, decrypted, candidate.key, this.#nowMs);
+        this.#overlay.setSession(address, record);
+        return { inner: new Uint8Array(inner), identityKey };
       } catch (error) {
         // The session the message belongs to is found, and the message was in it before.
         if (isRepeated(error)) throw error;

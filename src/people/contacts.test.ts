@@ -125,6 +125,21 @@ describe('who sees whom', () => {
     expect(contacts.isOnline(BEN)).toBe(false);
     expect(changed.filter((jid) => jid === BEN)).toHaveLength(5);
   });
+
+  test('a contact who was online is so again after a break that the session survives, and not in a new session', async () => {
+    const { client, contacts, changed } = setUp();
+    await client.push(client.jid, item('ben@b.test', 'both'));
+    client.presence('ben@b.test/phone');
+    const offline = { kind: 'offline', error: new Error('gone') as never } as const;
+    client.setState(offline);
+    expect(contacts.isOnline(BEN)).toBe(false);
+    const before = changed.length;
+    client.setState({ kind: 'online', resumed: true });
+    expect([contacts.isOnline(BEN), changed.slice(before)]).toEqual([true, [BEN]]);
+    client.setState(offline);
+    client.setState({ kind: 'online', resumed: false });
+    expect(contacts.isOnline(BEN)).toBe(false);
+  });
 });
 
 describe('requests of strangers', () => {

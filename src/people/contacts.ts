@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { ContactRow } from '../storage/contact-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Element } from '../xmpp/element.ts';
-import type { XmppPort } from '../xmpp/port.ts';
+import type { XmppPort, XmppState } from '../xmpp/port.ts';
 import type { RosterItem } from '../xmpp/roster.ts';
 import {
   fetchRoster,
@@ -56,9 +56,7 @@ export class Contacts implements Disposable {
     this.#stack.use(onRosterNews(client, (items) => this.#learn(items)));
     const stops = [
       client.onStanza.on((stanza) => this.#takePresence(stanza)),
-      client.onState.on((state) => {
-        if (state.kind === 'offline' || state.kind === 'failed') this.#presence.clear();
-      }),
+      client.onState.on((state) => this.#connectionChanged(state)),
     ];
     for (const stop of stops) this.#stack.defer(stop);
   }
@@ -66,7 +64,6 @@ export class Contacts implements Disposable {
   /** In each new session, before our presence is sent: whoever is online is told to whoever has asked for the list. */
   async begin(signal: AbortSignal): Promise<void> {
     const items = await fetchRoster(this.#deps.client, signal);
-    this.#presence.clear();
     const listed = new Set(items.map(({ jid }) => jid));
     const gone = this.#contacts.withStanding('contact').filter(({ jid }) => !listed.has(jid));
     this.#learn([...items, ...gone.map((row) => ({ ...row, subscription: 'remove' as const }))]);
@@ -80,8 +77,9 @@ export class Contacts implements Disposable {
     return this.#contacts.list();
   }
 
+  /** Without a connection nobody is seen. */
   isOnline(jid: BareJid): boolean {
-    return this.#presence.isOnline(jid);
+    return this.#deps.client.state.kind === 'online' && this.#presence.isOnline(jid);
   }
 
   /** Whose conversation this is; undefined for a sphere's. */
@@ -207,6 +205,13 @@ export class Contacts implements Disposable {
     if (this.#contacts.get(jid)?.standing !== 'contact') return;
     if (directMessages.count(jid) === 0) this.#contacts.remove(jid);
     else this.#contacts.update(jid, { standing: 'met', subscription: 'none', asked: false, name: null });
+  }
+
+  /** XEP-0198 §5: a resumed session tells only what is different, so what was told before is kept for it. */
+  #connectionChanged(state: XmppState): void {
+    const isNew = state.kind === 'failed' || (state.kind === 'online' && !state.resumed);
+    if (isNew) this.#presence.clear();
+    else for (const jid of this.#presence.online) this.onChange.emit(jid);
   }
 
   #takePresence(stanza: Element): void {

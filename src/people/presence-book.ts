@@ -16,6 +16,11 @@ export class PresenceBook {
     this.#changed = changed;
   }
 
+  /** All who have a program online. */
+  get online(): readonly BareJid[] {
+    return [...this.#online].flatMap(([jid, { size }]) => (size > 0 ? [jid] : []));
+  }
+
   isOnline(jid: BareJid): boolean {
     return (this.#online.get(jid)?.size ?? 0) > 0;
   }
@@ -38,7 +43,7 @@ export class PresenceBook {
     this.#online.delete(jid);
   }
 
-  /** Without a connection nothing is known. */
+  /** In a new session nothing is known. */
   clear(): void {
     const before = [...this.#online.keys()];
     this.#online.clear();

@@ -4,6 +4,7 @@ import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { AppError } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Omemo } from '../omemo/omemo.ts';
@@ -58,6 +59,18 @@ test('a line leaves encrypted, and is told to be sent', async () => {
   await expect.poll(() => storage.directMessages.get(id)?.state).toBe('sent');
   expect(client.sent).toHaveLength(1);
   expect(client.sent.join('')).not.toContain('hello');
+});
+
+test('a line that their server sends back is shown as failed, whoever else claims it is not', async () => {
+  const { talk, storage, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'hello');
+  const state = (): string | undefined => storage.directMessages.get(id)?.state;
+  await expect.poll(state).toBe('sent');
+  talk.bounced(parseBareJid('eve@evil.test'), id);
+  talk.bounced(ben.jid, 'another');
+  expect(state()).toBe('sent');
+  talk.bounced(ben.jid, id);
+  expect(storage.directMessages.get(id)).toMatchObject({ state: 'failed', failure: 'server-unreachable' });
 });
 
 test('lines wait for the connection and leave in their order, each once', async () => {

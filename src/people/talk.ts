@@ -117,6 +117,15 @@ export class Talk implements DirectTalk {
     this.#changed(row);
   }
 
+  /** What our server took and theirs did not: its author decides. */
+  bounced(peer: BareJid, stanzaId: string | null): void {
+    const { directMessages } = this.#deps.storage;
+    const row = stanzaId === null ? undefined : directMessages.get(stanzaId as EventId);
+    if (row?.mine !== true || row.peer !== peer || !['queued', 'sent'].includes(row.state)) return;
+    directMessages.update(row.id, { state: 'failed', failure: 'server-unreachable' });
+    this.#changed(row);
+  }
+
   markRead(peer: BareJid): void {
     const { contacts, directMessages } = this.#deps.storage;
     const [latest] = directMessages.newest(peer, 1);

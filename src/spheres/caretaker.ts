@@ -1,9 +1,10 @@
 import { errorCode } from '../base/errors.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { RoomRight, RoomService } from './members.ts';
+import { isLateAnswer } from './late-answer.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 import type { Sphere } from './sphere.ts';
@@ -35,16 +36,26 @@ export class Caretaker {
     const isOurs = invite?.header.person === sphere.person;
     const me = sphere.state.members.get(this.#deps.own);
     if (me?.state !== 'joined' || (!isOurs && me.role !== 'owner')) return;
+    // Whoever answers over and over gets no log without end.
+    if (isLateAnswer(sphere, joined) && this.#hasWelcomed(sphere, joined.header.device)) return;
     welcomeDevice(sphere, this.#deps.storage, joined);
   }
 
   /** After a start: answers that were kept, but whose welcome was not. */
   welcomePending(sphere: Sphere): void {
     for (const event of sphere.log.events()) {
-      if (event.type !== 'join' || sphere.log.verdict(event.id)?.kind !== 'accepted') continue;
+      if (event.type !== 'join') continue;
+      if (sphere.log.verdict(event.id)?.kind !== 'accepted' && !isLateAnswer(sphere, event)) continue;
       const isHere = sphere.state.devices.has(event.header.device);
       if (isHere && !wasWelcomed(this.#deps.storage, event)) this.welcome(sphere, event);
     }
+  }
+
+  #hasWelcomed(sphere: Sphere, device: DeviceKey): boolean {
+    const { storage } = this.#deps;
+    return sphere.log
+      .events()
+      .some((event) => event.type === 'join' && event.header.device === device && wasWelcomed(storage, event));
   }
 
   /** After somebody has gone: owners and admins see to it that what follows is under a key the gone do not have. */

@@ -1,9 +1,10 @@
-import type { ItemId } from '../base/id.ts';
+import type { ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { INLINE_METAINFO_BYTES } from './announcement.ts';
+import { continuedSphere } from './continued-sphere.ts';
 import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
 import { openMediaKey } from './item-source.ts';
@@ -15,7 +16,10 @@ import { wrapMediaKey } from './protocol/media-key.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
-interface CarryOverDeps {
+/** As many as the swarm takes of one torrent. */
+const MOST_FORMER = 16;
+
+export interface CarryOverDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly random: RandomBytes;
@@ -28,18 +32,27 @@ interface CarryOverDeps {
  */
 export function carryOver(deps: CarryOverDeps, from: Sphere, to: Sphere): void {
   deps.list.publish(to, 'continues', { sphere: from.id }, { audience: { kind: 'members' } });
-  const history = historyFor(from, from.person);
-  const isListed = (id: ItemId): boolean => {
-    const row = deps.storage.items.get(id);
-    return row !== undefined && isOnList(row);
-  };
-  const current = [...from.state.items.values()].filter(
-    ({ id, replacedBy, event }) => replacedBy === null && history.isOpen(event) && isListed(id),
-  );
-  for (const { event } of current) carryItem(deps, { from, to, event });
+  for (const event of itemsOnList(deps.storage, from)) carryItem(deps, { from, to, event });
 }
 
-function carryItem(
+/** In their newest version, what is open to us and neither deleted nor taken off the list of this device. */
+export function itemsOnList(
+  storage: Storage,
+  sphere: Sphere,
+  isMeant: (event: ItemEvent) => boolean = () => true,
+): ItemEvent[] {
+  const history = historyFor(sphere, sphere.person);
+  const isListed = (id: ItemId): boolean => {
+    const row = storage.items.get(id);
+    return row !== undefined && isOnList(row);
+  };
+  return [...sphere.state.items.values()].flatMap(({ id, replacedBy, event }) =>
+    replacedBy === null && isMeant(event) && history.isOpen(event) && isListed(id) ? [event] : [],
+  );
+}
+
+/** Lists one item of a sphere in another; not without its key. */
+export function carryItem(
   { storage, list, random, log }: CarryOverDeps,
   { from, to, event }: { readonly from: Sphere; readonly to: Sphere; readonly event: ItemEvent },
 ): void {
@@ -78,13 +91,40 @@ function carryItem(
   list.publish(to, 'item', carried, dispatch);
 }
 
-/** The item of another sphere here that this one was carried over from, as long as it is the same torrent. */
-export function originOf(list: SphereList, { body, type }: ItemEvent): { sphere: Sphere; itemId: ItemId } | undefined {
+/**
+ * Where the same torrent was listed before it was carried over, as far as we are there: who has not come along yet is
+ * served there, and serves us.
+ */
+export function formerSpheres(list: SphereList, sphere: Sphere, event: ItemEvent): SphereId[] {
+  const spheres = new Set([sphere.id]);
+  let from = originOf(list, sphere, event);
+  while (from !== undefined && !spheres.has(from.sphere.id) && from.sphere.row.state === 'joined') {
+    spheres.add(from.sphere.id);
+    const before = from.sphere.state.items.get(from.itemId)?.event;
+    from = before === undefined ? undefined : originOf(list, from.sphere, before);
+  }
+  return Array.from(spheres).slice(1, 1 + MOST_FORMER);
+}
+
+/**
+ * The item that this one was carried over from, in the sphere that its own goes on from, as long as it is the same
+ * torrent. One of any other sphere is not looked at: everybody may name any item.
+ */
+export function originOf(
+  list: SphereList,
+  to: Sphere,
+  { body, type }: ItemEvent,
+): { sphere: Sphere; itemId: ItemId } | undefined {
   const { origin } = body;
-  const sphere = origin === undefined ? undefined : list.find(origin.sphere);
+  const sphere = origin === undefined ? undefined : continuedSphere(list, to.log);
   const itemId = origin?.item as string as ItemId;
-  const event = sphere?.state.items.get(itemId)?.event;
+  const event = sphere?.id === origin?.sphere ? sphere?.state.items.get(itemId)?.event : undefined;
   if (sphere === undefined || event === undefined) return undefined;
-  const isSame = event.body.infoHash === body.infoHash && event.body.metainfoSha256 === body.metainfoSha256;
-  return isSame && event.type === type && event.body.keyCheck === body.keyCheck ? { sphere, itemId } : undefined;
+  return torrentMark(event) === torrentMark({ body, type }) ? { sphere, itemId } : undefined;
+}
+
+/** The same for two items only when they are one torrent under one key. */
+export function torrentMark({ body, type }: Pick<ItemEvent, 'body' | 'type'>): string {
+  const { infoHash, metainfoSha256, keyCheck } = body;
+  return [type, infoHash, metainfoSha256, keyCheck].join(' ');
 }

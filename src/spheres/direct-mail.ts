@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.ts';
-import type { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
@@ -9,6 +8,7 @@ import type { XmppPort } from '../xmpp/port.ts';
 import { readCarbon } from '../xmpp/xep/0280-carbons.ts';
 import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
+import type { Bounce } from './read-stanza.ts';
 import { readBounce, readDirectMessage, readOwnMessage } from './read-stanza.ts';
 
 interface DirectMailDeps {
@@ -19,7 +19,7 @@ interface DirectMailDeps {
   /** Our archive holds a message of ours. */
   readonly onOwn: (message: OwnMessage) => Promise<void>;
   /** A message of ours came back. */
-  readonly bounced: (from: BareJid, error: AppError) => void;
+  readonly bounced: (bounce: Bounce) => void;
   readonly hasArchive: () => boolean;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -96,7 +96,7 @@ export class DirectMail implements Disposable {
     // What another device of ours sends and gets is told to this one too.
     const stanza = readCarbon(outer, own)?.message ?? outer;
     const bounce = readBounce(stanza);
-    if (bounce !== undefined) this.#deps.bounced(bounce.from, bounce.error);
+    if (bounce !== undefined) this.#deps.bounced(bounce);
     const message = readDirectMessage(own, stanza, null, clock.now());
     if (message === undefined) return;
     try {

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import type { BareJid, EventId, ItemId } from '../base/id.ts';
+import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { currentText } from './current-text.ts';
@@ -11,6 +11,7 @@ import type { ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
+import { isLateAnswer } from './late-answer.ts';
 import type { Sphere } from './sphere.ts';
 import { versionsOf } from './versions.ts';
 
@@ -34,6 +35,8 @@ export type SphereChange =
   | { readonly kind: 'declined' }
   /** Somebody has other rights now. */
   | { readonly kind: 'rights' }
+  /** Somebody said that it goes on in another sphere. */
+  | { readonly kind: 'continued'; readonly sphere: SphereId }
   | { readonly kind: 'epochs' };
 
 /** Lines further back than these are on nobody's screen: they tell who has seen them when they are looked at. */
@@ -76,6 +79,7 @@ export class Effects {
       this.#waiting.delete(event.id);
       changes.push(...this.#effect(event, isToldAgain || !events.includes(event)));
     }
+    for (const event of events) if (isLateAnswer(this.#sphere, event)) changes.push({ kind: 'joined', event });
     return changes;
   }
 
@@ -172,6 +176,8 @@ export class Effects {
         return this.#markRead(event);
       case 'introduce':
         return this.#learnPerson(event);
+      case 'continued':
+        return [{ kind: 'continued', sphere: event.body.sphere }];
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { Logger } from '../base/log.ts';
 import { Throttle } from '../base/throttle.ts';
 import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
@@ -39,7 +40,7 @@ const MOST_HEARD = 1_024;
 export class EndpointExchange {
   readonly #deps: EndpointExchangeDeps;
   /** What each device told last. */
-  readonly #heard = new Map<string, string>();
+  readonly #heard = new RecentMap<string, string>(MOST_HEARD);
   #candidates: Candidates = { endpoints: [], trackers: [], webrtc: false };
   readonly #telling: Throttle;
   readonly #hearing: Throttle;
@@ -98,10 +99,7 @@ export class EndpointExchange {
   #isNews(from: string, candidates: Candidates): boolean {
     const told = JSON.stringify(candidates);
     const isNews = this.#heard.get(from) !== told;
-    this.#heard.delete(from);
     this.#heard.set(from, told);
-    const [oldest] = this.#heard.keys();
-    if (this.#heard.size > MOST_HEARD && oldest !== undefined) this.#heard.delete(oldest);
     return isNews;
   }
 }

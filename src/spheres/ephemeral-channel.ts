@@ -86,18 +86,19 @@ export class EphemeralChannel {
 
   /**
    * Says that the current key is not here, and no more: it is said under a key that is, which somebody who has gone may
-   * hold. `back` = how many epochs further back than the newest one.
+   * hold. `back` = how many epochs further back than the newest one. Resolves with whether anybody is there to hear it.
    */
-  async sayLacking(sphere: Sphere, back: number): Promise<void> {
+  async sayLacking(sphere: Sphere, back: number): Promise<boolean> {
     const { epochs } = sphere;
     const epoch = epochs[back % epochs.length];
-    if (epoch !== undefined) await this.#inTurn(sphere, () => this.#sayNow(sphere, () => epoch, 'heads', NOTHING_TOLD));
+    if (epoch === undefined) return false;
+    return await this.#inTurn(sphere, () => this.#sayNow(sphere, () => epoch, 'heads', NOTHING_TOLD));
   }
 
-  async #inTurn({ row: { room } }: Sphere, say: () => Promise<void>): Promise<void> {
+  async #inTurn({ row: { room } }: Sphere, say: () => Promise<boolean>): Promise<boolean> {
     const queue = this.#sending.get(room) ?? new SerialQueue();
     this.#sending.set(room, queue);
-    await queue.run(say);
+    return await queue.run(say);
   }
 
   async #sayNow<K extends Kind>(
@@ -105,19 +106,21 @@ export class EphemeralChannel {
     epochOf: () => HeldEpoch,
     kind: K,
     body: EphemeralInput[K],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { carrier, author, random, log } = this.#deps;
     const { room } = sphere.row;
     try {
       // Ordinary programs would only wonder.
-      if (!carrier.isInRoom(room) || !(await carrier.isHeard(room))) return;
+      if (!carrier.isInRoom(room) || !(await carrier.isHeard(room))) return false;
       const epoch = epochOf();
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const input = { context, epoch: epoch.secrets, device: author.device, counter: this.#nextCounter(), random };
       await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, kind, body) });
+      return true;
     } catch (error) {
       // What is worth it is said again: who joins or returns next is told anew, and calls are repeated.
       log.debug('nothing said', { kind, error });
+      return false;
     }
   }
 

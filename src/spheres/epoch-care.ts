@@ -47,6 +47,8 @@ const HEARING = { baseMs: 3_000, maxMs: 3_000 };
 /** It is said under this many of the newest keys in turn. */
 const TOLD_UNDER = 3;
 const SAYING = { baseMs: 10_000, maxMs: HOUR_MS };
+/** While nobody is there to hear it. */
+const ALONE_MS = 60_000;
 /** Of many who could give it the first one does; that it came is heard by the others. */
 const GIVING = { baseMs: 6_000, maxMs: 6_000 };
 /** To each device: whoever asks without end gets no log without end. */
@@ -137,10 +139,15 @@ export class EpochCare {
     if (isGiven && !isLacking(sphere)) return;
     // Of two epochs that began at the same time each is unknown to those who know the other: the one before them is not.
     const back = lack.says % TOLD_UNDER;
+    if (isLacking(sphere)) lack.sayAtMs = Math.max(lack.notBeforeMs, this.#now + ALONE_MS);
+    if (!(await this.#deps.channel.sayLacking(sphere, back))) {
+      // Nobody heard it: whoever comes is told at once.
+      lack.notBeforeMs = 0;
+      return;
+    }
     lack.says += 1;
-    if (isLacking(sphere)) lack.sayAtMs = lack.notBeforeMs;
+    if (isLacking(sphere)) lack.sayAtMs = Math.min(lack.sayAtMs, lack.notBeforeMs);
     this.#deps.log.info('key of the epoch asked for', { sphereId: sphere.id });
-    await this.#deps.channel.sayLacking(sphere, back);
   }
 
   #give({ sphere, device }: Gift): void {

@@ -42,15 +42,22 @@ export async function listEntries(folder: string): Promise<FolderEntry[]> {
     // Its disk may be away: it is looked at again.
     return [];
   }
-  const names = entries.map(({ name }) => name);
+  const reserved = reservedNames(entries.map(({ name }) => name));
   return entries.flatMap((entry): FolderEntry[] => {
     const { name } = entry;
-    // A browser reserves the name, and writes into another file beside it.
-    const isReserved = names.some((other) => other.startsWith(`${name}.`) && UNFINISHED.test(other));
-    if (isUnfinishedName(name) || isReserved) return [];
+    if (isUnfinishedName(name) || reserved.has(name)) return [];
     if (entry.isFile()) return [{ name, path: join(root, name), kind: 'file' }];
     return entry.isDirectory() ? [{ name, path: join(root, name), kind: 'folder' }] : [];
   });
+}
+
+/** A browser reserves the name, and writes into another file beside it that is called the same and more. */
+function reservedNames(names: readonly string[]): Set<string> {
+  const reserved = new Set<string>();
+  for (const name of names.filter((other) => UNFINISHED.test(other))) {
+    for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) reserved.add(name.slice(0, dot));
+  }
+  return reserved;
 }
 
 /** null when there is nothing in it that could be shared, or a program is not done with it. */

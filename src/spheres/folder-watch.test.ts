@@ -1,6 +1,6 @@
-import { appendFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { appendFile, link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import { fetchBegun, sharedFilm } from '../../test/sim/received-item.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
@@ -9,7 +9,7 @@ import { silentLogger } from '../base/log.ts';
 import { isUnfinishedName } from './folder-entries.ts';
 import { FolderWatch } from './folder-watch.ts';
 
-/** Watches a person's sphere folder; `after` looks every three seconds. */
+/** Watches a person's sphere folders; `after` looks every three seconds. */
 async function watching(person: SimPerson, isNew = false) {
   const clock = new VirtualClock(0);
   const { storage, list } = person.session;
@@ -17,16 +17,18 @@ async function watching(person: SimPerson, isNew = false) {
   const shared: string[] = [];
   const state = { refuses: false };
   const share = ({ paths }: { readonly paths: readonly string[] }) => {
-    shared.push(...paths.map((path) => path.slice(sphere.row.folder.length + 1)));
+    shared.push(...paths.map((path) => basename(path)));
     return state.refuses ? Promise.reject(new Error('not now')) : Promise.resolve([]);
   };
   const spawn = (_: string, task: (signal: AbortSignal) => Promise<void>) => void task(noSignal);
-  const known = { all: () => (isNew ? [] : list.all()) };
+  let isStarting = isNew;
+  const known = { all: () => (isStarting ? [] : list.all()) };
   const watch = new FolderWatch({ storage, list: known, shares: { share }, spawn, clock, log: silentLogger });
+  isStarting = false;
   const after = async (seconds: number): Promise<string[]> => {
     for (let left = seconds; left > 0; left -= 3) {
       await clock.advance(3_000);
-      await watch.look(sphere, noSignal);
+      for (const one of list.all()) await watch.look(one, noSignal);
     }
     return shared.splice(0);
   };
@@ -56,6 +58,16 @@ test('a sphere that is new has nothing of before: what is put there at once is s
   const { after, at } = await watching(await ana(), true);
   await writeFile(at('early.txt'), 'at once');
   expect(await after(15)).toEqual(['early.txt']);
+});
+
+test('a file is shared also where the folder’s name begins with that of another sphere’s folder', async () => {
+  const person = await ana();
+  const { row } = await person.session.members.create('Summer', noSignal);
+  const { after, sphere } = await watching(person);
+  await after(3);
+  expect(row.folder).toBe(`${sphere.row.folder} (2)`);
+  await writeFile(join(row.folder, 'film.mp4'), 'film');
+  expect(await after(15)).toEqual(['film.mp4']);
 });
 
 test('a folder is shared when everything in it has come', async () => {
@@ -101,6 +113,16 @@ test('what comes from others is never shared again, whatever its name becomes', 
   await rename(path ?? '', own.at('renamed.mp4'));
   expect(await own.after(60)).toEqual([]);
   expect(at('beach.mp4')).toBe(film.ben.session.items.row(film.itemId).path);
+});
+
+test('a folder full of items is compared with them read once, not once for each file', async () => {
+  const film = await sharedFilm();
+  const { after, at } = await watching(film.ana, true);
+  const { path } = film.ana.session.items.row(film.itemId);
+  for (const number of [1, 2, 3, 4, 5]) await link(path ?? '', at(`${number}.mp4`));
+  const reads = vi.spyOn(film.ana.session.storage.items, 'list');
+  expect(await after(60)).toEqual([]);
+  expect(reads).toHaveBeenCalledTimes(1);
 });
 
 test('switched off nothing is shared, and later nothing that came meanwhile', async () => {

@@ -4,10 +4,12 @@ import type { Clock } from '../base/clock.ts';
 import type { SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { FileIdentity } from '../contract/swarm.ts';
+import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { collisionKey } from '../torrent/safe-name.ts';
 import type { EntryLook, FolderEntry } from './folder-entries.ts';
 import { listEntries, lookAtEntry } from './folder-entries.ts';
+import { folderHolder, folderKin, spheresOfFolder } from './folder-spheres.ts';
 import type { ShareService } from './share-service.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -28,7 +30,7 @@ const QUIET_MS = 8_000;
 /** Looking at a large folder again takes no more than this part of the time. */
 const REST = 50;
 
-/** `left`: what lay in the folder before it was watched, and stays as it is. */
+/** Of a folder, whichever of its spheres it is kept for. `left`: what lay there before it was watched, and stays as it is. */
 const watchSchema = z.object({ on: z.boolean(), left: z.array(z.string()) });
 type Watch = z.infer<typeof watchSchema>;
 
@@ -36,6 +38,14 @@ type Watch = z.infer<typeof watchSchema>;
 interface Waiting {
   readonly look: string;
   readonly sinceMs: number;
+}
+
+/** The files of the items of a folder's spheres, and of shares that were begun. */
+interface OwnFiles {
+  readonly paths: ReadonlySet<string>;
+  readonly looks: ReadonlySet<string>;
+  /** Of those that are still being fetched: they have their full length from the beginning, and no identity yet. */
+  readonly lengths: ReadonlySet<number>;
 }
 
 /**
@@ -63,9 +73,10 @@ export class FolderWatch {
     return this.#watch(sphereId)?.on ?? true;
   }
 
-  /** What was put there while it was off stays unshared. */
-  async setOn({ id, row }: Pick<Sphere, 'id' | 'row'>, on: boolean): Promise<void> {
-    if (this.isOn(id) !== on) this.#store(id, { on, left: on ? this.#strange(id, await listEntries(row.folder)) : [] });
+  /** For all spheres that have the folder. What was put there while it was off stays unshared. */
+  async setOn(sphere: Sphere, on: boolean): Promise<void> {
+    if (this.isOn(sphere.id) === on) return;
+    this.#store(sphere, { on, left: on ? this.#strange(sphere, await listEntries(sphere.row.folder)) : [] });
   }
 
   /** Until the signal aborts. */
@@ -78,29 +89,37 @@ export class FolderWatch {
 
   /** Looks once. */
   async look(sphere: Sphere, signal: AbortSignal): Promise<void> {
-    const mayShare = sphere.row.state === 'joined' && sphere.role !== 'viewer' && sphere.epochs.length > 0;
+    const isHolder = folderHolder(this.#deps.list.all(), sphere) === sphere;
+    const mayShare = isHolder && sphere.role !== 'viewer' && sphere.epochs.length > 0;
     if (!mayShare || !this.isOn(sphere.id)) return;
     const entries = await listEntries(sphere.row.folder);
-    const watch = this.#watch(sphere.id) ?? this.#begin(sphere.id, entries);
+    const watch = this.#watch(sphere.id) ?? this.#begin(sphere, entries);
+    const left = new Set(watch.left);
+    let ours: OwnFiles | undefined;
     for (const entry of entries) {
-      if (watch.left.includes(entry.name) || this.#known.has(keyOf(entry.path))) continue;
+      if (left.has(entry.name) || this.#known.has(keyOf(entry.path))) continue;
       const look = await this.#atRest(entry, signal);
       if (look === null) continue;
       this.#known.add(keyOf(entry.path));
-      if (!this.#isOurs(sphere.id, entry, look)) this.#share(sphere.id, entry, look);
+      // Read once for all entries: after a start each of them is looked at. What is new to it may be new to the items.
+      ours ??= this.#ownFiles(sphere);
+      if (isAmong(ours, entry, look)) continue;
+      ours = this.#ownFiles(sphere);
+      if (!isAmong(ours, entry, look)) this.#share(sphere.id, entry, look);
     }
     this.#forgetGone(sphere.row.folder, entries);
   }
 
-  #begin(sphereId: SphereId, entries: readonly FolderEntry[]): Watch {
-    const watch = { on: true, left: this.#old.has(sphereId) ? this.#strange(sphereId, entries) : [] };
-    this.#store(sphereId, watch);
+  #begin(sphere: Sphere, entries: readonly FolderEntry[]): Watch {
+    const isNew = !this.#old.has(sphere.id) && this.#sharing(sphere).length <= 1;
+    const watch = { on: true, left: isNew ? [] : this.#strange(sphere, entries) };
+    this.#store(sphere, watch);
     return watch;
   }
 
   /** Names of those that no item is made of. */
-  #strange(sphereId: SphereId, entries: readonly FolderEntry[]): string[] {
-    const paths = new Set(this.#deps.storage.items.list(sphereId).map(({ path }) => keyOf(path ?? '')));
+  #strange(sphere: Sphere, entries: readonly FolderEntry[]): string[] {
+    const paths = new Set(this.#items(sphere).map(({ path }) => keyOf(path ?? '')));
     return entries.filter(({ path }) => !paths.has(keyOf(path))).map(({ name }) => name);
   }
 
@@ -118,28 +137,27 @@ export class FolderWatch {
     return before?.look === look.text && nowMs - before.sinceMs >= QUIET_MS ? look : null;
   }
 
-  /** An item or a share that was begun; also under another name: moved, or the link of a disk that has no other. */
-  #isOurs(sphereId: SphereId, { path }: FolderEntry, { identities }: EntryLook): boolean {
-    const { items, shareJobs } = this.#deps.storage;
-    const same = ({ inode, size, mtimeNs }: FileIdentity): string => `${inode} ${size} ${mtimeNs}`;
-    const looks = new Set(identities.map(same));
-    const sizes = new Set(identities.map(({ size }) => size));
-    if (shareJobs.list().some((job) => keyOf(job.path) === keyOf(path))) return true;
-    return items.list(sphereId).some((item) => {
-      if (item.path !== null && keyOf(item.path) === keyOf(path)) return true;
-      return (item.layout ?? []).some((part) => {
-        if (part.kind !== 'file') return false;
-        // One that is still being fetched has its full length from the beginning, and no identity yet.
-        return part.identity === null ? sizes.has(part.length) : looks.has(same(part.identity));
-      });
-    });
+  #items(sphere: Sphere): ItemRow[] {
+    const kin = [...folderKin(this.#deps.list.all(), sphere)];
+    return kin.flatMap(({ id }) => this.#deps.storage.items.list(id));
+  }
+
+  #ownFiles(sphere: Sphere): OwnFiles {
+    const { shareJobs } = this.#deps.storage;
+    const rows = this.#items(sphere);
+    const parts = rows.flatMap(({ layout }) => layout ?? []).filter((part) => part.kind === 'file');
+    return {
+      paths: new Set([...rows, ...shareJobs.list()].flatMap(({ path }) => (path === null ? [] : [keyOf(path)]))),
+      looks: new Set(parts.flatMap(({ identity }) => (identity === null ? [] : [lookOf(identity)]))),
+      lengths: new Set(parts.flatMap(({ identity, length }) => (identity === null ? [length] : []))),
+    };
   }
 
   /** What comes under the name of one that went is another. */
   #forgetGone(folder: string, entries: readonly FolderEntry[]): void {
     const there = new Set(entries.flatMap(({ path }) => [path, keyOf(path)]));
     for (const seen of [this.#waiting, this.#againMs, this.#known, this.#refused]) {
-      for (const path of seen.keys()) if (path.startsWith(folder) && !there.has(path)) seen.delete(path);
+      for (const path of seen.keys()) if (dirname(path) === folder && !there.has(path)) seen.delete(path);
     }
   }
 
@@ -156,14 +174,37 @@ export class FolderWatch {
     });
   }
 
+  /** What was left in one sphere is not shared by another that has the folder, nor what is put there while it is off. */
   #watch(sphereId: SphereId): Watch | undefined {
+    const sphere = this.#deps.list.all().find(({ id }) => id === sphereId);
+    const ids = sphere === undefined ? [sphereId] : this.#sharing(sphere);
+    const stored = ids.flatMap((id) => this.#stored(id) ?? []);
+    if (stored.length === 0) return undefined;
+    // What was said of this sphere counts; one that is new takes over what was said of those before it.
+    const on = this.#stored(sphereId)?.on ?? stored.every((watch) => watch.on);
+    return { on, left: [...new Set(stored.flatMap(({ left }) => left))] };
+  }
+
+  #stored(sphereId: SphereId): Watch | undefined {
     return this.#deps.storage.settings.get(settingOf(sphereId), (value) => watchSchema.parse(value));
   }
 
-  #store(sphereId: SphereId, watch: Watch): void {
-    this.#deps.storage.settings.set(settingOf(sphereId), watch);
+  #store(sphere: Sphere, watch: Watch): void {
+    for (const id of this.#sharing(sphere)) this.#deps.storage.settings.set(settingOf(id), watch);
+  }
+
+  #sharing(sphere: Sphere): SphereId[] {
+    return spheresOfFolder(this.#deps.list.all(), sphere).map(({ id }) => id);
   }
 }
+
+/** Also under another name: moved, or the link of a disk that has no other. */
+function isAmong({ paths, looks, lengths }: OwnFiles, { path }: FolderEntry, { identities }: EntryLook): boolean {
+  if (paths.has(keyOf(path))) return true;
+  return identities.some((identity) => looks.has(lookOf(identity)) || lengths.has(identity.size));
+}
+
+const lookOf = ({ inode, size, mtimeNs }: FileIdentity): string => `${inode} ${size} ${mtimeNs}`;
 
 const settingOf = (sphereId: SphereId): string => `folder-watch ${sphereId}`;
 

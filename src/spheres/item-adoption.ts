@@ -4,7 +4,7 @@ import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { originOf } from './carry-over.ts';
+import { formerSpheres, originOf } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import type { ItemEvent } from './protocol/event.ts';
@@ -63,6 +63,7 @@ export class ItemAdoption {
         if (errorCode(error) === 'disconnected') isUnreached = true;
       }
     }
+    await this.#serveLeftBehind(sphere, signal);
     if (!isUnreached) return;
     spawn('take over again', async (stop) => {
       await clock.sleep(RETRY_MS, stop);
@@ -75,8 +76,29 @@ export class ItemAdoption {
     for (const [id, { replacedBy, event }] of items) {
       const newId = versionsOf(items, id).at(-1);
       if (replacedBy !== null && newId !== undefined) yield { from: sphere, oldId: id, to: sphere, newId };
-      const origin = replacedBy === null ? originOf(this.#deps.list, event) : undefined;
+      // In a sphere that we have left nothing is served.
+      const isOurs = replacedBy === null && sphere.row.state === 'joined';
+      const origin = isOurs ? originOf(this.#deps.list, sphere, event) : undefined;
       if (origin !== undefined) yield { from: origin.sphere, oldId: origin.itemId, to: sphere, newId: id };
+    }
+  }
+
+  /**
+   * What was served here before the old sphere said that it goes on here, or before its item came, is served there too.
+   * What is still fetched is left in peace: it asks those left behind when it is begun the next time.
+   */
+  async #serveLeftBehind(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    const { storage, list, feed, resume } = this.#deps;
+    if (sphere.log.continuation.continues === null) return;
+    for (const { id, event } of sphere.state.items.values()) {
+      const { infoHash } = event.body;
+      const alsoIn = feed.alsoIn(infoHash);
+      if (alsoIn === undefined) continue;
+      const row = storage.items.get(id);
+      if (row?.wanted !== true || row.state !== 'complete') continue;
+      if (`${alsoIn}` === `${formerSpheres(list, sphere, event)}`) continue;
+      await feed.remove(infoHash);
+      await resume(id, signal);
     }
   }
 
@@ -91,8 +113,11 @@ export class ItemAdoption {
     }
     // Looked at now: a person may have done something about either meanwhile.
     const [old, next] = [book.row(oldId), book.row(newId)];
+    const isTaken = isSame && isBare(next) && (from === sphere || next.deletedAtMs === 0);
+    // What another sphere does not take over goes on where it is, for those who are there.
+    if (from !== sphere && !isTaken) return;
     storage.transaction(() => {
-      if (isSame && isBare(next)) book.update(newId, placeOf(old));
+      if (isTaken) book.update(newId, placeOf(old));
       book.update(oldId, { ...NOWHERE, state: 'listed', removedAtMs: 0 });
     });
     if (old.wanted) await feed.remove(old.infoHash);

@@ -14,6 +14,7 @@ import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { chosenPlace, widen } from './chosen-files.ts';
 import { findPlace } from './find-place.ts';
+import { formerSpheres } from './carry-over.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemAdoption } from './item-adoption.ts';
 import { ItemBook } from './item-book.ts';
@@ -114,12 +115,12 @@ export class ItemService implements Disposable {
   /** After a start: everything that is wanted goes on where it was. */
   async resumeAll(signal: AbortSignal): Promise<void> {
     for (const sphere of this.#deps.list.all()) await this.#deps.source.offerAll(sphere);
-    await this.#resumeRows(this.#deps.storage.items.listAll(), signal);
+    await this.#resumeRows(this.#deps.storage.items.listWanted(), signal);
   }
 
   /** Keys came: what waited for them goes on, and a sphere that was left and joined again. */
   async resumeWaiting(signal: AbortSignal): Promise<void> {
-    const rows = this.#deps.storage.items.listAll();
+    const rows = this.#deps.storage.items.listWanted();
     await this.#resumeRows(
       rows.filter(({ state }) => !AT_REST.includes(state)),
       signal,
@@ -146,6 +147,7 @@ export class ItemService implements Disposable {
       waiter.set(row.infoHash, row.bitfield);
       await feed.add({
         sphereId: event.type === 'torrent' ? null : row.sphereId,
+        alsoIn: formerSpheres(list, sphere, event),
         infoHash: row.infoHash,
         metainfo,
         mediaKey: source.mediaKey(sphere, event),
@@ -249,7 +251,7 @@ export class ItemService implements Disposable {
   }
 
   async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {
-    for (const row of this.#deps.storage.items.listAll()) await this.setPaused(row.itemId, paused, signal);
+    for (const row of this.#deps.storage.items.listWanted()) await this.setPaused(row.itemId, paused, signal);
   }
 
   /** Takes it off the list of this device; gives how many of its files stayed because the person had changed them. */

@@ -7,6 +7,7 @@ import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { InfoHash } from '../base/id.ts';
 import type { TorrentSpec } from './swarm-feed.ts';
 import type { ItemEvent } from './protocol/event.ts';
+import { MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 
 /** A folder whose list of files is too long to travel beside its event. */
 async function longFolder() {
@@ -115,7 +116,7 @@ test('a metainfo that is not beside its event is asked of members and checked', 
 test('a list of files longer than any may be is not fetched', async () => {
   const { ben, event } = await longFolder();
   const { manifest } = event.body;
-  const lying = { ...event, body: { ...event.body, manifest: { ...manifest, length: 8 * 1024 * 1024 + 1 } } };
+  const lying = { ...event, body: { ...event.body, manifest: { ...manifest, length: MAX_MANIFEST_BYTES + 1 } } };
   const told = ben.session.swarm.told.length;
   const found = ben.session.source.manifest(ben.session.sphere(), lying, noSignal);
   await expect(found).rejects.toMatchObject({ code: 'too-large' });

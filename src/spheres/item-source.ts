@@ -30,13 +30,22 @@ interface ItemSourceDeps {
 }
 
 const MANIFEST_READER = 'manifest';
-/** Lists of files that are kept as they were read: an item on its way is shown anew four times a second. */
-const MOST_KEPT = 64;
+/**
+ * Of the lists of files that are kept as they were read, as they lie on the disk; read, they are several times larger. An
+ * item on its way is shown anew four times a second, and all items each time that a page is opened.
+ */
+const MOST_KEPT_BYTES = 16 * 1024 * 1024;
+
+interface KeptManifest {
+  readonly manifest: Manifest;
+  readonly bytes: number;
+}
 
 /** Finds what belongs to an item's event: its key, its metainfo and its list of files. */
 export class ItemSource {
   readonly #deps: ItemSourceDeps;
-  readonly #manifests = new Map<EventId, Manifest>();
+  readonly #manifests = new Map<EventId, KeptManifest>();
+  #bytesKept = 0;
 
   constructor(deps: ItemSourceDeps) {
     this.#deps = deps;
@@ -97,20 +106,30 @@ export class ItemSource {
   /** The list of files as far as it is here; undefined while it has to be fetched, and when it breaks the rules. */
   knownManifest(event: ItemEvent): Manifest | undefined {
     const kept = this.#manifests.get(event.id);
-    if (kept !== undefined) return kept;
-    const manifest = this.#readManifest(event);
-    if (manifest === undefined) return undefined;
-    for (const id of this.#manifests.keys()) if (this.#manifests.size >= MOST_KEPT) this.#manifests.delete(id);
-    this.#manifests.set(event.id, manifest);
-    return manifest;
+    if (kept !== undefined) return kept.manifest;
+    const read = this.#readManifest(event);
+    if (read !== undefined) this.#keep(event.id, read);
+    return read?.manifest;
   }
 
-  #readManifest(event: ItemEvent): Manifest | undefined {
+  #keep(id: EventId, read: KeptManifest): void {
+    this.#manifests.set(id, read);
+    this.#bytesKept += read.bytes;
+    for (const [oldest, { bytes }] of this.#manifests) {
+      if (this.#bytesKept <= MOST_KEPT_BYTES || oldest === id) return;
+      this.#manifests.delete(oldest);
+      this.#bytesKept -= bytes;
+    }
+  }
+
+  #readManifest(event: ItemEvent): KeptManifest | undefined {
     const kind = event.type === 'torrent' ? 'metainfo' : 'manifest';
     const bytes = this.#deps.storage.attachments.get(event.id, kind);
     try {
       if (bytes === undefined) return undefined;
-      return event.type === 'torrent' ? publicManifest(publicMetainfo(event, bytes)) : decodeManifest(bytes);
+      const isPublic = event.type === 'torrent';
+      const manifest = isPublic ? publicManifest(publicMetainfo(event, bytes)) : decodeManifest(bytes);
+      return { manifest, bytes: bytes.length };
     } catch {
       // Its author made it so: the item cannot be fetched, which is no reason not to show all others.
       return undefined;

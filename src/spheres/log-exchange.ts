@@ -14,7 +14,10 @@ import { encodedLength } from './protocol/envelope.ts';
 import type { Tip } from './protocol/gaps.ts';
 import { isAhead } from './protocol/gaps.ts';
 import type { Missing } from './protocol/sphere-log.ts';
+import { CertifyAgain } from './certify-again.ts';
+import { headsMessages } from './heads-messages.ts';
 import { historyFor } from './history.ts';
+import { mostWanted } from './most-wanted.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
 import type { Sphere } from './sphere.ts';
@@ -37,19 +40,31 @@ interface LogExchangeDeps {
 
 /** Where the comparing of one sphere's log stands. Moments are of the monotonic clock. */
 interface Round {
-  /** When our heads are told next. */
+  /** When our heads are told next, whatever others say. */
   tellAtMs: number;
+  /** When they are told as an answer, unless somebody else gives it first; Infinity while nobody needs one. */
+  answerAtMs: number;
   /** How often they were told in vain while something is missing. */
   tells: number;
   /** When somebody is asked next; Infinity while nothing is known to be missing. */
   askAtMs: number;
   /** When somebody came last, we ourselves included. */
   metAtMs: number;
-  /** How many events the log had when last looked at. */
+  /** How many events the log had when last looked at, and how many devices it knew. */
   size: number;
+  devices: number;
   /** What each device told of last. */
   readonly heard: Map<DeviceKey, readonly Tip[]>;
-  readonly asked: Map<DeviceKey, { readonly attempts: number; readonly notBeforeMs: number }>;
+  readonly asked: Map<DeviceKey, { readonly attempts: number; readonly notBeforeMs: number; readonly atMs: number }>;
+}
+
+/** A device to ask, and what for. */
+interface Candidate {
+  readonly device: DeviceKey;
+  readonly missing: Missing;
+  readonly attempts: number;
+  readonly notBeforeMs: number;
+  readonly atMs: number;
 }
 
 const DAY_MS = 24 * 3_600_000;
@@ -63,17 +78,19 @@ const RETELL = { baseMs: 30_000, maxMs: 3_600_000 };
 const ANSWER_MS = 15_000;
 const REST_MS = 2_000;
 const READING_MS = 60_000;
+/** Whoever said something so lately is asked too, though they told of nothing. */
+const PRESENT_MS = 600_000;
 const REASK = { baseMs: 15_000, maxMs: 6 * 3_600_000 };
 /** Of each device: whoever chatters makes us neither compare nor send without end. */
 const HEARD = { burst: 32, intervalMs: 2_000 };
 const ANSWERED = { burst: 48, intervalMs: 60_000 };
+/** Of each sphere: those who cannot come to the same, whatever the reason, do not keep each other busy. */
+const TOLD = { burst: 32, intervalMs: 30_000 };
 /** Of each sphere. */
 const READ_BACK = { burst: 2, intervalMs: 600_000 };
 const MAX_ANSWER_BYTES = 256 * 1024;
-const TIPS_PER_MESSAGE = 32;
 /** 50 people with 16 devices each, and those who have gone. */
 const MAX_HEARD_TIPS = 2048;
-const MAX_WANTED = 32;
 
 /**
  * Compares logs with the devices that are present: each tells its heads, whoever lacks something asks for it, and gets it
@@ -82,9 +99,13 @@ const MAX_WANTED = 32;
 export class LogExchange {
   readonly #deps: LogExchangeDeps;
   readonly #rounds = new Map<SphereId, Round>();
+  /** When who said anything last. */
+  readonly #presentMs = new Map<DeviceKey, number>();
   readonly #hearing: RateLimit;
   readonly #answering: RateLimit;
   readonly #readingBack: RateLimit;
+  readonly #telling: RateLimit;
+  readonly #certifying: CertifyAgain;
   readonly #work: RecurringWork;
 
   constructor(deps: LogExchangeDeps) {
@@ -93,14 +114,21 @@ export class LogExchange {
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
     this.#answering = new RateLimit({ ...deps, ...ANSWERED });
     this.#readingBack = new RateLimit({ ...deps, ...READ_BACK });
+    this.#telling = new RateLimit({ ...deps, ...TOLD });
+    this.#certifying = new CertifyAgain(deps);
+    deps.channel.onHeard.on((device) => void this.#presentMs.set(device, this.#now));
     deps.channel.on('heads', (from, body) => this.#hear(from, body));
     deps.channel.on('want', (from, body) => this.#answer(from, body));
   }
 
   /** Somebody came who may have other events than we, or we did. */
   meet(sphere: Sphere): void {
-    this.#round(sphere).metAtMs = this.#now;
-    this.#tellWithin(sphere, MEETING_MS);
+    const round = this.#round(sphere);
+    round.metAtMs = this.#now;
+    // Who was asked in vain may just not have been there.
+    mayAskAgain(round);
+    round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
+    this.#work.wake();
   }
 
   /** The log may have grown. */
@@ -109,13 +137,16 @@ export class LogExchange {
     if (sphere.log.size === round.size) return;
     round.size = sphere.log.size;
     round.tells = 0;
-    round.asked.clear();
+    mayAskAgain(round);
     // What is missing now may be on its way, or be the rest of an answer.
     if (this.#whom(sphere, round) !== undefined) round.askAtMs = this.#now + REST_MS;
     const isMissing = isAny(sphere.log.missing());
     if (isMissing) void this.#readBack(sphere);
     const delayMs = backoffDelay(0, isMissing ? RETELL : GROWTH, this.#fraction);
-    round.tellAtMs = Math.min(round.tellAtMs, this.#now + delayMs);
+    // Two devices that came at the same time are unknown to each other: what either says, the other cannot read.
+    const hasNewDevice = sphere.state.devices.size > round.devices;
+    round.devices = sphere.state.devices.size;
+    round.tellAtMs = Math.min(round.tellAtMs, hasNewDevice ? this.#soon() : this.#now + delayMs);
     this.#work.wake();
   }
 
@@ -129,7 +160,7 @@ export class LogExchange {
   isComplete(sphere: Sphere): boolean {
     const heard = [...(this.#rounds.get(sphere.id)?.heard.values() ?? [])];
     if (heard.length === 0 || !this.#deps.isCaughtUp(sphere.row.room)) return false;
-    return heard.every((tips) => !isAny(sphere.log.missing(tips)));
+    return heard.every((tips) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)));
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -142,8 +173,8 @@ export class LogExchange {
       if (sphere.row.state !== 'joined') continue;
       const round = this.#round(sphere);
       if (round.askAtMs <= this.#now) await this.#ask(sphere, round);
-      if (round.tellAtMs <= this.#now) await this.#tell(sphere, round);
-      nextMs = Math.min(nextMs, round.askAtMs, round.tellAtMs);
+      if (Math.min(round.tellAtMs, round.answerAtMs) <= this.#now) await this.#tell(sphere, round);
+      nextMs = Math.min(nextMs, round.askAtMs, round.tellAtMs, round.answerAtMs, this.#certifying.pass(sphere));
     }
     return Math.max(50, nextMs - this.#now);
   }
@@ -159,10 +190,12 @@ export class LogExchange {
     if (known !== undefined) return known;
     const round: Round = {
       tellAtMs: this.#now + DAY_MS,
+      answerAtMs: Infinity,
       tells: 0,
       askAtMs: Infinity,
       metAtMs: this.#now,
       size: sphere.log.size,
+      devices: sphere.state.devices.size,
       heard: new Map(),
       asked: new Map(),
     };
@@ -170,18 +203,26 @@ export class LogExchange {
     return round;
   }
 
-  #tellWithin(sphere: Sphere, ms: number): void {
-    const round = this.#round(sphere);
-    round.tellAtMs = Math.min(round.tellAtMs, this.#now + this.#fraction() * ms);
-    this.#work.wake();
+  #soon(): number {
+    return this.#now + this.#fraction() * MEETING_MS;
   }
 
   async #tell(sphere: Sphere, round: Round): Promise<void> {
-    const isMissing = isAny(sphere.log.missing());
+    const isAnswer = round.tellAtMs > this.#now;
+    round.answerAtMs = Infinity;
+    if (!this.#telling.take(sphere.id)) {
+      const laterMs = this.#now + TOLD.intervalMs;
+      if (isAnswer) round.answerAtMs = laterMs;
+      else round.tellAtMs = laterMs;
+      return;
+    }
+    const isMissing = this.#isLacking(sphere, round);
     const againMs = isMissing ? backoffDelay(round.tells, RETELL, this.#fraction) : DAY_MS;
     round.tells += 1;
     round.tellAtMs = this.#now + againMs;
-    for (const part of headsMessages(sphere.log.tips())) await this.#deps.channel.say(sphere, 'heads', part);
+    const isAsking = !isAnswer && (isMissing || round.heard.size === 0);
+    for (const part of headsMessages(sphere.log.tips()))
+      await this.#deps.channel.say(sphere, 'heads', isAsking ? { ...part, isAsking } : part);
   }
 
   #hear({ sphere, device }: Speaker, body: EphemeralBodies['heads']): void {
@@ -189,18 +230,23 @@ export class LogExchange {
     // Without heads it says only that a key is lacking.
     if (heads.length === 0 || !this.#hearing.take(`${sphere.id} ${device}`)) return;
     const round = this.#round(sphere);
-    const isNewToUs = !round.heard.has(device);
-    const before = body.after === undefined ? [] : (round.heard.get(device) ?? []);
-    round.heard.set(device, [...before, ...heads].slice(-MAX_HEARD_TIPS));
-    const isCovered = ({ device: of }: Tip): boolean =>
+    const isCovered = ({ device: of }: Pick<Tip, 'device'>): boolean =>
       (body.after === undefined || of > body.after) && (body.until === undefined || of <= body.until);
+    const isNewToUs = !round.heard.has(device);
+    const last = round.heard.get(device) ?? [];
+    round.heard.set(device, [...(body.after === undefined ? [] : last), ...heads].slice(-MAX_HEARD_TIPS));
     const lacks = isAny(sphere.log.missing(heads));
-    // Whoever is new here does not know that we have the same, and may wait for just that.
-    if (isNewToUs || isAhead(sphere.log.tips().filter(isCovered), heads)) this.#tellWithin(sphere, MEETING_MS);
-    // Everybody has just heard what we would say.
-    else if (!lacks && body.after === undefined && body.until === undefined) round.tellAtMs = this.#now + DAY_MS;
-    if (!lacks || round.askAtMs <= this.#now + ANSWER_MS) return;
-    round.askAtMs = this.#now + this.#fraction() * REST_MS;
+    const isKnown = heads.some((tip) => tip.device === sphere.device);
+    if (isCovered(sphere)) this.#certifying.heard({ sphere, device }, isKnown);
+    // A gap does not show in what is told. What answers asks nothing, or it would be answered without end.
+    if (isNewToUs || body.isAsking === true || isAhead(sphere.log.tips().filter(isCovered), heads))
+      round.answerAtMs = Math.min(round.answerAtMs, this.#soon());
+    // Everybody has just heard what we would say. Who lacks something says so all the same, each time that it is due.
+    else if (body.after === undefined && body.until === undefined) {
+      round.answerAtMs = Infinity;
+      if (!this.#isLacking(sphere, round)) round.tellAtMs = this.#now + DAY_MS;
+    }
+    if (lacks && round.askAtMs > this.#now + ANSWER_MS) round.askAtMs = this.#now + this.#fraction() * REST_MS;
     this.#work.wake();
   }
 
@@ -208,7 +254,7 @@ export class LogExchange {
   async #readBack(sphere: Sphere): Promise<void> {
     const { storage, isCaughtUp, readBack, log } = this.#deps;
     const { room } = sphere.row;
-    const [gap] = sphere.log.missing().ranges;
+    const [gap] = mostWanted(sphere.log.missing(), (device) => sphere.state.devices.has(device), 0).ranges;
     if (gap === undefined || !isCaughtUp(room)) return;
     const before = { device: gap.device, from: gap.from - 1, to: gap.from - 1 };
     const [event] = sphere.log.select({ ranges: [before], ids: [] });
@@ -223,13 +269,27 @@ export class LogExchange {
     }
   }
 
+  /** Whether something is not here that must be somewhere, or that somebody told of. */
+  #isLacking(sphere: Sphere, round: Round): boolean {
+    return this.#whom(sphere, round) !== undefined || isAny(sphere.log.missing());
+  }
+
   /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
-  #whom(sphere: Sphere, round: Round): { device: DeviceKey; missing: Missing; notBeforeMs: number } | undefined {
-    const candidates = [...round.heard].flatMap(([device, tips]) => {
-      const missing = sphere.state.devices.has(device) ? sphere.log.missing(tips) : { ranges: [], ids: [] };
-      return isAny(missing) ? [{ device, missing, notBeforeMs: round.asked.get(device)?.notBeforeMs ?? 0 }] : [];
+  #whom(sphere: Sphere, round: Round): Candidate | undefined {
+    const sinceMs = this.#now - PRESENT_MS;
+    const present = [...this.#presentMs].flatMap(([device, atMs]) => (atMs > sinceMs ? [device] : []));
+    const devices = new Set([...round.heard.keys(), ...present]);
+    let told: readonly Tip[] | undefined;
+    const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round));
+    const candidates = [...devices].flatMap((device): Candidate[] => {
+      if (device === sphere.device || !sphere.state.devices.has(device)) return [];
+      // Who told nothing may have what others told of, and who told of it may not give it.
+      const missing = sphere.log.missing(round.heard.get(device) ?? allTold());
+      const { attempts = 0, notBeforeMs = 0, atMs = -1 } = round.asked.get(device) ?? {};
+      return isAny(missing) ? [{ device, missing, attempts, notBeforeMs, atMs }] : [];
     });
-    return candidates.toSorted((a, b) => a.notBeforeMs - b.notBeforeMs)[0];
+    // In turn: who is asked first may not be there any more.
+    return candidates.toSorted((a, b) => a.notBeforeMs - b.notBeforeMs || a.atMs - b.atMs)[0];
   }
 
   async #ask(sphere: Sphere, round: Round): Promise<void> {
@@ -243,14 +303,16 @@ export class LogExchange {
       round.askAtMs = next?.notBeforeMs ?? Infinity;
       return;
     }
-    const attempts = round.asked.get(next.device)?.attempts ?? 0;
+    const { device, missing, attempts } = next;
     const notBeforeMs = this.#now + backoffDelay(attempts, REASK, this.#fraction);
-    round.asked.set(next.device, { attempts: attempts + 1, notBeforeMs });
+    round.asked.set(device, { attempts: attempts + 1, notBeforeMs, atMs: this.#now });
     round.askAtMs = this.#now + ANSWER_MS;
-    const ranges = next.missing.ranges.slice(0, MAX_WANTED);
-    const ids = next.missing.ids.slice(0, MAX_WANTED);
+    // Who is asked may not give it: then the others are to hear that it is still lacking.
+    const tellMs = backoffDelay(round.tells, RETELL, this.#fraction);
+    round.tellAtMs = Math.min(round.tellAtMs, this.#now + tellMs);
+    const { ranges, ids } = mostWanted(missing, (of) => sphere.state.devices.has(of), attempts);
     this.#deps.log.info('log asked for', { sphereId: sphere.id, ranges: ranges.length, ids: ids.length });
-    await this.#deps.channel.say(sphere, 'want', { to: next.device, ranges, ids });
+    await this.#deps.channel.say(sphere, 'want', { to: device, ranges, ids });
   }
 
   #answer({ sphere, device }: Speaker, body: EphemeralBodies['want']): void {
@@ -260,7 +322,7 @@ export class LogExchange {
     const person = sphere.state.devices.get(device)?.person;
     if (known === undefined || person === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
-    if (storage.outbox.queued().some(({ to }) => to === known.jid)) return;
+    if (storage.outbox.queued().some(({ to, sphereId }) => to === known.jid && sphereId === sphere.id)) return;
     const entries: EnvelopeEntry[] = [];
     const history = historyFor(sphere, person);
     let room = MAX_ANSWER_BYTES;
@@ -277,23 +339,21 @@ export class LogExchange {
   }
 }
 
+/** A device whose events are here and that nobody certified may be made up: what it lacks is no reason to wait. */
+function isOfSomebody({ state, log }: Sphere, device: DeviceKey): boolean {
+  return state.devices.has(device) || !log.heads().has(device);
+}
+
 function isAny({ ranges, ids }: Missing): boolean {
   return ranges.length > 0 || ids.length > 0;
 }
 
-/** Each says of which devices it tells everything. */
-function headsMessages(tips: readonly Tip[]): EphemeralBodies['heads'][] {
-  const parts: EphemeralBodies['heads'][] = [];
-  for (let from = 0; from === 0 || from < tips.length; from += TIPS_PER_MESSAGE) {
-    const heads = tips.slice(from, from + TIPS_PER_MESSAGE).map((tip) => ({ ...tip }));
-    const before = tips[from - 1]?.device;
-    const last = heads.at(-1)?.device;
-    const isLast = from + TIPS_PER_MESSAGE >= tips.length;
-    parts.push({
-      heads,
-      ...(before === undefined ? {} : { after: before }),
-      ...(isLast || last === undefined ? {} : { until: last }),
-    });
-  }
-  return parts;
+/** Everything that anybody told of who still has a say, once. */
+function toldBy({ state }: Sphere, { heard }: Round): Tip[] {
+  const tips = [...heard].flatMap(([device, told]) => (state.devices.has(device) ? told : []));
+  return [...new Map(tips.map((tip) => [`${tip.device} ${tip.hash}`, tip])).values()];
+}
+
+function mayAskAgain({ asked }: Round): void {
+  for (const [device, { atMs }] of asked) asked.set(device, { attempts: 0, notBeforeMs: 0, atMs });
 }

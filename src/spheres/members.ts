@@ -10,9 +10,11 @@ import type { Storage } from '../storage/storage.ts';
 import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
 import type { Audience } from './audience.ts';
 import { carryOver } from './carry-over.ts';
+import { continuedSphere } from './continued-sphere.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
+import { folderHolder } from './folder-spheres.ts';
 import { invitationLine } from './human-line.ts';
-import { declining, deliveredOf, envelopeOf, secretOf } from './invitation-book.ts';
+import { declining, deliveredOf, envelopeOf, logOfInvitation, secretOf } from './invitation-book.ts';
 import { partnerIn } from './partner-in.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SpherePolicy } from './protocol/event-body.ts';
@@ -88,7 +90,7 @@ export class Members {
 
   /**
    * `history`: what those who join later get of what was said and shared before. It stays as it is. `from`: the sphere
-   * that goes on in this one, in its folder. `partner`: the only other account that it is for.
+   * that goes on in this one, in its folder as far as that is free. `partner`: the only other account that it is for.
    */
   async found(
     { name, history, from, partner }: { name: string; from?: Sphere; partner?: BareJid } & SpherePolicy,
@@ -104,7 +106,7 @@ export class Members {
       { name, room, ownerJid: own, policy: { history }, ...(partner === undefined ? {} : { partner }) },
     );
     const { sphereId: id, event: genesis } = founding;
-    const row = await this.#row({ id, name, room, invitedBy: null, folder: from?.row.folder });
+    const row = await this.#row({ id, name, room, invitedBy: null, folder: this.#folderOf(from) });
     return list.add({ ...row, state: 'joined' }, (sphere) => {
       list.take(sphere, [genesis]);
       certifier.certify(sphere, vouched);
@@ -151,7 +153,7 @@ export class Members {
     const { invite, secret } = secretOf(invitation);
     const known = list.find(invitation.sphereId)?.row;
     const { sphereId, name, room, from: invitedBy } = invitation;
-    const folder = this.#continuedFolder(deliveredOf(invitation).map(({ event }) => event));
+    const folder = this.#folderOf(continuedSphere(list, logOfInvitation(invitation)));
     const row = await this.#row({ id: sphereId, name, room, invitedBy, folder });
     // A sphere once left keeps its folder, its place and what was read of it.
     const joined = known === undefined ? row : { ...known, archiveCursor: null, hidden: false };
@@ -315,10 +317,12 @@ export class Members {
     return invitation;
   }
 
-  /** Of a sphere that goes on in the one we are invited to: what is there stays where it is. */
-  #continuedFolder(events: readonly SignedEvent[]): string | undefined {
-    const continues = events.find((event) => event.type === 'continues');
-    return continues?.type === 'continues' ? this.#deps.list.find(continues.body.sphere)?.row.folder : undefined;
+  /** Of a sphere that goes on in another, unless it has gone on in a third already: what is there stays where it is. */
+  #folderOf(from: Sphere | undefined): string | undefined {
+    if (from === undefined) return undefined;
+    const { folder } = from.row;
+    const holder = folderHolder(this.#deps.list.all(), from);
+    return holder === undefined || holder === from ? folder : undefined;
   }
 
   async #row(input: Pick<SphereRow, 'id' | 'name' | 'room' | 'invitedBy'> & { folder: string | undefined }) {

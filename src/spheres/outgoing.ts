@@ -12,6 +12,7 @@ import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow, QueuedEntry } from '../storage/outbox-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { errorCondition } from '../xmpp/stanza-error.ts';
 import type { Audience } from './audience.ts';
 import { addressee, parseAudience } from './audience.ts';
 import type { Carrier } from './carrier.ts';
@@ -218,7 +219,7 @@ export class Outgoing {
   #failed({ row, lane }: Entry, pass: Pass, wasPoked: boolean, error: unknown): void {
     const { storage, clock, random, log } = this.#deps;
     const code = errorCode(error);
-    const level = code === 'disconnected' ? 'debug' : 'warn';
+    const level = code === 'disconnected' && errorCondition(error) === undefined ? 'debug' : 'warn';
     log[level]('message not sent', { entry: row.id, attempts: row.attempts + 1, error });
     this.#doubtful.add(row.id);
     storage.outbox.update(row.id, { attempts: row.attempts + 1 });

@@ -92,12 +92,26 @@ export class OwnDevices {
     this.#isBegun = true;
     if (this.isEnded) return;
     const listed = await directory.askDeviceIds(own);
+    await this.#unlistEnded(listed);
     if (listed.some((deviceId) => deviceId !== omemo.deviceId)) {
       this.#introduce(own);
       comeback.add(own);
     }
     this.#asking.wake();
     for (const sphere of this.#deps.list.all()) this.sphereChanged(sphere);
+  }
+
+  /** Makes this device known in spheres that are here from before it was a device of its own: first of all it says. */
+  certifyHere(): void {
+    const { list, author, own, certifier } = this.#deps;
+    const { id } = author.device;
+    for (const sphere of list.all()) {
+      const { devices, endedDevices } = sphere.state;
+      const isKnown = devices.has(id) || endedDevices.has(id);
+      if (sphere.row.state === 'joined' && !isKnown && isJoinedAs(sphere, author.person, own)) {
+        certifier.certify(sphere, []);
+      }
+    }
   }
 
   /** A device introduced itself: to one of ours, or of somebody we share spheres with, which lost what it had. */
@@ -139,7 +153,8 @@ export class OwnDevices {
     }
     for (const row of storage.ownDevices.list()) {
       const isMissing = (row.state === 'new' || row.state === 'known') && !devices.has(row.device);
-      if (!isMissing || !isJoinedAs(sphere, author.person, own)) continue;
+      // Without a key it could not even say that it lacks one: it is brought in once we have one ourselves.
+      if (!isMissing || sphere.epochs.length === 0 || !isJoinedAs(sphere, author.person, own)) continue;
       if (!storage.seen.add(HANDED_OVER, `${sphere.id} ${row.device}`, clock.now())) continue;
       this.#give(sphere, { ...row, person: author.person });
     }
@@ -231,6 +246,17 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
+  /** Others write to whatever is on the list; a broken connection may have kept an ended device there. */
+  async #unlistEnded(listed: readonly number[]): Promise<void> {
+    const { directory, own, storage, list } = this.#deps;
+    // What ended it may itself have been undone.
+    const isEnded = ({ device }: OwnDeviceRow): boolean =>
+      list.all().some(({ state }) => state.endedDevices.has(device));
+    const rows = storage.ownDevices.list().filter((row) => row.state === 'ended' && isEnded(row));
+    const ended = rows.map(({ omemoDeviceId }) => omemoDeviceId).filter((deviceId) => listed.includes(deviceId));
+    if (ended.length > 0) await directory.unlistOwn(own, ended);
+  }
+
   get #name(): string {
     return this.#deps.storage.settings.get(NAME, String) ?? this.#deps.defaultName;
   }
@@ -281,7 +307,7 @@ export class OwnDevices {
     for (const sphere of this.#deps.list.all()) {
       const { devices, endedDevices } = sphere.state;
       const isKnown = devices.has(device.device) || endedDevices.has(device.device);
-      if (sphere.row.state !== 'joined' || isKnown || !isIn(sphere)) continue;
+      if (sphere.row.state !== 'joined' || sphere.epochs.length === 0 || isKnown || !isIn(sphere)) continue;
       this.#give(sphere, device);
     }
   }

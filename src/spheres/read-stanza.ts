@@ -58,11 +58,18 @@ export function readOwnMessage(own: BareJid, stanza: Element): OwnMessage | unde
   return id === null || omemo === undefined ? undefined : { to, id, omemo };
 }
 
-/** A message to one account that could not be delivered; a room's refusals come from inside the room. */
-export function readBounce(stanza: Element): { readonly from: BareJid; readonly error: AppError } | undefined {
+/** A message to one account that could not be delivered. `id` is the one it was sent under. */
+export interface Bounce {
+  readonly from: BareJid;
+  readonly id: string | null;
+  readonly error: AppError;
+}
+
+/** A room's refusals come from inside the room. */
+export function readBounce(stanza: Element): Bounce | undefined {
   if (stanza.name !== 'message' || attr(stanza, 'type') !== 'error') return undefined;
   const from = readBare(attr(stanza, 'from'));
-  return from === undefined ? undefined : { from, error: stanzaError(stanza) };
+  return from === undefined ? undefined : { from, id: attr(stanza, 'id') ?? null, error: stanzaError(stanza) };
 }
 
 export function readRoomEphemeral(room: BareJid, message: RoomMessage): IncomingEphemeral | undefined {

@@ -1,4 +1,5 @@
 import { backoffDelay } from '../base/backoff.ts';
+import { Breather } from '../base/breather.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
@@ -86,9 +87,11 @@ export class Rooms implements RoomService, AsyncDisposable {
   readonly onCaughtUp: Emitter<BareJid>;
   readonly #deps: RoomsDeps;
   readonly #kept = new Map<BareJid, Kept>();
+  readonly #breather: Breather;
 
   constructor(deps: RoomsDeps) {
     this.#deps = deps;
+    this.#breather = new Breather(deps);
     const onError = (error: unknown): void => deps.log.error('room listener failed', { error });
     this.onPresence = new Emitter(onError);
     this.onArrival = new Emitter(onError);
@@ -242,9 +245,10 @@ export class Rooms implements RoomService, AsyncDisposable {
     room.onOccupants.on(() => this.#occupantsChanged(address, kept));
     room.onExpelled.on(() => this.onExpelled.emit(address));
     room.onState.on((state) => {
+      // What came while we were out stands before whatever comes from now on.
+      kept.isCaughtUp = false;
+      kept.isLookedThrough = false;
       if (state.kind === 'inside') {
-        kept.isCaughtUp = false;
-        kept.isLookedThrough = false;
         void this.#enqueue(kept, () => this.#catchUp(address, kept, 0));
         this.onArrival.emit(address);
       }
@@ -359,6 +363,7 @@ export class Rooms implements RoomService, AsyncDisposable {
   async #process(address: BareJid, message: RoomMessage): Promise<void> {
     const read = readRoomMessage(address, message, this.#deps.clock.now());
     if (read !== undefined) await this.#deps.receive(read, this.#deps.signal);
+    await this.#breather.breathe();
   }
 
   #advance(address: BareJid, message: RoomMessage): void {

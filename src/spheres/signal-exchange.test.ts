@@ -101,6 +101,44 @@ test('what one member finds out about another’s endpoint is told to that one',
   expect(told(zoe.session, 'reached')).toEqual([]);
 });
 
+test('whoever names many endpoints does not have the room filled with what came of calling them', async () => {
+  const { world, ana, ben } = await three();
+  const sphereId = ana.session.sphere().id;
+  for (let port = 1; port <= 200; port += 1) {
+    const word = { endpoint: `198.51.100.7:${port}`, outcome: 'refused' as const, seenAs: null };
+    await ana.session.signals.reached({ kind: 'reached', sphereId, device: deviceOf(ben.session), ...word });
+  }
+  await world.quiet();
+  expect(told(ben.session, 'reached')).toHaveLength(16);
+});
+
+test('from a network that lets only the web out nobody is told that their door is closed', async () => {
+  const { world, ana, ben } = await three();
+  ana.session.dialsFreely = false;
+  const sphereId = ana.session.sphere().id;
+  const word = { sphereId, device: deviceOf(ben.session), endpoint: '198.51.100.7:6881', seenAs: null };
+  await ana.session.signals.reached({ kind: 'reached', ...word, outcome: 'unreachable' });
+  await ana.session.signals.reached({ kind: 'reached', ...word, outcome: 'reached' });
+  await world.quiet();
+  expect(told(ben.session, 'reached').map(({ input }) => input['outcome'])).toEqual(['reached']);
+});
+
+test('a member who is asked to try an endpoint hears it, nobody else does, and no more often than it can be meant', async () => {
+  const { world, ana, ben, zoe } = await three();
+  const sphereId = ana.session.sphere().id;
+  const endpoint = '198.51.100.7:443';
+  const ask = () => ana.session.signals.probe({ kind: 'probe', sphereId, device: deviceOf(ben.session), endpoint });
+  await ask();
+  await world.quiet();
+  expect(told(ben.session, 'probe').map(({ input }) => input)).toEqual([
+    { sphereId, device: deviceOf(ana.session), endpoint },
+  ]);
+  for (let count = 0; count < 50; count += 1) await ask();
+  await world.quiet();
+  expect(told(ben.session, 'probe')).toHaveLength(8);
+  expect(told(zoe.session, 'probe')).toEqual([]);
+});
+
 test('what a device fetches is told to the members who are there, sealed, and no more often than it can be meant', async () => {
   const { world, ana, ben, zoe } = await three();
   const room = world.server.room(ana.session.sphere().row.room);

@@ -11,6 +11,8 @@ interface SignalExchangeDeps {
   readonly list: SphereList;
   readonly channel: EphemeralChannel;
   readonly feed: SwarmFeed;
+  /** Whether this network is known to let more out than the web. */
+  readonly dialsFreely: () => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -20,8 +22,14 @@ interface SignalExchangeDeps {
  * it must not wait for a queue.
  */
 const SIGNALS = { burst: 120, intervalMs: 250 };
-/** From each device: it tells about an endpoint once in ten minutes, and a device has a few endpoints. */
+/** To and from each device: it tells about an endpoint once in ten minutes, and a device has a few endpoints. */
 const REACHES = { burst: 16, intervalMs: 30_000 };
+/** Said in each sphere: however many endpoints its members name, a room is not filled with answers. */
+const REACHES_OF_SPHERE = { burst: 48, intervalMs: 5_000 };
+/** From each device: it asks one member after the other, about each endpoint once in ten minutes. */
+const PROBES = { burst: 8, intervalMs: 30_000 };
+/** In each sphere, however many devices ask. */
+const PROBES_OF_SPHERE = { burst: 24, intervalMs: 5_000 };
 
 /** Of each sphere and from each device; each message names many torrents. */
 const FETCHES = { burst: 30, intervalMs: 2_000 };
@@ -34,6 +42,10 @@ export class SignalExchange {
   readonly #sent: RateLimit;
   readonly #heard: RateLimit;
   readonly #judged: RateLimit;
+  readonly #told: RateLimit;
+  readonly #toldOfSphere: RateLimit;
+  readonly #probed: RateLimit;
+  readonly #probedOfSphere: RateLimit;
   readonly #fetched: RateLimit;
   readonly #asked: RateLimit;
 
@@ -42,10 +54,15 @@ export class SignalExchange {
     this.#sent = new RateLimit({ ...deps, ...SIGNALS });
     this.#heard = new RateLimit({ ...deps, ...SIGNALS });
     this.#judged = new RateLimit({ ...deps, ...REACHES });
+    this.#told = new RateLimit({ ...deps, ...REACHES });
+    this.#toldOfSphere = new RateLimit({ ...deps, ...REACHES_OF_SPHERE });
+    this.#probed = new RateLimit({ ...deps, ...PROBES });
+    this.#probedOfSphere = new RateLimit({ ...deps, ...PROBES_OF_SPHERE });
     this.#fetched = new RateLimit({ ...deps, ...FETCHES });
     this.#asked = new RateLimit({ ...deps, ...FETCHES });
     deps.channel.on('rtc', (from, body) => this.#hearSignal(from, body));
     deps.channel.on('reach', (from, body) => this.#hearReach(from, body));
+    deps.channel.on('probe', (from, body) => this.#hearProbe(from, body));
     deps.channel.on('fetching', (from, body) => this.#hearFetching(from, body));
   }
 
@@ -56,10 +73,19 @@ export class SignalExchange {
     await this.#deps.channel.say(sphere, 'rtc', { to: device, signal });
   }
 
-  /** Our swarm process tried an endpoint of another device. */
+  /** Our swarm process tried an endpoint of another device. What is too much is dropped: it is tried again in time. */
   async reached({ sphereId, device, endpoint, outcome, seenAs }: Said<'reached'>): Promise<void> {
     const sphere = this.#deps.list.find(sphereId);
-    if (sphere !== undefined) await this.#deps.channel.say(sphere, 'reach', { to: device, endpoint, outcome, seenAs });
+    // From where only the web can be reached, every other door looks closed.
+    if (sphere === undefined || (outcome === 'unreachable' && !this.#deps.dialsFreely())) return;
+    if (!this.#told.take(`${sphereId} ${device}`) || !this.#toldOfSphere.take(sphereId)) return;
+    await this.#deps.channel.say(sphere, 'reach', { to: device, endpoint, outcome, seenAs });
+  }
+
+  /** Our swarm process wants to know whether an endpoint of ours leads here. */
+  async probe({ sphereId, device, endpoint }: Said<'probe'>): Promise<void> {
+    const sphere = this.#deps.list.find(sphereId);
+    if (sphere !== undefined) await this.#deps.channel.say(sphere, 'probe', { to: device, endpoint });
   }
 
   /** Our swarm process begins to fetch. What is too much is dropped: those who arrive call of themselves. */
@@ -81,6 +107,13 @@ export class SignalExchange {
     this.#deps.channel.note(from);
     const word = { sphereId: from.sphere.id, device: from.device, endpoint, outcome, seenAs };
     void this.#passOn(this.#deps.feed.reached(word));
+  }
+
+  #hearProbe(from: Speaker, { to, endpoint }: EphemeralBodies['probe']): void {
+    const { sphere, device } = from;
+    if (to !== sphere.device || !this.#probed.take(keyOf(from)) || !this.#probedOfSphere.take(sphere.id)) return;
+    this.#deps.channel.note(from);
+    void this.#passOn(this.#deps.feed.probe({ sphereId: sphere.id, device, endpoint }));
   }
 
   #hearFetching(from: Speaker, { infoHashes, metainfo = false }: EphemeralBodies['fetching']): void {

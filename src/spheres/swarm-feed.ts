@@ -17,6 +17,7 @@ export type SwarmCalls = ContractRouterClient<SwarmContract>;
 export interface TorrentSpec {
   /** null = a torrent from elsewhere, which strangers take part in. */
   readonly sphereId: SphereId | null;
+  readonly alsoIn?: SphereId[];
   readonly infoHash: InfoHash;
   readonly metainfo: Uint8Array;
   readonly mediaKey: Uint8Array | null;
@@ -42,18 +43,11 @@ export interface SwarmIdentity {
 }
 
 type OfferedMetainfo = Parameters<SwarmCalls['offerMetainfo']>[0];
+type Endpoints = Parameters<SwarmCalls['setEndpoints']>[0] & { readonly device: DeviceKey };
 
 interface SphereKeys {
   readonly epochs: EpochKeys[];
   readonly devices: DeviceKey[];
-}
-
-interface Endpoints {
-  readonly sphereId: SphereId;
-  readonly device: DeviceKey;
-  readonly endpoints: string[];
-  readonly trackers: string[];
-  readonly webrtc: boolean;
 }
 
 /** How long a question waits for a process: longer than a hang is noticed, and the next one is started and fed. */
@@ -179,6 +173,10 @@ export class SwarmFeed {
     await this.#tell((calls) => calls.reached(word));
   }
 
+  async probe(word: Parameters<SwarmCalls['probe']>[0]): Promise<void> {
+    await this.#tell((calls) => calls.probe(word));
+  }
+
   async fetching(word: Parameters<SwarmCalls['fetching']>[0]): Promise<void> {
     await this.#tell((calls) => calls.fetching(word));
   }
@@ -196,6 +194,12 @@ export class SwarmFeed {
 
   has(infoHash: InfoHash): boolean {
     return this.#torrents.has(infoHash);
+  }
+
+  /** In which spheres a torrent is served beside its own; undefined when it is not held. */
+  alsoIn(infoHash: InfoHash): readonly SphereId[] | undefined {
+    const spec = this.#torrents.get(infoHash);
+    return spec && (spec.alsoIn ?? []);
   }
 
   async add(spec: TorrentSpec): Promise<void> {

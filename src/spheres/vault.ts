@@ -29,6 +29,8 @@ interface VaultDeps {
   readonly list: SphereList;
   readonly store: VaultStore;
   readonly isOnline: () => boolean;
+  /** The server gave an older vault than it was given: it was restored from a backup, or it lies. */
+  readonly onRolledBack: () => void;
   /** Whether this device has been ended: what it says of our spheres counts no more. */
   readonly isEnded: () => boolean;
   readonly offered: (offer: OfferedSphere) => void;
@@ -109,7 +111,8 @@ export class Vault {
   async #pass(signal: AbortSignal): Promise<number> {
     const { isOnline, isEnded, log, random } = this.#deps;
     const recoveryKey = this.#recoveryKey;
-    if (recoveryKey === null || !isOnline() || isEnded()) return IDLE_MS;
+    if (recoveryKey === null || isEnded()) return IDLE_MS;
+    if (!isOnline()) return RETRY.baseMs;
     if (this.#writeAtMs > this.#now) return Math.min(IDLE_MS, this.#writeAtMs - this.#now);
     this.#writeAtMs = Infinity;
     this.#isBusy = true;
@@ -131,12 +134,13 @@ export class Vault {
 
   /** Takes what is there, then puts there what is missing in it. */
   async #settle(recoveryKey: Uint8Array, signal: AbortSignal): Promise<void> {
-    const { storage, clock, random, log } = this.#deps;
+    const { storage, onRolledBack, clock, random, log } = this.#deps;
     const noted = this.#noted;
     if (this.#isRead && noted?.digest === digestOf(this.#partsWith(this.#lastFound))) return;
     const found = await this.#read(recoveryKey, signal);
     if (noted !== undefined && (found?.number ?? 0) < noted.number) {
       log.warn('the server gives an older vault than it was given', { number: found?.number, noted: noted.number });
+      onRolledBack();
     }
     if (!this.#isRead) this.#offer(found);
     this.#isRead = true;

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import type { InfoHash, ItemId, SphereId } from '../base/id.ts';
 import type { Segment } from '../contract/swarm.ts';
-import { segmentSchema } from '../contract/swarm.ts';
 import type { ItemState, Priority } from '../contract/views.ts';
-import type { Columns } from './columns.ts';
-import { blob, flag, integer, json, nullable, sealedJson, text } from './columns.ts';
+import type { Columns, SqlValue } from './columns.ts';
+import { blob, flag, integer, json, nullable, text } from './columns.ts';
 import type { Database } from './database.ts';
+import { LayoutTable } from './layout-table.ts';
 import { Rows } from './rows.ts';
 
 /** What this device has of an item; what the item is stands in its event. */
@@ -40,9 +40,10 @@ export function isOnList({ removedAtMs, deletedAtMs }: Pick<ItemRow, 'removedAtM
 
 const ON_LIST = 'removed_at_ms = 0 AND deleted_at_ms = 0';
 
-const segments = z.array(segmentSchema);
+/** All but the layout, which is in a table of its own. */
+type BareRow = Omit<ItemRow, 'layout'>;
 
-const COLUMNS: Columns<ItemRow> = {
+const COLUMNS: Columns<BareRow> = {
   itemId: text('item_id'),
   sphereId: text('sphere_id'),
   infoHash: text('info_hash'),
@@ -52,7 +53,6 @@ const COLUMNS: Columns<ItemRow> = {
   bytesHave: integer('bytes_have'),
   bitfield: nullable(blob('bitfield')),
   path: nullable(text('path')),
-  layout: nullable(sealedJson<readonly Segment[]>('layout', (value) => segments.parse(value))),
   updatedAtMs: integer('updated_at_ms'),
   removedAtMs: integer('removed_at_ms'),
   deletedAtMs: integer('deleted_at_ms'),
@@ -61,26 +61,36 @@ const COLUMNS: Columns<ItemRow> = {
 };
 
 export class ItemTable {
-  readonly #rows: Rows<ItemRow, 'itemId'>;
+  readonly #database: Database;
+  readonly #rows: Rows<BareRow, 'itemId'>;
+  readonly #layouts: LayoutTable;
 
   constructor(deps: { database: Database }) {
+    this.#database = deps.database;
     this.#rows = new Rows({ database: deps.database, table: 'item', columns: COLUMNS, key: ['itemId'] });
+    this.#layouts = new LayoutTable(deps);
   }
 
   get(itemId: ItemId): ItemRow | undefined {
-    return this.#rows.get({ itemId });
+    const row = this.#rows.get({ itemId });
+    return row === undefined ? undefined : this.#whole(row);
   }
 
   byInfoHash(infoHash: InfoHash): ItemRow[] {
-    return this.#rows.select('WHERE info_hash = @infoHash ORDER BY item_id', { infoHash });
+    return this.#select('WHERE info_hash = @infoHash ORDER BY item_id', { infoHash });
   }
 
   list(sphereId: SphereId): ItemRow[] {
-    return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY item_id', { sphereId });
+    return this.#select('WHERE sphere_id = @sphereId ORDER BY item_id', { sphereId });
   }
 
   listAll(): ItemRow[] {
-    return this.#rows.select('ORDER BY sphere_id, item_id');
+    return this.#select('ORDER BY sphere_id, item_id');
+  }
+
+  /** Of all spheres, what is to be fetched or served; what was taken off the list is neither. */
+  listWanted(): ItemRow[] {
+    return this.#select(`WHERE wanted = 1 AND ${ON_LIST} ORDER BY sphere_id, item_id`);
   }
 
   /** How many wanted items run, and how many are paused; what was taken off the list does neither. */
@@ -95,18 +105,35 @@ export class ItemTable {
 
   /** Of all spheres, those deleted for everybody of which this device knew before that moment. */
   listDeletedBefore(ms: number): ItemRow[] {
-    return this.#rows.select('WHERE deleted_at_ms > 0 AND deleted_at_ms <= @ms ORDER BY item_id', { ms });
+    return this.#select('WHERE deleted_at_ms > 0 AND deleted_at_ms <= @ms ORDER BY item_id', { ms });
   }
 
-  put(item: ItemRow): void {
-    this.#rows.put(item);
+  put({ layout, ...row }: ItemRow): void {
+    this.#database.transaction(() => {
+      this.#rows.put(row);
+      this.#layouts.put(row.itemId, layout);
+    });
   }
 
-  update(itemId: ItemId, changes: Partial<Omit<ItemRow, 'itemId'>>): boolean {
-    return this.#rows.update({ itemId }, changes);
+  update(itemId: ItemId, { layout, ...changes }: Partial<Omit<ItemRow, 'itemId'>>): boolean {
+    if (layout === undefined) return this.#rows.update({ itemId }, changes);
+    return this.#database.transaction(() => {
+      const isThere = this.#rows.update({ itemId }, changes);
+      if (isThere) this.#layouts.put(itemId, layout);
+      return isThere;
+    });
   }
 
   remove(itemId: ItemId): boolean {
+    this.#layouts.forget(itemId);
     return this.#rows.remove({ itemId });
+  }
+
+  #select(rest: string, parameters: Readonly<Record<string, SqlValue>> = {}): ItemRow[] {
+    return this.#rows.select(rest, parameters).map((row) => this.#whole(row));
+  }
+
+  #whole(row: BareRow): ItemRow {
+    return { ...row, layout: this.#layouts.get(row.itemId) };
   }
 }

@@ -128,6 +128,16 @@ export class OmemoTable {
     return this.#devices.get(address.jid, address.deviceId)?.identityKey;
   }
 
+  /** Our own keys and all sessions are gone: the next device made here is a new one. Keys of others stay known. */
+  forgetOwn(): void {
+    this.#database.transaction(() => {
+      for (const { id } of this.#preKeys.select('')) this.#preKeys.remove({ id });
+      for (const { id } of this.#signedPreKeys.select('')) this.#signedPreKeys.remove({ id });
+      for (const { jid, deviceId } of this.#sessions.select('')) this.#sessions.remove({ jid, deviceId });
+      this.#own.remove({ id: 1 });
+    });
+  }
+
   /** To be called inside the transaction that keeps what the operation was for. */
   apply(changes: OmemoChangeSet): void {
     this.#database.transaction(() => {

@@ -15,14 +15,21 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
   readonly #insert: string;
   readonly #put: string;
 
-  constructor(deps: { database: Database; table: string; columns: Columns<Row>; key: readonly Key[] }) {
+  constructor(deps: {
+    database: Database;
+    table: string;
+    columns: Columns<Row>;
+    key: readonly Key[];
+    /** The table for which values are sealed, when they were moved here from another one. */
+    sealedAs?: string;
+  }) {
     this.#database = deps.database;
     this.#table = deps.table;
     this.#columns = deps.columns;
     this.#properties = Object.keys(deps.columns) as (keyof Row & string)[];
     this.#contexts = Object.fromEntries(
       this.#properties.map((property) => {
-        const label = `${deps.table}.${deps.columns[property].name}`;
+        const label = `${deps.sealedAs ?? deps.table}.${deps.columns[property].name}`;
         return [property, { box: deps.database.secretBox, label }];
       }),
     );

@@ -64,6 +64,11 @@ export class SphereTable {
     return this.#rows.select('ORDER BY position, created_at_ms, id');
   }
 
+  /** Whether it is, or was, the folder of any sphere. */
+  hasFolder(folder: string): boolean {
+    return this.list().some((row) => row.folder === folder);
+  }
+
   put(sphere: SphereRow): void {
     this.#known.delete(sphere.id);
     this.#rows.put(sphere);

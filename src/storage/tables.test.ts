@@ -229,6 +229,10 @@ test('items keep layout, bitfield and sizes beyond 32 bits', () => {
   const bare = { ...item, itemId: parseItemId('0'.repeat(64)), layout: null, path: null, bitfield: null };
   storage.items.put(bare);
   expect(storage.items.listAll()).toEqual([bare, changed]);
+  storage.items.update(bare.itemId, { removedAtMs: 1 });
+  expect(storage.items.listWanted()).toEqual([changed]);
+  storage.items.update(item.itemId, { wanted: false });
+  expect(storage.items.listWanted()).toEqual([]);
   expect(storage.items.remove(item.itemId)).toBe(true);
 });
 

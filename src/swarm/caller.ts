@@ -19,11 +19,20 @@ export interface CallOptions {
   readonly infoHash: InfoHash;
   readonly purpose: Purpose;
   readonly attempt: number;
+  /** The device is connected over a relay: only a direct way is of use. */
+  readonly isForBetter?: boolean;
+}
+
+export interface RtcCall {
+  readonly sphereId: SphereId;
+  readonly device: DeviceKey;
+  /** Beside a relay that serves meanwhile: a stream that is no better is of no use. */
+  readonly isForBetter: boolean;
 }
 
 /** Opens streams over WebRTC. */
 export interface RtcOpener {
-  open(to: { sphereId: SphereId; device: DeviceKey }, signal: AbortSignal): Promise<RoutedStream>;
+  open(to: RtcCall, signal: AbortSignal): Promise<RoutedStream>;
 }
 
 export interface CallerDeps {
@@ -76,11 +85,11 @@ export class Caller {
     return { kind: 'connected', dialled: { ...routed, admitted } };
   }
 
-  async #open({ callee, sphere }: CallOptions, signal: AbortSignal): Promise<RoutedStream> {
+  async #open({ callee, sphere, isForBetter = false }: CallOptions, signal: AbortSignal): Promise<RoutedStream> {
     const { endpoint, path, device } = callee;
     if (path === 'webrtc') {
       if (device === null) throw new AppError('bad-input', 'nobody to call');
-      return this.#deps.rtc.open({ sphereId: sphere.sphereId, device }, signal);
+      return this.#deps.rtc.open({ sphereId: sphere.sphereId, device, isForBetter }, signal);
     }
     const target = parseEndpoint(endpoint);
     if (target === undefined) throw new AppError('bad-input', 'not an endpoint');

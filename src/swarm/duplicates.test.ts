@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDeviceKey } from '../base/id.ts';
+import type { Path } from '../contract/swarm.ts';
 import { arbitrate } from './duplicates.ts';
 
 const low = parseDeviceKey('0'.repeat(64));
@@ -9,13 +10,17 @@ const high = parseDeviceKey('f'.repeat(64));
 interface Wire {
   readonly id: number;
   readonly dialledByLow: boolean;
-  readonly isStraight: boolean;
+  readonly path: Path;
+  /** As the end with the higher key sees it, when it sees something else. */
+  readonly pathAtHigh?: Path;
   readonly ageMs: number;
 }
 
 const wire = (id: number, dialledByLow: boolean, more: Partial<Wire> = {}): Wire => {
-  return { id, dialledByLow, isStraight: true, ageMs: 0, ...more };
+  return { id, dialledByLow, path: 'tcp', ageMs: 0, ...more };
 };
+
+const pathAt = ({ path, pathAtHigh }: Wire, isLow: boolean): Path => (isLow ? path : (pathAtHigh ?? path));
 
 /**
  * Both ends of one pair; arrivals are told in any order on each side. `old` is what both have had for long, and `doubts`
@@ -43,11 +48,12 @@ function play(
         .filter(({ id }) => open.has(id))
         .map((link) => ({
           ...link,
+          path: pathAt(link, end.isLow),
           weDialled: link.dialledByLow === end.isLow,
           silentMs: 0,
           isSuspect: end.doubts && link.ageMs > 0,
         }));
-      const fresh = { weDialled: arrived.dialledByLow === end.isLow, isStraight: arrived.isStraight };
+      const fresh = { weDialled: arrived.dialledByLow === end.isLow, path: pathAt(arrived, end.isLow) };
       const verdict = arbitrate(pair, known, fresh);
       for (const dropped of verdict.drop) open.delete(dropped.id);
       if (verdict.accept) end.links.push(arrived);
@@ -88,12 +94,12 @@ test('several calls of one caller end with one connection, whatever order they a
 test('a straight connection replaces one over WebRTC, at once or later, and is never replaced by one', () => {
   for (const byLow of [true, false]) {
     for (const straightByLow of [true, false]) {
-      const wires = [wire(1, byLow, { isStraight: false }), wire(2, straightByLow)];
+      const wires = [wire(1, byLow, { path: 'webrtc' }), wire(2, straightByLow)];
       for (const left of everyOrder(wires)) expect(left).toEqual(new Set([2]));
-      const old = [wire(1, byLow, { isStraight: false, ageMs: 60_000 })];
+      const old = [wire(1, byLow, { path: 'webrtc', ageMs: 60_000 })];
       for (const left of everyOrder([wire(2, straightByLow)], old)) expect(left).toEqual(new Set([2]));
       const straight = [wire(1, straightByLow, { ageMs: 60_000 })];
-      for (const left of everyOrder([wire(2, byLow, { isStraight: false })], straight)) {
+      for (const left of everyOrder([wire(2, byLow, { path: 'webrtc' })], straight)) {
         expect(left).toEqual(new Set([1]));
       }
     }
@@ -106,7 +112,7 @@ test('a caller that doubts a settled connection replaces it, although the other 
       const old = [wire(1, oldByLow, { ageMs: 60_000 })];
       const doubts = [calledByLow, !calledByLow] as const;
       for (const left of everyOrder([wire(2, calledByLow)], old, doubts)) expect(left).toEqual(new Set([2]));
-      const rtc = wire(2, calledByLow, { isStraight: false });
+      const rtc = wire(2, calledByLow, { path: 'webrtc' });
       for (const left of everyOrder([rtc], old, doubts)) expect(left).toEqual(new Set([2]));
     }
   }
@@ -128,10 +134,46 @@ test('a settled connection that has come to life again stays, and the call besid
 });
 
 test('a connection silent for longer than a keep-alive gives way', () => {
-  const rest = { weDialled: true, isStraight: true, isSuspect: false, ageMs: 0 };
-  const fresh = { weDialled: false, isStraight: true };
+  const rest = { weDialled: true, path: 'tcp' as const, isSuspect: false, ageMs: 0 };
+  const fresh = { weDialled: false, path: 'tcp' as const };
   const dead = { ...rest, silentMs: 80_000 };
   expect(arbitrate({ ours: low, theirs: high }, [dead], fresh)).toEqual({ accept: true, drop: [dead] });
   const alive = { ...rest, silentMs: 10_000 };
   expect(arbitrate({ ours: low, theirs: high }, [alive], fresh)).toEqual({ accept: false, drop: [] });
+});
+
+test('a better path takes the place of a settled one, whoever finds it, and also when both find it at once', () => {
+  const paths = ['lan', 'tcp', 'webrtc', 'turn'] as const;
+  for (const [rank, path] of paths.entries()) {
+    for (const worse of paths.slice(rank + 1)) {
+      for (const oldByLow of [true, false]) {
+        const old = [wire(1, oldByLow, { path: worse, ageMs: 60_000 })];
+        for (const byLow of [true, false]) {
+          for (const left of everyOrder([wire(2, byLow, { path })], old)) expect(left).toEqual(new Set([2]));
+        }
+        const both = [wire(2, true, { path }), wire(3, false, { path })];
+        for (const left of everyOrder(both, old)) expect(left).toEqual(new Set([2]));
+      }
+    }
+  }
+});
+
+test('a path that is no better than a settled one is not taken', () => {
+  const paths = ['lan', 'tcp', 'webrtc', 'turn'] as const;
+  for (const [rank, path] of paths.entries()) {
+    for (const byLow of [true, false]) {
+      for (const better of paths.slice(0, rank + 1)) {
+        const old = [wire(1, !byLow, { path: better, ageMs: 60_000 })];
+        for (const left of everyOrder([wire(2, byLow, { path })], old)) expect(left).toEqual(new Set([1]));
+      }
+    }
+  }
+});
+
+test('where a router lets both ends see different paths, the one who calls decides, and one connection stays', () => {
+  for (const oldByLow of [true, false]) {
+    const old = [wire(1, oldByLow, { path: 'tcp', pathAtHigh: 'lan', ageMs: 60_000 })];
+    const fresh = wire(2, true, { path: 'lan', pathAtHigh: 'tcp' });
+    for (const left of everyOrder([fresh], old)) expect(left).toEqual(new Set([2]));
+  }
 });

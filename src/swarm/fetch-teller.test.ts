@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import type { SphereId } from '../base/id.ts';
 import { parseInfoHash, parseSphereId } from '../base/id.ts';
 import type { Appetite } from '../torrent/torrent-spec.ts';
 import { FetchTeller } from './fetch-teller.ts';
@@ -15,15 +16,24 @@ function start() {
     tell: (sphereId, infoHashes) => told.push({ sphereId, count: infoHashes.length }),
     spawn: (_, task) => void task(new AbortController().signal),
   });
-  const look = (number: number, appetite: Appetite, seeds = 0, sphereId = family): void =>
-    teller.look({ spec: { sphereId, infoHash: hash(number) }, appetite, state: { seeds } });
+  /** `barren` are the connected full copies, and whether each gives nothing. */
+  const look = (
+    number: number,
+    appetite: Appetite,
+    barren: readonly boolean[] = [],
+    sphereId = family,
+    alsoIn: SphereId[] = [],
+  ): void => {
+    const links = barren.map((isBarren) => ({ isBarren }));
+    teller.look({ spec: { sphereId, alsoIn, infoHash: hash(number) }, appetite, length: 1, links, bytesOf: () => 1 });
+  };
   return { clock, told, look };
 }
 
 test('what begins together is told together, sphere by sphere, sixty-four at a time, and once', async () => {
   const { clock, told, look } = start();
   for (let number = 0; number < 100; number += 1) look(number, 'eager');
-  look(200, 'eager', 0, choir);
+  look(200, 'eager', [], choir);
   for (let number = 0; number < 100; number += 1) look(number, 'eager');
   await clock.advance(50);
   for (let number = 0; number < 100; number += 1) look(number, 'eager');
@@ -31,6 +41,16 @@ test('what begins together is told together, sphere by sphere, sixty-four at a t
   expect(told).toEqual([
     { sphereId: family, count: 64 },
     { sphereId: family, count: 36 },
+    { sphereId: choir, count: 1 },
+  ]);
+});
+
+test('what is fetched in a sphere that goes on is told to those who are still in the former one too', async () => {
+  const { clock, told, look } = start();
+  look(1, 'eager', [], family, [choir]);
+  await clock.advance(1_000);
+  expect(told).toEqual([
+    { sphereId: family, count: 1 },
     { sphereId: choir, count: 1 },
   ]);
 });
@@ -50,10 +70,19 @@ test('what only offers itself or rests is not told, what is fetched again after 
 
 test('who is connected to somebody with all of it needs nobody else, until that one leaves', async () => {
   const { clock, told, look } = start();
-  look(1, 'eager', 1);
+  look(1, 'eager', [false]);
   await clock.advance(1_000);
   expect(told).toEqual([]);
-  look(1, 'eager', 0);
+  look(1, 'eager', []);
+  await clock.advance(1_000);
+  expect(told).toEqual([{ sphereId: family, count: 1 }]);
+});
+
+test('a member that says it has all of it and gives nothing does not keep it from being told', async () => {
+  const { clock, told, look } = start();
+  look(1, 'eager', [false]);
+  look(1, 'eager', [true]);
+  look(1, 'eager', [true]);
   await clock.advance(1_000);
   expect(told).toEqual([{ sphereId: family, count: 1 }]);
 });

@@ -9,6 +9,7 @@ import type { PortMapping, RouterPort } from './port-mapping.ts';
 import { Reachability } from './reachability.ts';
 
 const ben = parseDeviceKey('b'.repeat(64));
+const cara = parseDeviceKey('c'.repeat(64));
 
 /** A router that opens what it is told to open. */
 class FakeRouter implements PortMapping {
@@ -31,7 +32,10 @@ class FakeRouter implements PortMapping {
 async function open(options: { extraPorts?: number[]; addresses?: string[] } = {}) {
   const router = new FakeRouter();
   const reachability = new Reachability({ clock: new VirtualClock(0) });
+  const hosts: string[] = [];
+  const observed = { hosts, sureHosts: hosts };
   const ports = await MemberPorts.open({
+    observed,
     log: silentLogger,
     portMapping: router,
     reachability,
@@ -44,7 +48,7 @@ async function open(options: { extraPorts?: number[]; addresses?: string[] } = {
   });
   onTestFinished(() => ports[Symbol.asyncDispose]());
   ports.map();
-  return { router, reachability, ports };
+  return { router, reachability, observed, ports };
 }
 
 test('the outside address is told first, and last when members say that the router lies', async () => {
@@ -53,10 +57,12 @@ test('the outside address is told first, and last when members say that the rout
   expect(ports.mapped).toBeNull();
   router.ports.get(ports.dataPort)?.({ state: 'open', via: 'upnp', outside });
   expect([ports.mapped, ports.endpoints[0]]).toEqual([outside, outside]);
-  expect(ports.states[0]).toMatchObject({ purpose: 'data', state: 'open', via: 'upnp', outside });
+  expect(ports.states[0]).toMatchObject({ purpose: 'data', state: 'unconfirmed', via: 'upnp', outside });
   reachability.heard(ben, outside, 'unreachable');
   expect(ports.endpoints.at(-1)).toBe(outside);
   expect(ports.states[0]).toMatchObject({ state: 'lied', outside });
+  reachability.heard(cara, outside, 'reached');
+  expect([ports.states[0]?.state, ports.endpoints[0]]).toEqual(['open', outside]);
 });
 
 test('an endpoint at the outside address of our router is known as such, whichever port it has', async () => {
@@ -68,6 +74,28 @@ test('an endpoint at the outside address of our router is known as such, whichev
     false,
     false,
   ]);
+});
+
+test('a port that a person forwarded is told to members once one of them came in by it, and not before', async () => {
+  const { reachability, observed, ports } = await open();
+  observed.hosts.push('11.22.33.44');
+  const outside = `11.22.33.44:${ports.dataPort}`;
+  expect([ports.doors, ports.mapped, ports.endpoints.includes(outside)]).toEqual([[outside], null, false]);
+  reachability.heard(ben, outside, 'unreachable');
+  expect([ports.states[0]?.state, ports.endpoints.includes(outside)]).toEqual(['searching', false]);
+  reachability.heard(cara, outside, 'reached');
+  expect([ports.mapped, ports.endpoints[0]]).toEqual([outside, outside]);
+  expect(ports.states[0]).toMatchObject({ state: 'open', via: null, outside });
+});
+
+test('what the router opened under another number is not guessed at, and neither is an address of this machine', async () => {
+  const { router, observed, ports } = await open();
+  observed.hosts.push('11.22.33.44');
+  router.ports.get(ports.dataPort)?.({ state: 'open', via: 'pcp', outside: '11.22.33.44:40002' });
+  expect(ports.doors).toEqual(['11.22.33.44:40002']);
+  const { observed: seen, ports: inTheOpen } = await open({ addresses: ['127.0.0.1'] });
+  seen.hosts.push('127.0.0.1');
+  expect(inTheOpen.doors).toEqual([]);
 });
 
 test('an outside address that the world cannot reach is not told to members', async () => {

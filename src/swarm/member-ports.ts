@@ -7,6 +7,7 @@ import { endpointsOn, hearsRouter, localAddresses } from './candidates.ts';
 import { DataListener } from './data-listener.ts';
 import type { PortRefusal } from './listen.ts';
 import { listenOnAll } from './listen.ts';
+import type { ObservedAddresses } from './observed-addresses.ts';
 import type { PendingStreams } from './pending-streams.ts';
 import type { Pinhole, PortMapping, RouterPort } from './port-mapping.ts';
 import type { Reachability } from './reachability.ts';
@@ -19,6 +20,7 @@ export interface MemberPortsDeps {
   /** null = no router is asked for anything. */
   readonly portMapping: PortMapping | null;
   readonly reachability: Reachability;
+  readonly observed: Pick<ObservedAddresses, 'hosts' | 'sureHosts'>;
   /** Addresses to listen on; none = all. */
   readonly addresses: readonly string[];
   /** Preferred port, 0 = any. */
@@ -105,7 +107,7 @@ export class MemberPorts implements AsyncDisposable {
 
   /** Where members can call us, likeliest first; a port of which the router lies, last. */
   get endpoints(): string[] {
-    const outside = this.#openOutside(['data', 'extra']);
+    const outside = [...this.#openOutside(['data', 'extra']), ...this.#provenGuesses()];
     const lies = outside.filter((endpoint) => this.#deps.reachability.isLie(endpoint));
     const ports = this.#ports.filter(({ purpose, failure }) => purpose !== 'tracker' && failure === null);
     const local = localAddresses(this.#deps.addresses);
@@ -122,7 +124,17 @@ export class MemberPorts implements AsyncDisposable {
 
   /** Where the router lets members in, if it does. */
   get mapped(): string | null {
-    return this.#openOutside(['data'])[0] ?? null;
+    return this.#openOutside(['data'])[0] ?? this.#provenGuesses()[0] ?? null;
+  }
+
+  /** Where this device may be called from outside, if it can: what the router says, and what a person may have set in it. */
+  get doors(): string[] {
+    return [...this.#openOutside(['data', 'extra']), ...this.#ports.flatMap((own) => this.#guesses(own))];
+  }
+
+  /** Whether there is a port outside, and somebody came in there lately. */
+  get isProven(): boolean {
+    return this.doors.some((endpoint) => this.#deps.reachability.isProven(endpoint));
   }
 
   /** Never called: it is we who listen there. */
@@ -135,15 +147,17 @@ export class MemberPorts implements AsyncDisposable {
   /** Whether somebody else's endpoint has the outside address of our router. */
   isAtOurRouter(endpoint: string): boolean {
     const host = parseEndpoint(endpoint)?.host;
-    return this.#openOutside(['data', 'tracker', 'extra']).some((outside) => parseEndpoint(outside)?.host === host);
+    const outside = this.#openOutside(['data', 'tracker', 'extra']).map((open) => parseEndpoint(open)?.host);
+    return host !== undefined && [...outside, ...this.#deps.observed.sureHosts].includes(host);
   }
 
   get states(): PortView[] {
-    return this.#ports.map(({ purpose, port, failure, router }) => {
+    return this.#ports.map((own) => {
+      const { purpose, port, failure, router } = own;
+      const guess = this.#guesses(own).find((endpoint) => this.#deps.reachability.isProven(endpoint));
+      if (guess !== undefined) return { purpose, port, state: 'open', via: null, outside: guess, failure };
       const { via, outside } = router ?? { via: null, outside: null };
-      const lied = router?.state === 'open' && outside !== null && this.#deps.reachability.isLie(outside);
-      const state = failure === null ? (lied ? 'lied' : (router?.state ?? 'unmapped')) : 'closed';
-      return { purpose, port, state, via, outside, failure };
+      return { purpose, port, state: this.#stateOf(own), via, outside, failure };
     });
   }
 
@@ -155,6 +169,28 @@ export class MemberPorts implements AsyncDisposable {
     this.#servers[Symbol.dispose]();
     // Together, because the process has little time to end and a router may be silent.
     await Promise.all(this.#kept.map((kept) => kept[Symbol.asyncDispose]()));
+  }
+
+  #stateOf({ purpose, failure, router }: OwnPort): PortView['state'] {
+    if (failure !== null) return 'closed';
+    const { state, outside } = router ?? { state: 'unmapped', outside: null };
+    // Nobody is admitted by the tracker, so nobody can say that it is ours who answers there.
+    if (state !== 'open' || outside === null || purpose === 'tracker') return state;
+    if (this.#deps.reachability.isProven(outside)) return 'open';
+    return this.#deps.reachability.isLie(outside) ? 'lied' : 'unconfirmed';
+  }
+
+  /** A person may have forwarded the port, under the same number, where others see us come from. */
+  #guesses({ purpose, port, failure, router }: OwnPort): string[] {
+    if (purpose === 'tracker' || failure !== null || router?.state === 'open') return [];
+    const local = localAddresses(this.#deps.addresses);
+    const outside = this.#deps.observed.hosts.filter((host) => !local.includes(host));
+    return endpointsOn(outside, port);
+  }
+
+  #provenGuesses(): string[] {
+    const guesses = this.#ports.flatMap((own) => this.#guesses(own));
+    return guesses.filter((endpoint) => this.#deps.reachability.isProven(endpoint));
   }
 
   #openOutside(purposes: readonly PortView['purpose'][]): string[] {

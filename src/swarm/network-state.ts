@@ -3,6 +3,7 @@ import type { NetworkState } from '../contract/swarm.ts';
 import { pathSchema } from '../contract/swarm.ts';
 import type { DialOutcomes } from '../torrent/dial-outcomes.ts';
 import type { Dialer } from '../torrent/dialer.ts';
+import { spheresOf } from '../torrent/torrent-spec.ts';
 import type { LanPresence } from './lan-presence.ts';
 import type { MemberPorts } from './member-ports.ts';
 import type { RtcLinks } from './rtc-links.ts';
@@ -42,7 +43,9 @@ function bestLinks(host: TorrentHost): NetworkState['links'] {
   for (const torrent of host.active) {
     for (const { device, route, isSuspect } of torrent.links) {
       if (isSuspect) continue;
-      const link = linkOf(torrent.spec.sphereId, device, route);
+      const spheres = spheresOf(torrent.spec);
+      const sphereId = spheres.find((id) => host.spheres.admits(id, device)) ?? torrent.spec.sphereId;
+      const link = linkOf(sphereId, device, route);
       const known = best.get(`${link.sphereId} ${device}`);
       if (known === undefined || rank(link.path) < rank(known.path)) best.set(`${link.sphereId} ${device}`, link);
     }

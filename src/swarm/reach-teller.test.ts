@@ -13,11 +13,13 @@ const endpoint = '11.22.33.1:6881';
 const request: DialRequest = {
   sphereId: parseSphereId('5'.repeat(64)),
   infoHash: parseInfoHash('1'.repeat(40)),
+  purpose: 'swarm',
   path: 'tcp',
   endpoint,
   device: ben,
   toldBy: ben,
   attempt: 0,
+  isForBetter: false,
 };
 const [unreachable, refused]: DialOutcome[] = [{ kind: 'unreachable' }, { kind: 'refused' }];
 

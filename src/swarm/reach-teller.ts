@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { ReachOutcome, SwarmEvent } from '../contract/swarm.ts';
 import type { DialOutcome, DialRequest } from '../torrent/dialer.ts';
 
@@ -7,6 +8,9 @@ const AGAIN_MS = 10 * 60_000;
 const MOST_TOLD = 1_024;
 
 type Reached = Extract<SwarmEvent, { kind: 'reached' }>;
+
+type Called = Pick<DialRequest, 'sphereId' | 'path' | 'toldBy' | 'endpoint'>;
+type Asked = Pick<Reached, 'sphereId' | 'device' | 'endpoint'>;
 
 interface ReachTellerDeps {
   readonly clock: Clock;
@@ -18,9 +22,9 @@ interface ReachTellerDeps {
 /** Tells members what came of calling their endpoints of the internet's IPv4, seldom as long as nothing changes. */
 export class ReachTeller {
   readonly #deps: ReachTellerDeps;
-  readonly #told = new Map<string, { outcome: ReachOutcome; atMs: number }>();
+  readonly #told = new RecentMap<string, { outcome: ReachOutcome; atMs: number }>(MOST_TOLD);
   /** Where each device's own calls came from last. */
-  readonly #seen = new Map<DeviceKey, string>();
+  readonly #seen = new RecentMap<DeviceKey, string>(MOST_TOLD);
 
   constructor(deps: ReachTellerDeps) {
     this.#deps = deps;
@@ -28,13 +32,15 @@ export class ReachTeller {
 
   /** A device called us from there. */
   seen(device: DeviceKey, address: string): void {
-    this.#seen.delete(device);
     this.#seen.set(device, address);
-    const [oldest] = this.#seen.keys();
-    if (this.#seen.size > MOST_TOLD && oldest !== undefined) this.#seen.delete(oldest);
   }
 
-  ended({ path, toldBy: device, endpoint, sphereId }: DialRequest, ended: DialOutcome): void {
+  /** The address the device's own streams came from last. */
+  seenAs(device: DeviceKey): string | null {
+    return this.#seen.get(device) ?? null;
+  }
+
+  ended({ path, toldBy: device, endpoint, sphereId }: Called, ended: DialOutcome): void {
     if (path !== 'tcp' || device === null || this.#deps.isAtOurRouter(endpoint)) return;
     const outcome = outcomeFor(device, ended);
     const key = `${device} ${endpoint}`;
@@ -43,11 +49,15 @@ export class ReachTeller {
     const isFresh = last !== undefined && nowMs - last.atMs < AGAIN_MS;
     // It may lack the one torrent and have the other.
     if (isFresh && (last.outcome === outcome || outcome === 'refused')) return;
-    this.#told.delete(key);
     this.#told.set(key, { outcome, atMs: nowMs });
-    const [oldest] = this.#told.keys();
-    if (this.#told.size > MOST_TOLD && oldest !== undefined) this.#told.delete(oldest);
-    this.#deps.tell({ kind: 'reached', sphereId, device, endpoint, outcome, seenAs: this.#seen.get(device) ?? null });
+    this.#deps.tell({ kind: 'reached', sphereId, device, endpoint, outcome, seenAs: this.seenAs(device) });
+  }
+
+  /** The device asked for it: it hears what came of the call whatever it was told before. */
+  answer({ sphereId, device, endpoint }: Asked, ended: DialOutcome): void {
+    const outcome = outcomeFor(device, ended);
+    this.#told.set(`${device} ${endpoint}`, { outcome, atMs: this.#deps.clock.monotonic() });
+    this.#deps.tell({ kind: 'reached', sphereId, device, endpoint, outcome, seenAs: this.seenAs(device) });
   }
 }
 

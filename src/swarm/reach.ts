@@ -1,21 +1,25 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
-import type { IceServer, NetworkState, ReachOutcome, RtcSignal, SwarmEvent } from '../contract/swarm.ts';
+import type { IceServer, NetworkState, RtcSignal, SwarmEvent, SwarmReach } from '../contract/swarm.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import type { AdmissionDeps, Admitted } from '../torrent/admission.ts';
 import { DialOutcomes } from '../torrent/dial-outcomes.ts';
 import type { DialOutcome, DialRequest } from '../torrent/dialer.ts';
 import { Dialer } from '../torrent/dialer.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
+import { sphereMark } from '../torrent/sphere-mark.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
 import type { Route, RoutedStream } from '../torrent/route.ts';
+import { spheresOf } from '../torrent/torrent-spec.ts';
 import { Caller } from './caller.ts';
 import { hearsRouter, localAddresses } from './candidates.ts';
+import { DoorCheck } from './door-check.ts';
 import { LanPresence } from './lan-presence.ts';
 import type { MayCall } from './may-call.ts';
 import { mayCallFrom, mayCallNear } from './may-call.ts';
@@ -26,9 +30,10 @@ import { NetworkReporter } from './network-reporter.ts';
 import { PendingStreams } from './pending-streams.ts';
 import type { PortMapping } from './port-mapping.ts';
 import { ReachTeller } from './reach-teller.ts';
-import { Reachability } from './reachability.ts';
 import { RtcLinks } from './rtc-links.ts';
+import { SettledLooks } from './settled-looks.ts';
 import type { TorrentHost } from './torrent-host.ts';
+import { WantsAsker } from './wants-asker.ts';
 
 const TICK_MS = 1_000;
 /** While connections are in doubt the router is asked so often whether it still lets members in. */
@@ -72,17 +77,19 @@ export interface ReachDeps {
 export class Reach implements AsyncDisposable {
   readonly dialer: Dialer;
   readonly caller: Caller;
+  readonly doors: DoorCheck;
   /** Whether an endpoint somebody named may be called from here. */
   readonly mayCall: MayCall;
   readonly #deps: ReachDeps;
   readonly #pending: PendingStreams;
   readonly #rtc: RtcLinks;
   readonly #lan: LanPresence;
-  readonly #reachability: Reachability;
   readonly #teller: ReachTeller;
   readonly #outcomes = new DialOutcomes();
   readonly #reporter: NetworkReporter;
   readonly #bringer: MetainfoBringer;
+  readonly #asker: WantsAsker;
+  readonly #settled = new SettledLooks();
   #ports: MemberPorts | null = null;
   #own: ReadonlySet<string> = new Set();
   #local = '';
@@ -90,44 +97,42 @@ export class Reach implements AsyncDisposable {
 
   constructor(deps: ReachDeps) {
     this.#deps = deps;
-    const { clock, random, log, options, admission, host } = deps;
+    const { clock, options, admission, host } = deps;
     this.mayCall = mayCallFrom(options.addresses);
     this.#pending = new PendingStreams({ admit: deps.admit });
-    this.#reachability = new Reachability({ clock });
     this.#teller = new ReachTeller({
       clock,
       tell: deps.emit,
       isAtOurRouter: (endpoint) => this.#ports?.isAtOurRouter(endpoint) ?? false,
     });
     this.#rtc = new RtcLinks({
-      clock,
-      random,
-      log,
+      ...deps,
       self: admission.self.device,
       pending: this.#pending,
-      signal: (sphereId, device, signal) => deps.emit({ kind: 'signal', sphereId, device, signal }),
+      signal: (sphereId, device, signal) => this.doors.passOn({ kind: 'signal', sphereId, device, signal }),
       isDoubted: (route) => host.isDoubted(route),
       onChange: () => this.dialer.wake(),
     });
     this.#lan = new LanPresence({
-      clock,
-      random,
-      log,
+      ...deps,
       network: deps.lanNetwork,
       addresses: options.addresses,
       spheres: () => host.spheres.lanSpheres,
       port: () => this.dataPort,
       onPeer: (sphereId, endpoint) => this.#near(sphereId, endpoint),
-      spawn: deps.spawn,
     });
     this.caller = new Caller({ admission, addresses: options.addresses, rtc: this.#rtc });
+    this.doors = this.#createDoorCheck();
     this.dialer = this.#createDialer();
-    this.#bringer = new MetainfoBringer({
-      caller: this.caller,
-      metainfo: deps.metainfoOf,
-      spawn: deps.spawn,
-      clock,
-      log,
+    this.#bringer = new MetainfoBringer({ ...deps, caller: this.caller, metainfo: deps.metainfoOf });
+    this.#asker = new WantsAsker({
+      ...deps,
+      active: () => host.active,
+      onWants: (dialled, infoHashes) => {
+        const { sphereId, device } = dialled.admitted;
+        const here = Array.from(this.#offered(sphereId, device, infoHashes), ({ infoHash }) => infoHash);
+        this.dialer.wants(dialled, here);
+      },
     });
     this.#reporter = new NetworkReporter({
       clock,
@@ -150,7 +155,8 @@ export class Reach implements AsyncDisposable {
       ...options,
       log,
       portMapping: options.mapPorts ? portMapping : null,
-      reachability: this.#reachability,
+      reachability: this.doors.reachability,
+      observed: this.doors.observed,
       pending: this.#pending,
       onTracker,
       onChange: () => this.#tellCandidates(),
@@ -175,7 +181,12 @@ export class Reach implements AsyncDisposable {
   }
 
   found(infoHash: InfoHash, endpoint: string, source: string): void {
-    if (this.mayCall(endpoint)) this.dialer.found(infoHash, endpoint, source);
+    if (!this.mayCall(endpoint)) return;
+    this.dialer.found(infoHash, endpoint, source);
+    const { host } = this.#deps;
+    // Who takes part in one torrent may want others too.
+    if (!host.has(infoHash)) return;
+    for (const id of spheresOf(host.get(infoHash).spec)) this.dialer.found(sphereMark(id), endpoint, source);
   }
 
   /** Members, torrents or keys changed. */
@@ -188,13 +199,14 @@ export class Reach implements AsyncDisposable {
 
   forgetSphere(sphereId: SphereId): void {
     this.dialer.forgetSphere(sphereId);
+    this.dialer.forgetTorrent(sphereMark(sphereId));
     this.#outcomes.forgetSphere(sphereId);
   }
 
-  /** A device called us. */
-  answered({ device, sphereId }: Admitted, { path, address }: Route): void {
+  /** A device called us for a torrent. */
+  answered({ device, sphereId }: Admitted, { path }: Route): void {
+    this.#settled.connected(path);
     this.#outcomes.record(sphereId, device, path, 'connected', this.#deps.clock.now());
-    if (path === 'tcp') this.#teller.seen(device, address);
   }
 
   setIceServers(servers: readonly IceServer[]): void {
@@ -210,9 +222,9 @@ export class Reach implements AsyncDisposable {
   }
 
   /** A member's word about an endpoint of ours. */
-  reached(sphereId: SphereId, device: DeviceKey, endpoint: string, outcome: ReachOutcome): void {
-    if (!this.#own.has(endpoint) || !this.#deps.host.spheres.admits(sphereId, device)) return;
-    this.#reachability.heard(device, endpoint, outcome);
+  reached(word: SwarmReach): void {
+    if (!this.#deps.host.spheres.admits(word.sphereId, word.device)) return;
+    this.doors.heard(word);
     this.#tellCandidates();
   }
 
@@ -221,6 +233,11 @@ export class Reach implements AsyncDisposable {
     for (const { infoHash } of this.#offered(sphereId, device, infoHashes)) {
       this.dialer.wanted(sphereId, infoHash, device);
     }
+  }
+
+  /** A member asks what this device wants of the sphere. */
+  tellWants(stream: Duplex, sphereId: SphereId, signal: AbortSignal): Promise<void> {
+    return this.#asker.answer(stream, sphereId, signal);
   }
 
   /** A member lacks even the metainfo of these torrents: those that are here are brought to it. */
@@ -259,19 +276,35 @@ export class Reach implements AsyncDisposable {
     await this.#ports?.[Symbol.asyncDispose]();
   }
 
+  #createDoorCheck(): DoorCheck {
+    return new DoorCheck({
+      ...this.#deps,
+      caller: this.caller,
+      teller: this.#teller,
+      mayCall: this.mayCall,
+      addresses: this.#deps.options.addresses,
+      ports: () => this.#ports,
+      callees: (sphereId) => this.dialer.callees(sphereId),
+    });
+  }
+
   #createDialer(): Dialer {
     const { clock, random, log, host } = this.#deps;
     return new Dialer({
       clock,
       random: () => randomFraction(random),
       log,
-      torrents: () => host.dialTorrents(),
+      torrents: () => this.#asker.withSpheres(host.dialTorrents()),
       mayCall: (sphereId, device) => host.spheres.admits(sphereId, device),
       isOurs: (endpoint) => this.#own.has(endpoint),
       hasWebRtc: () => this.#rtc.isReady,
       dial: (request, signal) => this.#dial(request, signal),
       onOutcome: (request, outcome) => this.#ended(request, outcome),
-      onConnected: (dialled) => host.connect(dialled, true),
+      onConnected: (dialled) => {
+        if (dialled.admitted.purpose === 'wants') this.#asker.ask(dialled);
+        else host.connect(dialled, true);
+        this.#settled.connected(dialled.route.path);
+      },
     });
   }
 
@@ -286,8 +319,8 @@ export class Reach implements AsyncDisposable {
   #dial(request: DialRequest, signal: AbortSignal): Promise<DialOutcome> {
     const sphere = this.#deps.host.admittingSphere(request.sphereId);
     if (sphere === undefined) return Promise.resolve({ kind: 'refused' });
-    const { infoHash, attempt } = request;
-    return this.caller.call({ callee: request, sphere, infoHash, purpose: 'swarm', attempt }, signal);
+    const { infoHash, purpose, attempt, isForBetter } = request;
+    return this.caller.call({ callee: request, sphere, infoHash, purpose, attempt, isForBetter }, signal);
   }
 
   #ended(request: DialRequest, outcome: DialOutcome): void {
@@ -297,12 +330,13 @@ export class Reach implements AsyncDisposable {
     if (device === null) return;
     const nowMs = this.#deps.clock.now();
     this.#outcomes.record(request.sphereId, device, path, outcome.kind, nowMs);
+    if (isConnected && path === 'webrtc') this.doors.met(device, outcome.dialled.route);
     // Where another device answers than the one that named the place, that one was not reached.
     if (isConnected && request.device !== null && request.device !== device) {
       this.#outcomes.record(request.sphereId, request.device, request.path, 'refused', nowMs);
     }
-    // One attempt of WebRTC is one at all its paths.
-    if (!isConnected && path === 'webrtc' && this.#rtc.servers.turn > 0) {
+    // One attempt of WebRTC is one at all its paths, unless it was for the direct one.
+    if (!isConnected && path === 'webrtc' && !request.isForBetter && this.#rtc.servers.turn > 0) {
       this.#outcomes.record(request.sphereId, device, 'turn', outcome.kind, nowMs);
     }
     this.#teller.ended(request, outcome);
@@ -330,6 +364,7 @@ export class Reach implements AsyncDisposable {
     const { clock, host, options, portMapping } = this.#deps;
     for (let tick = 1; ; tick += 1) {
       await clock.sleep(TICK_MS, signal);
+      if (this.#settled.tick()) this.dialer.wake();
       const before = this.#suspects;
       this.#suspects = host.tick();
       if (this.#suspects > before) this.dialer.wake();
@@ -337,9 +372,11 @@ export class Reach implements AsyncDisposable {
       const local = localAddresses(options.addresses).join(' ');
       if (local !== this.#local) {
         this.#local = local;
-        this.#reachability.forget();
+        this.doors.forget();
         this.networkChanged();
       }
+      this.doors.look();
+      if (tick % CHECK_ROUTER_TICKS === 0) this.#tellCandidates();
       this.#reporter.look();
     }
   }

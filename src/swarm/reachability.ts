@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { ReachOutcome } from '../contract/swarm.ts';
 
 /** Networks change; who said something so long ago may say something else now. */
@@ -16,18 +17,15 @@ interface Word {
 /** What members say of our endpoints: some routers claim to have opened a port and have not. */
 export class Reachability {
   readonly #clock: Clock;
-  readonly #words = new Map<string, Word>();
+  readonly #words = new RecentMap<string, Word>(MOST_WORDS);
 
   constructor(deps: { clock: Clock }) {
     this.#clock = deps.clock;
   }
 
   heard(device: DeviceKey, endpoint: string, outcome: ReachOutcome): void {
-    const key = `${endpoint} ${device}`;
-    this.#words.delete(key);
-    this.#words.set(key, { endpoint, device, outcome, atMs: this.#clock.monotonic() });
-    const [oldest] = this.#words.keys();
-    if (this.#words.size > MOST_WORDS && oldest !== undefined) this.#words.delete(oldest);
+    const word = { endpoint, device, outcome, atMs: this.#clock.monotonic() };
+    this.#words.set(`${endpoint} ${device}`, word);
   }
 
   /** The network is another one: nothing that was said counts. */
@@ -40,9 +38,20 @@ export class Reachability {
    * not: their own networks may let nothing out, and a person with several devices there says so several times.
    */
   isLie(endpoint: string): boolean {
-    const sinceMs = this.#clock.monotonic() - BELIEVED_MS;
-    const words = Array.from(this.#words.values()).filter((word) => word.endpoint === endpoint && word.atMs > sinceMs);
-    const said = new Set(words.map(({ outcome }) => outcome));
+    const said = this.#said(endpoint);
     return said.has('unreachable') && !said.has('reached');
+  }
+
+  /** Whether a member got in there lately. */
+  isProven(endpoint: string): boolean {
+    return this.#said(endpoint).has('reached');
+  }
+
+  #said(endpoint: string): Set<ReachOutcome> {
+    const sinceMs = this.#clock.monotonic() - BELIEVED_MS;
+    const words = Array.from(this.#words, ([, word]) => word);
+    return new Set(
+      words.filter((word) => word.endpoint === endpoint && word.atMs > sinceMs).map(({ outcome }) => outcome),
+    );
   }
 }

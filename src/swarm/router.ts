@@ -90,7 +90,11 @@ function reachCalls(service: SwarmService) {
       return done;
     }),
     reached: os.reached.handler(({ input }) => {
-      service.node.reach.reached(input.sphereId, input.device, input.endpoint, input.outcome);
+      service.node.reach.reached(input);
+      return done;
+    }),
+    probe: os.probe.handler(({ input }) => {
+      service.node.reach.doors.asked(input);
       return done;
     }),
     fetching: os.fetching.handler(({ input }) => {

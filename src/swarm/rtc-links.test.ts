@@ -48,10 +48,14 @@ function two() {
     return links;
   };
   const ends: { near: RtcLinks; far: RtcLinks } = { near: end(anna, () => ends.far), far: end(ben, () => ends.near) };
-  return { ...ends, clock, state, sent, arrived };
+  return { ...ends, native, clock, state, sent, arrived };
 }
 
-const toBen = { sphereId: family, device: ben };
+const RELAYED = {
+  local: { address: '11.22.33.10', port: 50_000, type: 'relay' },
+  remote: { address: '11.22.33.9', port: 50_001, type: 'srflx' },
+};
+const toBen = { sphereId: family, device: ben, isForBetter: false };
 
 test('streams to one device share a connection, and say which device is at the other end', async () => {
   const { near, sent, arrived } = two();
@@ -150,4 +154,69 @@ test('only servers of use are counted', () => {
     { urls: ['turn:11.22.33.10?transport=udp', 'turns:11.22.33.10'], ...names },
   ]);
   expect(near.servers).toEqual({ stun: 1, turn: 1 });
+});
+
+test('beside a relay a direct way is tried, which serves from its first stream on, and the relay ends when it is idle', async () => {
+  const { near, far, native, clock, sent } = two();
+  const direct = native.pair;
+  native.pair = RELAYED;
+  const relayed = await near.open(toBen, never);
+  expect(relayed.route.path).toBe('turn');
+  native.pair = direct;
+  const better = await near.open({ ...toBen, isForBetter: true }, never);
+  expect([better.route.path, relayed.route.path, relayed.stream.destroyed]).toEqual(['webrtc', 'turn', false]);
+  const offers = sent.filter(({ signal }) => signal.kind === 'offer').map(({ signal }) => signal.mid);
+  expect(offers).toEqual(['', 'beside']);
+  await turn();
+  // Both ends use it for what is opened from now on.
+  expect((await near.open(toBen, never)).route).toBe(better.route);
+  expect((await far.open({ sphereId: family, device: anna, isForBetter: false }, never)).route.path).toBe('webrtc');
+  expect(native.connections.map(({ isClosed }) => isClosed)).toEqual([false, false, false, false]);
+  relayed.stream.destroy();
+  await once(relayed.stream, 'close');
+  await clock.advance(70_000);
+  expect(native.connections.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false]);
+  expect(better.stream.destroyed).toBe(false);
+});
+
+test('a direct way that is looked for in vain disturbs nothing, and nothing is looked for beside a direct one', async () => {
+  const { near, native, state, sent } = two();
+  const direct = native.pair;
+  native.pair = RELAYED;
+  const relayed = await near.open(toBen, never);
+  state.isHeard = false;
+  const trying = near.open({ ...toBen, isForBetter: true }, never);
+  await turn();
+  // The network changes.
+  near.restart();
+  await expect(trying).rejects.toMatchObject({ code: 'disconnected' });
+  state.isHeard = true;
+  expect((await near.open(toBen, never)).route).toBe(relayed.route);
+  native.pair = direct;
+  const better = await near.open({ ...toBen, isForBetter: true }, never);
+  expect((await near.open({ ...toBen, isForBetter: true }, never)).route).toBe(better.route);
+  expect(sent.filter(({ signal }) => signal.mid === 'beside')).toHaveLength(2);
+});
+
+test('a way beside the relay that is relayed too is not used', async () => {
+  const { near, native } = two();
+  native.pair = RELAYED;
+  const relayed = await near.open(toBen, never);
+  await expect(near.open({ ...toBen, isForBetter: true }, never)).rejects.toMatchObject({ code: 'timed-out' });
+  expect((await near.open(toBen, never)).route).toBe(relayed.route);
+});
+
+test('a device that offers sessions beside the connection without end has few of them made', async () => {
+  const { near, native } = two();
+  native.pair = RELAYED;
+  const { route } = await near.open(toBen, never);
+  const before = native.connections.length;
+  for (let number = 0; number < 50; number += 1) {
+    const session = number.toString(16).padStart(32, '0');
+    near.receive(family, ben, { session, kind: 'offer', text: 'v=0', mid: 'beside' });
+    near.restart();
+    await turn();
+  }
+  expect(native.connections.length - before).toBeLessThanOrEqual(4);
+  expect((await near.open(toBen, never)).route).toBe(route);
 });

@@ -3,13 +3,19 @@ import { AppError } from '../base/errors.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { RateLimit } from '../base/rate-limit.ts';
 import type { IceServer, RtcSignal } from '../contract/swarm.ts';
-import { chooseIceServers } from '../nat/rtc/ice-servers.ts';
+import { chooseIceServers, withoutRelays } from '../nat/rtc/ice-servers.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import { RtcLink } from '../nat/rtc/rtc-link.ts';
 import type { Route, RoutedStream } from '../torrent/route.ts';
-import type { RtcOpener } from './caller.ts';
+import type { RtcCall, RtcOpener } from './caller.ts';
 import type { PendingStreams } from './pending-streams.ts';
+
+/** As the `mid` of an offer: the connection there is goes on, because the new one may come to nothing. */
+const BESIDE = 'beside';
+/** Of each device: a session is tried once in a minute at most, and seldom comes to nothing. */
+const BESIDES = { burst: 4, intervalMs: 60_000 };
 
 export interface RtcLinksDeps {
   readonly clock: Clock;
@@ -36,19 +42,30 @@ interface Entry {
   readonly route: RtcRoute;
   /** The sphere that signals go by: the one last used by either side. */
   sphereId: SphereId;
+  /** Tried beside a relay that serves meanwhile, so it is to be direct. */
+  isBeside: boolean;
   /** Whether the other side has said anything to the attempt under way. */
   isHeard: boolean;
 }
 
-/** WebRTC to every device that is called by it: one connection each, streams over it are admitted like all others. */
+/**
+ * WebRTC to every device that is called by it: one connection each, streams over it are admitted like all others. Beside
+ * one over a relay a direct one is tried; it takes its place as soon as it has a stream.
+ */
 export class RtcLinks implements RtcOpener, Disposable {
   readonly #deps: RtcLinksDeps;
   readonly #links = new Map<DeviceKey, Entry>();
+  /** Direct ones that are tried. */
+  readonly #beside = new Map<DeviceKey, Entry>();
+  /** Those over relays that have been replaced, until their streams have ended. */
+  readonly #replaced = new Map<Entry, DeviceKey>();
+  readonly #besides: RateLimit;
   #native: NativeRtc | null = null;
   #servers: readonly IceServer[] = [];
 
   constructor(deps: RtcLinksDeps) {
     this.#deps = deps;
+    this.#besides = new RateLimit({ ...deps, ...BESIDES });
   }
 
   get isReady(): boolean {
@@ -76,25 +93,30 @@ export class RtcLinks implements RtcOpener, Disposable {
   }
 
   /** A connection that is in doubt is replaced by a new one. */
-  async open(
-    { sphereId, device }: { sphereId: SphereId; device: DeviceKey },
-    signal: AbortSignal,
-  ): Promise<RoutedStream> {
+  async open({ sphereId, device, isForBetter }: RtcCall, signal: AbortSignal): Promise<RoutedStream> {
     this.#dropDoubted(device);
-    const { link, route } = this.#linkTo(sphereId, device);
+    if (isForBetter && this.#isRelayed(device)) return await this.#openBeside(sphereId, device, signal);
+    const { link, route } = this.#entryIn(this.#links, sphereId, device);
     return { stream: await link.open(signal), route, device };
   }
 
   /** A signal of a device that the sphere admits. */
   receive(sphereId: SphereId, device: DeviceKey, signal: RtcSignal): void {
     if (this.#native === null) return;
-    const entry = this.#linkTo(sphereId, device);
+    const isBeside = signal.kind === 'offer' && signal.mid === BESIDE && this.#isConnected(device);
+    // Each session that is tried costs memory, and who asks for it loses nothing.
+    if (isBeside && !this.#beside.has(device) && !this.#besides.take(device)) return;
+    const entry = this.#entryIn(isBeside ? this.#beside : this.#links, sphereId, device);
     entry.isHeard = true;
     entry.link.receive(signal);
+    if (signal.kind === 'offer') return;
+    // Each takes what belongs to its session.
+    for (const other of this.#entriesOf(device)) if (other !== entry) other.link.receive(signal);
   }
 
   /** The network or what it offers is another: attempts begun before come to nothing. */
   restart(): void {
+    for (const device of Array.from(this.#beside.keys())) this.#dropBeside(device);
     for (const [device, { link }] of Array.from(this.#links)) if (link.state.kind === 'connecting') this.#drop(device);
   }
 
@@ -106,12 +128,77 @@ export class RtcLinks implements RtcOpener, Disposable {
 
   /** Ends connections to devices that are no members of anything any more. */
   prune(isMember: (device: DeviceKey) => boolean): void {
-    for (const device of Array.from(this.#links.keys())) if (!isMember(device)) this.#drop(device);
+    for (const device of this.#devices) if (!isMember(device)) this.#dropAll(device);
   }
 
   [Symbol.dispose](): void {
-    for (const device of Array.from(this.#links.keys())) this.#drop(device);
+    for (const device of this.#devices) this.#dropAll(device);
     this.#native = null;
+  }
+
+  get #devices(): Set<DeviceKey> {
+    return new Set([...this.#links.keys(), ...this.#beside.keys(), ...this.#replaced.values()]);
+  }
+
+  #entriesOf(device: DeviceKey): Entry[] {
+    const replaced = Array.from(this.#replaced).flatMap(([entry, whose]) => (whose === device ? [entry] : []));
+    return [this.#links.get(device), this.#beside.get(device), ...replaced].filter((entry) => entry !== undefined);
+  }
+
+  #isConnected(device: DeviceKey): boolean {
+    return this.#links.get(device)?.link.state.kind === 'connected';
+  }
+
+  #isRelayed(device: DeviceKey): boolean {
+    return this.#isConnected(device) && this.#links.get(device)?.route.path === 'turn';
+  }
+
+  async #openBeside(sphereId: SphereId, device: DeviceKey, signal: AbortSignal): Promise<RoutedStream> {
+    const entry = this.#entryIn(this.#beside, sphereId, device);
+    const stream = await entry.link.open(signal);
+    // Who does not know the word starts anew with a relay.
+    if (entry.route.path !== 'webrtc') {
+      stream.destroy();
+      throw new AppError('timed-out', 'no direct path');
+    }
+    this.#replace(device, entry);
+    return { stream, route: entry.route, device };
+  }
+
+  /** What was tried beside the connection serves from now on. */
+  #replace(device: DeviceKey, entry: Entry): void {
+    if (this.#beside.get(device) !== entry) return;
+    this.#beside.delete(device);
+    entry.isBeside = false;
+    const before = this.#links.get(device);
+    this.#links.set(device, entry);
+    if (before === undefined) return;
+    for (const [older, whose] of this.#replaced) if (whose === device) this.#dropReplaced(older);
+    this.#replaced.set(before, device);
+    // Nobody opens streams on it any more, so it ends when it is idle.
+    before.link.changes.on(({ kind }) => {
+      if (kind !== 'connected') this.#dropReplaced(before);
+    });
+  }
+
+  #dropReplaced(entry: Entry): void {
+    if (this.#replaced.delete(entry)) entry.link[Symbol.dispose]();
+  }
+
+  #dropBeside(device: DeviceKey): void {
+    const entry = this.#beside.get(device);
+    this.#beside.delete(device);
+    entry?.link[Symbol.dispose]();
+  }
+
+  #dropAll(device: DeviceKey): void {
+    const entries = this.#entriesOf(device);
+    this.#links.delete(device);
+    this.#beside.delete(device);
+    for (const entry of entries) {
+      this.#replaced.delete(entry);
+      entry.link[Symbol.dispose]();
+    }
   }
 
   #dropDoubted(device: DeviceKey): void {
@@ -125,12 +212,18 @@ export class RtcLinks implements RtcOpener, Disposable {
     entry?.link[Symbol.dispose]();
   }
 
-  #linkTo(sphereId: SphereId, device: DeviceKey): Entry {
-    const known = this.#links.get(device);
+  #entryIn(links: Map<DeviceKey, Entry>, sphereId: SphereId, device: DeviceKey): Entry {
+    const known = links.get(device);
     if (known !== undefined) {
       known.sphereId = sphereId;
       return known;
     }
+    const entry = this.#create(sphereId, device, links === this.#beside);
+    links.set(device, entry);
+    return entry;
+  }
+
+  #create(sphereId: SphereId, device: DeviceKey, isBeside: boolean): Entry {
     const native = this.#native;
     if (native === null) throw new AppError('not-found', 'WebRTC is not available');
     const { clock, random, log, self, pending, onChange } = this.#deps;
@@ -142,19 +235,25 @@ export class RtcLinks implements RtcOpener, Disposable {
       log,
       self,
       remote: device,
-      iceServers: () => this.#servers,
-      signal: (signal) => this.#deps.signal(entry.sphereId, device, signal),
-      onStream: (stream) => pending.take({ stream, route, device }, device),
+      iceServers: () => (entry.isBeside ? withoutRelays(this.#servers) : this.#servers),
+      signal: (signal) => {
+        const mid = entry.isBeside && signal.kind === 'offer' ? BESIDE : signal.mid;
+        this.#deps.signal(entry.sphereId, device, { ...signal, mid });
+      },
+      onStream: (stream) => {
+        if (route.path === 'webrtc') this.#replace(device, entry);
+        return pending.take({ stream, route, device }, device);
+      },
     });
-    const entry: Entry = { link, route, sphereId, isHeard: false };
+    const entry: Entry = { link, route, sphereId, isBeside, isHeard: false };
     link.changes.on((state) => {
       if (state.kind === 'connected') {
         route.path = state.path.kind === 'relay' ? 'turn' : 'webrtc';
         route.address = state.path.address;
       } else if (state.kind !== 'connecting') entry.isHeard = false;
+      if (entry.isBeside && (state.kind === 'failed' || state.kind === 'idle')) this.#dropBeside(device);
       onChange();
     });
-    this.#links.set(device, entry);
     return entry;
   }
 }

@@ -42,8 +42,9 @@ export class SphereRegistry {
     this.#spheres.set(sphereId, { ...sphere, chosen: choose(sphere.trackers) });
   }
 
-  trackers(sphereId: SphereId): readonly string[] {
-    return this.#spheres.get(sphereId)?.chosen ?? [];
+  trackers(...sphereIds: readonly SphereId[]): readonly string[] {
+    const [first, ...others] = sphereIds.map((sphereId) => this.#spheres.get(sphereId)?.chosen ?? []);
+    return others.length === 0 ? (first ?? []) : Array.from(new Set([first ?? [], ...others].flat()));
   }
 
   /** Whether a device may connect for torrents of this sphere. */
@@ -52,8 +53,9 @@ export class SphereRegistry {
   }
 
   /** What trackers know a torrent by: the previous epoch too, for members who do not know the newest yet. */
-  trackerHashes(sphereId: SphereId, infoHash: InfoHash): string[] {
-    return (this.#spheres.get(sphereId)?.epochs ?? []).map((epoch) => trackerHash(epoch.tracker, infoHash));
+  trackerHashes(sphereIds: readonly SphereId[], infoHash: InfoHash): string[] {
+    const epochs = sphereIds.flatMap((sphereId) => this.#spheres.get(sphereId)?.epochs ?? []);
+    return epochs.map((epoch) => trackerHash(epoch.tracker, infoHash));
   }
 
   /** What each sphere is found by in the own network. */

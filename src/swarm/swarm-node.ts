@@ -22,6 +22,7 @@ import type { AddressPolicy } from '../torrent/internet-address.ts';
 import { isInternetAddress } from '../torrent/internet-address.ts';
 import { sendMetainfo } from '../torrent/metainfo-exchange.ts';
 import type { RoutedStream } from '../torrent/route.ts';
+import { sendSeenAddress } from '../torrent/seen-address.ts';
 import { Tracker } from '../torrent/tracker.ts';
 import type { EventStream } from './event-stream.ts';
 import { FetchTeller } from './fetch-teller.ts';
@@ -304,14 +305,20 @@ export class SwarmNode implements AsyncDisposable {
     try {
       const admitted = await answerCall(stream, this.host.admittingSpheres, this.#admission, signal);
       if (device !== null && device !== admitted.device) throw new AppError('not-allowed', 'another device calls');
+      this.reach.doors.came(admitted.device, routed.route);
       if (admitted.purpose === 'swarm') {
         this.reach.answered(admitted, routed.route);
         this.host.connect({ ...routed, admitted }, false);
         return;
       }
+      if (admitted.purpose === 'wants') {
+        await this.reach.tellWants(stream, admitted.sphereId, signal);
+        return;
+      }
       const limit = { clock, ms: METAINFO_TIMEOUT_MS };
       await withinTime(limit, signal, async (limited) => {
-        if (admitted.purpose === 'metainfo') {
+        if (admitted.purpose === 'probe') await sendSeenAddress(stream, routed.route.address, limited);
+        else if (admitted.purpose === 'metainfo') {
           await sendMetainfo(stream, this.#metainfoOf(admitted.sphereId, admitted.infoHash), limited);
         } else {
           await this.#sought.take(admitted, stream, limited);

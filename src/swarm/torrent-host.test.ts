@@ -14,6 +14,7 @@ import { buildMetainfo } from '../torrent/metainfo.ts';
 import type { TorrentSpec } from '../torrent/torrent-spec.ts';
 import { TorrentHost } from './torrent-host.ts';
 
+type Key = Uint8Array<ArrayBuffer>;
 const PIECE = 16 * 1024;
 const sphereId = parseSphereId('1'.repeat(64));
 const anna = parseDeviceKey('a'.repeat(64));
@@ -76,6 +77,19 @@ async function join(sharer: TorrentHost, receiver: TorrentHost, { infoHash }: To
 }
 
 const activeOf = ({ host }: Home): number => Array.from(host.active).length;
+
+test('of a sphere that was left nothing is announced any more, also of what was carried over from it', async () => {
+  await using item = await SharedItem.make(LAYOUT);
+  await using home = new Home(anna);
+  const former = parseSphereId('2'.repeat(64));
+  const [admission, tracker, lan] = [7, 8, 9].map((byte) => new Uint8Array(32).fill(byte)) as [Key, Key, Key];
+  home.host.setSphere(former, [{ admission, tracker, lan }], [anna, ben]);
+  await home.host.add({ ...fullCopy(item), alsoIn: [former] });
+  const announced = () => Array.from(home.host.announcements(), ({ hashes }) => hashes.length);
+  expect(announced()).toEqual([1]);
+  await home.host.removeSphere(former);
+  expect(announced()).toEqual([0]);
+});
 
 test('a full copy has nothing of the torrent library until somebody connects, and serves then', async () => {
   await using item = await SharedItem.make(LAYOUT);

@@ -12,15 +12,15 @@ import { Bans } from '../torrent/bans.ts';
 import type { TorrentClient } from '../torrent/client.ts';
 import type { Dialled, DialTorrent } from '../torrent/dialer.ts';
 import type { Route } from '../torrent/route.ts';
-import { isStraight } from '../torrent/route.ts';
 import type { HeldTorrent } from '../torrent/held-torrent.ts';
 import { IdleCopy } from '../torrent/idle-copy.ts';
 import type { Learnt, TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
-import { satisfiedBy } from '../torrent/satisfied.ts';
+import { spheresOf } from '../torrent/torrent-spec.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import { TokenBucket } from '../torrent/limits.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
+import { callsFor } from './calls-for.ts';
 import { arbitrate } from './duplicates.ts';
 import { FileWatch } from './file-watch.ts';
 import { letFirstGo } from './let-first-go.ts';
@@ -61,7 +61,7 @@ export class TorrentHost implements AsyncDisposable {
   readonly #active = new Map<InfoHash, ActiveTorrent>();
   readonly #waking = new Map<InfoHash, Promise<void>>();
   readonly #watch: FileWatch;
-  readonly #trackerHashes = new TrackerHashes();
+  readonly #trackerHashes = new TrackerHashes((spec) => this.spheres.trackerHashes(spheresOf(spec), spec.infoHash));
   readonly #bans = new Bans();
   readonly #files = new FilePool();
   readonly #threads = new PieceThreads();
@@ -114,16 +114,14 @@ export class TorrentHost implements AsyncDisposable {
 
   setSphere(sphereId: SphereId, epochs: readonly EpochKeys[], devices: readonly DeviceKey[]): void {
     this.spheres.set(sphereId, epochs, devices);
-    for (const torrent of this.#active.values()) {
-      if (torrent.spec.sphereId !== sphereId) continue;
-      torrent.disconnect((link) => !this.spheres.admits(sphereId, link.device));
-    }
-    this.#trackerHashes.clear();
-    for (const torrent of this.#torrents.values()) this.#indexTrackerHashesOf(torrent);
+    this.#disconnectStrangers(sphereId);
+    this.#trackerHashes.setAll(this.#torrents.values());
   }
 
   async removeSphere(sphereId: SphereId): Promise<void> {
     this.spheres.delete(sphereId);
+    this.#disconnectStrangers(sphereId);
+    this.#trackerHashes.setAll(this.#torrents.values());
     // All queued now, in front of what is added when the sphere comes back meanwhile.
     await Promise.all(this.#ofSphere(sphereId).map((torrent) => this.remove(torrent.spec.infoHash)));
   }
@@ -161,7 +159,7 @@ export class TorrentHost implements AsyncDisposable {
   admittingSphere(sphereId: SphereId): AdmittingSphere | undefined {
     const has = (infoHash: InfoHash): boolean => {
       const torrent = this.#torrents.get(infoHash);
-      const isServed = torrent !== undefined && torrent.spec.sphereId === sphereId && torrent.serves;
+      const isServed = torrent !== undefined && spheresOf(torrent.spec).includes(sphereId) && torrent.serves;
       return isServed || this.#deps.offers(sphereId, infoHash);
     };
     return this.spheres.admitting(sphereId, { has, seeks: (infoHash) => this.#deps.seeks(sphereId, infoHash) });
@@ -188,15 +186,18 @@ export class TorrentHost implements AsyncDisposable {
     const known = existing.map((link) => ({
       link,
       weDialled: link.weDialled,
-      isStraight: isStraight(link.route.path),
+      path: link.route.path,
       ageMs: link.ageMs,
       silentMs: link.silentMs,
       isSuspect: link.isSuspect,
     }));
-    const verdict = arbitrate(pair, known, { weDialled, isStraight: isStraight(route.path) });
+    const verdict = arbitrate(pair, known, { weDialled, path: route.path });
     const leaving = new Set(verdict.drop.map(({ link }) => link));
     torrent.disconnect((link) => leaving.has(link));
-    if (!verdict.accept || torrent.links.length >= MOST_LINKS_PER_TORRENT || this.#linkCount >= MOST_LINKS) {
+    // One that takes the place of another is none more: the caller ends the other.
+    const spared = existing.length > leaving.size ? 1 : 0;
+    const isFull = torrent.links.length - spared >= MOST_LINKS_PER_TORRENT || this.#linkCount - spared >= MOST_LINKS;
+    if (!verdict.accept || isFull) {
       stream.destroy();
       return;
     }
@@ -204,21 +205,16 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   *dialTorrents(): Generator<DialTorrent> {
-    for (const torrent of this.#torrents.values()) {
-      const { sphereId, infoHash } = torrent.spec;
-      const { satisfied, suspects } = satisfiedBy(torrent.links);
-      for (const device of torrent.fullCopies) satisfied.set(device, 'fully');
-      yield { sphereId, infoHash, appetite: torrent.appetite, satisfied, suspects };
-    }
+    for (const torrent of this.#torrents.values()) yield* callsFor(torrent);
   }
 
   *announcements(): Generator<Announcement> {
     for (const torrent of this.#torrents.values()) {
-      const { sphereId, infoHash } = torrent.spec;
       if (!torrent.serves) continue;
-      const hashes = this.#trackerHashes.of(infoHash);
+      const { infoHash } = torrent.spec;
       const bytesLeft = torrent.length - torrent.bytesHave;
-      yield { infoHash, hashes, trackers: this.spheres.trackers(sphereId), bytesLeft };
+      const trackers = this.spheres.trackers(...spheresOf(torrent.spec));
+      yield { infoHash, hashes: this.#trackerHashes.of(infoHash), trackers, bytesLeft };
     }
   }
 
@@ -247,8 +243,7 @@ export class TorrentHost implements AsyncDisposable {
 
   /** Whether answers are overdue that should have come this way, and nothing else comes either. */
   isDoubted(route: Route): boolean {
-    const all = Array.from(this.#active.values(), ({ links }) => links).flat();
-    const links = all.filter((link) => link.route === route);
+    const links = Array.from(this.#active.values()).flatMap((one) => one.links.filter((link) => link.route === route));
     return links.some((link) => link.isSuspect) && links.every((link) => link.silentMs > DOUBTED_MS);
   }
 
@@ -272,6 +267,15 @@ export class TorrentHost implements AsyncDisposable {
     return Array.from(this.#active.values()).reduce((count, torrent) => count + torrent.links.length, 0);
   }
 
+  /** Who is a member of no sphere any more that the torrent is served in. */
+  #disconnectStrangers(sphereId: SphereId): void {
+    for (const torrent of this.#active.values()) {
+      const ids = spheresOf(torrent.spec);
+      if (!ids.includes(sphereId)) continue;
+      torrent.disconnect(({ device }) => !ids.some((id) => this.spheres.admits(id, device)));
+    }
+  }
+
   #ofSphere(sphereId: SphereId): HeldTorrent[] {
     return Array.from(this.#torrents.values()).filter((torrent) => torrent.spec.sphereId === sphereId);
   }
@@ -293,7 +297,7 @@ export class TorrentHost implements AsyncDisposable {
     if (copy === null) return false;
     this.#torrents.set(spec.infoHash, copy);
     if (learnt === undefined) {
-      this.#indexTrackerHashesOf(copy);
+      this.#trackerHashes.add(copy.spec);
       this.#watch.add(copy);
       onChange(copy, { kind: 'state' });
     }
@@ -304,7 +308,7 @@ export class TorrentHost implements AsyncDisposable {
     const torrent = this.#create(spec);
     this.#torrents.set(spec.infoHash, torrent);
     this.#active.set(spec.infoHash, torrent);
-    this.#indexTrackerHashesOf(torrent);
+    this.#trackerHashes.add(torrent.spec);
     try {
       await torrent.start();
     } catch (error) {
@@ -388,9 +392,5 @@ export class TorrentHost implements AsyncDisposable {
     if (!this.#bans.badPiece(device)) return;
     this.#deps.log.warn('device banned: it sent wrong data', { device });
     for (const torrent of this.#active.values()) torrent.disconnect((link) => link.device === device);
-  }
-
-  #indexTrackerHashesOf({ spec }: HeldTorrent): void {
-    this.#trackerHashes.set(spec.infoHash, this.spheres.trackerHashes(spec.sphereId, spec.infoHash));
   }
 }

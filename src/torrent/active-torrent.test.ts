@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { SharedItem } from '../../test/fixtures/shared-item.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
@@ -11,23 +13,72 @@ import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { ActiveTorrent } from './active-torrent.ts';
 import { TorrentClient } from './client.ts';
+import { FilePool } from './file-pool.ts';
+import { isServed } from './is-served.ts';
 import { TokenBucket } from './limits.ts';
 import { buildMetainfo } from './metainfo.ts';
 import { PieceBuffers } from './piece-buffers.ts';
 import { sameThread } from './piece-crypto.ts';
 import type { TorrentSpec } from './torrent-spec.ts';
+import { WireFramer } from './wire-framer.ts';
 
 const PIECE = 16 * 1024;
+const [UNCHOKE, BITFIELD, REQUEST, PIECE_MESSAGE] = [1, 5, 6, 7] as const;
 const sphereId = parseSphereId('1'.repeat(64));
 const anna = parseDeviceKey('a'.repeat(64));
 const ben = parseDeviceKey('b'.repeat(64));
 
+/** Files on a disk that takes only a part of the write of that number, and nothing more until there is room. */
+class FullDisk extends FilePool {
+  full = 0;
+  #writes = 0;
+  readonly #nth: number;
+
+  constructor(nth: number) {
+    super();
+    this.#nth = nth;
+  }
+
+  override use<T>(key: string, open: () => Promise<FileHandle>, job: (handle: FileHandle) => Promise<T>): Promise<T> {
+    return super.use(key, open, (handle) => job(new Proxy(handle, { get: (_, name) => this.#member(handle, name) })));
+  }
+
+  #member(handle: FileHandle, name: string | symbol): unknown {
+    if (name === 'write') return (...args: [Uint8Array, number, number, number]) => this.#write(handle, ...args);
+    const member: unknown = Reflect.get(handle, name);
+    return typeof member === 'function' ? member.bind(handle) : member;
+  }
+
+  async #write(handle: FileHandle, bytes: Uint8Array, at: number, length: number, position: number) {
+    this.#writes += 1;
+    // The one write that does not fit is tried again twice in vain.
+    if (this.#writes > this.#nth && this.full < 3) {
+      this.full += 1;
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    }
+    const part = this.#writes === this.#nth ? Math.ceil(length / 2) : length;
+    return handle.write(bytes, at, part, position);
+  }
+}
+
+/** Waits pass a hundred times faster. */
+const fastClock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) };
+
 /** One end, with a torrent client of its own. */
 class End implements AsyncDisposable {
   readonly torrent: ActiveTorrent;
+  /** In the order in which they came. */
+  readonly states: string[] = [];
+  changes = 0;
   readonly #stack = new AsyncDisposableStack();
 
-  private constructor(item: SharedItem, clock: Clock, client: TorrentClient, part: Partial<TorrentSpec>) {
+  private constructor(
+    item: SharedItem,
+    clock: Clock,
+    client: TorrentClient,
+    part: Partial<TorrentSpec>,
+    files: FilePool,
+  ) {
     this.#stack.use(client);
     const buckets = { up: new TokenBucket({ clock, rate: 0 }), down: new TokenBucket({ clock, rate: 0 }) };
     for (const bucket of Object.values(buckets)) this.#stack.use(bucket);
@@ -37,20 +88,23 @@ class End implements AsyncDisposable {
         spec: { ...buildMetainfo(item.shape), sphereId, mediaKey: item.mediaKey, ...whole },
         client,
         clock,
-        files: item.pool,
+        files,
         pieces: { crypto: sameThread, plain: new PieceBuffers(), sealed: new PieceBuffers() },
         buckets: { ...buckets, connections: { open: 0 } },
         checkMs: () => 30_000,
         random: Math.random,
         log: silentLogger,
-        onChange: () => undefined,
+        onChange: ({ state }) => {
+          this.changes += 1;
+          if (this.states.at(-1) !== state.state) this.states.push(state.state);
+        },
         onBadPiece: () => undefined,
       }),
     );
   }
 
-  static async start(item: SharedItem, clock: Clock, part: Partial<TorrentSpec> = {}): Promise<End> {
-    const end = new End(item, clock, new TorrentClient({ log: silentLogger }), part);
+  static async start(item: SharedItem, clock: Clock, part: Partial<TorrentSpec> = {}, files = item.pool): Promise<End> {
+    const end = new End(item, clock, new TorrentClient({ log: silentLogger }), part, files);
     await end.torrent.start();
     return end;
   }
@@ -60,7 +114,7 @@ class End implements AsyncDisposable {
   }
 }
 
-async function join(from: ActiveTorrent, to: ActiveTorrent): Promise<void> {
+async function join(from: Pick<ActiveTorrent, 'connect'>, to: ActiveTorrent): Promise<void> {
   const server = createServer({ pauseOnConnect: true });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const taken = new Promise<Socket>((resolve) => server.once('connection', resolve));
@@ -116,4 +170,114 @@ test('a full copy is given up for an idle one when nobody was connected for ten 
   await clock.advance(10_000);
   torrent.tick();
   expect(torrent.idle).toMatchObject({ bitfield: torrent.bitfield, segments: item.segments, paused: false });
+});
+
+test('a disk that is full at any write lets the item wait and go on, with every byte of it right', async () => {
+  const files = ['a', 'b'].map((name) => ({ name: `${name}.jpg`, content: randomBytes(100_000) }));
+  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  for (const nth of [1, 2, 7, 13]) {
+    for (const name of ['a.jpg', 'b.jpg']) await rm(item.received(name), { force: true });
+    await using disk = new FullDisk(nth);
+    await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+    await using receiver = await End.start(item, fastClock, {}, disk);
+    await join(sharer.torrent, receiver.torrent);
+    await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
+    expect([disk.full, new Set(receiver.states)]).toEqual([3, new Set(['downloading', 'disk-full', 'complete'])]);
+    expect(receiver.torrent.state.error).toBeNull();
+    for (const { name, content } of files) expect(await readFile(item.received(name))).toEqual(content);
+  }
+});
+
+/** A member that says that it has everything, and gives as many blocks as it is told to, of zeros. */
+class Miser {
+  #socket: Duplex | undefined;
+  readonly #requests: (readonly number[])[] = [];
+  #left = 0;
+  readonly #item: SharedItem;
+
+  constructor(item: SharedItem) {
+    this.#item = item;
+  }
+
+  connect(stream: Duplex): void {
+    this.#socket = stream;
+    const framer = new WireFramer({
+      pieceCount: this.#item.pieceCount,
+      onHandshake: () => undefined,
+      onMessage: (bytes) => {
+        const [id, ...request] = bytes;
+        if (id === REQUEST) this.#requests.push(request);
+        this.#answer();
+      },
+    });
+    stream.on('data', (chunk: Buffer) => framer.push(chunk)).resume();
+    const { infoHash } = buildMetainfo(this.#item.shape);
+    const hello = ['\u0013BitTorrent protocol', Buffer.alloc(8), Buffer.from(infoHash, 'hex'), randomBytes(20)];
+    stream.write(Buffer.concat(hello.map((part) => Buffer.from(part))));
+    const spare = (8 - (this.#item.pieceCount % 8)) % 8;
+    const bits = new Uint8Array(Math.ceil(this.#item.pieceCount / 8)).fill(0xff);
+    bits[bits.length - 1] = (0xff << spare) & 0xff;
+    this.#say(BITFIELD, ...bits);
+  }
+
+  give(blocks: number): void {
+    this.#left += blocks;
+    this.#say(UNCHOKE);
+    this.#answer();
+  }
+
+  #answer(): void {
+    while (this.#left > 0) {
+      const request = this.#requests.shift();
+      if (request === undefined) return;
+      this.#left -= 1;
+      this.#say(PIECE_MESSAGE, ...request.slice(0, 8), ...Buffer.alloc(PIECE));
+    }
+  }
+
+  #say(...bytes: number[]): void {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    this.#socket?.write(Buffer.concat([length, Buffer.from(bytes)]));
+  }
+}
+
+test('a full copy that gives hardly anything while something is wanted counts as none, until it gives', async () => {
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using receiver = await End.start(item, systemClock);
+  const { torrent } = receiver;
+  const miser = new Miser(item);
+  await join(miser, torrent);
+  await expect.poll(() => torrent.state.seeds, { timeout: 20_000 }).toBe(1);
+  const waits = (ticks: number): void => {
+    for (let tick = 0; tick < ticks; tick += 1) torrent.tick();
+  };
+  waits(19);
+  expect(isServed(torrent)).toBe(true);
+  const told = receiver.changes;
+  waits(1);
+  expect([isServed(torrent), receiver.changes]).toEqual([false, told + 1]);
+  // While it is not asked for anything nobody blames it.
+  torrent.setYields(true);
+  waits(20);
+  expect(isServed(torrent)).toBe(true);
+  torrent.setYields(false);
+  waits(20);
+  expect(isServed(torrent)).toBe(false);
+  const gives = async (blocks: number): Promise<void> => {
+    const got = (): number => torrent.links.reduce((sum, { wire }) => sum + wire.downloaded, 0);
+    const had = got();
+    miser.give(blocks);
+    await expect.poll(got, { timeout: 20_000 }).toBe(had + blocks * PIECE);
+  };
+  await gives(1);
+  waits(19);
+  await gives(1);
+  waits(19);
+  expect(isServed(torrent)).toBe(false);
+  await gives(20);
+  waits(1);
+  expect(isServed(torrent)).toBe(true);
 });

@@ -1,6 +1,7 @@
 import { createDecipheriv, createPrivateKey } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import probe from '../../test/fixtures/protocol/probe.json' with { type: 'json' };
 import vector from '../../test/fixtures/protocol/admission.json' with { type: 'json' };
 import { concatBytes, fromHex, toHex } from '../base/bytes.ts';
 import { parseDeviceKey, parseInfoHash } from '../base/id.ts';
@@ -42,6 +43,21 @@ test('the proofs are the ones of the specification, byte for byte', () => {
   expect(toHex(encodeAnswerProof({ call, device: answerer }, answererKeys, nonces))).toBe(vector.answererProof);
 });
 
+test('a probe is the one of the specification, and an unknown purpose is no call', () => {
+  const between = { caller: hex(probe.callerNonce), answerer: hex(probe.answererNonce) };
+  const key = hex(probe.admissionKey);
+  const keys = { admission: key, seal: deriveSealKeys(key, between), device: privateKey(probe.callerSeed) };
+  const probing: Call = {
+    infoHash: parseInfoHash(probe.infoHash),
+    purpose: 'probe',
+    device: parseDeviceKey(probe.device),
+  };
+  expect(toHex(encodeCallerProof(probing, keys, between))).toBe(probe.callerProof);
+  expect(decodeCallerProof(hex(probe.callerProof), keys, between)).toEqual(probing);
+  const later = encodeCallerProof({ ...probing, purpose: 'something later' as 'probe' }, keys, between);
+  expect(decodeCallerProof(later, keys, between)).toBeUndefined();
+});
+
 test('each side reads the proof of the other', () => {
   expect(decodeCallerProof(hex(vector.callerProof), callerKeys, nonces)).toEqual(call);
   expect(decodeAnswerProof(hex(vector.answererProof), call, answererKeys, nonces)).toBe(answerer);
@@ -51,6 +67,7 @@ test.each([
   ['swarm', 1],
   ['metainfo', 2],
   ['bring', 3],
+  ['probe', 5],
 ] as const)('purpose %s is read as it was written, at its place', (purpose, value) => {
   const proof = encodeCallerProof({ ...call, purpose }, callerKeys, nonces);
   expect(decodeCallerProof(proof, callerKeys, nonces)).toEqual({ ...call, purpose });

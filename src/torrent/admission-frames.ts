@@ -28,8 +28,8 @@ const SEAL_BYTES = 16;
 const SEAL_NONCE = new Uint8Array(12);
 
 /** What the stream is for once both sides are admitted. */
-export type Purpose = 'swarm' | 'metainfo' | 'bring';
-const PURPOSES: readonly Purpose[] = ['swarm', 'metainfo', 'bring'];
+export type Purpose = 'swarm' | 'metainfo' | 'bring' | 'wants' | 'probe';
+const PURPOSES: readonly Purpose[] = ['swarm', 'metainfo', 'bring', 'wants', 'probe'];
 
 /** Both nonces of one connection. */
 export interface Nonces {

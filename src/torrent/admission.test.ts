@@ -11,7 +11,8 @@ import { systemRandom } from '../base/random.ts';
 import type { Purpose } from './admission-frames.ts';
 import { ANSWER_PROOF_BYTES, CALLER_PROOF_BYTES, NONCE_BYTES } from './admission-frames.ts';
 import type { AdmissionDeps, Admitted, AdmittingSphere, Self } from './admission.ts';
-import { ADMISSION_TIMEOUT_MS, answerCall, callIn } from './admission.ts';
+import { ADMISSION_TIMEOUT_MS, answerCall, callIn, NO_TORRENT } from './admission.ts';
+import { sphereMark } from './sphere-mark.ts';
 
 const sphereId = parseSphereId('5'.repeat(64));
 const infoHash = parseInfoHash('1'.repeat(40));
@@ -57,10 +58,11 @@ async function meet(options: {
   answering: AdmittingSphere[];
   answerer?: Self;
   purpose?: Purpose;
+  called?: InfoHash;
 }): Promise<[unknown, unknown, { caller: Duplex; answerer: Duplex }]> {
   const [a, b] = duplexPair();
   const { callerSphere, callerKey, purpose = 'swarm' } = options;
-  const target = { sphere: callerSphere, admissionKey: callerKey, infoHash, purpose };
+  const target = { sphere: callerSphere, admissionKey: callerKey, infoHash: options.called ?? infoHash, purpose };
   const calling = callIn(a, target, deps(options.caller ?? anna), never);
   const answering = answerCall(b, options.answering, deps(options.answerer ?? ben), never);
   // Like the listener and the dialer, whoever does not admit ends the stream.
@@ -143,6 +145,19 @@ test('a metainfo is brought only to whom it is sought by, whether the torrent is
   expect(served).toBe('disconnected');
 });
 
+test('what a device wants is asked for a whole sphere only, under its mark', async () => {
+  const asked = await meet({
+    callerSphere: ours,
+    callerKey: key,
+    answering: [sphere({ keys: [key], torrents: [] })],
+    purpose: 'wants',
+    called: sphereMark(sphereId),
+  });
+  expect(asked[0]).toEqual({ sphereId, infoHash: sphereMark(sphereId), device: ben.device, purpose: 'wants' });
+  const [refused] = await meet({ callerSphere: ours, callerKey: key, answering: [ours], purpose: 'wants' });
+  expect(refused).toBe('disconnected');
+});
+
 test('nobody admits itself', async () => {
   const [, answered] = await meet({ callerSphere: ours, callerKey: key, answering: [ours], answerer: anna });
   expect(answered).toBe('not-allowed');
@@ -205,4 +220,19 @@ test('garbage gets a nonce and nothing else', async () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('a probe is admitted by whoever has nothing to share, and only as one: it names no torrent', async () => {
+  const answering = [sphere({ keys: [key], torrents: [] })];
+  const probe = { callerSphere: ours, callerKey: key, answering, purpose: 'probe' as const };
+  const [called, answered] = await meet({ ...probe, called: NO_TORRENT });
+  expect([called, answered]).toMatchObject([
+    { device: ben.device, purpose: 'probe' },
+    { device: anna.device, purpose: 'probe' },
+  ]);
+  expect((await meet(probe)).slice(0, 2)).toEqual(['disconnected', 'not-allowed']);
+  const asTorrent = await meet({ ...probe, called: NO_TORRENT, purpose: 'swarm' });
+  expect(asTorrent.slice(0, 2)).toEqual(['disconnected', 'not-allowed']);
+  const stranger = await meet({ ...probe, called: NO_TORRENT, caller: eve });
+  expect(stranger.slice(0, 2)).toEqual(['disconnected', 'not-allowed']);
 });

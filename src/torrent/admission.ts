@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import { parseInfoHash } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Call, Nonces, Purpose, SealKeys } from './admission-frames.ts';
 import {
@@ -16,11 +17,15 @@ import {
   encodeCallerProof,
   NONCE_BYTES,
 } from './admission-frames.ts';
+import { sphereMark } from './sphere-mark.ts';
 import { readExactly, writeAll } from './stream-reader.ts';
 import { withinTime } from '../base/within-time.ts';
 
 /** From the first byte to the last proof. */
 export const ADMISSION_TIMEOUT_MS = 5_000;
+
+/** What a probe names in place of a torrent. */
+export const NO_TORRENT = parseInfoHash('0'.repeat(40));
 
 export interface Self {
   readonly device: DeviceKey;
@@ -99,11 +104,24 @@ export function answerCall(
     if (found === undefined) throw new AppError('not-allowed', 'the caller is not proven');
     const { sphere, call, keys } = found;
     requirePeer(sphere, call.device, deps.self);
-    const isOurs = call.purpose === 'bring' ? sphere.seeks(call.infoHash) : sphere.has(call.infoHash);
-    if (!isOurs) throw new AppError('not-allowed', 'the torrent is not served here');
+    if (!isServed(call, sphere)) throw new AppError('not-allowed', 'the torrent is not served here');
     await writeAll(stream, encodeAnswerProof({ call, device: deps.self.device }, keys, nonces), limited);
     return { sphereId: sphere.sphereId, infoHash: call.infoHash, device: call.device, purpose: call.purpose };
   });
+}
+
+function isServed({ purpose, infoHash }: Call, sphere: AdmittingSphere): boolean {
+  switch (purpose) {
+    case 'swarm':
+    case 'metainfo':
+      return sphere.has(infoHash);
+    case 'bring':
+      return sphere.seeks(infoHash);
+    case 'wants':
+      return infoHash === sphereMark(sphere.sphereId);
+    case 'probe':
+      return infoHash === NO_TORRENT;
+  }
 }
 
 interface KeyRing {

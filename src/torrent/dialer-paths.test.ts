@@ -47,7 +47,7 @@ test('a better path that opens is taken within a second, while others’ silent 
   );
   dialer.setEndpoints(sphereId, ben, [mapped], true);
   await clock.advance(20_000);
-  expect(state.connected.get(ben)).toBe('somehow');
+  expect(state.connected.get(ben)).toBe(2);
   const silent = Array.from({ length: 8 }, (_, host) => [`192.168.7.${host}:1`, `11.22.44.${host}:1`]).flat();
   dialer.setEndpoints(sphereId, cara, silent);
   await clock.advance(1_000);
@@ -56,7 +56,7 @@ test('a better path that opens is taken within a second, while others’ silent 
   isOpen = true;
   dialer.setEndpoints(sphereId, ben, [mapped], true);
   await clock.advance(1_000);
-  expect(state.connected.get(ben)).toBe('fully');
+  expect(state.connected.get(ben)).toBe(0);
 });
 
 test('a neighbour who announces itself all the time and is no member is not called all the time', async () => {
@@ -83,7 +83,7 @@ test('while WebRTC serves, a better path is tried every few minutes', async () =
   expect(calls.length - before).toBeLessThan(20);
   isOpen = true;
   await clock.advance(300_000);
-  expect(state.connected.get(ben)).toBe('fully');
+  expect(state.connected.get(ben)).toBe(0);
 });
 
 test('a device in doubt is called every few seconds where it was met, for as long as the network is away', async () => {
@@ -103,7 +103,7 @@ test('a device in doubt is called every few seconds where it was met, for as lon
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(3_000);
   isCut = false;
   await clock.advance(4_100);
-  expect(state.connected.get(ben)).toBe('fully');
+  expect(state.connected.get(ben)).toBe(0);
 });
 
 test('a member who fetches an item long after it was shared is called at once, and is not called more for saying so often', async () => {
@@ -120,7 +120,7 @@ test('a member who fetches an item long after it was shared is called at once, a
   isFetching = true;
   // It may not have been ready the first time: it is called as if a person waited here.
   await clock.advance(2_000);
-  expect(state.connected.get(ben)).toBe('fully');
+  expect(state.connected.get(ben)).toBe(0);
 });
 
 test('a device that fell away during a transfer is called at once, although only its full copy was offered', async () => {
@@ -205,4 +205,75 @@ test('a device that is called over WebRTC no more is forgotten there', async () 
   expect(dialer.known).toBe(2);
   dialer.setEndpoints(sphereId, ben, [mapped], false);
   expect(dialer.known).toBe(1);
+});
+
+test('beside a relay a direct way is looked for when an address changes, else seldom, and once found no more', async () => {
+  let isDirect = false;
+  const { dialer, clock, calls, state } = startDialer(({ path, isForBetter }) =>
+    path === 'webrtc' && (!isForBetter || isDirect) ? 'connected' : 'unreachable',
+  );
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(1_000);
+  // It went over a relay, and is settled.
+  const ofRtc = (): number => calls.filter(({ endpoint }) => endpoint === rtc).length;
+  state.connected.set(ben, 3);
+  dialer.setEndpoints(sphereId, ben, [mapped, near], true);
+  await clock.advance(1_000);
+  expect(ofRtc()).toBe(2);
+  await clock.advance(3_600_000);
+  expect(ofRtc() - 2).toBeGreaterThan(3);
+  expect(ofRtc() - 2).toBeLessThan(9);
+  // Saying the same again, as everybody does when somebody comes, is no reason.
+  const before = ofRtc();
+  for (let time = 0; time < 10; time += 1) {
+    dialer.setEndpoints(sphereId, ben, [mapped, near], true);
+    await clock.advance(100);
+  }
+  expect(ofRtc() - before).toBeLessThan(2);
+  isDirect = true;
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(1_000);
+  expect(state.connected.get(ben)).toBe(2);
+  const found = ofRtc();
+  dialer.setEndpoints(sphereId, ben, [near], true);
+  await clock.advance(3_600_000);
+  expect(ofRtc()).toBe(found);
+});
+
+test('who comes into the same network is called there at once, while the internet serves, and only there', async () => {
+  const { dialer, clock, calls, state } = startDialer(() => 'connected');
+  state.connected.set(ben, 1);
+  dialer.setEndpoints(sphereId, ben, [mapped], true);
+  await clock.advance(60_000);
+  expect(calls).toEqual([]);
+  dialer.setEndpoints(sphereId, ben, [mapped, near], true);
+  await clock.advance(100);
+  expect(calls.map(({ endpoint }) => endpoint)).toEqual([near]);
+  expect(state.connected.get(ben)).toBe(0);
+  await clock.advance(3_600_000);
+  expect(calls).toHaveLength(1);
+});
+
+test('two ends that see their paths differently do not go to and fro all the time', async () => {
+  const { dialer, clock, calls, state } = startDialer(() => 'connected');
+  state.connected.set(ben, 1);
+  dialer.setEndpoints(sphereId, ben, [near]);
+  for (let second = 0; second < 3_600; second += 1) {
+    await clock.advance(1_000);
+    state.connected.set(ben, 1);
+  }
+  expect(calls.length).toBeGreaterThan(5);
+  expect(calls.length).toBeLessThan(16);
+});
+
+test('a port that opens is called while WebRTC serves, although the addresses of the other home are told before it', async () => {
+  const { dialer, clock, calls, state } = startDialer(
+    ({ endpoint }) => (endpoint === near ? 'unreachable' : 'connected'),
+    5_000,
+  );
+  state.connected.set(ben, 2);
+  dialer.setEndpoints(sphereId, ben, [near, mapped], true);
+  await clock.advance(100);
+  expect(calls.map(({ endpoint }) => endpoint).toSorted()).toEqual([mapped, near]);
+  expect(state.connected.get(ben)).toBe(0);
 });

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import { ben, cara, infoHash, sphereId, startDialer } from '../../test/fixtures/dialing.ts';
+import { parseInfoHash, parseSphereId } from '../base/id.ts';
+import type { DialRequest } from './dialer.ts';
+import { sphereMark } from './sphere-mark.ts';
 
 test('a member is called at once when its address arrives, and not again while connected', async () => {
   const { dialer, clock, calls } = startDialer(() => 'connected');
@@ -15,6 +18,16 @@ test('a refused call is repeated with growing pauses and alternating epochs', as
   await clock.advance(20_000);
   expect(calls.map(({ attempt }) => attempt)).toEqual([0, 1, 2, 3, 4]);
   expect(calls.map(({ atMs }) => Math.round(atMs / 1000))).toEqual([0, 1, 3, 7, 15]);
+});
+
+test('a member who has a torrent in the sphere that goes on, and not yet in the new one, is called in both', async () => {
+  const next = parseSphereId('6'.repeat(64));
+  const answer = (request: DialRequest) => (request.sphereId === next ? 'refused' : 'connected');
+  const { dialer, clock, requests, state } = startDialer(answer, 0, [infoHash], [next, sphereId]);
+  for (const id of [next, sphereId]) dialer.setEndpoints(id, ben, ['192.0.2.1:6881']);
+  await clock.advance(1);
+  expect(requests.map((request) => request.sphereId)).toEqual([next, sphereId]);
+  expect(state.connected.has(ben)).toBe(true);
 });
 
 test('an address where nothing answers is left alone by all torrents for a while', async () => {
@@ -180,4 +193,29 @@ test('an address from a tracker where nobody was met for half an hour is forgott
   expect(dialer.known).toBe(1);
   await clock.advance(3 * 60_000);
   expect(dialer.known).toBe(0);
+});
+
+test('a thousand full copies call seldom, and at once for what a member wants when it is asked', async () => {
+  const infoHashes = Array.from({ length: 1000 }, (_, index) => parseInfoHash(index.toString(16).padStart(40, '0')));
+  const { dialer, clock, state, calls, requests } = startDialer(() => 'refused', 0, infoHashes);
+  state.appetite = 'lazy';
+  dialer.setEndpoints(sphereId, ben, ['192.0.2.1:6881']);
+  await clock.advance(60_000);
+  expect(calls.length).toBeLessThan(30);
+  const [wanted] = infoHashes.filter((each) => requests.every((request) => request.infoHash !== each));
+  if (wanted === undefined) throw new Error('all of them were called for');
+  const admitted = { sphereId, infoHash: sphereMark(sphereId), device: ben, purpose: 'wants' } as const;
+  dialer.wants({ admitted, route: { path: 'tcp', address: '192.0.2.1:6881' } }, [wanted]);
+  await clock.advance(1_000);
+  expect(requests.some(({ infoHash: called }) => called === wanted)).toBe(true);
+});
+
+test('who wants something and was found by a tracker for another torrent is called where it was found', async () => {
+  const other = parseInfoHash('2'.repeat(40));
+  const { dialer, clock, state, requests } = startDialer(() => 'refused', 0, [other]);
+  state.appetite = 'lazy';
+  const admitted = { sphereId, infoHash: sphereMark(sphereId), device: ben, purpose: 'wants' } as const;
+  dialer.wants({ admitted, route: { path: 'tcp', address: '192.0.2.9:6881' } }, [other]);
+  await clock.advance(100);
+  expect(requests.map(({ infoHash: called, endpoint }) => [called, endpoint])).toEqual([[other, '192.0.2.9:6881']]);
 });

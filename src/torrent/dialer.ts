@@ -1,16 +1,33 @@
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { Path } from '../contract/swarm.ts';
 import type { Admitted } from './admission.ts';
 import type { Callee } from './call-list.ts';
 import { CallList } from './call-list.ts';
 import type { Attempts, Known, Started, Urgency } from './call-pace.ts';
-import { answered, dueMs, forgive, isLately, newKnown, unreachable } from './call-pace.ts';
+import {
+  answered,
+  attemptsAt,
+  beginAttempts,
+  dueMs,
+  fellShort,
+  forgive,
+  forgiveShort,
+  isLately,
+  newKnown,
+  unreachable,
+} from './call-pace.ts';
+import { CallsUnderWay } from './calls-under-way.ts';
+import type { DialTorrent, Due } from './due-call.ts';
+import { byPromise, isForOneFullCopy, kindOf } from './due-call.ts';
 import { HeadStart } from './head-start.ts';
+import { LazyPace } from './lazy-pace.ts';
 import type { RoutedStream } from './route.ts';
+import { rankOf } from './route.ts';
 import type { Satisfied } from './satisfied.ts';
-import type { Appetite } from './torrent-spec.ts';
+import { FULLY } from './satisfied.ts';
+
+export type { DialTorrent } from './due-call.ts';
 
 /** An opened and admitted stream. */
 export interface Dialled extends RoutedStream {
@@ -24,22 +41,14 @@ export type DialOutcome =
   /** Something answered and did not admit us: it may lack the torrent, or the epoch. */
   | { readonly kind: 'refused' };
 
-/** One torrent that may want connections. */
-export interface DialTorrent {
-  readonly sphereId: SphereId;
-  readonly infoHash: InfoHash;
-  readonly appetite: Appetite;
-  /** Devices that need no call for this torrent, or only one for a better path. */
-  readonly satisfied: ReadonlyMap<DeviceKey, Satisfied>;
-  /** Devices that may be lost. */
-  readonly suspects: ReadonlySet<DeviceKey>;
-}
-
 export interface DialRequest extends Callee {
   readonly sphereId: SphereId;
   readonly infoHash: InfoHash;
+  readonly purpose: DialTorrent['purpose'];
   /** Alternates between the newest epoch and the one before, because the other side may not know the newest yet. */
   readonly attempt: number;
+  /** The device is connected: only what is better than that is of use. */
+  readonly isForBetter: boolean;
 }
 
 export interface DialerDeps {
@@ -59,12 +68,8 @@ export interface DialerDeps {
   readonly onConnected: (dialled: Dialled) => void;
 }
 
-const MOST_DIALS = 32;
-const MOST_LAZY_DIALS = 4;
-/** Calls under way on one path to addresses of one origin: the others must not wait. */
-const MOST_OF_LANE = 8;
-/** The same as long as nobody was met there. */
-const MOST_UNPROVEN_OF_LANE = 4;
+/** A member wants something that we have: it is asked again so soon what else it wants. */
+const WANTS_AGAIN_MS = 30_000;
 const IDLE_MS = 30_000;
 /** Looking at very many torrents takes no more than a part of the time. */
 const SHORT_MS = 1;
@@ -80,31 +85,21 @@ const STRANGER_AGAIN_MS = 10_000;
 /** The same for what a device tells of itself: it may be anybody's address. */
 const TOLD_AGAIN_MS = 60_000;
 
-interface Due extends Callee {
-  readonly torrent: DialTorrent;
-  readonly known: Known;
-  readonly attempts: Attempts;
-  readonly urgency: Urgency;
-}
-
 /**
  * Calls known members for every torrent that wants connections: on all paths at once, the better ones with a small
- * head start, each with backoff, one call per endpoint and torrent at a time.
+ * head start, each with backoff, one call per endpoint, torrent and sphere at a time.
  */
 export class Dialer {
   readonly #deps: DialerDeps;
   readonly #list: CallList;
   readonly #known = new Map<string, Known>();
   readonly #headStart = new HeadStart();
-  /** Calls under way, by origin and path. */
-  readonly #lanes = new Map<string, number>();
+  readonly #underWay = new CallsUnderWay();
   /** Until when a device counts as lost, by torrent and device. */
   readonly #lost = new Map<string, number>();
   /** Until when a device counts as fetching, by torrent and device. */
   readonly #wanted = new Map<string, number>();
-  #dials = 0;
-  /** Those of them that nobody waits for. */
-  #lazyDials = 0;
+  readonly #lazyPace = new LazyPace();
   #wake = new AbortController();
 
   constructor(deps: DialerDeps) {
@@ -131,7 +126,12 @@ export class Dialer {
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc = false): void {
     const { now, before } = this.#list.tell(sphereId, device, endpoints, webrtc);
     this.#forgetUnnamed(before);
-    for (const endpoint of now) this.#forgive(endpoint);
+    const isNews = now.join(' ') !== before.join(' ');
+    for (const endpoint of now) {
+      this.#forgive(endpoint);
+      const known = this.#known.get(endpoint);
+      if (isNews && known !== undefined) forgiveShort(known);
+    }
     this.wake();
   }
 
@@ -172,15 +172,40 @@ export class Dialer {
     const told = this.#list.devices(sphereId).get(device) ?? [];
     const met = Array.from(this.#list.strangers(sphereId, infoHash)).filter((callee) => callee.device === device);
     for (const { endpoint } of [...told, ...met]) {
-      const attempts = this.#known.get(endpoint)?.torrents.get(infoHash);
+      const attempts = this.#attemptsAt(endpoint, sphereId, infoHash);
       if (attempts !== undefined) Object.assign(attempts, { count: 0, nextMs: 0 });
     }
     this.wake();
   }
 
+  /** A member whom we asked wants these torrents, which are here. */
+  wants({ admitted, route }: Pick<Dialled, 'admitted' | 'route'>, infoHashes: readonly InfoHash[]): void {
+    if (infoHashes.length === 0) return;
+    const { sphereId, device } = admitted;
+    const endpoint = route.address;
+    const asked = this.#attemptsAt(endpoint, sphereId, admitted.infoHash);
+    if (asked !== undefined) Object.assign(asked, { count: 0, nextMs: this.#deps.clock.monotonic() + WANTS_AGAIN_MS });
+    const isTold =
+      this.#list
+        .devices(sphereId)
+        .get(device)
+        ?.some((callee) => callee.endpoint === endpoint) ?? false;
+    for (const infoHash of infoHashes) {
+      // A tracker may have named the address for another torrent only.
+      if (!isTold && route.path !== 'webrtc' && route.path !== 'turn') {
+        this.found(infoHash, endpoint, device);
+        this.#list.good(sphereId, infoHash, endpoint, device);
+      }
+      this.wanted(sphereId, infoHash, device);
+    }
+  }
+
   /** The network is another one: nothing that failed in the one before counts. */
   forgiveAll(): void {
-    for (const known of this.#known.values()) forgive(known);
+    for (const known of this.#known.values()) {
+      forgive(known);
+      forgiveShort(known);
+    }
     this.wake();
   }
 
@@ -228,7 +253,7 @@ export class Dialer {
   /** Starts every call that is due, the most promising first, and gives the time until the next one. */
   #callDue(signal: AbortSignal): number {
     // The end of each call wakes.
-    if (this.#dials >= MOST_DIALS) return IDLE_MS;
+    if (this.#underWay.isFull) return IDLE_MS;
     const nowMs = this.#deps.clock.monotonic();
     this.#forgetUnnamed(this.#list.expire());
     for (const all of [this.#lost, this.#wanted]) {
@@ -238,23 +263,26 @@ export class Dialer {
     const due: Due[] = [];
     for (const torrent of this.#deps.torrents()) {
       for (const { callee, urgency, notBeforeMs } of this.#callable(torrent, nowMs)) {
-        const { known, attempts } = this.#attemptsOf(torrent.infoHash, callee.endpoint);
+        const { known, attempts } = this.#attemptsOf(torrent, callee.endpoint);
         const atMs = Math.max(notBeforeMs, dueMs(known, attempts, urgency, nowMs));
         if (atMs > nowMs) nextMs = Math.min(nextMs, atMs);
         else due.push({ ...callee, torrent, known, attempts, urgency });
       }
     }
-    for (const call of due.toSorted(byPromise)) if (this.#hasRoom(call, nowMs)) void this.#call(call, nowMs, signal);
+    for (const call of due.toSorted(byPromise)) {
+      const mayCall = this.#hasRoom(call, nowMs) && (!isForOneFullCopy(call) || this.#lazyPace.take(nowMs));
+      if (mayCall) void this.#call(call, nowMs, signal);
+    }
+    if (due.some(isForOneFullCopy)) nextMs = Math.min(nextMs, this.#lazyPace.fromMs);
     return Math.max(10, nextMs - nowMs);
   }
 
-  #hasRoom({ attempts, known, urgency, toldBy, path }: Due, nowMs: number): boolean {
+  #hasRoom(due: Due, nowMs: number): boolean {
+    const { attempts, known } = due;
     const isProven = isLately(known.goodMs, nowMs);
     // Where it is unknown whether anything answers, one call finds out for all torrents.
     if (attempts.running || (known.running > 0 && !isProven && !isLately(known.answeredMs, nowMs))) return false;
-    const isLazyFull = isLazy(urgency) && this.#lazyDials >= MOST_LAZY_DIALS;
-    const ofLane = this.#lanes.get(laneOf(toldBy, path)) ?? 0;
-    return this.#dials < MOST_DIALS && !isLazyFull && ofLane < (isProven ? MOST_OF_LANE : MOST_UNPROVEN_OF_LANE);
+    return this.#underWay.hasRoomFor(kindOf(due), isProven);
   }
 
   *#callable(torrent: DialTorrent, nowMs: number) {
@@ -263,24 +291,27 @@ export class Dialer {
     for (const [device, callees] of this.#list.devices(sphereId)) {
       const level = satisfied.get(device);
       if (level !== undefined) this.#headStart.forget(infoHash, device);
-      if (level === 'fully' || !this.#deps.mayCall(sphereId, device)) continue;
+      if (level === FULLY || !this.#deps.mayCall(sphereId, device)) continue;
       const open = callees.filter((callee) => this.#isOpen(callee, level));
       const urgency = this.#urgencyOf(torrent, device, nowMs);
       for (const callee of open) {
-        yield { callee, urgency, notBeforeMs: this.#headStart.notBefore(infoHash, callee, open, nowMs) };
+        // Beside a connection nobody waits for the better ones among the better.
+        const notBeforeMs = level === undefined ? this.#headStart.notBefore(infoHash, callee, open, nowMs) : 0;
+        yield { callee, urgency, notBeforeMs };
       }
     }
     for (const callee of this.#list.strangers(sphereId, infoHash)) {
       const { device } = callee;
       const level = device === null ? undefined : satisfied.get(device);
-      const isWanted = device === null || (level !== 'fully' && this.#deps.mayCall(sphereId, device));
+      const isWanted = device === null || (level !== FULLY && this.#deps.mayCall(sphereId, device));
       const urgency = device === null ? appetite : this.#urgencyOf(torrent, device, nowMs);
       if (isWanted && this.#isOpen(callee, level)) yield { callee, urgency, notBeforeMs: 0 };
     }
   }
 
   #isOpen({ path, endpoint }: Callee, level: Satisfied | undefined): boolean {
-    if (path === 'webrtc') return level === undefined && this.#deps.hasWebRtc();
+    if (level !== undefined && rankOf(path) >= level) return false;
+    if (path === 'webrtc') return this.#deps.hasWebRtc();
     return !this.#deps.isOurs(endpoint);
   }
 
@@ -292,16 +323,23 @@ export class Dialer {
   }
 
   async #call(due: Due, startedMs: number, signal: AbortSignal): Promise<void> {
-    const { torrent, endpoint, path, device, toldBy, attempts, known, urgency } = due;
+    const { torrent, endpoint, path, device, toldBy, attempts, known } = due;
     const { sphereId, infoHash } = torrent;
-    const lane = laneOf(toldBy, path);
     const started = { atMs: startedMs, forgiven: known.forgiven };
-    const request = { sphereId, infoHash, endpoint, path, device, toldBy, attempt: attempts.count };
+    const request = {
+      sphereId,
+      infoHash,
+      purpose: torrent.purpose,
+      endpoint,
+      path,
+      device,
+      toldBy,
+      attempt: attempts.count,
+      isForBetter: due.urgency === 'better',
+    };
     attempts.running = true;
     known.running += 1;
-    this.#dials += 1;
-    if (isLazy(urgency)) this.#lazyDials += 1;
-    this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
+    const counted = this.#underWay.begin(kindOf(due));
     try {
       this.#settle(due, request, started, await this.#deps.dial(request, signal));
     } catch (error) {
@@ -309,11 +347,7 @@ export class Dialer {
       if (!signal.aborted) this.#deps.log.error('call broke', { infoHash, error });
       unreachable(due, started, this.#deps.clock.monotonic(), this.#deps.random);
     } finally {
-      this.#dials -= 1;
-      if (isLazy(urgency)) this.#lazyDials -= 1;
-      const left = (this.#lanes.get(lane) ?? 1) - 1;
-      if (left === 0) this.#lanes.delete(lane);
-      else this.#lanes.set(lane, left);
+      counted[Symbol.dispose]();
       attempts.running = false;
       known.running -= 1;
       this.wake();
@@ -330,15 +364,20 @@ export class Dialer {
     else answered(due, outcome.kind === 'connected', nowMs, random);
     this.#deps.onOutcome(request, outcome);
     if (outcome.kind !== 'connected') return;
+    if (rankOf(outcome.dialled.route.path) > rankOf(path)) fellShort(due.attempts, nowMs, random);
     this.#list.good(sphereId, infoHash, endpoint, outcome.dialled.admitted.device);
     this.#deps.onConnected(outcome.dialled);
   }
 
-  #attemptsOf(infoHash: InfoHash, endpoint: string): { known: Known; attempts: Attempts } {
+  #attemptsAt(endpoint: string, sphereId: SphereId, infoHash: InfoHash): Attempts | undefined {
+    const known = this.#known.get(endpoint);
+    return known === undefined ? undefined : attemptsAt(known, sphereId, infoHash);
+  }
+
+  #attemptsOf({ sphereId, infoHash }: DialTorrent, endpoint: string): { known: Known; attempts: Attempts } {
     const known = this.#known.get(endpoint) ?? newKnown();
     this.#known.set(endpoint, known);
-    const attempts = known.torrents.get(infoHash) ?? { count: 0, nextMs: 0, urgentMs: 0, running: false };
-    known.torrents.set(infoHash, attempts);
+    const attempts = attemptsAt(known, sphereId, infoHash) ?? beginAttempts(known, sphereId, infoHash);
     return { known, attempts };
   }
 
@@ -356,15 +395,3 @@ export class Dialer {
     for (const endpoint of endpoints) if (!this.#list.isNamed(endpoint)) this.#known.delete(endpoint);
   }
 }
-
-const laneOf = (toldBy: DeviceKey | null, path: Path): string => `${toldBy ?? ''} ${path}`;
-
-const isLazy = (urgency: Urgency): boolean => urgency === 'lazy' || urgency === 'better';
-
-/** Where a member was met, newest first; then what members say of themselves; then what failed least. */
-function byPromise(a: Due, b: Due): number {
-  const told = Number(b.toldBy !== null) - Number(a.toldBy !== null);
-  return b.known.goodMs - a.known.goodMs || told || failures(a) - failures(b);
-}
-
-const failures = ({ known, attempts }: Due): number => known.silentCount + attempts.count;

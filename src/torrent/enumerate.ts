@@ -48,7 +48,7 @@ export interface EnumeratedTree {
   readonly leftOut: readonly LeftOut[];
 }
 
-export const MAX_FILES = 10_000;
+const MAX_FILES = 50_000;
 export const MAX_LEVELS = 16;
 /** Names kept for each reason: enough to recognise what is meant. */
 const MAX_LEFT_OUT_NAMES = 10;
@@ -60,13 +60,18 @@ const NO_TEXT = '\uFFFD';
  * Lists what would be shared. Links inside are never followed; a link that is dropped itself is, once, because people
  * drop links, and it keeps its own name.
  */
-export async function enumerateTree(path: string, signal: AbortSignal): Promise<EnumeratedTree> {
+export function enumerateTree(path: string, signal: AbortSignal): Promise<EnumeratedTree> {
+  return enumerateUpTo(MAX_FILES, path, signal);
+}
+
+/** The same with another limit. */
+export async function enumerateUpTo(mostFiles: number, path: string, signal: AbortSignal): Promise<EnumeratedTree> {
   signal.throwIfAborted();
   const name = basename(resolve(path));
   if (name === '') throw new AppError('bad-input', 'a whole disk cannot be shared', { path });
   const real = await attempt(path, () => realpath(path));
   const stat = await attempt(real, () => lstat(real, { bigint: true }));
-  const walk = new Walk(signal);
+  const walk = new Walk(mostFiles, signal);
   if (stat.isDirectory()) await walk.folder(real, []);
   else if (stat.isFile()) await walk.file(real, [name]);
   else throw new AppError('bad-input', 'neither a file nor a folder', { path });
@@ -74,11 +79,13 @@ export async function enumerateTree(path: string, signal: AbortSignal): Promise<
 }
 
 class Walk {
+  readonly #mostFiles: number;
   readonly #signal: AbortSignal;
   readonly #files: EnumeratedFile[] = [];
   readonly #leftOut = new Map<LeftOutReason, { reason: LeftOutReason; count: number; names: string[] }>();
 
-  constructor(signal: AbortSignal) {
+  constructor(mostFiles: number, signal: AbortSignal) {
+    this.#mostFiles = mostFiles;
     this.#signal = signal;
   }
 
@@ -91,8 +98,9 @@ class Walk {
   }
 
   async file(path: string, components: readonly string[]): Promise<void> {
-    if (this.#files.length >= MAX_FILES) {
-      throw new AppError('too-large', 'more files than an item can have', { limit: 'files', most: MAX_FILES });
+    if (this.#files.length >= this.#mostFiles) {
+      const limit = { limit: 'files', most: this.#mostFiles };
+      throw new AppError('too-large', 'more files than an item can have', limit);
     }
     const stat = await attempt(path, () => lstat(path, { bigint: true }));
     // Swapped for something else since its folder was read.

@@ -1,10 +1,9 @@
 import type { DeviceKey, InfoHash } from '../base/id.ts';
-import type { Path } from '../contract/swarm.ts';
 import type { Callee } from './call-list.ts';
+import { rankOf } from './route.ts';
 
-const STEP_MS = 300;
 /** The best paths are tried at once, each further kind a step later, all without waiting for an outcome. */
-const RANK: Record<Path, number> = { lan: 0, ipv6: 0, tcp: 1, webrtc: 2, turn: 2 };
+const STEP_MS = 300;
 
 /** Gives the better paths to a device a small head start, counted from when a torrent wanted that device. */
 export class HeadStart {
@@ -18,7 +17,7 @@ export class HeadStart {
     const sinceMs = since.get(device) ?? nowMs;
     since.set(device, sinceMs);
     // Nobody waits for paths that this device does not have.
-    const better = new Set(all.map((callee) => RANK[callee.path]).filter((rank) => rank < RANK[path]));
+    const better = new Set(all.map((callee) => rankOf(callee.path)).filter((rank) => rank < rankOf(path)));
     return sinceMs + STEP_MS * better.size;
   }
 

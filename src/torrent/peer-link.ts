@@ -28,6 +28,8 @@ const KEEP_ALIVE_BYTES = 4;
 const MOST_UNSENT = 4096;
 /** Whoever was asked and sends none of it for so long is of no use to anybody. */
 const STALLED_MS = 30_000;
+/** Whoever gives less than this in so many ticks in which something is wanted of it counts as none that gives. */
+const LEAST_GIVEN = { bytes: 320 * 1024, ticks: 20 };
 const BITFIELD = 5;
 
 /** Global limits; every connection of the process draws from the same two and shares the memory for what waits. */
@@ -72,6 +74,9 @@ export class PeerLink {
   readonly #liveness = new Liveness();
   readonly #bornMs: number;
   #heardMs: number;
+  #isBarren = false;
+  /** In the ticks since it was last judged. */
+  #given = { bytes: 0, ticks: 0 };
   #isLetGo = false;
   #isResting = false;
   #corked = false;
@@ -116,19 +121,35 @@ export class PeerLink {
     return this.#liveness.isSuspect;
   }
 
+  /** Hardly anything has come for long although we want it: it chokes us, rejects, or is as slow as if it did. */
+  get isBarren(): boolean {
+    return this.#isBarren;
+  }
+
   /** Whether it was we who ended it. */
   get isLetGo(): boolean {
     return this.#isLetGo;
   }
 
-  /** Once a second. */
-  tick(): void {
+  /** Once a second; `isWanting` while we would take what the other end has. */
+  tick(isWanting: boolean): void {
+    this.#judge(isWanting);
     const isWaiting = this.requests.length > 0 || this.#uploads.length > 0;
     // Under a limit we do not even look whether there is something to hear.
     if (this.#isResting) this.#liveness.heard();
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
     if (this.#liveness.tick(isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
+  }
+
+  /** It is not to blame for what our own limit holds back. */
+  #judge(isWanting: boolean): void {
+    const { bytes, ticks } = this.#given;
+    const isGiving = !isWanting || this.#isResting || bytes >= LEAST_GIVEN.bytes;
+    if (isGiving || ticks + 1 >= LEAST_GIVEN.ticks) {
+      this.#isBarren = !isGiving;
+      this.#given = { bytes: 0, ticks: 0 };
+    } else this.#given.ticks = ticks + 1;
   }
 
   destroy(): void {
@@ -160,6 +181,7 @@ export class PeerLink {
       onArrived: (assembly, bytes) => {
         wire.downloaded += bytes;
         wire.downloadSpeed(bytes);
+        this.#given.bytes += bytes;
         this.#deps.onBlock(assembly);
       },
     });

@@ -26,6 +26,13 @@ export function pathOf(endpoint: string): Path {
   return host.includes(':') ? 'ipv6' : 'tcp';
 }
 
+const RANK: Record<Path, number> = { lan: 0, ipv6: 0, tcp: 1, webrtc: 2, turn: 3 };
+
+/** How good a path is, the best are 0: both ends may see that differently, where a router changes addresses within a home. */
+export function rankOf(path: Path): number {
+  return RANK[path];
+}
+
 /** Whether the path is one TCP connection: better than any that WebRTC finds, and both ends see that alike. */
 export function isStraight(path: Path): boolean {
   return path !== 'webrtc' && path !== 'turn';

@@ -1,13 +1,24 @@
 import type { DeviceKey } from '../base/id.ts';
 import type { Route } from './route.ts';
-import { isStraight } from './route.ts';
+import { isStraight, rankOf } from './route.ts';
 
-/** Whether a device needs a call: `somehow` is connected, but not by the best kind of path. */
-export type Satisfied = 'fully' | 'somehow';
+/**
+ * The rank of the ways by which a device needs no call any more, nor by worse ones, because it is connected; 0 = it needs
+ * none at all.
+ */
+export type Satisfied = number;
+
+/** For one that needs no call whatever. */
+export const FULLY: Satisfied = 0;
+/** What is not straight gives way to what is, at once. */
+const STRAIGHT: Satisfied = rankOf('webrtc');
+/** Among their like a better one is looked for once both ends are sure to call the connection settled (`arbitrate`). */
+export const SETTLED_MS = 15_000;
 
 interface Link {
   readonly device: DeviceKey;
   readonly route: Route;
+  readonly ageMs: number;
   readonly isSuspect: boolean;
 }
 
@@ -18,9 +29,14 @@ export function satisfiedBy(links: readonly Link[]): {
 } {
   const satisfied = new Map<DeviceKey, Satisfied>();
   for (const link of links) {
-    if (link.isSuspect || satisfied.get(link.device) === 'fully') continue;
-    satisfied.set(link.device, isStraight(link.route.path) ? 'fully' : 'somehow');
+    if (link.isSuspect) continue;
+    satisfied.set(link.device, Math.min(satisfied.get(link.device) ?? Infinity, levelOf(link)));
   }
   const suspects = new Set(links.map(({ device }) => device).filter((device) => !satisfied.has(device)));
   return { satisfied, suspects };
+}
+
+function levelOf({ route: { path }, ageMs }: Link): Satisfied {
+  if (ageMs >= SETTLED_MS) return rankOf(path);
+  return isStraight(path) ? FULLY : STRAIGHT;
 }

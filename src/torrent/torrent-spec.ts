@@ -30,6 +30,13 @@ export interface HeldSpec {
 /** A torrent of a sphere. */
 export interface TorrentSpec extends HeldSpec {
   readonly sphereId: SphereId;
+  /** Spheres that this one goes on with; none when left out. */
+  readonly alsoIn?: readonly SphereId[];
+}
+
+/** Where members may connect for it, the sphere that it belongs to first. */
+export function spheresOf({ sphereId, alsoIn = [] }: Pick<TorrentSpec, 'sphereId' | 'alsoIn'>): SphereId[] {
+  return [sphereId, ...alsoIn];
 }
 
 /** What this process has learnt of a full copy. */

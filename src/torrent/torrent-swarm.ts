@@ -202,7 +202,10 @@ export class TorrentSwarm implements AsyncDisposable {
 
   /** Once a second: what somebody gave back, by a choke or a reject, is asked of whoever has it. */
   tick(): void {
-    for (const { link } of Array.from(this.#members.values())) link.tick();
+    const isWanting = !this.isComplete && !this.#held && this.wantsAnything;
+    const links = this.links.filter((link) => !link.isBarren);
+    for (const link of this.links) link.tick(isWanting);
+    if (links.some((link) => link.isBarren)) this.#deps.onLinksChanged();
     if (!this.isComplete) this.refresh();
   }
 

@@ -94,6 +94,12 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     return this.#session?.traits ?? null;
   }
 
+  /** Whether the server was reached at a port that networks close which let only the web out. */
+  get dialsFreely(): boolean {
+    const port = this.#session?.serverPort;
+    return port !== undefined && port !== 80 && port !== 443;
+  }
+
   /** Signs in for the first time. A failure rejects and nothing is retried; after success the connection is kept up. */
   async connect(signal: AbortSignal): Promise<void> {
     if (this.#isSupervised) return;

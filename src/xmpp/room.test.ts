@@ -250,6 +250,78 @@ test('a message that the room refuses, or that goes down with the session, fails
   expect(await drowned).toBe('disconnected');
 });
 
+test('a room that lost us without a word refuses nothing for good: it is entered again and what was sent goes out then', async () => {
+  let pinged: string | undefined = 'not-acceptable';
+  const port = service({ ping: () => pinged });
+  const room = roomOf(port);
+  await room.join(never);
+  const send = (id: string): Promise<unknown> =>
+    room.send(xml('message', { to: address, type: 'groupchat', id })).catch(errorCode);
+  const refuse = (id: string, condition: string): void => {
+    const error = xml('error', { type: 'cancel' }, xml(condition, { xmlns: NS_STANZAS }));
+    port.onStanza.emit(xml('message', { from: address, type: 'error', id }, error));
+  };
+  const lostUs = send('first');
+  refuse('first', 'not-acceptable');
+  expect(await lostUs).toBe('disconnected');
+  await until(() => joins(port) === 2 && room.state.kind === 'inside', 'back inside');
+  pinged = undefined;
+  const unwanted = send('second');
+  refuse('second', 'not-acceptable');
+  expect(await unwanted).toBe('bad-input');
+  const down = send('third');
+  refuse('third', 'service-unavailable');
+  expect(await down).toBe('disconnected');
+  expect(joins(port)).toBe(2);
+  // A ping to a room that is gone is answered as one to somebody whose program knows no pings.
+  const gone = send('fourth');
+  pinged = 'item-not-found';
+  refuse('fourth', 'item-not-found');
+  expect(await gone).toBe('disconnected');
+  await until(() => joins(port) === 3 && room.state.kind === 'inside', 'back inside');
+});
+
+test('nothing is said in a room that came into being only because we entered it, before it is ours or gone again', async () => {
+  for (const mayRebuild of [true, false]) {
+    const port = service();
+    const room = new Room({
+      client: port,
+      address,
+      nick: 'ana',
+      clock,
+      log: silentLogger,
+      mayRebuild: () => mayRebuild,
+    });
+    onTestFinished(async () => await room[Symbol.asyncDispose]());
+    const states: string[] = [];
+    room.onState.on(({ kind }) => states.push(kind));
+    const asked: string[] = [];
+    const { iq } = port;
+    port.iq = (...question) => {
+      asked.push(room.state.kind);
+      return iq.apply(port, question);
+    };
+    port.onSend = () => queueMicrotask(() => port.onStanza.emit(presence('ana', port.fullJid, [110, 201])));
+    const entered = await room.join(never).then(() => 'inside', errorCode);
+    expect(asked).not.toEqual([]);
+    expect(new Set(asked)).toEqual(new Set(['entering']));
+    expect(entered).not.toBe('inside');
+    expect(states).toEqual(['entering', 'outside']);
+  }
+});
+
+test('a farewell that comes while the connection is resumed is not overlooked', async () => {
+  const port = service();
+  const room = roomOf(port);
+  await room.join(never);
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'connecting' });
+  port.onStanza.emit(presence('ana', port.fullJid, [110, 332], 'unavailable'));
+  port.setState({ kind: 'online', resumed: true });
+  expect(room.state.kind).toBe('entering');
+  await until(() => joins(port) === 2 && room.state.kind === 'inside', 'back inside');
+});
+
 test('what the room repeats from before is left to its archive', async () => {
   const port = service();
   const room = roomOf(port);

@@ -12,16 +12,17 @@ import { OccupantTable } from './occupant-table.ts';
 import type { XmppPort, XmppState } from './port.ts';
 import { Reflections } from './reflections.ts';
 import { enterRoom, type Entry, readEntryError } from './room-entry.ts';
+import { unlessForgotten } from './room-doubt.ts';
 import { isExpelled, isNewsOfEntry, refusalOf, refusalReason } from './room-refusal.ts';
 import { readHistory } from './room-history.ts';
 import { abandonRoom, setUpRoom } from './room-setup.ts';
 import type { Occupant, RefusalReason, RoomMessage, RoomState } from './room-types.ts';
+import { RETRY, RETRY_REFUSED, StayAway } from './stay-away.ts';
 import {
   type Affiliate,
   type Affiliation,
   destroyRoom,
-  fetchAffiliates,
-  kickOccupant,
+  fetchAllAffiliates,
   leavePresence,
   type MucPresence,
   readMucPresence,
@@ -35,9 +36,6 @@ import { readStanzaId } from './xep/0359-stanza-ids.ts';
 import { selfPing } from './xep/0410-self-ping.ts';
 
 const SILENCE_MS = 10 * 60_000;
-const RETRY = { baseMs: 2000, maxMs: 120_000 };
-/** A room that says no rarely changes its mind soon; news of it end the wait. */
-const RETRY_REFUSED = { baseMs: 30_000, maxMs: 30 * 60_000 };
 
 interface RoomDeps {
   readonly client: XmppPort;
@@ -74,8 +72,7 @@ export class Room implements AsyncDisposable {
   #hurry = new AbortController();
   /** Inside when the connection was lost: a resumed one finds us there again. */
   #wasInside = false;
-  /** Kicks in a row: whoever is thrown out at once every time comes back ever more slowly. */
-  #kicks = 0;
+  readonly #stayAway = new StayAway();
   #enteredMs = 0;
   #heardMs: number;
 
@@ -121,6 +118,7 @@ export class Room implements AsyncDisposable {
         throw new AppError('conflict', 'the room exists already');
       }
       await setUpRoom(this.#client, this.address, signal);
+      await this.#settleIn();
     });
   }
 
@@ -151,10 +149,8 @@ export class Room implements AsyncDisposable {
   }
 
   /** Everybody who may be here: owners, admins and members. */
-  async affiliations(signal: AbortSignal): Promise<readonly Affiliate[]> {
-    const kinds: readonly Affiliation[] = ['owner', 'admin', 'member'];
-    const lists = await Promise.all(kinds.map((kind) => fetchAffiliates(this.#client, this.address, kind, signal)));
-    return lists.flat();
+  affiliations(signal: AbortSignal): Promise<readonly Affiliate[]> {
+    return fetchAllAffiliates(this.#client, this.address, signal);
   }
 
   async setAffiliation(jid: BareJid, affiliation: Affiliation, signal: AbortSignal): Promise<void> {
@@ -166,14 +162,13 @@ export class Room implements AsyncDisposable {
     await this.#client.send(xml('message', { to: jid }, directInvitation(this.address), hint(keeping)));
   }
 
-  async kick(nick: string, signal: AbortSignal): Promise<void> {
-    await kickOccupant(this.#client, this.address, nick, signal);
-  }
-
   /** Sends a message with an id and resolves with the room's id for it when it comes back. Rejects with `disconnected` while outside. */
   async send(stanza: Element, signal?: AbortSignal): Promise<string | null> {
     this.#assertInside();
-    return await this.#reflections.expect(stanza, () => this.#client.send(stanza), signal);
+    const send = (): Promise<void> => this.#client.send(stanza);
+    const expected = this.#reflections.expect(stanza, send, signal);
+    const doubt = { isInside: () => this.#checkInside(signal), enterAgain: () => this.#comeBack() };
+    return await unlessForgotten(expected, doubt);
   }
 
   /** Sends without waiting for the room, for what is worthless later. */
@@ -211,11 +206,18 @@ export class Room implements AsyncDisposable {
 
   async #enterExisting(signal: AbortSignal): Promise<void> {
     const created = await this.#enter(signal);
-    if (!created) return;
-    // §10.1: entering a room that is gone makes a new one.
-    if (this.#deps.mayRebuild?.() === true) return await setUpRoom(this.#client, this.address, signal);
-    await abandonRoom(this.#client, this.address, signal);
-    throw new AppError('not-found', 'the room does not exist any more');
+    // §10.1: entering a room that is gone makes a new one, in which nothing is to be said yet.
+    if (created && this.#deps.mayRebuild?.() !== true) {
+      await abandonRoom(this.#client, this.address, signal);
+      throw new AppError('not-found', 'the room does not exist any more');
+    }
+    if (created) await setUpRoom(this.#client, this.address, signal);
+    await this.#settleIn();
+  }
+
+  async #settleIn(): Promise<void> {
+    if (this.#wanted) this.#setState({ kind: 'inside' });
+    else await this.leave();
   }
 
   /** True when the room did not exist before. */
@@ -232,8 +234,6 @@ export class Room implements AsyncDisposable {
       this.#nick = own;
       this.#heardMs = clock.monotonic();
       this.#enteredMs = this.#heardMs;
-      if (this.#wanted) this.#setState({ kind: 'inside' });
-      else await this.leave();
       return created;
     } finally {
       this.#entry = undefined;
@@ -250,7 +250,7 @@ export class Room implements AsyncDisposable {
     } else if (state.resumed && this.#wasInside) {
       this.#wasInside = false;
       this.#setState({ kind: 'inside' });
-      this.#scope.spawn('check the room', (signal) => this.#checkInside(signal));
+      this.#scope.spawn('check the room', async (signal) => void (await this.#checkInside(signal)));
     } else {
       this.#reflections.failAll(new AppError('disconnected', 'the connection was made anew'));
       this.#spawnReturn();
@@ -311,10 +311,11 @@ export class Room implements AsyncDisposable {
     }
   }
 
-  async #checkInside(signal: AbortSignal): Promise<void> {
+  async #checkInside(signal?: AbortSignal): Promise<boolean> {
     const presence = await selfPing(this.#client, `${this.address}/${this.#nick}`, signal);
     if (presence === 'inside') this.#heardMs = this.#deps.clock.monotonic();
-    if (presence === 'outside' && this.#wanted) await this.#return(0, signal);
+    if (presence === 'outside' && this.#wanted) this.#spawnReturn();
+    return presence === 'inside';
   }
 
   #assertInside(): void {
@@ -327,7 +328,8 @@ export class Room implements AsyncDisposable {
     const from = splitJid(attr(stanza, 'from') ?? '');
     if (this.#state.kind === 'refused' && isNewsOfEntry(stanza, this.address)) this.#spawnReturn();
     if (from.bare !== this.address) return;
-    this.#heardMs = this.#deps.clock.monotonic();
+    // Others may answer in the room's name that it is not there.
+    if (attr(stanza, 'type') !== 'error') this.#heardMs = this.#deps.clock.monotonic();
     if (stanza.name === 'presence') this.#receivePresence(stanza);
     else if (attr(stanza, 'type') === 'error') this.#reflections.refuse(stanza);
     else if (attr(stanza, 'type') === 'groupchat' && from.resource !== undefined)
@@ -369,21 +371,18 @@ export class Room implements AsyncDisposable {
       this.#nick = presence.newNick ?? this.#nick;
       return;
     }
+    this.#wasInside = false;
     if (!this.#wanted || this.#state.kind === 'refused') return;
     const reason = refusalReason(presence);
     if (reason !== undefined) this.#refuse(reason);
-    else this.#setState({ kind: 'entering' });
-    this.#spawnReturn(this.#waitAfter(reason, codes));
+    this.#comeBack(reason, codes);
   }
 
-  /** How long to stay away, in milliseconds; whoever is refused has nothing to try at once. */
-  #waitAfter(reason: RefusalReason | undefined, codes: ReadonlySet<number>): number {
-    const random = (): number => this.#client.jitter();
-    if (reason !== undefined) return backoffDelay(0, RETRY_REFUSED, random);
-    if (!codes.has(STATUS.kicked) || codes.has(STATUS.fault)) return 0;
+  /** Out of a room that seems not to be there we are as after a kick: it may say so again. */
+  #comeBack(reason?: RefusalReason, codes: ReadonlySet<number> = new Set([STATUS.kicked])): void {
+    if (reason === undefined) this.#setState({ kind: 'entering' });
     const stayedMs = this.#deps.clock.monotonic() - this.#enteredMs;
-    this.#kicks = stayedMs > RETRY.maxMs ? 0 : this.#kicks + 1;
-    return backoffDelay(this.#kicks, RETRY, random);
+    this.#spawnReturn(this.#stayAway.waitMs(reason, codes, stayedMs, () => this.#client.jitter()));
   }
 
   #refuse(reason: RefusalReason): void {

@@ -45,6 +45,8 @@ export interface ConnectionTraits {
   readonly resumes: boolean;
   /** How it signed in, as "SCRAM-SHA-1"; empty when it was resumed. */
   readonly mechanism: string;
+  /** Where the server was reached; undefined once the connection is lost. */
+  readonly serverAddress: string | undefined;
 }
 
 export interface SessionListener {
@@ -134,12 +136,18 @@ export class Session {
       tls: this.#deps.socket.getProtocol(),
       resumes: this.resumption() !== undefined,
       mechanism: this.#sasl.mechanism,
+      serverAddress: this.#deps.socket.remoteAddress,
     };
   }
 
   /** How much came in so far, encrypted: more than before means that the connection lives. */
   get bytesRead(): number {
     return this.#deps.socket.bytesRead;
+  }
+
+  /** Where the server was reached; undefined once the connection is lost. */
+  get serverPort(): number | undefined {
+    return this.#deps.socket.remotePort;
   }
 
   async send(stanza: Element): Promise<void> {

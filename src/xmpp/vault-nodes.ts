@@ -3,9 +3,7 @@ import { toBase64 } from '../base/bytes.ts';
 import { readBase64 } from './base64-text.ts';
 import { xml } from './element.ts';
 import type { XmppPort } from './port.ts';
-import { errorCondition } from './stanza-error.ts';
-import { fetchItems } from './xep/0060-pubsub.ts';
-import { publishToPep } from './xep/0163-pep.ts';
+import { fetchOwnItem, publishToPep } from './xep/0163-pep.ts';
 
 const NS_VAULT = 'urn:spherecast:vault:0';
 const ITEM_ID = 'current';
@@ -23,14 +21,8 @@ export async function fetchVaultChunk(
   index: number,
   signal?: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  try {
-    const items = await fetchItems(client, undefined, nodeOf(slot, index), { max: 1 }, signal);
-    const payload = items.findLast(({ id }) => id === ITEM_ID)?.payload;
-    return payload?.is('chunk', NS_VAULT) === true ? readBase64(payload, MAX_BYTES) : undefined;
-  } catch (error) {
-    if (errorCondition(error) === 'item-not-found') return undefined;
-    throw error;
-  }
+  const payload = await fetchOwnItem(client, { node: nodeOf(slot, index), id: ITEM_ID }, signal);
+  return payload?.is('chunk', NS_VAULT) === true ? readBase64(payload, MAX_BYTES) : undefined;
 }
 
 /** Keeps a chunk where only the account itself reads it. */

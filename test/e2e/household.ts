@@ -105,6 +105,14 @@ export class Household extends AppPage implements AsyncDisposable {
     return this.property(this.by('player-video'), 'currentTime');
   }
 
+  /** Where the last stretch of the film ends that the player holds, in seconds. */
+  bufferedSeconds(): Promise<number> {
+    return this.by('player-video').evaluate((node: object) => {
+      const { buffered } = node as { buffered: { readonly length: number; end(index: number): number } };
+      return buffered.length === 0 ? 0 : buffered.end(buffered.length - 1);
+    });
+  }
+
   /** The preview picture of an item, loaded. */
   async preview(name: string): Promise<void> {
     const picture = this.tile(name).locator('img[src^="/preview"]');

@@ -112,6 +112,7 @@ describe('one film from one person to another', () => {
     expect(early.bytesHave).toBeLessThan(early.bytes / 2);
     await bob.picture('main-job-08-playing');
 
+    expect(await bob.bufferedSeconds()).toBeLessThan(40);
     await bob.jumpTo(0.8);
     await expect.poll(() => bob.playedSeconds(), { timeout: 10_000, interval: 50 }).toBeGreaterThan(50);
     figures['jump to picture'] = seconds(await bob.took('seeking', 'seeked'));
@@ -262,8 +263,10 @@ describe('one film from one person to another', () => {
     }
     const rebound = await alice.page.context().newPage();
     const answer = rebound.waitForResponse(() => true);
-    await expect(rebound.goto(`${engine.replace('127.0.0.1', REBOUND)}/`)).rejects.toThrow('net::');
+    // A browser shows an empty answer as an error of its own, or as an empty page.
+    await rebound.goto(`${engine.replace('127.0.0.1', REBOUND)}/`).catch(() => undefined);
     expect((await answer).status()).toBe(403);
+    expect(await rebound.locator('#app').count()).toBe(0);
     await rebound.close();
   });
 

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { findFirstCommand, HEADLESS_CHROMIUM } from '../../tools/bootstrap/packages.mjs';
 import { FakeEngine } from '../fixtures/fake-engine.ts';
 import { familyWorld } from '../fixtures/fake-world.ts';
-import { AppPage } from './app-page.ts';
+import { AppPage, OF_COLOURS, OF_WCAG } from './app-page.ts';
 
 const uiFolder = join(import.meta.dirname, '..', '..', 'dist', 'ui');
 
 export function launchChromium(...more: readonly string[]): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    executablePath: process.env['CHROMIUM'] ?? findFirstCommand(HEADLESS_CHROMIUM) ?? 'chromium',
     args: [
       '--no-sandbox',
       '--headless=new',
@@ -20,6 +21,13 @@ export function launchChromium(...more: readonly string[]): Promise<Browser> {
     ],
   });
 }
+
+const WIDE = { width: 1280, height: 800 };
+const LOOKS = [
+  { look: 'light', colorScheme: 'light', viewport: WIDE },
+  { look: 'dark', colorScheme: 'dark', viewport: WIDE },
+  { look: 'narrow', colorScheme: 'light', viewport: { width: 400, height: 800 } },
+] as const;
 
 /** A page on an engine of its own that knows a made-up family. */
 export class Screen extends AppPage implements AsyncDisposable {
@@ -34,7 +42,7 @@ export class Screen extends AppPage implements AsyncDisposable {
     const { signedIn = true, ...context } = options;
     const engine = new FakeEngine({ uiFolder, world: await familyWorld(), signedIn });
     await engine.start();
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...context });
+    const page = await browser.newPage({ viewport: WIDE, locale: 'en-GB', ...context });
     page.setDefaultTimeout(15_000);
     return new Screen(engine, page);
   }
@@ -48,6 +56,43 @@ export class Screen extends AppPage implements AsyncDisposable {
     await this.goHome();
     await this.by('sphere-card').first().click();
     await this.by('item-card').first().waitFor();
+  }
+
+  /**
+   * Takes a picture of the page as it is in both colours and as narrow as a telephone.
+   * @returns what axe finds, and where something hangs over the edge, one line each
+   */
+  async looks(name: string): Promise<string[]> {
+    const found: string[] = [];
+    for (const { look, colorScheme, viewport } of LOOKS) {
+      await this.page.setViewportSize(viewport);
+      await this.#wear(colorScheme);
+      await this.picture(`${name}-${look}`);
+      const lines = await this.violations(look === 'dark' ? OF_COLOURS : OF_WCAG);
+      const overflow = await this.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+      if (overflow > 0) lines.push(`${overflow} pixels too wide`);
+      found.push(...lines.map((line) => `${look}: ${line}`));
+    }
+    await this.page.setViewportSize(WIDE);
+    await this.#wear('light');
+    return found;
+  }
+
+  /** What axe finds on the page as it is, in light and dark colours, one line each. */
+  async violationsInBothColours(): Promise<string[]> {
+    const found: string[] = [];
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await this.#wear(colorScheme);
+      const rules = colorScheme === 'dark' ? OF_COLOURS : OF_WCAG;
+      found.push(...(await this.violations(rules)).map((line) => `${colorScheme}: ${line}`));
+    }
+    return found;
+  }
+
+  /** Colours begin to fade with the second frame after the change. */
+  async #wear(colorScheme: 'light' | 'dark'): Promise<void> {
+    await this.page.emulateMedia({ colorScheme });
+    await this.page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,11 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-const LOOKS = [
-  { look: 'light', options: {} },
-  { look: 'dark', options: { colorScheme: 'dark' as const } },
-  { look: 'french-narrow', options: { locale: 'fr-FR', viewport: { width: 400, height: 800 } } },
-];
+const FRENCH = { locale: 'fr-FR' };
 
 function theSea(screen: Screen) {
   const [sea] = screen.engine.world.spheres;
@@ -75,43 +71,32 @@ async function isInside(line: Locator, box: Locator): Promise<boolean> {
 }
 
 test('a conversation shows answers, changes, deletions, signs and who has seen what', async () => {
-  for (const { look, options } of LOOKS) {
-    await using screen = await Screen.open(browser, options);
-    talk(screen);
-    await screen.goToSphere();
-    if (look === 'french-narrow') await screen.by('panel-chat').click();
-    await screen.by('message-quote').waitFor();
-    await screen.by('message-retracted').waitFor();
-    const words = await screen.by('message-state').last().textContent();
-    expect(words).toContain(look === 'french-narrow' ? 'Vu par' : 'Seen by');
-    await screen.picture(`chat-talk-${look}`);
-    expect(await screen.violations()).toEqual([]);
-  }
+  await using screen = await Screen.open(browser);
+  talk(screen);
+  await screen.goToSphere();
+  await screen.by('message-quote').waitFor();
+  await screen.by('message-retracted').waitFor();
+  expect(await screen.by('message-state').last().textContent()).toContain('Seen by');
+  expect(await screen.looks('chat-talk')).toEqual([]);
 });
 
 test('everything said and shared is searched by keyboard, and a result is shown in its place', async () => {
-  for (const { look, options } of LOOKS.filter(({ look }) => look !== 'dark')) {
-    await using screen = await Screen.open(browser, options);
-    talk(screen);
-    await screen.goToSphere();
-    await screen.page.keyboard.press('Control+f');
-    const words = screen.by('search-words');
-    await words.fill('zebra');
-    await screen
-      .by('search-told')
-      .filter({ hasText: /Nothing|Rien/ })
-      .waitFor();
-    expect(await screen.by('found-line').count()).toBe(0);
-    await words.fill('the');
-    await screen.by('found-line').nth(2).waitFor();
-    await screen.picture(`search-${look}`);
-    expect(await screen.violations()).toEqual([]);
-    await words.fill('cake sund');
-    await screen.by('found-line').filter({ hasText: 'Who brings the cake' }).waitFor();
-    await words.press('Enter');
-    const line = screen.by('message').filter({ hasText: 'Who brings the cake' }).first();
-    await line.and(screen.page.locator(':focus')).waitFor();
-  }
+  await using screen = await Screen.open(browser, FRENCH);
+  talk(screen);
+  await screen.goToSphere();
+  await screen.page.keyboard.press('Control+f');
+  const words = screen.by('search-words');
+  await words.fill('zebra');
+  await screen.by('search-told').filter({ hasText: 'Rien' }).waitFor();
+  expect(await screen.by('found-line').count()).toBe(0);
+  await words.fill('the');
+  await screen.by('found-line').nth(2).waitFor();
+  expect(await screen.looks('search')).toEqual([]);
+  await words.fill('cake sund');
+  await screen.by('found-line').filter({ hasText: 'Who brings the cake' }).waitFor();
+  await words.press('Enter');
+  const line = screen.by('message').filter({ hasText: 'Who brings the cake' }).first();
+  await line.and(screen.page.locator(':focus')).waitFor();
 });
 
 test('a result far back is shown among the lines around it, and one click leads back to the newest', async () => {
@@ -202,30 +187,29 @@ interface Clipboard {
 }
 
 test('a picture is pasted and goes out with words that speak to somebody by name', async () => {
-  for (const { look, options } of LOOKS.slice(1)) {
-    await using screen = await Screen.open(browser, options);
-    await screen.goToSphere();
-    if (look === 'french-narrow') await screen.by('panel-chat').click();
-    await give(screen, 'paste');
-    await screen.by('pasted').locator('img').waitFor();
-    await give(screen, 'drop');
-    await screen.by('pasted').locator('img').nth(1).waitFor();
-    expect(await screen.by('picker-share').count()).toBe(0);
-    await screen.by('pasted-remove').last().click();
-    await screen.by('message-box').pressSequentially('Look, @ch');
-    await screen.by('names').waitFor();
-    await screen.picture(`chat-paste-${look}`);
-    expect(await screen.violations()).toEqual([]);
-    await screen.page.keyboard.press('Enter');
-    expect(await screen.by('message-box').inputValue()).toBe('Look, @Chloé Martin ');
-    await screen.page.keyboard.press('Enter');
-    await screen.by('message').filter({ hasText: '@Chloé Martin' }).locator('strong').waitFor();
-    await screen.by('message').filter({ hasText: '.png' }).waitFor();
-    expect(await screen.by('pasted').count()).toBe(0);
-    expect(screen.engine.calls).toContain('mentions 1');
-    await screen.picture(`chat-pasted-${look}`);
-    expect(screen.complaints).toEqual([]);
-  }
+  const telephone = { width: 400, height: 800 };
+  await using screen = await Screen.open(browser, { ...FRENCH, colorScheme: 'dark', viewport: telephone });
+  await screen.goToSphere();
+  await screen.by('panel-chat').click();
+  await give(screen, 'paste');
+  await screen.by('pasted').locator('img').waitFor();
+  await give(screen, 'drop');
+  await screen.by('pasted').locator('img').nth(1).waitFor();
+  expect(await screen.by('picker-share').count()).toBe(0);
+  await screen.by('pasted-remove').last().click();
+  await screen.by('message-box').pressSequentially('Look, @ch');
+  await screen.by('names').waitFor();
+  await screen.picture('chat-paste');
+  expect(await screen.violations()).toEqual([]);
+  await screen.page.keyboard.press('Enter');
+  expect(await screen.by('message-box').inputValue()).toBe('Look, @Chloé Martin ');
+  await screen.page.keyboard.press('Enter');
+  await screen.by('message').filter({ hasText: '@Chloé Martin' }).locator('strong').waitFor();
+  await screen.by('message').filter({ hasText: '.png' }).waitFor();
+  expect(await screen.by('pasted').count()).toBe(0);
+  expect(screen.engine.calls).toContain('mentions 1');
+  await screen.picture('chat-pasted');
+  expect(screen.complaints).toEqual([]);
 });
 
 test('a line that comes while the conversation is on the screen is read at once', async () => {
@@ -242,4 +226,57 @@ test('a line that comes while the conversation is on the screen is read at once'
   sea.unread = 1;
   screen.engine.emit({ kind: 'sphere', sphere: { ...sea } });
   await expect.poll(() => sea.unread).toBe(0);
+});
+
+test('a message tells in words how far it has come', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.by('message-box').fill('Hello\nfamily');
+  await screen.by('message-box').press('Enter');
+  await screen.page.getByText('Hello\nfamily').waitFor();
+  await expect.poll(() => screen.by('message-state').last().textContent()).toContain('Reached 2 of 2 devices');
+  expect(await screen.by('message-box').inputValue()).toBe('');
+});
+
+test('a message that was not sent says why, is tried again or deleted', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  const failed = screen.by('message-failed');
+  for (const way of ['message-retry', 'message-delete'] as const) {
+    await screen.by('message-box').fill('stuck');
+    await screen.by('message-box').press('Enter');
+    await failed.waitFor();
+    expect(await failed.textContent()).toContain('Not sent');
+    expect(await failed.textContent()).toContain('too long to be sent to everybody at once');
+    await screen.picture('message-not-sent');
+    await screen.by(way).click();
+    await failed.waitFor({ state: 'detached' });
+  }
+  expect(await screen.page.getByText('stuck', { exact: true }).count()).toBe(1);
+});
+
+test('half a sentence is still there after a look at the people', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.by('message-box').fill('Half a sen');
+  await screen.by('tab-people').click();
+  await screen.by('members').waitFor();
+  await screen.by('tab-chat').click();
+  expect(await screen.by('message-box').inputValue()).toBe('Half a sen');
+});
+
+test('a text that could not be kept comes back into the box', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.by('message-box').fill('fail');
+  await screen.by('message-send').click();
+  await screen.page.getByText('This cannot be encrypted for everyone').first().waitFor();
+  expect(await screen.by('message-box').inputValue()).toBe('fail');
+});
+
+test('a line that cannot be read is shown, not hidden', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  const line = screen.page.locator('[data-testid=message][data-state=undecryptable]');
+  expect(await line.textContent()).toContain('A message that cannot be read here');
 });

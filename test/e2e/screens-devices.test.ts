@@ -21,8 +21,11 @@ const device = (digits: string, name: string, state: DeviceView['state']): Devic
 test('a new computer is asked for, a lost one is removed, and the kit is shown to whoever knows the password', async () => {
   await using screen = await Screen.open(browser);
   const devices = [device('aa', 'kitchen', 'here'), device('bb', 'laptop', 'known'), device('cc', 'tablet', 'new')];
-  screen.engine.state.account = { jid: ME, state: 'online', error: null, devices };
+  screen.engine.state.account = { jid: ME, state: 'online', error: null, devices, warnings: ['copied-profile'] };
   await screen.goHome();
+  expect(await screen.by('warning-banner').textContent()).toContain('copy of one of your computers');
+  await screen.by('warning-read').click();
+  await screen.by('warning-banner').waitFor({ state: 'detached' });
   expect(await screen.by('device-banner').textContent()).toContain('“tablet”');
   await screen.by('nav-settings').click();
   await screen.by('device').first().waitFor();

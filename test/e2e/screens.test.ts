@@ -88,61 +88,6 @@ describe('spheres', () => {
   });
 });
 
-describe('chat', () => {
-  test('a message tells in words how far it has come', async () => {
-    await using screen = await Screen.open(browser);
-    await screen.goToSphere();
-    await screen.by('message-box').fill('Hello\nfamily');
-    await screen.by('message-box').press('Enter');
-    await screen.page.getByText('Hello\nfamily').waitFor();
-    await expect.poll(() => screen.by('message-state').last().textContent()).toContain('Reached 2 of 2 devices');
-    expect(await screen.by('message-box').inputValue()).toBe('');
-  });
-
-  test('a message that was not sent says why, is tried again or deleted', async () => {
-    await using screen = await Screen.open(browser);
-    await screen.goToSphere();
-    const failed = screen.by('message-failed');
-    for (const way of ['message-retry', 'message-delete'] as const) {
-      await screen.by('message-box').fill('stuck');
-      await screen.by('message-box').press('Enter');
-      await failed.waitFor();
-      expect(await failed.textContent()).toContain('Not sent');
-      expect(await failed.textContent()).toContain('too long to be sent to everybody at once');
-      await screen.picture('message-not-sent');
-      await screen.by(way).click();
-      await failed.waitFor({ state: 'detached' });
-    }
-    expect(await screen.page.getByText('stuck', { exact: true }).count()).toBe(1);
-  });
-
-  test('half a sentence is still there after a look at the people', async () => {
-    await using screen = await Screen.open(browser);
-    await screen.goToSphere();
-    await screen.by('message-box').fill('Half a sen');
-    await screen.by('tab-people').click();
-    await screen.by('members').waitFor();
-    await screen.by('tab-chat').click();
-    expect(await screen.by('message-box').inputValue()).toBe('Half a sen');
-  });
-
-  test('a text that could not be kept comes back into the box', async () => {
-    await using screen = await Screen.open(browser);
-    await screen.goToSphere();
-    await screen.by('message-box').fill('fail');
-    await screen.by('message-send').click();
-    await screen.page.getByText('This cannot be encrypted for everyone').first().waitFor();
-    expect(await screen.by('message-box').inputValue()).toBe('fail');
-  });
-
-  test('a line that cannot be read is shown, not hidden', async () => {
-    await using screen = await Screen.open(browser);
-    await screen.goToSphere();
-    const line = screen.page.locator('[data-testid=message][data-state=undecryptable]');
-    expect(await line.textContent()).toContain('A message that cannot be read here');
-  });
-});
-
 describe('sharing', () => {
   test('the picker walks through folders and shares what was chosen, with progress', async () => {
     await using screen = await Screen.open(browser);

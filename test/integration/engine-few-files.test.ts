@@ -18,6 +18,7 @@ test.skipIf(!hasProsody() || process.platform !== 'linux')(
       [anna, ben].map(async (person) => {
         await person.engine.stop();
         await person.restart({ inside: FEW });
+        await person.sync();
       }),
     );
     const sphere = await world.sphere('Summer', anna, ben);

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
-import { eventually } from '../fixtures/engine-process.ts';
-import type { Person } from '../fixtures/engine-world.ts';
-import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
+import { EngineProcess, eventually } from '../fixtures/engine-process.ts';
+import { EngineWorld, Person, passwordOf } from '../fixtures/engine-world.ts';
 
 let world: EngineWorld;
 beforeAll(async () => {
@@ -19,6 +18,43 @@ const album = (person: Person, sphere: string, count: number) =>
     const items = (await person.spheres()).some(({ id }) => id === sphere) ? await person.items(sphere) : [];
     return items.length === count ? items.map(({ id, name, bytes }) => ({ id, name, bytes })) : undefined;
   });
+
+test('a copy of a whole profile becomes a computer of its own: both go on, and everything arrives once', async () => {
+  const [carl, ben] = [world.person('carl'), world.person('ben')];
+  const sphere = await world.sphere('Copied', carl, ben);
+  const content = randomBytes(100_000);
+  const path = join(world.folder, 'kept.bin');
+  await writeFile(path, content);
+  const item = await carl.share(sphere, path);
+  await carl.run('sync', '--wait');
+  await carl.engine.stop();
+  const profile = join(world.folder, 'image');
+  await cp(carl.profile, profile, { recursive: true });
+  await carl.restart();
+  await carl.say(sphere, 'from the original');
+  await ben.sees(sphere, 'from the original');
+
+  const address = carl.address.replace(/\.\d+$/, '.90');
+  await writeFile(join(profile, 'config.json'), JSON.stringify({ swarm: { addresses: [address], mapPorts: false } }));
+  const engine = await EngineProcess.start({ profile });
+  const copy = new Person({ name: 'carl', jid: carl.jid, engine, options: { address } });
+  onTestFinished(async () => await copy[Symbol.asyncDispose]());
+  const ownDevices = async (person: Person) => (await person.ask((client) => client.system.snapshot())).account;
+  await eventually('the copy is told apart', async () =>
+    (await ownDevices(copy))?.warnings?.includes('copied-profile') === true ? true : undefined,
+  );
+  await copy.say(sphere, 'from the copy');
+  await carl.say(sphere, 'from the original again');
+  const lines = ['from the original', 'from the copy', 'from the original again'];
+  for (const person of [ben, carl, copy]) {
+    for (const line of lines) await person.sees(sphere, line);
+    expect((await person.texts(sphere)).toSorted()).toEqual(lines.toSorted());
+  }
+  expect((await ownDevices(carl))?.warnings).toEqual([]);
+  expect((await ben.members(sphere)).filter(({ isForked }) => isForked)).toEqual([]);
+  expect(await readFile(await ben.get(sphere, item))).toEqual(content);
+  expect((await copy.items(sphere)).map(({ id, state }) => ({ id, state }))).toEqual([{ id: item, state: 'sharing' }]);
+});
 
 test('a second computer has the album and plays it; wiped and restored from the kit alone it has the same', async () => {
   const [anna, ben] = [world.person('anna'), world.person('ben')];

@@ -3,7 +3,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EngineWorld } from '../fixtures/engine-world.ts';
-import { findCanaries, PacketCapture } from '../fixtures/packet-capture.ts';
+import { openNetworkRecorder, type NetworkRecorder } from '../fixtures/network-recorder.ts';
+import { findCanaries } from '../fixtures/packet-capture.ts';
 
 const CANARY_EVERY = 64 * 1024;
 /** Two engines, a server and a whole conversation, on a machine that may be busy. */
@@ -22,13 +23,14 @@ interface Observed {
   readonly network: Buffer;
 }
 
-async function observe(canaries: Canaries, world: EngineWorld, plain: boolean): Promise<Observed> {
+async function observe(
+  canaries: Canaries,
+  world: EngineWorld,
+  recorder: NetworkRecorder,
+  plain: boolean,
+): Promise<Observed> {
   const [anna, ben] = [world.person('anna'), world.person('ben')];
-  const { host, c2sPort } = world.prosody;
-  // TCP and UDP: swarm, tracker, announcements, WebRTC and XMPP.
-  await using capture = await PacketCapture.start(
-    `host ${anna.address} or host ${ben.address} or (host ${host} and port ${c2sPort}) or ip multicast or ip6 multicast`,
-  );
+  await using recording = await recorder.all([anna.address, ben.address], world.prosody);
   const sphere = await world.sphere(canaries.sphere, anna, ben);
   const content = randomBytes(3 * 1024 * 1024);
   for (let at = 100; at + canaries.media.length < content.length; at += CANARY_EVERY) content.write(canaries.media, at);
@@ -40,7 +42,7 @@ async function observe(canaries: Canaries, world: EngineWorld, plain: boolean): 
   await anna.say(sphere, `dinner at ${canaries.text}`);
   await ben.sees(sphere, `dinner at ${canaries.text}`);
   await Promise.all([anna.sync(), ben.sync()]);
-  const network = await capture.stop();
+  const network = await recording.bytes();
   await world.prosody.pause();
   return { server: await everythingBelow(world.prosody.folder), network };
 }
@@ -63,8 +65,9 @@ test(
   'server and network hold nothing of names, texts and films',
   async () => {
     const canaries = newCanaries();
-    await using world = await EngineWorld.start(['anna', 'ben']);
-    const { server, network } = await observe(canaries, world, false);
+    await using recorder = await openNetworkRecorder();
+    await using world = await EngineWorld.start(['anna', 'ben'], { recorder });
+    const { server, network } = await observe(canaries, world, recorder, false);
     // The whole film went over the recorded network, and the server keeps the conversation.
     expect(network.length).toBeGreaterThan(3 * 1024 * 1024);
     expect(server.includes('urn:spherecast:sealed:0')).toBe(true);
@@ -79,8 +82,9 @@ test(
   async () => {
     const canaries = newCanaries();
     const program = new URL('../fixtures/unsealed-engine.ts', import.meta.url);
-    await using world = await EngineWorld.start(['anna', 'ben'], { program });
-    const { server, network } = await observe(canaries, world, true);
+    await using recorder = await openNetworkRecorder();
+    await using world = await EngineWorld.start(['anna', 'ben'], { program, recorder });
+    const { server, network } = await observe(canaries, world, recorder, true);
     expect(findCanaries(server, Object.values(canaries))).toEqual([canaries.sphere, canaries.file, canaries.text]);
     expect(findCanaries(network, Object.values(canaries))).toEqual([canaries.file, canaries.media]);
   },

@@ -65,6 +65,7 @@ export class SwarmPeer implements AsyncDisposable {
   onSignal: (signal: Extract<SwarmEvent, { kind: 'signal' }>) => void = () => undefined;
   /** What the process begins to fetch, for others to hear. */
   onFetching: (fetching: Extract<SwarmEvent, { kind: 'fetching' }>) => void = () => undefined;
+  onEvent: (event: SwarmEvent) => void = () => undefined;
   dataPort = 0;
   trackerPort = 0;
 
@@ -184,6 +185,7 @@ export class SwarmPeer implements AsyncDisposable {
     try {
       for await (const event of eventsOf(await this.client.events())) {
         this.events.push(event);
+        this.onEvent(event);
         if (event.kind === 'signal') this.onSignal(event);
         if (event.kind === 'fetching') this.onFetching(event);
         if (event.kind === 'state') this.states.set(event.torrent.infoHash, event.torrent);
@@ -262,11 +264,18 @@ export async function receive(
   sphereId: SphereId,
   item: TestItem,
   root: string,
-  options: { bitfield?: Bytes | null; background?: boolean; paused?: boolean; mediaKey?: Bytes | null } = {},
+  options: {
+    bitfield?: Bytes | null;
+    background?: boolean;
+    paused?: boolean;
+    mediaKey?: Bytes | null;
+    alsoIn?: SphereId[];
+  } = {},
 ): Promise<string> {
   const path = join(root, 'received');
   await peer.add({
     sphereId,
+    alsoIn: options.alsoIn ?? [],
     infoHash: item.infoHash,
     metainfo: item.metainfo,
     mediaKey: options.mediaKey === undefined ? item.mediaKey : options.mediaKey,

@@ -12,6 +12,8 @@ async function asked(options: ProsodyOptions) {
   await using server = await startProsody({ users: { ana: 'pw' }, ...options });
   const client = await signIn(server, 'ana');
   const services = await askExternalServices(client);
+  // What it may name depends on where it is.
+  expect(client.connection?.serverAddress).toBe('127.0.0.1');
   await client[Symbol.asyncDispose]();
   return services;
 }

@@ -9,6 +9,7 @@ import { Room } from '../../src/xmpp/room.ts';
 import type { RoomMessage } from '../../src/xmpp/room-types.ts';
 import { NS_EPHEMERAL, readEphemeral, readSealed } from '../../src/xmpp/sealed.ts';
 import { askDiscoInfo, askDiscoItems } from '../../src/xmpp/xep/0030-disco.ts';
+import { kickOccupant } from '../../src/xmpp/xep/0045-muc.ts';
 import { answerDisco, CapsCache, capsTag } from '../../src/xmpp/xep/0115-caps.ts';
 import { originId } from '../../src/xmpp/xep/0359-stanza-ids.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
@@ -216,10 +217,10 @@ describe('leaving', () => {
   });
 
   test('a member who is kicked comes back by himself', async () => {
-    const { hers, his } = await meet();
+    const { a, his, address } = await meet();
     const states: string[] = [];
     his.onState.on(({ kind }) => states.push(kind));
-    await hers.kick('ben', never);
+    await kickOccupant(a, address, 'ben', never);
     await until(() => states.includes('inside'), 'the return');
     expect(states).toEqual(['entering', 'inside']);
   });

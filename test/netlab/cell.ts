@@ -17,6 +17,8 @@ const PATIENCE_MS = 120_000;
 const IN_VAIN_MS = 1_000;
 /** A change of the path is noticed within two seconds. */
 const CHECK_AGAIN_MS = 1_500;
+/** Until the path was told, or the whole item would be there before anybody could ask. */
+const UNHURRIED = 4_000_000;
 
 /** Two members in two homes, and how they are to find each other. */
 export interface Cell {
@@ -39,7 +41,7 @@ export interface CellResult {
   readonly cell: Cell;
   /** The path that carried most bytes of the first round, which brings the whole item. */
   readonly path: Path | null;
-  /** The path that the receiver's connection check names while the bytes come, null when it names none. */
+  /** The path that the receiver's connection check names last while the bytes come, null when it names none. */
   readonly told: string | null;
   /** From both engines online to the first verified piece, of each round. */
   readonly firstByteMs: readonly number[];
@@ -170,7 +172,7 @@ async function meet(meeting: Meeting, watch: EngineWatch, item: string, withoutS
 interface Arrival {
   /** When the first piece was verified, on the clock of `performance`. */
   readonly firstMs: number;
-  /** Of everything after the first bytes, 0 unless all of it was waited for. */
+  /** Of everything after the path was told, 0 unless all of it was waited for. */
   readonly mbitPerSecond: number;
   readonly told: string | null;
 }
@@ -178,8 +180,8 @@ interface Arrival {
 async function arrive(meeting: Meeting, watch: EngineWatch, item: string, whole: boolean): Promise<Arrival> {
   const firstMs = await watch.until('the first piece', () => bytesOf(watch, item) > 0, 2 * PATIENCE_MS);
   if (whole) {
-    const [mbitPerSecond, told] = await Promise.all([rest(watch, item, firstMs), toldPath(meeting, watch, item)]);
-    return { firstMs, mbitPerSecond, told };
+    const told = await toldPath(meeting, watch, item);
+    return { firstMs, mbitPerSecond: await rest(meeting, watch, item), told };
   }
   if (bytesOf(watch, item) < ITEM_BYTES) {
     const ids = { sphereId: parseSphereId(meeting.sphereId), itemId: parseItemId(item) };
@@ -191,6 +193,7 @@ async function arrive(meeting: Meeting, watch: EngineWatch, item: string, whole:
 /** What is told last while the bytes come: a relay may have been first, and was replaced by the direct path. */
 async function toldPath({ receiver, path }: Meeting, watch: EngineWatch, item: string): Promise<string | null> {
   let told: string | null = null;
+  await receiver.ask((client) => client.transfers.setLimits({ down: UNHURRIED }));
   for (;;) {
     told = (await checkedPath(receiver)) ?? told;
     if (told === path || bytesOf(watch, item) >= ITEM_BYTES) return told;
@@ -200,19 +203,20 @@ async function toldPath({ receiver, path }: Meeting, watch: EngineWatch, item: s
 
 async function checkedPath(receiver: Person): Promise<string | null> {
   return await receiver.ask(async (client) => {
-    let path: string | null = null;
     for await (const report of await client.doctor.check({ follow: false })) {
-      path = report.devices.find((device) => device.path !== null)?.path ?? path;
+      const path = report.devices.find((device) => device.path !== null)?.path;
+      if (path !== undefined) return path;
     }
-    return path;
+    return null;
   });
 }
 
-async function rest(watch: EngineWatch, item: string, firstMs: number): Promise<number> {
-  const had = bytesOf(watch, item);
+async function rest({ receiver }: Meeting, watch: EngineWatch, item: string): Promise<number> {
+  await receiver.ask((client) => client.transfers.setLimits({ down: 0 }));
+  const [begin, had] = [performance.now(), bytesOf(watch, item)];
   const end = await watch.until('all pieces', () => bytesOf(watch, item) >= ITEM_BYTES, 4 * PATIENCE_MS);
   await watch.until('the whole item', () => watch.items.get(item)?.state === 'complete', PATIENCE_MS);
-  return Math.round(((ITEM_BYTES - had) * 8) / 1_000 / Math.max(1, end - firstMs));
+  return Math.round(((ITEM_BYTES - had) * 8) / 1_000 / Math.max(1, end - begin));
 }
 
 function bytesOf(watch: EngineWatch, item: string): number {

@@ -1,10 +1,13 @@
 import type { HomeAddresses } from './addresses.ts';
 import { homeAddresses, nextOutside, WAN_GATEWAY, WAN_GATEWAY6 } from './addresses.ts';
-import type { HomePlan } from './home-plan.ts';
+import type { HomePlan, Nat } from './home-plan.ts';
 import { MappingDaemon } from './mapping-daemon.ts';
 import type { Namespaces } from './namespaces.ts';
 import { providerRules, routerRules } from './router-rules.ts';
 import { plugIn } from './wan-line.ts';
+
+/** The number of a guest, behind those of the hosts. */
+const WELCOME = 20;
 
 /** Between a router and the network it belongs to. */
 interface Uplink {
@@ -75,6 +78,26 @@ export class Home {
     await this.#namespaces.exec(this.router, 'nft', 'flush', 'ruleset');
     await this.#namespaces.exec(this.router, 'conntrack', '-F');
     await this.#startRouter();
+  }
+
+  /** Another kind of router stands there from now on, and what is connected goes on. */
+  async becomes(nat: Exclude<Nat, 'open'>): Promise<void> {
+    await this.#namespaces.nft(this.router, `flush ruleset\n${routerRules({ ...this.plan, nat })}`);
+  }
+
+  /** Somebody has told the router to lead callers of a port to a host. */
+  async forward(port: number, host: number): Promise<void> {
+    const rule = ['iifname', 'wan0', 'tcp', 'dport', String(port), 'dnat', 'ip', 'to', this.addresses.host(host)];
+    await this.#namespaces.exec(this.router, 'nft', 'add', 'rule', 'inet', 'lab', 'prerouting', ...rule);
+  }
+
+  /** A host of another home comes into this network too, as a telephone does that keeps its mobile line; its address there. */
+  async welcome(host: string): Promise<string> {
+    const address = this.addresses.host(WELCOME);
+    await this.#namespaces.cable(host, 'eth1', this.router, host);
+    await this.#namespaces.ip(this.router, 'link', 'set', host, 'master', 'lan0');
+    await this.#namespaces.ip(host, 'addr', 'add', `${address}/24`, 'dev', 'eth1');
+    return address;
   }
 
   /** The provider gives the home another public address; what was connected through the old one is forgotten. */

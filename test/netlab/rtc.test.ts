@@ -1,11 +1,9 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { IceServer } from '../../src/nat/rtc/ice-servers.ts';
 import { missingPrograms } from '../fixtures/missing-programs.ts';
-import { SERVER_ADDRESS } from './addresses.ts';
-import type { LabProcess } from './lab-process.ts';
 import { NetworkLab, whyNoLab } from './network-lab.ts';
+import { RELAY, startRelay } from './relay.ts';
 import { RtcPair } from './rtc-pair.ts';
 
 const reason = (await whyNoLab()) ?? missingPrograms('turnserver');
@@ -13,33 +11,8 @@ if (reason !== undefined) console.warn(`SKIPPED: WebRTC in the laboratory: ${rea
 
 const FUZZ = path.join(import.meta.dirname, 'rtc-fuzz.ts');
 const LONG = process.env['SPHERECAST_LONG'] === '1';
+const CONNECTIONS = LONG ? 200 : 80;
 const MIB = 2 ** 20;
-const RELAY: readonly IceServer[] = [
-  { urls: `stun:${SERVER_ADDRESS}` },
-  { urls: [`turn:${SERVER_ADDRESS}`, `turn:${SERVER_ADDRESS}?transport=tcp`], username: 'ana', password: 'pw' },
-];
-
-/** STUN and TURN with a password of its own. */
-async function startRelay(lab: NetworkLab): Promise<LabProcess> {
-  const who = ['-n', '-L', SERVER_ADDRESS, '-r', 'lab.test', '-a', '-u', 'ana:pw'];
-  const files = ['--pidfile', path.join(lab.folder, 'turn.pid'), '--userdb', path.join(lab.folder, 'turn.db')];
-  const relay = lab.spawn(
-    'server',
-    'turnserver',
-    ...who,
-    ...files,
-    '--no-cli',
-    '--no-tls',
-    '--no-dtls',
-    '-l',
-    'stdout',
-  );
-  for (let tries = 0; tries < 100; tries += 1) {
-    if ((await lab.exec('server', 'ss', '-Hlun', 'sport = :3478')) !== '') return relay;
-    await delay(50);
-  }
-  throw new Error('the relay does not start');
-}
 
 async function quit(pair: RtcPair): Promise<unknown[]> {
   return await Promise.all([pair.near.quit(), pair.far.quit()]);
@@ -82,7 +55,7 @@ describe.skipIf(reason !== undefined)('WebRTC between two homes', () => {
     expect(await quit(pair)).toEqual([0, 0]);
   });
 
-  test('two hundred connections leave nothing in memory, and the processes end cleanly', async () => {
+  test(`${CONNECTIONS} connections leave nothing in memory, and the processes end cleanly`, async () => {
     await using lab = await NetworkLab.start({ a: 'open', b: 'open' });
     const pair = new RtcPair(lab, ['a1', 'b1']);
     const cycle = async (times: number): Promise<{ failed: number; memory: number[] }> => {
@@ -95,8 +68,8 @@ describe.skipIf(reason !== undefined)('WebRTC between two homes', () => {
       }
       return { failed, memory };
     };
-    const before = await cycle(100);
-    const after = await cycle(200);
+    const before = await cycle(LONG ? 100 : 50);
+    const after = await cycle(CONNECTIONS);
     expect(before.failed + after.failed).toBe(0);
     for (const [index, rss] of after.memory.entries()) {
       expect(rss - (before.memory[index] ?? 0)).toBeLessThan(16 * MIB);

@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Path } from '../../src/contract/swarm.ts';
-import { SWARM } from '../fixtures/programs.ts';
 import {
   newEpoch,
   newSphere,
@@ -11,10 +10,11 @@ import {
   receive,
   sha256,
   share,
-  SwarmPeer,
+  type SwarmPeer,
   until,
 } from '../integration/swarm-peer.ts';
 import { NetworkLab, whyNoLab } from './network-lab.ts';
+import { passSignals, peerAt } from './swarm-peers.ts';
 
 const reason = await whyNoLab();
 if (reason !== undefined) console.warn(`SKIPPED: the network laboratory: ${reason}`);
@@ -31,29 +31,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const sphere = newSphere();
 const epochs = [newEpoch()];
 
-async function peerAt(
-  lab: NetworkLab,
-  place: string,
-  options: { discoverLan?: boolean; dataPort?: number; limits?: { up: number; down: number } } = {},
-): Promise<SwarmPeer> {
-  const address = (await lab.exec(place, 'hostname', '-I')).trim().split(' ')[0] ?? '';
-  const peer = await SwarmPeer.of(lab.fork(place, SWARM), { address, addresses: [], ...options });
-  onTestFinished(() => peer[Symbol.asyncDispose]());
-  return peer;
-}
-
-/** Both are in the sphere; signals go from one to the other, as the engines would bring them. */
+/** Both are in the sphere, and hear each other's signals. */
 async function acquaint(anna: SwarmPeer, ben: SwarmPeer): Promise<void> {
   await anna.joinSphere(sphere, epochs, [ben]);
   await ben.joinSphere(sphere, epochs, [anna]);
-  for (const [one, other] of [
-    [anna, ben],
-    [ben, anna],
-  ] as const) {
-    one.onSignal = ({ sphereId, signal }) => {
-      void other.client.signal({ sphereId, device: one.device.key, signal });
-    };
-  }
+  passSignals(anna, ben);
 }
 
 async function tellRtc(anna: SwarmPeer, ben: SwarmPeer): Promise<void> {

@@ -46,6 +46,25 @@ test('with the owner gone and no admin, a new sphere holds every item, and nobod
   expect(sphere.state.members.has(ana.jid)).toBe(false);
 });
 
+test('who has not come along yet goes on being served where they are, also after a restart', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  const old = await world.sphere(ana, ben, eva);
+  const itemId = await ben.share('beach.mp4');
+  await world.quiet();
+  const { infoHash } = ben.session.items.row(itemId);
+  await ana.stop();
+  const { id } = await ben.session.continuation.run(old.id, noSignal);
+  await world.quiet();
+  const servedIn = { sphereId: id, alsoIn: [old.id] };
+  await expect.poll(() => ben.session.swarm.torrents.get(infoHash)).toMatchObject(servedIn);
+  expect(ben.session.swarm.spheres.get(old.id)?.devices).toContain(eva.session.identity.device.id);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  await expect.poll(() => ben.session.swarm.torrents.get(infoHash)).toMatchObject(servedIn);
+});
+
 test('a sphere with an admin or with us as its owner does not go on elsewhere', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];

@@ -1,4 +1,8 @@
 import { expect, test } from 'vitest';
+import type { DeviceKey, EventId } from '../../src/base/id.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { buildEvent } from '../../src/spheres/protocol/event.ts';
+import { generateSigningKey, sha256Hex } from '../../src/spheres/protocol/keys.ts';
 import { readEphemeral } from '../../src/xmpp/sealed.ts';
 import type { SimPerson } from './sim-world.ts';
 import { SimWorld } from './sim-world.ts';
@@ -24,6 +28,21 @@ function hide(world: SimWorld, isHidden: (to: SimPerson['jid'], number: number) 
 /** Time passes in steps short enough for questions and answers to go to and fro. */
 async function wait(world: SimWorld, ms: number): Promise<void> {
   for (let step = 0; step < 8; step += 1) await world.pass(ms / 8);
+}
+
+/** A further computer, of which nothing gets to some people until the server delivers again. */
+async function newComputer(world: SimWorld, person: SimPerson, unaware: readonly SimPerson[]) {
+  const hidden = new Set<string | null>();
+  world.server.deliver = (message, to) => {
+    if (!unaware.some(({ jid }) => jid === to)) return [message];
+    hidden.add(message.stanzaId);
+    return [];
+  };
+  world.server.answerHistory = (entries) => entries.filter(({ id }) => !hidden.has(id));
+  const laptop = await world.another(person);
+  const { id } = laptop.session.identity.device;
+  const knows = ({ session }: SimPerson) => session.list.all().some(({ state }) => state.devices.has(id));
+  return { laptop, knows };
 }
 
 async function three() {
@@ -75,6 +94,153 @@ test('whoever comes back after the archive has expired gets from a member what a
   expect(ben.session.eventIds()).toEqual(eva.session.eventIds());
   const theirs = ben.session.sphere();
   expect(ben.session.source.mediaKey(theirs, ben.session.source.event(theirs, item))).not.toBeNull();
+});
+
+/** Ben lacks a line in the middle, and from then on no word of the moment comes to him. */
+async function gapThatDoesNotShow() {
+  const { world, ana, ben, sphere } = await three();
+  hide(world, (to) => to === ben.jid);
+  ana.session.messages.say(sphere.id, 'hidden from ben');
+  await world.quiet();
+  world.server.deliver = (message, to) =>
+    readEphemeral(message.stanza) !== undefined && to === ben.jid ? [] : [message];
+  ana.session.messages.say(sphere.id, 'heard by all');
+  await world.quiet();
+  // What was heard of the others before is forgotten with a restart.
+  const restart = async (): Promise<void> => {
+    await ben.stop();
+    await ben.start();
+  };
+  return { world, ben, restart };
+}
+
+test('whoever has a gap that does not show, and missed what the others told, says it again until somebody answers', async () => {
+  const { world, ben, restart } = await gapThatDoesNotShow();
+  await restart();
+  await wait(world, 6 * MINUTE);
+  expect(ben.session.texts()).toEqual(['heard by all']);
+  world.server.deliver = (message) => [message];
+  await wait(world, 20 * MINUTE);
+  expect(ben.session.texts().toSorted()).toEqual(['heard by all', 'hidden from ben']);
+});
+
+test('whoever has a gap is answered however often it asked before and missed the answer', async () => {
+  const { world, ben, restart } = await gapThatDoesNotShow();
+  for (let times = 0; times < 4; times += 1) {
+    await restart();
+    await wait(world, MINUTE);
+  }
+  world.server.deliver = (message) => [message];
+  await wait(world, 4 * MINUTE);
+  expect(ben.session.texts().toSorted()).toEqual(['heard by all', 'hidden from ben']);
+});
+
+test('what somebody tells of and cannot give comes from another one, who had no reason to say anything', async () => {
+  const { world, ana, ben, eva, sphere } = await three();
+  hide(world, (to) => to === ben.jid);
+  const { deliver } = world.server;
+  const isWord = (stanza: Parameters<typeof readEphemeral>[0]): boolean => readEphemeral(stanza) !== undefined;
+  // Ana's words of the moment come to nobody; and what Eva writes to Ben gets lost.
+  world.server.deliver = (message, to) =>
+    message.from === ana.jid && to !== ana.jid && isWord(message.stanza) ? [] : deliver(message, to);
+  const sayTo = world.server.sayTo.bind(world.server);
+  world.server.sayTo = (jid, from, stanza) => {
+    if (from !== eva.jid || jid !== ben.jid) sayTo(jid, from, stanza);
+  };
+  ana.session.messages.say(sphere.id, 'hidden from ben');
+  await wait(world, 5 * MINUTE);
+  expect(ben.session.texts()).toEqual([]);
+  world.server.deliver = deliver;
+  await wait(world, 15 * MINUTE);
+  expect(ben.session.texts()).toEqual(['hidden from ben']);
+});
+
+test('a new computer whose certificate a server hides from somebody is made known by itself, and what it said comes', async () => {
+  const { world, ana, ben, eva, sphere } = await three();
+  const { laptop, knows } = await newComputer(world, ben, [eva]);
+  await world.until(() => knows(laptop) && knows(ana));
+  // Nobody is left who could pass it on.
+  await Promise.all([ana.stop(), ben.stop()]);
+  world.server.deliver = (message) => [message];
+  expect(knows(eva)).toBe(false);
+  laptop.session.messages.say(sphere.id, 'from the laptop');
+  await wait(world, 20 * MINUTE);
+  expect([knows(eva), eva.session.texts()]).toEqual([true, ['from the laptop']]);
+});
+
+test('a new computer that nobody knows, and that is on for moments once a day only, makes itself known all the same', async () => {
+  const { world, ana, ben, eva } = await three();
+  const { laptop, knows } = await newComputer(world, ben, [eva]);
+  await world.until(() => knows(laptop) && knows(ana));
+  await Promise.all([ana.stop(), ben.stop()]);
+  world.server.deliver = (message) => [message];
+  for (let day = 0; day < 3; day += 1) {
+    await laptop.stop();
+    await wait(world, 24 * 60 * MINUTE);
+    await laptop.start();
+    await wait(world, 5 * MINUTE);
+  }
+  expect(knows(eva)).toBe(true);
+});
+
+test('of a computer that is off, and whose certificate a server hid from all who are there, whoever has it tells', async () => {
+  const { world, ana, ben, eva, sphere } = await three();
+  const { laptop, knows } = await newComputer(world, ben, [ana, eva]);
+  await world.until(() => knows(laptop) && knows(ben));
+  await ben.stop();
+  world.server.deliver = (message) => [message];
+  const line = laptop.session.messages.say(sphere.id, 'from the laptop');
+  await world.quiet();
+  await laptop.stop();
+  await wait(world, 30 * MINUTE);
+  for (const { session } of [ana, eva]) expect(session.sphere().log.verdict(line)?.kind).toBe('held');
+  await ben.start();
+  await wait(world, 5 * MINUTE);
+  for (const { session } of [ana, eva]) expect(session.texts()).toEqual(['from the laptop']);
+});
+
+test('an event of a device that nobody certified does not make members tell each other without end', async () => {
+  const { world, ana, ben, people } = await three();
+  const sphere = ben.session.sphere();
+  const device = generateSigningKey<DeviceKey>(systemRandom);
+  const place = {
+    ...sphere.log.nextHeader(device.id, 0),
+    sequence: 1,
+    previous: sha256Hex(new Uint8Array()) as EventId,
+  };
+  const author = { person: ana.session.identity.person.id, device };
+  const body = { textSha256: sha256Hex(new Uint8Array()), replyTo: null };
+  const event = buildEvent(author, place, 'message', body);
+  sphere.enqueue(event, [], { audience: { kind: 'members' } });
+  ben.session.outgoing.poke();
+  await world.quiet();
+  expect(ana.session.sphere().log.verdict(event.id)).toEqual({ kind: 'held', reason: 'certificate-missing' });
+  let heard = 0;
+  for (const { session } of people) session.channel.onHeads.on(() => (heard += 1));
+  await wait(world, 60 * MINUTE);
+  // Who lacks something says so ever more rarely.
+  expect(heard).toBeLessThan(160);
+});
+
+test('one short heads of a member makes nobody send durable messages, and many make each send one', async () => {
+  const { world, ben, sphere } = await three();
+  await wait(world, 10 * MINUTE);
+  // Ben hears nobody, and so says nothing but what follows.
+  world.server.deliver = (message, to) =>
+    to === ben.jid && readEphemeral(message.stanza) !== undefined ? [] : [message];
+  const theirs = ben.session.sphere();
+  const heads = theirs.log.tips().filter(({ device }) => device === theirs.device);
+  const { archive } = world.server.room(sphere.row.room);
+  const before = archive.length;
+  await ben.session.channel.say(theirs, 'heads', { heads });
+  await wait(world, 5 * MINUTE);
+  expect(archive.length - before).toBe(0);
+  for (let times = 0; times < 8; times += 1) {
+    await ben.session.channel.say(theirs, 'heads', { heads });
+    await world.pass(2 * MINUTE);
+  }
+  // Ana and Eva.
+  expect(archive.length - before).toBe(2);
 });
 
 test('nobody asks or sends anything while everybody has the same', async () => {

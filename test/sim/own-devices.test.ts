@@ -69,6 +69,21 @@ test('the older computer is told of the new one and asks for it, the new one ask
   expect(states(ana)).toEqual(['here', 'known']);
 });
 
+test('a computer that is there while another of its person joins a sphere gets the keys and all that was shared', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const laptop = await world.another(ana);
+  await world.quiet();
+  const { id } = await ben.session.members.create('Spring', noSignal);
+  await ben.share('beach.mp4');
+  await ben.session.members.invite(id, ana.jid, noSignal);
+  await world.quiet();
+  await world.accept(ana);
+  await world.until(() => laptop.session.list.find(id)?.epochs.length === 1);
+  await world.until(() => hasAll(laptop, ben, 'Spring'));
+  expect(items(laptop)).toEqual(items(ben));
+});
+
 test('a sphere that one computer makes or joins comes to the other, also when that one was away', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];

@@ -33,14 +33,14 @@ export async function fetchBegun({ world, ben, itemId }: SharedFilm): Promise<vo
 }
 
 /** Ben's swarm writes the whole film and says so. */
-export async function arrive(film: SharedFilm, content = film.content): Promise<void> {
+export async function arrive(film: SharedFilm, content = film.content, count = pieces(film)): Promise<void> {
   const { world, ben, itemId } = film;
   const { items, swarm } = ben.session;
   const { infoHash, path } = items.row(itemId);
   await writeFile(path ?? '', content);
   const identities = [await readIdentity(path ?? '')];
   const bytesHave = Buffer.byteLength(content);
-  swarm.emit({ kind: 'have', infoHash, bitfield: fullBitfield(pieces(film)), bytesHave, identities });
+  swarm.emit({ kind: 'have', infoHash, bitfield: fullBitfield(count), bytesHave, identities });
   swarm.say(infoHash, 'complete');
   await world.quiet();
 }

@@ -106,6 +106,8 @@ export class SimSession {
   readonly renewal: KeyRenewal;
   readonly channel: EphemeralChannel;
   readonly exchange: EndpointExchange;
+  /** Whether its network lets more out than the web. */
+  dialsFreely = true;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
   readonly epochs: EpochCare;
@@ -179,7 +181,7 @@ export class SimSession {
     this.channel = new EphemeralChannel({ storage, list: this.list, carrier, author, clock, random, log });
     const told = { list: this.list, channel: this.channel, feed: this.feed, spawn, clock, log };
     this.exchange = new EndpointExchange(told);
-    this.signals = new SignalExchange(told);
+    this.signals = new SignalExchange({ ...told, dialsFreely: () => this.dialsFreely });
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
@@ -244,7 +246,7 @@ export class SimSession {
         storage,
         receive: (message, signal) => this.#receive(message, signal),
         onOwn: (message) => this.outgoing.arrived(message),
-        bounced: (from, error) => this.directory.bounced(from, error),
+        bounced: ({ from, error }) => this.directory.bounced(from, error),
         hasArchive: () => true,
         signal: this.scope.signal,
         clock,
@@ -273,7 +275,7 @@ export class SimSession {
         delivery,
       },
       ...{ people: this.people, ofTwo: this.ofTwo, onInvitation: this.onInvitation },
-      ...{ feed, storage, own, scope, clock, log },
+      ...{ feed, storage, own, scope, clock, random, log },
       stack: this.#stack,
     });
     this.#stack.use(this.scope);

@@ -185,6 +185,7 @@ export class SimWorld {
   async until(isSo: () => boolean): Promise<void> {
     const deadlineMs = performance.now() + 20_000;
     for (let tries = 0; !isSo() && (tries < 60 || performance.now() < deadlineMs); tries += 1) await this.pass(30_000);
+    if (!isSo()) throw new Error(`it never came to that: ${isSo}`);
   }
 
   /** A number in [0, below), the same for the same seed. */

@@ -89,6 +89,10 @@ test('all devices of both take the invitation at once, and end in one sphere wit
   }
   // What a device says of itself may still be on its way when the sphere is asked for.
   await world.until(() => isLike(ben) && isLike(benLaptop));
+  expect([isLike(ben), isLike(benLaptop)]).toEqual([true, true]);
+  for (const person of [ben, benLaptop]) {
+    expect(person.session.sphere().epochs.map(({ eventId }) => eventId)).toEqual([sphere.epochs[0]?.eventId]);
+  }
 });
 
 test('a stranger who wants to share is asked about like everybody who invites', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Warnings } from '../../src/engine/warnings.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -63,7 +64,7 @@ test('a server that gives an older vault is noticed by whoever wrote the newer o
   world.server.account(ana.jid).vault = old;
   await ana.start();
   await world.pass(MINUTE);
-  expect(world.entries.map(({ text }) => text)).toContain('the server gives an older vault than it was given');
+  expect(Warnings.list(ana.session.storage)).toEqual(['vault-old']);
   const kit = ana.kit();
   await ana.stop();
   const fresh = await world.comeBack(ana.name, kit);

@@ -12,7 +12,10 @@ import { run } from './spawn.mjs';
  * @typedef {{ name: string, probe: Probe, purposes: Purpose[], suites: string[], service?: boolean }} SystemPackage
  */
 
-const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** Programs that are Chromium, in the order of choice. */
+export const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** Without a window the shell does the same with a third less of a processor. */
+export const HEADLESS_CHROMIUM = ['chromium-headless-shell', ...CHROMIUM];
 
 /** @type {readonly SystemPackage[]} */
 export const SYSTEM_PACKAGES = [
@@ -47,6 +50,12 @@ export const SYSTEM_PACKAGES = [
   { name: 'python3-oldmemo', probe: { python: 'oldmemo' }, purposes: ['test'], suites: ['integration'] },
   { name: 'python3-xmlschema', probe: { python: 'xmlschema' }, purposes: ['test'], suites: ['integration'] },
   { name: 'chromium', probe: { commands: CHROMIUM }, purposes: ['test'], suites: ['e2e'] },
+  {
+    name: 'chromium-headless-shell',
+    probe: { commands: ['chromium-headless-shell', 'google-chrome', 'google-chrome-stable'] },
+    purposes: ['test'],
+    suites: ['e2e'],
+  },
   { name: 'ffmpeg', probe: { commands: ['ffmpeg'] }, purposes: ['test', 'demo'], suites: ['integration', 'e2e'] },
   { name: 'xvfb', probe: { commands: ['Xvfb'] }, purposes: ['test'], suites: ['e2e'] },
   { name: 'xauth', probe: { commands: ['xauth'] }, purposes: ['test'], suites: ['e2e'] },
@@ -102,7 +111,7 @@ export function installDecision(host) {
 /**
  * Installs the system packages of a purpose, or asks, or says exactly what is missing and what that costs.
  * @param {Purpose} purpose
- * @returns {Promise<string[]>} the names still missing
+ * @returns {Promise<SystemPackage[]>} what is still missing
  */
 export async function ensurePackages(purpose) {
   const missing = await missingPackages(purpose);
@@ -123,14 +132,25 @@ export async function ensurePackages(purpose) {
   }
   const left = await missingPackages(purpose);
   if (left.length > 0) say(missingText(left));
-  return left.map((each) => each.name);
+  return left;
 }
 
 /** @param {readonly SystemPackage[]} missing */
 export function missingText(missing) {
   const names = missing.map((each) => each.name).join(' ');
   const suites = [...new Set(missing.flatMap((each) => each.suites))].join(', ');
-  return `Not installed: ${names}\n  Debian, Ubuntu: sudo apt-get install ${names}\n  Until then tests of these suites are skipped: ${suites}`;
+  return `Not installed: ${names}\n  Debian, Ubuntu: sudo apt-get install ${names}\n  Elsewhere: the packages that bring ${providedBy(missing)}\n  Until then these suites are skipped: ${suites}`;
+}
+
+/** @param {readonly SystemPackage[]} missing */
+function providedBy(missing) {
+  return missing.map(({ probe }) => probeText(probe)).join(', ');
+}
+
+/** @param {Probe} probe */
+function probeText(probe) {
+  if ('commands' in probe) return probe.commands[0] ?? '';
+  return 'python' in probe ? `the Python module ${probe.python}` : String(probe.files.source.match(/\w+/)?.[0]);
 }
 
 /** @param {string[]} names */
@@ -178,6 +198,15 @@ async function isOnThisMachine(probe) {
 export function findCommand(name) {
   const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
+}
+
+/**
+ * Absolute path of the first of these programs that is there.
+ * @param {readonly string[]} names
+ * @returns {string | undefined}
+ */
+export function findFirstCommand(names) {
+  return names.map(findCommand).find((file) => file !== undefined);
 }
 
 /**

@@ -26,7 +26,8 @@ describe('system packages', () => {
     expect(missingText(missing)).toBe(
       'Not installed: chromium nftables\n' +
         '  Debian, Ubuntu: sudo apt-get install chromium nftables\n' +
-        '  Until then tests of these suites are skipped: e2e, netlab',
+        '  Elsewhere: the packages that bring chromium, nft\n' +
+        '  Until then these suites are skipped: e2e, netlab',
     );
   });
 

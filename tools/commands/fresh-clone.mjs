@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -53,7 +55,12 @@ export async function freshClone(timeoutMs) {
   try {
     await step('the last commit is cloned', git, ['clone', '-q', root, clone]);
     // A bench without a name ends with 2 after the installation, and runs nothing else.
-    await step('its packages install without a compiler', process.execPath, ['tools/run.mjs', 'bench'], 2);
+    await step(
+      `its packages install without a compiler, under Node.js ${process.versions.node}`,
+      process.execPath,
+      ['tools/run.mjs', 'bench'],
+      2,
+    );
     const { platform, arch, execPath } = process;
     const runtime = findRuntime(clone, {
       platform,
@@ -63,10 +70,46 @@ export async function freshClone(timeoutMs) {
       exists: existsSync,
     });
     await step('the database loads under the pinned runtime', runtime ?? 'node', ['-e', LOAD_DATABASE]);
+    if (failures.length === 0) {
+      const problem = await startProblem(clone, env, timeoutMs);
+      console.log(`${problem === undefined ? '✓' : '×'} npm start answers where it says, and ends when asked`);
+      if (problem !== undefined) failures.push(`npm start: ${problem}`);
+    }
     const changes = await step('the checkout can be looked at', git, ['status', '--porcelain']);
     if (changes !== '') failures.push('the checkout is unchanged');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   return { passed: failures.length === 0 ? 1 : 0, failed: failures.length, skipped: [], notes: failures };
+}
+
+/**
+ * Starts the application without opening anything, asks for its page and ends it.
+ * @param {string} clone
+ * @param {NodeJS.ProcessEnv} env
+ * @param {number} timeoutMs
+ * @returns {Promise<string | undefined>} what went wrong
+ */
+async function startProblem(clone, env, timeoutMs) {
+  const args = ['tools/run.mjs', 'start', '--no-open', '--port', '0', '--profile', path.join(clone, '..', 'profile')];
+  const child = spawn(process.execPath, args, { cwd: clone, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const killer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const ended = once(child, 'close');
+  try {
+    let said = '';
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      said += text;
+      const [url] = said.match(/^http:\S+(?=\n)/m) ?? [];
+      if (url === undefined) continue;
+      const { status } = await fetch(url, { redirect: 'manual' });
+      child.kill('SIGINT');
+      const [code] = await ended;
+      if (status >= 400) return `its page answers ${status}`;
+      return code === 0 ? undefined : `it ended with ${code}`;
+    }
+    return `no address in ${JSON.stringify(said)}`;
+  } finally {
+    clearTimeout(killer);
+    child.kill('SIGKILL');
+  }
 }

@@ -4,7 +4,7 @@ import { ensurePackages } from '../bootstrap/packages.mjs';
 import { inRoot, root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { Interrupted, Told, say } from '../bootstrap/say.mjs';
-import { alignColumns, lastLine, readFiles, suiteTable, sum } from '../report.mjs';
+import { alignColumns, lastLine, readFailures, readFiles, suiteTable, sum } from '../report.mjs';
 import { divideTime, shareRows } from '../shares.mjs';
 import { FRESH_CLONE, SUITES } from '../suites.mjs';
 import { runCheck } from './check.mjs';
@@ -19,18 +19,42 @@ import { reportOf, runVitest } from './vitest.mjs';
  */
 export async function test(runtime, names, long) {
   const suites = chooseSuites(names, long ? [...SUITES, FRESH_CLONE] : SUITES);
-  await ensurePackages('test');
+  const missing = await ensurePackages('test');
   const factor = long ? 10 : 1;
   /** @type {import('../report.mjs').SuiteResult[]} */
   const results = [];
   for (const suite of suites) {
     console.log(`\n━━ ${suite.name}: ${suite.what}`);
-    const result = await runSuite(suite, runtime, factor);
+    const lacks = isWhole() ? [] : missing.filter((each) => each.suites.includes(suite.name));
+    const result = lacks.length > 0 ? skippedSuite(suite, lacks) : await runSuite(suite, runtime, factor);
     console.log(`━━ ${suite.name}: ${(result.ms / 1000).toFixed(1)} s, ${lastLine(result)}`);
     results.push(result);
   }
   if (names.length === 0 && !long) printShares(results);
   return conclude(results);
+}
+
+/** Whether everything can be installed on this machine: a skipped test would hide that something is not tested. */
+function isWhole() {
+  return process.platform === 'linux' && process.getuid?.() === 0;
+}
+
+/**
+ * @param {import('../suites.mjs').Suite} suite
+ * @param {readonly import('../bootstrap/packages.mjs').SystemPackage[]} lacks
+ * @returns {import('../report.mjs').SuiteResult}
+ */
+export function skippedSuite(suite, lacks) {
+  const skipped = [`the whole suite: ${lacks.map((each) => each.name).join(', ')} not installed`];
+  return {
+    name: suite.name,
+    passed: 0,
+    failed: 0,
+    skipped,
+    notes: ['SKIPPED'],
+    ms: 0,
+    budgetSeconds: suite.budgetSeconds,
+  };
 }
 
 /**
@@ -107,10 +131,10 @@ function printShares(results) {
 function conclude(results) {
   const counts = sum(results);
   console.log(`\n${suiteTable(results)}`);
+  for (const { name } of results)
+    for (const line of readFailures(reportOf(name))) console.log(`failed: ${name} › ${line}`);
   for (const result of results) for (const name of result.skipped) console.log(`skipped: ${result.name} › ${name}`);
-  // On a machine where everything can be installed a skipped test would hide that something is not tested.
-  const mustRunAll = process.platform === 'linux' && process.getuid?.() === 0;
-  const refusedSkips = mustRunAll && counts.skipped.length > 0;
+  const refusedSkips = isWhole() && counts.skipped.length > 0;
   if (refusedSkips) console.log('As root on Linux nothing may be skipped: this run has failed.');
   console.log(`\n${lastLine(counts)}`);
   return counts.failed > 0 || refusedSkips ? 1 : 0;

@@ -62,6 +62,7 @@ test.each([
   [fakePort({ state: 'unmapped', via: null }), 'doors-closed', 'open-router'],
   [fakePort({ state: 'unreachable' }), 'door-shared', 'leave-one-on'],
   [fakePort({ state: 'lied' }), 'door-lied', 'restart-router'],
+  [fakePort({ state: 'unconfirmed' }), 'door-unused', 'ask-them'],
   [fakePort(), 'door-unused', 'ask-them'],
 ])('who is not reached is told why and what to do: %o', (port, because, advice) => {
   const attempts = fakeAttempts('Ben', { ...everything, turn: 'unreachable' });

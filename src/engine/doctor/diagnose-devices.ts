@@ -92,7 +92,7 @@ const REASONS: Readonly<Record<Path, (situation: Situation) => Because>> = {
     if (theirs === 'unreachable') return 'door-silent';
     if (theirs === 'refused') return 'door-refused';
     if (theirs !== 'no-address') return 'not-tried';
-    if (door === 'open' || door === 'not-needed') return 'door-unused';
+    if (door === 'open' || door === 'unconfirmed' || door === 'not-needed') return 'door-unused';
     return door === 'shared' ? 'door-shared' : door === 'lied' ? 'door-lied' : 'doors-closed';
   },
   webrtc: ({ outcome, network }) => {

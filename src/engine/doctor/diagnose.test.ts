@@ -85,6 +85,12 @@ describe('the router', () => {
     ['is still looked for', { ports: [fakePort({ state: 'searching', via: null })] }, 'router-searching'],
     ['was not asked', { ports: [fakePort({ state: 'unmapped', via: null })] }, 'router-not-asked'],
     ['shares its address with others', { ports: [fakePort({ state: 'unreachable' })] }, 'router-shared'],
+    ['says open, and nobody has tried', { ports: [fakePort({ state: 'unconfirmed' })] }, 'router-unconfirmed'],
+    [
+      'opens nothing, but a person forwarded an extra port',
+      { ports: [fakePort({ state: 'closed', via: null }), fakePort({ purpose: 'extra', port: 443, via: null })] },
+      'router-open',
+    ],
     ['says open and is not', { ports: [fakePort({ state: 'lied' })] }, 'router-lied'],
     [
       'opens the door of the data although not that of the tracker',

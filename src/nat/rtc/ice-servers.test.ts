@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chooseIceServers } from './ice-servers.ts';
+import { chooseIceServers, withoutRelays } from './ice-servers.ts';
 
 describe('ICE servers', () => {
   test('without any given, none is asked', () => {
@@ -31,5 +31,20 @@ describe('ICE servers', () => {
     ['stun:stun.example:70000', 'malformed'],
   ])('%s is ignored: %s', (url, reason) => {
     expect(chooseIceServers([{ urls: url }])).toEqual({ usable: [], ignored: [{ url, reason }] });
+  });
+});
+
+test('where a relay is of no use, the same servers are asked for our address only, each once', () => {
+  const names = { username: 'a', password: 'b' };
+  const servers = [
+    { urls: 'stun:11.22.33.10' },
+    { urls: ['turn:11.22.33.10?transport=udp', 'turn:[2a00::1]:3479', 'turn:11.22.33.11?transport=tcp'], ...names },
+  ];
+  expect(chooseIceServers(withoutRelays(servers))).toEqual({
+    usable: [
+      { hostname: '11.22.33.10', port: 3_478 },
+      { hostname: '2a00::1', port: 3_479 },
+    ],
+    ignored: [],
   });
 });

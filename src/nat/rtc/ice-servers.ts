@@ -47,3 +47,11 @@ function readServer(url: string, username = '', password = ''): NativeIceServer 
   if (username === '' || password === '') return 'no-password';
   return { hostname, port, username, password, relayType: 'TurnUdp' };
 }
+
+/** The same for a connection that is of use only when it is direct: a relay answers STUN too (RFC 8656 §3). */
+export function withoutRelays(servers: readonly IceServer[]): IceServer[] {
+  const hosts = chooseIceServers(servers).usable.map(({ hostname, port }) => {
+    return `stun:${isIPv6(hostname) ? `[${hostname}]` : hostname}:${port}`;
+  });
+  return [...new Set(hosts)].map((urls) => ({ urls }));
+}

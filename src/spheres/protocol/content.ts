@@ -172,6 +172,8 @@ export class Content {
         this.#introduce(event);
         return ACCEPTED;
       case 'continued':
+        // Rule 14: where admins decide, nobody goes on elsewhere for all.
+        if (this.#membership.joined.has(this.#order.seen(event.id), 'admin')) return refused('not-allowed');
         this.continued.set(event.body.sphere, event);
         return ACCEPTED;
       case 'continues':

@@ -37,12 +37,14 @@ const bodySchemas = {
   }),
   /**
    * The newest event of each device that the sender has, and every branch of a forked one; by device. They are all it
-   * has of the devices above `after` and up to `until`; left out = from the first, to the last.
+   * has of the devices above `after` and up to `until`; left out = from the first, to the last. `isAsking`: the sender
+   * waits for what others have, also when that is the same; left out = no.
    */
   heads: z.object({
     heads: z.array(z.object({ device: deviceKey, sequence: count, hash: eventId })).max(40),
     after: deviceKey.optional(),
     until: deviceKey.optional(),
+    isAsking: z.boolean().optional(),
   }),
   /** Events that the device `to` is asked to pass on to the sender. */
   want: z.object({
@@ -66,6 +68,8 @@ const bodySchemas = {
     outcome: reachOutcomeSchema,
     seenAs: z.string().max(64).nullable(),
   }),
+  /** The device `to` is asked to try an endpoint of the sender, and to answer by `reach`. */
+  probe: z.object({ to: hex64, endpoint: z.string().max(64) }),
   /** Torrents that the sender fetches from now on: whoever has them calls it, because it may not be able to call. */
   fetching: z.object({
     infoHashes: z.array(infoHashSchema).min(1).max(64),

@@ -114,7 +114,7 @@ const item = z
     infoHash: hex<InfoHash>(40),
     /** Of the files alone, without manifest and padding. */
     bytes: count,
-    fileCount: z.number().int().min(1).max(10_000),
+    fileCount: z.number().int().min(1).max(50_000),
     pieceLength: z.number().int().min(16_384).max(67_108_864),
     metainfoBytes: z.number().int().min(1).max(MAX_METAINFO_BYTES),
     metainfoSha256: sha256,

@@ -31,13 +31,25 @@ export function headsOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Heads {
   return heads;
 }
 
-/** Nobody fills our messages with branches of one device. */
+/** Nobody fills our messages with branches of one device, */
 const MAX_TIPS_OF_DEVICE = 16;
+/** nor with devices that nobody has proven. */
+const MAX_UNPROVEN = 16;
 
-/** What to tell others of what is here, by device: the heads, and every branch, or nobody would learn of the other one. */
-export function tipsOf(lines: ReadonlyMap<DeviceKey, DeviceLine>): Tip[] {
+/**
+ * What to tell others of what is here, by device: the heads, and every branch, or nobody would learn of the other one.
+ * Of whose beginning is not here we know nothing yet: it is theirs to make themselves known, and others' to tell.
+ */
+export function tipsOf(
+  lines: ReadonlyMap<DeviceKey, DeviceLine>,
+  isProven: (device: DeviceKey) => boolean = () => true,
+): Tip[] {
   const tips: Tip[] = [];
+  let unproven = 0;
   for (const [device, line] of [...lines].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!line.bySequence.has(0)) continue;
+    if (!isProven(device)) unproven += 1;
+    if (!isProven(device) && unproven > MAX_UNPROVEN) continue;
     const sequences = [...new Set([line.highest, ...line.forked])].toSorted((a, b) => b - a);
     const found = sequences.flatMap((sequence) =>
       (line.bySequence.get(sequence) ?? []).map((hash) => ({ device, sequence, hash })),

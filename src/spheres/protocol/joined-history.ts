@@ -18,6 +18,15 @@ export class JoinedHistory {
 
   /** A person's record as of that place; undefined when they were not there. */
   at(position: number, person: PersonId): MemberRecord | undefined {
-    return this.#moments.findLast((moment) => moment.position <= position)?.joined.get(person);
+    return this.#all(position)?.get(person);
+  }
+
+  /** Whether somebody with that role was there as of that place. */
+  has(position: number, role: MemberRecord['role']): boolean {
+    return [...(this.#all(position)?.values() ?? [])].some((record) => record.role === role);
+  }
+
+  #all(position: number): Joined | undefined {
+    return this.#moments.findLast((moment) => moment.position <= position)?.joined;
   }
 }

@@ -22,6 +22,8 @@ export const SIGNATURE_DOMAINS = {
   join: 'spherecast-join-v1\0',
   decline: 'spherecast-decline-v1\0',
   ephemeral: 'spherecast-ephemeral-v1\0',
+  run: 'spherecast-run-v1\0',
+  alive: 'spherecast-alive-v1\0',
   /** Signed by the OMEMO identity key (XEdDSA), never by a key of ours. */
   identity: 'spherecast-device-v1\0',
 } as const;

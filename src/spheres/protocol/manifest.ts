@@ -4,8 +4,8 @@ import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
 
 /** The real tree of an item: inside the encrypted byte space, and beside the event when it is short. */
 
-export const MAX_MANIFEST_FILES = 10_000;
-export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
+export const MAX_MANIFEST_FILES = 50_000;
+export const MAX_MANIFEST_BYTES = 24 * 1024 * 1024;
 /** Up to here the manifest also travels beside its event. */
 export const INLINE_MANIFEST_BYTES = 4096;
 /** How much of a file's beginning and of its end is hashed; a shorter file is hashed whole by both. */

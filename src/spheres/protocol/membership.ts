@@ -53,9 +53,9 @@ export class Membership {
   /** Devices that their person has ended. */
   readonly ended = new Map<DeviceKey, PersonId>();
   readonly ownership = new Ownership();
+  readonly joined = new JoinedHistory();
   readonly #input: MembershipInput;
   readonly #voided: Map<EventId, RefusalReason>;
-  readonly #joined = new JoinedHistory();
   readonly #decisions = new Decisions();
   readonly #inviteJids = new Map<EventId, BareJid>();
   readonly #acts: Act[] = [];
@@ -97,7 +97,7 @@ export class Membership {
   standing(event: SignedEvent): Standing | RefusalReason {
     if (this.#isBeyondEnd(event)) return 'removed';
     const seen = this.#input.order.seen(event.id);
-    const record = this.#joined.at(seen, event.header.person);
+    const record = this.joined.at(seen, event.header.person);
     if (record === undefined) return 'not-a-member';
     let rank = RANK[record.role];
     for (const cut of record.span?.cuts ?? []) {
@@ -385,7 +385,7 @@ export class Membership {
   }
 
   #take(event: SignedEvent): void {
-    this.#joined.note(this.#positionOf(event), this.members);
+    this.joined.note(this.#positionOf(event), this.members);
     this.newest = event.id;
   }
 

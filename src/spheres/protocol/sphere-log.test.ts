@@ -52,6 +52,23 @@ test('events wait for the genesis, for a missing membership event and for a cert
   expect(log.verdict(message.id)).toEqual({ kind: 'accepted' });
 });
 
+test('of devices that somebody made up only so many are told of, of those of members past and present all', () => {
+  const { owner } = foundWorld(ana);
+  const guest = admit(owner, ben);
+  settle(owner, guest);
+  for (let number = 0; number < 40; number += 1) {
+    const madeUp = new Writer(createPerson(`nobody${number}`, { device: `device${number}` }), owner.log.sphereId);
+    madeUp.receive(owner);
+    madeUp.certify();
+    owner.receive(madeUp);
+  }
+  owner.remove(ben.jid);
+  const told = new Set(owner.log.tips().map(({ device }) => device));
+  expect([told.has(ana.author.device.id), told.has(ben.author.device.id)]).toEqual([true, true]);
+  expect(told.size).toBe(2 + 16);
+  expect(owner.log.heads().size).toBe(42);
+});
+
 test('gaps, tails and branches are found by comparing heads', () => {
   const { owner, sphereId } = foundWorld(ana);
   const texts = ['a', 'b', 'c', 'd'].map((text) => owner.say(text));
@@ -66,6 +83,11 @@ test('gaps, tails and branches are found by comparing heads', () => {
   expect(owner.log.select(log.missing(owner.log.tips()))).toEqual([texts[1], texts[3]]);
   expect(isAhead(owner.log.tips(), log.tips())).toBe(true);
   expect(isAhead(log.tips(), owner.log.tips())).toBe(false);
+  const [genesis] = owner.log.events();
+  const headless = new SphereLog({ sphereId, isDeviceProven });
+  headless.addAll(owner.log.events().filter((event) => event !== genesis));
+  // Nobody lacks what is not told.
+  expect([headless.tips(), isAhead(headless.tips(), [])]).toEqual([[], false]);
   const twin = new Writer(ana, sphereId);
   twin.receive(owner);
   owner.say('left');

@@ -142,9 +142,14 @@ export class SphereLog {
     return headsOf(this.#lines);
   }
 
-  /** What to tell others of what is here. */
+  /** What to tell others of what is here; of devices that anybody may have made up, only so many. */
   tips(): readonly Tip[] {
-    return tipsOf(this.#lines);
+    const { accounts } = this.#folded().membership;
+    const isOfMember = (id: EventId): boolean => {
+      const person = this.#byId.get(id)?.header.person;
+      return this.verdict(id)?.kind === 'accepted' && person !== undefined && accounts.has(person);
+    };
+    return tipsOf(this.#lines, (device) => this.#lines.get(device)?.bySequence.get(0)?.some(isOfMember) === true);
   }
 
   /** What to ask for: gaps, events that others name, and whatever somebody who tells of `remote` has beyond ours. */

@@ -73,6 +73,7 @@ test('the stored wrapped key and ephemeral messages open', () => {
     ...stored('ephemeral-reach'),
     ...stored('ephemeral-fetching'),
     ...stored('ephemeral-metainfo'),
+    ...stored('ephemeral-probe'),
     ...stored('ephemeral-log'),
     ...stored('ephemeral-have'),
   ];

@@ -87,6 +87,12 @@ function putItem(world: WorldState, item: ItemView): void {
   here.set(item.id, item);
 }
 
+/** What came without its files had them before. One that is unknown was told by an event that is on its way again. */
+function progressItem(world: WorldState, item: Omit<ItemView, 'files'>): void {
+  const known = world.items.get(item.id) ?? world.removed.get(item.id);
+  if (known !== undefined) putItem(world, { ...item, files: known.files });
+}
+
 /** Applying a fact twice does no harm. */
 export function applyEvent(world: WorldState, event: AppEvent): void {
   switch (event.kind) {
@@ -113,6 +119,9 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
       break;
     case 'item':
       putItem(world, event.item);
+      break;
+    case 'item-progress':
+      progressItem(world, event.item);
       break;
     case 'job':
       world.jobs.set(event.job.id, event.job);

@@ -43,6 +43,16 @@ test('an event applied twice gives the same state', () => {
   expect(world.items.get(film.id)).toMatchObject({ bytesHave: 5, state: 'downloading' });
 });
 
+test('an item that moves keeps the files that were told before', () => {
+  const { world } = loaded();
+  const { files: _told, ...moved } = { ...film, bytesHave: 5 };
+  applyEvent(world, { kind: 'item-progress', item: moved });
+  expect(world.items.get(film.id)).toEqual({ ...film, bytesHave: 5 });
+  applyEvent(world, { kind: 'item-removed', itemId: film.id });
+  applyEvent(world, { kind: 'item-progress', item: moved });
+  expect(world.items.has(film.id)).toBe(false);
+});
+
 test('a sphere that is gone takes its items along and no others', () => {
   const { world } = loaded();
   applyEvent(world, { kind: 'sphere-removed', sphereId: sea.id });

@@ -131,6 +131,17 @@ export async function fetchAffiliates(
   return found.map(({ jid }) => ({ jid, affiliation }));
 }
 
+/** Everybody who may be in the room. */
+export async function fetchAllAffiliates(
+  client: XmppPort,
+  room: string,
+  signal?: AbortSignal,
+): Promise<readonly Affiliate[]> {
+  const kinds: readonly Affiliation[] = ['owner', 'admin', 'member'];
+  const lists = await Promise.all(kinds.map((kind) => fetchAffiliates(client, room, kind, signal)));
+  return lists.flat();
+}
+
 export async function setAffiliation(
   client: XmppPort,
   room: string,

@@ -1,10 +1,12 @@
 // XEP-0163: Personal Eventing Protocol, version 1.2.2
 import { AppError } from '../../base/errors.ts';
+import type { Element } from '../element.ts';
 import type { XmppPort } from '../port.ts';
 import { errorCondition } from '../stanza-error.ts';
 import {
   configureNode,
   createNode,
+  fetchItems,
   type NodeOptions,
   type Publication,
   publishItem,
@@ -27,6 +29,21 @@ const RECOVERABLE = new Set([
   'feature-not-implemented',
   'precondition-failed',
 ]);
+
+/** What stands in a node of our own account, which keeps one item; undefined when nothing does. */
+export async function fetchOwnItem(
+  client: XmppPort,
+  { node, id: itemId }: Pick<Publication, 'node' | 'id'>,
+  signal?: AbortSignal,
+): Promise<Element | undefined> {
+  try {
+    const items = await fetchItems(client, undefined, node, { max: 1 }, signal);
+    return items.findLast(({ id }) => id === itemId)?.payload;
+  } catch (error) {
+    if (errorCondition(error) === 'item-not-found') return undefined;
+    throw error;
+  }
+}
 
 /** Publishes in a node of our own account that keeps its items and is readable as asked, and sees to it that it is. */
 export async function publishToPep(
