@@ -26,11 +26,18 @@ function downloading(bitfield: Uint8Array<ArrayBuffer>): ReportedTorrent {
   };
 }
 
-test('the first piece is told at once, those after it together a quarter of a second later', async () => {
+interface Telling extends AsyncDisposable {
+  readonly clock: VirtualClock;
+  readonly reporter: Reporter;
+  readonly scope: Scope;
+  /** What was told, with its time. */
+  readonly told: string[];
+}
+
+function tellingOf(torrent: ReportedTorrent): Telling {
   const clock = new VirtualClock(0);
-  await using scope = new Scope({ log: silentLogger });
+  const scope = new Scope({ log: silentLogger });
   const stream = new EventStream<SwarmEvent>();
-  const torrent = downloading(Uint8Array.of(0));
   const told: string[] = [];
   const reporter = new Reporter({
     clock,
@@ -47,8 +54,20 @@ test('the first piece is told at once, those after it together a quarter of a se
   const listening = (async () => {
     for await (const event of eventsOf(stream.read([], scope.signal))) {
       if (event.kind === 'have') told.push(`${clock.monotonic()}: ${event.bitfield[0]}`);
+      if (event.kind === 'state') told.push(`${clock.monotonic()}: ${event.torrent.state}`);
     }
   })();
+  const end = async (): Promise<void> => {
+    await scope[Symbol.asyncDispose]();
+    await listening;
+  };
+  return { clock, reporter, scope, told, [Symbol.asyncDispose]: end };
+}
+
+test('the first piece is told at once, those after it together a quarter of a second later', async () => {
+  const torrent = downloading(Uint8Array.of(0));
+  const telling = tellingOf(torrent);
+  const { clock, reporter, told } = telling;
   const gains = async (bits: number, afterMs: number): Promise<void> => {
     await clock.advance(afterMs);
     torrent.bitfield[0] = bits;
@@ -64,6 +83,21 @@ test('the first piece is told at once, those after it together a quarter of a se
   reporter.forget(torrent);
   await clock.advance(1000);
   expect(told).toEqual(['1000: 128', '1250: 224', '2020: 240']);
-  await scope[Symbol.asyncDispose]();
-  await listening;
+  await telling[Symbol.asyncDispose]();
+});
+
+test('that nothing more is wanted is told after the pieces that it speaks of, not a quarter of a second before', async () => {
+  const torrent = downloading(Uint8Array.of(0));
+  await using telling = tellingOf(torrent);
+  const { clock, reporter, scope, told } = telling;
+  scope.spawn('report', (signal) => reporter.run(signal));
+  await clock.advance(990);
+  torrent.bitfield[0] = 0x80;
+  reporter.changed(torrent, { kind: 'have' });
+  await clock.advance(0);
+  torrent.bitfield[0] = 0xff;
+  reporter.changed(torrent, { kind: 'have' });
+  Object.assign(torrent.state, { state: 'partial' });
+  await clock.advance(300);
+  expect(told).toEqual(['990: 128', '1000: 255', '1000: partial']);
 });

@@ -114,7 +114,9 @@ export class Reporter {
     this.#reportState(torrent, state);
   }
 
+  /** The pieces come first: a state may say that all that was wanted is here. */
   #reportState(torrent: ReportedTorrent, state: TorrentState): void {
+    if (this.#dirty.has(torrent.spec.infoHash)) this.#reportHave(torrent, null);
     this.#states.set(torrent.spec.infoHash, JSON.stringify(state));
     this.#deps.stream.emit({ kind: 'state', torrent: state });
   }
