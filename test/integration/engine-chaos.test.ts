@@ -80,9 +80,11 @@ async function storm(): Promise<{ texts: string[]; names: string[] }> {
   const chance = numbersOf(seed);
   const plan = planOf(chance);
   const said: { texts: string[]; names: string[] } = { texts: [], names: [] };
+  const half = Math.floor((MESSAGES + SHARES) / 2);
   const isShare = new Set(Array.from({ length: SHARES }, (_, at) => Math.floor(((at + 0.5) * MESSAGES) / SHARES) + at));
   for (let step = 0; step < MESSAGES + SHARES; step += 1) {
     const device = devices[Math.floor(chance() * devices.length)] as Person;
+    if (step === half) for (const line of lines) line.breakIfWhole();
     if (isShare.has(step)) {
       const name = `picture-${step}.bin`;
       const path = join(world.folder, name);
