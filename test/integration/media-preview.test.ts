@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeSamples } from '../../test/fixtures/samples.ts';
-import { playability } from '../player/playability.ts';
-import { previewFile } from './preview.ts';
-import { probeFile } from './probe.ts';
+import { makeSamples } from '../fixtures/samples.ts';
+import { playability } from '../../src/player/playability.ts';
+import { previewFile } from '../../src/media/preview.ts';
+import { probeFile } from '../../src/media/probe.ts';
 
 let folder = '';
 beforeAll(async () => {

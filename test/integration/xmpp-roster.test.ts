@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FakeXmppWorld } from '../../test/fixtures/fake-xmpp-world.ts';
-import { FAKE_FULL_JID } from '../../test/fixtures/fake-xmpp-server.ts';
-import { never, until } from '../../test/fixtures/xmpp-accounts.ts';
-import { xml } from './element.ts';
-import { onRosterNews, readRoster, readSubscriptionNews } from './roster.ts';
+import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
+import { FAKE_FULL_JID } from '../fixtures/fake-xmpp-server.ts';
+import { never, until } from '../fixtures/xmpp-accounts.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import { onRosterNews, readRoster, readSubscriptionNews } from '../../src/xmpp/roster.ts';
 
 let world: FakeXmppWorld;
 

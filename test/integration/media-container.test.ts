@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeSamples } from '../../test/fixtures/samples.ts';
-import { memorySource } from './byte-source.ts';
-import type { ContainerFacts } from './container.ts';
-import { readIsoBmff } from './isobmff.ts';
-import { detectFormat } from './magic.ts';
-import { readMatroska } from './matroska.ts';
+import { makeSamples } from '../fixtures/samples.ts';
+import { memorySource } from '../../src/media/byte-source.ts';
+import type { ContainerFacts } from '../../src/media/container.ts';
+import { readIsoBmff } from '../../src/media/isobmff.ts';
+import { detectFormat } from '../../src/media/magic.ts';
+import { readMatroska } from '../../src/media/matroska.ts';
 
 const RUNS = 10_000;
 let folder = '';

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { makeTestCa } from '../../test/fixtures/certificates.ts';
-import { FAKE_ACCOUNT, FAKE_DOMAIN, FAKE_FULL_JID, type FakeServer } from '../../test/fixtures/fake-xmpp-server.ts';
-import { FAKE_PASSWORD, FakeXmppWorld, hastyMachine, keptLog } from '../../test/fixtures/fake-xmpp-world.ts';
-import { codeOf, never, until } from '../../test/fixtures/xmpp-accounts.ts';
-import { parseBareJid } from '../base/id.ts';
-import { type Element, xml } from './element.ts';
-import type { XmppState } from './port.ts';
-import { registerAccount } from './register.ts';
+import { makeTestCa } from '../fixtures/certificates.ts';
+import { FAKE_ACCOUNT, FAKE_DOMAIN, FAKE_FULL_JID, type FakeServer } from '../fixtures/fake-xmpp-server.ts';
+import { FAKE_PASSWORD, FakeXmppWorld, hastyMachine, keptLog } from '../fixtures/fake-xmpp-world.ts';
+import { codeOf, never, until } from '../fixtures/xmpp-accounts.ts';
+import { parseBareJid } from '../../src/base/id.ts';
+import { type Element, xml } from '../../src/xmpp/element.ts';
+import type { XmppState } from '../../src/xmpp/port.ts';
+import { registerAccount } from '../../src/xmpp/register.ts';
 
 let world: FakeXmppWorld;
 

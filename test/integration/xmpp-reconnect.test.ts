@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE_FULL_JID } from '../../test/fixtures/fake-xmpp-server.ts';
-import { FakeXmppWorld } from '../../test/fixtures/fake-xmpp-world.ts';
-import { freePort } from '../../test/fixtures/prosody.ts';
-import { codeOf, never, until } from '../../test/fixtures/xmpp-accounts.ts';
-import { xml } from './element.ts';
+import { FAKE_FULL_JID } from '../fixtures/fake-xmpp-server.ts';
+import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
+import { freePort } from '../fixtures/prosody.ts';
+import { codeOf, never, until } from '../fixtures/xmpp-accounts.ts';
+import { xml } from '../../src/xmpp/element.ts';
 
 let world: FakeXmppWorld;
 

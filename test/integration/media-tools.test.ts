@@ -2,16 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeSamples } from '../../test/fixtures/samples.ts';
-import type { Clock } from '../base/clock.ts';
-import { silentLogger } from '../base/log.ts';
-import { systemClock } from '../base/system-clock.ts';
-import type { MediaContract } from '../contract/media.ts';
-import type { MediaTools } from '../spheres/describe-item.ts';
-import { ChildProcess } from './child-process.ts';
-import { createMediaTools } from './media-tools.ts';
-import type { LaunchedProcess } from './process-launcher.ts';
-import { nodeLauncher } from './process-launcher.ts';
+import { makeSamples } from '../fixtures/samples.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import type { MediaContract } from '../../src/contract/media.ts';
+import type { MediaTools } from '../../src/spheres/describe-item.ts';
+import { ChildProcess } from '../../src/engine/child-process.ts';
+import { createMediaTools } from '../../src/engine/media-tools.ts';
+import type { LaunchedProcess } from '../../src/engine/process-launcher.ts';
+import { nodeLauncher } from '../../src/engine/process-launcher.ts';
 
 const { signal } = new AbortController();
 let folder = '';
@@ -32,7 +32,7 @@ function start(clock: Clock = systemClock): Started {
   const launched: LaunchedProcess[] = [];
   const child = new ChildProcess<MediaContract>({
     name: 'media',
-    entry: new URL('../media/main.ts', import.meta.url),
+    entry: new URL('../../src/media/main.ts', import.meta.url),
     clock: systemClock,
     log: silentLogger,
     random: Math.random,
