@@ -1,5 +1,5 @@
 import type { Probe } from '../contract/media.ts';
-import { kindOfType, typeOfName } from '../player/media-type.ts';
+import { kindOfType, PLAIN_BYTES, typeOfName } from '../player/media-type.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 
 /** What the sharer found in the file. A claim like everything else about it: it only chooses how to show the file. */
@@ -17,9 +17,9 @@ export function probeOf(file: ManifestFile): Probe {
   };
 }
 
-/** Of a torrent from elsewhere nobody has looked into the files: their names must do. */
+/** Where nobody has looked into the file (a torrent from elsewhere, a folder of very many) its name must do. */
 export function typeOf(file: ManifestFile): string {
-  return file.headSha256 === '' ? typeOfName(file.path.at(-1) ?? '') : file.type;
+  return file.type === PLAIN_BYTES ? typeOfName(file.path.at(-1) ?? '') : file.type;
 }
 
 function readStream(text: string): Probe['streams'] {

@@ -43,7 +43,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 const ALLOWED: ReadonlySet<string> = new Set(Object.values(TYPES));
 
-const PLAIN_BYTES = 'application/octet-stream';
+export const PLAIN_BYTES = 'application/octet-stream';
 
 /** The type a file's name promises, plain bytes for unknown extensions. */
 export function typeOfName(name: string): string {

@@ -21,8 +21,8 @@ export interface ItemDescription {
   readonly thumbhash: string | null;
 }
 
-/** Beyond this many files of a folder only their names and sizes are told: looking into each takes too long. */
-const MAX_PROBED_FILES = 200;
+/** Beyond this many files of a folder only their names and sizes are told: looking into one takes milliseconds. */
+const MAX_PROBED_FILES = 5_000;
 /** How many of a folder's files are tried for the folder's own picture. */
 const MAX_COVER_TRIES = 5;
 const PICTURED: readonly MediaKind[] = ['video', 'image', 'audio'];

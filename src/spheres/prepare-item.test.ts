@@ -87,3 +87,19 @@ test.each(Object.entries(TREES))('%s has the info hash that create-torrent gives
   const info = theirs.subarray(Buffer.from(theirs).indexOf('4:info') + 6, theirs.length - 1);
   expect(createHash('sha1').update(info).digest('hex')).toBe(item.infoHash);
 });
+
+test('the last of three hundred photos of a folder is looked into like the first', async () => {
+  const path = join(folder, 'photo.jpg');
+  await writeFile(path, 'pixels');
+  const tree = await enumerateTree(path, never);
+  const album = Array.from({ length: 300 }, (_, index) =>
+    tree.files.map((file) => ({ ...file, components: [`${index}.jpg`] })),
+  );
+  const { probe } = mediaOfNothing;
+  const media = {
+    ...mediaOfNothing,
+    probe: async (file: string, signal: AbortSignal) => ({ ...(await probe(file, signal)), type: 'image/jpeg' }),
+  };
+  const { manifest } = await describeItem({ ...tree, root: 'folder', files: album.flat() }, media, never);
+  expect(manifest.files.filter(({ type }) => type === 'image/jpeg')).toHaveLength(300);
+});
