@@ -109,15 +109,16 @@ export class Reporter {
   #reportPhase(torrent: ReportedTorrent): void {
     const { infoHash } = torrent.spec;
     const { state } = torrent;
-    if (this.#phases.get(infoHash) === state.state) return;
-    this.#phases.set(infoHash, state.state);
-    this.#reportState(torrent, state);
+    if (this.#phases.get(infoHash) !== state.state) this.#reportState(torrent, state);
   }
 
-  /** The pieces come first: a state may say that all that was wanted is here. */
   #reportState(torrent: ReportedTorrent, state: TorrentState): void {
-    if (this.#dirty.has(torrent.spec.infoHash)) this.#reportHave(torrent, null);
-    this.#states.set(torrent.spec.infoHash, JSON.stringify(state));
+    const { infoHash } = torrent.spec;
+    const isNewPhase = this.#phases.get(infoHash) !== state.state;
+    // The pieces come first: a new phase may say that all that was wanted is here.
+    if (isNewPhase && this.#dirty.has(infoHash)) this.#reportHave(torrent, null);
+    this.#phases.set(infoHash, state.state);
+    this.#states.set(infoHash, JSON.stringify(state));
     this.#deps.stream.emit({ kind: 'state', torrent: state });
   }
 
