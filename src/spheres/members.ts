@@ -289,13 +289,13 @@ export class Members {
     sphere.enqueueEnvelope(event.id, envelope, audience.jid, { audience });
   }
 
-  /** Takes invitations of an account out of the outbox. Whether it has got none at all. */
+  /** Takes invitations of an account out of the outbox. Whether it has got none at all: one under way may have arrived. */
   #dropUnsent(sphere: Sphere, jid: BareJid): boolean {
     const { outbox } = this.#deps.storage;
     const invites = sphere.log.events().filter((event) => event.type === 'invite' && event.body.jid === jid);
     const unsent = invites.map(({ id }) => outbox.byEvent(id).filter(({ to }) => to === jid));
     for (const { id } of unsent.flat()) outbox.remove(id);
-    return unsent.every((rows) => rows.length > 0);
+    return unsent.every((rows) => rows.length > 0 && rows.every(({ attempts }) => attempts === 0));
   }
 
   /** The room does not let us in: whoever decides here passes our last word on to the others. */

@@ -222,7 +222,7 @@ export class Outgoing {
     const level = code === 'disconnected' && errorCondition(error) === undefined ? 'debug' : 'warn';
     log[level]('message not sent', { entry: row.id, attempts: row.attempts + 1, error });
     this.#doubtful.add(row.id);
-    storage.outbox.update(row.id, { attempts: row.attempts + 1 });
+    if (code !== 'cannot-encrypt') storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     const fraction = (): number => randomFraction(random);
     if (HOPELESS.includes(code)) {
       this.#giveUp(row, code);
@@ -262,7 +262,7 @@ export class Outgoing {
 
   /** Resolves with the devices it was meant for that cannot read it. */
   async #send({ row, audience }: Entry, signal: AbortSignal): Promise<readonly DeviceAddress[]> {
-    const { book, carrier } = this.#deps;
+    const { book, carrier, storage } = this.#deps;
     const recipients = await book.recipients(row, audience);
     if (recipients.length === 0) {
       // Alone in the sphere: whoever joins later is told everything.
@@ -270,6 +270,8 @@ export class Outgoing {
       throw new AppError('cannot-encrypt', 'the account publishes no keys', {});
     }
     const { message, missed } = await this.#sealer.seal(row, audience, recipients, signal);
+    // Taken back from now on, the invited person has to be told, whether or not we heard that it arrived.
+    if (audience.kind === 'account') storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     if (addressee(audience) !== undefined) await carrier.toAccount(row.to, message, signal);
     else await carrier.toRoom(row.to, message, signal);
     return missed;

@@ -18,6 +18,7 @@ export interface OutboxRow {
   readonly line: string | null;
   /** `failed`: nothing that happens by itself mends it. */
   readonly state: 'queued' | 'failed';
+  /** How often it may have left. */
   readonly attempts: number;
   readonly atMs: number;
 }

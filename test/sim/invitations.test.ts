@@ -161,6 +161,25 @@ test('only whoever decides in the sphere can take an invitation back', async () 
   expect(id).toBe(ana.session.sphere().id);
 });
 
+test('an invitation that is taken back before we hear that it left disappears all the same', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const { id } = await world.sphere(ana);
+  const [sent, heard] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  ana.session.link.afterSend = async ({ attrs }) => {
+    if (attrs['to'] !== ben.jid) return;
+    sent.resolve();
+    await heard.promise;
+  };
+  await ana.session.members.invite(id, ben.jid, noSignal);
+  await sent.promise;
+  await ana.session.members.remove(id, ben.jid, noSignal);
+  heard.resolve();
+  await world.quiet();
+  expect(ben.session.storage.invitations.list('withdrawn')).toHaveLength(1);
+  expect(open(ben)).toEqual([]);
+});
+
 test('an invitation that had not left when it was taken back is never sent', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
