@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { Admitted } from './admission.ts';
 import type { Callee } from './call-list.ts';
 import { CallList } from './call-list.ts';
-import type { Attempts, Known, Started, Urgency } from './call-pace.ts';
+import type { Attempts, Known, Started } from './call-pace.ts';
 import {
   answered,
   attemptsAt,
@@ -26,6 +26,7 @@ import type { RoutedStream } from './route.ts';
 import { rankOf } from './route.ts';
 import type { Satisfied } from './satisfied.ts';
 import { FULLY } from './satisfied.ts';
+import { Urgencies } from './urgencies.ts';
 
 export type { DialTorrent } from './due-call.ts';
 
@@ -75,11 +76,6 @@ const IDLE_MS = 30_000;
 const SHORT_MS = 1;
 const REST = 9;
 const REST_MS = 50;
-/** For so long a device that fell away is called as if a person waited for it. */
-const LOST_MS = 5 * 60_000;
-/** The same for one that says that it fetches a torrent; saying so again changes nothing for a moment. */
-const WANTED_MS = 60_000;
-const WANTED_AGAIN_MS = 5_000;
 /** Where nobody was admitted yet, being announced again soon is no reason to call again. */
 const STRANGER_AGAIN_MS = 10_000;
 /** The same for what a device tells of itself: it may be anybody's address. */
@@ -95,10 +91,7 @@ export class Dialer {
   readonly #known = new Map<string, Known>();
   readonly #headStart = new HeadStart();
   readonly #underWay = new CallsUnderWay();
-  /** Until when a device counts as lost, by torrent and device. */
-  readonly #lost = new Map<string, number>();
-  /** Until when a device counts as fetching, by torrent and device. */
-  readonly #wanted = new Map<string, number>();
+  readonly #urgencies = new Urgencies();
   readonly #lazyPace = new LazyPace();
   #wake = new AbortController();
 
@@ -159,16 +152,13 @@ export class Dialer {
 
   /** The connection to this device broke while it was in use. */
   lost(infoHash: InfoHash, device: DeviceKey): void {
-    this.#lost.set(`${infoHash} ${device}`, this.#deps.clock.monotonic() + LOST_MS);
+    this.#urgencies.lost(infoHash, device, this.#deps.clock.monotonic());
     this.wake();
   }
 
   /** The device fetches this torrent, and it may be that it cannot call us: calls that it refused before are forgotten. */
   wanted(sphereId: SphereId, infoHash: InfoHash, device: DeviceKey): void {
-    const key = `${infoHash} ${device}`;
-    const untilMs = this.#deps.clock.monotonic() + WANTED_MS;
-    if (untilMs - (this.#wanted.get(key) ?? 0) < WANTED_AGAIN_MS) return;
-    this.#wanted.set(key, untilMs);
+    if (!this.#urgencies.wanted(infoHash, device, this.#deps.clock.monotonic())) return;
     const told = this.#list.devices(sphereId).get(device) ?? [];
     const met = Array.from(this.#list.strangers(sphereId, infoHash)).filter((callee) => callee.device === device);
     for (const { endpoint } of [...told, ...met]) {
@@ -221,9 +211,7 @@ export class Dialer {
   forgetTorrent(infoHash: InfoHash): void {
     const found = this.#list.forgetTorrent(infoHash);
     for (const { torrents } of this.#known.values()) torrents.delete(infoHash);
-    for (const untilMs of [this.#lost, this.#wanted]) {
-      for (const key of Array.from(untilMs.keys())) if (key.startsWith(infoHash)) untilMs.delete(key);
-    }
+    this.#urgencies.forgetTorrent(infoHash);
     this.#headStart.forget(infoHash);
     this.#forgetUnnamed(found);
   }
@@ -256,9 +244,7 @@ export class Dialer {
     if (this.#underWay.isFull) return IDLE_MS;
     const nowMs = this.#deps.clock.monotonic();
     this.#forgetUnnamed(this.#list.expire());
-    for (const all of [this.#lost, this.#wanted]) {
-      for (const [key, untilMs] of all) if (untilMs < nowMs) all.delete(key);
-    }
+    this.#urgencies.expire(nowMs);
     let nextMs = nowMs + IDLE_MS;
     const due: Due[] = [];
     for (const torrent of this.#deps.torrents()) {
@@ -293,7 +279,7 @@ export class Dialer {
       if (level !== undefined) this.#headStart.forget(infoHash, device);
       if (level === FULLY || !this.#deps.mayCall(sphereId, device)) continue;
       const open = callees.filter((callee) => this.#isOpen(callee, level));
-      const urgency = this.#urgencyOf(torrent, device, nowMs);
+      const urgency = this.#urgencies.of(torrent, device, nowMs);
       for (const callee of open) {
         // Beside a connection nobody waits for the better ones among the better.
         const notBeforeMs = level === undefined ? this.#headStart.notBefore(infoHash, callee, open, nowMs) : 0;
@@ -304,7 +290,7 @@ export class Dialer {
       const { device } = callee;
       const level = device === null ? undefined : satisfied.get(device);
       const isWanted = device === null || (level !== FULLY && this.#deps.mayCall(sphereId, device));
-      const urgency = device === null ? appetite : this.#urgencyOf(torrent, device, nowMs);
+      const urgency = device === null ? appetite : this.#urgencies.of(torrent, device, nowMs);
       if (isWanted && this.#isOpen(callee, level)) yield { callee, urgency, notBeforeMs: 0 };
     }
   }
@@ -313,13 +299,6 @@ export class Dialer {
     if (level !== undefined && rankOf(path) >= level) return false;
     if (path === 'webrtc') return this.#deps.hasWebRtc();
     return !this.#deps.isOurs(endpoint);
-  }
-
-  #urgencyOf({ infoHash, appetite, satisfied, suspects }: DialTorrent, device: DeviceKey, nowMs: number): Urgency {
-    if (satisfied.has(device)) return 'better';
-    const key = `${infoHash} ${device}`;
-    if ((this.#lost.get(key) ?? 0) > nowMs || suspects.has(device)) return 'urgent';
-    return appetite === 'eager' || (this.#wanted.get(key) ?? 0) > nowMs ? 'eager' : 'lazy';
   }
 
   async #call(due: Due, startedMs: number, signal: AbortSignal): Promise<void> {
