@@ -202,6 +202,22 @@ describe('in one network', () => {
     expect(member.found).toHaveLength(1);
   });
 
+  test('a neighbour that repeats a member’s tag from made-up addresses keeps no member from being heard', async () => {
+    const clock = new VirtualClock(Date.UTC(2026, 10, 21, 12));
+    const cable = new FakeCable();
+    const member = start(clock, cable.join('192.168.1.2'), 1_001);
+    await clock.advance(10_000);
+    const tags = [lanTag(KEY, clock.now())];
+    const say = (port: number, from: string): void => {
+      const packet = formatLanAnnounce({ port, cookie: `c${from}`, tags }, GROUP_4 ?? failure())[0];
+      cable.say(packet ?? failure(), from);
+    };
+    for (let index = 0; index < 600; index += 1) say(2_000, `192.168.1.${3 + (index % 30)}`);
+    say(1_002, '192.168.1.250');
+    expect(member.found).toHaveLength(401);
+    expect(member.found.at(-1)).toBe('abab 192.168.1.250:1002');
+  });
+
   test('a flood of forged announcements is answered no more than each two seconds and heard no more than the bound', async () => {
     const clock = new VirtualClock(Date.UTC(2026, 10, 21, 12));
     const cable = new FakeCable();
@@ -213,7 +229,7 @@ describe('in one network', () => {
       const packet = formatLanAnnounce({ port: 2_000, cookie: `c${index}`, tags: [tag] }, GROUP_4 ?? failure())[0];
       cable.say(packet ?? failure(), `192.168.1.${3 + (index % 200)}`);
     }
-    expect(member.found.length).toBeLessThanOrEqual(400);
+    expect(member.found.length).toBeLessThanOrEqual(4 * 200);
     cable.packets.length = 0;
     await clock.advance(9_000);
     expect(cable.packets.length).toBeLessThanOrEqual(5);

@@ -46,6 +46,8 @@ const WINDOW_MS = 10_000;
 /** Looking whether a packet names a sphere of ours costs little: others' traffic, and made-up tags, keep no member out. */
 const MOST_PACKETS_PER_WINDOW = 4_000;
 const MOST_OF_OURS_PER_WINDOW = 400;
+/** Heard of each sender all the same: whoever repeats what a member said, from made-up addresses, keeps no member out. */
+const ALWAYS_PER_SENDER = 4;
 const MOST_PACKETS_PER_SENDER = 20;
 const MOST_KNOWN = 512;
 
@@ -55,8 +57,10 @@ export class LanDiscovery {
   readonly #cookie: string;
   readonly #sockets = new Map<string, { readonly lan: LanInterface; readonly socket: LanSocket }>();
   readonly #failures = new Map<string, string>();
+  /** Packets in this window, by sender, '' = of all. */
   readonly #heard = new Map<string, number>();
-  #ofOurs = 0;
+  /** The same of those that name a sphere of ours. */
+  readonly #heardOfOurs = new Map<string, number>();
   #windowMs = -Infinity;
   #spokenMs = -Infinity;
   readonly #known = new Set<string>();
@@ -189,8 +193,7 @@ export class LanDiscovery {
     if (announce === undefined || announce.cookie === this.#cookie) return;
     const endpoint = formatEndpoint(sender, announce.port);
     const spheres = new Set(announce.tags.flatMap((tag) => this.#tagged.get(tag) ?? []));
-    if (spheres.size > 0) this.#ofOurs += 1;
-    if (this.#ofOurs > MOST_OF_OURS_PER_WINDOW) return;
+    if (spheres.size === 0 || !this.#mayHearOfOurs(sender)) return;
     for (const sphereId of spheres) {
       this.#answerNewcomer(`${announce.cookie} ${endpoint} ${sphereId}`);
       this.#deps.onPeer(sphereId, endpoint);
@@ -213,15 +216,22 @@ export class LanDiscovery {
     if (now >= this.#windowMs + WINDOW_MS) {
       this.#windowMs = now;
       this.#heard.clear();
-      this.#ofOurs = 0;
+      this.#heardOfOurs.clear();
     }
-    const all = (this.#heard.get('') ?? 0) + 1;
-    this.#heard.set('', all);
-    if (all > MOST_PACKETS_PER_WINDOW) return false;
-    const ofSender = (this.#heard.get(sender) ?? 0) + 1;
-    this.#heard.set(sender, ofSender);
-    return ofSender <= MOST_PACKETS_PER_SENDER;
+    if (count(this.#heard, '') > MOST_PACKETS_PER_WINDOW) return false;
+    return count(this.#heard, sender) <= MOST_PACKETS_PER_SENDER;
   }
+
+  #mayHearOfOurs(sender: string): boolean {
+    const all = count(this.#heardOfOurs, '');
+    return count(this.#heardOfOurs, sender) <= ALWAYS_PER_SENDER || all <= MOST_OF_OURS_PER_WINDOW;
+  }
+}
+
+function count(heard: Map<string, number>, sender: string): number {
+  const packets = (heard.get(sender) ?? 0) + 1;
+  heard.set(sender, packets);
+  return packets;
 }
 
 function keyOf(lan: LanInterface): string {
