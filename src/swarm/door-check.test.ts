@@ -28,7 +28,7 @@ function start(options: { told?: string[]; answering?: Record<string, DeviceKey>
   const running: Promise<void>[] = [];
   const doors: string[] = [];
   const callees: Callee[] = (options.told ?? []).map((endpoint) => {
-    return { endpoint, path: pathOf(endpoint), device: ben, toldBy: ben };
+    return { endpoint, path: pathOf(endpoint), device: ben, toldBy: ben, origin: ben };
   });
   const callInAnyEpoch = async ({ callee }: Omit<CallOptions, 'attempt'>): Promise<DialOutcome> => {
     called.push(callee.endpoint);

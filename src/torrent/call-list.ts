@@ -15,6 +15,8 @@ export interface Callee {
   readonly device: DeviceKey | null;
   /** The device that told it of itself; null = found elsewhere. */
   readonly toldBy: DeviceKey | null;
+  /** Who shares places and turns with it: all of the device, all of a machine in the own network, or '', all from trackers. */
+  readonly origin: string;
 }
 
 /** Who can be called where: as devices told of themselves, as trackers named, as found in the own network. */
@@ -33,9 +35,9 @@ export class CallList {
     const devices = this.#told.get(sphereId) ?? new Map<DeviceKey, readonly Callee[]>();
     const before = (devices.get(device) ?? []).map(({ endpoint }) => endpoint);
     const callees: Callee[] = endpoints.slice(0, MOST_ENDPOINTS).map((endpoint) => {
-      return { endpoint, path: pathOf(endpoint), device, toldBy: device };
+      return { endpoint, path: pathOf(endpoint), device, toldBy: device, origin: device };
     });
-    if (webrtc) callees.push({ endpoint: `webrtc ${device}`, path: 'webrtc', device, toldBy: device });
+    if (webrtc) callees.push({ endpoint: `webrtc ${device}`, path: 'webrtc', device, toldBy: device, origin: device });
     this.#told.set(sphereId, devices);
     devices.set(device, callees);
     return { now: callees.map(({ endpoint }) => endpoint), before };
@@ -96,10 +98,12 @@ export class CallList {
   }
 
   *strangers(sphereId: SphereId, infoHash: InfoHash): Generator<Callee> {
-    for (const found of [this.#near.get(sphereId), this.#found.get(infoHash)]) {
-      for (const { endpoint, device } of found ?? []) {
-        yield { endpoint, path: pathOf(endpoint), device, toldBy: null };
-      }
+    for (const { endpoint, device, source } of this.#near.get(sphereId) ?? []) {
+      yield { endpoint, path: pathOf(endpoint), device, toldBy: null, origin: device ?? source };
+    }
+    // A member may name ever more trackers.
+    for (const { endpoint, device } of this.#found.get(infoHash) ?? []) {
+      yield { endpoint, path: pathOf(endpoint), device, toldBy: null, origin: device ?? '' };
     }
   }
 

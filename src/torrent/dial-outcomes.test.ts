@@ -7,7 +7,7 @@ const [ben, cara] = [parseDeviceKey('b'.repeat(64)), parseDeviceKey('c'.repeat(6
 
 test('every path to a member says how it fared last, or why it was not tried', () => {
   const outcomes = new DialOutcomes();
-  const callee = { device: ben, toldBy: ben };
+  const callee = { device: ben, toldBy: ben, origin: ben };
   const devices = new Map([
     [
       ben,

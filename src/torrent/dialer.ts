@@ -17,9 +17,10 @@ import {
   newKnown,
   unreachable,
 } from './call-pace.ts';
+import { CallTurns } from './call-turns.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import type { DialTorrent, Due } from './due-call.ts';
-import { byPromise, isForOneFullCopy, kindOf } from './due-call.ts';
+import { isForOneFullCopy, kindOf } from './due-call.ts';
 import { HeadStart } from './head-start.ts';
 import { LazyPace } from './lazy-pace.ts';
 import type { RoutedStream } from './route.ts';
@@ -42,7 +43,7 @@ export type DialOutcome =
   /** Something answered and did not admit us: it may lack the torrent, or the epoch. */
   | { readonly kind: 'refused' };
 
-export interface DialRequest extends Callee {
+export interface DialRequest extends Omit<Callee, 'origin'> {
   readonly sphereId: SphereId;
   readonly infoHash: InfoHash;
   readonly purpose: DialTorrent['purpose'];
@@ -91,6 +92,7 @@ export class Dialer {
   readonly #known = new Map<string, Known>();
   readonly #headStart = new HeadStart();
   readonly #underWay = new CallsUnderWay();
+  readonly #turns = new CallTurns();
   readonly #urgencies = new Urgencies();
   readonly #lazyPace = new LazyPace();
   #wake = new AbortController();
@@ -196,6 +198,7 @@ export class Dialer {
       forgive(known);
       forgiveShort(known);
     }
+    this.#turns.forget();
     this.wake();
   }
 
@@ -238,7 +241,7 @@ export class Dialer {
     }
   }
 
-  /** Starts every call that is due, the most promising first, and gives the time until the next one. */
+  /** Starts every call that is due and has room, and gives the time until the next one. */
   #callDue(signal: AbortSignal): number {
     // The end of each call wakes.
     if (this.#underWay.isFull) return IDLE_MS;
@@ -255,10 +258,11 @@ export class Dialer {
         else due.push({ ...callee, torrent, known, attempts, urgency });
       }
     }
-    for (const call of due.toSorted(byPromise)) {
+    this.#turns.take(due, nowMs, (call) => {
       const mayCall = this.#hasRoom(call, nowMs) && (!isForOneFullCopy(call) || this.#lazyPace.take(nowMs));
       if (mayCall) void this.#call(call, nowMs, signal);
-    }
+      return mayCall;
+    });
     if (due.some(isForOneFullCopy)) nextMs = Math.min(nextMs, this.#lazyPace.fromMs);
     return Math.max(10, nextMs - nowMs);
   }

@@ -29,8 +29,9 @@ export interface Due extends Callee {
 export const isForOneFullCopy = ({ urgency, torrent }: Due): boolean =>
   urgency === 'lazy' && torrent.purpose === 'swarm';
 
-export const kindOf = ({ urgency, toldBy, path }: Due): CallKind => {
-  return { isLazy: urgency === 'lazy' || urgency === 'better', lane: `${toldBy ?? ''} ${path}` };
+export const kindOf = ({ urgency, device, origin, path }: Due): CallKind => {
+  const isLazy = urgency === 'lazy' || urgency === 'better';
+  return { isLazy, isStranger: device === null, lane: `${origin} ${path}` };
 };
 
 /** Where a member was met, newest first; then what members say of themselves; then what failed least. */

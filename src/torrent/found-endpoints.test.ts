@@ -15,7 +15,7 @@ test('a source has room for sixteen addresses that nobody was met at', () => {
   expect(add(found, 'a', 20).filter(Boolean)).toHaveLength(16);
   found.good('a:0', ben, 100);
   expect(found.add('a:16', 'a', 100).added).toBe(true);
-  expect([...found][0]).toEqual({ endpoint: 'a:0', device: ben });
+  expect([...found][0]).toEqual({ endpoint: 'a:0', device: ben, source: 'a' });
 });
 
 test('a new address takes the place of the one of its source that failed most often', () => {

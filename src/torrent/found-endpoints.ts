@@ -5,6 +5,8 @@ export interface FoundEndpoint {
   readonly endpoint: string;
   /** Known once admission told it. */
   readonly device: DeviceKey | null;
+  /** Who named it first. */
+  readonly source: string;
 }
 
 interface Found {
@@ -28,7 +30,7 @@ export class FoundEndpoints {
   readonly #found = new Map<string, Found>();
 
   *[Symbol.iterator](): Generator<FoundEndpoint> {
-    for (const [endpoint, { device }] of this.#found) yield { endpoint, device };
+    for (const [endpoint, { device, source }] of this.#found) yield { endpoint, device, source };
   }
 
   has(endpoint: string): boolean {
