@@ -21,15 +21,13 @@ import { TokenBucket } from '../torrent/limits.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import { callsFor } from './calls-for.ts';
-import { arbitrate } from './duplicates.ts';
 import { FileWatch } from './file-watch.ts';
 import { letFirstGo } from './let-first-go.ts';
+import { LinkGate } from './link-gate.ts';
 import type { PublicResources } from './public-host.ts';
 import { SphereRegistry } from './sphere-registry.ts';
 import { TrackerHashes } from './tracker-hashes.ts';
 
-const MOST_LINKS = 500;
-const MOST_LINKS_PER_TORRENT = 60;
 const SILENT_MS = 150_000;
 /** Files of a torrent in use are looked at so often while all is well, and not more than so many torrents in a second. */
 const CHECK_MS = 30_000;
@@ -61,6 +59,7 @@ export class TorrentHost implements AsyncDisposable {
   readonly #active = new Map<InfoHash, ActiveTorrent>();
   readonly #waking = new Map<InfoHash, Promise<void>>();
   readonly #watch: FileWatch;
+  readonly #gate: LinkGate;
   readonly #trackerHashes = new TrackerHashes((spec) => this.spheres.trackerHashes(spheresOf(spec), spec.infoHash));
   readonly #bans = new Bans();
   readonly #files = new FilePool();
@@ -76,6 +75,7 @@ export class TorrentHost implements AsyncDisposable {
     this.#up = new TokenBucket({ clock: deps.clock, rate: deps.limits.up });
     this.#down = new TokenBucket({ clock: deps.clock, rate: deps.limits.down });
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
+    this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });
     this.#watch = new FileWatch({
       clock: deps.clock,
       copies: () => this.torrents.filter((torrent) => torrent instanceof IdleCopy),
@@ -169,9 +169,9 @@ export class TorrentHost implements AsyncDisposable {
     return this.spheres.ids.flatMap((id) => this.admittingSphere(id) ?? []);
   }
 
-  /** Hands an admitted stream to its torrent, or ends it when it is one too many. */
+  /** Hands an admitted stream to its torrent, or ends it when it is one too many (`LinkGate`). */
   connect(dialled: Dialled, weDialled: boolean): void {
-    const { stream, route, admitted } = dialled;
+    const { stream, admitted } = dialled;
     const torrent = this.#torrents.get(admitted.infoHash);
     if (torrent === undefined || !this.spheres.admits(admitted.sphereId, admitted.device)) {
       stream.destroy();
@@ -181,27 +181,7 @@ export class TorrentHost implements AsyncDisposable {
       void this.#connectWoken(torrent, dialled, weDialled);
       return;
     }
-    const existing = torrent.links.filter((link) => link.device === admitted.device);
-    const pair = { ours: this.#deps.device, theirs: admitted.device };
-    const known = existing.map((link) => ({
-      link,
-      weDialled: link.weDialled,
-      path: link.route.path,
-      ageMs: link.ageMs,
-      silentMs: link.silentMs,
-      isSuspect: link.isSuspect,
-    }));
-    const verdict = arbitrate(pair, known, { weDialled, path: route.path });
-    const leaving = new Set(verdict.drop.map(({ link }) => link));
-    torrent.disconnect((link) => leaving.has(link));
-    // One that takes the place of another is none more: the caller ends the other.
-    const spared = existing.length > leaving.size ? 1 : 0;
-    const isFull = torrent.links.length - spared >= MOST_LINKS_PER_TORRENT || this.#linkCount - spared >= MOST_LINKS;
-    if (!verdict.accept || isFull) {
-      stream.destroy();
-      return;
-    }
-    torrent.connect(stream, { device: admitted.device, route, weDialled });
+    this.#gate.connect(torrent, dialled, weDialled);
   }
 
   *dialTorrents(): Generator<DialTorrent> {
@@ -261,10 +241,6 @@ export class TorrentHost implements AsyncDisposable {
     this.#down[Symbol.dispose]();
     await this.#files[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
-  }
-
-  get #linkCount(): number {
-    return Array.from(this.#active.values()).reduce((count, torrent) => count + torrent.links.length, 0);
   }
 
   /** Who is a member of no sphere any more that the torrent is served in. */

@@ -74,6 +74,7 @@ export class PeerLink {
   readonly #liveness = new Liveness();
   readonly #bornMs: number;
   #heardMs: number;
+  #movedMs: number;
   #isBarren = false;
   /** In the ticks since it was last judged. */
   #given = { bytes: 0, ticks: 0 };
@@ -91,6 +92,7 @@ export class PeerLink {
     this.wire = deps.wire;
     this.#bornMs = deps.clock.monotonic();
     this.#heardMs = this.#bornMs;
+    this.#movedMs = this.#bornMs;
     this.#manners = new Manners(deps);
     deps.buckets.connections.open += 1;
     this.#uploads = this.#createUploads();
@@ -110,6 +112,11 @@ export class PeerLink {
   /** Both sides send at least a keep-alive every 55 s: who is silent for longer is gone, whatever the system says. */
   get silentMs(): number {
     return this.#deps.clock.monotonic() - this.#heardMs;
+  }
+
+  /** Since the last block, in either direction. */
+  get idleMs(): number {
+    return this.#deps.clock.monotonic() - this.#movedMs;
   }
 
   get ageMs(): number {
@@ -182,6 +189,7 @@ export class PeerLink {
         wire.downloaded += bytes;
         wire.downloadSpeed(bytes);
         this.#given.bytes += bytes;
+        this.#movedMs = clock.monotonic();
         this.#deps.onBlock(assembly);
       },
     });
@@ -233,7 +241,7 @@ export class PeerLink {
 
   /** The limit was asked before, and the memory of the block is somebody else's until it is sent. */
   #sendBlock(piece: number, offset: number, block: Uint8Array, sent: () => void): void {
-    const { stream, wire, peer } = this.#deps;
+    const { stream, wire, peer, clock } = this.#deps;
     if (stream.destroyed) {
       sent();
       return;
@@ -243,6 +251,7 @@ export class PeerLink {
     stream.write(header);
     stream.write(block, sent);
     this.#liveness.sent(false);
+    this.#movedMs = clock.monotonic();
     wire.uploaded += block.length;
     wire.uploadSpeed(block.length);
     peer.emit('upload', header.length + block.length);

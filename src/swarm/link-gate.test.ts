@@ -1,0 +1,99 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import type { DeviceKey } from '../base/id.ts';
+import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
+import type { Dialled } from '../torrent/dialer.ts';
+import type { Route } from '../torrent/route.ts';
+import type { ConnectionInfo } from '../torrent/torrent-swarm.ts';
+import type { GatedTorrent } from './link-gate.ts';
+import { LinkGate } from './link-gate.ts';
+
+const device = (number: number): DeviceKey => parseDeviceKey(number.toString(16).padStart(64, '0'));
+const [own, first, second] = [device(1), device(2), device(3)];
+const route: Route = { path: 'lan', address: '192.168.1.2:1' };
+
+class FakeLink {
+  readonly route = route;
+  readonly weDialled: boolean;
+  readonly device: DeviceKey;
+  ageMs = 60_000;
+  readonly silentMs = 0;
+  idleMs = 1_000;
+  readonly isSuspect = false;
+  isLetGo = false;
+
+  constructor({ device: other, weDialled }: ConnectionInfo) {
+    this.device = other;
+    this.weDialled = weDialled;
+  }
+
+  destroy(): void {
+    this.isLetGo = true;
+  }
+}
+
+/** What was ended stays in the list for a moment, as it does in a torrent. */
+class FakeTorrent implements GatedTorrent {
+  readonly links: FakeLink[] = [];
+
+  connect(_stream: unknown, info: ConnectionInfo): void {
+    this.links.push(new FakeLink(info));
+  }
+}
+
+function start(count: number) {
+  const torrents = Array.from({ length: count }, () => new FakeTorrent());
+  const gate = new LinkGate({ device: own, torrents: () => torrents });
+  /** Whether the device's call for that torrent is taken. */
+  const calls = (other: DeviceKey, number: number): boolean => {
+    const stream = new PassThrough();
+    const purpose = 'swarm' as const;
+    const admitted = { sphereId: parseSphereId('5'.repeat(64)), infoHash: parseInfoHash('1'.repeat(40)), purpose };
+    const dialled: Dialled = { stream, route, device: other, admitted: { ...admitted, device: other } };
+    gate.connect(torrents[number] ?? new FakeTorrent(), dialled, false);
+    return !stream.destroyed;
+  };
+  const linksOf = (other: DeviceKey): number =>
+    torrents.flatMap(({ links }) => links).filter((link) => link.device === other && !link.isLetGo).length;
+  const isLinked = (other: DeviceKey, number: number): boolean =>
+    torrents[number]?.links.some((link) => link.device === other && !link.isLetGo) === true;
+  return { torrents, calls, linksOf, isLinked };
+}
+
+test('a device that holds all five hundred places shuts nobody out: its idlest link gives way', () => {
+  const { torrents, calls, linksOf } = start(501);
+  for (let number = 0; number < 500; number += 1) expect(calls(first, number)).toBe(true);
+  const idlest = torrents[7]?.links[0] as FakeLink;
+  idlest.idleMs = 5_000;
+  expect(calls(first, 500)).toBe(false);
+  expect(calls(second, 500)).toBe(true);
+  expect([idlest.isLetGo, linksOf(first), linksOf(second)]).toEqual([true, 499, 1]);
+});
+
+test('whoever gave way and comes back takes nothing back, however often, until both have as many', () => {
+  const { calls, linksOf, isLinked } = start(500);
+  for (let number = 0; number < 500; number += 1) calls(first, number);
+  for (let round = 0; round < 3; round += 1) {
+    for (let number = 0; number < 500; number += 1) {
+      // As often as they miss one.
+      for (const one of [second, first]) if (!isLinked(one, number)) calls(one, number);
+    }
+  }
+  expect([linksOf(first), linksOf(second)]).toEqual([250, 250]);
+});
+
+test('a device that holds several links of a full torrent makes room in it for another one', () => {
+  const { torrents, calls } = start(2);
+  for (let number = 0; number < 57; number += 1) calls(device(100 + number), 0);
+  for (let number = 0; number < 3; number += 1) calls(first, 0);
+  expect(torrents[0]?.links).toHaveLength(60);
+  expect(calls(second, 0)).toBe(true);
+  expect(torrents[0]?.links.filter(({ isLetGo }) => isLetGo).map((link) => link.device)).toEqual([first]);
+});
+
+test('where everybody has one link of a full torrent nobody gives way', () => {
+  const { torrents, calls } = start(1);
+  for (let number = 0; number < 60; number += 1) calls(device(100 + number), 0);
+  expect(calls(second, 0)).toBe(false);
+  expect(torrents[0]?.links.every(({ isLetGo }) => !isLetGo)).toBe(true);
+});
