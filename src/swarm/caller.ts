@@ -68,8 +68,10 @@ export class Caller {
       routed = await this.#open(options, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (errorCode(error) === 'internal') throw error;
-      return { kind: 'unreachable' };
+      const code = errorCode(error);
+      if (code === 'internal') throw error;
+      // There is a connection that carries as many streams as it may: the way is open.
+      return { kind: code === 'conflict' ? 'refused' : 'unreachable' };
     }
     const { stream, device } = routed;
     let admitted: Admitted;
