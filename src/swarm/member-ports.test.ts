@@ -42,7 +42,7 @@ async function open(options: { extraPorts?: number[]; addresses?: string[] } = {
     addresses: options.addresses ?? [],
     dataPort: 0,
     extraPorts: options.extraPorts ?? [],
-    pending: new PendingStreams({ admit: () => Promise.resolve() }),
+    pending: new PendingStreams({ clock: new VirtualClock(0), admit: () => Promise.resolve() }),
     onTracker: (socket) => socket.destroy(),
     onChange: () => undefined,
   });

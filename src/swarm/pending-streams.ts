@@ -1,17 +1,33 @@
+import type { Clock } from '../base/clock.ts';
 import type { RoutedStream } from '../torrent/route.ts';
 
 const MOST_PENDING = 128;
 const MOST_PENDING_PER_CALLER = 8;
+/** Who means it is admitted sooner. Were no time given, many honest calls at once would end one another. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * Settles when the stream is handed over or done with, and fails when it is not admitted; `onAdmitted` is called when
+ * it was admitted and goes on being used.
+ */
+export type Admit = (routed: RoutedStream, onAdmitted: () => void) => Promise<void>;
+
+interface Waiting {
+  /** Who opened it. */
+  readonly caller: string;
+  /** Monotonic. */
+  readonly sinceMs: number;
+  isAdmitted: boolean;
+}
 
 /** Where streams that others opened wait for admission: few at a time per caller and in all. */
 export class PendingStreams {
-  readonly #admit: (routed: RoutedStream) => Promise<void>;
-  /** Oldest first, with who opened each. */
-  readonly #waiting = new Map<RoutedStream, string>();
+  readonly #deps: { readonly clock: Clock; readonly admit: Admit };
+  /** Oldest first. */
+  readonly #waiting = new Map<RoutedStream, Waiting>();
 
-  /** `admit` settles when the stream is handed over, and fails when it is not admitted. */
-  constructor(deps: { admit: (routed: RoutedStream) => Promise<void> }) {
-    this.#admit = deps.admit;
+  constructor(deps: { clock: Clock; admit: Admit }) {
+    this.#deps = deps;
   }
 
   get size(): number {
@@ -23,14 +39,18 @@ export class PendingStreams {
     const { stream } = routed;
     // A broken connection is told by its 'close'.
     stream.on('error', () => undefined);
-    if (this.#of(caller).length >= MOST_PENDING_PER_CALLER) {
+    const own = this.#of(caller);
+    if (own.length >= MOST_PENDING_PER_CALLER && !this.#evictSilent(own)) {
       stream.destroy();
       return;
     }
     if (this.#waiting.size >= MOST_PENDING) this.#evict();
-    this.#waiting.set(routed, caller);
+    const waiting: Waiting = { caller, sinceMs: this.#deps.clock.monotonic(), isAdmitted: false };
+    this.#waiting.set(routed, waiting);
     try {
-      await this.#admit(routed);
+      await this.#deps.admit(routed, () => {
+        waiting.isAdmitted = true;
+      });
     } catch {
       // Not admitted: the reason was logged, the other end learns nothing.
       stream.destroy();
@@ -44,15 +64,30 @@ export class PendingStreams {
   }
 
   #of(caller: string): RoutedStream[] {
-    return Array.from(this.#waiting).flatMap(([routed, one]) => (one === caller ? [routed] : []));
+    return Array.from(this.#waiting).flatMap(([routed, one]) => (one.caller === caller ? [routed] : []));
+  }
+
+  /** Behind one address may be a neighbour who holds all its places and says nothing: the oldest of these makes room. */
+  #evictSilent(own: readonly RoutedStream[]): boolean {
+    const sinceMs = this.#deps.clock.monotonic() - PATIENCE_MS;
+    const silent = own.find((routed) => {
+      const waiting = this.#waiting.get(routed);
+      return waiting !== undefined && !waiting.isAdmitted && waiting.sinceMs <= sinceMs;
+    });
+    if (silent !== undefined) this.#end(silent);
+    return silent !== undefined;
   }
 
   /** Strangers who hold all places keep no member out: the oldest one of whoever has most makes room. */
   #evict(): void {
-    const groups = Array.from(new Set(this.#waiting.values()), (caller) => this.#of(caller));
+    const callers = new Set(Array.from(this.#waiting.values(), ({ caller }) => caller));
+    const groups = Array.from(callers, (caller) => this.#of(caller));
     const [oldest] = groups.toSorted((a, b) => b.length - a.length)[0] ?? [];
-    if (oldest === undefined) return;
-    this.#waiting.delete(oldest);
-    oldest.stream.destroy();
+    if (oldest !== undefined) this.#end(oldest);
+  }
+
+  #end(routed: RoutedStream): void {
+    this.#waiting.delete(routed);
+    routed.stream.destroy();
   }
 }

@@ -15,7 +15,7 @@ import { Dialer } from '../torrent/dialer.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
 import { sphereMark } from '../torrent/sphere-mark.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
-import type { Route, RoutedStream } from '../torrent/route.ts';
+import type { Route } from '../torrent/route.ts';
 import { spheresOf } from '../torrent/torrent-spec.ts';
 import { Caller } from './caller.ts';
 import { hearsRouter, localAddresses } from './candidates.ts';
@@ -27,7 +27,7 @@ import { MemberPorts } from './member-ports.ts';
 import { MetainfoBringer } from './metainfo-bringer.ts';
 import { networkState } from './network-state.ts';
 import { NetworkReporter } from './network-reporter.ts';
-import { PendingStreams } from './pending-streams.ts';
+import { type Admit, PendingStreams } from './pending-streams.ts';
 import type { PortMapping } from './port-mapping.ts';
 import { ReachTeller } from './reach-teller.ts';
 import { RtcLinks } from './rtc-links.ts';
@@ -65,7 +65,7 @@ export interface ReachDeps {
   readonly admission: AdmissionDeps;
   readonly host: TorrentHost;
   /** Admission of a stream from outside, and whatever it is for. */
-  readonly admit: (routed: RoutedStream) => Promise<void>;
+  readonly admit: Admit;
   readonly onTracker: (socket: Socket) => void;
   readonly trackerUrl: (endpoint: string) => string;
   readonly setCandidates: (candidates: Extract<SwarmEvent, { kind: 'candidates' }>) => void;
@@ -99,7 +99,7 @@ export class Reach implements AsyncDisposable {
     this.#deps = deps;
     const { clock, options, admission, host } = deps;
     this.mayCall = mayCallFrom(options.addresses);
-    this.#pending = new PendingStreams({ admit: deps.admit });
+    this.#pending = new PendingStreams({ clock, admit: deps.admit });
     this.#teller = new ReachTeller({
       clock,
       tell: deps.emit,

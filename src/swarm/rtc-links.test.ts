@@ -23,6 +23,7 @@ function two() {
   const arrived: RoutedStream[] = [];
   const end = (self: typeof anna, other: () => RtcLinks): RtcLinks => {
     const pending = new PendingStreams({
+      clock,
       admit: (routed) => {
         arrived.push(routed);
         return Promise.resolve();

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
 import { formatEndpoint } from '../torrent/endpoint.ts';
 import { pathOf } from '../torrent/route.ts';
 import { hearsRouter } from './candidates.ts';
@@ -9,6 +10,7 @@ import { PendingStreams } from './pending-streams.ts';
 import type { PortMapping } from './port-mapping.ts';
 
 export interface StrangerPortDeps {
+  readonly clock: Clock;
   /** Addresses to listen on; none = all. */
   readonly addresses: readonly string[];
   /** null = no router is asked for anything. */
@@ -36,6 +38,7 @@ export class StrangerPort implements AsyncDisposable {
 
   static async open(deps: StrangerPortDeps): Promise<StrangerPort> {
     const pending = new PendingStreams({
+      clock: deps.clock,
       admit: ({ stream, route }) => deps.onStream(stream, route.address, hostOf(route.address)),
     });
     const create = (): Server => {

@@ -262,7 +262,7 @@ export class SwarmNode implements AsyncDisposable {
       options: this.#options,
       admission: this.#admission,
       host: this.host,
-      admit: (routed) => this.#answer(routed),
+      admit: (routed, onAdmitted) => this.#answer(routed, onAdmitted),
       metainfoOf: (sphereId, infoHash) => this.#metainfoOf(sphereId, infoHash),
       onTracker: (socket) => this.#tracker.accept(socket),
       trackerUrl: (endpoint) => this.#tracker.urlFor(endpoint),
@@ -298,13 +298,14 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   /** A stream from outside: admission, then whatever it is for. */
-  async #answer(routed: RoutedStream): Promise<void> {
+  async #answer(routed: RoutedStream, onAdmitted: () => void): Promise<void> {
     const { clock, log } = this.#deps;
     const { signal } = this.#scope;
     const { stream, device } = routed;
     try {
       const admitted = await answerCall(stream, this.host.admittingSpheres, this.#admission, signal);
       if (device !== null && device !== admitted.device) throw new AppError('not-allowed', 'another device calls');
+      onAdmitted();
       this.reach.doors.came(admitted.device, routed.route);
       if (admitted.purpose === 'swarm') {
         this.reach.answered(admitted, routed.route);
