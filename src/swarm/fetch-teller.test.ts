@@ -86,3 +86,44 @@ test('a member that says it has all of it and gives nothing does not keep it fro
   await clock.advance(1_000);
   expect(told).toEqual([{ sphereId: family, count: 1 }]);
 });
+
+test('what was told and then served is told again once nobody serves it any more', async () => {
+  const { clock, told, look } = start();
+  look(1, 'eager', []);
+  await clock.advance(1_000);
+  look(1, 'eager', [false]);
+  await clock.advance(60_000);
+  look(1, 'eager', []);
+  await clock.advance(1_000);
+  expect(told).toEqual([
+    { sphereId: family, count: 1 },
+    { sphereId: family, count: 1 },
+  ]);
+});
+
+test('where somebody serves and stops all the time it is told every half a minute at most, and at last once more', async () => {
+  const { clock, told, look } = start();
+  for (let round = 0; round < 100; round += 1) {
+    look(1, 'eager', []);
+    await clock.advance(60);
+    look(1, 'eager', [false]);
+    await clock.advance(40);
+  }
+  expect(told).toHaveLength(1);
+  look(1, 'eager', []);
+  await clock.advance(30_000);
+  expect(told).toHaveLength(2);
+  await clock.advance(600_000);
+  expect(told).toHaveLength(2);
+});
+
+test('what is served again when its rest is over is not told', async () => {
+  const { clock, told, look } = start();
+  look(1, 'eager', []);
+  await clock.advance(60);
+  look(1, 'eager', [false]);
+  look(1, 'eager', []);
+  look(1, 'eager', [false]);
+  await clock.advance(60_000);
+  expect(told).toHaveLength(1);
+});

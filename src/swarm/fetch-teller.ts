@@ -7,6 +7,8 @@ import { spheresOf } from '../torrent/torrent-spec.ts';
 /** What begins together is told together. */
 const GATHER_MS = 50;
 const MOST_TOLD = 64;
+/** Who gives it may come and go all the time, and whoever was told calls for a minute: the same is told no more often. */
+const REST_MS = 30_000;
 
 export interface FetchTellerDeps {
   readonly clock: Clock;
@@ -18,11 +20,15 @@ type Torrent = { readonly spec: Pick<HeldTorrent['spec'], 'sphereId' | 'alsoIn' 
   readonly appetite: HeldTorrent['appetite'];
 } & Served;
 
-/** Tells when a torrent begins to want connections: a member who has it may be one whom nobody can call. */
+/** Tells when a torrent begins, or begins again, to want connections: who has it may be one whom nobody can call. */
 export class FetchTeller {
   readonly #deps: FetchTellerDeps;
+  /** Wanted, and served by nobody. */
   readonly #fetching = new Set<InfoHash>();
   readonly #untold = new Map<InfoHash, SphereId[]>();
+  /** When those that are eager were told last, monotonic. */
+  readonly #toldMs = new Map<InfoHash, number>();
+  readonly #resting = new Set<InfoHash>();
 
   constructor(deps: FetchTellerDeps) {
     this.#deps = deps;
@@ -35,8 +41,42 @@ export class FetchTeller {
       this.forget(spec);
       return;
     }
-    if (this.#fetching.has(spec.infoHash) || isServed(torrent)) return;
+    if (isServed(torrent)) {
+      this.#fetching.delete(spec.infoHash);
+      this.#untold.delete(spec.infoHash);
+      return;
+    }
+    if (this.#fetching.has(spec.infoHash)) return;
     this.#fetching.add(spec.infoHash);
+    const restMs = this.#restMs(spec.infoHash);
+    if (restMs > 0) this.#tellLater(torrent.spec, restMs);
+    else this.#gather(torrent.spec);
+  }
+
+  forget({ infoHash }: Torrent['spec']): void {
+    this.#fetching.delete(infoHash);
+    this.#untold.delete(infoHash);
+    this.#toldMs.delete(infoHash);
+  }
+
+  #restMs(infoHash: InfoHash): number {
+    const toldMs = this.#toldMs.get(infoHash) ?? -Infinity;
+    return toldMs + REST_MS - this.#deps.clock.monotonic();
+  }
+
+  #tellLater(spec: Torrent['spec'], restMs: number): void {
+    const { infoHash } = spec;
+    if (this.#resting.has(infoHash)) return;
+    this.#resting.add(infoHash);
+    this.#deps.spawn('tell again what is fetched', async (signal) => {
+      await this.#deps.clock.sleep(restMs, signal);
+      this.#resting.delete(infoHash);
+      // It may be served again, or have been given up, or told after a new beginning.
+      if (this.#fetching.has(infoHash) && this.#restMs(infoHash) <= 0) this.#gather(spec);
+    });
+  }
+
+  #gather(spec: Torrent['spec']): void {
     if (this.#untold.size === 0) {
       this.#deps.spawn('tell what is fetched', async (signal) => {
         await this.#deps.clock.sleep(GATHER_MS, signal);
@@ -46,16 +86,13 @@ export class FetchTeller {
     this.#untold.set(spec.infoHash, spheresOf(spec));
   }
 
-  forget({ infoHash }: Torrent['spec']): void {
-    this.#fetching.delete(infoHash);
-    this.#untold.delete(infoHash);
-  }
-
   #tell(): void {
     const untold = Array.from(this.#untold).flatMap(([infoHash, ids]) =>
       ids.map((sphereId) => ({ sphereId, infoHash })),
     );
     const spheres = Map.groupBy(untold, ({ sphereId }) => sphereId);
+    const nowMs = this.#deps.clock.monotonic();
+    for (const infoHash of this.#untold.keys()) this.#toldMs.set(infoHash, nowMs);
     this.#untold.clear();
     for (const [sphereId, entries] of spheres) {
       const hashes = entries.map(({ infoHash }) => infoHash);
