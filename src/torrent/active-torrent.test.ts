@@ -281,3 +281,19 @@ test('a full copy that gives hardly anything while something is wanted counts as
   waits(1);
   expect(isServed(torrent)).toBe(true);
 });
+
+test('a member that gives nothing does not count as a full copy again by connecting anew', async () => {
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using receiver = await End.start(item, systemClock);
+  const { torrent } = receiver;
+  // Each link is far too short to be judged by itself.
+  for (let link = 0; link < 6; link += 1) {
+    await join(new Miser(item), torrent);
+    await expect.poll(() => torrent.state.seeds, { timeout: 20_000 }).toBe(1);
+    expect(isServed(torrent)).toBe(link < 5);
+    for (let tick = 0; tick < 4; tick += 1) torrent.tick();
+    torrent.disconnect(() => true);
+    await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
+  }
+});

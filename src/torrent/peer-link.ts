@@ -5,6 +5,7 @@ import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Assembly } from './assembly.ts';
 import { BlockRequests } from './block-requests.ts';
+import type { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
 import type { TokenBucket } from './limits.ts';
 import { Liveness } from './liveness.ts';
@@ -28,8 +29,6 @@ const KEEP_ALIVE_BYTES = 4;
 const MOST_UNSENT = 4096;
 /** Whoever was asked and sends none of it for so long is of no use to anybody. */
 const STALLED_MS = 30_000;
-/** Whoever gives less than this in so many ticks in which something is wanted of it counts as none that gives. */
-const LEAST_GIVEN = { bytes: 320 * 1024, ticks: 20 };
 const BITFIELD = 5;
 
 /** Global limits; every connection of the process draws from the same two and shares the memory for what waits. */
@@ -49,6 +48,7 @@ export interface PeerLinkDeps {
   readonly wire: Wire;
   readonly geometry: WireGeometry;
   readonly buckets: Buckets;
+  readonly giving: Giving;
   readonly clock: Clock;
   readonly have: (piece: number) => boolean;
   readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;
@@ -75,9 +75,6 @@ export class PeerLink {
   readonly #bornMs: number;
   #heardMs: number;
   #movedMs: number;
-  #isBarren = false;
-  /** In the ticks since it was last judged. */
-  #given = { bytes: 0, ticks: 0 };
   #isLetGo = false;
   #isResting = false;
   #corked = false;
@@ -128,9 +125,14 @@ export class PeerLink {
     return this.#liveness.isSuspect;
   }
 
-  /** Hardly anything has come for long although we want it: it chokes us, rejects, or is as slow as if it did. */
+  /** The device at the other end gives hardly anything of this torrent (`Giving`). */
   get isBarren(): boolean {
-    return this.#isBarren;
+    return this.#deps.giving.isBarren(this.device);
+  }
+
+  /** Our own limit holds back what the other end would give. */
+  get isResting(): boolean {
+    return this.#isResting;
   }
 
   /** Whether it was we who ended it. */
@@ -138,25 +140,14 @@ export class PeerLink {
     return this.#isLetGo;
   }
 
-  /** Once a second; `isWanting` while we would take what the other end has. */
-  tick(isWanting: boolean): void {
-    this.#judge(isWanting);
+  /** Once a second. */
+  tick(): void {
     const isWaiting = this.requests.length > 0 || this.#uploads.length > 0;
     // Under a limit we do not even look whether there is something to hear.
     if (this.#isResting) this.#liveness.heard();
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
     if (this.#liveness.tick(isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
-  }
-
-  /** It is not to blame for what our own limit holds back. */
-  #judge(isWanting: boolean): void {
-    const { bytes, ticks } = this.#given;
-    const isGiving = !isWanting || this.#isResting || bytes >= LEAST_GIVEN.bytes;
-    if (isGiving || ticks + 1 >= LEAST_GIVEN.ticks) {
-      this.#isBarren = !isGiving;
-      this.#given = { bytes: 0, ticks: 0 };
-    } else this.#given.ticks = ticks + 1;
   }
 
   destroy(): void {
@@ -179,7 +170,7 @@ export class PeerLink {
   }
 
   #createRequests(): BlockRequests {
-    const { wire, device, clock } = this.#deps;
+    const { wire, device, clock, giving } = this.#deps;
     return new BlockRequests({
       clock,
       device,
@@ -188,7 +179,7 @@ export class PeerLink {
       onArrived: (assembly, bytes) => {
         wire.downloaded += bytes;
         wire.downloadSpeed(bytes);
-        this.#given.bytes += bytes;
+        giving.gave(device, bytes);
         this.#movedMs = clock.monotonic();
         this.#deps.onBlock(assembly);
       },

@@ -6,6 +6,7 @@ import type { DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Assemblies } from './assemblies.ts';
 import type { Assembly } from './assembly.ts';
+import { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { pieceCount, pieceSize } from './metainfo.ts';
@@ -65,6 +66,7 @@ export class TorrentSwarm implements AsyncDisposable {
   readonly #picker: PiecePicker;
   readonly #members = new Map<Wire, Member>();
   readonly #assemblies: Assemblies;
+  readonly #giving = new Giving();
   readonly #count: number;
   #connections = 0;
   #held = false;
@@ -167,6 +169,7 @@ export class TorrentSwarm implements AsyncDisposable {
           wire,
           geometry: { pieceCount: this.#count, pieceSize: (piece) => pieceSize(this.#deps.shape, piece) },
           buckets: this.#deps.buckets,
+          giving: this.#giving,
           clock: this.#deps.clock,
           have: (piece) => this.has(piece),
           borrow: this.#deps.borrow,
@@ -203,9 +206,13 @@ export class TorrentSwarm implements AsyncDisposable {
   /** Once a second: what somebody gave back, by a choke or a reject, is asked of whoever has it. */
   tick(): void {
     const isWanting = !this.isComplete && !this.#held && this.wantsAnything;
-    const links = this.links.filter((link) => !link.isBarren);
-    for (const link of this.links) link.tick(isWanting);
-    if (links.some((link) => link.isBarren)) this.#deps.onLinksChanged();
+    const links = this.links.map((link) => ({ link, wasBarren: link.isBarren }));
+    for (const { link } of links) link.tick();
+    for (const [device, own] of Map.groupBy(this.links, (link) => link.device)) {
+      // It is not to blame for what our own limit holds back.
+      this.#giving.tick(device, isWanting && !own.some((link) => link.isResting));
+    }
+    if (links.some(({ link, wasBarren }) => link.isBarren !== wasBarren)) this.#deps.onLinksChanged();
     if (!this.isComplete) this.refresh();
   }
 
