@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { arrive } from '../../test/sim/received-item.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { AppError } from '../base/errors.ts';
+import type { ItemId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { KeepEverything } from './keep-everything.ts';
 
@@ -14,10 +16,30 @@ async function alwaysOn(free: () => number) {
   await world.sphere(ana, box);
   const { storage, list, items, scope } = box.session;
   const parts = { storage, list, items, freeSpace: async () => free(), clock: world.clock, log: silentLogger };
-  const keeper = new KeepEverything(parts);
-  scope.spawn('keep everything', (signal) => keeper.run(signal));
-  return { world, ana, box };
+  const start = (): Disposable => {
+    const keeper = new KeepEverything(parts);
+    const over = new AbortController();
+    scope.spawn('keep everything', (signal) => keeper.run(AbortSignal.any([signal, over.signal])));
+    return {
+      [Symbol.dispose]: () => {
+        keeper[Symbol.dispose]();
+        over.abort();
+      },
+    };
+  };
+  return { world, ana, box, start, keeper: start() };
 }
+
+/** Ana shares so many, of which some are begun. */
+async function shared(home: Awaited<ReturnType<typeof alwaysOn>>, count: number): Promise<ItemId[]> {
+  const items: ItemId[] = [];
+  for (let number = 0; number < count; number += 1)
+    items.push(await home.ana.share(`${number}.jpg`, `photo ${number}`));
+  await home.world.pass(1_000);
+  return items;
+}
+
+const begun = (box: SimPerson): number => wanted(box).filter(Boolean).length;
 
 const wanted = (box: SimPerson): boolean[] => box.session.storage.items.listAll().map((row) => row.wanted);
 
@@ -70,4 +92,55 @@ test('a disk is not filled to the brim, and looked at again when somebody may ha
   free = GiB + 400;
   await world.pass(700_000);
   await expect.poll(() => wanted(box)).toEqual([true, true]);
+});
+
+test('of very many items twenty are fetched at once, and the next when one has arrived', async () => {
+  const home = await alwaysOn(() => 10 * GiB);
+  const { world, ana, box } = home;
+  const items = await shared(home, 23);
+  await expect.poll(() => begun(box)).toBe(20);
+  await world.pass(60_000);
+  expect(begun(box)).toBe(20);
+  const first = items.findIndex((itemId) => box.session.items.row(itemId).wanted);
+  const itemId = items[first] as ItemId;
+  await box.session.items.placed(itemId, noSignal);
+  await world.quiet();
+  await arrive({ world, ana, ben: box, itemId, content: `photo ${first}` });
+  await expect.poll(() => box.session.items.row(itemId).state).toBe('complete');
+  await world.pass(1_000);
+  expect(begun(box)).toBe(21);
+});
+
+test('items that nobody gives keep the others waiting for minutes, not for ever', async () => {
+  const home = await alwaysOn(() => 10 * GiB);
+  await shared(home, 23);
+  await expect.poll(() => begun(home.box)).toBe(20);
+  await home.world.pass(400_000);
+  expect(begun(home.box)).toBe(23);
+});
+
+test('twenty items that come slowly keep their places', async () => {
+  const home = await alwaysOn(() => 10 * GiB);
+  const { world, box } = home;
+  await shared(home, 23);
+  await expect.poll(() => begun(box)).toBe(20);
+  const { items, swarm, storage } = box.session;
+  for (const row of storage.items.listWanted()) await items.placed(row.itemId, noSignal);
+  for (const { infoHash } of storage.items.listWanted()) swarm.say(infoHash, 'downloading', { downBps: 10 });
+  await world.pass(3_600_000);
+  expect(begun(box)).toBe(20);
+});
+
+test('a restart begins no further ones beside those that go on, and a person waits for none of them', async () => {
+  const home = await alwaysOn(() => 10 * GiB);
+  const { world, box, keeper, start } = home;
+  const items = await shared(home, 23);
+  await expect.poll(() => begun(box)).toBe(20);
+  keeper[Symbol.dispose]();
+  using _again = start();
+  await world.pass(60_000);
+  expect(begun(box)).toBe(20);
+  const waiting = items.find((itemId) => !box.session.items.row(itemId).wanted) as ItemId;
+  box.session.items.get(waiting);
+  expect(begun(box)).toBe(21);
 });

@@ -48,7 +48,8 @@ export class LinkGate {
     for (const { link } of verdict.drop) link.destroy();
     // One that takes the place of another is none more: the caller ends the other.
     const spared = existing.length > verdict.drop.length ? 1 : 0;
-    if (verdict.accept && this.#makeRoom(torrent, device, spared)) torrent.connect(stream, { device, route, weDialled });
+    if (verdict.accept && this.#makeRoom(torrent, device, spared))
+      torrent.connect(stream, { device, route, weDialled });
     else stream.destroy();
   }
 
