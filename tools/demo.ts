@@ -1,25 +1,21 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { EngineProcess, eventually } from '../test/fixtures/engine-process.ts';
 import type { Prosody } from '../test/fixtures/prosody.ts';
 import { hasProsody, startProsody } from '../test/fixtures/prosody.ts';
-import { openBrowser } from './bootstrap/browser.mjs';
 import { ensureElectron, hasDisplay } from './bootstrap/electron.mjs';
 import { CHROMIUM, findCommand, findFirstCommand } from './bootstrap/packages.mjs';
-import { root } from './bootstrap/root.mjs';
 import { say } from './bootstrap/say.mjs';
+import { openSideBySide, type WindowMeans } from './open-side-by-side.ts';
 
 /** `npm run demo [-- --no-open]`: a family of two on this computer, with a server of its own and a film already shared. */
 
 const run = promisify(execFile);
 const FILM_SECONDS = 60;
-const STOP_MS = 8000;
-const WINDOW = { width: 900, height: 760 };
 
 /** One of the two people: an account, a profile and the application that runs on it. */
 interface Person {
@@ -64,7 +60,9 @@ async function demo(onlyAddresses: boolean): Promise<number> {
     await filming;
     say('Anna shares the film …');
     await shareFilm(anna, ben, film);
-    await show([anna, ben], { folder, onlyAddresses, things });
+    ending.signal.throwIfAborted();
+    const means = onlyAddresses ? 'none' : await windowMeans();
+    await openSideBySide([anna, ben], means, { folder, print: console.log, things });
     say('The demo runs. Ctrl-C ends it and deletes everything it made.');
     // Nothing else may keep the program alive: the wait itself does.
     const awake = setInterval(() => undefined, 60_000);
@@ -131,81 +129,10 @@ async function shareFilm(anna: Person, ben: Person, film: string): Promise<void>
   });
 }
 
-interface Surroundings {
-  readonly folder: string;
-  readonly onlyAddresses: boolean;
-  readonly things: AsyncDisposableStack;
-}
-
-/** Two windows side by side, by the best means that there are. */
-async function show(people: readonly Person[], { folder, onlyAddresses, things }: Surroundings): Promise<void> {
-  ending.signal.throwIfAborted();
-  if (onlyAddresses) {
-    for (const { engine } of people) console.log(await engine.pageUrl());
-    return;
-  }
-  const electron = await ensureElectron(process.execPath);
-  if ('program' in electron) {
-    for (const [index, person] of people.entries()) await openElectron(electron.program, person, index, things);
-    return;
-  }
-  say(`No Electron window, because ${electron.reason}: Spherecast runs in the browser instead.`);
-  const chromium = findFirstCommand(CHROMIUM);
-  for (const [index, { engine, name }] of people.entries()) {
-    const url = await engine.pageUrl();
-    console.log(url);
-    if (!hasDisplay(process.platform, process.env)) continue;
-    if (chromium === undefined) openBrowser(url);
-    else openChromium(chromium, url, { data: path.join(folder, `browser-${name}`), index, things });
-  }
-}
-
-/** The desktop application takes over the person's profile. */
-async function openElectron(
-  program: string,
-  person: Person,
-  index: number,
-  things: AsyncDisposableStack,
-): Promise<void> {
-  await person.engine.stop();
-  const state = path.join(person.profile, 'desktop');
-  await mkdir(state, { recursive: true });
-  const bounds = { x: 20 + index * (WINDOW.width + 20), y: 40, ...WINDOW };
-  await writeFile(path.join(state, 'window.json'), JSON.stringify({ bounds }));
-  const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  endWith(things, [program, ...sandbox, root, '--profile', person.profile], person.profile);
-}
-
-interface BrowserPlace {
-  readonly data: string;
-  readonly index: number;
-  readonly things: AsyncDisposableStack;
-}
-
-function openChromium(program: string, url: string, { data, index, things }: BrowserPlace): void {
-  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const options = [
-    ...sandbox,
-    `--app=${url}`,
-    `--user-data-dir=${data}`,
-    `--window-position=${20 + index * (WINDOW.width + 20)},40`,
-    `--window-size=${WINDOW.width},${WINDOW.height}`,
-    '--no-first-run',
-    '--no-default-browser-check',
-  ];
-  endWith(things, [program, ...options], data);
-}
-
-/** Starts a program that is asked to end with the demo; what it leaves in the temporary folder goes with `folder`. */
-function endWith(things: AsyncDisposableStack, [program = '', ...args]: readonly string[], folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, TMPDIR: folder } });
-  const gone = once(child, 'exit').catch((error: unknown) => say(`${path.basename(program)}: ${String(error)}`));
-  things.defer(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-    await gone;
-    clearTimeout(late);
-  });
+async function windowMeans(): Promise<WindowMeans> {
+  return {
+    electron: await ensureElectron(process.execPath),
+    hasDisplay: hasDisplay(process.platform, process.env),
+    chromium: findFirstCommand(CHROMIUM),
+  };
 }

@@ -131,15 +131,27 @@ export async function ensurePackages(purpose) {
     await install(missing, isRoot ? [] : isCi ? ['sudo', '-n'] : ['sudo']);
   }
   const left = await missingPackages(purpose);
-  if (left.length > 0) say(missingText(left));
+  if (left.length > 0) say(missingText(left, purpose));
   return left;
 }
 
-/** @param {readonly SystemPackage[]} missing */
-export function missingText(missing) {
+/**
+ * @param {readonly SystemPackage[]} missing
+ * @param {Purpose} purpose
+ */
+export function missingText(missing, purpose) {
   const names = missing.map((each) => each.name).join(' ');
-  const suites = [...new Set(missing.flatMap((each) => each.suites))].join(', ');
-  return `Not installed: ${names}\n  Debian, Ubuntu: sudo apt-get install ${names}\n  Elsewhere: the packages that bring ${providedBy(missing)}\n  Until then these suites are skipped: ${suites}`;
+  return `Not installed: ${names}\n  Debian, Ubuntu: sudo apt-get install ${names}\n  Elsewhere: the packages that bring ${providedBy(missing)}\n  Until then ${costOf(missing, purpose)}`;
+}
+
+/**
+ * @param {readonly SystemPackage[]} missing
+ * @param {Purpose} purpose
+ */
+function costOf(missing, purpose) {
+  if (purpose === 'demo') return 'the demo and the smoke test may not run';
+  if (purpose === 'bench') return 'benches beside these programs do not run';
+  return `these suites are skipped: ${[...new Set(missing.flatMap((each) => each.suites))].join(', ')}`;
 }
 
 /** @param {readonly SystemPackage[]} missing */

@@ -23,12 +23,23 @@ describe('system packages', () => {
 
   test('what is missing is said with the command and the suites that suffer', () => {
     const missing = SYSTEM_PACKAGES.filter((each) => ['chromium', 'nftables'].includes(each.name));
-    expect(missingText(missing)).toBe(
+    expect(missingText(missing, 'test')).toBe(
       'Not installed: chromium nftables\n' +
         '  Debian, Ubuntu: sudo apt-get install chromium nftables\n' +
         '  Elsewhere: the packages that bring chromium, nft\n' +
         '  Until then these suites are skipped: e2e, netlab',
     );
+  });
+
+  test('who starts the demo is told what the demo lacks, not which suites are skipped', async () => {
+    const missing = (await missingPackages('demo', () => Promise.resolve(false))).filter(({ name }) => name === 'ffmpeg');
+    expect(missingText(missing, 'demo')).toBe(
+      'Not installed: ffmpeg\n' +
+        '  Debian, Ubuntu: sudo apt-get install ffmpeg\n' +
+        '  Elsewhere: the packages that bring ffmpeg\n' +
+        '  Until then the demo and the smoke test may not run',
+    );
+    expect(missingText(missing, 'bench')).toContain('Until then benches beside these programs do not run');
   });
 
   test('the installation asks nothing and starts no service', () => {
