@@ -81,6 +81,16 @@ describe('spheres', () => {
     expect(screen.engine.world.invitations).toEqual([]);
   });
 
+  test('an invitation is declined with one click: it is gone, and nothing was joined', async () => {
+    await using screen = await Screen.open(browser);
+    await screen.goHome();
+    const before = screen.engine.world.spheres.length;
+    await screen.by('invitation-decline').click();
+    await screen.by('invitation').waitFor({ state: 'detached' });
+    expect(screen.engine.calls).toEqual(['decline Band rehearsals']);
+    expect(screen.engine.world.spheres).toHaveLength(before);
+  });
+
   test('opening a sphere marks it as read', async () => {
     await using screen = await Screen.open(browser);
     await screen.goToSphere();
@@ -114,6 +124,19 @@ describe('sharing', () => {
     await screen.page.locator('[data-name="notes.txt"]').waitFor();
     await screen.by('picker-share').press('Enter');
     await expect.poll(() => screen.engine.calls).toEqual(['share /home/anna/Films/concert.mkv']);
+  });
+
+  test('links that were left out of what is shared are told by name', async () => {
+    await using screen = await Screen.open(browser);
+    screen.engine.leftOut.push({ reason: 'link', count: 4, names: ['a', 'b', 'c', 'd'].map((name) => `${name}.lnk`) });
+    await screen.goToSphere();
+    await screen.by('add').click();
+    await screen.page.locator('[data-testid=picker-entry][data-name="holiday.mp4"]').click();
+    await screen.by('picker-share').click();
+    await screen.page.getByText('Not everything in “holiday.mp4” was shared').first().waitFor();
+    const what = '4 links that point elsewhere on your disk: a.lnk, b.lnk, c.lnk, ….';
+    expect(await screen.page.getByText(what).count()).toBeGreaterThan(0);
+    await screen.tile('holiday.mp4').waitFor();
   });
 
   test('a running share can be stopped', async () => {
