@@ -79,6 +79,24 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(base|contract|player|media)/' },
     },
     {
+      name: 'engine-starts-its-children-and-imports-none',
+      severity: 'error',
+      from: { path: '^src/engine/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|torrent|xmpp|omemo|nat|storage|spheres|people|player|engine)/' },
+    },
+    {
+      name: 'desktop-shell-knows-the-engine-only',
+      severity: 'error',
+      from: { path: '^electron/', pathNot: test },
+      to: { path: '^src/', pathNot: '^src/(base|contract|engine)/' },
+    },
+    {
+      name: 'nobody-imports-the-desktop-shell',
+      severity: 'error',
+      from: { path: '^src/', pathNot: test },
+      to: { path: '^electron/' },
+    },
+    {
       name: 'command-line-knows-the-contract',
       severity: 'error',
       from: { path: '^src/cli/', pathNot: test },
