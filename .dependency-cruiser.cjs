@@ -82,7 +82,10 @@ module.exports = {
       name: 'engine-starts-its-children-and-imports-none',
       severity: 'error',
       from: { path: '^src/engine/', pathNot: test },
-      to: { path: '^src/', pathNot: '^src/(base|contract|torrent|xmpp|omemo|nat|storage|spheres|people|player|engine)/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(base|contract|torrent|xmpp|omemo|nat|storage|spheres|people|player|engine)/',
+      },
     },
     {
       name: 'desktop-shell-knows-the-engine-only',

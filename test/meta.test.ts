@@ -108,6 +108,46 @@ describe('the product source', () => {
   });
 });
 
+describe('the tests of the check', () => {
+  const check = SUITES.filter((suite) => suite.name === 'check').flatMap((suite) => suite.files);
+  const tests = check.flatMap(({ folder, deep, pattern }) =>
+    files([folder], pattern).filter((file) => deep || path.posix.dirname(file) === folder),
+  );
+
+  test('need nothing installed: none of them reaches a fixture that starts programs or looks for them', () => {
+    const found = tests.flatMap((file) =>
+      reachedFrom(file)
+        .filter((each) => each.startsWith('test/fixtures/') && /node:child_process|missingPrograms/.test(read(each)))
+        .map((each) => `${file} → ${each}`),
+    );
+    expect(tests.length).toBeGreaterThan(100);
+    expect(found).toEqual([]);
+  });
+
+  test('start no program by its name but those that every system has', () => {
+    const found = findings(tests, /(?<![.\w])(spawn|exec|execFile)(Sync)?\(\s*'(?!(mkfifo|mount|umount)')/);
+    expect(found.filter((line) => !line.startsWith('test/meta.test.ts'))).toEqual([]);
+  });
+
+  /** What runs with a file: itself, and all that it imports for more than types. */
+  function reachedFrom(file: string): string[] {
+    const reached = new Set([file]);
+    for (const each of reached) for (const next of importsOf(each)) reached.add(next);
+    return [...reached];
+  }
+
+  const known = new Map<string, string[]>();
+  function importsOf(file: string): string[] {
+    const before = known.get(file);
+    if (before !== undefined) return before;
+    const text = /\.(ts|mjs)$/.test(file) && existsSync(path.join(root, file)) ? read(file) : '';
+    const found = [...text.matchAll(/^(?:im|ex)port(?! type\b)[^;']*'(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm)];
+    const imports = found.map(([, now, later = '']) => path.posix.join(path.posix.dirname(file), now ?? later));
+    known.set(file, imports);
+    return imports;
+  }
+});
+
 describe('protocol files', () => {
   const xeps = files(['src/xmpp/xep'], /\.ts$/).filter((file) => !file.endsWith('.test.ts'));
 

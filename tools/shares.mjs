@@ -16,7 +16,7 @@ export const SHARES = [
     name: 'conversation',
     budgetSeconds: 300,
     files:
-      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(chaos|people|messages|profile)|forgeries|interop-|server-abilities|xmpp-resume)|^test\/e2e\/screens-(conversation|people|first-hour)/,
+      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(chaos|people|messages|profile)|forgeries|interop-|server-abilities|xmpp-(client|reconnect|resume|roster|sasl))|^test\/e2e\/screens-(conversation|people|first-hour)/,
   },
   {
     name: 'swarm',

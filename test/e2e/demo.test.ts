@@ -87,8 +87,7 @@ exec '${process.execPath}' '${SPHERECAST}' --profile "$3" serve --no-open --port
 `;
 }
 
-const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+const linesOf = (file: string): string[] => (existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []);
 
 function windowOf(profile: string): { x: number; width: number } {
   const file = path.join(profile, 'desktop', 'window.json');

@@ -130,7 +130,9 @@ test('a folder of pictures has one from the start, and each of its pictures once
   expect(files.map(({ previewUrl }) => previewUrl)).toEqual([`/preview/${item}-0`, `/preview/${item}-1`, null]);
   const { url, token } = readEngineFile(locateProfile(ben.profile)) ?? { url: '', token: '' };
   const headers = { authorization: `Bearer ${token}` };
-  const answers = await Promise.all(['', '-0', '-1', '-2', '-9'].map((file) => fetch(`${url}/preview/${item}${file}`, { headers })));
+  const answers = await Promise.all(
+    ['', '-0', '-1', '-2', '-9'].map((file) => fetch(`${url}/preview/${item}${file}`, { headers })),
+  );
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 404, 404]);
   const picture = (await answers[2]?.arrayBuffer()) ?? new ArrayBuffer(0);
   const { width, format } = await sharp(Buffer.from(picture)).metadata();

@@ -32,7 +32,9 @@ describe('system packages', () => {
   });
 
   test('who starts the demo is told what the demo lacks, not which suites are skipped', async () => {
-    const missing = (await missingPackages('demo', () => Promise.resolve(false))).filter(({ name }) => name === 'ffmpeg');
+    const missing = (await missingPackages('demo', () => Promise.resolve(false))).filter(
+      ({ name }) => name === 'ffmpeg',
+    );
     expect(missingText(missing, 'demo')).toBe(
       'Not installed: ffmpeg\n' +
         '  Debian, Ubuntu: sudo apt-get install ffmpeg\n' +

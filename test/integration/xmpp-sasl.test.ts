@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeScramOptions, fakeScram } from '../../test/fixtures/fake-scram.ts';
-import { FAKE_FULL_JID } from '../../test/fixtures/fake-xmpp-server.ts';
-import { FAKE_PASSWORD, FakeXmppWorld } from '../../test/fixtures/fake-xmpp-world.ts';
-import { codeOf, never } from '../../test/fixtures/xmpp-accounts.ts';
+import { type FakeScramOptions, fakeScram } from '../fixtures/fake-scram.ts';
+import { FAKE_FULL_JID } from '../fixtures/fake-xmpp-server.ts';
+import { FAKE_PASSWORD, FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
+import { codeOf, never } from '../fixtures/xmpp-accounts.ts';
 
 let world: FakeXmppWorld;
 
