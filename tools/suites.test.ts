@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import config from '../vitest.config.ts';
 import { sum } from './report.mjs';
-import { skippedSuite } from './commands/test.mjs';
+import { exitCodeOf, mustBeWhole, skippedSuite } from './commands/test.mjs';
 import { SYSTEM_PACKAGES } from './bootstrap/packages.mjs';
 import { SUITES } from './suites.mjs';
 
@@ -25,4 +25,14 @@ test('a suite whose packages are missing is skipped by name, and counts as neith
     failed: 0,
     skipped: ['the whole suite: prosody, tmux not installed'],
   });
+});
+
+test('a skipped test fails the run of root on Linux, and nobody else’s', () => {
+  const skipped = { failed: 0, skipped: ['router ports'] };
+  const codeFor = (platform: string, uid: number | undefined): number =>
+    exitCodeOf(skipped, mustBeWhole({ platform, uid }));
+  expect([codeFor('linux', 0), codeFor('linux', 1000), codeFor('darwin', 0), codeFor('win32', undefined)]).toEqual([
+    1, 0, 0, 0,
+  ]);
+  expect([exitCodeOf({ failed: 0, skipped: [] }, true), exitCodeOf({ failed: 1, skipped: [] }, false)]).toEqual([0, 1]);
 });

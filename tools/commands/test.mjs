@@ -25,7 +25,7 @@ export async function test(runtime, names, long) {
   const results = [];
   for (const suite of suites) {
     console.log(`\n━━ ${suite.name}: ${suite.what}`);
-    const lacks = isWhole() ? [] : missing.filter((each) => each.suites.includes(suite.name));
+    const lacks = mustBeWhole() ? [] : missing.filter((each) => each.suites.includes(suite.name));
     const result = lacks.length > 0 ? skippedSuite(suite, lacks) : await runSuite(suite, runtime, factor);
     console.log(`━━ ${suite.name}: ${(result.ms / 1000).toFixed(1)} s, ${lastLine(result)}`);
     results.push(result);
@@ -34,9 +34,20 @@ export async function test(runtime, names, long) {
   return conclude(results);
 }
 
-/** Whether everything can be installed on this machine: a skipped test would hide that something is not tested. */
-function isWhole() {
-  return process.platform === 'linux' && process.getuid?.() === 0;
+/**
+ * Whether everything can be installed on this machine: a skipped test would hide that something is not tested.
+ * @param {{ platform: string, uid: number | undefined }} [who]
+ */
+export function mustBeWhole({ platform, uid } = { platform: process.platform, uid: process.getuid?.() }) {
+  return platform === 'linux' && uid === 0;
+}
+
+/**
+ * @param {Pick<import('../report.mjs').Counts, 'failed' | 'skipped'>} counts
+ * @param {boolean} isWhole whether nothing may be skipped
+ */
+export function exitCodeOf({ failed, skipped }, isWhole) {
+  return failed > 0 || (isWhole && skipped.length > 0) ? 1 : 0;
 }
 
 /**
@@ -134,8 +145,8 @@ function conclude(results) {
   for (const { name } of results)
     for (const line of readFailures(reportOf(name))) console.log(`failed: ${name} › ${line}`);
   for (const result of results) for (const name of result.skipped) console.log(`skipped: ${result.name} › ${name}`);
-  const refusedSkips = isWhole() && counts.skipped.length > 0;
-  if (refusedSkips) console.log('As root on Linux nothing may be skipped: this run has failed.');
+  const isWhole = mustBeWhole();
+  if (isWhole && counts.skipped.length > 0) console.log('As root on Linux nothing may be skipped: this run has failed.');
   console.log(`\n${lastLine(counts)}`);
-  return counts.failed > 0 || refusedSkips ? 1 : 0;
+  return exitCodeOf(counts, isWhole);
 }
