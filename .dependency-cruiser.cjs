@@ -73,10 +73,10 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(base|contract|torrent|nat|swarm)/' },
     },
     {
-      name: 'media-process-knows-the-player-only',
+      name: 'media-process-knows-media-types-only',
       severity: 'error',
       from: { path: '^src/media/', pathNot: test },
-      to: { path: '^src/', pathNot: '^src/(base|contract|player|media)/' },
+      to: { path: '^src/', pathNot: '^src/(base|contract|media)/|^src/player/media-type\\.ts$' },
     },
     {
       name: 'engine-starts-its-children-and-imports-none',

@@ -146,7 +146,8 @@ function conclude(results) {
     for (const line of readFailures(reportOf(name))) console.log(`failed: ${name} › ${line}`);
   for (const result of results) for (const name of result.skipped) console.log(`skipped: ${result.name} › ${name}`);
   const isWhole = mustBeWhole();
-  if (isWhole && counts.skipped.length > 0) console.log('As root on Linux nothing may be skipped: this run has failed.');
+  if (isWhole && counts.skipped.length > 0)
+    console.log('As root on Linux nothing may be skipped: this run has failed.');
   console.log(`\n${lastLine(counts)}`);
   return exitCodeOf(counts, isWhole);
 }

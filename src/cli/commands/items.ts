@@ -28,7 +28,9 @@ export const itemCommands = [
       '--wait when the server has them. A .torrent file is passed on as it is; each member says whether to take part.',
     options: {
       to: { value: 'JID', help: 'with this person alone, in place of a sphere' },
-      plain: { help: 'without encryption: anyone with the torrent can read it' },
+      plain: {
+        help: 'without encryption: still for members only, but whoever watches the network between them can read it',
+      },
       wait: { help: 'wait until the server has the events' },
     },
     positionals: { min: 1, max: 1001 },

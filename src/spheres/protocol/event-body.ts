@@ -120,7 +120,7 @@ const item = z
     metainfoSha256: sha256,
     /** Place in the torrent's byte space; offset null = only beside the event. */
     manifest: z.object({ offset: count.nullable(), length: count, sha256 }),
-    /** true = anyone with the torrent can read it; then there is no key. */
+    /** true = not encrypted, so that whoever watches the network can read it; then there is no key. */
     plain: z.boolean(),
     keyCheck: sha256.nullable(),
     /** The epoch event under whose key the media key is wrapped. */
