@@ -9,7 +9,7 @@ import { eventually, runCommand } from '../fixtures/engine-process.ts';
 import { SPHERECAST } from '../fixtures/programs.ts';
 
 /** Everything of two people is started, on a machine that may be busy. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 150_000;
 const root = path.resolve(import.meta.dirname, '..', '..');
 const missing = missingPrograms('prosody', 'openssl', 'ffmpeg');
 const folder = mkdtempSync(path.join(tmpdir(), 'demo-test-'));
