@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
-import type { Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
@@ -101,6 +101,28 @@ test('one address cannot ask without end', async () => {
   const statuses: number[] = [];
   for (let count = 0; count < 110; count += 1) statuses.push((await fetch(announceUrl(url, known, 1111))).status);
   expect(statuses.filter((status) => status === 404).length).toBe(10);
+});
+
+test('one household of IPv6 that comes from many addresses leaves room for the others', async () => {
+  const { tracker } = await start();
+  const accepted: Socket[] = [];
+  const server = createServer((socket) => {
+    const host = accepted.length < 20 ? `2a00:1:2:3::${accepted.length}` : '2a00:1:2:4::1';
+    // Loopback has a single address of IPv6.
+    Object.defineProperty(socket, 'remoteAddress', { value: host });
+    accepted.push(socket);
+    tracker.accept(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open.push({ tracker, server });
+  const { port } = server.address() as AddressInfo;
+  for (let count = 1; count <= 21; count += 1) {
+    connect(port, '127.0.0.1').on('error', () => undefined);
+    await expect.poll(() => accepted.length).toBe(count);
+  }
+  const kept = accepted.filter((socket) => !socket.destroyed).map((socket) => socket.remoteAddress ?? '');
+  expect([kept.length, kept.at(-1)]).toEqual([17, '2a00:1:2:4::1']);
 });
 
 test('malformed requests never break the tracker', async () => {

@@ -24,7 +24,7 @@ const WINDOW_MS = 10_000;
 const MOST_ADDRESSES = 2_000;
 const LONGEST_URL = 1_000;
 const MOST_CONNECTIONS = 200;
-const MOST_CONNECTIONS_PER_ADDRESS = 16;
+const MOST_CONNECTIONS_OF_HOUSEHOLD = 16;
 const CONNECTION_MS = 10_000;
 
 /** What a tracker is asked for instead of the info hash: 40 hex digits of HMAC-SHA-256(tracker key, info hash). */
@@ -70,9 +70,10 @@ export class Tracker implements Disposable {
   /** Takes a connection of any listener; it ends seconds after its last question. */
   accept(socket: Socket): void {
     socket.on('error', () => undefined);
-    const address = socket.remoteAddress ?? '';
-    const ofAddress = Array.from(this.#sockets.keys()).filter((other) => other.remoteAddress === address).length;
-    if (this.#sockets.size >= MOST_CONNECTIONS || ofAddress >= MOST_CONNECTIONS_PER_ADDRESS) {
+    const household = householdOf(socket.remoteAddress ?? '');
+    const open = Array.from(this.#sockets.keys());
+    const own = open.filter((other) => householdOf(other.remoteAddress ?? '') === household);
+    if (open.length >= MOST_CONNECTIONS || own.length >= MOST_CONNECTIONS_OF_HOUSEHOLD) {
       socket.destroy();
       return;
     }
