@@ -190,3 +190,58 @@ test('a coming in long ago proves nothing of a word today', async () => {
   check.heard({ sphereId, device: ben, endpoint: '11.22.33.9:443', outcome: 'reached', seenAs: null });
   expect(check.reachability.isProven('11.22.33.9:443')).toBe(false);
 });
+
+/** Ben got in at a port that a person forwarded, where the server saw us. */
+async function startProven() {
+  const started = start();
+  const { clock, check, emitted, doors } = started;
+  const server = (host: string): void => {
+    const text = `a=candidate:2 1 UDP 1 ${host} 5000 typ srflx raddr`;
+    const signal = { session: '5e'.repeat(16), kind: 'candidate' as const, text, mid: '0' };
+    check.passOn({ kind: 'signal', sphereId, device: ben, signal });
+  };
+  server('11.22.33.9');
+  doors.push('11.22.33.9:443');
+  check.look();
+  check.came(ben, { path: 'tcp', address: '11.22.33.1:50000' });
+  check.heard({ sphereId, device: ben, endpoint: '11.22.33.9:443', outcome: 'reached', seenAs: null });
+  const probes = (): string[] => emitted.flatMap((event) => (event.kind === 'probe' ? [event.endpoint] : []));
+  const seconds = async (count: number): Promise<void> => {
+    for (let second = 0; second < count; second += 1) {
+      check.look();
+      await clock.advance(1_000);
+    }
+  };
+  const isProven = (): boolean => check.reachability.isProven('11.22.33.9:443');
+  return { ...started, server, probes, seconds, isProven };
+}
+
+test('a door that a person opened is proven no more once the server sees us at another address, and is tried again', async () => {
+  const { server, probes, seconds, isProven } = await startProven();
+  await seconds(60);
+  server('11.22.33.9');
+  await seconds(60);
+  expect([isProven(), probes()]).toEqual([true, []]);
+  server('11.22.33.8');
+  expect(isProven()).toBe(false);
+  await seconds(4);
+  expect(probes()).toEqual(['11.22.33.9:443']);
+});
+
+test('that one member sees us elsewhere takes no door away, that two do does', async () => {
+  const { check, isProven } = await startProven();
+  const word = { sphereId, endpoint: '11.22.33.5:1', outcome: 'refused' as const, seenAs: '11.22.33.8:50000' };
+  check.heard({ ...word, device: eve });
+  check.heard({ ...word, device: eve });
+  expect(isProven()).toBe(true);
+  check.heard({ ...word, device: ben });
+  expect(isProven()).toBe(false);
+});
+
+test('a member that came in where we are seen now is believed although the server names that address only later', async () => {
+  const { check, doors, server } = await startProven();
+  doors.push('11.22.33.8:443');
+  check.heard({ sphereId, device: ben, endpoint: '11.22.33.8:443', outcome: 'reached', seenAs: null });
+  server('11.22.33.8');
+  expect(check.reachability.isProven('11.22.33.8:443')).toBe(true);
+});

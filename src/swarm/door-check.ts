@@ -74,7 +74,7 @@ export class DoorCheck {
       helpers: () => Array.from(this.#helpers()).toSorted((one, other) => this.#seesUs(other) - this.#seesUs(one)),
       ask: deps.emit,
     });
-    this.#calls = new ProbeCaller({ ...deps, onSeen: (device, endpoint) => this.observed.saw(device, endpoint) });
+    this.#calls = new ProbeCaller({ ...deps, onSeen: (device, endpoint) => this.#saw(device, endpoint) });
   }
 
   /** Once a second. */
@@ -86,7 +86,7 @@ export class DoorCheck {
   /** A member's word about an endpoint of ours. */
   heard({ device, endpoint, outcome, seenAs }: SwarmReach): void {
     const ports = this.#deps.ports();
-    if (seenAs !== null) this.observed.saw(device, seenAs);
+    if (seenAs !== null) this.#saw(device, seenAs);
     if (ports === null || !(ports.own.has(endpoint) || ports.doors.includes(endpoint))) return;
     // Who got in was seen to come: a word alone has nobody call a stranger's port.
     if (outcome === 'reached' && !this.#hasCome(device)) return;
@@ -110,7 +110,7 @@ export class DoorCheck {
 
   /** Our own candidates, on their way to a member, tell where the server sees us. */
   passOn(event: Extract<SwarmEvent, { kind: 'signal' }>): void {
-    for (const [, host] of event.signal.text.matchAll(SERVER_REFLEXIVE)) this.observed.saw(SERVER, `${host}:1`);
+    for (const [, host] of event.signal.text.matchAll(SERVER_REFLEXIVE)) this.#saw(SERVER, `${host}:1`);
     this.#deps.emit(event);
   }
 
@@ -153,6 +153,12 @@ export class DoorCheck {
       await this.#deps.clock.sleep(NEAR_MS, signal);
       if (!isHere) answer();
     });
+  }
+
+  /** Who sees us at another address: what was found out at the old one may be somebody else's by now, and is tried anew. */
+  #saw(witness: string, endpoint: string): void {
+    const host = this.observed.saw(witness, endpoint);
+    if (host !== null && this.reachability.forgetElsewhere(host)) this.#probe.forget();
   }
 
   #hasCome(device: DeviceKey): boolean {

@@ -20,11 +20,16 @@ export class ObservedAddresses {
     this.#clock = deps.clock;
   }
 
-  /** `witness`, a device for example, sees us come from that `host:port`; each is believed once, its newest word. */
-  saw(witness: string, endpoint: string): void {
+  /**
+   * `witness`, a device for example, sees us come from that `host:port`; each is believed once, its newest word. The host
+   * if it is certain from now on, null if it was before or is not.
+   */
+  saw(witness: string, endpoint: string): string | null {
     const host = parseEndpoint(endpoint)?.host ?? '';
-    if (host.includes(':') || !isPublicAddress(host)) return;
+    if (host.includes(':') || !isPublicAddress(host)) return null;
+    const wasSure = isSure(this.#witnesses.get(host));
     this.#seen.set(witness, { host, atMs: this.#clock.monotonic() });
+    return !wasSure && isSure(this.#witnesses.get(host)) ? host : null;
   }
 
   isSeenBy(witness: string): boolean {
@@ -45,10 +50,7 @@ export class ObservedAddresses {
   /** Those that the server names, or two witnesses: a single member may say what it likes. */
   get sureHosts(): string[] {
     const witnesses = this.#witnesses;
-    return this.hosts.filter((host) => {
-      const names = witnesses.get(host) ?? [];
-      return names.includes(SERVER) || names.length > 1;
-    });
+    return this.hosts.filter((host) => isSure(witnesses.get(host)));
   }
 
   get #witnesses(): Map<string, string[]> {
@@ -59,4 +61,8 @@ export class ObservedAddresses {
     }
     return named;
   }
+}
+
+function isSure(witnesses: readonly string[] = []): boolean {
+  return witnesses.includes(SERVER) || witnesses.length > 1;
 }

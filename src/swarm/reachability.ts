@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
 import { RecentMap } from '../base/recent-map.ts';
 import type { ReachOutcome } from '../contract/swarm.ts';
+import { parseEndpoint } from '../torrent/endpoint.ts';
 
 /** Networks change; who said something so long ago may say something else now. */
 const BELIEVED_MS = 30 * 60_000;
@@ -31,6 +32,13 @@ export class Reachability {
   /** The network is another one: nothing that was said counts. */
   forget(): void {
     this.#words.clear();
+  }
+
+  /** Nothing that was said of endpoints at other hosts counts; whether there was anything. */
+  forgetElsewhere(host: string): boolean {
+    const stale = Array.from(this.#words).filter(([, { endpoint }]) => parseEndpoint(endpoint)?.host !== host);
+    for (const [key] of stale) this.#words.delete(key);
+    return stale.length > 0;
   }
 
   /**
