@@ -4,7 +4,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { findDefaultGateways, findDefaultGateways6 } from './default-gateways.ts';
 import type { FindGateway, FindGateways } from './gateway.ts';
 import { isNeighbour, isPrivateAddress } from '../base/ip-address.ts';
-import { multicastInterface6 } from './local-addresses.ts';
+import { multicastInterfaceOf } from './local-addresses.ts';
 import { findNatPmp } from './nat-pmp.ts';
 import { findPcp, PCP_PORT } from './pcp.ts';
 import { findUpnp, findUpnpFirewall, SSDP_GROUP, SSDP_GROUP6 } from './upnp.ts';
@@ -43,7 +43,7 @@ export function createGatewayFinders({ clock, random, log }: FinderDeps): Gatewa
           (limited) =>
             findPcp({ clock, address, port: PCP_PORT, from, secret }, limited),
       );
-      const multicastInterface = multicastInterface6(from);
+      const multicastInterface = multicastInterfaceOf(from);
       if (multicastInterface === undefined) return byPcp;
       const mayAsk = (address: string): boolean => isNeighbour(address, from);
       const search = { clock, log, group: SSDP_GROUP6, mayAsk, from, multicastInterface };

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import { isLinkLocal, isPublicAddress } from '../base/ip-address.ts';
+import { isPublicAddress } from '../base/ip-address.ts';
+import { multicastInterface6 } from '../base/multicast-interface.ts';
 
 /** The networks that this machine is in, each with its own address there, as `192.168.0.5/22`. */
 export function ownNetworks(): string[] {
@@ -14,12 +15,8 @@ export function publicAddresses6(): string[] {
 }
 
 /** How the system names, for multicast, the interface that has this IPv6 address; undefined when none has. */
-export function multicastInterface6(address: string): string | undefined {
-  for (const [name, entries = []] of Object.entries(networkInterfaces())) {
-    if (!entries.some((entry) => entry.address === address)) continue;
-    // Windows knows interfaces by number.
-    const link = entries.find((entry) => entry.family === 'IPv6' && isLinkLocal(entry.address));
-    return process.platform === 'win32' ? `::%${link?.scopeid ?? 0}` : `::%${name}`;
-  }
-  return undefined;
+export function multicastInterfaceOf(address: string): string | undefined {
+  const all = Object.entries(networkInterfaces());
+  const found = all.find(([, entries = []]) => entries.some((entry) => entry.address === address));
+  return found && multicastInterface6(process.platform, found[0], found[1] ?? []);
 }

@@ -2,9 +2,11 @@
 import type { Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { BlockList, isIPv6 } from 'node:net';
+import type { NetworkInterfaceInfo } from 'node:os';
 import { networkInterfaces } from 'node:os';
 import { AppError } from '../base/errors.ts';
 import { isLinkLocal } from '../base/ip-address.ts';
+import { multicastInterface6 } from '../base/multicast-interface.ts';
 import type { LanGroup } from './lan-announce.ts';
 import { LAN_GROUPS } from './lan-announce.ts';
 
@@ -55,7 +57,7 @@ async function openLanSocket(
   const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', reuseAddr: true, ipv6Only: family === 6 });
   try {
     await bind(socket, port);
-    const on = family === 6 ? `::%${lan.name}` : lan.address;
+    const on = family === 6 ? multicastInterface6(process.platform, lan.name, addressesOn(lan.name)) : lan.address;
     socket.addMembership(group, on);
     socket.setMulticastInterface(on);
     // Not beyond the own network.
@@ -78,6 +80,10 @@ async function openLanSocket(
       }),
     [Symbol.dispose]: () => void socket.close(),
   };
+}
+
+function addressesOn(name: string): NetworkInterfaceInfo[] {
+  return networkInterfaces()[name] ?? [];
 }
 
 function bind(socket: Socket, port: number): Promise<void> {

@@ -102,7 +102,8 @@ export class SwarmPeer implements AsyncDisposable {
       device?: TestDevice;
       dataPort?: number;
       mapPorts?: boolean;
-      discoverLan?: boolean;
+      /** Own addresses in whose networks members are looked for. */
+      discoverOn?: string[];
       limits?: { up: number; down: number };
     },
   ): Promise<SwarmPeer> {
@@ -114,7 +115,7 @@ export class SwarmPeer implements AsyncDisposable {
       dataPort: options.dataPort ?? 0,
       addresses: options.addresses ?? [options.address],
       mapPorts: options.mapPorts ?? false,
-      discoverOn: options.discoverLan === true ? [options.address] : [],
+      discoverOn: options.discoverOn ?? [],
       limits: options.limits ?? { up: 0, down: 0 },
     });
     peer.dataPort = ports.dataPort;

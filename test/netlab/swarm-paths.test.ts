@@ -72,6 +72,29 @@ describe.skipIf(reason !== undefined)('two members', () => {
     await until('it says so', () => wentBy(ben, 'lan') && (ben.network?.lanHeard ?? 0) > 0);
   });
 
+  test('of one network in which IPv4 finds nobody find each other by IPv6', async () => {
+    await using lab = await NetworkLab.start({ a: 'cone,hosts=2,v6=on' });
+    await lab.cut('a');
+    for (const host of ['a1', 'a2']) {
+      await lab.exec(
+        host,
+        'nft',
+        'add table ip deaf; add chain ip deaf output { type filter hook output priority 0; }',
+      );
+      await lab.exec(host, 'nft', 'add rule ip deaf output ip daddr 224.0.0.0/4 drop');
+    }
+    const anna = await peerAt(lab, 'a1', { discoverLan: true });
+    const ben = await peerAt(lab, 'a2', { discoverLan: true });
+    await acquaint(anna, ben);
+    const item = await share(anna, sphere, await randomFile(path.join(folder, 'lan6'), MIB));
+    const start = performance.now();
+    await receive(ben, sphere, item, await mkdtemp(path.join(folder, 'lan6-')));
+    await until('the file', () => ben.state(item.infoHash) === 'complete');
+    console.log(`found by IPv6 alone, 1 MiB there after ${Math.round(performance.now() - start)} ms`);
+    expect(performance.now() - start).toBeLessThan(SECONDS_MS);
+    await until('it says so', () => wentBy(ben, 'ipv6') && !wentBy(ben, 'lan'));
+  });
+
   test('of one network give each other a metainfo too, without any server and without addresses told', async () => {
     await using lab = await NetworkLab.start({ a: 'cone,hosts=2' });
     await lab.cut('a');

@@ -12,8 +12,14 @@ export interface PeerOptions {
 
 /** A swarm process on a host of the laboratory, until the test ends. */
 export async function peerAt(lab: NetworkLab, place: string, options: PeerOptions = {}): Promise<SwarmPeer> {
-  const address = (await lab.exec(place, 'hostname', '-I')).trim().split(' ')[0] ?? '';
-  const peer = await SwarmPeer.of(lab.fork(place, SWARM), { address, addresses: [], ...options });
+  const own = (await lab.exec(place, 'hostname', '-I')).trim().split(' ');
+  const discoverOn = options.discoverLan === true ? own : [];
+  const peer = await SwarmPeer.of(lab.fork(place, SWARM), {
+    address: own[0] ?? '',
+    addresses: [],
+    discoverOn,
+    ...options,
+  });
   onTestFinished(() => peer[Symbol.asyncDispose]());
   return peer;
 }
