@@ -1,10 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { hastyClock } from '../../test/fixtures/hasty-clock.ts';
+import { memoryGrowth, MOST_GROWTH_BYTES } from '../../test/fixtures/memory-growth.ts';
 import { UdpRouter } from '../../test/fixtures/udp-router.ts';
 import { ssdpReply, UpnpRouter } from '../../test/fixtures/upnp-router.ts';
 import { silentLogger } from '../base/log.ts';
@@ -15,43 +13,8 @@ import { callAction } from './soap.ts';
 import { findUpnp } from './upnp.ts';
 
 const HOSTILE = 1_000;
-const MOST_GROWTH_BYTES = 4 * 2 ** 20;
 const never = new AbortController().signal;
 const REQUEST = { protocol: 'tcp', internalPort: 40_001, wantedExternalPort: 40_001, lifetimeSeconds: 1_200 } as const;
-
-setFlagsFromString('--expose-gc');
-const collect: unknown = runInNewContext('gc');
-
-function bytesInUse(): number {
-  if (typeof collect !== 'function') throw new Error('the heap cannot be collected');
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
-
-/** The least growth over `before` within five seconds: on a busy machine the last sockets end after the work. */
-async function settledGrowth(before: number): Promise<number> {
-  let least = bytesInUse() - before;
-  for (let waits = 0; waits < 50 && least >= MOST_GROWTH_BYTES; waits += 1) {
-    await sleep(100);
-    least = Math.min(least, bytesInUse() - before);
-  }
-  return least;
-}
-
-const ROUNDS = 3;
-
-/** How much memory the whole work leaves in use each time: what leaks does so in every round, compiled code in one. */
-async function growth(work: (share: number) => Promise<void>): Promise<number> {
-  await work(0.2);
-  let least = Infinity;
-  for (let round = 0; round < ROUNDS && least >= MOST_GROWTH_BYTES; round += 1) {
-    const before = bytesInUse();
-    await work(1);
-    least = Math.min(least, await settledGrowth(before));
-  }
-  return least;
-}
 
 /** The hosts that are asked by HTTP while the work runs. */
 async function askedHosts(work: () => Promise<void>): Promise<Set<string>> {
@@ -91,7 +54,7 @@ test('1,000 discovery replies that name foreign addresses cause no request to on
   };
   let grown = 0;
   const hosts = await askedHosts(async () => {
-    grown = await growth(search);
+    grown = await memoryGrowth(search);
   });
   expect([...hosts]).toEqual([]);
   expect(router.requests).toEqual([]);
@@ -149,7 +112,7 @@ test('1,000 hostile answers to a wish for a mapping map nothing, lead nowhere, a
   };
   let grown = 0;
   const hosts = await askedHosts(async () => {
-    grown = await growth(ask);
+    grown = await memoryGrowth(ask);
   });
   expect([...hosts]).toEqual(['127.0.0.1']);
   expect(number).toBeGreaterThanOrEqual(1.2 * HOSTILE);
@@ -174,6 +137,6 @@ test.each(['PCP', 'NAT-PMP'])('1,000 packets of rubbish instead of an answer of 
       code: expect.stringMatching(/^(timed-out|not-allowed|not-found)$/),
     });
   };
-  expect(await growth(map)).toBeLessThan(MOST_GROWTH_BYTES);
+  expect(await memoryGrowth(map)).toBeLessThan(MOST_GROWTH_BYTES);
   expect(router.received.length).toBeGreaterThan(0);
 });
