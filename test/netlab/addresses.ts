@@ -31,19 +31,27 @@ export interface HomeAddresses {
 
 export function homeAddresses(index: number): HomeAddresses {
   const lan = `192.168.${10 + index}`;
-  const lan6 = `${NET6}:${10 + index}`;
   return {
     outside: `${WAN4}.${100 + index}`,
     outside6: `${NET6}:1::${100 + index}`,
     shared: { provider: `100.64.${index}.1`, home: `100.64.${index}.2` },
     shared6: { provider: `${NET6}:${100 + index}::1`, home: `${NET6}:${100 + index}::2` },
     router: `${lan}.1`,
-    router6: `${lan6}::1`,
+    ...homeNetwork6(10 + index),
     network: `${lan}.0/24`,
-    network6: `${lan6}::/64`,
     host: (number) => `${lan}.${10 + number}`,
-    host6: (number) => `${lan6}::${10 + number}`,
   };
+}
+
+function homeNetwork6(number: number): Pick<HomeAddresses, 'router6' | 'network6' | 'host6'> {
+  const lan6 = `${NET6}:${number}`;
+  return { router6: `${lan6}::1`, network6: `${lan6}::/64`, host6: (host) => `${lan6}::${10 + host}` };
+}
+
+/** The same home behind another prefix of IPv6. */
+export function nextPrefix(home: HomeAddresses): HomeAddresses {
+  const number = Number(home.network6.split(':')[3]);
+  return { ...home, ...homeNetwork6(number < 50 ? number + 50 : number - 50) };
 }
 
 /** Another public address for the home with this index, as a provider gives one after a reconnection. */

@@ -3,10 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseItemId, parseSphereId } from '../../src/base/id.ts';
+import { worldWithCarrier } from './carried.ts';
 import { ITEM_BYTES, sha256 } from './cell.ts';
 import { EngineWatch } from './engine-watch.ts';
 import { LabWorld } from './lab-world.ts';
 import type { NetworkLab } from './network-lab.ts';
+import type { Path } from './path-meter.ts';
+import { PathMeter } from './path-meter.ts';
 
 const PATIENCE_MS = 120_000;
 const PULLED_MS = 20_000;
@@ -20,6 +23,9 @@ export interface Disturbed {
   /** The home of the member who shares, and of the one who receives. */
   readonly a: string;
   readonly b: string;
+  /** The home of a third member, who fetches from one and gives to the other. */
+  readonly carrier?: string;
+  readonly path: Path;
   readonly of: 'a' | 'b';
   readonly what: 'the router loses power' | 'the cable is pulled for 20 s' | 'the public address changes';
   /** From the network's return to the next 4 MB, of which the line takes almost a second. */
@@ -28,20 +34,27 @@ export interface Disturbed {
 
 export interface DisturbedResult {
   readonly pauseMs: number;
+  /** The path that carried most bytes. */
+  readonly path: Path;
   /** Whether what arrived has the SHA-256 of what was shared. */
   readonly isSame: boolean;
 }
 
 /** Disturbs a transfer of 64 MB after its first quarter; nobody does anything about it. */
 export async function runDisturbed(disturbed: Disturbed): Promise<DisturbedResult> {
-  const homes = { a: `${disturbed.a},${LINE}`, b: disturbed.b };
-  const plan = { homes, people: { sharer: 'a1', receiver: 'b1' } };
+  const { b, carrier } = disturbed;
+  const a = `${disturbed.a},${LINE}`;
+  const two = { homes: { a, b }, people: { sharer: 'a1', receiver: 'b1' } };
+  const plan = carrier === undefined ? two : worldWithCarrier({ a, b, carrier });
   return await LabWorld.with(plan, (world) => measure(world, disturbed));
 }
 
 async function measure(world: LabWorld, disturbed: Disturbed): Promise<DisturbedResult> {
   const [sharer, receiver] = [world.person('sharer'), world.person('receiver')];
-  const sphere = await world.sphere('Films', sharer, receiver);
+  const carriers = disturbed.carrier === undefined ? [] : [world.person('carrier')];
+  const sphere = await world.sphere('Films', sharer, receiver, ...carriers);
+  const outside = disturbed.carrier === undefined ? undefined : world.lab.home('c').outside;
+  const meter = await PathMeter.start(world.lab, 'b1', outside);
   const file = path.join(world.lab.folder, 'film.bin');
   await writeFile(file, randomBytes(ITEM_BYTES));
   const id = await sharer.share(sphere, file);
@@ -57,7 +70,11 @@ async function measure(world: LabWorld, disturbed: Disturbed): Promise<Disturbed
   const going = await watch.until('the next pieces', () => has() > had + MORE_BYTES, PATIENCE_MS);
   await watch.until('the whole item', () => watch.items.get(id)?.state === 'complete', PATIENCE_MS);
   const arrived = watch.items.get(id)?.path ?? '';
-  return { pauseMs: Math.round(going - back), isSame: (await sha256(arrived)) === (await sha256(file)) };
+  return {
+    pauseMs: Math.round(going - back),
+    path: await meter.main(),
+    isSame: (await sha256(arrived)) === (await sha256(file)),
+  };
 }
 
 async function disturb(lab: NetworkLab, { of, what }: Disturbed): Promise<void> {

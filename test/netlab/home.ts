@@ -1,5 +1,5 @@
 import type { HomeAddresses } from './addresses.ts';
-import { homeAddresses, nextOutside, WAN_GATEWAY, WAN_GATEWAY6 } from './addresses.ts';
+import { homeAddresses, nextOutside, nextPrefix, WAN_GATEWAY, WAN_GATEWAY6 } from './addresses.ts';
 import type { HomePlan, Nat } from './home-plan.ts';
 import { MappingDaemon } from './mapping-daemon.ts';
 import type { Namespaces } from './namespaces.ts';
@@ -21,18 +21,22 @@ interface Uplink {
 export class Home {
   readonly name: string;
   readonly plan: HomePlan;
-  readonly addresses: HomeAddresses;
   readonly #namespaces: Namespaces;
   readonly #daemon: MappingDaemon | undefined;
+  #addresses: HomeAddresses;
   #outside: string;
 
   constructor(namespaces: Namespaces, name: string, plan: HomePlan, index: number) {
     this.name = name;
     this.plan = plan;
-    this.addresses = homeAddresses(index);
+    this.#addresses = homeAddresses(index);
     this.#namespaces = namespaces;
     this.#outside = this.addresses.outside;
     if (plan.mapping !== 'none') this.#daemon = new MappingDaemon(namespaces, `${name}-router`, plan, this.addresses);
+  }
+
+  get addresses(): HomeAddresses {
+    return this.#addresses;
   }
 
   /** The public address of now. */
@@ -100,13 +104,17 @@ export class Home {
     return address;
   }
 
-  /** The provider gives the home another public address; what was connected through the old one is forgotten. */
+  /**
+   * The provider gives the home another public address, and another prefix where it has IPv6; what was connected through
+   * the old ones is forgotten.
+   */
   async changeAddress(): Promise<string> {
     const { edge } = this;
     const next = nextOutside(this.#outside);
     await this.#namespaces.ip(edge, 'addr', 'del', `${this.#outside}/24`, 'dev', 'wan0');
     await this.#namespaces.ip(edge, 'addr', 'add', `${next}/24`, 'dev', 'wan0');
     await this.#namespaces.ip(edge, 'route', 'replace', 'default', 'via', WAN_GATEWAY);
+    if (this.plan.v6 && this.plan.nat !== 'open') await this.#changePrefix();
     if (this.plan.nat !== 'open') await this.#namespaces.exec(edge, 'conntrack', '-F');
     this.#outside = next;
     return next;
@@ -130,6 +138,23 @@ export class Home {
   /** For how many seconds yet the router forwards each port by itself. */
   async leases(): Promise<number[]> {
     return (await this.#daemon?.leases()) ?? [];
+  }
+
+  async #changePrefix(): Promise<void> {
+    const { router } = this;
+    const [old, next] = [this.#addresses, nextPrefix(this.#addresses)];
+    this.#addresses = next;
+    await this.#namespaces.ip(router, 'addr', 'del', `${old.router6}/64`, 'dev', 'lan0');
+    await this.#namespaces.ip(router, 'addr', 'add', `${next.router6}/64`, 'dev', 'lan0', 'nodad');
+    await this.#namespaces.ip('wan', '-6', 'route', 'del', old.network6);
+    if (this.plan.isp !== 'none') await this.#namespaces.ip(this.edge, '-6', 'route', 'del', old.network6);
+    await this.#routeBack(old.outside6);
+    for (const [index, host] of this.hosts.entries()) {
+      const number = index + 1;
+      await this.#namespaces.ip(host, 'addr', 'del', `${old.host6(number)}/64`, 'dev', 'eth0');
+      await this.#namespaces.ip(host, 'addr', 'add', `${next.host6(number)}/64`, 'dev', 'eth0', 'nodad');
+      await this.#namespaces.ip(host, '-6', 'route', 'replace', 'default', 'via', next.router6);
+    }
   }
 
   async #buildProvider(nat: 'cone' | 'symmetric'): Promise<void> {
@@ -188,10 +213,10 @@ export class Home {
   /** The internet, and the provider, learn the way to the home's own addresses. */
   async #routeBack(edge6: string): Promise<void> {
     const { network6, shared6 } = this.addresses;
-    await this.#namespaces.ip('wan', '-6', 'route', 'add', network6, 'via', edge6);
+    await this.#namespaces.ip('wan', '-6', 'route', 'replace', network6, 'via', edge6);
     if (this.plan.isp === 'none') return;
-    await this.#namespaces.ip('wan', '-6', 'route', 'add', `${shared6.home}/128`, 'via', edge6);
-    await this.#namespaces.ip(this.edge, '-6', 'route', 'add', network6, 'via', shared6.home);
+    await this.#namespaces.ip('wan', '-6', 'route', 'replace', `${shared6.home}/128`, 'via', edge6);
+    await this.#namespaces.ip(this.edge, '-6', 'route', 'replace', network6, 'via', shared6.home);
   }
 }
 

@@ -2,9 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { missingPrograms } from '../fixtures/missing-programs.ts';
+import { runCarried } from './carried.ts';
 import type { Cell, CellResult } from './cell.ts';
 import { runCell } from './cell.ts';
-import { CELL_GROUPS, DISTURBANCES, LATE_FETCHES } from './cells.ts';
+import { CARRIED, CELL_GROUPS, DISTURBANCES, LATE_FETCHES } from './cells.ts';
 import { runDisturbed } from './disturbed.ts';
 import { runLateFetch } from './late-fetch.ts';
 import { whyNoLab } from './network-lab.ts';
@@ -20,6 +21,7 @@ const LIMIT_MS = 300_000;
 const cells = CELL_GROUPS.flatMap((group) =>
   (isLong ? group.cells : group.cells.slice(0, group.quick)).map((cell) => [named(cell), cell] as const),
 );
+const carried = isLong ? CARRIED : CARRIED.slice(0, 1);
 const disturbances = isLong ? DISTURBANCES : [];
 const lateFetches = isLong ? LATE_FETCHES : [];
 const rows: string[] = [];
@@ -42,11 +44,26 @@ describe.skipIf(reason !== undefined)('two members', () => {
     LIMIT_MS,
   );
 
-  test.for(disturbances)('go on when $what at $of of $a ↔ $b', { timeout: LIMIT_MS }, async (disturbed) => {
-    const { pauseMs, isSame } = await runDisturbed(disturbed);
+  test.for(carried)(
+    '$a ↔ $b who cannot connect get it through a carrier in $carrier, who fetches it meanwhile',
+    { timeout: LIMIT_MS },
+    async (cell) => {
+      const { path: seen, firstByteMs, medianMs, mbitPerSecond, isSame } = await runCarried(cell, ROUNDS);
+      const name = `${cell.a} ↔ ${cell.b}, through a carrier in ${cell.carrier} who fetches it meanwhile`;
+      rows.push(`| ${name} | ${seen} | ${medianMs} (${firstByteMs.join(', ')}) | ${cell.mostMs} | ${mbitPerSecond} |`);
+      console.log(rows.at(-1));
+      expect([seen, isSame]).toEqual(['carrier', true]);
+      expect(medianMs).toBeLessThanOrEqual(LENIENCE * cell.mostMs);
+    },
+  );
+
+  test.for(disturbances)('go on by $path when $what at $of of $a ↔ $b', { timeout: LIMIT_MS }, async (disturbed) => {
+    const { pauseMs, isSame, path: seen } = await runDisturbed(disturbed);
     const { a, b, of, what, mostMs } = disturbed;
-    pauses.push(`| ${a} ↔ ${b} | ${of === 'a' ? a : b}: ${what} | ${pauseMs} | ${mostMs} |`);
-    expect(isSame).toBe(true);
+    const third = disturbed.carrier === undefined ? '' : ', through a carrier';
+    pauses.push(`| ${a} ↔ ${b}${third} | ${seen} | ${of === 'a' ? a : b}: ${what} | ${pauseMs} | ${mostMs} |`);
+    console.log(pauses.at(-1));
+    expect([seen, isSame]).toEqual([disturbed.path, true]);
     expect(pauseMs).toBeLessThanOrEqual(mostMs);
   });
 
@@ -66,7 +83,7 @@ describe.skipIf(reason !== undefined)('two members', () => {
 afterAll(() => {
   const tables = [
     table(['home A ↔ home B', 'path', 'first byte, ms: median (each)', 'bar, ms', '64 MB, Mbit/s'], rows),
-    table(['home A ↔ home B', 'what happens', 'until 4 MB more, ms', 'bar, ms'], pauses),
+    table(['home A ↔ home B', 'path', 'what happens', 'until 4 MB more, ms', 'bar, ms'], pauses),
     table(['who shares → who asks', 'after, ms', 'first byte, ms', 'bar, ms'], waits),
   ];
   const folder = path.join(import.meta.dirname, '..', '..', 'artefacts');
