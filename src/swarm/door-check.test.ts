@@ -245,3 +245,13 @@ test('a member that came in where we are seen now is believed although the serve
   server('11.22.33.8');
   expect(check.reachability.isProven('11.22.33.8:443')).toBe(true);
 });
+
+test('after the connection to the server was lost a door is tried at once, and whoever no longer gets in says so', async () => {
+  const { check, probes, seconds, isProven } = await startProven();
+  await seconds(60);
+  check.askAgain();
+  await seconds(4);
+  expect(probes()).toEqual(['11.22.33.9:443']);
+  check.heard({ sphereId, device: ben, endpoint: '11.22.33.9:443', outcome: 'unreachable', seenAs: null });
+  expect(isProven()).toBe(false);
+});

@@ -114,15 +114,20 @@ export class DoorCheck {
     this.#deps.emit(event);
   }
 
+  /** The network may be another one, which nobody tells who is behind a router: who came in before is asked to try again. */
+  askAgain(): void {
+    this.#probe.forget();
+    this.#learntMs.clear();
+    this.#nextLearnMs = 0;
+  }
+
   /** The network is another one. */
   forget(): void {
     this.observed.forget();
     this.reachability.forget();
-    this.#probe.forget();
-    this.#learntMs.clear();
     this.#askedMs.clear();
     this.#cameMs.clear();
-    this.#nextLearnMs = 0;
+    this.askAgain();
   }
 
   /**

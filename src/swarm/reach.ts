@@ -252,6 +252,7 @@ export class Reach implements AsyncDisposable {
 
   networkChanged(): void {
     this.dialer.forgiveAll();
+    this.doors.askAgain();
     this.#rtc.restart();
     this.#lan.lookAgain();
     this.#deps.portMapping.checkNow();

@@ -91,7 +91,20 @@ export class Home {
 
   /** Somebody has told the router to lead callers of a port to a host. */
   async forward(port: number, host: number): Promise<void> {
-    const rule = ['iifname', 'wan0', 'tcp', 'dport', String(port), 'dnat', 'ip', 'to', this.addresses.host(host)];
+    // Neighbours who remember an address that the router no longer has still send here.
+    const own = ['fib', 'daddr', 'type', 'local'];
+    const rule = [
+      'iifname',
+      'wan0',
+      ...own,
+      'tcp',
+      'dport',
+      String(port),
+      'dnat',
+      'ip',
+      'to',
+      this.addresses.host(host),
+    ];
     await this.#namespaces.exec(this.router, 'nft', 'add', 'rule', 'inet', 'lab', 'prerouting', ...rule);
   }
 
