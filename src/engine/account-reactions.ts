@@ -182,6 +182,9 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     if (change.kind === 'continued') takeOverLate(deps, change.sphere);
   }
   if (kinds.has('left') || kinds.has('device-ended')) caretaker.renewEpoch(sphere);
+  if (kinds.has('members') || kinds.has('epochs')) {
+    scope.spawn('renew epoch', (signal) => caretaker.renewEpochLater(sphere, signal));
+  }
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }

@@ -177,7 +177,7 @@ export class AccountSession implements AsyncDisposable {
     this.members = this.#openMembers(deps, opened.certifier);
     this.ofTwo = this.#openSpheresOfTwo(deps);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
-    this.caretaker = new Caretaker({ ...keeping, random, log: log.child('caretaker') });
+    this.caretaker = new Caretaker({ ...keeping, clock, random, log: log.child('caretaker') });
     this.waiter = this.#stack.use(new HaveWaiter({ feed }));
     const scratchFolder = path.join(deps.accountFolder, 'scratch');
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });

@@ -1,7 +1,9 @@
+import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
-import type { BareJid, DeviceKey } from '../base/id.ts';
+import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { randomFraction } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { RoomRight, RoomService } from './members.ts';
 import { isLateAnswer } from './late-answer.ts';
@@ -17,13 +19,21 @@ interface CaretakerDeps {
   readonly list: SphereList;
   readonly rooms: Pick<RoomService, 'affiliations' | 'setAffiliation' | 'invite'>;
   readonly own: BareJid;
+  readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
 }
 
+/** How long the key that follows a removal may be on its way; then the owner begins one, and admins if the owner does not. */
+const OWNER_WAITS_MS = 20_000;
+const ADMIN_WAITS_MS = { least: 120_000, spread: 180_000 };
+/** Each further one names one more end that the others could not; the next change goes on with it. */
+const MOST_EPOCHS_AT_ONCE = 8;
+
 /** What this device does for a sphere by itself: welcomes newcomers, renews keys, keeps the room as the log says. */
 export class Caretaker {
   readonly #deps: CaretakerDeps;
+  readonly #waiting = new Set<SphereId>();
 
   constructor(deps: CaretakerDeps) {
     this.#deps = deps;
@@ -60,10 +70,28 @@ export class Caretaker {
 
   /** After somebody has gone: owners and admins see to it that what follows is under a key the gone do not have. */
   renewEpoch(sphere: Sphere): void {
-    const me = sphere.state.members.get(this.#deps.own);
-    const hasAuthority = me?.state === 'joined' && (me.role === 'owner' || me.role === 'admin');
-    if (!hasAuthority || !sphere.state.isEpochDue) return;
-    startEpoch(this.#deps, sphere, sphere.state.epochs.length === 0 ? 'start' : 'removal');
+    for (let begun = 0; begun < MOST_EPOCHS_AT_ONCE && this.#isToRenew(sphere); begun += 1) {
+      startEpoch(this.#deps, sphere, sphere.state.epochs.length === 0 ? 'start' : 'removal');
+    }
+  }
+
+  /** Whoever removes begins an epoch as well: only when that knew too little, or does not come, it takes another one. */
+  async renewEpochLater(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    if (this.#waiting.has(sphere.id) || !this.#isToRenew(sphere)) return;
+    const { clock, random } = this.#deps;
+    const { least, spread } = ADMIN_WAITS_MS;
+    this.#waiting.add(sphere.id);
+    try {
+      await clock.sleep(sphere.role === 'owner' ? OWNER_WAITS_MS : least + randomFraction(random) * spread, signal);
+    } finally {
+      this.#waiting.delete(sphere.id);
+    }
+    if (sphere.row.state === 'joined') this.renewEpoch(sphere);
+  }
+
+  #isToRenew({ state }: Sphere): boolean {
+    const me = state.members.get(this.#deps.own);
+    return me?.state === 'joined' && (me.role === 'owner' || me.role === 'admin') && state.isEpochDue;
   }
 
   /**

@@ -224,6 +224,6 @@ export class Sphere {
   }
 
   #build<T extends KnownType>(type: T, body: EventInput<T>): KnownEvent<T> {
-    return buildEvent(this.#author, this.#log.nextHeader(this.device, this.#clock.now()), type, body);
+    return buildEvent(this.#author, this.#log.nextHeader(this.device, this.#clock.now(), type), type, body);
   }
 }

@@ -77,6 +77,60 @@ test('two members who began an epoch at the same time, each unknown to the other
   expect(ana.session.sphere().currentEpoch).toEqual(ben.session.sphere().currentEpoch);
 });
 
+/** Ana removes Eva, and Ben, an admin, Dan, neither knowing of it; whoever is `later` stands behind the other. Gil is an admin too. */
+async function twoRemovals(later: 'ana' | 'ben') {
+  const { world, ana, ben, eva, sphere } = await three();
+  const [dan, gil] = [await world.person('dan'), await world.person('gil')];
+  for (const person of [dan, gil]) await world.bringIn(ana, person);
+  for (const { jid } of [ben, gil]) ana.session.members.setRole(sphere.id, jid, 'admin');
+  await world.quiet();
+  const { deliver } = world.server;
+  const leaders = new Set<string | null>([ana.jid, ben.jid, gil.jid]);
+  world.server.deliver = (message, to) =>
+    message.from !== to && leaders.has(message.from) && leaders.has(to) ? [] : [message];
+  for (const text of ['one', 'two']) (later === 'ana' ? ana : ben).session.messages.say(sphere.id, text);
+  await ana.session.members.remove(sphere.id, eva.jid, noSignal);
+  await world.quiet();
+  await ben.session.members.remove(sphere.id, dan.jid, noSignal);
+  await world.quiet();
+  world.server.deliver = deliver;
+  const agree = (...people: SimPerson[]): boolean =>
+    new Set(people.map(({ session }) => session.eventIds().join())).size === 1;
+  const current = ({ session }: SimPerson) => session.sphere().state.currentEpoch?.id;
+  const holds = ({ session }: SimPerson): boolean =>
+    session.storage.epochs.get(sphere.id, current(ana) ?? '') !== undefined;
+  return { world, ana, ben, eva, dan, gil, agree, current, holds };
+}
+
+for (const later of ['ana', 'ben'] as const) {
+  test(`two removals at the same time, the one by ${later} behind the other: neither of the gone has the key that follows`, async () => {
+    const { world, ana, ben, eva, dan, gil, agree, current, holds } = await twoRemovals(later);
+    await world.until(() => agree(ana, ben, gil) && epochNumber(ana) === 2);
+    await world.pass(10 * MINUTE);
+    expect([ana, ben, gil].map((person) => current(person))).toEqual(Array(3).fill(current(ana)));
+    expect([ana, ben, gil, eva, dan].map((person) => holds(person))).toEqual([true, true, true, false, false]);
+    const { epochs, isEpochDue } = ana.session.sphere().state;
+    expect(isEpochDue).toBe(false);
+    await world.pass(12 * 60 * MINUTE);
+    // The owner's alone; nobody answers it with another one.
+    expect(ana.session.sphere().state.epochs).toEqual(epochs);
+    expect(epochs.map(({ number }) => number).toSorted()).toEqual([0, 1, 1, 2]);
+  });
+}
+
+test('two removals at the same time, and the owner has a version that takes no notice: an admin begins the key that follows', async () => {
+  const { world, ana, ben, eva, dan, gil, agree, current, holds } = await twoRemovals('ana');
+  ana.session.caretaker.renewEpochLater = () => Promise.resolve();
+  await world.until(() => agree(ana, ben, gil) && (epochNumber(ana) ?? 0) > 1);
+  await world.pass(30 * MINUTE);
+  const { epochs, isEpochDue } = ana.session.sphere().state;
+  expect(isEpochDue).toBe(false);
+  await world.pass(12 * 60 * MINUTE);
+  expect([ana, ben, gil].map(({ session }) => session.sphere().state.epochs)).toEqual(Array(3).fill(epochs));
+  expect([ana, ben, gil].map((person) => current(person))).toEqual(Array(3).fill(current(gil)));
+  expect([ana, ben, gil, eva, dan].map((person) => holds(person))).toEqual([true, true, true, false, false]);
+});
+
 test('a removed member who says that a key is lacking is told nothing', async () => {
   const { world, ana, ben, eva, sphere } = await three();
   hideFrom(world, eva);

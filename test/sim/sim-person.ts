@@ -199,7 +199,7 @@ export class SimSession {
     const following = { list: this.list, storage, spawn, clock };
     this.reading = new Reading({ ...following, queued: () => this.outgoing.poke() });
     this.delivery = new Delivery({ ...following, channel: this.channel });
-    const parts = { storage, list: this.list, rooms: this.rooms, own, random, log };
+    const parts = { storage, list: this.list, rooms: this.rooms, own, clock, random, log };
     this.newOwner = new NewOwner({ list: this.list, clock });
     this.caretaker = new Caretaker(parts);
     const makeFolder = (name: string): Promise<string> => makeSphereFolder(join(folder.folder, 'spheres'), name);

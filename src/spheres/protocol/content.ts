@@ -1,7 +1,8 @@
-import type { EventId, ItemId, PersonId, SphereId } from '../../base/id.ts';
+import type { DeviceKey, EventId, ItemId, PersonId, SphereId } from '../../base/id.ts';
 import { Annotations } from './annotations.ts';
 import type { ItemEvent, KnownEvent, SignedEvent } from './event.ts';
 import { isItemEvent } from './event.ts';
+import { KnownEnds } from './known-ends.ts';
 import type { LogOrder } from './log-order.ts';
 import type { StructuralEvent } from './member-record.ts';
 import { isStructural, RANK } from './member-record.ts';
@@ -34,7 +35,6 @@ const NEEDS: Record<ContentEvent['type'], number> = {
 interface RankedEpoch {
   readonly epoch: SphereEpoch;
   readonly isOwners: boolean;
-  readonly seen: number;
 }
 
 /** What stood at one moment. */
@@ -69,10 +69,12 @@ export class Content {
   #highestEpoch = -1;
   readonly #membership: Membership;
   readonly #order: LogOrder;
+  readonly #knownEnds: KnownEnds;
 
   constructor(deps: { membership: Membership; order: LogOrder }) {
     this.#membership = deps.membership;
     this.#order = deps.order;
+    this.#knownEnds = new KnownEnds({ order: deps.order, ends: deps.membership.ends });
   }
 
   get currentEpoch(): SphereEpoch | null {
@@ -80,8 +82,18 @@ export class Content {
   }
 
   get isEpochDue(): boolean {
-    const seen = this.#current?.seen ?? -1;
-    return this.#current === null || this.#membership.ends.some((end) => end > seen);
+    return this.#current === null || this.#knownEnds.lacksOne(this.#current.epoch.id);
+  }
+
+  /**
+   * What the next epoch of a device refers to as membership event: the newest one, unless the device did so before and
+   * there is an end that would not be among the epoch's ancestors then.
+   */
+  membershipForEpoch(device: DeviceKey): EventId | null {
+    const { newest } = this.#membership;
+    const newestAt = (newest === null ? undefined : this.#order.position(newest)) ?? -1;
+    if (this.#order.seenBy(device) < newestAt) return newest;
+    return this.#knownEnds.newestUnnamed(device, this.#highestEpoch) ?? newest;
   }
 
   /** As of now: what is applied later does not change it. Nothing is copied until it is asked for. */
@@ -100,6 +112,7 @@ export class Content {
 
   /** Events come in canonical order. */
   apply(event: SignedEvent): void {
+    this.#knownEnds.add(event);
     if (isStructural(event)) return this.#tell(event);
     const verdict = this.#judge(event);
     if (verdict.kind !== 'accepted') this.verdicts.set(event.id, verdict);
@@ -111,6 +124,7 @@ export class Content {
     if (events.length === 0) return true;
     if (events.some((event) => isItemEvent(event))) this.#changeItems();
     for (const event of events.toReversed()) {
+      this.#knownEnds.takeBack(event);
       this.verdicts.delete(event.id);
       if (this.#timeline.last?.id !== event.id) continue;
       this.#timeline.pop();
@@ -187,12 +201,10 @@ export class Content {
   }
 
   #addItem(event: ItemEvent, standing: Standing): void {
-    const seen = this.#order.seen(event.id);
-    const position = this.#order.position(event.id) ?? -1;
     const id = event.id as string as ItemId;
     // What strangers have is behind no key.
     const isKept = event.type === 'item';
-    const needsNewKey = isKept && this.#membership.ends.some((end) => end > seen && end < position);
+    const needsNewKey = isKept && this.#knownEnds.lacksOneBefore(event);
     const item: SphereItem = { id, event, jid: standing.record.jid, replacedBy: null, needsNewKey };
     this.#changeItems();
     addItem(this.#items, item);
@@ -212,7 +224,8 @@ export class Content {
     // Two may start the same epoch at once, nobody may skip ahead.
     if (number > this.#highestEpoch + 1) return refused('wrong-epoch');
     const epoch = { id: event.id, number, commitment, reason };
-    const candidate = { epoch, isOwners: standing.rank === RANK.owner, seen: this.#order.seen(event.id) };
+    const candidate = { epoch, isOwners: standing.rank === RANK.owner };
+    this.#knownEnds.addEpoch(event);
     this.#highestEpoch = Math.max(this.#highestEpoch, number);
     this.#epochs.push(epoch);
     if (this.#current === null || isStronger(candidate, this.#current)) this.#current = candidate;

@@ -100,6 +100,11 @@ export class LogOrder {
     return this.#seen.get(id) ?? -1;
   }
 
+  /** The same for whatever a device says next, without that event's own reference. */
+  seenBy(device: DeviceKey): number {
+    return this.#seenByDevice.get(device) ?? -1;
+  }
+
   #place(event: SignedEvent): void {
     if (!this.#hasGenesis) {
       this.held.set(event.id, 'genesis-missing');

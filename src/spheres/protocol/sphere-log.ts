@@ -199,7 +199,7 @@ export class SphereLog {
   }
 
   /** The header of this device's next event. */
-  nextHeader(device: DeviceKey, wallMs: number): Omit<EventHeader, 'person' | 'device' | 'type'> {
+  nextHeader(device: DeviceKey, wallMs: number, type?: KnownType): Omit<EventHeader, 'person' | 'device' | 'type'> {
     const head = this.heads().get(device);
     const { newestMembership, nextLamport } = this.state();
     return {
@@ -208,13 +208,13 @@ export class SphereLog {
       previous: head?.hash ?? null,
       lamport: nextLamport,
       wallMs,
-      membership: newestMembership,
+      membership: type === 'epoch' ? this.#folded().content.membershipForEpoch(device) : newestMembership,
     };
   }
 
   /** Builds this device's next event and adds it. */
   append<T extends KnownType>(author: Author, wallMs: number, type: T, body: EventInput<T>): KnownEvent<T> {
-    const event = buildEvent(author, this.nextHeader(author.device.id, wallMs), type, body);
+    const event = buildEvent(author, this.nextHeader(author.device.id, wallMs, type), type, body);
     this.add(event as SignedEvent);
     return event;
   }

@@ -92,7 +92,7 @@ export interface SphereState {
   /** In canonical order. */
   readonly epochs: readonly SphereEpoch[];
   readonly currentEpoch: SphereEpoch | null;
-  /** There is no epoch yet, or somebody has gone since the current one began: an owner or admin starts a new one. */
+  /** There is no epoch yet, or somebody has gone of whom the current one does not know: an owner or admin starts a new one. */
   readonly isEpochDue: boolean;
   readonly items: ReadonlyMap<ItemId, SphereItem>;
   readonly timeline: readonly TimelineEntry[];
