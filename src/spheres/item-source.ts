@@ -184,11 +184,11 @@ export function openMediaKey(storage: Storage, sphere: Sphere, event: ItemEvent)
   const { plain, epoch: epochId, infoHash, keyCheck } = event.body;
   if (plain || epochId === null || keyCheck === null) return null;
   const wrapped = storage.attachments.get(event.id, 'media-key');
-  const epoch = sphere.epoch(epochId);
+  const epoch = sphere.opening(epochId);
   if (wrapped === undefined || epoch === undefined) {
     throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
   }
-  return unwrapMediaKey({ epoch: epoch.secrets, infoHash, keyCheck }, wrapped);
+  return unwrapMediaKey({ epoch, infoHash, keyCheck }, wrapped);
 }
 
 /** Places in the item are counted in the event's pieces: the torrent must have the same. */

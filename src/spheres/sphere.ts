@@ -185,6 +185,19 @@ export class Sphere {
     return this.#epochs.find((epoch) => epoch.eventId === eventId);
   }
 
+  /**
+   * What opens the keys wrapped under an epoch, also under one that was refused after others had shared under it: they
+   * are members, and nobody else could know yet. Nothing new is wrapped under that.
+   */
+  opening(eventId: EventId): EpochSecrets | undefined {
+    const { epochs, attachments } = this.#storage;
+    const held = this.epoch(eventId);
+    if (held !== undefined) return held.secrets;
+    // Whoever heard of it when it was refused already has its key beside the event only.
+    const key = epochs.get(this.id, eventId)?.key ?? attachments.get(eventId, 'epoch-key');
+    return key === undefined ? undefined : deriveEpochSecrets(key);
+  }
+
   putEpochKey(eventId: EventId, number: number, key: Uint8Array): void {
     const row: EpochRow = { sphereId: this.id, epochId: eventId, key, eventId, number };
     this.#storage.epochs.put(row);

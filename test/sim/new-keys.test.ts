@@ -131,6 +131,44 @@ test('an item whose disk was away when its key was due gets the key when the dis
   await expect.poll(() => listed(ben)).not.toEqual([itemId]);
 });
 
+test('what was shared under an epoch that is refused later opens for all, is served after a restart and gets a new key', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  const sphere = await world.sphere(ana, ben, eve);
+  const dan = await world.person('dan');
+  await world.bringIn(ana, dan);
+  ana.session.members.setRole(sphere.id, ben.jid, 'admin');
+  await world.quiet();
+  ana.session.link.goOffline();
+  await ben.session.members.remove(sphere.id, dan.jid, noSignal);
+  await world.quiet();
+  const itemId = await eve.share('beach.mp4', 'film '.repeat(1000));
+  await world.quiet();
+  const refused = eve.session.sphere().currentEpoch.eventId;
+  // Ana knows nothing of it, and her removal of Ben stands behind.
+  for (const text of ['one', 'two', 'three', 'four']) ana.session.messages.say(sphere.id, text);
+  const { answerHistory } = world.server;
+  world.server.answerHistory = () => [];
+  await ana.session.members.remove(sphere.id, ben.jid, noSignal);
+  await ana.session.goOnline();
+  await world.quiet();
+  world.server.answerHistory = answerHistory;
+  await world.until(() => ana.session.sphere().log.has(itemId as never));
+  await eve.stop();
+  await eve.start();
+  await world.pass(120_000);
+  expect(eve.session.sphere().state.refused.get(refused)).toBe('removed');
+  expect([ana, eve].map((person) => canRead(person, itemId))).toEqual([true, true]);
+  await expect.poll(() => listed(ana)).not.toEqual([itemId]);
+  await world.quiet();
+  const renewed = listed(ana)[0] ?? itemId;
+  expect(listed(eve)).toEqual([renewed]);
+  expect([ana, eve, ben].map((person) => canRead(person, renewed))).toEqual([true, true, false]);
+  expect(eve.session.items.row(renewed)).toMatchObject({ state: 'sharing', wanted: true });
+  const { event } = eve.session.sphere().state.items.get(renewed) ?? {};
+  expect(event?.body.epoch).toBe(ana.session.sphere().currentEpoch.eventId);
+});
+
 test('whoever was removed and goes on with all keys they have is refused item, epoch and swarm', async () => {
   const world = new SimWorld();
   const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];

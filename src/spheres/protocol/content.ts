@@ -61,7 +61,8 @@ export class Content {
   name = '';
   readonly #timeline = new Timeline();
   #items = new Map<ItemId, SphereItem>();
-  #epochs: SphereEpoch[] = [];
+  readonly #epochs: SphereEpoch[] = [];
+  readonly #epochsInForce = new Set<EventId>();
   /** Whether somebody holds the items of this moment: then they are not changed any more. */
   #areItemsHandedOut = false;
   #itemsRevision = 0;
@@ -204,7 +205,9 @@ export class Content {
     const id = event.id as string as ItemId;
     // What strangers have is behind no key.
     const isKept = event.type === 'item';
-    const needsNewKey = isKept && this.#knownEnds.lacksOneBefore(event);
+    const { epoch } = event.body;
+    const isUnderRefused = epoch !== null && !this.#epochsInForce.has(epoch);
+    const needsNewKey = isKept && (isUnderRefused || this.#knownEnds.lacksOneBefore(event));
     const item: SphereItem = { id, event, jid: standing.record.jid, replacedBy: null, needsNewKey };
     this.#changeItems();
     addItem(this.#items, item);
@@ -228,6 +231,7 @@ export class Content {
     this.#knownEnds.addEpoch(event);
     this.#highestEpoch = Math.max(this.#highestEpoch, number);
     this.#epochs.push(epoch);
+    this.#epochsInForce.add(epoch.id);
     if (this.#current === null || isStronger(candidate, this.#current)) this.#current = candidate;
     return ACCEPTED;
   }

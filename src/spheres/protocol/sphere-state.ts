@@ -44,7 +44,7 @@ export interface Contribution<T extends 'item' | 'torrent' | 'message'> {
 export interface SphereItem extends Contribution<'item' | 'torrent'> {
   readonly id: ItemId;
   readonly replacedBy: ItemId | null;
-  /** Its author did not know yet that somebody had gone: to be shared again under a new key. */
+  /** Its author did not know that somebody had gone, or its epoch is not in force: to be shared again under a new key. */
   readonly needsNewKey: boolean;
 }
 
