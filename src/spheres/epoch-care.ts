@@ -9,6 +9,7 @@ import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EphemeralChannel, HeardHeads } from './ephemeral-channel.ts';
 import { handOver } from './hand-over.ts';
+import { isOnItsWay } from './is-on-its-way.ts';
 import { knownDevice } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -158,7 +159,7 @@ export class EpochCare {
     // Nobody who has gone meanwhile is given anything.
     if (person === undefined || known === undefined || to === undefined || isLacking(sphere)) return;
     // What it was given before has not left yet.
-    if (storage.outbox.list('queued').some((row) => row.to === known.jid)) return;
+    if (isOnItsWay(storage, sphere, known)) return;
     const { jid } = known;
     handOver(sphere, storage, { person, jid, omemoDeviceId: to.deviceId, omemoIdentityKey: to.identityKey });
     log.info('key of the epoch given', { sphereId: sphere.id });

@@ -17,6 +17,7 @@ import type { Missing } from './protocol/sphere-log.ts';
 import { CertifyAgain } from './certify-again.ts';
 import { headsMessages } from './heads-messages.ts';
 import { historyFor } from './history.ts';
+import { isOnItsWay } from './is-on-its-way.ts';
 import { mostWanted } from './most-wanted.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
@@ -322,7 +323,7 @@ export class LogExchange {
     const person = sphere.state.devices.get(device)?.person;
     if (known === undefined || person === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
-    if (storage.outbox.queued().some(({ to, sphereId }) => to === known.jid && sphereId === sphere.id)) return;
+    if (isOnItsWay(storage, sphere, known)) return;
     const entries: EnvelopeEntry[] = [];
     const history = historyFor(sphere, person);
     let room = MAX_ANSWER_BYTES;

@@ -287,3 +287,25 @@ test('a member who asks for everything over and over is answered at a bounded ra
   await world.quiet();
   expect(ben.session.texts()).toEqual(['still heard']);
 });
+
+test('what cannot be sent to one computer of an account keeps no answer from another one of it', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  await world.pass(MINUTE);
+  const lost = { deviceId: 4242, identityKey: `05${'a'.repeat(64)}` };
+  const own = ana.session.sphere();
+  for (const event of own.log.events().slice(0, 1)) {
+    own.enqueue(event, [], { audience: { kind: 'known', jid: ben.jid, devices: [lost] } });
+  }
+  ana.session.outgoing.poke();
+  await world.pass(MINUTE);
+  hide(world, () => true);
+  ana.session.messages.say(sphere.id, 'lost');
+  await world.quiet();
+  world.server.deliver = (message) => [message];
+  const waiting = ana.session.storage.outbox.queued().filter(({ to }) => to === ben.jid);
+  expect(waiting).toHaveLength(1);
+  await world.until(() => ben.session.texts().includes('lost'));
+  expect(ben.session.texts()).toEqual(['lost']);
+});
