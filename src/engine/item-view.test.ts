@@ -48,8 +48,8 @@ test('a film of codecs the page decodes plays here, one of others elsewhere', ()
   expect(playability(probeOf({ ...file, probe: file.probe && { ...file.probe, codecs } }))).toBe('elsewhere');
 });
 
-test('a file nobody looked into is judged by its type alone', () => {
-  expect(probeOf({ ...file, type: 'application/octet-stream', probe: null })).toMatchObject({
+test('a file nobody looked into is judged by its name alone', () => {
+  expect(probeOf({ ...file, path: ['notes'], type: 'application/octet-stream', probe: null })).toMatchObject({
     kind: 'other',
     streams: [],
     durationMs: null,
