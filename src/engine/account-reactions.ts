@@ -96,7 +96,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       if (sphere === undefined) return;
       deps.logs.meet(sphere);
       caretaker.renewEpoch(sphere);
-      deps.devices.endLost(sphere);
+      deps.devices.endGone(sphere);
       new NewOwner(deps).settle(sphere);
       deps.delivery.meet(sphere);
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
@@ -193,7 +193,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     meetPartner(deps, sphere);
   }
   if (kinds.has('members') || kinds.has('epochs')) deps.devices.sphereChanged(sphere);
-  deps.devices.endLost(sphere);
+  deps.devices.endGone(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
     deps.vault.changed();
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));

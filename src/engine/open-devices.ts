@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
@@ -27,7 +27,7 @@ interface DevicesDeps {
   readonly rooms: { keepJoined(room: BareJid): void };
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
-  readonly isComplete: (sphere: Sphere) => boolean;
+  readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
   readonly vaultStore: VaultStore;
   readonly isOnline: () => boolean;
   readonly queued: () => void;

@@ -10,6 +10,7 @@ import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { parseAudience } from './audience.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
+import { DeviceEnds } from './device-ends.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import type { NewDevice } from './hand-over.ts';
 import { handOver, isJoinedAs } from './hand-over.ts';
@@ -17,9 +18,7 @@ import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import type { Hello } from './protocol/hello.ts';
 import { buildHello } from './protocol/hello.ts';
-import { membershipEntries } from './protocol/invitation.ts';
 import type { SphereDevice } from './protocol/sphere-state.ts';
-import { knownDevice } from './recipients.ts';
 import type { OfferedSphere, SphereAdoption } from './sphere-adoption.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -29,8 +28,8 @@ interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
-  /** Whether nobody present knows more of a sphere than we do. */
-  readonly isComplete: (sphere: Sphere) => boolean;
+  /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
+  readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
   readonly adoption: Pick<SphereAdoption, 'offered'>;
   readonly certifier: DeviceCertifier;
   readonly comeback: Comeback;
@@ -62,6 +61,7 @@ export class OwnDevices {
   readonly #hearing: RateLimit;
   readonly #givingAgain: RateLimit;
   readonly #asking: RecurringWork;
+  readonly #ends: DeviceEnds;
   /** Before the first session there is nothing to introduce. */
   #isBegun = false;
 
@@ -70,6 +70,7 @@ export class OwnDevices {
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
     this.#givingAgain = new RateLimit({ ...deps, ...GIVEN_AGAIN });
     this.#asking = new RecurringWork({ ...deps, pass: () => Promise.resolve(this.#ask()), retryMs: SEEN_EVERY_MS });
+    this.#ends = new DeviceEnds(deps);
     this.onChange = new Emitter((error) => deps.log.error('device listener failed', { error }));
   }
 
@@ -165,7 +166,7 @@ export class OwnDevices {
   /** A device has just said something, which may be that we know all there is. */
   seen(device: DeviceKey): void {
     const { storage, clock, list } = this.#deps;
-    for (const sphere of list.all()) this.endLost(sphere);
+    this.endGone(...list.all());
     const row = storage.ownDevices.get(device);
     const nowMs = clock.now();
     if (row === undefined || nowMs - row.seenAtMs < SEEN_EVERY_MS) return;
@@ -184,24 +185,20 @@ export class OwnDevices {
 
   /** The person has it no more, or never had: nothing that follows is for it. What it has it keeps. */
   async end(device: DeviceKey, signal: AbortSignal): Promise<void> {
-    const { list, directory, own, author } = this.#deps;
+    const { directory, own, author, storage } = this.#deps;
     const { omemoDeviceId } = this.#row(device);
     if (device === author.device.id) throw new AppError('conflict', 'this device is not ended by itself');
-    for (const sphere of list.all()) if (sphere.row.state === 'joined') this.#endIn(sphere, device);
-    this.#noteEnd(device);
+    storage.transaction(() => {
+      this.#ends.note(device);
+      this.#noteEnd(device);
+    });
+    this.#ends.end(device);
     await directory.unlistOwn(own, [omemoDeviceId], signal);
   }
 
-  /** All devices of before are gone: they are ended where everything that they said is here. */
-  endLost(sphere: Sphere): void {
-    const { comeback, isComplete, author } = this.#deps;
-    if (!comeback.endsOthers || sphere.row.state !== 'joined' || !isComplete(sphere)) return;
-    for (const { device, person, certificate } of sphere.state.devices.values()) {
-      const wasBefore = (sphere.log.get(certificate)?.header.wallMs ?? Infinity) <= comeback.sinceMs;
-      if (person !== author.person || device === author.device.id || !wasBefore) continue;
-      this.#endIn(sphere, device);
-      this.#noteEnd(device);
-    }
+  /** Whoever is gone for good is ended wherever everything that they said is here. */
+  endGone(...spheres: readonly Sphere[]): void {
+    this.#ends.settle(spheres);
   }
 
   /** Gives this device another name, and tells it to the others. */
@@ -223,21 +220,6 @@ export class OwnDevices {
     return row;
   }
 
-  #endIn(sphere: Sphere, device: DeviceKey): void {
-    const { list, author } = this.#deps;
-    if (sphere.state.devices.get(device)?.person !== author.person) return;
-    const alone = knownDevice(sphere.state, device);
-    const found = sphere.log.lastAccepted(author.person).find((line) => line.device === device);
-    const last = found === undefined ? null : { sequence: found.sequence, hash: found.hash };
-    list.together(sphere, () => {
-      const event = list.publish(sphere, 'device-end', { device, last }, { audience: { kind: 'members' } });
-      if (alone === undefined) return;
-      // It is no member's device any more, and is told by itself.
-      const envelope = encodeEnvelope(membershipEntries(sphere.log, event as SignedEvent));
-      sphere.enqueueEnvelope(event.id, envelope, alone.jid, { audience: alone });
-    });
-  }
-
   #noteEnd(device: DeviceKey): void {
     const { ownDevices } = this.#deps.storage;
     const row = ownDevices.get(device);
@@ -248,11 +230,9 @@ export class OwnDevices {
 
   /** Others write to whatever is on the list; a broken connection may have kept an ended device there. */
   async #unlistEnded(listed: readonly number[]): Promise<void> {
-    const { directory, own, storage, list } = this.#deps;
+    const { directory, own, storage } = this.#deps;
     // What ended it may itself have been undone.
-    const isEnded = ({ device }: OwnDeviceRow): boolean =>
-      list.all().some(({ state }) => state.endedDevices.has(device));
-    const rows = storage.ownDevices.list().filter((row) => row.state === 'ended' && isEnded(row));
+    const rows = storage.ownDevices.list().filter((row) => row.state === 'ended' && this.#ends.has(row.device));
     const ended = rows.map(({ omemoDeviceId }) => omemoDeviceId).filter((deviceId) => listed.includes(deviceId));
     if (ended.length > 0) await directory.unlistOwn(own, ended);
   }

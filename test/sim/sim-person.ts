@@ -206,7 +206,7 @@ export class SimSession {
     const { certifier, devices, vault } = openDevices({
       ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
       onInvitation: (id) => this.onInvitation.emit(id),
-      isComplete: (sphere) => this.logs.isComplete(sphere),
+      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone),
       vaultStore: this.link,
       isOnline: () => this.link.state.kind === 'online',
       queued: () => this.outgoing.poke(),

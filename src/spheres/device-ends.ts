@@ -1,0 +1,105 @@
+import * as z from 'zod';
+import type { DeviceKey } from '../base/id.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Comeback } from './comeback.ts';
+import { encodeEnvelope } from './protocol/envelope.ts';
+import type { Author, SignedEvent } from './protocol/event.ts';
+import { membershipEntries } from './protocol/invitation.ts';
+import type { SphereDevice, SphereState } from './protocol/sphere-state.ts';
+import { knownDevice } from './recipients.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface DeviceEndsDeps {
+  readonly storage: Pick<Storage, 'settings'>;
+  readonly list: SphereList;
+  /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
+  readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
+  readonly comeback: Pick<Comeback, 'endsOthers' | 'sinceMs'>;
+  readonly author: Author;
+}
+
+const WISHED = 'devices-to-end';
+
+/** Ends devices of our person: in every sphere that we are in, and in those that we come into, or back into, later. */
+export class DeviceEnds {
+  readonly #deps: DeviceEndsDeps;
+  readonly #wished: Set<DeviceKey>;
+  /** What was tried in this run: an end that others refuse is not said over and over. */
+  readonly #tried = new Set<string>();
+
+  constructor(deps: DeviceEndsDeps) {
+    this.#deps = deps;
+    this.#wished = new Set(
+      deps.storage.settings.get(WISHED, (value) => z.array(z.string()).parse(value) as DeviceKey[]),
+    );
+  }
+
+  /** Whether a device of ours is gone for good, by word of its person here or in any sphere. */
+  has(device: DeviceKey): boolean {
+    return this.#wished.has(device) || this.#deps.list.all().some(({ state }) => this.#isEndedIn(state, device));
+  }
+
+  /** The person says so. It is kept before anything else: what is not done now is done later. */
+  note(device: DeviceKey): void {
+    this.#wished.add(device);
+    this.#deps.storage.settings.set(WISHED, [...this.#wished]);
+  }
+
+  /** Ends it in every sphere that we are in. */
+  end(device: DeviceKey): void {
+    for (const sphere of this.#deps.list.all()) if (sphere.row.state === 'joined') this.#endIn(sphere, device);
+  }
+
+  /** Ends those who are gone where they are listed still, as soon as everything that they said is here. */
+  settle(spheres: readonly Sphere[]): void {
+    const { list, author, comeback } = this.#deps;
+    const ended = list
+      .all()
+      .flatMap(({ state }) => [...state.endedDevices.keys()].filter((one) => this.#isEndedIn(state, one)));
+    const gone = new Set([...this.#wished, ...ended]);
+    // Whom others of ours have ended has no say in it.
+    if (gone.has(author.device.id) || (gone.size === 0 && !comeback.endsOthers)) return;
+    for (const sphere of spheres) this.#settleIn(sphere, gone);
+  }
+
+  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): void {
+    const { isComplete, author } = this.#deps;
+    const { device: own, person, state } = sphere;
+    const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
+    const ending = listed.filter((one) => gone.has(one.device) || this.#isLost(sphere, one));
+    const isIn = sphere.row.state === 'joined' && state.devices.has(author.device.id);
+    if (ending.length === 0 || !isIn || !isComplete(sphere, gone)) return;
+    for (const { device } of ending) {
+      const attempt = `${sphere.id} ${device}`;
+      if (this.#tried.has(attempt)) continue;
+      this.#tried.add(attempt);
+      this.#endIn(sphere, device);
+    }
+  }
+
+  /** All devices of before are gone. */
+  #isLost(sphere: Sphere, { certificate }: SphereDevice): boolean {
+    const { comeback } = this.#deps;
+    return comeback.endsOthers && (sphere.log.get(certificate)?.header.wallMs ?? Infinity) <= comeback.sinceMs;
+  }
+
+  #isEndedIn({ endedDevices }: SphereState, device: DeviceKey): boolean {
+    return endedDevices.get(device) === this.#deps.author.person;
+  }
+
+  #endIn(sphere: Sphere, device: DeviceKey): void {
+    const { list, author } = this.#deps;
+    if (sphere.state.devices.get(device)?.person !== author.person) return;
+    const alone = knownDevice(sphere.state, device);
+    const found = sphere.log.lastAccepted(author.person).find((line) => line.device === device);
+    const last = found === undefined ? null : { sequence: found.sequence, hash: found.hash };
+    list.together(sphere, () => {
+      const event = list.publish(sphere, 'device-end', { device, last }, { audience: { kind: 'members' } });
+      if (alone === undefined) return;
+      // It is no member's device any more, and is told by itself.
+      const envelope = encodeEnvelope(membershipEntries(sphere.log, event as SignedEvent));
+      sphere.enqueueEnvelope(event.id, envelope, alone.jid, { audience: alone });
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import type { SimPerson } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
+
+const MINUTE = 60_000;
+const idOf = ({ session }: SimPerson) => session.identity.device.id;
+const sphereAt = ({ session }: SimPerson, name: string) => session.sphere(name).state;
+
+/** Ben has a phone and a laptop, and is in two spheres of Ana's. */
+async function twoSpheres() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const winter = await ana.session.members.create('Winter', noSignal);
+  await ana.session.members.invite(winter.id, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  const laptop = await world.another(ben);
+  await world.until(() => laptop.session.list.all().length === 2 && sphereAt(ana, 'Winter').devices.has(idOf(laptop)));
+  await world.until(() => ben.session.devices.list().length === 2);
+  return { world, ana, ben, laptop, lost: idOf(laptop), winter: winter.id };
+}
+
+test('a computer that was ended stays ended in a sphere that its person had left by then and joins again', async () => {
+  const { world, ana, ben, laptop, lost, winter } = await twoSpheres();
+  await ben.session.members.leave(winter, noSignal);
+  await world.pass(10 * MINUTE);
+  await laptop.stop();
+  await ben.session.devices.end(lost, noSignal);
+  await world.pass(10 * MINUTE);
+  await ana.session.members.invite(winter, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  await world.until(() => sphereAt(ana, 'Winter').endedDevices.has(lost));
+  expect([sphereAt(ana, 'Winter').devices.has(lost), sphereAt(ana, 'Summer').devices.has(lost)]).toEqual([
+    false,
+    false,
+  ]);
+  await world.until(() => ana.session.sphere('Winter').epochs.length > 1);
+  const ends = ana.session.sphere('Winter').log.events();
+  expect(ends.filter(({ type }) => type === 'device-end')).toHaveLength(1);
+});
+
+test('a computer that was ended nowhere, because its person was in no sphere then, is ended in the first they join', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const { id } = await world.sphere(ana, ben);
+  const laptop = await world.another(ben);
+  await world.until(() => laptop.session.list.all().length === 1 && ben.session.devices.list().length === 2);
+  await ben.session.members.leave(id, noSignal);
+  await world.pass(MINUTE);
+  const lost = idOf(laptop);
+  await laptop.stop();
+  await ben.session.devices.end(lost, noSignal);
+  await ben.stop();
+  await ben.start();
+  await world.bringIn(ana, ben);
+  await world.until(() => ana.session.sphere().state.endedDevices.has(lost));
+  expect([...ana.session.sphere().state.devices.values()].map(({ jid }) => jid)).toEqual([ana.jid, ben.jid]);
+});
+
+test('a program that dies while it ends a computer goes on with it at its next start, also in a sphere of nobody else', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  await ben.session.members.create('Alone', noSignal);
+  await world.until(() => ben.session.sphere('Alone').state.devices.has(lost));
+  await laptop.stop();
+  const { publish } = ben.session.list;
+  let count = 0;
+  ben.session.list.publish = function (this: unknown, ...rest: Parameters<typeof publish>) {
+    if (rest[1] === 'device-end' && (count += 1) > 1) throw new Error('the program died');
+    return publish.apply(ben.session.list, rest);
+  } as typeof publish;
+  await expect(ben.session.devices.end(lost, noSignal)).rejects.toThrow('the program died');
+  await ben.stop();
+  await ben.start();
+  await world.until(() => ben.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
+  await world.until(() => ana.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
+  expect(ben.session.list.all().map(({ state }) => state.devices.has(lost))).toEqual([false, false, false]);
+  expect(world.server.account(ben.jid).deviceIds).toHaveLength(1);
+});
