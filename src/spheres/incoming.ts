@@ -143,15 +143,17 @@ export class Incoming {
     const introduced = this.#refusing(() => this.#openIntroduction(message, result));
     if (introduced !== null) return introduced ?? { kind: 'nothing' };
     const sphere = this.#addressedSphere(message);
-    if (sphere === undefined || !isOpen(sphere)) return this.#openInvitation(message, result);
+    const isOurs = mailbox.isFromOurs(message, result);
+    // That our person is in it again, only their other devices tell.
+    if (sphere === undefined || !(isOpen(sphere) || isOurs)) return this.#openInvitation(message, result);
     const read = this.#refusing(() => mailbox.read(sphere, message, result));
-    const isMember = mailbox.isFromMember(sphere, message, result);
+    const isMember = isOurs || mailbox.isFromMember(sphere, message, result);
     const deliveries = read?.filter((one) => isMember || mailbox.isAnswer(sphere, message.from, one)) ?? [];
     if (deliveries.length === 0) return { kind: 'nothing' };
     const unheard = deliveries.filter(({ event }) => ALONE.has(event.type) && !sphere.log.has(event.id));
     const changes = mailbox.take(sphere, deliveries, false);
     // Said to us alone: the others learn it from us, for what we write from now on refers to it.
-    for (const { event } of unheard) sphere.enqueue(event, [], { audience: { kind: 'members' } });
+    if (!isOurs) for (const { event } of unheard) sphere.enqueue(event, [], { audience: { kind: 'members' } });
     const isInvitation = deliveries[0]?.event.type === 'invite';
     const invitations = isInvitation ? this.#takeInvitation(message, result, sphere) : [];
     return { kind: 'changes', sphere, changes, invitations };

@@ -3,6 +3,7 @@ import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Decrypted } from '../omemo/omemo.ts';
+import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Effects, SphereChange } from './effects.ts';
 import type { IncomingMessage } from './incoming-message.ts';
@@ -77,6 +78,14 @@ export class Mailbox {
     return [...sphere.state.devices.values()].some(
       ({ jid, omemoIdentityKey }) => jid === message.from && omemoIdentityKey === identity,
     );
+  }
+
+  /** Whether another device of our person sealed it. */
+  isFromOurs({ from }: IncomingMessage, result: Decrypted): boolean {
+    const { own, storage } = this.#deps;
+    const identity = toHex(result.identityKey);
+    const isIt = (row: OwnDeviceRow): boolean => row.state !== 'ended' && row.omemoIdentityKey === identity;
+    return from === own && storage.ownDevices.list().some(isIt);
   }
 
   /** Whether whoever sent it answers an invitation of theirs: its secret proves that, they need not be a member. */

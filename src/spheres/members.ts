@@ -163,10 +163,12 @@ export class Members {
       certifier.certify(sphere, vouched);
       const answer = { invite: invite.id, person: author.person, device: author.device.id };
       const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
-      const { header } = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
+      const join = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
+      // Where we had left by our other computers too: no room tells them.
+      this.#tellAlone(sphere, join as SignedEvent, this.#ourOthers(sphere));
       // Whoever invites to a sphere of two has something to share: that is news, though it was said before.
       const isOfTwo = partnerIn(sphere.state, this.#deps.own) !== null;
-      storage.spheres.update(sphere.id, { joinedLamport: (isOfTwo ? invite.header : header).lamport });
+      storage.spheres.update(sphere.id, { joinedLamport: (isOfTwo ? invite : join).header.lamport });
       storage.invitations.update(invitationId, { state: 'accepted' });
     });
   }
@@ -186,7 +188,7 @@ export class Members {
   }
 
   async leave(sphereId: SphereId, signal: AbortSignal): Promise<void> {
-    const { list, rooms, flushed, storage } = this.#deps;
+    const { list, rooms, flushed, storage, own } = this.#deps;
     const sphere = list.getJoined(sphereId);
     const role = this.#role(sphere);
     const { room } = sphere.row;
@@ -195,7 +197,12 @@ export class Members {
     }
     // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
     if (role !== undefined && role !== 'owner') {
-      list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
+      // Our other computers are no member's any more then, and are told by themselves.
+      const others = this.#ourOthers(sphere);
+      list.together(sphere, () => {
+        const leave = list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
+        this.#tellAlone(sphere, leave as SignedEvent, others);
+      });
     }
     // After an interruption the event is there already, and only waits to be told.
     const left = sphere.log
@@ -207,7 +214,7 @@ export class Members {
     }
     const unsent = list.together(sphere, () => {
       storage.spheres.update(sphere.id, { state: 'left' });
-      return stopSending(storage, sphere.id);
+      return stopSending(storage, sphere.id, own);
     });
     await rooms.leave(room);
     list.announce(sphere, [{ kind: 'members' }, ...unsent]);
@@ -289,6 +296,11 @@ export class Members {
     sphere.enqueueEnvelope(event.id, envelope, audience.jid, { audience });
   }
 
+  #ourOthers(sphere: Sphere): AccountAudience {
+    const { own } = this.#deps;
+    return { kind: 'known', jid: own, devices: knownDevices(sphere.state, own, sphere.device) };
+  }
+
   /** Takes invitations of an account out of the outbox. Whether it has got none at all: one under way may have arrived. */
   #dropUnsent(sphere: Sphere, jid: BareJid): boolean {
     const { outbox } = this.#deps.storage;
@@ -301,7 +313,7 @@ export class Members {
   /** The room does not let us in: whoever decides here passes our last word on to the others. */
   #tellLeaders(sphere: Sphere, left: SignedEvent): void {
     const queued = this.#deps.storage.outbox.byEvent(left.id);
-    const isTold = queued.length === 0 || queued.some(({ to }) => to !== sphere.row.room);
+    const isTold = queued.length === 0 || queued.some(({ to }) => to !== sphere.row.room && to !== this.#deps.own);
     if (isTold) return;
     for (const { jid, role, state } of sphere.state.members.values()) {
       if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;

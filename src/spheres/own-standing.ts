@@ -1,3 +1,4 @@
+import type { Emitter } from '../base/emitter.ts';
 import type { BareJid } from '../base/id.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -14,21 +15,28 @@ interface StandingDeps {
   readonly rooms: Pick<Rooms, 'keepJoined' | 'leave'>;
   readonly items: Pick<ItemService, 'stopSphere'>;
   readonly own: BareJid;
+  /** An invitation to a sphere that we are in needs no answer any more. */
+  readonly onInvitation: Emitter<string>;
 }
 
 /** Makes of a sphere on this device what its log says of our membership. What the server says of it ends nothing. */
 export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promise<void> {
-  const { storage, list, rooms, items } = deps;
+  const { storage, list, rooms, items, onInvitation } = deps;
   const { state: before, room } = sphere.row;
   const after = standingOf(deps, sphere);
   if (after === before) return;
   const unsent = list.together(sphere, () => {
     // Whoever is a member again has it on the list again.
     storage.spheres.update(sphere.id, after === 'joined' ? { state: after, hidden: false } : { state: after });
-    return after === 'left' ? stopSending(storage, sphere.id) : [];
+    return after === 'left' ? stopSending(storage, sphere.id, deps.own) : [];
   });
   list.announce(sphere, [{ kind: 'members' }, ...unsent]);
   if (after === 'joined') {
+    for (const { id, state } of storage.invitations.bySphere(sphere.id)) {
+      if (state !== 'open') continue;
+      storage.invitations.update(id, { state: 'accepted' });
+      onInvitation.emit(id);
+    }
     rooms.keepJoined(room);
     return;
   }
@@ -39,16 +47,16 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
 function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['state'] {
   const { state } = sphere.row;
   // Whoever has left does not come back by what others say.
-  if (state === 'left') return state;
+  if (state === 'left' && !isBack(sphere, own)) return state;
   // Our person is in it still, by other devices than this one.
   if (sphere.state.endedDevices.has(sphere.device)) return 'removed';
   switch (sphere.state.members.get(own)?.state) {
     case 'joined':
-      return state === 'removed' ? 'joined' : state;
+      return state === 'removed' || state === 'left' ? 'joined' : state;
     case 'removed':
       return 'removed';
     case 'left':
-      return isLeavingTold(storage, sphere) ? 'left' : state;
+      return isLeavingTold(storage, sphere, own) ? 'left' : state;
     case 'invited': {
       // Asked anew: we were removed in between, and did not hear of it.
       const isAsked = storage.invitations.bySphere(sphere.id).some((invitation) => invitation.state === 'open');
@@ -60,9 +68,20 @@ function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['
   }
 }
 
-/** Copies for single devices that missed the message are nothing to wait for. */
-function isLeavingTold(storage: Storage, sphere: Sphere): boolean {
+/** By another computer of ours, after the last time that we left. An owner leaves without a word in the log. */
+function isBack({ state, log, person }: Sphere, own: BareJid): boolean {
+  const me = state.members.get(own);
+  if (me?.state !== 'joined' || me.person !== person || me.role === 'owner') return false;
+  const ours = log.events().filter(({ type, header, id }) => {
+    const isJoin = type === 'join' && log.verdict(id)?.kind === 'accepted';
+    return header.person === person && (isJoin || type === 'leave');
+  });
+  return ours.at(-1)?.type === 'join' && ours.some(({ type }) => type === 'leave');
+}
+
+/** Nothing waits for copies for single devices that missed the message, nor for our own other computers. */
+function isLeavingTold(storage: Storage, sphere: Sphere, own: BareJid): boolean {
   const event = sphere.log.events().findLast(({ type, header }) => type === 'leave' && header.device === sphere.device);
   const queued = event === undefined ? [] : storage.outbox.byEvent(event.id);
-  return queued.every(({ audience }) => parseAudience(audience).kind === 'device');
+  return queued.every(({ audience, to }) => parseAudience(audience).kind === 'device' || to === own);
 }

@@ -102,10 +102,10 @@ export class Recipients implements RecipientBook {
   }
 }
 
-/** The devices at which a member can be reached outside the room. */
-export function knownDevices(state: SphereState, jid: BareJid): KnownDevice[] {
+/** The devices at which a member can be reached outside the room, but for one of them. */
+export function knownDevices(state: SphereState, jid: BareJid, except?: DeviceKey): KnownDevice[] {
   return devicesOf(state)
-    .filter((device) => device.jid === jid)
+    .filter((device) => device.jid === jid && device.device !== except)
     .flatMap(({ omemoDeviceId: deviceId, omemoIdentityKey: identityKey }) =>
       deviceId === null || identityKey === null ? [] : [{ deviceId, identityKey }],
     );
