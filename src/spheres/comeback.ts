@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -35,6 +35,8 @@ const schema = z.object({
   sinceMs: z.number(),
   /** Whether all devices they had before are gone. */
   endsOthers: z.boolean(),
+  /** Spheres in which those are ended. */
+  endedIn: z.array(z.string()).default([]),
 });
 
 /** A person who came to this device with their recovery kit, and asks those they know for what they had. */
@@ -65,6 +67,17 @@ export class Comeback {
   /** Whether all other devices of the person are gone. */
   get endsOthers(): boolean {
     return this.#noted?.endsOthers ?? false;
+  }
+
+  /** Whether they are to be ended in this sphere still: once that is done, whoever comes is new. */
+  endsOthersIn(sphere: SphereId): boolean {
+    const noted = this.#noted;
+    return noted?.endsOthers === true && !noted.endedIn.includes(sphere);
+  }
+
+  hasEndedOthers(sphere: SphereId): void {
+    const noted = this.#noted;
+    if (noted !== undefined) Comeback.note(this.#deps.storage, { ...noted, endedIn: [...noted.endedIn, sphere] });
   }
 
   get sinceMs(): number {

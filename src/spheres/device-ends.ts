@@ -5,17 +5,17 @@ import type { Comeback } from './comeback.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import { membershipEntries } from './protocol/invitation.ts';
-import type { SphereDevice, SphereState } from './protocol/sphere-state.ts';
+import type { SphereState } from './protocol/sphere-state.ts';
 import { knownDevice } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
 interface DeviceEndsDeps {
-  readonly storage: Pick<Storage, 'settings'>;
+  readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
   /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
   readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
-  readonly comeback: Pick<Comeback, 'endsOthers' | 'sinceMs'>;
+  readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
 }
 
@@ -64,12 +64,14 @@ export class DeviceEnds {
   }
 
   #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): void {
-    const { isComplete, author } = this.#deps;
+    const { isComplete, author, comeback } = this.#deps;
     const { device: own, person, state } = sphere;
     const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
-    const ending = listed.filter((one) => gone.has(one.device) || this.#isLost(sphere, one));
+    const endsLost = comeback.endsOthersIn(sphere.id);
+    const ending = listed.filter(({ device }) => gone.has(device) || (endsLost && this.#isLost(sphere, device)));
     const isIn = sphere.row.state === 'joined' && state.devices.has(author.device.id);
-    if (ending.length === 0 || !isIn || !isComplete(sphere, gone)) return;
+    if ((ending.length === 0 && !endsLost) || !isIn || !isComplete(sphere, gone)) return;
+    if (ending.length === 0) comeback.hasEndedOthers(sphere.id);
     for (const { device } of ending) {
       const attempt = `${sphere.id} ${device}`;
       if (this.#tried.has(attempt)) continue;
@@ -78,10 +80,16 @@ export class DeviceEnds {
     }
   }
 
-  /** All devices of before are gone. */
-  #isLost(sphere: Sphere, { certificate }: SphereDevice): boolean {
-    const { comeback } = this.#deps;
-    return comeback.endsOthers && (sphere.log.get(certificate)?.header.wallMs ?? Infinity) <= comeback.sinceMs;
+  /**
+   * All devices of before are gone: those that spoke in the sphere before this one did. So does one that founds or joins a
+   * sphere later and brings this one in; but that one has introduced itself here, and by its clock it came later.
+   */
+  #isLost(sphere: Sphere, device: DeviceKey): boolean {
+    const { storage, comeback } = this.#deps;
+    const [theirs, ours] = [device, sphere.device].map((one) => firstOf(sphere, one)?.header);
+    if (theirs === undefined || ours === undefined || theirs.lamport >= ours.lamport) return false;
+    const hasName = (storage.ownDevices.get(device)?.name ?? '') !== '';
+    return !hasName || theirs.wallMs <= comeback.sinceMs;
   }
 
   #isEndedIn({ endedDevices }: SphereState, device: DeviceKey): boolean {
@@ -102,4 +110,9 @@ export class DeviceEnds {
       sphere.enqueueEnvelope(event.id, envelope, alone.jid, { audience: alone });
     });
   }
+}
+
+/** What a device said first: almost always the certificate that made it known. */
+function firstOf({ log }: Sphere, device: DeviceKey): SignedEvent | undefined {
+  return log.select({ ranges: [{ device, from: 0, to: 0 }], ids: [] })[0];
 }

@@ -78,3 +78,48 @@ test('a program that dies while it ends a computer goes on with it at its next s
   expect(ben.session.list.all().map(({ state }) => state.devices.has(lost))).toEqual([false, false, false]);
   expect(world.server.account(ben.jid).deviceIds).toHaveLength(1);
 });
+
+/** Ben came back with his kit on a phone, because all that he had before is gone. */
+async function back(aheadMs = 0) {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const [kit, gone] = [ben.kit(), idOf(ben)];
+  await ben.stop();
+  world.clock.turnBack(aheadMs);
+  const phone = await world.comeBack('ben', kit, { knows: [ana.jid], endsOthers: true });
+  await world.until(() => phone.session.list.all().length === 1);
+  await world.pass(10 * MINUTE);
+  return { world, ana, phone, gone };
+}
+
+test('a new computer whose clock is slow is not taken for one of those that were gone when its person came back', async () => {
+  const { world, ana, phone, gone } = await back();
+  world.clock.turnBack(60 * MINUTE);
+  const laptop = await world.another(phone);
+  await world.until(() => sphereAt(ana, 'Summer').devices.has(idOf(laptop)));
+  await world.pass(30 * MINUTE);
+  await phone.stop();
+  await phone.start();
+  await world.pass(30 * MINUTE);
+  expect([...sphereAt(ana, 'Summer').endedDevices.keys()]).toEqual([gone]);
+  expect(laptop.session.sphere().row.state).toBe('joined');
+});
+
+test('a computer of before whose clock was fast is ended when its person comes back because it is gone', async () => {
+  const { ana, gone, phone } = await back(60 * MINUTE);
+  expect([...sphereAt(ana, 'Summer').endedDevices.keys()]).toEqual([gone]);
+  // Done once for all: whoever comes into this sphere later is new.
+  const noted = phone.session.storage.settings.get('return', (value) => value);
+  expect(noted).toMatchObject({ endsOthers: true, endedIn: [phone.session.sphere().id] });
+});
+
+test('a new computer that makes a sphere is not ended in it by the one on which its person came back', async () => {
+  const { world, phone } = await back();
+  const laptop = await world.another(phone);
+  await world.until(() => laptop.session.list.all().length === 1);
+  await laptop.session.members.create('Winter', noSignal);
+  await world.until(() => phone.session.list.all().length === 2 && sphereAt(laptop, 'Winter').devices.size === 2);
+  await world.pass(30 * MINUTE);
+  expect([phone, laptop].map((one) => sphereAt(one, 'Winter').endedDevices.size)).toEqual([0, 0]);
+});
