@@ -98,6 +98,8 @@ export const sphereSchema = z.object({
   /** To whom the owner offers the sphere. */
   offeredTo: bareJidSchema.nullable(),
   candidates: z.array(candidateSchema),
+  /** It was taken from us because we seemed to be gone; we can have it back. */
+  mayObject: z.boolean(),
   /** Its owner seems to be all who decides here: it can go on in a new sphere of ours. */
   mayContinue: z.boolean(),
   /** Where it goes on, and who said so; `sphereId` null = we are not there yet. */

@@ -5,7 +5,7 @@ import { mayContinue } from '../spheres/continuation.ts';
 import { historyFor } from '../spheres/history.ts';
 import { hasDeclined } from '../spheres/members.ts';
 import type { Candidacy } from '../spheres/new-owner.ts';
-import { candidacies } from '../spheres/new-owner.ts';
+import { candidacies, mayObject } from '../spheres/new-owner.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
@@ -45,6 +45,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     partner: partnerIn(state, own),
     offeredTo: sphere.jidOf(sphere.log.ownership.offer?.to ?? NOBODY) ?? null,
     candidates: candidacies(sphere).map(viewCandidate),
+    mayObject: mayObject(sphere),
     mayContinue: mayContinue(sphere),
     continued: viewContinued(deps, sphere),
     itemCount: Math.max(0, countItems(sphere) - storage.items.countOffList(sphere.id)),

@@ -54,7 +54,7 @@ type Outcome =
   | { readonly kind: 'nothing' };
 
 /** What is said to one member alone by somebody the room does not carry: that one tells the others. */
-const ALONE = new Set(['leave', 'decline']);
+const ALONE = new Set(['leave', 'decline', 'object']);
 
 /**
  * Reads messages: known ones are dropped, the rest decrypted, opened and taken in, all in the one transaction

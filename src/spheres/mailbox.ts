@@ -88,8 +88,15 @@ export class Mailbox {
     return from === own && storage.ownDevices.list().some(isIt);
   }
 
-  /** Whether whoever sent it answers an invitation of theirs: its secret proves that, they need not be a member. */
+  /**
+   * Whether whoever sent it need not be a member: they answer an invitation of theirs, which its secret proves, or object to
+   * having lost the sphere.
+   */
   isAnswer(sphere: Sphere, from: BareJid, { event }: CheckedDelivery): boolean {
+    if (event.type === 'object') {
+      const { person } = event.header;
+      return sphere.jidOf(person) === from && sphere.log.ownership.isOwnerOf(event.body.votes, person);
+    }
     if (event.type !== 'decline') return false;
     const invite = sphere.log.get(event.body.invite);
     return invite?.type === 'invite' && invite.body.jid === from && isInviteProven(event, invite.body.key);

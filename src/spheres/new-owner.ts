@@ -1,9 +1,13 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId, SphereId } from '../base/id.ts';
+import { encodeEnvelope } from './protocol/envelope.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import { membershipEntries } from './protocol/invitation.ts';
 import type { Vote } from './protocol/ownership.ts';
 import { SUCCESSION_MS } from './protocol/ownership.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
+import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
@@ -61,13 +65,21 @@ export class NewOwner {
     if (!isSaid) this.#deps.list.publish(sphere, 'succession', { person }, MEMBERS);
   }
 
-  /** The owner, who is not gone, keeps the sphere. */
+  /** The owner, who is not gone, keeps the sphere, or has it back when it was taken meanwhile. */
   object(sphereId: SphereId): void {
-    const sphere = this.#deps.list.getJoined(sphereId);
-    this.#require(sphere, 'owner');
-    const votes = votesOf(sphere).map(({ id }) => id as string);
+    const { list } = this.#deps;
+    const sphere = list.get(sphereId);
+    const isTaken = mayObject(sphere);
+    if (!isTaken) this.#require(list.getJoined(sphereId), 'owner');
+    const votes = sphere.log.ownership.votes(sphere.person).map(({ id }) => id as string);
     if (votes.length === 0) throw new AppError('not-found', 'nobody wants another owner');
-    this.#deps.list.publish(sphere, 'object', { votes: votes.slice(-50) }, MEMBERS);
+    const isOut = sphere.row.state === 'removed';
+    const others = [...sphere.state.members.values()].filter(({ state }) => isOut && state === 'joined');
+    list.together(sphere, () => {
+      const event = list.publish(sphere, 'object', { votes: votes.slice(-50) }, MEMBERS);
+      // Removed by the new owner: the room carries nothing of ours.
+      for (const { jid } of others) tellAlone(sphere, event as SignedEvent, jid);
+    });
   }
 
   /** Takes the sphere when enough admins named us and the owner did not object in time. */
@@ -84,6 +96,18 @@ export class NewOwner {
   #require(sphere: Sphere, role: SphereMember['role']): void {
     if (sphere.role !== role) throw new AppError('not-allowed', 'this is for others to say', { role });
   }
+}
+
+/** Whether it was taken from us because we seemed to be gone. */
+export function mayObject({ row, role, log, person }: Sphere): boolean {
+  return row.state !== 'left' && role !== 'owner' && log.ownership.isTakenFrom(person);
+}
+
+function tellAlone(sphere: Sphere, event: SignedEvent, jid: BareJid): void {
+  const devices = knownDevices(sphere.state, jid);
+  const envelope = encodeEnvelope(membershipEntries(sphere.log, event));
+  if (devices.length > 0)
+    sphere.enqueueEnvelope(event.id, envelope, jid, { audience: { kind: 'known', jid, devices } });
 }
 
 /** Who is to follow the owner, as far as the owner did not object. */

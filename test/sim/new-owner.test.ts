@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { mayObject } from '../../src/spheres/new-owner.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
 const HOUR = 3_600_000;
@@ -67,4 +68,42 @@ test('an owner who is only away and objects keeps the sphere', async () => {
   await later(world, 9 * DAY);
   expect(roles()).toMatchObject({ [ana.jid]: 'owner', [ben.jid]: 'admin' });
   expect(() => ana.session.newOwner.object(id)).toThrow(expect.objectContaining({ code: 'not-found' }));
+});
+
+/** Ben takes the sphere at once, by a vote of his own that he dates a week back. */
+async function takenByBen() {
+  const all = await family();
+  const { world, ben, id, roles, ana } = all;
+  world.clock.turnBack(8 * DAY);
+  ben.session.newOwner.propose(id, ben.jid);
+  world.clock.turnBack(-8 * DAY);
+  ben.session.newOwner.settle(ben.session.sphere());
+  await world.quiet();
+  expect(roles()).toMatchObject({ [ana.jid]: 'member', [ben.jid]: 'owner' });
+  return all;
+}
+
+test('an owner who was given no time to object has the sphere back by objecting afterwards', async () => {
+  const { world, ana, eva, ben, id, roles } = await takenByBen();
+  expect(() => eva.session.newOwner.object(id)).toThrow(expect.objectContaining({ code: 'not-allowed' }));
+  expect([mayObject(ana.session.sphere()), mayObject(eva.session.sphere())]).toEqual([true, false]);
+  ana.session.newOwner.object(id);
+  await world.quiet();
+  expect(roles()).toMatchObject({ [ana.jid]: 'owner', [ben.jid]: 'admin' });
+  expect(mayObject(ana.session.sphere())).toBe(false);
+});
+
+test('an owner whom somebody removed after taking the sphere has it back too, and comes into the room again', async () => {
+  const { world, ana, eva, ben, id, roles } = await takenByBen();
+  const { room } = ana.session.sphere().row;
+  await ben.session.members.remove(id, ana.jid, noSignal);
+  await world.quiet();
+  expect(ana.session.sphere().row.state).toBe('removed');
+  ana.session.newOwner.object(id);
+  await world.until(() => ana.session.rooms.isInside(room));
+  expect(roles()).toMatchObject({ [ana.jid]: 'owner', [ben.jid]: 'admin' });
+  expect(ana.session.sphere().row.state).toBe('joined');
+  eva.session.messages.say(id, 'welcome back');
+  await world.until(() => ana.session.texts().length === 1);
+  expect(ana.session.texts()).toEqual(['welcome back']);
 });

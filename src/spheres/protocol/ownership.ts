@@ -45,6 +45,16 @@ export class Ownership {
     return [...this.#votes.values()].filter((vote) => vote.owner === owner && !this.#objected.has(vote.id));
   }
 
+  /** Whether a succession in force took the sphere from this person: their objection voids it. */
+  isTakenFrom(person: PersonId): boolean {
+    return [...this.#successions.values()].some((votes) => this.isOwnerOf(votes, person));
+  }
+
+  /** Whether any of these votes was given while this person owned the sphere. */
+  isOwnerOf(votes: readonly string[], person: PersonId): boolean {
+    return votes.some((id) => this.#votes.get(id as EventId)?.owner === person);
+  }
+
   /** Why the offer does not count; null = it does. */
   handOver({ id, header, body }: KnownEvent<'handover'>, { rank, members }: Moving): RefusalReason | null {
     if (rank < RANK.owner) return 'not-allowed';

@@ -20,7 +20,8 @@ interface Words {
 
 /** Where the sphere goes on, who is asked to own it, and who is named to follow its owner. */
 export function ownerNotes(sphere: SphereView, words: Words): readonly OwnerNote[] {
-  return [...continuedNotes(sphere, words), ...offerNotes(sphere, words), ...successionNotes(sphere, words)];
+  const taken = takenNotes(sphere, words);
+  return [...continuedNotes(sphere, words), ...offerNotes(sphere, words), ...successionNotes(sphere, words), ...taken];
 }
 
 function myJid({ members }: SphereView): string | undefined {
@@ -47,6 +48,14 @@ function offerNotes(sphere: SphereView, { t }: Words): OwnerNote[] {
   const person = members.find(({ jid }) => jid === offeredTo)?.name ?? offeredTo;
   const action = { label: t('owner.keep'), step: { kind: 'offer', jid: null } as const };
   return [{ key: 'offer', text: t('owner.offered', { person }), action }];
+}
+
+/** Whoever owned it can say so also afterwards, and when they were removed. */
+function takenNotes({ mayObject, members }: SphereView, { t }: Words): OwnerNote[] {
+  if (!mayObject) return [];
+  const person = members.find(({ role }) => role === 'owner')?.name ?? '';
+  const action = { label: t('owner.object'), step: { kind: 'object' } as const };
+  return [{ key: 'taken', text: t('owner.taken', { person }), action }];
 }
 
 function successionNotes(sphere: SphereView, { t, list, day }: Words): OwnerNote[] {

@@ -49,6 +49,13 @@ test('a successor is shown with who wants them, and from when it holds; only the
   expect(held?.action).toEqual({ label: 'I am still here', step: { kind: 'object' } });
 });
 
+test('whoever lost a sphere because they seemed to be gone can say so, in both languages, whatever they are in it now', () => {
+  const taken = fakeSphere('Summer', { members: members('ben'), myRole: 'member', state: 'removed', mayObject: true });
+  const action = { label: 'I am still here', step: { kind: 'object' } };
+  expect(notes(taken)).toEqual([{ key: 'taken', text: expect.stringContaining('from you to: Ben.'), action }]);
+  expect(notes(taken, 'fr')).toMatchObject([{ text: expect.stringContaining('Ben'), action: { step: action.step } }]);
+});
+
 test('where a sphere goes on is a link as soon as one is there, and words in both languages before', () => {
   const sphereId = parseSphereId('a'.repeat(64));
   const [there] = notes(fakeSphere('Summer', { continued: { sphereId, by: 'Ben' } }));
