@@ -12,7 +12,7 @@ import { openStorage } from '../storage/storage.ts';
 import { attr } from '../xmpp/element.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
-import { TalkSender } from './talk-sender.ts';
+import { type DeviceFinder, TalkSender } from './talk-sender.ts';
 
 /** Ana, who writes to Ben; his program is there, and what she sends is in `client.sent`. */
 async function setUp() {
@@ -33,7 +33,7 @@ async function setUp() {
     onError: (error) => expect.fail(`${error}`),
   });
   const deviceIds = (jid: string): Promise<number[]> => Promise.resolve(jid === ben.jid ? [ben.address.deviceId] : []);
-  const devices = {
+  const devices: DeviceFinder = {
     deviceIds,
     askDeviceIds: deviceIds,
     bundle: () => Promise.resolve(ben.omemo.bundle()),
@@ -50,7 +50,7 @@ async function setUp() {
     folder[Symbol.dispose]();
   });
   const sentIds = (): string[] => client.sent.map((stanza) => attr(stanza, 'id') ?? '');
-  return { clock, client, storage, talk, ben, sentIds };
+  return { clock, client, storage, talk, sender, devices, ben, sentIds };
 }
 
 test('a line leaves encrypted, and is told to be sent', async () => {
@@ -71,6 +71,40 @@ test('a line that their server sends back is shown as failed, whoever else claim
   expect(state()).toBe('sent');
   talk.bounced(ben.jid, id);
   expect(storage.directMessages.get(id)).toMatchObject({ state: 'failed', failure: 'server-unreachable' });
+});
+
+test('a line that came back and is tried again is not taken for sent because the archive has its first attempt', async () => {
+  const { clock, talk, storage, sender, devices, ben, sentIds } = await setUp();
+  const { id } = talk.say(ben.jid, 'hello');
+  const state = (): string | undefined => storage.directMessages.get(id)?.state;
+  await expect.poll(state).toBe('sent');
+  talk.bounced(ben.jid, id);
+  const { askDeviceIds } = devices;
+  const asked = Promise.withResolvers<void>();
+  devices.askDeviceIds = () => {
+    asked.resolve();
+    return Promise.reject(new AppError('disconnected', 'gone'));
+  };
+  talk.retry(id);
+  await asked.promise;
+  await clock.advance(0);
+  sender.arrived(id);
+  // It may come back once for each of their devices.
+  talk.bounced(ben.jid, id);
+  expect(state()).toBe('queued');
+  devices.askDeviceIds = askDeviceIds;
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return state();
+    })
+    .toBe('sent');
+  const [first, second] = sentIds();
+  expect([first, first !== second]).toEqual([id, true]);
+  talk.bounced(ben.jid, first ?? '');
+  expect(state()).toBe('sent');
+  talk.bounced(ben.jid, second ?? '');
+  expect(state()).toBe('failed');
 });
 
 test('lines wait for the connection and leave in their order, each once', async () => {

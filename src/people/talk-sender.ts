@@ -74,7 +74,7 @@ export class TalkSender {
     const row = this.#deps.storage.directMessages.queued().find((queued) => queued.stanzaId === stanzaId);
     if (row === undefined || !this.#doubtful.has(row.id)) return;
     this.#doubtful.delete(row.id);
-    this.#deps.talk.settle(row.id, { state: 'sent', failure: null });
+    this.#deps.talk.settle(row, { state: 'sent', failure: null });
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -113,7 +113,7 @@ export class TalkSender {
       const code = errorCode(error);
       log[code === 'disconnected' ? 'debug' : 'warn']('line not sent', { error });
       if (!PASSING.includes(code)) {
-        talk.settle(row.id, { state: 'failed', failure: code });
+        talk.settle(row, { state: 'failed', failure: code });
         return;
       }
       this.#doubtful.add(row.id);
@@ -125,7 +125,7 @@ export class TalkSender {
     this.#doubtful.delete(row.id);
     this.#notBefore.delete(row.peer);
     // Apart from the sending: a disk that cannot note it makes no failed line of one that has left.
-    talk.settle(row.id, { state: 'sent', failure: null });
+    talk.settle(row, { state: 'sent', failure: null });
   }
 
   async #send({ peer, text, stanzaId, id }: DirectMessageRow, signal: AbortSignal): Promise<void> {

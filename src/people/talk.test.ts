@@ -109,12 +109,17 @@ describe('what a stranger writes', () => {
 
 test('a line of ours that failed is sent again or forgotten', () => {
   const { storage, talk } = setUp();
-  const { id } = talk.say(BEN, 'once');
-  talk.settle(id, { state: 'failed', failure: 'cannot-encrypt' });
+  const said = talk.say(BEN, 'once');
+  const { id } = said;
+  talk.settle(said, { state: 'failed', failure: 'cannot-encrypt' });
   expect(storage.directMessages.get(id)).toMatchObject({ state: 'failed', failure: 'cannot-encrypt' });
   talk.retry(id);
   expect(storage.directMessages.queued().map(({ text }) => text)).toEqual(['once']);
-  talk.settle(id, { state: 'failed', failure: 'cannot-encrypt' });
+  const [again] = storage.directMessages.queued();
+  expect(again?.stanzaId).not.toBe(said.stanzaId);
+  talk.settle(said, { state: 'sent', failure: null });
+  expect(storage.directMessages.get(id)?.state).toBe('queued');
+  talk.settle(again ?? said, { state: 'failed', failure: 'cannot-encrypt' });
   talk.remove(id);
   expect(storage.directMessages.get(id)).toBeUndefined();
 });

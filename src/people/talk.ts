@@ -93,10 +93,12 @@ export class Talk implements DirectTalk {
     return this.#required(id);
   }
 
-  /** Queues a line of ours again that could not be sent. */
+  /** Queues a line of ours again that could not be sent. What becomes of the attempt before says nothing about this one. */
   retry(id: EventId): void {
     const row = this.#failed(id);
-    this.#deps.storage.directMessages.update(id, { state: 'queued', failure: null });
+    const { storage, random } = this.#deps;
+    const stanzaId = `${id}.${toHex(random(8))}`;
+    storage.directMessages.update(id, { stanzaId, state: 'queued', failure: null });
     this.#changed(row);
     this.onQueued.emit();
   }
@@ -108,11 +110,14 @@ export class Talk implements DirectTalk {
     this.#changed(row);
   }
 
-  /** What became of a line of ours that waited. */
-  settle(id: EventId, outcome: Pick<DirectMessageRow, 'state' | 'failure'>): void {
+  /** What became of an attempt to send a line of ours. */
+  settle(
+    { id, stanzaId }: Pick<DirectMessageRow, 'id' | 'stanzaId'>,
+    outcome: Pick<DirectMessageRow, 'state' | 'failure'>,
+  ): void {
     const { directMessages } = this.#deps.storage;
     const row = directMessages.get(id);
-    if (row?.state !== 'queued') return;
+    if (row?.state !== 'queued' || row.stanzaId !== stanzaId) return;
     directMessages.update(id, outcome);
     this.#changed(row);
   }
@@ -120,8 +125,10 @@ export class Talk implements DirectTalk {
   /** What our server took and theirs did not: its author decides. */
   bounced(peer: BareJid, stanzaId: string | null): void {
     const { directMessages } = this.#deps.storage;
-    const row = stanzaId === null ? undefined : directMessages.get(stanzaId as EventId);
-    if (row?.mine !== true || row.peer !== peer || !['queued', 'sent'].includes(row.state)) return;
+    // Of this device's lines every attempt begins with the line's own id.
+    const row = stanzaId === null ? undefined : directMessages.get(stanzaId.split('.')[0] as EventId);
+    if (row?.mine !== true || row.peer !== peer || row.stanzaId !== stanzaId) return;
+    if (!['queued', 'sent'].includes(row.state)) return;
     directMessages.update(row.id, { state: 'failed', failure: 'server-unreachable' });
     this.#changed(row);
   }
