@@ -8,6 +8,7 @@ import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Omemo } from '../omemo/omemo.ts';
+import type { OmemoBundle } from '../omemo/types.ts';
 import { openStorage } from '../storage/storage.ts';
 import { attr } from '../xmpp/element.ts';
 import { Contacts } from './contacts.ts';
@@ -121,6 +122,33 @@ test('lines wait for the connection and leave in their order, each once', async 
     })
     .toEqual([]);
   expect(sentIds()).toEqual(ids);
+});
+
+test('a connection that breaks while the keys of a new contact are fetched fails no line, and none overtakes it', async () => {
+  const { clock, talk, client, storage, devices, ben, sentIds } = await setUp();
+  const bundle = (): Promise<OmemoBundle> => Promise.resolve(ben.omemo.bundle());
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  const errors = [new AppError('disconnected', 'gone'), new AppError('timed-out', 'no answer in time')];
+  devices.bundle = () => {
+    const error = errors.shift();
+    return error === undefined ? bundle() : Promise.reject(error);
+  };
+  const ids = ['a', 'b'].map((text) => talk.say(ben.jid, text).id);
+  client.setState({ kind: 'online', resumed: false });
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return storage.directMessages.queued();
+    })
+    .toEqual([]);
+  expect(sentIds()).toEqual(ids);
+});
+
+test('a contact whose devices have no keys is told at once', async () => {
+  const { talk, storage, devices, ben } = await setUp();
+  devices.bundle = () => Promise.reject(new AppError('not-found', 'no bundle'));
+  const { id } = talk.say(ben.jid, 'a');
+  await expect.poll(() => storage.directMessages.get(id)?.failure).toBe('cannot-encrypt');
 });
 
 test('a disk that cannot note that a line has left makes no failed line of it and does not end the sending', async () => {

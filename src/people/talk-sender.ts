@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Encrypted } from '../omemo/encrypting.ts';
 import type { Omemo } from '../omemo/omemo.ts';
-import type { DeviceAddress, OmemoBundle } from '../omemo/types.ts';
+import type { DeviceAddress, OmemoBundle, OmemoMessage } from '../omemo/types.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encryptedMessage } from '../xmpp/message.ts';
@@ -40,6 +40,8 @@ const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 const IDLE_MS = 60_000;
 /** Waiting mends these; with anything else the line is told to have failed, and its author decides. */
 const PASSING: readonly ErrorCode[] = ['disconnected', 'timed-out', 'cancelled', 'server-unreachable', 'internal'];
+/** What of their device's keys says nothing about the device. */
+const UNHEARD: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
 
 /** Sends what was said one to one: in order, each line once, encrypted for all devices of both. */
 export class TalkSender {
@@ -129,24 +131,46 @@ export class TalkSender {
   }
 
   async #send({ peer, text, stanzaId, id }: DirectMessageRow, signal: AbortSignal): Promise<void> {
-    const { client, devices, omemo, storage } = this.#deps;
+    const { client, devices } = this.#deps;
     const theirs = await devices.askDeviceIds(peer);
     if (theirs.length === 0 && devices.trouble(peer) === 'server-silent') {
       throw new AppError('server-unreachable', 'their server does not answer');
     }
     const ours = await devices.deviceIds(client.jid);
     const recipients = [...addresses(peer, theirs), ...addresses(client.jid, ours)];
-    const message = await omemo.encrypt(
-      { recipients, text, fetchBundle: (address, stop) => devices.bundle(address, stop) },
-      (result, changes) => {
-        requireReached(result, peer);
-        storage.transaction(() => storage.omemo.apply(changes));
-        return result.message;
-      },
-      signal,
-    );
+    const message = await this.#encrypt({ peer, recipients, text }, signal);
     const stanza = { to: peer, type: 'chat', id: stanzaId ?? id, omemo: message, hasLine: true } as const;
     await client.sendConfirmed(encryptedMessage(stanza), signal);
+  }
+
+  /** Rejects with `cannot-encrypt` only when their devices themselves are the reason. */
+  async #encrypt(
+    { peer, recipients, text }: { peer: BareJid; recipients: readonly DeviceAddress[]; text: string },
+    signal: AbortSignal,
+  ): Promise<OmemoMessage> {
+    const { devices, omemo, storage } = this.#deps;
+    const unheard: unknown[] = [];
+    const fetchBundle = async (address: DeviceAddress, stop: AbortSignal): Promise<OmemoBundle> => {
+      try {
+        return await devices.bundle(address, stop);
+      } catch (error) {
+        if (address.jid === peer && UNHEARD.includes(errorCode(error))) unheard.push(error);
+        throw error;
+      }
+    };
+    try {
+      return await omemo.encrypt(
+        { recipients, text, fetchBundle },
+        (result, changes) => {
+          requireReached(result, peer);
+          storage.transaction(() => storage.omemo.apply(changes));
+          return result.message;
+        },
+        signal,
+      );
+    } catch (error) {
+      throw errorCode(error) === 'cannot-encrypt' ? (unheard[0] ?? error) : error;
+    }
   }
 }
 

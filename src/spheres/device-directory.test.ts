@@ -119,6 +119,16 @@ test('servers that say nobody is there, or do not answer, are told; a new answer
   expect(heard).toEqual(['nobody-there', 'server-silent', null]);
 });
 
+test('a server that does not answer in time is told, too', async () => {
+  const answers = [Promise.reject(new AppError('timed-out', 'no answer in time')), Promise.resolve([])];
+  answers[0]?.catch(() => undefined);
+  const { directory } = directoryOver({ deviceList: () => answers.shift() ?? Promise.resolve([7]) });
+  expect(await directory.askDeviceIds(ana)).toEqual([]);
+  expect(directory.trouble(ana)).toBe('server-silent');
+  await directory.askDeviceIds(ana);
+  expect(directory.trouble(ana)).toBeNull();
+});
+
 test('a message that came back is told of those we wrote to, and remembered of nobody else', async () => {
   const { directory } = directoryOver({});
   directory.bounced(ana, refusal('service-unavailable'));

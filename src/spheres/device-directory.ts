@@ -136,7 +136,8 @@ export class DeviceDirectory {
   }
 
   #setTrouble(jid: BareJid, error: unknown): void {
-    const trouble = TROUBLES[errorCondition(error) ?? ''] ?? null;
+    const isSilent = errorCode(error) === 'timed-out';
+    const trouble = isSilent ? 'server-silent' : (TROUBLES[errorCondition(error) ?? ''] ?? null);
     if (trouble === this.trouble(jid)) return;
     if (trouble === null) this.#troubles.delete(jid);
     else this.#troubles.set(jid, trouble);
