@@ -59,6 +59,7 @@ function signIn(failing: { error: AppError; times: number }) {
   };
   const run = { isOnly: true, begin: async () => run.isOnly, isOurs: async () => run.isOnly };
   const server: ServerKnowledge = { features: null };
+  let pokes = 0;
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
     note: memoryNote(),
@@ -67,7 +68,7 @@ function signIn(failing: { error: AppError; times: number }) {
     outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
     directory: { forget: () => undefined, publishOwn } as never,
     direct: { begin: done, catchUp } as never,
-    people: { begin: done, poke: () => undefined } as never,
+    people: { begin: done, poke: () => void (pokes += 1) } as never,
     devices: { begin: done, isEnded: false } as never,
     run,
     ofTwo: { takeInvitations: () => undefined },
@@ -79,7 +80,19 @@ function signIn(failing: { error: AppError; times: number }) {
   // Rejections are looked at by the tests that wait for them.
   ready.catch(() => undefined);
   client.setState({ kind: 'online', resumed: false });
-  return { clock, client, online, run, server, ready, keys, archive, usePreKey, asked: () => asked };
+  return {
+    clock,
+    client,
+    online,
+    run,
+    server,
+    ready,
+    keys,
+    archive,
+    usePreKey,
+    asked: () => asked,
+    poked: () => pokes,
+  };
 }
 
 test('one slow answer of the server does not fail the sign-in', async () => {
@@ -138,6 +151,21 @@ test('an archive that always fails does not fail the sign-in, and is asked again
   const read = archive.read;
   await clock.advance(3_600_000);
   expect(archive.read).toBe(read);
+});
+
+test('an own device list that cannot be read keeps no mail unread and nothing else undone, and is tried again', async () => {
+  const { clock, ready, keys, archive, poked } = signIn({ error: slow, times: 0 });
+  keys.fails = true;
+  await clock.advance(1_000);
+  expect([archive.read, poked()]).toEqual([1, 1]);
+  await clock.advance(20_000);
+  await expect(ready).rejects.toMatchObject({ code: 'timed-out' });
+  keys.fails = false;
+  await clock.advance(300_000);
+  expect(keys.published).toBe(1);
+  const { read } = archive;
+  await clock.advance(3_600_000);
+  expect([archive.read, keys.published]).toEqual([read, 1]);
 });
 
 test('a server that cannot carry spheres says so at once, and a password that was changed too', async () => {

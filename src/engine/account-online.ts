@@ -188,7 +188,7 @@ export class AccountOnline implements Disposable {
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
-    const { client, server, directory, omemo, list, rooms, direct, outgoing, people, devices } = this.#deps;
+    const { client, server, directory, list, rooms, direct, outgoing, people, devices } = this.#deps;
     server.features = await checkServer(client, signal);
     await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
@@ -197,16 +197,30 @@ export class AccountOnline implements Disposable {
       if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);
     }
     await direct.begin();
-    if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
-    this.#isUnlisted = false;
     await this.#catchUp(signal);
-    await this.#careForKeys(signal);
+    const failure = await this.#publishKeys(signal);
     await devices.begin();
     this.#deps.ofTwo.takeInvitations();
     this.#deps.vault.begin();
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** A list that cannot be read or written keeps nobody from the rest; whoever sets up does it again for its sake. */
+  async #publishKeys(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
+    const { client, directory, omemo, devices } = this.#deps;
+    try {
+      if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+      this.#isUnlisted = false;
+      await this.#careForKeys(signal);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (client.state.kind !== 'online') throw error;
+      return { error };
+    }
   }
 
   /** An archive that cannot be read keeps nobody from what comes live; it is read again as long as the session lasts. */
