@@ -25,6 +25,15 @@ function answer(payload: Element, to: string | undefined): Element {
   return xml('iq', {}, discoInfo({ identities: [identity], features: ['http://jabber.org/protocol/muc'] }));
 }
 
+const NS_EVENT = 'http://jabber.org/protocol/pubsub#event';
+const NS_OMEMO = 'eu.siacs.conversations.axolotl';
+
+function newList(from: string, deviceId: number): Element {
+  const list = xml('list', { xmlns: NS_OMEMO }, xml('device', { id: String(deviceId) }));
+  const items = xml('items', { node: `${NS_OMEMO}.devicelist` }, xml('item', { id: 'current' }, list));
+  return xml('message', { from }, xml('event', { xmlns: NS_EVENT }, items));
+}
+
 /** An account whose server fails as `failing` says, for as many questions as it says. */
 function signIn(failing: { error: AppError; times: number }) {
   const clock = new VirtualClock();
@@ -66,7 +75,7 @@ function signIn(failing: { error: AppError; times: number }) {
     list: { all: () => [] } as never,
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
-    directory: { forget: () => undefined, publishOwn } as never,
+    directory: { forget: () => undefined, learn: () => false, publishOwn } as never,
     direct: { begin: done, catchUp } as never,
     people: { begin: done, poke: () => void (pokes += 1) } as never,
     devices: { begin: done, isEnded: false } as never,
@@ -207,6 +216,22 @@ test('a bundle that could not be published is with the next prekey that is used'
   usePreKey();
   keys.used = false;
   await clock.advance(10_000);
+  expect(keys.published).toBe(before + 1);
+});
+
+test('a device that another client took off the list puts itself back, also when the server fails at first', async () => {
+  const { clock, client, ready, keys } = signIn({ error: slow, times: 0 });
+  await ready;
+  const before = keys.published;
+  keys.fails = true;
+  client.onStanza.emit(newList(client.jid, 77));
+  await clock.advance(10_000);
+  expect(keys.published).toBe(before);
+  keys.fails = false;
+  await clock.advance(20_000);
+  expect(keys.published).toBe(before + 1);
+  client.onStanza.emit(newList(client.jid, 1));
+  await clock.advance(3_600_000);
   expect(keys.published).toBe(before + 1);
 });
 

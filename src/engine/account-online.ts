@@ -74,6 +74,8 @@ export class AccountOnline implements Disposable {
   #isBundleStale = false;
   /** Whether the own list was seen without this device. */
   #isUnlisted = false;
+  /** The newest of those who put it back. */
+  #listing = 0;
   #failures = 0;
   /** How often in a row the archive could not be read. */
   #unread = 0;
@@ -277,12 +279,23 @@ export class AccountOnline implements Disposable {
     scope.spawn('list own device', (signal) => this.#listOwn(signal));
   }
 
-  /** What a broken connection keeps from being done now is done in the next one. */
+  /** Again until it is done; what a broken connection keeps from being done now is done in the next one. */
   async #listOwn(signal: AbortSignal): Promise<void> {
-    const { directory, client, omemo, devices } = this.#deps;
-    if (!this.#isUnlisted || devices.isEnded || this.#isCopied) return;
-    await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
-    this.#isUnlisted = false;
+    const { directory, client, omemo, devices, clock, log } = this.#deps;
+    this.#listing += 1;
+    const listing = this.#listing;
+    for (let attempt = 0; listing === this.#listing && client.state.kind === 'online'; attempt += 1) {
+      if (!this.#isUnlisted || devices.isEnded || this.#isCopied) return;
+      try {
+        await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
+        this.#isUnlisted = false;
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn('own device not listed', { error });
+        const delayMs = backoffDelay(attempt, RETRY, () => client.jitter());
+        await clock.sleep(delayMs, signal);
+      }
+    }
   }
 }
 
