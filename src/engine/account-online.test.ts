@@ -47,6 +47,7 @@ function signIn(failing: { error: AppError; times: number }) {
   });
   const done = (): Promise<void> => Promise.resolve();
   const bundleChanged = new Emitter<void>();
+  const onMissed = new Emitter<void>();
   const keys = { used: false, published: 0, fails: false };
   const publishOwn = async (): Promise<void> => {
     if (keys.fails) throw slow;
@@ -76,7 +77,7 @@ function signIn(failing: { error: AppError; times: number }) {
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
     directory: { forget: () => undefined, learn: () => false, publishOwn } as never,
-    direct: { begin: done, catchUp } as never,
+    direct: { begin: done, catchUp, onMissed } as never,
     people: { begin: done, poke: () => void (pokes += 1) } as never,
     devices: { begin: done, isEnded: false } as never,
     run,
@@ -99,6 +100,7 @@ function signIn(failing: { error: AppError; times: number }) {
     keys,
     archive,
     usePreKey,
+    onMissed,
     asked: () => asked,
     poked: () => pokes,
   };
@@ -158,6 +160,21 @@ test('an archive that always fails does not fail the sign-in, and is asked again
   archive.fails = false;
   await clock.advance(300_000);
   const read = archive.read;
+  await clock.advance(3_600_000);
+  expect(archive.read).toBe(read);
+});
+
+test('what the disk could not take while it was full is read from the archive in the same session', async () => {
+  const { clock, ready, archive, onMissed } = signIn({ error: slow, times: 0 });
+  await ready;
+  archive.fails = true;
+  for (let message = 0; message < 9; message += 1) onMissed.emit();
+  await clock.advance(60_000);
+  expect(archive.read).toBeGreaterThan(1);
+  expect(archive.read).toBeLessThan(9);
+  archive.fails = false;
+  await clock.advance(300_000);
+  const { read } = archive;
   await clock.advance(3_600_000);
   expect(archive.read).toBe(read);
 });

@@ -79,6 +79,8 @@ export class AccountOnline implements Disposable {
   #failures = 0;
   /** How often in a row the archive could not be read. */
   #unread = 0;
+  /** The session in which it is going to be read again. */
+  #readDueIn: number | null = null;
   #isCopied = false;
 
   constructor(deps: AccountOnlineDeps) {
@@ -98,6 +100,7 @@ export class AccountOnline implements Disposable {
     this.#stops = [
       onDeviceList(deps.client, (jid, deviceIds) => this.#listChanged(jid, deviceIds)),
       deps.omemo.bundleChanged.on(() => this.#careSoon()),
+      deps.direct.onMissed.on(() => this.#catchUpSoon()),
       deps.client.onState.on((state) => {
         if (state.kind === 'failed') this.#first.reject(state.error);
         if (state.kind !== 'online') return;
@@ -225,27 +228,36 @@ export class AccountOnline implements Disposable {
     }
   }
 
-  /** An archive that cannot be read keeps nobody from what comes live; it is read again as long as the session lasts. */
+  /** An archive that cannot be read keeps nobody from what comes live. */
   async #catchUp(signal: AbortSignal): Promise<void> {
-    const { clock, client, direct, log, scope } = this.#deps;
-    const session = this.#session;
+    const { client, direct, log } = this.#deps;
     try {
       await direct.catchUp();
     } catch (error) {
       signal.throwIfAborted();
       if (client.state.kind !== 'online') throw error;
       log.warn('archive not read', { error });
-      scope.spawn('read archive', async (limited) => {
-        await clock.sleep(
-          backoffDelay(this.#unread, RETRY, () => client.jitter()),
-          limited,
-        );
-        if (session === this.#session) await this.#catchUp(limited);
-      });
-      this.#unread += 1;
+      this.#catchUpSoon();
       return;
     }
     this.#unread = 0;
+  }
+
+  /** As long as the session lasts, ever more slowly; setting it up reads the archive anyway. */
+  #catchUpSoon(): void {
+    const { clock, client, scope } = this.#deps;
+    const session = this.#session;
+    if (this.#readDueIn === session) return;
+    this.#readDueIn = session;
+    const delayMs = backoffDelay(this.#unread, RETRY, () => client.jitter());
+    this.#unread += 1;
+    scope.spawn('read archive', async (signal) => {
+      await clock.sleep(delayMs, signal);
+      if (session !== this.#session) return;
+      this.#readDueIn = null;
+      if (this.#setUpSession === session) await this.#catchUp(signal);
+      else this.#catchUpSoon();
+    });
   }
 
   /** Reading an archive uses up many prekeys: the bundle is published once for all of them. */

@@ -56,11 +56,15 @@ function mailOver(client: Archive) {
   const storage = openStorage(folder.deps());
   const read: (string | null)[] = [];
   const own: string[] = [];
+  const disk = { isFull: false };
   const mail = new DirectMail({
     client,
     own: client.jid,
     storage,
-    receive: async ({ body }) => void read.push(body),
+    receive: async ({ body }) => {
+      if (disk.isFull) throw new AppError('disk-full', 'no room');
+      read.push(body);
+    },
     onOwn: async ({ to, id }) => void own.push(`${id} to ${to}`),
     bounced: () => undefined,
     hasArchive: () => true,
@@ -73,7 +77,7 @@ function mailOver(client: Archive) {
     storage[Symbol.dispose]();
     folder[Symbol.dispose]();
   });
-  return { mail, read, own };
+  return { mail, read, own, disk };
 }
 
 test('the talk of years before this device was there is not read', async () => {
@@ -137,6 +141,22 @@ test('what an occupant of a room whispers is no word of an account', async () =>
   client.onStanza.emit(xml('message', { type: 'chat', from: 'room@rooms.a.test/ben' }, xml('body', {}, 'psst'), user));
   await new Promise((resolve) => setImmediate(resolve));
   expect(read).toEqual([]);
+});
+
+test('what comes while the disk is full is told to be missed, and the archive gives it again', async () => {
+  const client = new Archive([]);
+  const { mail, read, disk } = mailOver(client);
+  let missed = 0;
+  mail.onMissed.on(() => void (missed += 1));
+  await mail.begin();
+  disk.isFull = true;
+  client.ids = ['1'];
+  client.onStanza.emit(messageOfBen('1'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([missed, read]).toEqual([1, []]);
+  disk.isFull = false;
+  await mail.catchUp();
+  expect(read).toEqual(['1']);
 });
 
 test('an archive that has forgotten where we stopped keeps nobody from signing in', async () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
@@ -8,6 +9,7 @@ import type { XmppPort } from '../xmpp/port.ts';
 import { readCarbon } from '../xmpp/xep/0280-carbons.ts';
 import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
+import { isOwnFault } from './own-fault.ts';
 import type { Bounce } from './read-stanza.ts';
 import { readBounce, readDirectMessage, readOwnMessage } from './read-stanza.ts';
 
@@ -31,6 +33,8 @@ const CURSOR = 'direct-archive-cursor';
 
 /** Messages between our account and others, invitations among them: from the archive where we stopped, then live. */
 export class DirectMail implements Disposable {
+  /** Our disk could not take what came: the archive gives it again. */
+  readonly onMissed: Emitter<void>;
   readonly #deps: DirectMailDeps;
   readonly #queue = new SerialQueue();
   readonly #stops: (() => void)[];
@@ -38,6 +42,7 @@ export class DirectMail implements Disposable {
 
   constructor(deps: DirectMailDeps) {
     this.#deps = deps;
+    this.onMissed = new Emitter((error) => deps.log.error('missed listener failed', { error }));
     this.#stops = [
       deps.client.onStanza.on((stanza) => void this.#take(stanza)),
       deps.client.onState.on(({ kind }) => {
@@ -102,7 +107,9 @@ export class DirectMail implements Disposable {
     try {
       await this.#queue.run(() => this.#receive(message));
     } catch (error) {
-      if (!signal.aborted) log.error('direct message not processed', { error });
+      if (signal.aborted) return;
+      log.error('direct message not processed', { error });
+      if (isOwnFault(error)) this.onMissed.emit();
     }
   }
 

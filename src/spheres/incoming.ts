@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { concatBytes, toHex, toUtf8 } from '../base/bytes.ts';
-import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
@@ -13,6 +12,7 @@ import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Introductions } from './introductions.ts';
 import type { Mailbox } from './mailbox.ts';
+import { isOwnFault } from './own-fault.ts';
 import type { SphereChange } from './effects.ts';
 import { readHello } from './protocol/hello.ts';
 import type { Sphere } from './sphere.ts';
@@ -314,12 +314,6 @@ function isKeptElsewhere({ room, archiveId }: IncomingMessage): boolean {
 
 function isOpen({ row }: Sphere): boolean {
   return row.state === 'joined' || row.state === 'joining';
-}
-
-/** Our disk fails, not the message: it must be read again later, not be shown as unreadable. */
-function isOwnFault(error: unknown): boolean {
-  const codes: readonly ErrorCode[] = ['disk-full', 'disk-error', 'database-damaged'];
-  return codes.includes(errorCode(error));
 }
 
 function scopeOf(message: IncomingMessage): string {
