@@ -4,7 +4,7 @@ import { errorCondition } from './stanza-error.ts';
 /** What is answered for a room that does not exist: nothing is wrong with the message. */
 const GONE = ['gone', 'item-not-found'];
 /** What is answered for one that is not there just now. */
-const AWAY = ['recipient-unavailable', 'service-unavailable'];
+export const AWAY: readonly string[] = ['recipient-unavailable', 'service-unavailable'];
 /** XEP-0045 §7.4: a message of somebody who is not in the room. Some servers say so of the message as well. */
 const OUTSIDER = 'not-acceptable';
 

@@ -148,6 +148,22 @@ test.each([
   await until(() => room.state.kind === 'inside', 'let in');
 });
 
+test('a room service that is away for a moment destroys no room: it is entered as soon as it is back', async () => {
+  let condition: string | undefined;
+  const port = service({ refuses: () => condition });
+  const room = roomOf(port);
+  const states: string[] = [];
+  room.onState.on(({ kind }) => states.push(kind));
+  await room.join(never);
+  condition = 'service-unavailable';
+  port.setState({ kind: 'offline', error: lost });
+  port.setState({ kind: 'online', resumed: false });
+  await until(() => joins(port) >= 4, 'tried again and again');
+  condition = undefined;
+  await until(() => room.state.kind === 'inside', 'back inside');
+  expect(states).not.toContain('refused');
+});
+
 test('a room that is kept although it refuses is tried again at once for an invitation and for a new connection', async () => {
   let condition: string | undefined = 'forbidden';
   const port = service({ refuses: () => condition });
