@@ -190,6 +190,24 @@ test('a line that its author deletes leaves no text and no gap in what the other
   expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
 });
 
+test('a line that a room fails with is sent once the room is well, and told to have failed when it never is', async () => {
+  const { world, ana, ben, say } = await two();
+  let faults = 3;
+  ana.session.link.beforeSend = (stanza) => {
+    if (stanza.getChild('body') === undefined || faults === 0) return Promise.resolve();
+    faults -= 1;
+    return Promise.reject(new AppError('server-unreachable', 'a fault', { condition: 'internal-server-error' }));
+  };
+  const [first] = ['first', 'second'].map(say);
+  await world.pass(120_000);
+  expect(ben.session.texts()).toEqual(['first', 'second']);
+  expect(ana.session.storage.messages.get(first ?? say(''))?.state).toBe('sent');
+  faults = Infinity;
+  const poison = say('poison');
+  await world.pass(3_600_000);
+  expect(ana.session.storage.messages.get(poison)).toMatchObject({ state: 'failed', failure: 'server-unreachable' });
+});
+
 test('what was sent or said by others cannot be deleted', async () => {
   const { world, ana, ben, id, say } = await two();
   const sent = say('hello');

@@ -28,6 +28,8 @@ const RETRY_KEYS = { baseMs: 5_000, maxMs: 600_000 };
 const IDLE_MS = 60_000;
 /** Nothing that happens by itself mends these: the entry is told to have failed and lets the others pass. */
 const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'internal', 'not-found'];
+/** About half an hour: a room that fails for longer may fail because of this one message. */
+const MAX_FAULTS = 30;
 
 interface OutgoingDeps {
   readonly storage: Storage;
@@ -224,7 +226,8 @@ export class Outgoing {
     this.#doubtful.add(row.id);
     if (code !== 'cannot-encrypt') storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     const fraction = (): number => randomFraction(random);
-    if (HOPELESS.includes(code)) {
+    const isStuck = code === 'server-unreachable' && row.attempts >= MAX_FAULTS;
+    if (HOPELESS.includes(code) || isStuck) {
       this.#giveUp(row, code);
     } else if (code === 'cannot-encrypt') {
       const attempts = this.#withoutKeys.get(lane)?.attempts ?? 0;
