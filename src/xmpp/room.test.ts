@@ -297,21 +297,6 @@ test('a room that lost us without a word refuses nothing for good: it is entered
   await until(() => joins(port) === 3 && room.state.kind === 'inside', 'back inside');
 });
 
-test('a fault of the room, and whatever it says will pass, is no word about the message', async () => {
-  const port = service();
-  const room = roomOf(port);
-  await room.join(never);
-  const send = async (condition: string, type: string): Promise<string> => {
-    const sending = room.send(xml('message', { to: address, type: 'groupchat', id: condition })).catch(errorCode);
-    const error = xml('error', { type }, xml(condition, { xmlns: NS_STANZAS }));
-    port.onStanza.emit(xml('message', { from: address, type: 'error', id: condition }, error));
-    return String(await sending);
-  };
-  expect(await send('internal-server-error', 'cancel')).toBe('server-unreachable');
-  expect(await send('unexpected-request', 'wait')).toBe('server-unreachable');
-  expect(await send('undefined-condition', 'cancel')).toBe('internal');
-});
-
 test('nothing is said in a room that came into being only because we entered it, before it is ours or gone again', async () => {
   for (const mayRebuild of [true, false]) {
     const port = service();
