@@ -117,7 +117,7 @@ export class SessionCare implements Disposable {
     this.#due.delete(key);
     const expected = this.#identityOf(address);
     if (expected === undefined || address.deviceId === omemo.deviceId) return;
-    if (isFresh) this.#noteRenewal(address);
+    if (isFresh) this.#noteRenewal(address, 'begun');
     else this.#heartbeats.set(key, clock.monotonic());
     try {
       const message = await this.#keyMessage(address, expected, isFresh, signal);
@@ -129,6 +129,7 @@ export class SessionCare implements Disposable {
       );
       log.info(isFresh ? 'session replaced' : 'heartbeat sent', { deviceId: address.deviceId });
     } catch (error) {
+      if (isFresh) this.#noteRenewal(address, 'failed');
       signal.throwIfAborted();
       // What it says next makes it due again.
       log.info('key message not sent', { error });
@@ -171,11 +172,13 @@ export class SessionCare implements Disposable {
     return this.#deps.clock.now() - (this.#renewals()[keyOf(address)] ?? -Infinity) >= FRESH_EVERY_MS;
   }
 
-  /** Kept over restarts. */
-  #noteRenewal(address: DeviceAddress): void {
+  /** Kept over restarts; one that failed gives way to the next. */
+  #noteRenewal(address: DeviceAddress, outcome: 'begun' | 'failed'): void {
     const now = this.#deps.clock.now();
-    const recent = Object.entries(this.#renewals()).filter(([, atMs]) => now - atMs < FRESH_EVERY_MS);
-    this.#deps.storage.settings.set(FRESH_MARKS, { ...Object.fromEntries(recent), [keyOf(address)]: now });
+    const marks = new Map(Object.entries(this.#renewals()).filter(([, atMs]) => now - atMs < FRESH_EVERY_MS));
+    if (outcome === 'begun') marks.set(keyOf(address), now);
+    else marks.delete(keyOf(address));
+    this.#deps.storage.settings.set(FRESH_MARKS, Object.fromEntries(marks));
   }
 
   #renewals(): Readonly<Record<string, number>> {

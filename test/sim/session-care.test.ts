@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { AppError } from '../../src/base/errors.ts';
 import { NO_CHANGES } from '../../src/omemo/store.ts';
 import type { DeviceAddress } from '../../src/omemo/types.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
@@ -56,6 +57,27 @@ test('a broken session is replaced, and what could not be read meanwhile comes f
   expect(ben.session.texts().at(-1)).toBe('heard');
   expect(ben.session.texts()).toContain('lost');
   expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
+});
+
+test('a broken session whose replacement could not be sent is replaced with the next message that cannot be read', async () => {
+  const { world, ana, ben, sphere, talk } = await two();
+  await setBack(ben, ana, talk);
+  let refused = 0;
+  ben.session.link.beforeSend = (stanza) => {
+    if (stanza.attrs['to'] !== ana.jid) return Promise.resolve();
+    refused += 1;
+    return Promise.reject(new AppError('disconnected', 'cut'));
+  };
+  const loseOne = async (): Promise<void> => {
+    ana.session.messages.say(sphere.id, 'lost');
+    await world.quiet();
+    await wait(world, 60_000);
+  };
+  await loseOne();
+  expect([refused > 0, keyMessages(world, ana)]).toEqual([true, []]);
+  ben.session.link.beforeSend = () => Promise.resolve();
+  await loseOne();
+  expect(keyMessages(world, ana)).toEqual([{ isFresh: true }]);
 });
 
 test('whoever makes up messages that cannot be read is sent one fresh session an hour, also over a restart', async () => {
