@@ -12,6 +12,7 @@ import { judgeStanza } from './authority.ts';
 import { connectAccount } from './connect.ts';
 import { withDeadline } from './deadline.ts';
 import { attr, type Element, xml } from './element.ts';
+import { IqHandlers } from './iq-handlers.ts';
 import { IqTable } from './iq-table.ts';
 import { domainOf } from './jid.ts';
 import type { XmppLogin } from './login.ts';
@@ -20,7 +21,6 @@ import type { IqHandler, XmppPort, XmppState } from './port.ts';
 import { RetryPace } from './retry-pace.ts';
 import type { SrvResolver } from './server-address.ts';
 import type { ConnectionTraits, Resumption, Session } from './session.ts';
-import { errorElement } from './stanza-error.ts';
 import { isDropped } from './stream-parser.ts';
 
 const PING_MS = 60_000;
@@ -37,13 +37,6 @@ interface ClientDeps {
   readonly resolver?: SrvResolver;
 }
 
-interface RegisteredHandler {
-  readonly type: 'get' | 'set';
-  readonly xmlns: string;
-  readonly name: string;
-  handler: IqHandler | undefined;
-}
-
 /** One account's connection to its server, kept up until it is disposed or the server refuses the password. */
 export class XmppClient implements XmppPort, AsyncDisposable {
   readonly jid: BareJid;
@@ -55,7 +48,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   readonly #scope: Scope;
   readonly #iqs: IqTable;
   readonly #outgoing: Outgoing;
-  readonly #handlers: RegisteredHandler[] = [];
+  readonly #handlers: IqHandlers;
   readonly #queries = new Map<string, { readonly archive: string; readonly onResult: (message: Element) => void }>();
   #state: XmppState = { kind: 'offline', error: new AppError('disconnected', 'not connected yet') };
   #session: Session | undefined;
@@ -77,6 +70,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     this.onStanza = new Emitter(onError);
     this.#scope = new Scope({ log: this.#log });
     this.#iqs = new IqTable(deps);
+    this.#handlers = new IqHandlers({ own: this.jid, log: this.#log });
     this.#outgoing = new Outgoing();
     this.#pace = new RetryPace({ clock: deps.clock, jitter: () => this.jitter() });
   }
@@ -173,19 +167,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   }
 
   handleIq(type: 'get' | 'set', xmlns: string, name: string, handler: IqHandler): Disposable {
-    let entry = this.#handlers.find((known) => known.type === type && known.xmlns === xmlns && known.name === name);
-    if (entry === undefined) {
-      entry = { type, xmlns, name, handler };
-      this.#handlers.push(entry);
-      if (this.#session !== undefined) this.#install(this.#session, entry);
-    } else if (entry.handler === undefined) entry.handler = handler;
-    else throw new AppError('conflict', 'this request has a handler already', { xmlns, name });
-    const registered = entry;
-    return {
-      [Symbol.dispose]: () => {
-        registered.handler = undefined;
-      },
-    };
+    return this.#handlers.add({ type, xmlns, name }, handler, this.#session);
   }
 
   openArchiveQuery(archive: string, queryId: string, onResult: (message: Element) => void): Disposable {
@@ -273,11 +255,17 @@ export class XmppClient implements XmppPort, AsyncDisposable {
       onAck: (stanza: Element) => this.#outgoing.acknowledge(stanza),
       onUnsent: (stanza: Element) => this.#outgoing.fail(stanza),
     };
+    let begun: Session | undefined;
     const install = (session: Session): void => {
-      for (const entry of this.#handlers) this.#install(session, entry);
+      begun = session;
+      this.#handlers.install(session);
     };
     const deps = { ...this.#deps, log: this.#log, resumption: this.#resumption, listener, install };
-    const session = await connectAccount(deps, signal);
+    const session = await connectAccount(deps, signal).catch((error: unknown) => {
+      // What was counted before is over: resumed by it, the next one would be wrong about what has arrived.
+      if (begun?.hasTakenOver === true) this.#resumption = undefined;
+      throw error;
+    });
     if (signal.aborted) await session.close();
     signal.throwIfAborted();
     this.#session = session;
@@ -365,19 +353,6 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     if (query === undefined) return;
     this.#iqs.prolong(query.archive === this.jid ? undefined : query.archive);
     query.onResult(stanza);
-  }
-
-  #install(session: Session, entry: RegisteredHandler): void {
-    session.handleIq(entry.type, entry.xmlns, entry.name, async (stanza) => {
-      const payload = stanza.getChildElements()[0];
-      if (entry.handler === undefined || payload === undefined) return errorElement('not-found');
-      try {
-        return await entry.handler({ type: entry.type, from: attr(stanza, 'from') ?? this.jid, payload });
-      } catch (error) {
-        this.#log.warn('a request was refused', { name: entry.name, error });
-        return errorElement(errorCode(error));
-      }
-    });
   }
 
   #setState(state: XmppState): void {

@@ -86,6 +86,7 @@ export class Session {
   #isClosing = false;
   #offersSm = false;
   #resumed = false;
+  #hasTakenOver = false;
   #failure: AppError | undefined;
 
   private constructor(deps: SessionDeps) {
@@ -124,6 +125,11 @@ export class Session {
   /** Whether this connection continues the one before it, with nothing lost between them. */
   get isResumed(): boolean {
     return this.#resumed;
+  }
+
+  /** Whether the server has let this connection take the place of the one before it, also when it broke right then. */
+  get hasTakenOver(): boolean {
+    return this.#hasTakenOver;
   }
 
   get acknowledges(): boolean {
@@ -244,7 +250,10 @@ export class Session {
       if (this.#isOnline || stanza.name !== 'iq') listener.onStanza(stanza);
     });
     // Before the library acts on it.
-    entity.prependListener('element', (element: Element) => this.#sasl.hear(element));
+    entity.prependListener('element', (element: Element) => {
+      this.#sasl.hear(element);
+      if (element.is('resumed', NS_SM)) this.#hasTakenOver = true;
+    });
     entity.on('nonza', (element: Element) => {
       if (element.is('features', NS_STREAM)) this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
     });

@@ -51,6 +51,26 @@ test('a broken connection is made anew, with acknowledgements counted anew, by a
   expect(states).toEqual(['connecting', 'online false', 'offline', 'connecting', 'online false']);
 });
 
+test('a connection that breaks while it is resumed is made anew, for nothing is known any more of what has arrived', async () => {
+  const reset = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+  let resumptions = 0;
+  const server = await world.serve({
+    streamManagement: true,
+    answerResume: () => {
+      resumptions += 1;
+      const resumed = `<resumed xmlns='urn:xmpp:sm:3' previd='sm1' h='${resumptions === 1 ? 0 : 9}'/>`;
+      return resumptions === 1 ? resumed + reset : resumed;
+    },
+  });
+  const client = await world.clientOf(server);
+  await client.connect(never);
+  const confirmed = codeOf(client.sendConfirmed(xml('message', { to: 'juliet@a.test', id: 'one' })));
+  server.cut();
+  await until(() => client.state.kind === 'online' && server.signIns === 3, 'signed in again');
+  expect([client.state, resumptions]).toEqual([{ kind: 'online', resumed: false }, 1]);
+  expect(await confirmed).toBe('disconnected');
+});
+
 test('a broken connection gives nothing away that came after its end: the server tells it again', async () => {
   const server = await world.serve({ streamManagement: true });
   const client = await world.clientOf(server);
