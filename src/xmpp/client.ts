@@ -1,4 +1,5 @@
 // RFC 6120: XMPP Core
+import { backoffDelay } from '../base/backoff.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -26,6 +27,8 @@ import { isDropped } from './stream-parser.ts';
 const PING_MS = 60_000;
 /** The answer time of a connection that is in doubt. */
 const CHECK_MS = 3000;
+/** A server that is just starting refuses good passwords too; so rarely, nothing locks the account. */
+const REFUSED = { baseMs: 3_600_000, maxMs: 3_600_000 };
 /** An attempt younger than this was begun in the network of now. */
 const YOUNG_MS = 1000;
 
@@ -37,7 +40,7 @@ interface ClientDeps {
   readonly resolver?: SrvResolver;
 }
 
-/** One account's connection to its server, kept up until it is disposed or the server refuses the password. */
+/** One account's connection to its server, kept up until it is disposed; rarely tried while the password is refused. */
 export class XmppClient implements XmppPort, AsyncDisposable {
   readonly jid: BareJid;
   readonly domain: string;
@@ -208,8 +211,16 @@ export class XmppClient implements XmppPort, AsyncDisposable {
         await this.#pace.next(error, signal);
       }
       const failure = await this.#retry(signal);
-      if (failure === 'final') return;
-      if (failure !== undefined) await this.#pace.next(failure, signal);
+      if (failure === 'over') return;
+      if (failure === undefined) continue;
+      if (!isFinal(failure)) await this.#pace.next(failure, signal);
+      else
+        await clock
+          .sleep(
+            backoffDelay(0, REFUSED, () => this.jitter()),
+            signal,
+          )
+          .catch(() => undefined);
     }
   }
 
@@ -229,27 +240,29 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     }
   }
 
-  /** Why it failed; `final` when only the user can help or nobody needs it any more. */
-  async #retry(signal: AbortSignal): Promise<AppError | 'final' | undefined> {
+  /** Why it failed; `over` when nobody needs it any more. */
+  async #retry(signal: AbortSignal): Promise<AppError | 'over' | undefined> {
     const over = new AbortController();
     this.#attempt = { sinceMs: this.#deps.clock.monotonic(), over };
     try {
       await this.#open(AbortSignal.any([signal, over.signal]));
       return undefined;
     } catch (error) {
-      if (signal.aborted) return 'final';
+      if (signal.aborted) return 'over';
       const known = toAppError(error);
       this.#log.warn('connecting failed', { error: known });
-      this.#setState({ kind: isFinal(known) ? 'failed' : 'offline', error: known });
-      if (!isFinal(known)) return known;
-      this.#isSupervised = false;
-      this.#outgoing.failAll(known);
-      return 'final';
+      if (isFinal(known)) {
+        this.#resumption = undefined;
+        this.#outgoing.failAll(known);
+      }
+      // Once refused, the person is told so until the server lets us in.
+      if (this.#state.kind !== 'failed') this.#setState({ kind: isFinal(known) ? 'failed' : 'offline', error: known });
+      return known;
     }
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    this.#setState({ kind: 'connecting' });
+    if (this.#state.kind !== 'failed') this.#setState({ kind: 'connecting' });
     const listener = {
       onStanza: (stanza: Element) => this.#receive(stanza),
       onAck: (stanza: Element) => this.#outgoing.acknowledge(stanza),
@@ -366,7 +379,7 @@ function toAppError(error: unknown): AppError {
   return error instanceof AppError ? error : new AppError(errorCode(error), 'connecting failed', {}, error);
 }
 
-/** Trying the same password again could only lock the account. */
+/** Trying the same password again and again could only lock the account. */
 function isFinal(error: AppError): boolean {
   return error.code === 'wrong-password';
 }

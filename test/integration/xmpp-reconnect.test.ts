@@ -6,6 +6,8 @@ import { FAKE_FULL_JID } from '../fixtures/fake-xmpp-server.ts';
 import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
 import { freePort } from '../fixtures/prosody.ts';
 import { codeOf, never, until } from '../fixtures/xmpp-accounts.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
 import { xml } from '../../src/xmpp/element.ts';
 
 let world: FakeXmppWorld;
@@ -141,6 +143,37 @@ test('a broken connection is not tried again once the server refuses the passwor
   await sleep(500);
   expect(server.secureBytes().split('<auth').length).toBe(attempts);
   expect(client.state).toMatchObject({ error: { code: 'wrong-password' } });
+});
+
+test('a server that refuses a good password for a moment is tried again after half an hour, and the refusal is told until then', async () => {
+  let refuses = false;
+  const server = await world.serve({ streamManagement: true, refusesPassword: () => refuses });
+  const waits: number[] = [];
+  let hour = Promise.withResolvers<void>();
+  const patient: Clock = {
+    ...systemClock,
+    sleep: (ms, signal) => {
+      if (ms < 1_800_000) return systemClock.sleep(ms / 10, signal);
+      waits.push(ms);
+      return Promise.race([hour.promise, systemClock.sleep(ms, signal)]);
+    },
+  };
+  const client = await world.clientOf(server, { clock: patient });
+  const states: string[] = [];
+  client.onState.on(({ kind }) => states.push(kind));
+  await client.connect(never);
+  refuses = true;
+  server.cut();
+  await until(() => waits.length === 1, 'the first pause');
+  const first = hour;
+  hour = Promise.withResolvers<void>();
+  first.resolve();
+  await until(() => waits.length === 2, 'the second pause');
+  refuses = false;
+  hour.resolve();
+  await until(() => client.state.kind === 'online', 'online');
+  expect(states).toEqual(['connecting', 'online', 'offline', 'connecting', 'failed', 'online']);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(3_600_000);
 });
 
 test('a connection that is in doubt and silent is made anew at once, one that answers is kept', async () => {
