@@ -179,19 +179,36 @@ test('what the disk could not take while it was full is read from the archive in
   expect(archive.read).toBe(read);
 });
 
-test('an own device list that cannot be read keeps no mail unread and nothing else undone, and is tried again', async () => {
-  const { clock, ready, keys, archive, poked } = signIn({ error: slow, times: 0 });
+test('an own device list that cannot be read keeps no mail unread and nothing else undone, and it alone is tried again', async () => {
+  const { clock, ready, client, keys, archive, poked, asked } = signIn({ error: slow, times: 0 });
   keys.fails = true;
   await clock.advance(1_000);
+  const questions = asked();
   expect([archive.read, poked()]).toEqual([1, 1]);
   await clock.advance(20_000);
   await expect(ready).rejects.toMatchObject({ code: 'timed-out' });
+  await clock.advance(3_600_000);
+  expect([archive.read, poked(), asked()]).toEqual([1, 1, questions]);
+  // A resumed session goes on as one that is set up.
+  client.setState({ kind: 'offline', error: lost });
+  client.setState({ kind: 'online', resumed: true });
+  await clock.advance(1_000);
+  expect([archive.read, poked(), asked()]).toEqual([2, 2, questions]);
   keys.fails = false;
   await clock.advance(300_000);
   expect(keys.published).toBe(1);
-  const { read } = archive;
   await clock.advance(3_600_000);
-  expect([archive.read, keys.published]).toEqual([read, 1]);
+  expect(keys.published).toBe(1);
+});
+
+test('a first sign-in waits until others can find the device', async () => {
+  const { clock, ready, keys } = signIn({ error: slow, times: 0 });
+  keys.fails = true;
+  await clock.advance(1_000);
+  keys.fails = false;
+  await clock.advance(10_000);
+  await ready;
+  expect(keys.published).toBe(1);
 });
 
 test('a server that cannot carry spheres says so at once, and a password that was changed too', async () => {

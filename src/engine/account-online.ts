@@ -177,19 +177,25 @@ export class AccountOnline implements Disposable {
         if (!this.#deps.devices.isEnded && !(await this.#deps.run.begin(signal))) return void this.#copied();
         await this.#setUp(signal);
         this.#setUpSession = session;
-        this.#first.resolve();
-        return;
+        break;
       } catch (error) {
         signal.throwIfAborted();
         log.warn('session not set up', { error });
-        const isFinal = ['server-lacks-pep', 'server-lacks-rooms'].includes(errorCode(error));
-        this.#failures += 1;
-        // A server that is just starting seems to lack what it has in a moment.
-        if (isFinal || this.#failures >= FIRST_ATTEMPTS) this.#first.reject(error);
+        this.#noteFailure(error);
         const delayMs = backoffDelay(attempt, RETRY, () => client.jitter());
         await clock.sleep(delayMs, signal);
       }
     }
+    if (this.#setUpSession !== session) return;
+    if (!this.#isUnlisted || this.#deps.devices.isEnded) this.#first.resolve();
+    else await this.#listOwn(signal);
+  }
+
+  #noteFailure(error: unknown): void {
+    const isFinal = ['server-lacks-pep', 'server-lacks-rooms'].includes(errorCode(error));
+    this.#failures += 1;
+    // A server that is just starting seems to lack what it has in a moment.
+    if (isFinal || this.#failures >= FIRST_ATTEMPTS) this.#first.reject(error);
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
@@ -203,28 +209,27 @@ export class AccountOnline implements Disposable {
     }
     await direct.begin();
     await this.#catchUp(signal);
-    const failure = await this.#publishKeys(signal);
+    await this.#publishKeys(signal);
     await devices.begin();
     this.#deps.ofTwo.takeInvitations();
     this.#deps.vault.begin();
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);
-    if (failure !== undefined) throw failure.error;
   }
 
-  /** A list that cannot be read or written keeps nobody from the rest; whoever sets up does it again for its sake. */
-  async #publishKeys(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
-    const { client, directory, omemo, devices } = this.#deps;
+  /** A list that cannot be read or written keeps nobody from the rest; it alone is tried again. */
+  async #publishKeys(signal: AbortSignal): Promise<void> {
+    const { client, directory, omemo, devices, log } = this.#deps;
     try {
       if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
       this.#isUnlisted = false;
       await this.#careForKeys(signal);
-      return undefined;
     } catch (error) {
       signal.throwIfAborted();
       if (client.state.kind !== 'online') throw error;
-      return { error };
+      log.warn('own keys not published', { error });
+      this.#isUnlisted = true;
     }
   }
 
@@ -301,9 +306,11 @@ export class AccountOnline implements Disposable {
       try {
         await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
         this.#isUnlisted = false;
+        if (this.#setUpSession === this.#session) this.#first.resolve();
       } catch (error) {
         signal.throwIfAborted();
         log.warn('own device not listed', { error });
+        this.#noteFailure(error);
         const delayMs = backoffDelay(attempt, RETRY, () => client.jitter());
         await clock.sleep(delayMs, signal);
       }
