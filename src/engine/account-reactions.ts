@@ -280,10 +280,14 @@ async function withdraw({ storage, items }: ReactionsDeps, itemId: ItemId): Prom
   if (storage.items.get(itemId) !== undefined) await items.withdraw(itemId);
 }
 
-/** An item that was refused for a while: what was here of it is served again. Others' new items are not wanted yet. */
+/**
+ * An item that was refused for a while, or whose key came again: what was here of it is served again. Others' new items
+ * are not wanted yet, and ours are on their way into the swarm.
+ */
 function returned({ storage, items, scope }: ReactionsDeps, sphere: Sphere, itemId: ItemId): void {
   const isOwn = sphere.state.items.get(itemId)?.event.header.device === sphere.device;
-  if (!isOwn && storage.items.get(itemId)?.wanted === true) {
+  const row = storage.items.get(itemId);
+  if (row?.wanted === true && (!isOwn || row.state === 'failed')) {
     scope.spawn('wanted items', (signal) => items.resumeWaiting(signal));
   }
 }

@@ -61,7 +61,7 @@ export function carryItem(
   const kept: Attachment[] = [];
   const { infoHash } = body;
   try {
-    const mediaKey = openMediaKey(storage, from, event);
+    const mediaKey = openMediaKey(from, event);
     const epoch = to.currentEpoch.secrets;
     if (mediaKey !== null)
       attachments.push(attachment('media-key', wrapMediaKey({ epoch, infoHash, random }, mediaKey)));

@@ -94,6 +94,11 @@ export class ItemBook {
     return this.#errors.get(itemId) ?? null;
   }
 
+  /** Whether nothing but its key was missing when it was last tried. */
+  lacksKey({ state, itemId }: ItemRow): boolean {
+    return state === 'failed' && this.error(itemId)?.code === 'cannot-encrypt';
+  }
+
   /** Devices of others that once had the whole item. */
   holders(itemId: ItemId): readonly DeviceKey[] {
     return this.#deps.storage.holders.list(itemId);

@@ -89,13 +89,13 @@ test('pieces that came for the list alone are not taken for pieces of the item',
   expect(specOf(ben.session, event.body.infoHash)).toMatchObject({ background: true, bitfield: null });
 });
 
-test('a key whose epoch has not come is missing, a key that does not fit is forged', async () => {
+test('an item without a key and one with a key that does not fit wait for the right one', async () => {
   const { ben, event } = await longFolder();
   const sphere = ben.session.sphere();
   const { source, storage } = ben.session;
   const wrapped = storage.attachments.get(event.id, 'media-key') ?? new Uint8Array();
   storage.attachments.put({ eventId: event.id, kind: 'media-key', bytes: wrapped.toReversed() });
-  expect(() => source.mediaKey(sphere, event)).toThrow(expect.objectContaining({ code: 'forged' }));
+  expect(() => source.mediaKey(sphere, event)).toThrow(expect.objectContaining({ code: 'cannot-encrypt' }));
   storage.attachments.remove(event.id, 'media-key');
   expect(() => source.mediaKey(sphere, event)).toThrow(expect.objectContaining({ code: 'cannot-encrypt' }));
 });

@@ -16,7 +16,6 @@ import { isItemEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { Manifest } from './protocol/manifest.ts';
 import { decodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
-import { unwrapMediaKey } from './protocol/media-key.ts';
 import { publicManifest, publicMetainfo } from './public-torrent.ts';
 import type { Sphere } from './sphere.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -65,9 +64,9 @@ export class ItemSource {
     return event;
   }
 
-  /** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
+  /** null for a plain item. `cannot-encrypt` as long as its key, or that of its epoch, has not come. */
   mediaKey(sphere: Sphere, event: ItemEvent): Uint8Array | null {
-    return openMediaKey(this.#deps.storage, sphere, event);
+    return openMediaKey(sphere, event);
   }
 
   async metainfo(sphere: Sphere, event: ItemEvent, signal: AbortSignal): Promise<Uint8Array> {
@@ -179,16 +178,13 @@ export class ItemSource {
   }
 }
 
-/** null for a plain item. `cannot-encrypt` as long as the key of its epoch has not come. */
-export function openMediaKey(storage: Storage, sphere: Sphere, event: ItemEvent): Uint8Array | null {
-  const { plain, epoch: epochId, infoHash, keyCheck } = event.body;
+/** null for a plain item. `cannot-encrypt` as long as its key, or that of its epoch, has not come. */
+export function openMediaKey(sphere: Sphere, event: ItemEvent): Uint8Array | null {
+  const { plain, epoch: epochId, keyCheck } = event.body;
   if (plain || epochId === null || keyCheck === null) return null;
-  const wrapped = storage.attachments.get(event.id, 'media-key');
-  const epoch = sphere.opening(epochId);
-  if (wrapped === undefined || epoch === undefined) {
-    throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
-  }
-  return unwrapMediaKey({ epoch, infoHash, keyCheck }, wrapped);
+  const mediaKey = sphere.mediaKeyCopies(event).open();
+  if (mediaKey === undefined) throw new AppError('cannot-encrypt', 'the key of this item has not come yet');
+  return mediaKey;
 }
 
 /** Places in the item are counted in the event's pieces: the torrent must have the same. */

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { BareJid, EventId, ItemId, PersonId } from '../base/id.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
-import type { Storage } from '../storage/storage.ts';
 import type { CarryOverDeps } from './carry-over.ts';
 import { carryItem, itemsOnList, torrentMark } from './carry-over.ts';
 import { continuedSphere } from './continued-sphere.ts';
@@ -88,7 +87,7 @@ export class LateItems {
     const isOldRead = absent.length > 0 && isRead(from.row.room);
     const hasInvited = absent.length > 0 && hasFounderInvited(to);
     const due = absent.filter(
-      (event) => isOldRead && this.#isFoundingHere(to, event, hasInvited) && hasKey(storage, from, event),
+      (event) => isOldRead && this.#isFoundingHere(to, event, hasInvited) && hasKey(from, event),
     );
     if (due.length > 0) list.together(to, () => due.forEach((event) => carryItem(this.#deps, { from, to, event })));
     return due.length === absent.length;
@@ -113,9 +112,9 @@ function hasFounderInvited({ id, log }: Sphere): boolean {
 }
 
 /** Without its key nothing can be listed; it may still come. */
-function hasKey(storage: Storage, sphere: Sphere, event: ItemEvent): boolean {
+function hasKey(sphere: Sphere, event: ItemEvent): boolean {
   try {
-    openMediaKey(storage, sphere, event);
+    openMediaKey(sphere, event);
     return true;
   } catch {
     return false;

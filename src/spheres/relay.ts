@@ -3,7 +3,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import type { History } from './history.ts';
 import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
-import { ATTACHMENT_KINDS, encodeEnvelope, entryOf, splitEntries } from './protocol/envelope.ts';
+import { attachment, ATTACHMENT_KINDS, encodeEnvelope, entryOf, splitEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { Sphere } from './sphere.ts';
@@ -30,7 +30,15 @@ export function enqueueRelays(sphere: Sphere, entries: readonly EnvelopeEntry[],
 }
 
 function attachmentsOf(event: SignedEvent, sphere: Sphere, storage: Storage): Attachment[] {
-  const kept = storage.attachments.list(event.id).flatMap(({ kind, bytes }) => fromRow(kind, bytes));
+  const kept = storage.attachments.list(event.id).flatMap(({ kind, bytes }) => {
+    const isKey = kind === 'media-key' && event.type === 'item';
+    return isKey
+      ? sphere
+          .mediaKeyCopies(event)
+          .list()
+          .map((copy) => attachment(kind, copy))
+      : fromRow(kind, bytes);
+  });
   if (event.type !== 'epoch') return kept;
   const epoch = storage.epochs.get(sphere.id, event.id);
   if (epoch === undefined) return kept;

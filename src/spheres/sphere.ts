@@ -8,13 +8,14 @@ import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import { addressee } from './audience.ts';
+import { MediaKeyCopies } from './media-key-copies.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { EpochSecrets } from './protocol/epoch.ts';
 import { deriveEpochSecrets } from './protocol/epoch.ts';
 import type { KnownType, SphereRole } from './protocol/event-body.ts';
 import { isDeviceProven } from './device-proof.ts';
-import type { Author, KnownEvent, SignedEvent } from './protocol/event.ts';
+import type { Author, ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
 import { buildEvent, readStoredEvent } from './protocol/event.ts';
 import { SphereLog } from './protocol/sphere-log.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
@@ -198,6 +199,13 @@ export class Sphere {
     return key === undefined ? undefined : deriveEpochSecrets(key);
   }
 
+  /** What is here of the wrapped key of an item. */
+  mediaKeyCopies(event: ItemEvent): MediaKeyCopies {
+    const { epoch } = event.body;
+    const secrets = epoch === null ? undefined : this.opening(epoch);
+    return new MediaKeyCopies({ storage: this.#storage, event, epoch: secrets });
+  }
+
   putEpochKey(eventId: EventId, number: number, key: Uint8Array): void {
     const row: EpochRow = { sphereId: this.id, epochId: eventId, key, eventId, number };
     this.#storage.epochs.put(row);
@@ -231,7 +239,8 @@ export class Sphere {
       receivedAtMs: this.#clock.now(),
     });
     for (const { kind, code, bytes } of attachments) {
-      this.#storage.attachments.put({ eventId: event.id, kind: kind ?? String(code), bytes });
+      if (kind === 'media-key' && event.type === 'item') this.mediaKeyCopies(event).keep(bytes);
+      else this.#storage.attachments.put({ eventId: event.id, kind: kind ?? String(code), bytes });
     }
     return isNew;
   }
