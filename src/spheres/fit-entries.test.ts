@@ -25,6 +25,15 @@ test('what can be fetched or made again is left out first, keys and texts never'
   expect(kinds(fitEntries(entries, 200, null))).toEqual(['media-key', 'text']);
 });
 
+test('what this version does not know is left out before what it knows', () => {
+  const long = entry({ metainfo: 20_000, preview: 10_000 });
+  const unknown = { kind: null, code: 99, bytes: systemRandom(30_000) };
+  expect(kinds(fitEntries([{ ...long, attachments: [unknown, ...long.attachments] }], 1, null))).toEqual([
+    'metainfo',
+    'preview',
+  ]);
+});
+
 test('the line counts as well, and what is left stays below a stanza', () => {
   const entries = [entry({ metainfo: 20_000, manifest: 4000 })];
   const fitted = fitEntries(entries, 60, 'x'.repeat(12_000));

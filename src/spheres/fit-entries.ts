@@ -13,8 +13,8 @@ const FRAME_BYTES = 1500;
 /** Generously: what an envelope and its encryption add, and packing that does not help. */
 const ENVELOPE_BYTES = 256;
 
-/** What can be fetched or made again, least needed first. */
-const DISPENSABLE: readonly AttachmentKind[] = ['preview', 'metainfo', 'manifest'];
+/** What this version does not know, then what can be fetched or made again, least needed first. */
+const DISPENSABLE: readonly (AttachmentKind | null)[] = [null, 'preview', 'metainfo', 'manifest'];
 
 /** Leaves attachments out, least needed first, until the stanza fits; `too-large` when it cannot. */
 export function fitEntries(

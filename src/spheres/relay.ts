@@ -3,13 +3,18 @@ import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import type { History } from './history.ts';
 import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
-import { attachment, ATTACHMENT_KINDS, encodeEnvelope, entryOf, splitEntries } from './protocol/envelope.ts';
+import { attachment, encodeEnvelope, entryOf, MAX_ATTACHMENTS, splitEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { Sphere } from './sphere.ts';
+import { UnjudgedAttachments } from './unjudged-attachments.ts';
 
 /** Leaves room for base64 and the header in a stanza of 64 KiB. */
 const MAX_GROUP_BYTES = 36 * 1024;
+/** All but an invitation's secret, which is for the invited account alone. */
+const PASSED_ON: readonly AttachmentKind[] = ['text', 'media-key', 'epoch-key', 'manifest', 'metainfo', 'preview'];
+/** What no stanza carries of these is fetched, or done without. */
+const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
 
 /**
  * An event as it was signed, with what is kept of what belongs beside it and the epoch key we hold, as far as `history`
@@ -30,28 +35,23 @@ export function enqueueRelays(sphere: Sphere, entries: readonly EnvelopeEntry[],
 }
 
 function attachmentsOf(event: SignedEvent, sphere: Sphere, storage: Storage): Attachment[] {
-  const kept = storage.attachments.list(event.id).flatMap(({ kind, bytes }) => {
-    const isKey = kind === 'media-key' && event.type === 'item';
-    return isKey
-      ? sphere
-          .mediaKeyCopies(event)
-          .list()
-          .map((copy) => attachment(kind, copy))
-      : fromRow(kind, bytes);
-  });
-  if (event.type !== 'epoch') return kept;
-  const epoch = storage.epochs.get(sphere.id, event.id);
-  if (epoch === undefined) return kept;
-  return [...kept, { kind: 'epoch-key', code: ATTACHMENT_KINDS['epoch-key'], bytes: epoch.key }];
+  const judged = event.type === 'unknown' ? [] : judgedOf(event, sphere, storage);
+  const unjudged = new UnjudgedAttachments({ storage, event }).list(MAX_ATTACHMENTS - judged.length);
+  return [...judged, ...unjudged];
 }
 
-function fromRow(kind: string, bytes: Uint8Array): Attachment[] {
-  if (kind === 'invite-secret') return [];
-  if (Object.hasOwn(ATTACHMENT_KINDS, kind)) {
-    const known = kind as AttachmentKind;
-    return [{ kind: known, code: ATTACHMENT_KINDS[known], bytes }];
-  }
-  return [{ kind: null, code: Number(kind), bytes }];
+function judgedOf(event: SignedEvent, sphere: Sphere, storage: Storage): Attachment[] {
+  const judged = storage.attachments.list(event.id).flatMap(({ kind, bytes }): Attachment[] => {
+    if (kind === 'media-key' && event.type === 'item') {
+      const copies = sphere.mediaKeyCopies(event).list();
+      return copies.map((copy) => attachment(kind, copy));
+    }
+    const known = PASSED_ON.find((one) => one === kind);
+    const isTooLong = FETCHED.some((one) => one === known) && bytes.length > MAX_GROUP_BYTES;
+    return known === undefined || isTooLong ? [] : [attachment(known, bytes)];
+  });
+  const epoch = event.type === 'epoch' ? storage.epochs.get(sphere.id, event.id) : undefined;
+  return epoch === undefined ? judged : [attachment('epoch-key', epoch.key)];
 }
 
 function firstId(group: readonly EnvelopeEntry[]): EventId {

@@ -19,6 +19,7 @@ import type { Author, ItemEvent, KnownEvent, SignedEvent } from './protocol/even
 import { buildEvent, readStoredEvent } from './protocol/event.ts';
 import { SphereLog } from './protocol/sphere-log.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
+import { isUnjudged, UnjudgedAttachments } from './unjudged-attachments.ts';
 
 type EventInput<T extends KnownType> = Parameters<typeof buildEvent<T>>[3];
 
@@ -238,10 +239,14 @@ export class Sphere {
       type: header.type,
       receivedAtMs: this.#clock.now(),
     });
-    for (const { kind, code, bytes } of attachments) {
-      if (kind === 'media-key' && event.type === 'item') this.mediaKeyCopies(event).keep(bytes);
-      else this.#storage.attachments.put({ eventId: event.id, kind: kind ?? String(code), bytes });
+    const unjudged: Attachment[] = [];
+    for (const one of attachments) {
+      const { kind, bytes } = one;
+      if (kind === null || isUnjudged(event, kind)) unjudged.push(one);
+      else if (kind === 'media-key' && event.type === 'item') this.mediaKeyCopies(event).keep(bytes);
+      else this.#storage.attachments.put({ eventId: event.id, kind, bytes });
     }
+    new UnjudgedAttachments({ storage: this.#storage, event }).keep(unjudged);
     return isNew;
   }
 

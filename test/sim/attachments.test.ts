@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { toUtf8 } from '../../src/base/bytes.ts';
 import type { EventId, ItemId } from '../../src/base/id.ts';
 import type { Attachment } from '../../src/spheres/protocol/envelope.ts';
 import { attachment } from '../../src/spheres/protocol/envelope.ts';
+import { sha256Hex } from '../../src/spheres/protocol/keys.ts';
 import type { SimPerson } from './sim-world.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -95,6 +97,66 @@ test('whoever lacks the key of the epoch keeps the right key among made-up ones,
     theirs.readEpochs();
     expect(opens(ben, itemId)).toBe(true);
   }
+});
+
+/** Of kinds that this version does not know. */
+function unknown(count: number, from = 100, bytes = 1): Attachment[] {
+  return Array.from({ length: count }, (_, index) => ({
+    kind: null,
+    code: from + index,
+    bytes: new Uint8Array(bytes),
+  }));
+}
+
+const unknownAt = ({ session }: SimPerson, id: string): string[] =>
+  session.storage.attachments.list(id as EventId).flatMap(({ kind }) => (/^\d+$/.test(kind) ? [kind] : []));
+
+test('a member who puts more than an entry holds beside an event, of kinds that nobody knows, keeps no newcomer and no second computer out', async () => {
+  const { world, ana, eva, sphere } = await three();
+  await resend(world, eva, sphere.id, unknown(16));
+  await resend(world, eva, sphere.id, unknown(16, 116));
+  await resend(world, eva, sphere.id, unknown(1, 132, 33 * 1024));
+  expect(unknownAt(ana, sphere.id)).toEqual(unknown(16).map(({ code }) => String(code)));
+  const dan = await world.person('dan');
+  await world.bringIn(ana, dan);
+  expect(dan.session.sphere().epochs).toHaveLength(1);
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length === 1);
+  expect(laptop.session.sphere().epochs).toHaveLength(1);
+});
+
+test('a profile in which an event has more beside it than an entry holds, passes on what there is room for', async () => {
+  const { world, ana, sphere } = await three();
+  const { attachments } = ana.session.storage;
+  const eventId = sphere.id as string as EventId;
+  for (const { code, bytes } of unknown(32)) attachments.put({ eventId, kind: String(code), bytes });
+  const itemId = (await ana.share('album.zip')) as string as EventId;
+  attachments.put({ eventId: itemId, kind: 'manifest', bytes: new Uint8Array(2 * 1024 * 1024) });
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length === 1);
+  const dan = await world.person('dan');
+  await world.bringIn(ana, dan);
+  expect(unknownAt(dan, eventId)).toHaveLength(16);
+  expect(opens(dan, itemId as string as ItemId)).toBe(true);
+});
+
+test('what later versions put beside an event that this one knows comes to newcomers too, bounded', async () => {
+  const { world, ana, eva } = await three();
+  const sphere = eva.session.sphere();
+  const say = (attachments: readonly Attachment[]): EventId => {
+    const body = { textSha256: sha256Hex(toUtf8('hello')), replyTo: null };
+    return sphere.append('message', body, { audience: { kind: 'members' }, attachments, line: 'hello' }).id;
+  };
+  const [few, long] = [say(unknown(3)), say([...unknown(1), ...unknown(1, 101, 33 * 1024)])];
+  eva.session.outgoing.poke();
+  await world.quiet();
+  const dan = await world.person('dan');
+  await world.bringIn(ana, dan);
+  expect([ana, dan].map((person) => unknownAt(person, few))).toEqual([
+    ['100', '101', '102'],
+    ['100', '101', '102'],
+  ]);
+  expect([ana, dan].map((person) => unknownAt(person, long))).toEqual([['100'], ['100']]);
 });
 
 function keyRow({ bytes }: Attachment): { readonly kind: string; readonly bytes: Uint8Array } {

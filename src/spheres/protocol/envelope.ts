@@ -48,7 +48,8 @@ export interface DeliveredEvent {
 
 export const MAX_ENVELOPE_BYTES = 1024 * 1024;
 const MAX_ENTRIES = 1024;
-const MAX_ATTACHMENTS = 16;
+/** Of one entry. */
+export const MAX_ATTACHMENTS = 16;
 const ENVELOPE_VERSION = 1;
 const KIND_OF_CODE = new Map<number, AttachmentKind>(
   Object.entries(ATTACHMENT_KINDS).map(([kind, code]) => [code, kind as AttachmentKind]),
