@@ -31,6 +31,7 @@ import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
+import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 
 interface ReactionsDeps {
@@ -70,6 +71,8 @@ const ACCEPTED_EPOCHS = 2;
 
 /** A server may shut a member out without telling anybody who is there. */
 const LOOK_AGAIN_MS = 3_600_000;
+/** By then whoever is there has told what we missed. */
+const FIRST_LOOK_MS = 600_000;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
@@ -170,7 +173,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {
   const { scope, exchange, caretaker, outgoing } = deps;
   const kinds = new Set(changes.map(({ kind }) => kind));
-  deps.logs.changed(sphere);
+  deps.logs.changed(sphere, changes);
   deps.epochs.changed(sphere);
   for (const change of changes) {
     if (change.kind === 'joined') caretaker.welcome(sphere, change.event);
@@ -240,27 +243,43 @@ async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void
       log.warn('not everything was looked after', { error });
     }
   };
-  for (;;) {
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = LOOK_AGAIN_MS) {
+    await clock.sleep(waitMs, signal);
     await attempt(() => forgetDeleted(deps, signal));
-    await clock.sleep(LOOK_AGAIN_MS, signal);
     for (const sphere of list.all()) await attempt(() => lookAtSphere(deps, sphere, signal));
   }
 }
 
 async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSignal): Promise<void> {
   const { rooms, caretaker } = deps;
-  eraseRetracted(deps, sphere);
+  if (isUpToDate(deps, sphere)) eraseRetracted(deps, sphere);
   new NewOwner(deps).settle(sphere);
   if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
 }
 
+/** Somebody may have put back meanwhile what was taken away: nothing is erased before we could have learned of it. */
+function isUpToDate({ rooms, logs }: ReactionsDeps, sphere: Sphere): boolean {
+  const { state, room } = sphere.row;
+  if (state === 'left' || state === 'removed') return true;
+  const isAlone = sphere.state.devices.size <= 1;
+  return isAlone ? rooms.isCaughtUp(room) : logs.isComplete(sphere);
+}
+
 /** A file that never became whole goes too; everything else on the disk is the person's. */
-async function forgetDeleted({ storage, clock, items, list, log }: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  for (const itemId of eraseDeleted({ storage, clock })) {
+async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
+  const { storage, items, list, log } = deps;
+  const isDue = ({ sphereId }: ItemRow): boolean => {
+    const sphere = list.find(sphereId);
+    return sphere === undefined || isUpToDate(deps, sphere);
+  };
+  for (const itemId of eraseDeleted(deps, isDue)) {
     try {
       const row = items.row(itemId);
       const event = list.find(row.sphereId)?.state.items.get(itemId)?.event;
-      if (event !== undefined && isUseless(row, event)) await items.remove(itemId, 'delete', signal);
+      if (event === undefined || !isUseless(row, event)) continue;
+      await items.remove(itemId, 'delete', signal);
+      // It may be put back after all, and the person did not take it off the list.
+      if (row.removedAtMs === 0) storage.items.update(itemId, { removedAtMs: 0 });
     } catch (error) {
       signal.throwIfAborted();
       log.warn('what had come of a deleted item stays', { error });

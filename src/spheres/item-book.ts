@@ -94,9 +94,10 @@ export class ItemBook {
     return this.#errors.get(itemId) ?? null;
   }
 
-  /** Whether nothing but its key was missing when it was last tried. */
-  lacksKey({ state, itemId }: ItemRow): boolean {
-    return state === 'failed' && this.error(itemId)?.code === 'cannot-encrypt';
+  /** Whether it failed only because what belongs to it was not here: its key, or whoever has its metainfo. */
+  isIncomplete({ state, itemId }: ItemRow): boolean {
+    const code = this.error(itemId)?.code;
+    return state === 'failed' && (code === 'cannot-encrypt' || code === 'disconnected');
   }
 
   /** Devices of others that once had the whole item. */

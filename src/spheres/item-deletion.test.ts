@@ -100,7 +100,7 @@ test('after thirty days key, preview and name are forgotten, a whole copy stays 
     expect(session.storage.attachments.list(itemId as string as never)).toEqual([]);
     expect(session.storage.messages.get(itemId as string as never)?.text).toBe('');
     expect(session.items.undoUntilMs(session.items.row(itemId))).toBeUndefined();
-    expect(eraseDeleted({ storage: session.storage, clock: world.clock })).toEqual([]);
+    expect(eraseDeleted({ storage: session.storage, clock: world.clock }, () => true)).toEqual([]);
   }
   await expect(access(path ?? '')).rejects.toThrow('ENOENT');
   expect(await readFile(original ?? '', 'utf8')).toBe(film.content);

@@ -56,8 +56,11 @@ export class ItemDeletion {
 }
 
 /** Forgets what belongs to items that cannot be put back any more; their events stay, or the chain would have a gap. */
-export function eraseDeleted({ storage, clock }: { readonly storage: Storage; readonly clock: Clock }): ItemId[] {
-  const due = storage.items.listDeletedBefore(clock.now() - UNDO_MS);
+export function eraseDeleted(
+  { storage, clock }: { readonly storage: Storage; readonly clock: Clock },
+  isDue: (row: ItemRow) => boolean,
+): ItemId[] {
+  const due = storage.items.listDeletedBefore(clock.now() - UNDO_MS).filter(isDue);
   return due.flatMap(({ itemId }) => {
     const eventId = itemId as string as EventId;
     const kinds = storage.attachments.list(eventId).map(({ kind }) => kind);

@@ -122,7 +122,7 @@ export class ItemService implements Disposable {
   async resumeWaiting(signal: AbortSignal): Promise<void> {
     const rows = this.#deps.storage.items.listWanted();
     await this.#resumeRows(
-      rows.filter((row) => !AT_REST.includes(row.state) || this.#book.lacksKey(row)),
+      rows.filter((row) => !AT_REST.includes(row.state) || this.#book.isIncomplete(row)),
       signal,
     );
   }

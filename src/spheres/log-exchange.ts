@@ -14,7 +14,9 @@ import { encodedLength } from './protocol/envelope.ts';
 import type { Tip } from './protocol/gaps.ts';
 import { isAhead } from './protocol/gaps.ts';
 import type { Missing } from './protocol/sphere-log.ts';
+import { AskForKeys } from './ask-for-keys.ts';
 import { CertifyAgain } from './certify-again.ts';
+import type { SphereChange } from './effects.ts';
 import { headsMessages } from './heads-messages.ts';
 import { historyFor } from './history.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
@@ -107,6 +109,7 @@ export class LogExchange {
   readonly #readingBack: RateLimit;
   readonly #telling: RateLimit;
   readonly #certifying: CertifyAgain;
+  readonly #keys: AskForKeys;
   readonly #work: RecurringWork;
 
   constructor(deps: LogExchangeDeps) {
@@ -117,6 +120,7 @@ export class LogExchange {
     this.#readingBack = new RateLimit({ ...deps, ...READ_BACK });
     this.#telling = new RateLimit({ ...deps, ...TOLD });
     this.#certifying = new CertifyAgain(deps);
+    this.#keys = new AskForKeys(deps);
     deps.channel.onHeard.on((device) => void this.#presentMs.set(device, this.#now));
     deps.channel.on('heads', (from, body) => this.#hear(from, body));
     deps.channel.on('want', (from, body) => this.#answer(from, body));
@@ -128,13 +132,15 @@ export class LogExchange {
     round.metAtMs = this.#now;
     // Who was asked in vain may just not have been there.
     mayAskAgain(round);
+    this.#keys.meet(sphere);
     round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
     this.#work.wake();
   }
 
   /** The log may have grown. */
-  changed(sphere: Sphere): void {
+  changed(sphere: Sphere, changes: readonly SphereChange[]): void {
     const round = this.#round(sphere);
+    if (this.#keys.changed(sphere, changes)) this.#work.wake();
     if (sphere.log.size === round.size) return;
     round.size = sphere.log.size;
     round.tells = 0;
@@ -177,7 +183,9 @@ export class LogExchange {
       const round = this.#round(sphere);
       if (round.askAtMs <= this.#now) await this.#ask(sphere, round);
       if (Math.min(round.tellAtMs, round.answerAtMs) <= this.#now) await this.#tell(sphere, round);
-      nextMs = Math.min(nextMs, round.askAtMs, round.tellAtMs, round.answerAtMs, this.#certifying.pass(sphere));
+      const keysMs = await this.#keys.pass(sphere, this.#speakers(round));
+      const { askAtMs, tellAtMs, answerAtMs } = round;
+      nextMs = Math.min(nextMs, askAtMs, tellAtMs, answerAtMs, keysMs, this.#certifying.pass(sphere));
     }
     return Math.max(50, nextMs - this.#now);
   }
@@ -239,6 +247,7 @@ export class LogExchange {
     const last = round.heard.get(device) ?? [];
     round.heard.set(device, [...(body.after === undefined ? [] : last), ...heads].slice(-MAX_HEARD_TIPS));
     const lacks = isAny(sphere.log.missing(heads));
+    if (isNewToUs) this.#keys.heard(sphere);
     const isKnown = heads.some((tip) => tip.device === sphere.device);
     if (isCovered(sphere)) this.#certifying.heard({ sphere, device }, isKnown);
     // A gap does not show in what is told. What answers asks nothing, or it would be answered without end.
@@ -277,14 +286,18 @@ export class LogExchange {
     return this.#whom(sphere, round) !== undefined || isAny(sphere.log.missing());
   }
 
-  /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
-  #whom(sphere: Sphere, round: Round): Candidate | undefined {
+  /** Who told of anything, or is present. */
+  #speakers({ heard }: Round): ReadonlySet<DeviceKey> {
     const sinceMs = this.#now - PRESENT_MS;
     const present = [...this.#presentMs].flatMap(([device, atMs]) => (atMs > sinceMs ? [device] : []));
-    const devices = new Set([...round.heard.keys(), ...present]);
+    return new Set([...heard.keys(), ...present]);
+  }
+
+  /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
+  #whom(sphere: Sphere, round: Round): Candidate | undefined {
     let told: readonly Tip[] | undefined;
     const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round));
-    const candidates = [...devices].flatMap((device): Candidate[] => {
+    const candidates = [...this.#speakers(round)].flatMap((device): Candidate[] => {
       if (device === sphere.device || !sphere.state.devices.has(device)) return [];
       // Who told nothing may have what others told of, and who told of it may not give it.
       const missing = sphere.log.missing(round.heard.get(device) ?? allTold());

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import type { EventId, ItemId } from '../../src/base/id.ts';
+import { ItemDeletion } from '../../src/spheres/item-deletion.ts';
+import { attachment } from '../../src/spheres/protocol/envelope.ts';
+import type { SimPerson } from './sim-world.ts';
+import { SimWorld } from './sim-world.ts';
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/** Ana deletes what Eva shared; Ben and Eva hear of it and go, and while they are away she puts it back. */
+async function putBackMeanwhile() {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  const sphere = await world.sphere(ana, ben, eva);
+  const itemId = await eva.share('beach.mp4', 'film '.repeat(1000));
+  const text = ben.session.messages.say(sphere.id, 'not so nice');
+  await world.quiet();
+  const deletion = new ItemDeletion(ana.session);
+  deletion.delete(ana.session.items.row(itemId));
+  ben.session.messages.retract(sphere.id, text, false);
+  await world.quiet();
+  await eva.stop();
+  await ben.stop();
+  await world.clock.advance(20 * DAY);
+  deletion.undo(ana.session.items.row(itemId));
+  await world.quiet();
+  await world.clock.advance(15 * DAY);
+  return { world, ana, ben, eva, itemId, text };
+}
+
+function opens({ session }: SimPerson, itemId: ItemId): boolean {
+  const sphere = session.sphere();
+  try {
+    return session.source.mediaKey(sphere, session.source.event(sphere, itemId)) !== null;
+  } catch {
+    return false;
+  }
+}
+
+const isServed = ({ session }: SimPerson, itemId: ItemId): boolean =>
+  session.swarm.torrents.has(session.items.row(itemId).infoHash);
+const has = ({ session }: SimPerson, id: string, kind: string): boolean =>
+  session.storage.attachments.has(id as EventId, kind);
+
+test('what was put back while its sharer was away for long is served by them again', async () => {
+  const { world, eva, ben, itemId } = await putBackMeanwhile();
+  await eva.start();
+  await ben.start();
+  await world.pass(120 * MINUTE);
+  expect([eva, ben].map((person) => opens(person, itemId))).toEqual([true, true]);
+  expect(isServed(eva, itemId)).toBe(true);
+});
+
+test('nothing is erased before anybody was met who may know that it was put back', async () => {
+  const { world, ana, ben, itemId, text } = await putBackMeanwhile();
+  // The archive keeps a week.
+  world.server.answerHistory = () => [];
+  await ana.stop();
+  await ben.start();
+  await world.pass(120 * MINUTE);
+  expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, true]);
+  await ana.start();
+  await world.pass(120 * MINUTE);
+  expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, false]);
+});
+
+test('keys that were erased, or that a made-up one took the place of, are asked for when the item is in force', async () => {
+  const { world, ana, ben, eva, itemId } = await putBackMeanwhile();
+  world.server.answerHistory = () => [];
+  await ana.stop();
+  await eva.start();
+  await ben.start();
+  // These two know of nothing else.
+  await world.pass(120 * MINUTE);
+  expect([has(eva, itemId, 'media-key'), has(ben, itemId, 'manifest')]).toEqual([false, false]);
+  const other = await ben.share('song.mp3');
+  await world.quiet();
+  const { bytes } = attachment('media-key', new Uint8Array(60).fill(9));
+  ben.session.storage.attachments.put({ eventId: other as string as EventId, kind: 'media-key', bytes });
+  await ben.stop();
+  await ben.start();
+  await ana.start();
+  for (let step = 0; step < 12; step += 1) await world.pass(MINUTE);
+  expect([eva, ben].map((person) => opens(person, itemId))).toEqual([true, true]);
+  expect([has(eva, itemId, 'manifest'), isServed(eva, itemId)]).toEqual([true, true]);
+  expect([opens(ben, other), isServed(ben, other)]).toEqual([true, true]);
+});
+
+test('a key that nobody has is asked for ever more rarely', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const itemId = await ana.share('beach.mp4');
+  await world.quiet();
+  for (const { session } of [ana, ben]) session.storage.attachments.remove(itemId as string as EventId, 'media-key');
+  await ben.stop();
+  await ben.start();
+  const asked = (): number => world.entries.filter(({ text }) => text === 'keys asked for').length;
+  for (let hour = 0; hour < 12; hour += 1) await world.pass(60 * MINUTE);
+  const first = asked();
+  for (let hour = 0; hour < 12; hour += 1) await world.pass(60 * MINUTE);
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThan(40);
+  expect(asked() - first).toBeLessThan(10);
+});
