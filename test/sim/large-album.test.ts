@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import type { EventId, ItemId } from '../../src/base/id.ts';
+import type { EventId, InfoHash, ItemId } from '../../src/base/id.ts';
+import { systemRandom } from '../../src/base/random.ts';
 import { attachment } from '../../src/spheres/protocol/envelope.ts';
 import { sha256Hex } from '../../src/spheres/protocol/keys.ts';
-import { WRAPPED_KEY_BYTES } from '../../src/spheres/protocol/media-key.ts';
+import { keyCheck, wrapMediaKey } from '../../src/spheres/protocol/media-key.ts';
 import { itemBody } from '../fixtures/protocol/sphere-world.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
@@ -12,12 +13,16 @@ const ITEMS = process.env['SPHERECAST_LONG'] === '1' ? 1_000 : 200;
 /** A sphere with everything in it, of somebody who is still alone there: whoever comes is told all of it. */
 async function foundAlbum({ session }: SimPerson): Promise<void> {
   const sphere = await session.members.create('Album', noSignal);
-  const wrapped = new Uint8Array(WRAPPED_KEY_BYTES);
+  const { eventId, secrets: epoch } = sphere.currentEpoch;
+  const mediaKey = new Uint8Array(32);
   const metainfo = new Uint8Array(300).fill(1);
   const sizes = { metainfoBytes: metainfo.length, metainfoSha256: sha256Hex(metainfo) };
   session.list.together(sphere, () => {
     for (let number = 0; number < ITEMS; number += 1) {
-      const body = { ...itemBody(`photo ${number}.jpg`, sphere.currentEpoch.eventId), ...sizes };
+      const listed = itemBody(`photo ${number}.jpg`, eventId);
+      const infoHash = listed.infoHash as InfoHash;
+      const body = { ...listed, ...sizes, keyCheck: keyCheck(mediaKey, infoHash) };
+      const wrapped = wrapMediaKey({ epoch, infoHash, random: systemRandom }, mediaKey);
       const attachments = [attachment('media-key', wrapped), attachment('metainfo', metainfo)];
       session.list.publish(sphere, 'item', body, { audience: { kind: 'members' }, attachments });
     }
