@@ -173,7 +173,7 @@ export class AskForKeys {
         : event.body.manifest.offset === null && !has('manifest');
     const isSecret = event.type === 'item' && !plain && epoch !== null;
     // Without the epoch's key nobody can tell, and that is asked for in another way.
-    const isUnclear = isSecret && sphere.epoch(epoch) === undefined;
+    const isUnclear = isSecret && sphere.opening(epoch) === undefined;
     const isKeyLacking = isSecret && !isUnclear && sphere.mediaKeyCopies(event).open() === undefined;
     if (!isListLacking && !isKeyLacking) {
       if (!isUnclear) this.#whole.add(event.id);
