@@ -108,6 +108,20 @@ test('a line that came back and is tried again is not taken for sent because the
   expect(state()).toBe('failed');
 });
 
+test('people whose servers do not answer hold up no line to anybody else', async () => {
+  const { talk, storage, devices, ben } = await setUp();
+  const { askDeviceIds } = devices;
+  const silent = ['eve@silent.test', 'gil@silent.test'].map(parseBareJid);
+  const given = Promise.withResolvers<number[]>();
+  devices.askDeviceIds = (jid) => (silent.includes(jid) ? given.promise : askDeviceIds(jid));
+  for (const jid of silent) talk.say(jid, 'are you there?');
+  const first = talk.say(ben.jid, 'hello');
+  await expect.poll(() => storage.directMessages.get(first.id)?.state).toBe('sent');
+  const second = talk.say(ben.jid, 'and again');
+  await expect.poll(() => storage.directMessages.get(second.id)?.state).toBe('sent');
+  given.resolve([]);
+});
+
 test('lines wait for the connection and leave in their order, each once', async () => {
   const { clock, talk, client, storage, ben, sentIds } = await setUp();
   client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });

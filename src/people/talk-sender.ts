@@ -50,8 +50,9 @@ export class TalkSender {
   readonly #doubtful: Set<EventId>;
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();
+  /** Whose lines are on their way: somebody whose server does not answer must not hold up the others. */
+  readonly #running = new Map<BareJid, Promise<void>>();
   readonly #work: RecurringWork;
-  #isBusy = false;
 
   constructor(deps: TalkSenderDeps) {
     this.#deps = deps;
@@ -62,7 +63,7 @@ export class TalkSender {
 
   /** Whether nothing waits that could leave. */
   get isIdle(): boolean {
-    return !this.#isBusy && this.#deps.storage.directMessages.queued().length === 0;
+    return this.#running.size === 0 && this.#deps.storage.directMessages.queued().length === 0;
   }
 
   /** A connection, other keys: everything is tried anew. */
@@ -79,35 +80,64 @@ export class TalkSender {
     this.#deps.talk.settle(row, { state: 'sent', failure: null });
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#work.run(signal);
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#work.run(signal);
+    await Promise.all(this.#running.values());
   }
 
-  /** One attempt for everything that is not held up; how long until the next one makes sense. */
+  /** Begins an attempt for everybody whose lines are not held up; how long until the next one makes sense. */
   async #pass(signal: AbortSignal): Promise<number> {
     const { client, storage, clock } = this.#deps;
-    const held = new Set<BareJid>();
-    let nextMs = clock.monotonic() + IDLE_MS;
-    this.#isBusy = true;
-    try {
-      for (const row of storage.directMessages.queued()) {
-        if (signal.aborted || client.state.kind !== 'online') return IDLE_MS;
-        const waits = this.#notBefore.get(row.peer)?.atMs ?? 0;
-        const isUndecided = this.#doubtful.has(row.id) && !this.#deps.isMailRead();
-        if (!held.has(row.peer) && waits <= clock.monotonic() && !isUndecided) await this.#attempt(row, signal);
-        // A line of theirs that still waits holds up those after it.
-        if (storage.directMessages.get(row.id)?.state !== 'queued') continue;
-        held.add(row.peer);
-        nextMs = Math.min(nextMs, this.#notBefore.get(row.peer)?.atMs ?? nextMs);
-      }
-    } finally {
-      this.#isBusy = false;
+    if (client.state.kind !== 'online') return IDLE_MS;
+    const nowMs = clock.monotonic();
+    let nextMs = nowMs + IDLE_MS;
+    for (const [peer, rows] of Map.groupBy(storage.directMessages.queued(), (row) => row.peer)) {
+      if (this.#running.has(peer)) continue;
+      const atMs = this.#notBefore.get(peer)?.atMs ?? 0;
+      if (atMs > nowMs) nextMs = Math.min(nextMs, atMs);
+      else if (!this.#isUndecided(rows[0])) this.#begin(peer, rows, signal);
     }
-    return Math.max(50, nextMs - clock.monotonic());
+    return Math.max(50, nextMs - nowMs);
+  }
+
+  #begin(peer: BareJid, rows: readonly DirectMessageRow[], signal: AbortSignal): void {
+    const running = this.#sendInOrder(rows, signal)
+      .catch((error: unknown) => {
+        this.#deps.log.error('lines not sent', { error });
+        this.#holdBack(peer);
+      })
+      .finally(() => {
+        this.#running.delete(peer);
+        this.#work.wake();
+      });
+    this.#running.set(peer, running);
+  }
+
+  /** A line that still waits holds up those after it. */
+  async #sendInOrder(rows: readonly DirectMessageRow[], signal: AbortSignal): Promise<void> {
+    const { client, storage } = this.#deps;
+    for (const row of rows) {
+      if (signal.aborted || client.state.kind !== 'online' || this.#isUndecided(row)) return;
+      // Its author may have taken it back since.
+      if (storage.directMessages.get(row.id)?.state !== 'queued') continue;
+      await this.#attempt(row, signal);
+      if (storage.directMessages.get(row.id)?.state === 'queued') return;
+    }
+  }
+
+  #isUndecided(row: DirectMessageRow | undefined): boolean {
+    return row !== undefined && this.#doubtful.has(row.id) && !this.#deps.isMailRead();
+  }
+
+  #holdBack(peer: BareJid): void {
+    const { clock, client } = this.#deps;
+    const attempts = (this.#notBefore.get(peer)?.attempts ?? 0) + 1;
+    const atMs = clock.monotonic() + backoffDelay(attempts, RETRY, () => client.jitter());
+    this.#notBefore.set(peer, { attempts, atMs });
   }
 
   async #attempt(row: DirectMessageRow, signal: AbortSignal): Promise<void> {
-    const { talk, clock, client, log } = this.#deps;
+    const { talk, log } = this.#deps;
     try {
       await this.#send(row, signal);
     } catch (error) {
@@ -119,9 +149,7 @@ export class TalkSender {
         return;
       }
       this.#doubtful.add(row.id);
-      const attempts = (this.#notBefore.get(row.peer)?.attempts ?? 0) + 1;
-      const atMs = clock.monotonic() + backoffDelay(attempts, RETRY, () => client.jitter());
-      this.#notBefore.set(row.peer, { attempts, atMs });
+      this.#holdBack(row.peer);
       return;
     }
     this.#doubtful.delete(row.id);

@@ -66,6 +66,14 @@ describe('a line', () => {
     expect(changes).toEqual(['hi', 'hi']);
   });
 
+  test('that its author tried again after it had come back stands once', () => {
+    const { storage, talk } = setUp();
+    const id = 'a1'.repeat(32);
+    talk.keep(message({ id, from: ANA, peer: BEN }), line('hi'))();
+    talk.keep(message({ id: `${id}.${'b2'.repeat(8)}`, from: ANA, peer: BEN }), line('hi'))();
+    expect(storage.directMessages.newest(BEN, 9)).toHaveLength(1);
+  });
+
   test('that we wrote on another device is ours, makes nobody a stranger and is read', () => {
     const { storage, contacts, talk } = setUp();
     talk.keep(message({ from: ANA, peer: BEN }), line('from the phone'))();

@@ -157,12 +157,15 @@ export class Talk implements DirectTalk {
   }
 }
 
+/** What `retry` puts behind the id of a line. */
+const ATTEMPT = /^([0-9a-f]{64})\.[0-9a-f]{16}$/;
+
 /**
  * The same for every copy of a line: the live one, the carbon, the one of the archive, and the one that its author's
  * program sent again. An author who uses an id twice can only hide lines of their own.
  */
 function lineId({ from, peer, id, archiveId, atMs }: IncomingMessage, { text, state }: DirectLine): EventId {
-  const place = id ?? archiveId ?? String(atMs);
+  const place = id?.match(ATTEMPT)?.[1] ?? id ?? archiveId ?? String(atMs);
   const parts = ['spherecast-talk-line-v1', from, peer ?? '', place, state, text];
   return parseEventId(createHash('sha256').update(JSON.stringify(parts)).digest('hex'));
 }

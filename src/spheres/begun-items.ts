@@ -11,6 +11,8 @@ const AGAIN_MS = 600_000;
 const UNDER_WAY: readonly ItemRow['state'][] = ['queued', 'downloading', 'verifying'];
 
 interface Begun {
+  /** Whose connections it takes. */
+  readonly sharer: string;
   readonly beganMs: number;
   bytesHave: number;
   /** When some of it came last. */
@@ -20,6 +22,7 @@ interface Begun {
 
 interface BegunItemsDeps {
   readonly items: Pick<ItemService, 'error' | 'live'>;
+  readonly sharerOf: (row: ItemRow) => string;
   readonly clock: Clock;
 }
 
@@ -37,9 +40,11 @@ export class BegunItems {
     for (const row of rows) if (this.#isUnderWay(row)) this.add(row);
   }
 
-  add({ itemId, bytesHave }: ItemRow): void {
+  add(row: ItemRow): void {
+    const { itemId, bytesHave } = row;
     const nowMs = this.#deps.clock.monotonic();
-    this.#begun.set(itemId, { beganMs: nowMs, bytesHave, movedMs: nowMs, isMoving: true });
+    const sharer = this.#deps.sharerOf(row);
+    this.#begun.set(itemId, { sharer, beganMs: nowMs, bytesHave, movedMs: nowMs, isMoving: true });
   }
 
   mayBegin(itemId: ItemId): boolean {
@@ -47,8 +52,13 @@ export class BegunItems {
     return begun === undefined || this.#deps.clock.monotonic() - begun.beganMs >= AGAIN_MS;
   }
 
-  get moving(): number {
-    return Array.from(this.#begun.values()).filter(({ isMoving }) => isMoving).length;
+  /** How many of each sharer are moving. */
+  get moving(): Map<string, number> {
+    const moving = new Map<string, number>();
+    for (const { sharer, isMoving } of this.#begun.values()) {
+      if (isMoving) moving.set(sharer, (moving.get(sharer) ?? 0) + 1);
+    }
+    return moving;
   }
 
   /** What became of each since the last look. */

@@ -144,3 +144,15 @@ test('a restart begins no further ones beside those that go on, and a person wai
   box.session.items.get(waiting);
   expect(begun(box)).toBe(21);
 });
+
+test('twenty items of one person that come slowly keep nothing of anybody else from being fetched', async () => {
+  const home = await alwaysOn(() => 10 * GiB);
+  const { world, ana, box } = home;
+  const eva = await world.person('eva');
+  await world.bringIn(ana, eva);
+  await shared(home, 23);
+  await expect.poll(() => begun(box)).toBe(20);
+  await eva.share('beach.jpg', 'photo');
+  await world.pass(60_000);
+  expect(begun(box)).toBe(21);
+});

@@ -27,7 +27,7 @@ const LOOK_MS = 60_000;
 const GATHER_MS = 500;
 /** Left free on a computer that fetches without being asked. */
 const KEEP_FREE_BYTES = 1024 ** 3;
-/** More would take all connections of whoever shared them, and share the line so thinly that even the first ends late. */
+/** Of one sharer: more would take all their connections, and share their line so thinly that even the first ends late. */
 const MOST_AT_ONCE = 20;
 
 /** One look at all items. */
@@ -35,8 +35,8 @@ interface Look {
   readonly rows: ReadonlyMap<ItemId, ItemRow>;
   /** Bytes that downloads under way will still take. */
   promised: number;
-  /** How many more may be begun. */
-  room: number;
+  /** How many of each sharer have been begun and are not over. */
+  readonly moving: Map<string, number>;
 }
 
 /**
@@ -54,7 +54,7 @@ export class KeepEverything implements Disposable {
 
   constructor(deps: KeepEverythingDeps) {
     this.#deps = deps;
-    this.#begun = new BegunItems(deps);
+    this.#begun = new BegunItems({ ...deps, sharerOf: (row) => this.#sharerOf(row) });
     this.#stops = [
       deps.list.onChange.on(() => this.#wake.resolve()),
       deps.items.onItem.on((itemId) => this.#itemChanged(itemId)),
@@ -86,7 +86,7 @@ export class KeepEverything implements Disposable {
   async #untilNews(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     const over = new AbortController();
-    const ms = this.#begun.moving > 0 ? LOOK_MS : AGAIN_MS;
+    const ms = this.#begun.moving.size > 0 ? LOOK_MS : AGAIN_MS;
     const again = clock.sleep(ms, AbortSignal.any([signal, over.signal]));
     await Promise.race([this.#wake.promise, again]).finally(() => over.abort());
     // What was cut short by news is no failure.
@@ -98,9 +98,8 @@ export class KeepEverything implements Disposable {
     const all = this.#deps.storage.items.listAll();
     const rows = new Map(all.map((row) => [row.itemId, row]));
     this.#begun.look(rows);
-    const look: Look = { rows, promised: this.#promised(all), room: MOST_AT_ONCE - this.#begun.moving };
+    const look: Look = { rows, promised: this.#promised(all), moving: this.#begun.moving };
     for (const sphere of this.#deps.list.all()) {
-      if (look.room <= 0) return;
       const missing = this.#missing(sphere, look.rows);
       if (missing.length > 0) await this.#beginIn(sphere, missing, look);
     }
@@ -130,15 +129,21 @@ export class KeepEverything implements Disposable {
       return;
     }
     for (const row of missing) {
-      if (look.room <= 0) return;
+      const sharer = this.#sharerOf(row);
+      const moving = look.moving.get(sharer) ?? 0;
+      if (moving >= MOST_AT_ONCE) continue;
       const bytes = sphere.state.items.get(row.itemId)?.event.body.bytes ?? 0;
       const fits = bytes + KEEP_FREE_BYTES <= free - look.promised;
       if (!fits) this.#explain(row.itemId, 'an item does not fit on the disk', { bytes, free });
       else if (this.#begin(row)) {
         look.promised += bytes;
-        look.room -= 1;
+        look.moving.set(sharer, moving + 1);
       }
     }
+  }
+
+  #sharerOf({ sphereId, itemId }: ItemRow): string {
+    return this.#deps.list.find(sphereId)?.state.items.get(itemId)?.event.header.device ?? '';
   }
 
   #begin(row: ItemRow): boolean {

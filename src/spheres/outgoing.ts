@@ -205,6 +205,7 @@ export class Outgoing {
 
   async #attempt(entry: Entry, pass: Pass, signal: AbortSignal): Promise<void> {
     const { row, lane } = entry;
+    const { storage } = this.#deps;
     const pokes = this.#pokes;
     try {
       const missed = await this.#send(entry, signal);
@@ -213,7 +214,7 @@ export class Outgoing {
       this.#withoutKeys.delete(lane);
       this.onSent.emit(row);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || storage.outbox.get(row.id) === undefined) return;
       this.#failed(entry, pass, pokes !== this.#pokes, error);
     }
   }
@@ -273,8 +274,10 @@ export class Outgoing {
       throw new AppError('cannot-encrypt', 'the account publishes no keys', {});
     }
     const { message, missed } = await this.#sealer.seal(row, audience, recipients, signal);
-    // Taken back from now on, the invited person has to be told, whether or not we heard that it arrived.
-    if (audience.kind === 'account') storage.outbox.update(row.id, { attempts: row.attempts + 1 });
+    // Taken back from now on, the invited person has to be told, whether or not we heard that it arrived; it may have been
+    // taken back while it was encrypted.
+    const mayLeave = audience.kind !== 'account' || storage.outbox.update(row.id, { attempts: row.attempts + 1 });
+    if (!mayLeave) throw new AppError('cancelled', 'it was taken back', {});
     if (addressee(audience) !== undefined) await carrier.toAccount(row.to, message, signal);
     else await carrier.toRoom(row.to, message, signal);
     return missed;

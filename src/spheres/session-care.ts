@@ -26,6 +26,8 @@ interface SessionCareDeps {
 const HOUR_MS = 3_600_000;
 /** Whoever makes up unreadable messages makes us send one message an hour. */
 const FRESH_EVERY_MS = HOUR_MS;
+/** One that could not be sent is tried again after so long, whatever comes meanwhile. */
+const FAILED_AGAIN_MS = 60_000;
 const HEARTBEAT_EVERY_MS = HOUR_MS;
 /** Something to say often comes anyway, and is answer enough. */
 const HEARTBEAT_AFTER_MS = 60_000;
@@ -172,12 +174,11 @@ export class SessionCare implements Disposable {
     return this.#deps.clock.now() - (this.#renewals()[keyOf(address)] ?? -Infinity) >= FRESH_EVERY_MS;
   }
 
-  /** Kept over restarts; one that failed gives way to the next. */
+  /** Kept over restarts. */
   #noteRenewal(address: DeviceAddress, outcome: 'begun' | 'failed'): void {
     const now = this.#deps.clock.now();
     const marks = new Map(Object.entries(this.#renewals()).filter(([, atMs]) => now - atMs < FRESH_EVERY_MS));
-    if (outcome === 'begun') marks.set(keyOf(address), now);
-    else marks.delete(keyOf(address));
+    marks.set(keyOf(address), outcome === 'begun' ? now : now - FRESH_EVERY_MS + FAILED_AGAIN_MS);
     this.#deps.storage.settings.set(FRESH_MARKS, Object.fromEntries(marks));
   }
 

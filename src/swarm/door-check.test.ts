@@ -192,7 +192,7 @@ test('a coming in long ago proves nothing of a word today', async () => {
 });
 
 /** Ben got in at a port that a person forwarded, where the server saw us. */
-async function startProven() {
+async function startProven({ serverTells = true } = {}) {
   const started = start();
   const { clock, check, emitted, doors } = started;
   const server = (host: string): void => {
@@ -200,7 +200,7 @@ async function startProven() {
     const signal = { session: '5e'.repeat(16), kind: 'candidate' as const, text, mid: '0' };
     check.passOn({ kind: 'signal', sphereId, device: ben, signal });
   };
-  server('11.22.33.9');
+  if (serverTells) server('11.22.33.9');
   doors.push('11.22.33.9:443');
   check.look();
   check.came(ben, { path: 'tcp', address: '11.22.33.1:50000' });
@@ -229,13 +229,21 @@ test('a door that a person opened is proven no more once the server sees us at a
 });
 
 test('that one member sees us elsewhere takes no door away, that two do does', async () => {
-  const { check, isProven } = await startProven();
+  const { check, isProven } = await startProven({ serverTells: false });
   const word = { sphereId, endpoint: '11.22.33.5:1', outcome: 'refused' as const, seenAs: '11.22.33.8:50000' };
   check.heard({ ...word, device: eve });
   check.heard({ ...word, device: eve });
   expect(isProven()).toBe(true);
   check.heard({ ...word, device: ben });
   expect(isProven()).toBe(false);
+});
+
+test('as long as the server tells where it sees us, two devices of a member take no door away by saying otherwise', async () => {
+  const { check, isProven } = await startProven();
+  const word = { sphereId, endpoint: '11.22.33.5:1', outcome: 'refused' as const, seenAs: '11.22.33.8:50000' };
+  check.heard({ ...word, device: eve });
+  check.heard({ ...word, device: ben });
+  expect(isProven()).toBe(true);
 });
 
 test('a member that came in where we are seen now is believed although the server names that address only later', async () => {

@@ -163,6 +163,8 @@ export class DoorCheck {
   /** Who sees us at another address: what was found out at the old one may be somebody else's by now, and is tried anew. */
   #saw(witness: string, endpoint: string): void {
     const host = this.observed.saw(witness, endpoint);
+    // Members may say what they like as long as the server tells.
+    if (witness !== SERVER && this.observed.isSeenBy(SERVER)) return;
     if (host !== null && this.reachability.forgetElsewhere(host)) this.#probe.forget();
   }
 

@@ -117,6 +117,24 @@ test('where somebody serves and stops all the time it is told every half a minut
   expect(told).toHaveLength(2);
 });
 
+test('a new beginning during the rest does not use up what was to be told after it', async () => {
+  const { clock, told, look } = start();
+  look(1, 'eager', []);
+  await clock.advance(5_000);
+  look(1, 'eager', [false]);
+  look(1, 'eager', []);
+  await clock.advance(2_000);
+  look(1, 'none');
+  look(1, 'eager', []);
+  await clock.advance(3_000);
+  expect(told).toHaveLength(2);
+  look(1, 'eager', [false]);
+  await clock.advance(2_000);
+  look(1, 'eager', []);
+  await clock.advance(60_000);
+  expect(told).toHaveLength(3);
+});
+
 test('what is served again when its rest is over is not told', async () => {
   const { clock, told, look } = start();
   look(1, 'eager', []);

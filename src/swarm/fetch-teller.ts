@@ -25,6 +25,8 @@ export class FetchTeller {
   readonly #deps: FetchTellerDeps;
   /** Wanted, and served by nobody. */
   readonly #fetching = new Set<InfoHash>();
+  /** Those that are told when enough time has gone by. */
+  readonly #owed = new Set<InfoHash>();
   readonly #untold = new Map<InfoHash, SphereId[]>();
   /** When those that are eager were told last, monotonic. */
   readonly #toldMs = new Map<InfoHash, number>();
@@ -44,6 +46,7 @@ export class FetchTeller {
     if (isServed(torrent)) {
       this.#fetching.delete(spec.infoHash);
       this.#untold.delete(spec.infoHash);
+      this.#owed.delete(spec.infoHash);
       return;
     }
     if (this.#fetching.has(spec.infoHash)) return;
@@ -56,6 +59,7 @@ export class FetchTeller {
   forget({ infoHash }: Torrent['spec']): void {
     this.#fetching.delete(infoHash);
     this.#untold.delete(infoHash);
+    this.#owed.delete(infoHash);
     this.#toldMs.delete(infoHash);
   }
 
@@ -66,17 +70,22 @@ export class FetchTeller {
 
   #tellLater(spec: Torrent['spec'], restMs: number): void {
     const { infoHash } = spec;
+    this.#owed.add(infoHash);
     if (this.#resting.has(infoHash)) return;
     this.#resting.add(infoHash);
     this.#deps.spawn('tell again what is fetched', async (signal) => {
       await this.#deps.clock.sleep(restMs, signal);
       this.#resting.delete(infoHash);
       // It may be served again, or have been given up, or told after a new beginning.
-      if (this.#fetching.has(infoHash) && this.#restMs(infoHash) <= 0) this.#gather(spec);
+      if (!this.#owed.has(infoHash)) return;
+      const leftMs = this.#restMs(infoHash);
+      if (leftMs > 0) this.#tellLater(spec, leftMs);
+      else this.#gather(spec);
     });
   }
 
   #gather(spec: Torrent['spec']): void {
+    this.#owed.delete(spec.infoHash);
     if (this.#untold.size === 0) {
       this.#deps.spawn('tell what is fetched', async (signal) => {
         await this.#deps.clock.sleep(GATHER_MS, signal);

@@ -58,6 +58,21 @@ test.each([
   },
 );
 
+test('where a member was met a moment ago is called first, though forty devices that are gone have waited longer', async () => {
+  const setup = startDialer(({ endpoint }) => (endpoint === theirs ? 'connected' : 'unreachable'), SILENCE_MS);
+  const { dialer, clock, state } = setup;
+  dialer.setEndpoints(sphereId, ben, [theirs]);
+  await clock.advance(60_000);
+  state.appetite = 'none';
+  state.connected.clear();
+  for (const [index, device] of devices(40).entries()) dialer.setEndpoints(sphereId, device, [`11.22.44.${index}:1`]);
+  await clock.advance(1_000);
+  state.appetite = 'eager';
+  dialer.wake();
+  await clock.advance(1_000);
+  expect(callsOf(setup, theirs)).toEqual([0, 61_000]);
+});
+
 test('a better path is looked for within seconds, while a device tells ever new addresses where nothing answers', async () => {
   const setup = startAmongSilent();
   setup.state.appetite = 'lazy';

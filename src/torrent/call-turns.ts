@@ -1,4 +1,5 @@
 import { RecentMap } from '../base/recent-map.ts';
+import { isLately } from './call-pace.ts';
 import type { Due } from './due-call.ts';
 import { byPromise } from './due-call.ts';
 
@@ -9,12 +10,20 @@ export class CallTurns {
   /** When each origin was last called, monotonic. */
   readonly #calledMs = new RecentMap<string, number>(MOST_REMEMBERED);
 
-  /** Starts a call of each origin, who waited longest first, then a second of each, and so on; `start` tells whether it did. */
+  /**
+   * Starts a call of each origin, then a second of each, and so on; `start` tells whether it did. Where a member was met
+   * lately goes first, then who waited longest.
+   */
   take(due: readonly Due[], nowMs: number, start: (call: Due) => boolean): void {
     const origins = Array.from(Map.groupBy(due.toSorted(byPromise), ({ origin }) => origin));
     let waiting = origins
-      .map(([origin, calls]) => ({ origin, calls: calls.values(), calledMs: this.#calledMs.get(origin) ?? -1 }))
-      .toSorted((a, b) => a.calledMs - b.calledMs);
+      .map(([origin, calls]) => ({
+        origin,
+        calls: calls.values(),
+        isMet: calls.some(({ known }) => isLately(known.goodMs, nowMs)),
+        calledMs: this.#calledMs.get(origin) ?? -1,
+      }))
+      .toSorted((a, b) => Number(b.isMet) - Number(a.isMet) || a.calledMs - b.calledMs);
     while (waiting.length > 0) {
       waiting = waiting.filter(({ origin, calls }) => {
         const isStarted = startNext(calls, start);

@@ -180,6 +180,26 @@ test('an invitation that is taken back before we hear that it left disappears al
   expect(open(ben)).toEqual([]);
 });
 
+test('an invitation that is taken back while it is encrypted is not sent', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const { id } = await world.sphere(ana);
+  const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { link } = ana.session;
+  const bundle = link.bundle.bind(link);
+  link.bundle = async (...of) => {
+    asked.resolve();
+    await answered.promise;
+    return bundle(...of);
+  };
+  await ana.session.members.invite(id, ben.jid, noSignal);
+  await asked.promise;
+  await ana.session.members.remove(id, ben.jid, noSignal);
+  answered.resolve();
+  await world.quiet();
+  expect(world.server.account(ben.jid).mail).toEqual([]);
+});
+
 test('an invitation that had not left when it was taken back is never sent', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
