@@ -185,13 +185,16 @@ test('an invitation that is taken back while it is encrypted is not sent', async
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   const { id } = await world.sphere(ana);
   const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const { link } = ana.session;
-  const bundle = link.bundle.bind(link);
-  link.bundle = async (...of) => {
-    asked.resolve();
-    await answered.promise;
-    return bundle(...of);
-  };
+  const { link, outgoing } = ana.session;
+  const deviceList = link.deviceList.bind(link);
+  // The room's members have been told by then: the invitation itself is next.
+  outgoing.onSent.on(() => {
+    link.deviceList = async (jid) => {
+      if (jid === ben.jid) asked.resolve();
+      await answered.promise;
+      return deviceList(jid);
+    };
+  });
   await ana.session.members.invite(id, ben.jid, noSignal);
   await asked.promise;
   await ana.session.members.remove(id, ben.jid, noSignal);
