@@ -196,6 +196,20 @@ test('a room that cannot be reached or refuses us stays ours, and is entered as 
   expect(rooms.isInside(room)).toBe(true);
 });
 
+test('somebody is let in while we are on our way in ourselves, and nobody without a connection', async () => {
+  const { server, link, rooms } = await inRoom();
+  server.setAffiliation(room, ben, 'owner');
+  const letIn = (): Promise<void> => rooms.setAffiliation(room, zoe, 'member', new AbortController().signal);
+  const zoe = parseBareJid('zoe@home.sim');
+  rooms.keepJoined(room);
+  await expect(letIn()).rejects.toMatchObject({ code: 'disconnected' });
+  // The connection is there, and the room has not let us in yet.
+  link.state = { kind: 'online', resumed: false };
+  expect(rooms.isInside(room)).toBe(false);
+  await letIn();
+  expect(server.room(room).affiliations.get(zoe)).toBe('member');
+});
+
 test('arrivals are told once each, and nothing can be sent from outside', async () => {
   const { server, link, rooms } = await inRoom();
   const arrivals: BareJid[] = [];

@@ -137,7 +137,10 @@ export class Rooms implements RoomService, AsyncDisposable {
   }
 
   async setAffiliation(address: BareJid, jid: BareJid, affiliation: RoomRight, signal: AbortSignal): Promise<void> {
-    await this.#inside(address).setAffiliation(jid, affiliation, signal);
+    const kept = this.#kept.get(address);
+    if (kept === undefined) throw new AppError('disconnected', 'not in the room');
+    // XEP-0045 §9: asked of the service, which wants the right and no presence: on the way in it need not wait.
+    await kept.room.setAffiliation(jid, affiliation, signal);
     const others = [...this.listed(address)].filter((other) => other !== jid);
     this.#list(address, affiliation === 'none' ? others : [...others, jid]);
   }
