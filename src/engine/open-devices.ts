@@ -8,6 +8,7 @@ import { Comeback } from '../spheres/comeback.ts';
 import { DeviceCertifier } from '../spheres/device-certifier.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { OwnDevices } from '../spheres/own-devices.ts';
+import type { Rooms } from '../spheres/rooms.ts';
 import { SphereAdoption } from '../spheres/sphere-adoption.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -24,7 +25,7 @@ interface DevicesDeps {
   readonly omemo: Omemo;
   readonly identity: OwnIdentity;
   readonly own: BareJid;
-  readonly rooms: { keepJoined(room: BareJid): void };
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'isCaughtUp'>;
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
   readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;

@@ -7,12 +7,14 @@ import type { Author, SignedEvent } from './protocol/event.ts';
 import { membershipEntries } from './protocol/invitation.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 import { knownDevice } from './recipients.ts';
+import type { Rooms } from './rooms.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
+  readonly rooms: Pick<Rooms, 'isCaughtUp'>;
   /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
   readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
@@ -27,6 +29,8 @@ export class DeviceEnds {
   readonly #wished: Set<DeviceKey>;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
+  /** What the person said before the archive of the sphere was read. */
+  readonly #putOff = new Set<string>();
 
   constructor(deps: DeviceEndsDeps) {
     this.#deps = deps;
@@ -46,9 +50,13 @@ export class DeviceEnds {
     this.#deps.storage.settings.set(WISHED, [...this.#wished]);
   }
 
-  /** Ends it in every sphere that we are in. */
+  /** Ends it in every sphere that we are in, once its archive is read: what it said, and is not here, would be refused. */
   end(device: DeviceKey): void {
-    for (const sphere of this.#deps.list.all()) if (sphere.row.state === 'joined') this.#endIn(sphere, device);
+    for (const sphere of this.#deps.list.all()) {
+      if (sphere.row.state !== 'joined') continue;
+      this.#putOff.add(`${sphere.id} ${device}`);
+      this.#endPutOff(sphere);
+    }
   }
 
   /** Ends those who are gone where they are listed still, as soon as everything that they said is here. */
@@ -60,7 +68,17 @@ export class DeviceEnds {
     const gone = new Set([...this.#wished, ...ended]);
     // Whom others of ours have ended has no say in it.
     if (gone.has(author.device.id) || (gone.size === 0 && !comeback.endsOthers)) return;
-    for (const sphere of spheres) this.#settleIn(sphere, gone);
+    for (const sphere of spheres) {
+      this.#endPutOff(sphere);
+      this.#settleIn(sphere, gone);
+    }
+  }
+
+  /** The person said it of what is there now: nobody need be present for that. */
+  #endPutOff(sphere: Sphere): void {
+    const { state, room } = sphere.row;
+    if (state !== 'joined' || !this.#deps.rooms.isCaughtUp(room)) return;
+    for (const device of this.#wished) if (this.#putOff.delete(`${sphere.id} ${device}`)) this.#endIn(sphere, device);
   }
 
   #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): void {

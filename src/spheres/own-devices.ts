@@ -19,6 +19,7 @@ import type { Author, SignedEvent } from './protocol/event.ts';
 import type { Hello } from './protocol/hello.ts';
 import { buildHello } from './protocol/hello.ts';
 import type { SphereDevice } from './protocol/sphere-state.ts';
+import type { Rooms } from './rooms.ts';
 import type { OfferedSphere, SphereAdoption } from './sphere-adoption.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -27,6 +28,7 @@ import type { Comeback } from './comeback.ts';
 interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
+  readonly rooms: Pick<Rooms, 'isCaughtUp'>;
   readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
   /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
   readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;

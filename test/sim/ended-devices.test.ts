@@ -59,6 +59,27 @@ test('a computer that was ended nowhere, because its person was in no sphere the
   expect([...ana.session.sphere().state.devices.values()].map(({ jid }) => jid)).toEqual([ana.jid, ben.jid]);
 });
 
+test('a computer that has been off and at once ends another one takes nothing away that the other said meanwhile', async () => {
+  const { world, ana, ben, laptop } = await twoSpheres();
+  await laptop.stop();
+  const [lost, item] = [idOf(ben), await ben.share('summer.mp4')];
+  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  await ben.stop();
+  await ana.stop();
+  const { answerHistory } = world.server;
+  world.server.answerHistory = () => {
+    throw new Error('the archive is slow');
+  };
+  await laptop.start();
+  await laptop.session.devices.end(lost, noSignal);
+  world.server.answerHistory = answerHistory;
+  // Nobody else is there, and nobody needs to be.
+  await world.until(() => laptop.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
+  await ana.start();
+  await world.until(() => ana.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
+  expect([laptop, ana].map((one) => sphereAt(one, 'Summer').items.has(item))).toEqual([true, true]);
+});
+
 test('a program that dies while it ends a computer goes on with it at its next start, also in a sphere of nobody else', async () => {
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   await ben.session.members.create('Alone', noSignal);

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { createPerson, isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
-import { admit, foundWorld, settle } from '../../../test/fixtures/protocol/sphere-world.ts';
-import type { Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
+import { admit, foundWorld, settle, Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
 import { buildEvent } from './event.ts';
 import type { SignedEvent } from './event.ts';
 import { computeState } from './sphere-log.ts';
@@ -105,6 +104,28 @@ test('what was shared without knowing of a removal that stands before it is to b
   const needed = [unaware, after].map(({ id }) => owner.log.state().items.get(id as never)?.needsNewKey);
   expect(needed).toEqual([true, false]);
 });
+
+for (const type of ['device-end', 'leave'] as const) {
+  test(`a ${type} that comes late, or says that it is older than it is, has nothing shared again whose author knew of what stands behind it`, () => {
+    const { owner, admin, leaver } = family();
+    if (type === 'leave') leaver.write('leave', {});
+    else {
+      const spare = new Writer(createPerson('eve', { device: 'spare' }), owner.log.sphereId);
+      spare.receive(leaver);
+      spare.certify();
+      leaver.receive(spare);
+      leaver.endDevice(spare);
+    }
+    for (const text of ['one', 'two', 'three', 'four']) owner.say(text);
+    const before = owner.share('before.mp4');
+    admit(owner, who('kim'));
+    const after = owner.share('after.mp4');
+    settle(owner, admin, leaver);
+    const { items, isEpochDue } = admin.log.state();
+    const needed = [before, after].map(({ id }) => items.get(id as never)?.needsNewKey);
+    expect([isEpochDue, needed]).toEqual([true, [true, false]]);
+  });
+}
 
 test('in the log of an older version in which everything is in order no epoch is due and nothing gets a new key', () => {
   const { owner, admin, other, leaver, second } = family();

@@ -17,6 +17,8 @@ export class KnownEnds {
   readonly #order: LogOrder;
   /** Places of all ends, in order. */
   readonly #ends: readonly number[];
+  /** Those that whoever went said themselves: nothing keeps these from coming years late, or from being dated back. */
+  readonly #byThemselves: EndSet;
   readonly #bits = new Map<EventId, EndSet>();
   /** With the event itself; only of events that others can name as what they go back to. */
   readonly #byEvent = new Map<EventId, EndSet>();
@@ -30,10 +32,14 @@ export class KnownEnds {
   constructor({ order, ends }: { order: LogOrder; ends: readonly number[] }) {
     this.#order = order;
     this.#ends = ends;
+    let byThemselves = 0n;
     for (const [index, position] of ends.entries()) {
       const event = order.ordered[position];
-      if (event !== undefined) this.#bits.set(event.id, 1n << BigInt(index));
+      if (event === undefined) continue;
+      this.#bits.set(event.id, 1n << BigInt(index));
+      if (event.type !== 'remove') byThemselves |= 1n << BigInt(index);
     }
+    this.#byThemselves = byThemselves;
   }
 
   /** Events come in canonical order: what they name has a smaller Lamport time, or they are void. */
@@ -72,9 +78,14 @@ export class KnownEnds {
     this.#before.delete(id);
   }
 
-  /** Whether somebody had gone before the event that was just added without its author knowing of it. */
-  lacksOneBefore({ header }: SignedEvent): boolean {
-    return (this.#passed & ~(this.#byDevice.get(header.device) ?? 0n)) !== 0n;
+  /**
+   * Whether somebody had gone before the event that was just added without its author knowing of it. Of an end that those
+   * who went said themselves it is enough that the author had seen what stands behind it.
+   */
+  lacksOneBefore({ id, header }: SignedEvent): boolean {
+    const lacked = this.#passed & ~(this.#byDevice.get(header.device) ?? 0n);
+    if (lacked === 0n) return false;
+    return (lacked & ~(this.#byThemselves & this.#upTo(this.#order.seen(id)))) !== 0n;
   }
 
   /** Whether somebody has gone, wherever that stands, whom the author of an epoch did not know to have gone. */
