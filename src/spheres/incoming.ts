@@ -151,9 +151,12 @@ export class Incoming {
     const deliveries = read?.filter((one) => isMember || mailbox.isAnswer(sphere, message.from, one)) ?? [];
     if (deliveries.length === 0) return { kind: 'nothing' };
     const unheard = deliveries.filter(({ event }) => ALONE.has(event.type) && !sphere.log.has(event.id));
-    const changes = mailbox.take(sphere, deliveries, false);
+    const changes = isMember
+      ? mailbox.take(sphere, deliveries, false)
+      : mailbox.takeAnswers(sphere, message.from, deliveries);
+    const inForce = unheard.filter(({ event }) => sphere.log.verdict(event.id)?.kind === 'accepted');
     // Said to us alone: the others learn it from us, for what we write from now on refers to it.
-    if (!isOurs) for (const { event } of unheard) sphere.enqueue(event, [], { audience: { kind: 'members' } });
+    if (!isOurs) for (const { event } of inForce) sphere.enqueue(event, [], { audience: { kind: 'members' } });
     const isInvitation = deliveries[0]?.event.type === 'invite';
     const invitations = isInvitation ? this.#takeInvitation(message, result, sphere) : [];
     return { kind: 'changes', sphere, changes, invitations };

@@ -72,6 +72,19 @@ export class Mailbox {
     return this.#deps.effectsOf(sphere).apply(taken, isToldAgain);
   }
 
+  /** Of somebody who is no member nothing stays that does not count, or that they have said already: it could fill our log. */
+  takeAnswers(sphere: Sphere, from: BareJid, deliveries: readonly CheckedDelivery[]): SphereChange[] {
+    const taken = deliveries.flatMap((one) => {
+      const events = this.isAnswer(sphere, from, one) ? this.#take(sphere, one) : [];
+      return events.filter(({ id }) => {
+        const counts = sphere.log.verdict(id)?.kind !== 'refused';
+        if (!counts) sphere.drop(id);
+        return counts;
+      });
+    });
+    return this.#deps.effectsOf(sphere).apply(taken);
+  }
+
   /** Whether a message outside the room was sealed by a certified device of a member. */
   isFromMember(sphere: Sphere, message: IncomingMessage, result: Decrypted): boolean {
     const identity = toHex(result.identityKey);
@@ -89,13 +102,14 @@ export class Mailbox {
   }
 
   /**
-   * Whether whoever sent it need not be a member: they answer an invitation of theirs, which its secret proves, or object to
-   * having lost the sphere.
+   * Whether whoever sent it need not be a member: they answer an invitation of theirs, which its secret proves, or object for
+   * the first time to a vote against them.
    */
   isAnswer(sphere: Sphere, from: BareJid, { event }: CheckedDelivery): boolean {
     if (event.type === 'object') {
       const { person } = event.header;
-      return sphere.jidOf(person) === from && sphere.log.ownership.isOwnerOf(event.body.votes, person);
+      const votes = new Set<string>(sphere.log.ownership.votes(person).map(({ id }) => id));
+      return sphere.jidOf(person) === from && event.body.votes.some((id) => votes.has(id));
     }
     if (event.type !== 'decline') return false;
     const invite = sphere.log.get(event.body.invite);

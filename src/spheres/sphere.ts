@@ -165,9 +165,14 @@ export class Sphere {
   take(event: SignedEvent, attachments: readonly Attachment[]): boolean {
     if (!this.#keep(event, attachments)) return false;
     if (this.#log.add(event) !== 'held' || this.#hasRoomToWait(event)) return true;
-    this.#log.forget(event.id);
-    this.#storage.events.remove(event.id);
+    this.drop(event.id);
     return false;
+  }
+
+  /** As if the event had never come, in the caller's transaction. */
+  drop(id: EventId): void {
+    this.#log.forget(id);
+    this.#storage.events.remove(id);
   }
 
   /** After epoch keys were stored. */

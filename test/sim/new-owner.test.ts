@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
+import { parseEventId } from '../../src/base/id.ts';
 import { mayObject } from '../../src/spheres/new-owner.ts';
+import { encodeEnvelope, entryOf } from '../../src/spheres/protocol/envelope.ts';
+import type { SignedEvent } from '../../src/spheres/protocol/event.ts';
+import { buildEvent } from '../../src/spheres/protocol/event.ts';
+import { knownDevices } from '../../src/spheres/recipients.ts';
+import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
 const HOUR = 3_600_000;
@@ -106,4 +112,61 @@ test('an owner whom somebody removed after taking the sphere has it back too, an
   eva.session.messages.say(id, 'welcome back');
   await world.until(() => ana.session.texts().length === 1);
   expect(ana.session.texts()).toEqual(['welcome back']);
+});
+
+const objectionsAt = ({ session }: SimPerson): number =>
+  session
+    .sphere()
+    .log.events()
+    .filter(({ type }) => type === 'object').length;
+
+/** Tells somebody alone, in one message, twenty objections to every vote there ever was. */
+function flood(from: SimPerson, to: SimPerson, wrong: { lamport?: number; wallMs?: number } = {}): void {
+  const sphere = from.session.sphere();
+  const { author } = from.session.identity;
+  const votes = sphere.log.events().flatMap(({ id, type }) => (type === 'succession' ? [id as string] : []));
+  const header = { ...sphere.log.nextHeader(author.device.id, 0), ...wrong };
+  const events = Array.from({ length: 20 }, (_, index) =>
+    buildEvent(author, { ...header, wallMs: header.wallMs + index }, 'object', { votes }),
+  );
+  const envelope = encodeEnvelope(events.map((event) => entryOf(event as SignedEvent)));
+  const audience = { kind: 'known', jid: to.jid, devices: knownDevices(sphere.state, to.jid) } as const;
+  const eventId = parseEventId(events[0]?.id ?? '');
+  // An honest program sends nothing any more.
+  from.session.storage.spheres.update(sphere.id, { state: 'joined' });
+  sphere.enqueueEnvelope(eventId, envelope, to.jid, { audience });
+  from.session.outgoing.poke();
+}
+
+test('a former owner who was removed fills nobody’s log with objections to a vote to which they have objected', async () => {
+  const { world, ana, ben, eva, id, roles } = await family();
+  ben.session.newOwner.propose(id, ben.jid);
+  await world.quiet();
+  ana.session.newOwner.object(id);
+  await world.quiet();
+  ana.session.newOwner.offer(id, ben.jid);
+  await world.quiet();
+  ben.session.newOwner.accept(id);
+  await world.quiet();
+  await ben.session.members.remove(id, ana.jid, noSignal);
+  await world.quiet();
+  for (let time = 0; time < 3; time += 1) {
+    flood(ana, ben, { wallMs: 100 * time });
+    await world.pass(60_000);
+  }
+  expect([ben, eva].map(objectionsAt)).toEqual([1, 1]);
+  expect(roles()).toMatchObject({ [ben.jid]: 'owner' });
+});
+
+test('of many objections to a vote at once, and of those that do not count, none but one stays', async () => {
+  const { world, ana, ben, eva, id, roles } = await takenByBen();
+  await ben.session.members.remove(id, ana.jid, noSignal);
+  await world.quiet();
+  // What goes back behind its own chain counts for nobody.
+  flood(ana, ben, { lamport: 1 });
+  await world.pass(60_000);
+  expect([ben, eva].map(objectionsAt)).toEqual([0, 0]);
+  flood(ana, ben);
+  await world.until(() => roles()[ana.jid] === 'owner');
+  expect([ben, eva].map(objectionsAt)).toEqual([1, 1]);
 });
