@@ -87,14 +87,24 @@ export class Content {
   }
 
   /**
-   * What the next epoch of a device refers to as membership event: the newest one, unless the device did so before and
-   * there is an end that would not be among the epoch's ancestors then.
+   * What the next epoch of a device refers to as membership event: the newest end that would not be among its ancestors
+   * otherwise. Only for whom may not begin one there it is the newest event, which tells less of what the author knows.
    */
   membershipForEpoch(device: DeviceKey): EventId | null {
     const { newest } = this.#membership;
-    const newestAt = (newest === null ? undefined : this.#order.position(newest)) ?? -1;
-    if (this.#order.seenBy(device) < newestAt) return newest;
-    return this.#knownEnds.newestUnnamed(device, this.#highestEpoch) ?? newest;
+    const lacked = this.#knownEnds.newestUnnamed(device, this.#highestEpoch);
+    return lacked !== undefined && this.#mayBeginEpoch(device, lacked) ? lacked : newest;
+  }
+
+  /** Whether an epoch of this device is in force that refers to this event. */
+  #mayBeginEpoch(device: DeviceKey, membership: EventId): boolean {
+    const { certificates, joined } = this.#membership;
+    const seen = Math.max(this.#order.position(membership) ?? -1, this.#order.seenBy(device));
+    const person = certificates.of(device).at(-1)?.header.person;
+    const record = person === undefined ? undefined : joined.at(seen, person);
+    if (record === undefined || RANK[record.role] < NEEDS.epoch) return false;
+    // A cut behind that place judges whatever comes now.
+    return record.span?.cuts.every(({ position }) => position <= seen) === true;
   }
 
   /** As of now: what is applied later does not change it. Nothing is copied until it is asked for. */

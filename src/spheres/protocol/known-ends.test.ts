@@ -33,6 +33,12 @@ function beginAsBefore(writer: Writer): void {
   writer.log.add(buildEvent(author, header, 'epoch', body) as SignedEvent);
 }
 
+/** Somebody comes in who knows of nothing but what the host knows. */
+function joinedLater(host: Writer): Writer {
+  for (const text of ['one', 'two', 'three']) host.say(text);
+  return admit(host, who('kim'));
+}
+
 const isDue = ({ log }: Writer): boolean => log.state().isEpochDue;
 const epochsUntilKnown = (writer: Writer): number => {
   let count = 0;
@@ -62,18 +68,23 @@ for (const later of ['owner', 'admin'] as const) {
   }
 }
 
-test('a leave that arrives after the epoch for another one makes one more epoch due, wherever it stands', () => {
-  const { owner, leaver, second } = family();
-  const [first, last] = [leaver, second].toSorted((a, b) => (a.who.author.device.id < b.who.author.device.id ? -1 : 1));
-  first?.write('leave', {});
-  last?.write('leave', {});
-  if (last !== undefined) settle(owner, last);
-  begin(owner);
-  expect(isDue(owner)).toBe(false);
-  if (first !== undefined) settle(owner, first);
-  expect(isDue(owner)).toBe(true);
-  expect(epochsUntilKnown(owner)).toBe(1);
-});
+for (const behind of ['nothing', 'somebody’s join'] as const) {
+  test(`a leave that arrives after the epoch for another one makes one more epoch due, wherever it stands, with ${behind} behind both`, () => {
+    const { owner, admin, leaver, second } = family();
+    const [first, last] = [leaver, second].toSorted((a, b) =>
+      a.who.author.device.id < b.who.author.device.id ? -1 : 1,
+    );
+    first?.write('leave', {});
+    last?.write('leave', {});
+    if (behind !== 'nothing') settle(owner, admin, joinedLater(admin));
+    if (last !== undefined) settle(owner, last);
+    const epoch = begin(owner);
+    expect([owner.log.verdict(epoch.id), isDue(owner)]).toEqual([{ kind: 'accepted' }, false]);
+    if (first !== undefined) settle(owner, first);
+    expect(isDue(owner)).toBe(true);
+    expect(epochsUntilKnown(owner)).toBe(1);
+  });
+}
 
 test('an admin who is one only since a moment ago begins an epoch that holds, whatever else it has to name', () => {
   const { owner, other, leaver } = family();
@@ -84,6 +95,16 @@ test('an admin who is one only since a moment ago begins an epoch that holds, wh
   owner.setRole(who('gil').jid, 'admin');
   settle(owner, other, leaver);
   expect(isDue(other)).toBe(true);
+  const epoch = begin(other);
+  expect([other.log.verdict(epoch.id), isDue(other)]).toEqual([{ kind: 'accepted' }, false]);
+});
+
+test('an admin who was none for a while begins an epoch that holds, though they were one when somebody left', () => {
+  const { owner, other, leaver } = family();
+  leaver.write('leave', {});
+  for (const text of ['one', 'two', 'three']) owner.say(text);
+  for (const role of ['member', 'admin'] as const) owner.setRole(who('gil').jid, role);
+  settle(owner, other, leaver);
   const epoch = begin(other);
   expect([other.log.verdict(epoch.id), isDue(other)]).toEqual([{ kind: 'accepted' }, false]);
 });
