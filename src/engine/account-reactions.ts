@@ -105,11 +105,11 @@ export function joinReactions(deps: ReactionsDeps): void {
       scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
       scope.spawn('go on with the old members', (signal) => new Continuation(deps).finish(sphere, signal));
     }),
-    rooms.onArrival.on((room) => {
+    rooms.onArrival.on(({ room, accounts }) => {
       outgoing.poke();
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
-      deps.logs.meet(sphere);
+      deps.logs.meet(sphere, accounts);
       deps.epochs.changed(sphere);
       scope.spawn('tell addresses', () => exchange.tell(sphere));
     }),

@@ -44,6 +44,8 @@ interface Asked {
 /** What is lacking may be on its way, or be the rest of an answer. */
 const SETTLE_MS = 5_000;
 const ANSWER_MS = 15_000;
+/** Whoever was asked so lately is not asked again because they come. */
+const MEETING_MS = 600_000;
 const REASK = { baseMs: 60_000, maxMs: 6 * 3_600_000 };
 /** Of each sphere: items that nobody has the key of, be they ever so many, make nobody talk without end. */
 const ASKED = { burst: 16, intervalMs: 60_000 };
@@ -79,10 +81,15 @@ export class AskForKeys {
     return true;
   }
 
-  /** Somebody came, or we did. */
-  meet(sphere: Sphere): void {
+  /** Somebody came by these accounts; null = we did. Who was asked in vain may just not have been there. */
+  meet(sphere: Sphere, accounts: ReadonlySet<BareJid> | null): void {
     const round = this.#round(sphere);
-    mayAskAgain(round);
+    for (const [device, asked] of round.asked) {
+      const jid = sphere.state.devices.get(device)?.jid ?? null;
+      if (accounts !== null && (jid === null || !accounts.has(jid))) continue;
+      // Or was, and has no key to give: whoever comes and goes is not asked each time.
+      round.asked.set(device, { ...asked, notBeforeMs: Math.min(asked.notBeforeMs, asked.atMs + MEETING_MS) });
+    }
     round.lookAtMs = Math.min(round.lookAtMs, this.#now + SETTLE_MS);
     this.#askSoon(round);
   }

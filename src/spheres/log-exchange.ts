@@ -126,13 +126,13 @@ export class LogExchange {
     deps.channel.on('want', (from, body) => this.#answer(from, body));
   }
 
-  /** Somebody came who may have other events than we, or we did. */
-  meet(sphere: Sphere): void {
+  /** Somebody came who may have other events than we, by these accounts; null = we did. */
+  meet(sphere: Sphere, accounts: ReadonlySet<BareJid> | null = null): void {
     const round = this.#round(sphere);
     round.metAtMs = this.#now;
     // Who was asked in vain may just not have been there.
     mayAskAgain(round);
-    this.#keys.meet(sphere);
+    this.#keys.meet(sphere, accounts);
     round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
     this.#work.wake();
   }

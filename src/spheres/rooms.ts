@@ -9,6 +9,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { Element } from '../xmpp/element.ts';
+import { bareJidOf } from '../xmpp/jid.ts';
 import type { Room } from '../xmpp/room.ts';
 import type { Occupant, RoomMessage } from '../xmpp/room-types.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
@@ -75,12 +76,18 @@ const NOTED_EVERY = 50;
 /** Whoever leaves gaps in their events must not have us read an archive of years. */
 const MAX_READ_BACK = 2_000;
 
+/** Somebody came into a room: by these accounts; null = we did. */
+interface Arrival {
+  readonly room: BareJid;
+  readonly accounts: ReadonlySet<BareJid> | null;
+}
+
 /** The rooms of our spheres: kept joined, read from where we stopped, then live. */
 export class Rooms implements RoomService, AsyncDisposable {
   /** Who is present, or whether we are, has changed. */
   readonly onPresence: Emitter<BareJid>;
   /** Somebody came who was not there, or we did: they do not know our addresses. */
-  readonly onArrival: Emitter<BareJid>;
+  readonly onArrival: Emitter<Arrival>;
   /** Somebody else lost the right to be in the room. */
   readonly onExpelled: Emitter<BareJid>;
   /** Everything the archive holds has been read. */
@@ -253,7 +260,7 @@ export class Rooms implements RoomService, AsyncDisposable {
       kept.isLookedThrough = false;
       if (state.kind === 'inside') {
         void this.#enqueue(kept, () => this.#catchUp(address, kept, 0));
-        this.onArrival.emit(address);
+        this.onArrival.emit({ room: address, accounts: null });
       }
       this.onPresence.emit(address);
     });
@@ -276,7 +283,9 @@ export class Rooms implements RoomService, AsyncDisposable {
   #occupantsChanged(address: BareJid, kept: Kept): void {
     const before = kept.present;
     kept.present = new Set(kept.room.occupants.flatMap(({ fullJid, jid }) => fullJid ?? jid ?? []));
-    if ([...kept.present].some((jid) => !before.has(jid))) this.onArrival.emit(address);
+    const came = [...kept.present].filter((jid) => !before.has(jid));
+    const accounts = new Set(came.flatMap((fullJid) => bareJidOf(fullJid) ?? []));
+    if (came.length > 0) this.onArrival.emit({ room: address, accounts });
     this.onPresence.emit(address);
   }
 

@@ -87,6 +87,28 @@ test('keys that were erased, or that a made-up one took the place of, are asked 
   expect([opens(ben, other), isServed(ben, other)]).toEqual([true, true]);
 });
 
+test('for a key that nobody has others are not asked anew each time that somebody comes and goes', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  const sphere = await world.sphere(ana, ben, eva);
+  const itemId = await ana.share('beach.mp4');
+  await world.pass(MINUTE);
+  for (const { session } of world.people) session.storage.attachments.remove(itemId as string as EventId, 'media-key');
+  await ben.stop();
+  await ben.start();
+  // Ana and Eva looked at the item when its key was there: only Ben asks.
+  for (let time = 0; time < 20; time += 1) {
+    eva.session.link.goOffline();
+    for (const port of world.server.room(sphere.row.room).ports) port.onOccupants.emit(port.occupants);
+    await world.pass(MINUTE / 2);
+    await eva.session.goOnline();
+    await world.pass(MINUTE / 2);
+  }
+  const asked = world.entries.filter(({ text }) => text === 'keys asked for').length;
+  expect(asked).toBeGreaterThan(0);
+  expect(asked).toBeLessThan(15);
+});
+
 test('a key that nobody has is asked for ever more rarely', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
