@@ -31,7 +31,6 @@ import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
-import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 
 interface ReactionsDeps {
@@ -181,7 +180,6 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     if (change.kind === 'item-deletion') {
       scope.spawn('settle deletion', (signal) => deps.items.settleDeletion(change.id, signal));
     }
-    if (change.kind === 'item') returned(deps, sphere, change.id);
     if (change.kind === 'continued') takeOverLate(deps, change.sphere);
   }
   if (kinds.has('left') || kinds.has('device-ended')) caretaker.renewEpoch(sphere);
@@ -211,7 +209,9 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {
     scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
-  if (kinds.has('epochs')) scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
+  if (kinds.has('epochs') || hasReturned(deps, sphere, changes)) {
+    scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
+  }
   outgoing.poke();
 }
 
@@ -268,7 +268,7 @@ function isUpToDate({ rooms, logs }: ReactionsDeps, sphere: Sphere): boolean {
 /** A file that never became whole goes too; everything else on the disk is the person's. */
 async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
   const { storage, items, list, log } = deps;
-  const isDue = ({ sphereId }: ItemRow): boolean => {
+  const isDue = (sphereId: SphereId): boolean => {
     const sphere = list.find(sphereId);
     return sphere === undefined || isUpToDate(deps, sphere);
   };
@@ -300,15 +300,16 @@ async function withdraw({ storage, items }: ReactionsDeps, itemId: ItemId): Prom
 }
 
 /**
- * An item that was refused for a while, or whose key came again: what was here of it is served again. Others' new items
+ * Whether an item was refused for a while, or its key came again: what was here of it is served again. Others' new items
  * are not wanted yet, and ours are on their way into the swarm.
  */
-function returned({ storage, items, scope }: ReactionsDeps, sphere: Sphere, itemId: ItemId): void {
-  const isOwn = sphere.state.items.get(itemId)?.event.header.device === sphere.device;
-  const row = storage.items.get(itemId);
-  if (row?.wanted === true && (!isOwn || row.state === 'failed')) {
-    scope.spawn('wanted items', (signal) => items.resumeWaiting(signal));
-  }
+function hasReturned({ storage }: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): boolean {
+  return changes.some((change) => {
+    if (change.kind !== 'item') return false;
+    const isOwn = sphere.state.items.get(change.id)?.event.header.device === sphere.device;
+    const row = storage.items.get(change.id);
+    return row?.wanted === true && (!isOwn || row.state === 'failed');
+  });
 }
 
 /** Which devices may connect for this sphere, and by which keys. */

@@ -144,11 +144,13 @@ export class AskForKeys {
 
   async #ask(sphere: Sphere, round: Round, devices: Iterable<DeviceKey>): Promise<void> {
     const before = round.lacking.length;
-    const { items } = sphere.state;
-    round.lacking = round.lacking.filter((id) => {
-      const item = items.get(id as string as ItemId);
-      return item?.replacedBy === null && this.#isLacking(sphere, item.event);
-    });
+    const lacking: EventId[] = [];
+    for (const id of round.lacking) {
+      const item = sphere.state.items.get(id as string as ItemId);
+      if (item?.replacedBy === null && this.#isLacking(sphere, item.event)) lacking.push(id);
+      await this.#breather.breathe();
+    }
+    round.lacking = lacking;
     // Who gave some of it may have more.
     if (round.lacking.length < before) mayAskAgain(round);
     const next = whom(sphere, round, devices);

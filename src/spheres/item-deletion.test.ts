@@ -106,3 +106,19 @@ test('after thirty days key, preview and name are forgotten, a whole copy stays 
   expect(await readFile(original ?? '', 'utf8')).toBe(film.content);
   expect(() => deletion(ana).undo(ana.session.items.row(itemId))).toThrow('too long ago');
 });
+
+test('whether a sphere is up to date is asked once for all that was deleted, and not for what was erased long ago', async () => {
+  const film = await sharedFilm();
+  const { ana, itemId, world } = film;
+  const { session } = ana;
+  const items = [itemId, await ana.share('second.mp4'), await ana.share('third.mp4')];
+  for (const id of items) deletion(ana).delete(session.items.row(id));
+  await world.quiet();
+  for (const id of items) session.storage.items.update(id, { deletedAtMs: world.clock.now() - UNDO_MS });
+  const asked: string[] = [];
+  const erase = (): ItemId[] =>
+    eraseDeleted({ storage: session.storage, clock: world.clock }, () => asked.push(session.sphere().id) > 0);
+  expect(erase()).toHaveLength(3);
+  expect(erase()).toEqual([]);
+  expect(asked).toEqual([session.sphere().id]);
+});

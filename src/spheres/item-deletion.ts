@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import type { EventId, ItemId } from '../base/id.ts';
+import type { EventId, ItemId, SphereId } from '../base/id.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { deletionOf, mayDelete, mayPutBack } from './deletion.ts';
@@ -58,13 +58,17 @@ export class ItemDeletion {
 /** Forgets what belongs to items that cannot be put back any more; their events stay, or the chain would have a gap. */
 export function eraseDeleted(
   { storage, clock }: { readonly storage: Storage; readonly clock: Clock },
-  isDue: (row: ItemRow) => boolean,
+  isUpToDate: (sphereId: SphereId) => boolean,
 ): ItemId[] {
-  const due = storage.items.listDeletedBefore(clock.now() - UNDO_MS).filter(isDue);
-  return due.flatMap(({ itemId }) => {
+  // There may be very many, most of them erased long ago.
+  const answers = new Map<SphereId, boolean>();
+  return storage.items.listDeletedBefore(clock.now() - UNDO_MS).flatMap(({ itemId, sphereId }) => {
     const eventId = itemId as string as EventId;
     const kinds = storage.attachments.list(eventId).map(({ kind }) => kind);
     if (kinds.length === 0) return [];
+    const isDue = answers.get(sphereId) ?? isUpToDate(sphereId);
+    answers.set(sphereId, isDue);
+    if (!isDue) return [];
     storage.transaction(() => {
       for (const kind of kinds) storage.attachments.remove(eventId, kind);
       if (storage.messages.has(eventId)) storage.messages.update(eventId, { text: '' });
