@@ -13,6 +13,7 @@ import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
+import { UNDO_MS } from '../spheres/item-removal.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
@@ -71,7 +72,7 @@ const ACCEPTED_EPOCHS = 2;
 /** A server may shut a member out without telling anybody who is there. */
 const LOOK_AGAIN_MS = 3_600_000;
 /** By then whoever is there has told what we missed. */
-const FIRST_LOOK_MS = 600_000;
+const FIRST_LOOK_MS = 120_000;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
@@ -252,27 +253,33 @@ async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void
 
 async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSignal): Promise<void> {
   const { rooms, caretaker } = deps;
-  if (isUpToDate(deps, sphere)) eraseRetracted(deps, sphere);
+  eraseRetracted(deps, sphere, erasedBefore(deps, sphere));
+  deps.devices.endGone(sphere);
   new NewOwner(deps).settle(sphere);
   if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
 }
 
-/** Somebody may have put back meanwhile what was taken away: nothing is erased before we could have learned of it. */
-function isUpToDate({ rooms, logs }: ReactionsDeps, sphere: Sphere): boolean {
+/**
+ * What was taken away before this moment is erased: nobody can put it back any more, and we would have learned of it.
+ * With a gap that nobody fills the word that puts it back may be in it; it has once more as long to come.
+ */
+function erasedBefore({ rooms, logs, clock }: ReactionsDeps, sphere: Sphere): number {
   const { state, room } = sphere.row;
-  if (state === 'left' || state === 'removed') return true;
+  const now = clock.now();
   const isAlone = sphere.state.devices.size <= 1;
-  return isAlone ? rooms.isCaughtUp(room) : logs.isComplete(sphere);
+  const isUpToDate = isAlone ? rooms.isCaughtUp(room) : logs.isComplete(sphere);
+  if (state === 'left' || state === 'removed' || isUpToDate) return now - UNDO_MS;
+  return logs.isExhausted(sphere) ? now - 2 * UNDO_MS : -Infinity;
 }
 
 /** A file that never became whole goes too; everything else on the disk is the person's. */
 async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
   const { storage, items, list, log } = deps;
-  const isDue = (sphereId: SphereId): boolean => {
+  const beforeIn = (sphereId: SphereId): number => {
     const sphere = list.find(sphereId);
-    return sphere === undefined || isUpToDate(deps, sphere);
+    return sphere === undefined ? Infinity : erasedBefore(deps, sphere);
   };
-  for (const itemId of eraseDeleted(deps, isDue)) {
+  for (const itemId of eraseDeleted(deps, beforeIn)) {
     try {
       const row = items.row(itemId);
       const event = list.find(row.sphereId)?.state.items.get(itemId)?.event;

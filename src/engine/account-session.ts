@@ -339,7 +339,7 @@ export class AccountSession implements AsyncDisposable {
       ...{ storage, list, directory, omemo, identity, own, rooms, clock, random, log },
       makeFolder: (name) => makeSphereFolder(spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
       onInvitation: (id) => this.onInvitation.emit(id),
-      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone),
+      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone) || this.logs.isExhausted(sphere),
       queued: () => this.outgoing.poke(),
       spawn: (name, task) => this.scope.spawn(name, task),
     });

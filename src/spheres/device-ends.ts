@@ -15,7 +15,7 @@ interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
   readonly rooms: Pick<Rooms, 'isCaughtUp'>;
-  /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
+  /** Whether nobody present has more of a sphere to give than is here; for those who are gone nobody waits. */
   readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;

@@ -1,19 +1,13 @@
-import type { Clock } from '../base/clock.ts';
 import type { EventId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
-import { UNDO_MS } from './item-removal.ts';
 import type { Sphere } from './sphere.ts';
 
 /**
- * Erases texts that were taken away so long ago that nobody puts them back, with all their earlier versions; that they were
- * there, and whose they were, stays. How many texts there were.
+ * Erases texts that were taken away before a moment since which nobody puts them back, with all their earlier versions;
+ * that they were there, and whose they were, stays. How many texts there were.
  */
-export function eraseRetracted(
-  { storage, clock }: { readonly storage: Storage; readonly clock: Clock },
-  sphere: Sphere,
-): number {
+export function eraseRetracted({ storage }: { readonly storage: Storage }, sphere: Sphere, before: number): number {
   const { annotations } = sphere.log;
-  const before = clock.now() - UNDO_MS;
   const ids = annotations.retracted().flatMap((target): EventId[] => {
     const event = sphere.log.get(target);
     const word = event === undefined ? undefined : annotations.retraction(event);

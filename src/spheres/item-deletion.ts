@@ -55,20 +55,23 @@ export class ItemDeletion {
   }
 }
 
-/** Forgets what belongs to items that cannot be put back any more; their events stay, or the chain would have a gap. */
+/**
+ * Forgets what belongs to items that cannot be put back any more: those deleted before a moment that is asked for by
+ * sphere. Their events stay, or the chain would have a gap.
+ */
 export function eraseDeleted(
   { storage, clock }: { readonly storage: Storage; readonly clock: Clock },
-  isUpToDate: (sphereId: SphereId) => boolean,
+  beforeIn: (sphereId: SphereId) => number,
 ): ItemId[] {
   // There may be very many, most of them erased long ago.
-  const answers = new Map<SphereId, boolean>();
-  return storage.items.listDeletedBefore(clock.now() - UNDO_MS).flatMap(({ itemId, sphereId }) => {
+  const answers = new Map<SphereId, number>();
+  return storage.items.listDeletedBefore(clock.now() - UNDO_MS).flatMap(({ itemId, sphereId, deletedAtMs }) => {
     const eventId = itemId as string as EventId;
     const kinds = storage.attachments.list(eventId).map(({ kind }) => kind);
     if (kinds.length === 0) return [];
-    const isDue = answers.get(sphereId) ?? isUpToDate(sphereId);
-    answers.set(sphereId, isDue);
-    if (!isDue) return [];
+    const before = answers.get(sphereId) ?? beforeIn(sphereId);
+    answers.set(sphereId, before);
+    if (deletedAtMs > before) return [];
     storage.transaction(() => {
       for (const kind of kinds) storage.attachments.remove(eventId, kind);
       if (storage.messages.has(eventId)) storage.messages.update(eventId, { text: '' });

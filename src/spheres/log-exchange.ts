@@ -172,6 +172,15 @@ export class LogExchange {
     return heard.every((tips) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)));
   }
 
+  /**
+   * Whether somebody present was heard, and nobody has more to give now: what is missing nevertheless was asked for in
+   * vain. Who leaves a gap, or makes one up, must not have us wait for ever.
+   */
+  isExhausted(sphere: Sphere): boolean {
+    const heard = this.#rounds.get(sphere.id)?.heard.size ?? 0;
+    return heard > 0 && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
+  }
+
   run(signal: AbortSignal): Promise<void> {
     return this.#work.run(signal);
   }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { boast } from './boast.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -39,6 +40,23 @@ test('a computer that was ended stays ended in a sphere that its person had left
   await world.until(() => ana.session.sphere('Winter').epochs.length > 1);
   const ends = ana.session.sphere('Winter').log.events();
   expect(ends.filter(({ type }) => type === 'device-end')).toHaveLength(1);
+});
+
+test('a computer that was ended is ended later in another sphere although a member there tells of what nobody has', async () => {
+  const { world, ana, ben, laptop, lost, winter } = await twoSpheres();
+  await ben.session.members.leave(winter, noSignal);
+  await world.pass(10 * MINUTE);
+  await laptop.stop();
+  await ben.session.devices.end(lost, noSignal);
+  await world.pass(10 * MINUTE);
+  await ben.stop();
+  await ben.start();
+  boast(ana);
+  await ana.session.members.invite(winter, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  await world.pass(180 * MINUTE);
+  expect(sphereAt(ana, 'Winter').endedDevices.has(lost)).toBe(true);
 });
 
 test('a computer that was ended nowhere, because its person was in no sphere then, is ended in the first they join', async () => {

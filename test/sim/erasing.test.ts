@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { EventId, ItemId } from '../../src/base/id.ts';
 import { ItemDeletion } from '../../src/spheres/item-deletion.ts';
 import { attachment } from '../../src/spheres/protocol/envelope.ts';
+import { boast } from './boast.ts';
 import type { SimPerson } from './sim-world.ts';
 import { SimWorld } from './sim-world.ts';
 
@@ -61,8 +62,32 @@ test('nothing is erased before anybody was met who may know that it was put back
   await world.pass(120 * MINUTE);
   expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, true]);
   await ana.start();
-  await world.pass(120 * MINUTE);
+  // Many open the program for a few minutes a day.
+  await world.pass(5 * MINUTE);
   expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, false]);
+});
+
+test('what nobody gives, or somebody made up, keeps a deleted text only as long as the word that puts it back may be in it', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const text = ben.session.messages.say(sphere.id, 'not so nice');
+  const itemId = await ben.share('beach.mp4');
+  await world.quiet();
+  ben.session.messages.retract(sphere.id, text, false);
+  new ItemDeletion(ben.session).delete(ben.session.items.row(itemId));
+  await world.quiet();
+  const later = async (days: number): Promise<void> => {
+    for (const person of [ana, ben]) await person.stop();
+    await world.clock.advance(days * DAY);
+    for (const person of [ana, ben]) await person.start();
+    boast(ana);
+    await world.pass(180 * MINUTE);
+  };
+  await later(35);
+  expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, true]);
+  await later(30);
+  expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([false, false]);
 });
 
 test('keys that were erased, or that a made-up one took the place of, are asked for when the item is in force', async () => {

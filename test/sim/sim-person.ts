@@ -206,7 +206,7 @@ export class SimSession {
     const { certifier, devices, vault } = openDevices({
       ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
       onInvitation: (id) => this.onInvitation.emit(id),
-      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone),
+      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone) || this.logs.isExhausted(sphere),
       vaultStore: this.link,
       isOnline: () => this.link.state.kind === 'online',
       queued: () => this.outgoing.poke(),
