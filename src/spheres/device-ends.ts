@@ -100,10 +100,13 @@ export class DeviceEnds {
 
   /**
    * All devices of before are gone: those that spoke in the sphere before this one did. So does one that founds or joins a
-   * sphere later and brings this one in; but that one has introduced itself here, and by its clock it came later.
+   * sphere later and brings this one in; but that one has introduced itself here, and by its clock it came later, or it is
+   * in a sphere still in which all of before were ended.
    */
   #isLost(sphere: Sphere, device: DeviceKey): boolean {
-    const { storage, comeback } = this.#deps;
+    const { storage, comeback, list } = this.#deps;
+    const isAfter = ({ id, state }: Sphere): boolean => !comeback.endsOthersIn(id) && state.devices.has(device);
+    if (list.all().some(isAfter)) return false;
     const [theirs, ours] = [device, sphere.device].map((one) => firstOf(sphere, one)?.header);
     if (theirs === undefined || ours === undefined || theirs.lamport >= ours.lamport) return false;
     const hasName = (storage.ownDevices.get(device)?.name ?? '') !== '';
