@@ -74,11 +74,13 @@ export class NewOwner {
     const votes = sphere.log.ownership.votes(sphere.person).map(({ id }) => id as string);
     if (votes.length === 0) throw new AppError('not-found', 'nobody wants another owner');
     const isOut = sphere.row.state === 'removed';
-    const others = [...sphere.state.members.values()].filter(({ state }) => isOut && state === 'joined');
+    const others = [...sphere.state.members.values()].flatMap(({ jid, state }) => (state === 'joined' ? [jid] : []));
     list.together(sphere, () => {
       const event = list.publish(sphere, 'object', { votes: votes.slice(-50) }, MEMBERS);
-      // Removed by the new owner: the room carries nothing of ours.
-      for (const { jid } of others) tellAlone(sphere, event as SignedEvent, jid);
+      if (!isOut) return;
+      // Removed by the new owner: the room carries nothing of ours, to our other computers neither.
+      const own = sphere.jidOf(sphere.person) ?? [];
+      for (const jid of others.concat(own)) tellAlone(sphere, event as SignedEvent, jid);
     });
   }
 
@@ -104,7 +106,7 @@ export function mayObject({ row, role, log, person }: Sphere): boolean {
 }
 
 function tellAlone(sphere: Sphere, event: SignedEvent, jid: BareJid): void {
-  const devices = knownDevices(sphere.state, jid);
+  const devices = knownDevices(sphere.state, jid, sphere.device);
   const envelope = encodeEnvelope(membershipEntries(sphere.log, event));
   if (devices.length > 0)
     sphere.enqueueEnvelope(event.id, envelope, jid, { audience: { kind: 'known', jid, devices } });

@@ -170,3 +170,15 @@ test('of many objections to a vote at once, and of those that do not count, none
   await world.until(() => roles()[ana.jid] === 'owner');
   expect([ben, eva].map(objectionsAt)).toEqual([1, 1]);
 });
+
+test('all computers of an owner who was removed learn that they have the sphere back', async () => {
+  const { world, ana, ben, id } = await takenByBen();
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length === 1);
+  await ben.session.members.remove(id, ana.jid, noSignal);
+  await world.until(() => [ana, laptop].every(({ session }) => session.sphere().row.state === 'removed'));
+  ana.session.newOwner.object(id);
+  await world.until(() => ana.session.rooms.isInside(ana.session.sphere().row.room));
+  await world.pass(2 * HOUR);
+  expect([ana, laptop].map(({ session }) => session.sphere().row.state)).toEqual(['joined', 'joined']);
+});
