@@ -274,7 +274,7 @@ function erasedBefore({ rooms, logs, clock }: ReactionsDeps, sphere: Sphere): nu
 
 /** A file that never became whole goes too; everything else on the disk is the person's. */
 async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  const { storage, items, list, log } = deps;
+  const { items, list, log } = deps;
   const beforeIn = (sphereId: SphereId): number => {
     const sphere = list.find(sphereId);
     return sphere === undefined ? Infinity : erasedBefore(deps, sphere);
@@ -284,9 +284,7 @@ async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<
       const row = items.row(itemId);
       const event = list.find(row.sphereId)?.state.items.get(itemId)?.event;
       if (event === undefined || !isUseless(row, event)) continue;
-      await items.remove(itemId, 'delete', signal);
-      // It may be put back after all, and the person did not take it off the list.
-      if (row.removedAtMs === 0) storage.items.update(itemId, { removedAtMs: 0 });
+      await items.remove(itemId, 'forget', signal);
     } catch (error) {
       signal.throwIfAborted();
       log.warn('what had come of a deleted item stays', { error });

@@ -122,3 +122,20 @@ test('whether a sphere is up to date is asked once for all that was deleted, and
   expect(erase()).toEqual([]);
   expect(asked).toEqual([session.sphere().id]);
 });
+
+test('what comes of a deleted item is not taken off the person’s own list when the program dies meanwhile', async () => {
+  const film = await sharedFilm();
+  const { ana, ben, itemId, world } = film;
+  await fetchBegun(film);
+  deletion(ana).delete(ana.session.items.row(itemId));
+  await world.quiet();
+  const { storage, feed, items } = ben.session;
+  storage.items.update(itemId, { deletedAtMs: items.row(itemId).deletedAtMs - UNDO_MS });
+  let isDead = false;
+  feed.remove = async () => {
+    isDead = true;
+    await Promise.reject(new Error('the program died'));
+  };
+  await world.pass(7_200_000);
+  expect([isDead, items.row(itemId).removedAtMs]).toEqual([true, 0]);
+});

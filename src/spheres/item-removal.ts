@@ -16,8 +16,11 @@ import type { SwarmFeed } from './swarm-feed.ts';
 /** How long an item that was taken off the list can be put back. */
 export const UNDO_MS = 30 * 24 * 3_600_000;
 
-/** What becomes of the copy on this disk. A person's own original is never deleted. */
-export type CopyFate = 'keep' | 'delete';
+/**
+ * What becomes of the copy on this disk. A person's own original is never deleted. `forget` = it is deleted, of an item
+ * that was deleted for everybody: if that is put back, it stands on the list again.
+ */
+export type CopyFate = 'keep' | 'delete' | 'forget';
 
 interface ItemRemovalDeps {
   readonly source: Pick<ItemSource, 'parts'>;
@@ -41,7 +44,7 @@ export class ItemRemoval {
     const { book, feed, clock, list } = this.#deps;
     const row = book.row(itemId);
     // Written down first: after a crash nothing of it is fetched or served.
-    if (row.removedAtMs === 0) book.update(itemId, { removedAtMs: clock.now() });
+    if (row.removedAtMs === 0 && copy !== 'forget') book.update(itemId, { removedAtMs: clock.now() });
     if (row.wanted) await feed.remove(row.infoHash);
     if (row.layout === null || row.path === null) return 0;
     if (isReadInPlace(row)) {
