@@ -24,8 +24,11 @@ interface CaretakerDeps {
   readonly log: Logger;
 }
 
-/** How long the key that follows a removal may be on its way; then the owner begins one, and admins if the owner does not. */
-const OWNER_WAITS_MS = 20_000;
+/**
+ * How long the key that follows a removal may be on its way; then the owner begins one, and admins if the owner does not.
+ * Not all their computers at once: each would begin its own.
+ */
+const OWNER_WAITS_MS = { least: 20_000, spread: 20_000 };
 const ADMIN_WAITS_MS = { least: 120_000, spread: 180_000 };
 /** Each further one names one more end that the others could not; the next change goes on with it. */
 const MOST_EPOCHS_AT_ONCE = 8;
@@ -79,10 +82,10 @@ export class Caretaker {
   async renewEpochLater(sphere: Sphere, signal: AbortSignal): Promise<void> {
     if (this.#waiting.has(sphere.id) || !this.#isToRenew(sphere)) return;
     const { clock, random } = this.#deps;
-    const { least, spread } = ADMIN_WAITS_MS;
+    const { least, spread } = sphere.role === 'owner' ? OWNER_WAITS_MS : ADMIN_WAITS_MS;
     this.#waiting.add(sphere.id);
     try {
-      await clock.sleep(sphere.role === 'owner' ? OWNER_WAITS_MS : least + randomFraction(random) * spread, signal);
+      await clock.sleep(least + randomFraction(random) * spread, signal);
     } finally {
       this.#waiting.delete(sphere.id);
     }

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { silentLogger } from '../../src/base/log.ts';
+import { Caretaker } from '../../src/spheres/caretaker.ts';
 import { readEphemeral } from '../../src/xmpp/sealed.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
@@ -164,4 +166,28 @@ test('a server that makes up words under unknown keys makes a device speak ever 
   }
   expect(told).toBeGreaterThan(2);
   expect(told).toBeLessThan(20);
+});
+
+test('two computers of an owner wait for the key that follows a removal differently long, so that one begins it', async () => {
+  const { world, ana, eva, sphere } = await three();
+  const { session } = ana;
+  session.caretaker.renewEpoch = () => undefined;
+  session.caretaker.renewEpochLater = () => Promise.resolve();
+  await eva.session.members.leave(sphere.id, noSignal);
+  await world.quiet();
+  expect(session.sphere().state.isEpochDue).toBe(true);
+  const waits: number[] = [];
+  for (const byte of [0, 255]) {
+    const sleep = (ms: number): Promise<never> => {
+      waits.push(ms);
+      return Promise.reject(new Error('it waits'));
+    };
+    const clock = { now: () => 0, monotonic: () => 0, sleep };
+    const { storage, list, rooms, own } = session;
+    const random = (size: number) => new Uint8Array(size).fill(byte);
+    const caretaker = new Caretaker({ storage, list, rooms, own, clock, random, log: silentLogger });
+    await expect(caretaker.renewEpochLater(session.sphere(), noSignal)).rejects.toThrow('it waits');
+  }
+  const [first = 0, second = 0] = waits;
+  expect([first, second - first > 10_000, second < MINUTE]).toEqual([20_000, true, true]);
 });
