@@ -238,7 +238,7 @@ export class AccountSession implements AsyncDisposable {
     joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random });
   }
 
-  /** After sleep the connections of before are mostly dead, and the network may be another one. */
+  /** Its network, and its sleep: after that the connections of before are mostly dead, and the network may be another. */
   #watchComputer({ clock, feed }: AccountSessionDeps): void {
     this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     const onWake = (): void => {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { concatBytes } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
 import { numberedName, safeName } from '../torrent/safe-name.ts';
 
@@ -20,7 +21,7 @@ const MAX_TRIES = 1000;
 
 /** Puts pictures together that come in parts, in memory. */
 export class PastedPictures {
-  readonly #unfinished = new Map<string, Uint8Array[]>();
+  readonly #unfinished = new RecentMap<string, Uint8Array[]>(MAX_UNFINISHED);
 
   /** The whole picture with its last part, else undefined. `too-large` gives it up. */
   take({ pictureId, bytes, isLast }: PicturePart): Uint8Array | undefined {
@@ -32,8 +33,6 @@ export class PastedPictures {
     }
     if (isLast) return concatBytes(...parts);
     this.#unfinished.set(pictureId, parts);
-    const [oldest] = this.#unfinished.keys();
-    if (this.#unfinished.size > MAX_UNFINISHED && oldest !== undefined) this.#unfinished.delete(oldest);
     return undefined;
   }
 }

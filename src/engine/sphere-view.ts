@@ -37,7 +37,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     name: nameOf(deps, sphere),
     room: row.room,
     folder: row.folder,
-    watchesFolder: deps.folderWatch.isOn(sphere.id),
+    watchesFolder: deps.folderWatch.isOn(sphere),
     history: state.genesis?.policy.history ?? 'all',
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),

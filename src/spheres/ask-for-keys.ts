@@ -8,6 +8,8 @@ import { randomFraction } from '../base/random.ts';
 import { RateLimit } from '../base/rate-limit.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Asked } from './asked.ts';
+import { byTurn, mayAskAgain, NEVER_ASKED } from './asked.ts';
 import { INLINE_METAINFO_BYTES } from './announcement.ts';
 import type { SphereChange } from './effects.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
@@ -33,12 +35,6 @@ interface Round {
   askAtMs: number;
   lacking: readonly EventId[];
   readonly asked: Map<DeviceKey, Asked>;
-}
-
-interface Asked {
-  readonly attempts: number;
-  readonly notBeforeMs: number;
-  readonly atMs: number;
 }
 
 /** What is lacking may be on its way, or be the rest of an answer. */
@@ -138,7 +134,7 @@ export class AskForKeys {
     round.lacking = lacking;
     if (lacking.length === 0) round.askAtMs = Infinity;
     if (lacking.every((id) => known.has(id))) return;
-    mayAskAgain(round);
+    mayAskAgain(round.asked);
     this.#askSoon(round);
   }
 
@@ -152,7 +148,7 @@ export class AskForKeys {
     }
     round.lacking = lacking;
     // Who gave some of it may have more.
-    if (round.lacking.length < before) mayAskAgain(round);
+    if (round.lacking.length < before) mayAskAgain(round.asked);
     const next = whom(sphere, round, devices);
     if (round.lacking.length === 0 || next === undefined || next.notBeforeMs > this.#now) {
       round.askAtMs = round.lacking.length === 0 ? Infinity : (next?.notBeforeMs ?? Infinity);
@@ -193,20 +189,11 @@ export class AskForKeys {
   }
 }
 
-/** In turn: who is asked first may not have it. */
 function whom(
   sphere: Sphere,
   { asked }: Round,
   devices: Iterable<DeviceKey>,
 ): (Asked & { readonly device: DeviceKey }) | undefined {
   const others = [...devices].filter((device) => device !== sphere.device && sphere.state.devices.has(device));
-  const candidates = others.map((device) => ({
-    device,
-    ...(asked.get(device) ?? { attempts: 0, notBeforeMs: 0, atMs: -1 }),
-  }));
-  return candidates.toSorted((a, b) => a.notBeforeMs - b.notBeforeMs || a.atMs - b.atMs)[0];
-}
-
-function mayAskAgain({ asked }: Round): void {
-  for (const [device, { atMs }] of asked) asked.set(device, { attempts: 0, notBeforeMs: 0, atMs });
+  return others.map((device) => ({ device, ...(asked.get(device) ?? NEVER_ASKED) })).toSorted(byTurn)[0];
 }

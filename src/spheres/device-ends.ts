@@ -2,14 +2,13 @@ import * as z from 'zod';
 import type { DeviceKey } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { encodeEnvelope } from './protocol/envelope.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
-import { membershipEntries } from './protocol/invitation.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 import { knownDevice } from './recipients.ts';
 import type { Rooms } from './rooms.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import { tellAlone } from './tell-alone.ts';
 
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
@@ -125,10 +124,8 @@ export class DeviceEnds {
     const last = found === undefined ? null : { sequence: found.sequence, hash: found.hash };
     list.together(sphere, () => {
       const event = list.publish(sphere, 'device-end', { device, last }, { audience: { kind: 'members' } });
-      if (alone === undefined) return;
       // It is no member's device any more, and is told by itself.
-      const envelope = encodeEnvelope(membershipEntries(sphere.log, event as SignedEvent));
-      sphere.enqueueEnvelope(event.id, envelope, alone.jid, { audience: alone });
+      if (alone !== undefined) tellAlone(sphere, event as SignedEvent, alone);
     });
   }
 }

@@ -131,7 +131,7 @@ test('switched off nothing is shared, and later nothing that came meanwhile', as
   await watch.setOn(sphere, false);
   await writeFile(at('secret.txt'), 'not yet');
   expect(await after(30)).toEqual([]);
-  expect(watch.isOn(sphere.id)).toBe(false);
+  expect(watch.isOn(sphere)).toBe(false);
   await watch.setOn(sphere, true);
   await writeFile(at('open.txt'), 'for all');
   expect(await after(30)).toEqual(['open.txt']);

@@ -69,13 +69,13 @@ export class FolderWatch {
     this.#old = new Set(deps.list.all().map(({ id }) => id));
   }
 
-  isOn(sphereId: SphereId): boolean {
-    return this.#watch(sphereId)?.on ?? true;
+  isOn(sphere: Sphere): boolean {
+    return this.#watch(sphere)?.on ?? true;
   }
 
   /** For all spheres that have the folder. What was put there while it was off stays unshared. */
   async setOn(sphere: Sphere, on: boolean): Promise<void> {
-    if (this.isOn(sphere.id) === on) return;
+    if (this.isOn(sphere) === on) return;
     this.#store(sphere, { on, left: on ? this.#strange(sphere, await listEntries(sphere.row.folder)) : [] });
   }
 
@@ -91,9 +91,9 @@ export class FolderWatch {
   async look(sphere: Sphere, signal: AbortSignal): Promise<void> {
     const isHolder = folderHolder(this.#deps.list.all(), sphere) === sphere;
     const mayShare = isHolder && sphere.role !== 'viewer' && sphere.epochs.length > 0;
-    if (!mayShare || !this.isOn(sphere.id)) return;
+    if (!mayShare || !this.isOn(sphere)) return;
     const entries = await listEntries(sphere.row.folder);
-    const watch = this.#watch(sphere.id) ?? this.#begin(sphere, entries);
+    const watch = this.#watch(sphere) ?? this.#begin(sphere, entries);
     const left = new Set(watch.left);
     let ours: OwnFiles | undefined;
     for (const entry of entries) {
@@ -175,13 +175,11 @@ export class FolderWatch {
   }
 
   /** What was left in one sphere is not shared by another that has the folder, nor what is put there while it is off. */
-  #watch(sphereId: SphereId): Watch | undefined {
-    const sphere = this.#deps.list.all().find(({ id }) => id === sphereId);
-    const ids = sphere === undefined ? [sphereId] : this.#sharing(sphere);
-    const stored = ids.flatMap((id) => this.#stored(id) ?? []);
+  #watch(sphere: Sphere): Watch | undefined {
+    const stored = this.#sharing(sphere).flatMap((id) => this.#stored(id) ?? []);
     if (stored.length === 0) return undefined;
     // What was said of this sphere counts; one that is new takes over what was said of those before it.
-    const on = this.#stored(sphereId)?.on ?? stored.every((watch) => watch.on);
+    const on = this.#stored(sphere.id)?.on ?? stored.every((watch) => watch.on);
     return { on, left: [...new Set(stored.flatMap(({ left }) => left))] };
   }
 

@@ -7,6 +7,8 @@ import { randomFraction } from '../base/random.ts';
 import { RateLimit } from '../base/rate-limit.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Asked } from './asked.ts';
+import { byTurn, mayAskAgain, NEVER_ASKED } from './asked.ts';
 import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
 import type { EnvelopeEntry } from './protocol/envelope.ts';
@@ -58,16 +60,13 @@ interface Round {
   devices: number;
   /** What each device told of last. */
   readonly heard: Map<DeviceKey, readonly Tip[]>;
-  readonly asked: Map<DeviceKey, { readonly attempts: number; readonly notBeforeMs: number; readonly atMs: number }>;
+  readonly asked: Map<DeviceKey, Asked>;
 }
 
 /** A device to ask, and what for. */
-interface Candidate {
+interface Candidate extends Asked {
   readonly device: DeviceKey;
   readonly missing: Missing;
-  readonly attempts: number;
-  readonly notBeforeMs: number;
-  readonly atMs: number;
 }
 
 const DAY_MS = 24 * 3_600_000;
@@ -131,7 +130,7 @@ export class LogExchange {
     const round = this.#round(sphere);
     round.metAtMs = this.#now;
     // Who was asked in vain may just not have been there.
-    mayAskAgain(round);
+    mayAskAgain(round.asked);
     this.#keys.meet(sphere, accounts);
     round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
     this.#work.wake();
@@ -144,7 +143,7 @@ export class LogExchange {
     if (sphere.log.size === round.size) return;
     round.size = sphere.log.size;
     round.tells = 0;
-    mayAskAgain(round);
+    mayAskAgain(round.asked);
     // What is missing now may be on its way, or be the rest of an answer.
     if (this.#whom(sphere, round) !== undefined) round.askAtMs = this.#now + REST_MS;
     const isMissing = isAny(sphere.log.missing());
@@ -310,11 +309,9 @@ export class LogExchange {
       if (device === sphere.device || !sphere.state.devices.has(device)) return [];
       // Who told nothing may have what others told of, and who told of it may not give it.
       const missing = sphere.log.missing(round.heard.get(device) ?? allTold());
-      const { attempts = 0, notBeforeMs = 0, atMs = -1 } = round.asked.get(device) ?? {};
-      return isAny(missing) ? [{ device, missing, attempts, notBeforeMs, atMs }] : [];
+      return isAny(missing) ? [{ device, missing, ...(round.asked.get(device) ?? NEVER_ASKED) }] : [];
     });
-    // In turn: who is asked first may not be there any more.
-    return candidates.toSorted((a, b) => a.notBeforeMs - b.notBeforeMs || a.atMs - b.atMs)[0];
+    return candidates.toSorted(byTurn)[0];
   }
 
   async #ask(sphere: Sphere, round: Round): Promise<void> {
@@ -377,8 +374,4 @@ function isAny({ ranges, ids }: Missing): boolean {
 function toldBy({ state }: Sphere, { heard }: Round): Tip[] {
   const tips = [...heard].flatMap(([device, told]) => (state.devices.has(device) ? told : []));
   return [...new Map(tips.map((tip) => [`${tip.device} ${tip.hash}`, tip])).values()];
-}
-
-function mayAskAgain({ asked }: Round): void {
-  for (const [device, { atMs }] of asked) asked.set(device, { attempts: 0, notBeforeMs: 0, atMs });
 }

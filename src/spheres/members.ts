@@ -8,7 +8,6 @@ import type { RandomBytes } from '../base/random.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
-import type { Audience } from './audience.ts';
 import { carryOver } from './carry-over.ts';
 import { continuedSphere } from './continued-sphere.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
@@ -20,7 +19,7 @@ import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SpherePolicy } from './protocol/event-body.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import { foundSphere } from './protocol/found-sphere.ts';
-import { invitationEntries, membershipEntries } from './protocol/invitation.ts';
+import { invitationEntries } from './protocol/invitation.ts';
 import { generateInviteSecret, inviteKeyOf, proveInvite } from './protocol/invite-proof.ts';
 import { RANK } from './protocol/member-record.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
@@ -29,6 +28,8 @@ import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
 import { stopSending } from './stop-sending.ts';
+import type { Alone } from './tell-alone.ts';
+import { tellAlone } from './tell-alone.ts';
 
 /** What the room server may let somebody do. */
 export type RoomRight = Exclude<Affiliation, 'outcast'>;
@@ -73,8 +74,6 @@ interface MembersDeps {
 
 /** What can be given: a sphere has one owner. */
 export type GivenRole = Exclude<SphereMember['role'], 'owner'>;
-
-type AccountAudience = Extract<Audience, { kind: 'known' | 'account' }>;
 
 /** Who is in a sphere: founding it, inviting, joining, leaving, removing. */
 export class Members {
@@ -165,7 +164,7 @@ export class Members {
       const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
       const join = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
       // Where we had left by our other computers too: no room tells them.
-      this.#tellAlone(sphere, join as SignedEvent, this.#ourOthers(sphere));
+      tellAlone(sphere, join as SignedEvent, this.#ourOthers(sphere));
       // Whoever invites to a sphere of two has something to share: that is news, though it was said before.
       const isOfTwo = partnerIn(sphere.state, this.#deps.own) !== null;
       storage.spheres.update(sphere.id, { joinedLamport: (isOfTwo ? invite : join).header.lamport });
@@ -201,7 +200,7 @@ export class Members {
       const others = this.#ourOthers(sphere);
       list.together(sphere, () => {
         const leave = list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
-        this.#tellAlone(sphere, leave as SignedEvent, others);
+        tellAlone(sphere, leave as SignedEvent, others);
       });
     }
     // After an interruption the event is there already, and only waits to be told.
@@ -253,8 +252,8 @@ export class Members {
       const isAsked = member.state === 'invited' && !this.#dropUnsent(sphere, jid);
       const removal = list.publish(sphere, 'remove', body, { audience: { kind: 'members' } }) as SignedEvent;
       // Whoever has not come yet has shown us no device.
-      const whom: AccountAudience = isAsked ? { kind: 'account', jid } : { kind: 'known', jid, devices };
-      this.#tellAlone(sphere, removal, whom);
+      const whom: Alone = isAsked ? { kind: 'account', jid } : { kind: 'known', jid, devices };
+      tellAlone(sphere, removal, whom);
       startEpoch(this.#deps, sphere, 'removal');
     });
     try {
@@ -289,14 +288,7 @@ export class Members {
     if (name !== sphere.state.name) list.publish(sphere, 'rename', { name }, { audience: { kind: 'members' } });
   }
 
-  /** What the room no longer carries to them, with everything it takes to judge it. */
-  #tellAlone(sphere: Sphere, event: SignedEvent, audience: AccountAudience): void {
-    if (audience.kind === 'known' && audience.devices.length === 0) return;
-    const envelope = encodeEnvelope(membershipEntries(sphere.log, event));
-    sphere.enqueueEnvelope(event.id, envelope, audience.jid, { audience });
-  }
-
-  #ourOthers(sphere: Sphere): AccountAudience {
+  #ourOthers(sphere: Sphere): Alone {
     const { own } = this.#deps;
     return { kind: 'known', jid: own, devices: knownDevices(sphere.state, own, sphere.device) };
   }
@@ -317,7 +309,7 @@ export class Members {
     if (isTold) return;
     for (const { jid, role, state } of sphere.state.members.values()) {
       if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;
-      this.#tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
+      tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
     }
   }
 

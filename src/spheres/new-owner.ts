@@ -1,15 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId, SphereId } from '../base/id.ts';
-import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
-import { membershipEntries } from './protocol/invitation.ts';
 import type { Vote } from './protocol/ownership.ts';
 import { SUCCESSION_MS } from './protocol/ownership.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
 import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import { tellAlone } from './tell-alone.ts';
 
 interface NewOwnerDeps {
   readonly list: SphereList;
@@ -80,7 +79,10 @@ export class NewOwner {
       if (!isOut) return;
       // Removed by the new owner: the room carries nothing of ours, to our other computers neither.
       const own = sphere.jidOf(sphere.person) ?? [];
-      for (const jid of others.concat(own)) tellAlone(sphere, event as SignedEvent, jid);
+      for (const jid of others.concat(own)) {
+        const devices = knownDevices(sphere.state, jid, sphere.device);
+        tellAlone(sphere, event as SignedEvent, { kind: 'known', jid, devices });
+      }
     });
   }
 
@@ -103,13 +105,6 @@ export class NewOwner {
 /** Whether it was taken from us because we seemed to be gone. */
 export function mayObject({ row, role, log, person }: Sphere): boolean {
   return row.state !== 'left' && role !== 'owner' && log.ownership.isTakenFrom(person);
-}
-
-function tellAlone(sphere: Sphere, event: SignedEvent, jid: BareJid): void {
-  const devices = knownDevices(sphere.state, jid, sphere.device);
-  const envelope = encodeEnvelope(membershipEntries(sphere.log, event));
-  if (devices.length > 0)
-    sphere.enqueueEnvelope(event.id, envelope, jid, { audience: { kind: 'known', jid, devices } });
 }
 
 /** Who is to follow the owner, as far as the owner did not object. */

@@ -49,8 +49,7 @@ export class ReachTeller {
     const isFresh = last !== undefined && nowMs - last.atMs < AGAIN_MS;
     // It may lack the one torrent and have the other.
     if (isFresh && (last.outcome === outcome || outcome === 'refused')) return;
-    this.#told.set(key, { outcome, atMs: nowMs });
-    this.#deps.tell({ kind: 'reached', sphereId, device, endpoint, outcome, seenAs: this.seenAs(device) });
+    this.answer({ sphereId, device, endpoint }, ended);
   }
 
   /** The device asked for it: it hears what came of the call whatever it was told before. */

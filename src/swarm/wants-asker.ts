@@ -9,7 +9,7 @@ import type { HeldTorrent } from '../torrent/held-torrent.ts';
 import { isServed, type Served } from '../torrent/is-served.ts';
 import { sphereMark } from '../torrent/sphere-mark.ts';
 import { spheresOf } from '../torrent/torrent-spec.ts';
-import { MOST_WANTS, receiveWants, sendWants } from '../torrent/wants-exchange.ts';
+import { receiveWants, sendWants } from '../torrent/wants-exchange.ts';
 
 const EXCHANGE_MS = 10_000;
 
@@ -74,7 +74,7 @@ export class WantsAsker {
     for (const torrent of this.#deps.active()) {
       const { spec, appetite } = torrent;
       const isWanted = spheresOf(spec).includes(sphereId) && appetite === 'eager' && !isServed(torrent);
-      if (isWanted && wants.length < MOST_WANTS) wants.push(spec.infoHash);
+      if (isWanted) wants.push(spec.infoHash);
     }
     await withinTime(this.#limit, signal, (limited) => sendWants(stream, wants, limited));
   }

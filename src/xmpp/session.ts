@@ -151,7 +151,7 @@ export class Session {
     return this.#deps.socket.bytesRead;
   }
 
-  /** Where the server was reached; undefined once the connection is lost. */
+  /** At which port the server was reached; undefined once the connection is lost. */
   get serverPort(): number | undefined {
     return this.#deps.socket.remotePort;
   }

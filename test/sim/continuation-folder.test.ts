@@ -102,7 +102,7 @@ test('what the folder’s watch had left unshared is not shared by the sphere th
   expect(folderOf(eva, id)).toBe(folderOf(eva, old.id));
   expect(await sharedByItself(world, eva)).toEqual([]);
   await folderWatch.setOn(list.get(old.id), false);
-  expect(folderWatch.isOn(id)).toBe(false);
+  expect(folderWatch.isOn(list.get(id))).toBe(false);
   await put(list.get(old.id), 'secret.txt');
   expect(await sharedByItself(world, eva)).toEqual([]);
 });

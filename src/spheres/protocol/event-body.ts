@@ -3,6 +3,7 @@ import type { BareJid, DeviceKey, EventId, InfoHash, PersonId, SphereId } from '
 import { parseBareJid } from '../../base/id.ts';
 import { MAX_METAINFO_BYTES } from '../../torrent/metainfo.ts';
 import { MAX_PUBLIC_FILES } from '../../torrent/public-metainfo.ts';
+import { MAX_MANIFEST_FILES } from './manifest.ts';
 
 /**
  * Bodies of the events this version understands. Fields it does not know are ignored, so a field may be added
@@ -114,7 +115,7 @@ const item = z
     infoHash: hex<InfoHash>(40),
     /** Of the files alone, without manifest and padding. */
     bytes: count,
-    fileCount: z.number().int().min(1).max(50_000),
+    fileCount: z.number().int().min(1).max(MAX_MANIFEST_FILES),
     pieceLength: z.number().int().min(16_384).max(67_108_864),
     metainfoBytes: z.number().int().min(1).max(MAX_METAINFO_BYTES),
     metainfoSha256: sha256,

@@ -47,12 +47,7 @@ export class Ownership {
 
   /** Whether a succession in force took the sphere from this person: their objection voids it. */
   isTakenFrom(person: PersonId): boolean {
-    return [...this.#successions.values()].some((votes) => this.isOwnerOf(votes, person));
-  }
-
-  /** Whether any of these votes was given while this person owned the sphere. */
-  isOwnerOf(votes: readonly string[], person: PersonId): boolean {
-    return votes.some((id) => this.#votes.get(id as EventId)?.owner === person);
+    return [...this.#successions.values()].some((votes) => votes.some((id) => this.#votes.get(id)?.owner === person));
   }
 
   /** Why the offer does not count; null = it does. */

@@ -18,7 +18,7 @@ interface Words {
   readonly day: (atMs: number) => string;
 }
 
-/** Where the sphere goes on, who is asked to own it, and who is named to follow its owner. */
+/** Where the sphere goes on, who is asked to own it, who is named to follow its owner, and from whom it was taken. */
 export function ownerNotes(sphere: SphereView, words: Words): readonly OwnerNote[] {
   const taken = takenNotes(sphere, words);
   return [...continuedNotes(sphere, words), ...offerNotes(sphere, words), ...successionNotes(sphere, words), ...taken];
