@@ -164,7 +164,7 @@ export class AccountSession implements AsyncDisposable {
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
     const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
-    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
+    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     ({ logs: this.logs, epochs: this.epochs } = this.#openLogs(deps));
     this.#careForSessions(deps, omemo, carrier);
@@ -339,7 +339,7 @@ export class AccountSession implements AsyncDisposable {
       ...{ storage, list, directory, omemo, identity, own, rooms, clock, random, log },
       makeFolder: (name) => makeSphereFolder(spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
       onInvitation: (id) => this.onInvitation.emit(id),
-      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone) || this.logs.isExhausted(sphere),
+      logs: () => this.logs,
       queued: () => this.outgoing.poke(),
       spawn: (name, task) => this.scope.spawn(name, task),
     });

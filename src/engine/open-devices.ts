@@ -1,17 +1,17 @@
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock.ts';
-import type { BareJid, DeviceKey } from '../base/id.ts';
+import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { Comeback } from '../spheres/comeback.ts';
 import { DeviceCertifier } from '../spheres/device-certifier.ts';
+import type { ComparedLogs } from '../spheres/device-ends.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { OwnDevices } from '../spheres/own-devices.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import { SphereAdoption } from '../spheres/sphere-adoption.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
-import type { Sphere } from '../spheres/sphere.ts';
 import type { VaultStore } from '../spheres/vault.ts';
 import { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -28,7 +28,7 @@ interface DevicesDeps {
   readonly rooms: Pick<Rooms, 'keepJoined' | 'isCaughtUp'>;
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
-  readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
+  readonly logs: () => ComparedLogs;
   readonly vaultStore: VaultStore;
   readonly isOnline: () => boolean;
   readonly queued: () => void;

@@ -1,7 +1,10 @@
 import * as z from 'zod';
+import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
+import { devicesToEnd, noteDeviceToEnd } from './devices-to-end.ts';
+import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 import { knownDevice } from './recipients.ts';
@@ -10,91 +13,109 @@ import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { tellAlone } from './tell-alone.ts';
 
+/** What comparing logs with those who are there tells of what is not here. */
+export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lacksOf'>;
+
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
   readonly rooms: Pick<Rooms, 'isCaughtUp'>;
-  /** Whether nobody present has more of a sphere to give than is here; for those who are gone nobody waits. */
-  readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
+  readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
+  readonly clock: Clock;
 }
 
-const WISHED = 'devices-to-end';
+const COMPLETE = 'complete-spheres';
+const HOUR_MS = 3_600_000;
+/** For so long a room's archive surely holds what was said since; servers forget after a week and later. */
+const LATELY_MS = 5 * 24 * HOUR_MS;
+/** No clock that its person looks at is as wrong. */
+const CLOCKS_MS = 24 * HOUR_MS;
 
-/** Ends devices of our person: in every sphere that we are in, and in those that we come into, or back into, later. */
+/**
+ * Ends devices of our person: in every sphere that we are in, and in those that we come into, or back into, later. What
+ * they said and is not here would be refused for everybody, so each end waits until all of it is.
+ */
 export class DeviceEnds {
   readonly #deps: DeviceEndsDeps;
-  readonly #wished: Set<DeviceKey>;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
-  /** What the person said before the archive of the sphere was read. */
-  readonly #putOff = new Set<string>();
 
   constructor(deps: DeviceEndsDeps) {
     this.#deps = deps;
-    this.#wished = new Set(
-      deps.storage.settings.get(WISHED, (value) => z.array(z.string()).parse(value) as DeviceKey[]),
-    );
   }
 
   /** Whether a device of ours is gone for good, by word of its person here or in any sphere. */
   has(device: DeviceKey): boolean {
-    return this.#wished.has(device) || this.#deps.list.all().some(({ state }) => this.#isEndedIn(state, device));
+    const { storage, list } = this.#deps;
+    return devicesToEnd(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
   }
 
   /** The person says so. It is kept before anything else: what is not done now is done later. */
   note(device: DeviceKey): void {
-    this.#wished.add(device);
-    this.#deps.storage.settings.set(WISHED, [...this.#wished]);
-  }
-
-  /** Ends it in every sphere that we are in, once its archive is read: what it said, and is not here, would be refused. */
-  end(device: DeviceKey): void {
-    for (const sphere of this.#deps.list.all()) {
-      if (sphere.row.state !== 'joined') continue;
-      this.#putOff.add(`${sphere.id} ${device}`);
-      this.#endPutOff(sphere);
-    }
+    noteDeviceToEnd(this.#deps.storage, device);
   }
 
   /** Ends those who are gone where they are listed still, as soon as everything that they said is here. */
   settle(spheres: readonly Sphere[]): void {
-    const { list, author, comeback } = this.#deps;
+    const { storage, list, author, comeback } = this.#deps;
+    for (const sphere of spheres) this.#noteComplete(sphere);
     const ended = list
       .all()
       .flatMap(({ state }) => [...state.endedDevices.keys()].filter((one) => this.#isEndedIn(state, one)));
-    const gone = new Set([...this.#wished, ...ended]);
+    const gone = new Set([...devicesToEnd(storage), ...ended]);
     // Whom others of ours have ended has no say in it.
     if (gone.has(author.device.id) || (gone.size === 0 && !comeback.endsOthers)) return;
-    for (const sphere of spheres) {
-      this.#endPutOff(sphere);
-      this.#settleIn(sphere, gone);
-    }
-  }
-
-  /** The person said it of what is there now: nobody need be present for that. */
-  #endPutOff(sphere: Sphere): void {
-    const { state, room } = sphere.row;
-    if (state !== 'joined' || !this.#deps.rooms.isCaughtUp(room)) return;
-    for (const device of this.#wished) if (this.#putOff.delete(`${sphere.id} ${device}`)) this.#endIn(sphere, device);
+    for (const sphere of spheres) this.#settleIn(sphere, gone);
   }
 
   #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): void {
-    const { isComplete, author, comeback } = this.#deps;
+    const { logs, author, comeback } = this.#deps;
     const { device: own, person, state } = sphere;
     const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
     const endsLost = comeback.endsOthersIn(sphere.id);
-    const ending = listed.filter(({ device }) => gone.has(device) || (endsLost && this.#isLost(sphere, device)));
     const isIn = sphere.row.state === 'joined' && state.devices.has(author.device.id);
-    if ((ending.length === 0 && !endsLost) || !isIn || !isComplete(sphere, gone)) return;
-    if (ending.length === 0) comeback.hasEndedOthers(sphere.id);
-    for (const { device } of ending) {
+    if (!isIn || (listed.length === 0 && !endsLost)) return;
+    const isEnding = (device: DeviceKey): boolean => gone.has(device) || (endsLost && this.#isLost(sphere, device));
+    const ending = listed.map(({ device }) => device).filter(isEnding);
+    // Whoever is not listed yet may be in what is still to come.
+    if (ending.length === 0 && endsLost && logs().isComplete(sphere, gone)) comeback.hasEndedOthers(sphere.id);
+    if (ending.length === 0 || !this.#hasAllOf(sphere, new Set(ending), gone)) return;
+    for (const device of ending) {
       const attempt = `${sphere.id} ${device}`;
       if (this.#tried.has(attempt)) continue;
       this.#tried.add(attempt);
       this.#endIn(sphere, device);
     }
+  }
+
+  /**
+   * Whether everything that they said is here: nobody present knows of more, or knows of more of others only and does not
+   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since.
+   */
+  #hasAllOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>, gone: ReadonlySet<DeviceKey>): boolean {
+    const { rooms, clock } = this.#deps;
+    const logs = this.#deps.logs();
+    if (logs.isComplete(sphere, gone)) return true;
+    if (logs.lacksOf(sphere, devices)) return false;
+    const wasComplete = clock.now() - (this.#complete()[sphere.id] ?? -Infinity) < LATELY_MS;
+    return logs.isExhausted(sphere) || (wasComplete && rooms.isCaughtUp(sphere.row.room));
+  }
+
+  /** Of a sphere that we were out of nobody knows what was said meanwhile. */
+  #noteComplete(sphere: Sphere): void {
+    const { storage, clock, logs } = this.#deps;
+    const { [sphere.id]: atMs, ...rest } = this.#complete();
+    const isIn = sphere.row.state === 'joined';
+    if (!isIn && atMs !== undefined) storage.settings.set(COMPLETE, rest);
+    const isStale = atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS;
+    if (isIn && isStale && logs().isComplete(sphere))
+      storage.settings.set(COMPLETE, { ...rest, [sphere.id]: clock.now() });
+  }
+
+  #complete(): Readonly<Record<string, number>> {
+    return this.#deps.storage.settings.get(COMPLETE, (value) => z.record(z.string(), z.number()).parse(value)) ?? {};
   }
 
   /**
@@ -105,11 +126,12 @@ export class DeviceEnds {
   #isLost(sphere: Sphere, device: DeviceKey): boolean {
     const { storage, comeback, list } = this.#deps;
     const isAfter = ({ id, state }: Sphere): boolean => !comeback.endsOthersIn(id) && state.devices.has(device);
-    if (list.all().some(isAfter)) return false;
     const [theirs, ours] = [device, sphere.device].map((one) => firstOf(sphere, one)?.header);
     if (theirs === undefined || ours === undefined || theirs.lamport >= ours.lamport) return false;
     const hasName = (storage.ownDevices.get(device)?.name ?? '') !== '';
-    return !hasName || theirs.wallMs <= comeback.sinceMs;
+    // One that runs on in a thief's hands may have come into a new sphere before its end.
+    const marginMs = list.all().some(isAfter) ? CLOCKS_MS : 0;
+    return !hasName || theirs.wallMs + marginMs <= comeback.sinceMs;
   }
 
   #isEndedIn({ endedDevices }: SphereState, device: DeviceKey): boolean {

@@ -180,6 +180,13 @@ export class LogExchange {
     return heard > 0 && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
   }
 
+  /** Whether something that any of these devices said is known of and not here. */
+  lacksOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): boolean {
+    const heard = [...(this.#rounds.get(sphere.id)?.heard.values() ?? [])];
+    const lacking = [sphere.log.missing(), ...heard.map((tips) => sphere.log.missing(tips))];
+    return lacking.some(({ ranges }) => ranges.some(({ device }) => devices.has(device)));
+  }
+
   run(signal: AbortSignal): Promise<void> {
     return this.#work.run(signal);
   }

@@ -10,6 +10,7 @@ import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { parseAudience } from './audience.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
+import type { ComparedLogs } from './device-ends.ts';
 import { DeviceEnds } from './device-ends.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import type { NewDevice } from './hand-over.ts';
@@ -30,8 +31,7 @@ interface OwnDevicesDeps {
   readonly list: SphereList;
   readonly rooms: Pick<Rooms, 'isCaughtUp'>;
   readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
-  /** Whether nobody present knows more of a sphere than we do; for those who are gone nobody waits. */
-  readonly isComplete: (sphere: Sphere, gone: ReadonlySet<DeviceKey>) => boolean;
+  readonly logs: () => ComparedLogs;
   readonly adoption: Pick<SphereAdoption, 'offered'>;
   readonly certifier: DeviceCertifier;
   readonly comeback: Comeback;
@@ -187,14 +187,14 @@ export class OwnDevices {
 
   /** The person has it no more, or never had: nothing that follows is for it. What it has it keeps. */
   async end(device: DeviceKey, signal: AbortSignal): Promise<void> {
-    const { directory, own, author, storage } = this.#deps;
+    const { directory, list, own, author, storage } = this.#deps;
     const { omemoDeviceId } = this.#row(device);
     if (device === author.device.id) throw new AppError('conflict', 'this device is not ended by itself');
     storage.transaction(() => {
       this.#ends.note(device);
       this.#noteEnd(device);
     });
-    this.#ends.end(device);
+    this.endGone(...list.all());
     await directory.unlistOwn(own, [omemoDeviceId], signal);
   }
 

@@ -39,7 +39,8 @@ function recipientsIn(people: readonly ReturnType<typeof person>[], listed: read
     devices: new Map(people.flatMap(({ devices }) => devices).map((device) => [device.device, device])),
   } as unknown as SphereState;
   const directory = { deviceIds: async () => listed, askDeviceIds: async () => listed } as unknown as DeviceDirectory;
-  return new Recipients({ directory, stateOf: () => state, own });
+  const storage = { settings: { get: () => undefined } } as never;
+  return new Recipients({ directory, stateOf: () => state, own, storage });
 }
 
 test('a member with devices without end keeps nobody else from getting the message', async () => {

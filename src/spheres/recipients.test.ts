@@ -27,14 +27,20 @@ const member = (jid: BareJid, who: PersonId | null, state: SphereMember['state']
   state,
 });
 
-function book(members: SphereMember[], devices: SphereDevice[], published: Partial<Record<BareJid, number[]>> = {}) {
+function book(
+  members: SphereMember[],
+  devices: SphereDevice[],
+  published: Partial<Record<BareJid, number[]>> = {},
+  toEnd: readonly string[] = [],
+) {
   const state = {
     members: new Map(members.map((one) => [one.jid, one])),
     devices: new Map(devices.map((one) => [one.device, one])),
   } as unknown as SphereState;
   const ids = (jid: BareJid): Promise<number[]> => Promise.resolve(published[jid] ?? []);
   const directory = { deviceIds: ids, askDeviceIds: ids } as never;
-  const recipients = new Recipients({ directory, stateOf: () => state, own: { jid: ana, deviceId: 1 } });
+  const storage = { settings: { get: (_: string, read: (value: unknown) => unknown) => read(toEnd) } } as never;
+  const recipients = new Recipients({ directory, stateOf: () => state, own: { jid: ana, deviceId: 1 }, storage });
   const reached = async (audience: Audience): Promise<string[]> =>
     (await recipients.recipients(row, audience))
       .map(({ jid, deviceId }) => `${jid.slice(0, 3)} ${deviceId}`)
@@ -49,6 +55,15 @@ const both = [member(ana, person('aa'), 'joined'), member(ben, person('bb'), 'jo
 test('lines go to certified and vouched devices of the log, whatever the server lists, and not to ourselves', async () => {
   const { reached } = book(both, [anas, bens], { [ben]: [2, 3, 666], [ana]: [1, 667] });
   expect(await reached({ kind: 'members' })).toEqual(['ben 2', 'ben 3']);
+});
+
+test('a computer of ours that is gone for good gets nothing, also before the others can be told', async () => {
+  const stolen = device('a2', ana, person('aa'), 4);
+  expect(await book(both, [anas, stolen, bens]).reached({ kind: 'members' })).toEqual(['ana 4', 'ben 2', 'ben 3']);
+  const { reached } = book(both, [anas, stolen, bens], {}, [stolen.device]);
+  expect(await reached({ kind: 'members' })).toEqual(['ben 2', 'ben 3']);
+  expect(await reached({ kind: 'certified' })).toEqual(['ben 2']);
+  expect(await reached({ kind: 'device', device: stolen.device })).toEqual([]);
 });
 
 test('keys go to certified devices only', async () => {

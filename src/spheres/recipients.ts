@@ -3,9 +3,11 @@ import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Audience, KnownDevice } from './audience.ts';
 import { parseAudience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
+import { devicesToEnd } from './devices-to-end.ts';
 import type { SphereDevice, SphereState } from './protocol/sphere-state.ts';
 
 /** Who may read an entry of the outbox, at this moment. */
@@ -22,6 +24,7 @@ interface RecipientsDeps {
   /** The state of a sphere that is here; undefined otherwise. */
   readonly stateOf: (row: OutboxRow) => SphereState | undefined;
   readonly own: DeviceAddress;
+  readonly storage: Pick<Storage, 'settings'>;
 }
 
 /**
@@ -32,11 +35,13 @@ export class Recipients implements RecipientBook {
   readonly #directory: DeviceDirectory;
   readonly #stateOf: RecipientsDeps['stateOf'];
   readonly #own: DeviceAddress;
+  readonly #storage: RecipientsDeps['storage'];
 
   constructor(deps: RecipientsDeps) {
     this.#directory = deps.directory;
     this.#stateOf = deps.stateOf;
     this.#own = deps.own;
+    this.#storage = deps.storage;
   }
 
   async recipients(row: OutboxRow, audience: Audience): Promise<readonly DeviceAddress[]> {
@@ -77,24 +82,24 @@ export class Recipients implements RecipientBook {
     if (audience.kind === 'known') return audience.devices.map(({ deviceId }) => ({ jid: audience.jid, deviceId }));
     const state = this.#stateOf(row);
     if (state === undefined) throw new AppError('not-found', 'the sphere is gone');
+    // What its person says is gone for good gets nothing, also before everybody can be told.
+    const toEnd = devicesToEnd(this.#storage);
+    const devices = devicesOf(state).filter(({ device }) => !toEnd.has(device));
     switch (audience.kind) {
       case 'members':
-        return this.#ofMembers(state);
+        return this.#ofMembers(state, devices);
       case 'certified':
-        return fairly([...Map.groupBy(devicesOf(state).flatMap(addressOf), ({ jid }) => jid).values()]);
-      case 'device': {
-        return devicesOf(state)
-          .filter(({ device }) => device === audience.device)
-          .flatMap(addressOf);
-      }
+        return fairly([...Map.groupBy(devices.flatMap(addressOf), ({ jid }) => jid).values()]);
+      case 'device':
+        return devices.filter(({ device }) => device === audience.device).flatMap(addressOf);
     }
   }
 
-  async #ofMembers(state: SphereState): Promise<DeviceAddress[]> {
+  async #ofMembers(state: SphereState, devices: readonly SphereDevice[]): Promise<DeviceAddress[]> {
     const accounts: DeviceAddress[][] = [];
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
-      const certified = devicesOf(state).filter((device) => device.jid === member.jid);
+      const certified = devices.filter((device) => device.jid === member.jid);
       if (certified.length > 0) accounts.push([...certified.flatMap(addressOf), ...certified.flatMap(vouchedBy)]);
       else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }

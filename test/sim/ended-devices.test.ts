@@ -98,6 +98,73 @@ test('a computer that has been off and at once ends another one takes nothing aw
   expect([laptop, ana].map((one) => sphereAt(one, 'Summer').items.has(item))).toEqual([true, true]);
 });
 
+test('a computer that is told to be gone while nobody is there is ended at the next start, when nobody is there either', async () => {
+  const { world, ana, laptop, ben } = await twoSpheres();
+  const lost = idOf(ben);
+  await ben.stop();
+  await ana.stop();
+  const { answerHistory } = world.server;
+  await laptop.stop();
+  world.server.answerHistory = () => {
+    throw new Error('the archive is slow');
+  };
+  await laptop.start();
+  await laptop.session.devices.end(lost, noSignal);
+  await laptop.stop();
+  world.server.answerHistory = answerHistory;
+  await laptop.start();
+  await world.until(() => laptop.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
+  expect(laptop.session.list.all().map(({ state }) => state.devices.has(lost))).toEqual([false, false]);
+});
+
+/** Somebody whom their program asks for what is lacking gets no answer, for as long as `isMute`. */
+function unheard(person: SimPerson): { isMute: boolean } {
+  const state = { isMute: true };
+  const { channel } = person.session;
+  const say = channel.say.bind(channel);
+  channel.say = async (sphere, kind, body) => {
+    if (kind !== 'want' || !state.isMute) await say(sphere, kind, body);
+  };
+  return state;
+}
+
+test('a new computer that ends the one before takes nothing away that has not come to it yet', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  ben.session.messages.say(ben.session.sphere().id, 'hello');
+  const item = await ben.share('summer.mp4');
+  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  const lost = idOf(ben);
+  const laptop = await world.another(ben);
+  const asking = unheard(laptop);
+  await world.until(() => laptop.session.list.all().length === 1);
+  await ben.stop();
+  await laptop.session.devices.end(lost, noSignal);
+  await world.pass(5 * MINUTE);
+  asking.isMute = false;
+  await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
+  expect(sphereAt(ana, 'Summer').items.has(item)).toBe(true);
+});
+
+test('whoever comes back because all is gone ends what was before only once everything that it said has come', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  ben.session.messages.say(ben.session.sphere().id, 'hello');
+  const item = await ben.share('summer.mp4');
+  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  const [kit, gone] = [ben.kit(), idOf(ben)];
+  await ben.stop();
+  const phone = await world.comeBack('ben', kit, { knows: [ana.jid], endsOthers: true });
+  const asking = unheard(phone);
+  await world.until(() => phone.session.list.all().length === 1);
+  await world.pass(90 * MINUTE);
+  asking.isMute = false;
+  await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(gone));
+  expect([ana, phone].map((one) => sphereAt(one, 'Summer').items.has(item))).toEqual([true, true]);
+});
+
 test('a program that dies while it ends a computer goes on with it at its next start, also in a sphere of nobody else', async () => {
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   await ben.session.members.create('Alone', noSignal);

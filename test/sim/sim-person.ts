@@ -183,7 +183,7 @@ export class SimSession {
     this.exchange = new EndpointExchange(told);
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.dialsFreely });
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
-    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address });
+    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     const care = this.#stack.use(
       new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
@@ -206,7 +206,7 @@ export class SimSession {
     const { certifier, devices, vault } = openDevices({
       ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
       onInvitation: (id) => this.onInvitation.emit(id),
-      isComplete: (sphere, gone) => this.logs.isComplete(sphere, gone) || this.logs.isExhausted(sphere),
+      logs: () => this.logs,
       vaultStore: this.link,
       isOnline: () => this.link.state.kind === 'online',
       queued: () => this.outgoing.poke(),
