@@ -87,9 +87,11 @@ export class AppPage {
     if (!(await this.page.evaluate<boolean>("'axe' in window"))) {
       await this.page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
     }
+    // A notice may pass away while axe looks: what is no longer on the page is no violation of it.
     const found: { id: string; targets: string[] }[] = await this.page.evaluate(`
-      axe.run({ runOnly: ${JSON.stringify(rules)}, resultTypes: ['violations'] }).then(({ violations }) =>
-        violations.map(({ id, nodes }) => ({ id, targets: nodes.map((node) => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')) })))`);
+      axe.run({ runOnly: ${JSON.stringify(rules)}, resultTypes: ['violations'], elementRef: true }).then(({ violations }) =>
+        violations.map(({ id, nodes }) => ({ id, targets: nodes.filter((node) => node.element.isConnected)
+          .map((node) => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')) })))`);
     const lines = found.flatMap(({ id, targets }) => targets.map((target) => `${id}: ${target}`));
     // The names of the player's own controls ("playback rate", "current time") are the package's, and complete;
     // the hidden stops around notices hand the keyboard on at once.
