@@ -54,6 +54,61 @@ test('the routers of Windows are read in any language, persistent routes are lef
   ]);
 });
 
+// The forms are those of tables that people published from their machines; the addresses are not theirs.
+test.each([
+  [
+    'macOS before 11.3, with a tunnel that takes all traffic',
+    'default            link#14            UCSI            1        0   utun1',
+    'default            192.168.1.1        UGSc          104        0     en0',
+    '0/1                utun3              USc             3        0   utun3',
+  ],
+  [
+    'macOS 11.3 or later, beside a bridge for virtual machines',
+    'default            192.168.1.1        UGScg             en0',
+    'default            link#17            UCSIg       bridge100      !',
+  ],
+  [
+    'macOS, beside two virtual networks',
+    'default            192.168.1.1        UGdScg                en0       ',
+    'default            link#23            UCSIg           bridge100      !',
+    'default            link#25            UCSIg               utun4       ',
+    '100.64/10          link#25            UCS                 utun4       ',
+  ],
+  [
+    'macOS, a tunnel that is the preferred way of everything',
+    'default            link#28            UCSg                utun8       ',
+    'default            192.168.1.1        UGScIg                en0       ',
+    '198.51.100.8       link#28            UHW3Ig              utun8     37',
+  ],
+])('%s: the router of the home is found', (_machine, ...lines) => {
+  expect(parseMacRoutes(['Internet:', ...lines].join('\n'))).toEqual(['192.168.1.1']);
+});
+
+test('tables of machines without a router of IPv6 name none', () => {
+  const teredo = [
+    ' If Metric Network Destination      Gateway',
+    '  3    331 ::/0                     On-link',
+    '  3    331 2001:db8:2851:782c:3047:3d9d:f5f5:9a5a/128',
+    '                                    On-link',
+  ];
+  expect(parseWindowsRoute6(teredo.join('\r\n'))).toEqual([]);
+  const tunnels = [0, 1, 2].map((n) => `default          fe80::%utun${n}          UGcIg               utun${n}`);
+  expect(parseMacRoutes(tunnels.join('\n'))).toEqual([]);
+});
+
+test('a route of Windows that is kept for the next start is not in use, whatever its address', () => {
+  const lines = [
+    'Network Destination        Netmask          Gateway       Interface  Metric',
+    '          0.0.0.0          0.0.0.0      192.168.0.1     192.168.0.18     45',
+    '      172.22.32.0    255.255.240.0         On-link       172.22.32.1    271',
+    'Persistent Routes:',
+    '  Network Address          Netmask  Gateway Address  Metric',
+    '          0.0.0.0          0.0.0.0  192.168.111.100       5',
+    '  169.254.169.254  255.255.255.255        192.0.2.1      25',
+  ];
+  expect(parseWindowsRoute(lines.join('\r\n'))).toEqual(['192.168.0.1']);
+});
+
 test('no text breaks the parsers', () => {
   const files = [
     'linux-proc-route.txt',
