@@ -14,8 +14,8 @@ export const deviceSchema = z.object({
   device: deviceKeySchema,
   /** What its owner calls it; empty until it has told. */
   name: z.string(),
-  /** `new`: the person has not said yet that it is theirs. */
-  state: z.enum(['here', 'new', 'known', 'ended']),
+  /** `new`: the person has not said yet that it is theirs; `ending`: it is removed once everything that it said is here. */
+  state: z.enum(['here', 'new', 'known', 'ending', 'ended']),
   addedAtMs: count,
   seenAtMs: count,
 });

@@ -11,6 +11,7 @@ import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import { devicesToEnd } from '../spheres/devices-to-end.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
 import { UNDO_MS } from '../spheres/item-removal.ts';
@@ -318,7 +319,7 @@ function hasReturned({ storage }: ReactionsDeps, sphere: Sphere, changes: readon
 }
 
 /** Which devices may connect for this sphere, and by which keys. */
-async function feedKeys({ feed }: ReactionsDeps, sphere: Sphere): Promise<void> {
+async function feedKeys({ feed, storage }: ReactionsDeps, sphere: Sphere): Promise<void> {
   const { state } = sphere.row;
   if (state === 'left' || state === 'removed') return;
   const epochs = sphere.epochs.slice(0, ACCEPTED_EPOCHS).map(({ secrets }) => ({
@@ -326,5 +327,7 @@ async function feedKeys({ feed }: ReactionsDeps, sphere: Sphere): Promise<void> 
     tracker: secrets.tracker,
     lan: secrets.lan,
   }));
-  await feed.setSphere(sphere.id, { epochs, devices: [...sphere.state.devices.keys()] });
+  const toEnd = devicesToEnd(storage, sphere.id);
+  const devices = [...sphere.state.devices.keys()].filter((device) => !toEnd.has(device));
+  await feed.setSphere(sphere.id, { epochs, devices });
 }

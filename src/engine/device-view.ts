@@ -1,6 +1,7 @@
 import type { DeviceView } from '../contract/views.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 
-export function viewDevice({ device, name, state, addedAtMs, seenAtMs }: OwnDeviceRow): DeviceView {
-  return { device, name, state, addedAtMs, seenAtMs };
+/** `isEnding`: its end waits somewhere for what it said. */
+export function viewDevice({ device, name, state, addedAtMs, seenAtMs }: OwnDeviceRow, isEnding: boolean): DeviceView {
+  return { device, name, state: state === 'ended' && isEnding ? 'ending' : state, addedAtMs, seenAtMs };
 }

@@ -95,7 +95,8 @@ export class ViewSource {
     if (this.#session === null) return null;
     const { state, error } = viewAccountState(this.#session.client);
     const view = error === null ? null : { code: error.code, message: error.message };
-    const devices = this.#session.devices.list().map((row) => viewDevice(row));
+    const own = this.#session.devices;
+    const devices = own.list().map((row) => viewDevice(row, own.isEnding(row.device)));
     const warnings = [...Warnings.list(this.#session.storage)];
     return { jid: this.#session.own, state, error: view, devices, warnings };
   }

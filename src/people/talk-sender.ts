@@ -38,6 +38,8 @@ interface TalkSenderDeps {
 
 const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 const IDLE_MS = 60_000;
+/** Whatever is added is told of as well. */
+const EMPTY_MS = 600_000;
 /** Waiting mends these; with anything else the line is told to have failed, and its author decides. */
 const PASSING: readonly ErrorCode[] = ['disconnected', 'timed-out', 'cancelled', 'server-unreachable', 'internal'];
 /** What of their device's keys says nothing about the device. */
@@ -88,10 +90,13 @@ export class TalkSender {
   /** Begins an attempt for everybody whose lines are not held up; how long until the next one makes sense. */
   async #pass(signal: AbortSignal): Promise<number> {
     const { client, storage, clock } = this.#deps;
-    if (client.state.kind !== 'online') return IDLE_MS;
+    // Coming online pokes.
+    if (client.state.kind !== 'online') return EMPTY_MS;
+    const queue = storage.directMessages.queued();
+    if (queue.length === 0) return EMPTY_MS;
     const nowMs = clock.monotonic();
     let nextMs = nowMs + IDLE_MS;
-    for (const [peer, rows] of Map.groupBy(storage.directMessages.queued(), (row) => row.peer)) {
+    for (const [peer, rows] of Map.groupBy(queue, (row) => row.peer)) {
       if (this.#running.has(peer)) continue;
       const atMs = this.#notBefore.get(peer)?.atMs ?? 0;
       if (atMs > nowMs) nextMs = Math.min(nextMs, atMs);

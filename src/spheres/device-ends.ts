@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { devicesToEnd, noteDeviceToEnd } from './devices-to-end.ts';
+import { devicesToEnd, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
@@ -14,7 +15,7 @@ import type { SphereList } from './sphere-list.ts';
 import { tellAlone } from './tell-alone.ts';
 
 /** What comparing logs with those who are there tells of what is not here. */
-export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lacksOf'>;
+export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lackOf'>;
 
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
@@ -30,6 +31,10 @@ const COMPLETE = 'complete-spheres';
 const HOUR_MS = 3_600_000;
 /** For so long a room's archive surely holds what was said since; servers forget after a week and later. */
 const LATELY_MS = 5 * 24 * HOUR_MS;
+/** An honest computer that is on gives within minutes what it says that it has. */
+const OWN_WORD_MS = HOUR_MS;
+/** What was asked for in vain for so long nobody has: whoever has stolen a computer must not keep it by a gap. */
+const IN_VAIN_MS = 2 * 24 * HOUR_MS;
 /** No clock that its person looks at is as wrong. */
 const CLOCKS_MS = 24 * HOUR_MS;
 
@@ -57,8 +62,16 @@ export class DeviceEnds {
     noteDeviceToEnd(this.#deps.storage, device);
   }
 
-  /** Ends those who are gone where they are listed still, as soon as everything that they said is here. */
-  settle(spheres: readonly Sphere[]): void {
+  /** Whether it is listed somewhere still, because its end waits for what it said. */
+  isWaiting(device: DeviceKey): boolean {
+    return Object.values(waitingEnds(this.#deps.storage)).some((waiting) => device in waiting);
+  }
+
+  /**
+   * Ends those who are gone where they are listed still, as soon as everything that they said is here. Whether others wait
+   * now than before.
+   */
+  settle(spheres: readonly Sphere[]): boolean {
     const { storage, list, author, comeback } = this.#deps;
     for (const sphere of spheres) this.#noteComplete(sphere);
     const ended = list
@@ -66,52 +79,89 @@ export class DeviceEnds {
       .flatMap(({ state }) => [...state.endedDevices.keys()].filter((one) => this.#isEndedIn(state, one)));
     const gone = new Set([...devicesToEnd(storage), ...ended]);
     // Whom others of ours have ended has no say in it.
-    if (gone.has(author.device.id) || (gone.size === 0 && !comeback.endsOthers)) return;
-    for (const sphere of spheres) this.#settleIn(sphere, gone);
+    if (gone.has(author.device.id)) return false;
+    const before = waitingEnds(storage);
+    if (gone.size === 0 && !comeback.endsOthers && Object.keys(before).length === 0) return false;
+    for (const sphere of spheres) this.#settleIn(sphere, gone, before[sphere.id] ?? {});
+    return !isDeepStrictEqual(waitingEnds(storage), before);
   }
 
-  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): void {
-    const { logs, author, comeback } = this.#deps;
+  /** Those that are listed in a sphere although they are gone. */
+  #endingIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): DeviceKey[] {
+    const { comeback } = this.#deps;
     const { device: own, person, state } = sphere;
-    const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
     const endsLost = comeback.endsOthersIn(sphere.id);
-    const isIn = sphere.row.state === 'joined' && state.devices.has(author.device.id);
-    if (!isIn || (listed.length === 0 && !endsLost)) return;
     const isEnding = (device: DeviceKey): boolean => gone.has(device) || (endsLost && this.#isLost(sphere, device));
-    const ending = listed.map(({ device }) => device).filter(isEnding);
+    const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
+    return listed.map(({ device }) => device).filter(isEnding);
+  }
+
+  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Readonly<Record<DeviceKey, number>>): void {
+    const { storage, list, logs, author, comeback, clock } = this.#deps;
+    const isIn = sphere.row.state === 'joined' && sphere.state.devices.has(author.device.id);
+    const ending = isIn ? this.#endingIn(sphere, gone) : [];
+    const isDone = isIn && ending.length === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
-    if (ending.length === 0 && endsLost && logs().isComplete(sphere, gone)) comeback.hasEndedOthers(sphere.id);
-    if (ending.length === 0 || !this.#hasAllOf(sphere, new Set(ending), gone)) return;
-    for (const device of ending) {
-      const attempt = `${sphere.id} ${device}`;
-      if (this.#tried.has(attempt)) continue;
-      this.#tried.add(attempt);
+    if (isDone && logs().isComplete(sphere, gone)) comeback.hasEndedOthers(sphere.id);
+    const untried = ending.filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
+    const sinceMs = noteWaitingEnds(storage, sphere.id, untried, clock.now());
+    if (untried.length === 0) return;
+    if (!this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs })) {
+      // Nobody whose end waits is served meanwhile.
+      if (untried.some((device) => !(device in waiting))) list.announce(sphere, [{ kind: 'members' }]);
+      return;
+    }
+    for (const device of untried) {
+      this.#tried.add(`${sphere.id} ${device}`);
       this.#endIn(sphere, device);
     }
+    noteWaitingEnds(storage, sphere.id, [], clock.now());
   }
 
   /**
    * Whether everything that they said is here: nobody present knows of more, or knows of more of others only and does not
-   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since.
+   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since. What they
+   * alone say that they have said they have time to give, and what nobody gives is not waited for without end.
    */
-  #hasAllOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>, gone: ReadonlySet<DeviceKey>): boolean {
+  #hasAllOf(
+    sphere: Sphere,
+    { devices, gone, sinceMs }: { devices: ReadonlySet<DeviceKey>; gone: ReadonlySet<DeviceKey>; sinceMs: number },
+  ): boolean {
     const { rooms, clock } = this.#deps;
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere, gone)) return true;
-    if (logs.lacksOf(sphere, devices)) return false;
-    const wasComplete = clock.now() - (this.#complete()[sphere.id] ?? -Infinity) < LATELY_MS;
-    return logs.isExhausted(sphere) || (wasComplete && rooms.isCaughtUp(sphere.row.room));
+    if (!rooms.isCaughtUp(sphere.row.room)) return false;
+    const waitedMs = clock.now() - sinceMs;
+    const isInVain = waitedMs >= IN_VAIN_MS;
+    const lack = logs.lackOf(sphere, devices);
+    if (lack === 'known') return isInVain && logs.isExhausted(sphere);
+    if (lack === 'own-word' && waitedMs < OWN_WORD_MS) return false;
+    return isInVain || logs.isExhausted(sphere) || this.#wasComplete(sphere);
+  }
+
+  #wasComplete(sphere: Sphere): boolean {
+    return Math.abs(this.#deps.clock.now() - (this.#complete()[sphere.id] ?? -Infinity)) < LATELY_MS;
   }
 
   /** Of a sphere that we were out of nobody knows what was said meanwhile. */
   #noteComplete(sphere: Sphere): void {
-    const { storage, clock, logs } = this.#deps;
+    const { storage, clock } = this.#deps;
     const { [sphere.id]: atMs, ...rest } = this.#complete();
     const isIn = sphere.row.state === 'joined';
     if (!isIn && atMs !== undefined) storage.settings.set(COMPLETE, rest);
     const isStale = atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS;
-    if (isIn && isStale && logs().isComplete(sphere))
+    if (isIn && isStale && this.#isComplete(sphere))
       storage.settings.set(COMPLETE, { ...rest, [sphere.id]: clock.now() });
+  }
+
+  /** As far as those present know; or all of it was here lately, and the archive gave what was said since. */
+  #isComplete(sphere: Sphere): boolean {
+    const logs = this.#deps.logs();
+    if (logs.isComplete(sphere)) return true;
+    const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
+    return (
+      isRead && this.#wasComplete(sphere) && logs.lackOf(sphere, new Set(sphere.state.devices.keys())) === 'nothing'
+    );
   }
 
   #complete(): Readonly<Record<string, number>> {
@@ -120,8 +170,8 @@ export class DeviceEnds {
 
   /**
    * All devices of before are gone: those that spoke in the sphere before this one did. So does one that founds or joins a
-   * sphere later and brings this one in; but that one has introduced itself here, and by its clock it came later, or it is
-   * in a sphere still in which all of before were ended.
+   * sphere later and brings this one in; but that one has introduced itself here, or is in a sphere still in which all of
+   * before were ended, and by its clock it came later.
    */
   #isLost(sphere: Sphere, device: DeviceKey): boolean {
     const { storage, comeback, list } = this.#deps;
@@ -129,9 +179,10 @@ export class DeviceEnds {
     const [theirs, ours] = [device, sphere.device].map((one) => firstOf(sphere, one)?.header);
     if (theirs === undefined || ours === undefined || theirs.lamport >= ours.lamport) return false;
     const hasName = (storage.ownDevices.get(device)?.name ?? '') !== '';
+    const isIn = list.all().some(isAfter);
+    if (!hasName && !isIn) return true;
     // One that runs on in a thief's hands may have come into a new sphere before its end.
-    const marginMs = list.all().some(isAfter) ? CLOCKS_MS : 0;
-    return !hasName || theirs.wallMs + marginMs <= comeback.sinceMs;
+    return theirs.wallMs + (isIn ? CLOCKS_MS : 0) <= comeback.sinceMs;
   }
 
   #isEndedIn({ endedDevices }: SphereState, device: DeviceKey): boolean {

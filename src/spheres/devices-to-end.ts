@@ -1,14 +1,47 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
-import type { DeviceKey } from '../base/id.ts';
+import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 
-const SETTING = 'devices-to-end';
+type Settings = Pick<Storage, 'settings'>;
 
-/** Devices of our person that are gone for good by their word here, wherever that is known already. */
-export function devicesToEnd({ settings }: Pick<Storage, 'settings'>): Set<DeviceKey> {
-  return new Set(settings.get(SETTING, (value) => z.array(z.string()).parse(value) as DeviceKey[]));
+const WISHES = 'devices-to-end';
+const WAITING = 'ends-waiting';
+
+/**
+ * Devices of our person that are gone for good, by their word here, wherever that is known already; in a sphere with those
+ * whose end waits there.
+ */
+export function devicesToEnd(storage: Settings, sphereId: SphereId | null = null): Set<DeviceKey> {
+  const wishes = storage.settings.get(WISHES, (value) => z.array(z.string()).parse(value) as DeviceKey[]) ?? [];
+  const waiting = sphereId === null ? [] : Object.keys(waitingEnds(storage)[sphereId] ?? {});
+  return new Set([...wishes, ...(waiting as DeviceKey[])]);
 }
 
-export function noteDeviceToEnd(storage: Pick<Storage, 'settings'>, device: DeviceKey): void {
-  storage.settings.set(SETTING, [...devicesToEnd(storage).add(device)]);
+export function noteDeviceToEnd(storage: Settings, device: DeviceKey): void {
+  storage.settings.set(WISHES, [...devicesToEnd(storage).add(device)]);
+}
+
+/** Since when the ends of devices wait for what these said, in milliseconds of the clock, by sphere. */
+type WaitingEnds = Readonly<Record<SphereId, Readonly<Record<DeviceKey, number>>>>;
+
+export function waitingEnds({ settings }: Settings): WaitingEnds {
+  const schema = z.record(z.string(), z.record(z.string(), z.number()));
+  return settings.get(WAITING, (value) => schema.parse(value) as WaitingEnds) ?? {};
+}
+
+/** In this sphere the ends of these devices wait, and no others; since when the newest does. */
+export function noteWaitingEnds(
+  storage: Settings,
+  sphereId: SphereId,
+  devices: Iterable<DeviceKey>,
+  nowMs: number,
+): number {
+  const { [sphereId]: known = {}, ...rest } = waitingEnds(storage);
+  // A clock that was ahead must not keep an end waiting.
+  const since = (device: DeviceKey): number => Math.min(known[device] ?? nowMs, nowMs);
+  const noted = Object.fromEntries([...devices].map((device) => [device, since(device)]));
+  if (!isDeepStrictEqual(noted, known))
+    storage.settings.set(WAITING, Object.keys(noted).length === 0 ? rest : { ...rest, [sphereId]: noted });
+  return Math.max(...Object.values(noted), -Infinity);
 }

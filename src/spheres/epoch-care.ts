@@ -8,6 +8,7 @@ import { RateLimit } from '../base/rate-limit.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EphemeralChannel, HeardHeads } from './ephemeral-channel.ts';
+import { devicesToEnd } from './devices-to-end.ts';
 import { handOver } from './hand-over.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
 import { knownDevice } from './recipients.ts';
@@ -158,6 +159,7 @@ export class EpochCare {
     const [to] = known?.devices ?? [];
     // Nobody who has gone meanwhile is given anything.
     if (person === undefined || known === undefined || to === undefined || isLacking(sphere)) return;
+    if (devicesToEnd(storage, sphere.id).has(device)) return;
     // What it was given before has not left yet.
     if (isOnItsWay(storage, sphere, known)) return;
     const { jid } = known;

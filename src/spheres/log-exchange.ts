@@ -19,6 +19,7 @@ import type { Missing } from './protocol/sphere-log.ts';
 import { AskForKeys } from './ask-for-keys.ts';
 import { CertifyAgain } from './certify-again.ts';
 import type { SphereChange } from './effects.ts';
+import { devicesToEnd } from './devices-to-end.ts';
 import { headsMessages } from './heads-messages.ts';
 import { historyFor } from './history.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
@@ -180,11 +181,15 @@ export class LogExchange {
     return heard > 0 && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
   }
 
-  /** Whether something that any of these devices said is known of and not here. */
-  lacksOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): boolean {
-    const heard = [...(this.#rounds.get(sphere.id)?.heard.values() ?? [])];
-    const lacking = [sphere.log.missing(), ...heard.map((tips) => sphere.log.missing(tips))];
-    return lacking.some(({ ranges }) => ranges.some(({ device }) => devices.has(device)));
+  /** Whether something that any of these devices said is not here: as others know, or by their own word alone. */
+  lackOf({ id, log }: Sphere, devices: ReadonlySet<DeviceKey>): 'known' | 'own-word' | 'nothing' {
+    const isOfThem = ({ ranges }: Missing): boolean => ranges.some(({ device }) => devices.has(device));
+    if (isOfThem(log.missing())) return 'known';
+    const tellers = [...(this.#rounds.get(id)?.heard ?? [])].flatMap(([teller, tips]) =>
+      isOfThem(log.missing(tips)) ? [teller] : [],
+    );
+    if (tellers.length === 0) return 'nothing';
+    return tellers.every((teller) => devices.has(teller)) ? 'own-word' : 'known';
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -349,7 +354,8 @@ export class LogExchange {
     const { storage, queued, log } = this.#deps;
     const known = knownDevice(sphere.state, device);
     const person = sphere.state.devices.get(device)?.person;
-    if (known === undefined || person === undefined || !this.#answering.take(`${sphere.id} ${device}`)) return;
+    if (known === undefined || person === undefined || devicesToEnd(this.#deps.storage, sphere.id).has(device)) return;
+    if (!this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
     if (isOnItsWay(storage, sphere, known)) return;
     const entries: EnvelopeEntry[] = [];

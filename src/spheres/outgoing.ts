@@ -26,6 +26,8 @@ const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 /** Whoever has no readable keys now rarely has them a moment later; news of keys end the wait. */
 const RETRY_KEYS = { baseMs: 5_000, maxMs: 600_000 };
 const IDLE_MS = 60_000;
+/** Whatever is added is told of as well. */
+const EMPTY_MS = 600_000;
 /** Nothing that happens by itself mends these: the entry is told to have failed and lets the others pass. */
 const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'internal', 'not-found'];
 /** About half an hour: a room that fails for longer may fail because of this one message. */
@@ -167,11 +169,14 @@ export class Outgoing {
   /** One attempt for everything that is not held up; how long until the next one makes sense. */
   async #pass(signal: AbortSignal): Promise<number> {
     const { storage, carrier, clock } = this.#deps;
-    if (!carrier.isOnline) return IDLE_MS;
+    // Coming online pokes.
+    if (!carrier.isOnline) return EMPTY_MS;
+    const queue = storage.outbox.queued();
+    if (queue.length === 0) return EMPTY_MS;
     this.#isBusy = true;
     const pass: Pass = { destinations: new Set(), lanes: new Set(), nextMs: clock.monotonic() + IDLE_MS };
     try {
-      for (const queued of storage.outbox.queued()) {
+      for (const queued of queue) {
         if (signal.aborted) return IDLE_MS;
         if (this.#hopeless.has(queued.id) || this.#isEnded(queued)) continue;
         const entry = entryOf(queued);

@@ -54,6 +54,7 @@ const HEARD = { burst: 6, intervalMs: 600_000 };
 const GIVEN_AGAIN = { burst: 1, intervalMs: 3_600_000 };
 /** A device that is there is noted to have been so often. */
 const SEEN_EVERY_MS = 60_000;
+const IDLE_MS = 6 * 3_600_000;
 
 /** The person's other devices: makes this one known to them, and brings them into every sphere. */
 export class OwnDevices {
@@ -198,9 +199,14 @@ export class OwnDevices {
     await directory.unlistOwn(own, [omemoDeviceId], signal);
   }
 
+  /** Whether it is taken away still: not everything that it said is here. */
+  isEnding(device: DeviceKey): boolean {
+    return this.#ends.isWaiting(device);
+  }
+
   /** Whoever is gone for good is ended wherever everything that they said is here. */
   endGone(...spheres: readonly Sphere[]): void {
-    this.#ends.settle(spheres);
+    if (this.#ends.settle(spheres)) this.onChange.emit();
   }
 
   /** Gives this device another name, and tells it to the others. */
@@ -212,7 +218,9 @@ export class OwnDevices {
 
   #ask(): number {
     const { comeback } = this.#deps;
-    if (this.#isBegun && !this.isEnded) for (const jid of comeback.due()) this.#introduce(jid);
+    // Whoever may ask again is woken.
+    if (!this.#isBegun || this.isEnded) return IDLE_MS;
+    for (const jid of comeback.due()) this.#introduce(jid);
     return Math.max(50, comeback.nextMs);
   }
 

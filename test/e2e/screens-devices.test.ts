@@ -21,6 +21,7 @@ const device = (digits: string, name: string, state: DeviceView['state']): Devic
 test('a new computer is asked for, a lost one is removed, and the kit is shown to whoever knows the password', async () => {
   await using screen = await Screen.open(browser);
   const devices = [device('aa', 'kitchen', 'here'), device('bb', 'laptop', 'known'), device('cc', 'tablet', 'new')];
+  devices.push(device('dd', 'attic', 'ending'), device('ee', 'cellar', 'ended'));
   screen.engine.state.account = { jid: ME, state: 'online', error: null, devices, warnings: ['copied-profile'] };
   await screen.goHome();
   expect(await screen.by('warning-banner').textContent()).toContain('copy of one of your computers');
@@ -29,6 +30,10 @@ test('a new computer is asked for, a lost one is removed, and the kit is shown t
   expect(await screen.by('device-banner').textContent()).toContain('“tablet”');
   await screen.by('nav-settings').click();
   await screen.by('device').first().waitFor();
+  const going = screen.by('device').filter({ hasText: 'attic' });
+  expect(await going.textContent()).toContain('Being removed');
+  expect(await going.getByTestId('device-remove').count()).toBe(0);
+  expect(await screen.by('device').filter({ hasText: 'cellar' }).count()).toBe(0);
   await screen.picture('devices');
   expect(await screen.violations()).toEqual([]);
   await screen.by('device-banner-mine').click();

@@ -2,26 +2,9 @@ import { expect, test } from 'vitest';
 import { boast } from './boast.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
+import { idOf, sphereAt, twoSpheres } from './two-spheres.ts';
 
 const MINUTE = 60_000;
-const idOf = ({ session }: SimPerson) => session.identity.device.id;
-const sphereAt = ({ session }: SimPerson, name: string) => session.sphere(name).state;
-
-/** Ben has a phone and a laptop, and is in two spheres of Ana's. */
-async function twoSpheres() {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  await world.sphere(ana, ben);
-  const winter = await ana.session.members.create('Winter', noSignal);
-  await ana.session.members.invite(winter.id, ben.jid, noSignal);
-  await world.quiet();
-  await world.accept(ben);
-  const laptop = await world.another(ben);
-  await world.until(() => laptop.session.list.all().length === 2 && sphereAt(ana, 'Winter').devices.has(idOf(laptop)));
-  await world.until(() => ben.session.devices.list().length === 2);
-  return { world, ana, ben, laptop, lost: idOf(laptop), winter: winter.id };
-}
-
 test('a computer that was ended stays ended in a sphere that its person had left by then and joins again', async () => {
   const { world, ana, ben, laptop, lost, winter } = await twoSpheres();
   await ben.session.members.leave(winter, noSignal);
@@ -234,3 +217,32 @@ test.each([0, 120])(
     expect([phone, laptop].map((one) => sphereAt(one, 'Winter').endedDevices.size)).toEqual([0, 0]);
   },
 );
+
+test('a new computer whose name did not come is not ended in a sphere that it makes, being in one where all others were', async () => {
+  const { world, phone } = await back();
+  await world.pass(30 * MINUTE);
+  const { ownDevices } = phone.session.storage;
+  const put = ownDevices.put.bind(ownDevices);
+  ownDevices.put = (row) => put(row.state === 'here' ? row : { ...row, name: '' });
+  const laptop = await world.another(phone);
+  await world.until(() => laptop.session.list.all().length === 1 && phone.session.devices.list().length > 2);
+  await laptop.session.members.create('Winter', noSignal);
+  await world.until(() => phone.session.list.all().length === 2 && sphereAt(laptop, 'Winter').devices.size === 2);
+  await world.pass(30 * MINUTE);
+  expect([phone, laptop].map((one) => sphereAt(one, 'Winter').endedDevices.size)).toEqual([0, 0]);
+});
+
+test('a computer that was ended does not look many times a second for something to do', async () => {
+  const { world, ben, laptop, lost } = await twoSpheres();
+  await ben.session.devices.end(lost, noSignal);
+  await world.until(() => laptop.session.devices.isEnded);
+  await world.pass(10 * MINUTE);
+  let waits = 0;
+  const sleep = world.clock.sleep.bind(world.clock);
+  world.clock.sleep = (ms, signal) => {
+    waits += 1;
+    return sleep(ms, signal);
+  };
+  await world.pass(10 * MINUTE);
+  expect(waits).toBeLessThan(200);
+});

@@ -105,14 +105,17 @@ function gapsIn(device: DeviceKey, line: DeviceLine | undefined): MissingRange[]
   return ranges;
 }
 
-/** The end of the unbroken chain of a device; undefined when its first event is not here. */
+/**
+ * The end of the unbroken chain of a device, on the branch that goes furthest; undefined when its first event is not here.
+ */
 export function chainEnd(line: DeviceLine, previousOf: (id: EventId) => EventId | null): Head | undefined {
-  let [hash] = line.bySequence.get(0) ?? [];
-  if (hash === undefined) return undefined;
-  for (let sequence = 1; ; sequence += 1) {
-    const next = line.bySequence.get(sequence)?.find((id) => previousOf(id) === hash);
-    if (next === undefined) return { sequence: sequence - 1, hash };
-    hash = next;
+  let reached = line.bySequence.get(0) ?? [];
+  for (let sequence = 0; ; sequence += 1) {
+    const next = line.bySequence.get(sequence + 1)?.filter((id) => reached.includes(previousOf(id) ?? id)) ?? [];
+    const [hash] = reached;
+    if (hash === undefined) return undefined;
+    if (next.length === 0) return { sequence, hash };
+    reached = next;
   }
 }
 

@@ -95,6 +95,24 @@ test('gaps, tails and branches are found by comparing heads', () => {
   expect(owner.log.missing(twin.log.tips()).ranges).toEqual([{ device, from: 7, to: 7 }]);
 });
 
+test('of the branches of one device the furthest is where its line ends, also when a shorter one has the smaller number', () => {
+  const { owner, sphereId } = foundWorld(ana);
+  const twin = new Writer(ana, sphereId);
+  twin.receive(owner);
+  // Each word has another number: one of many is smaller than the first of the other branch.
+  const going = twin.say('goes on');
+  const stopping = Array.from({ length: 64 }, (_, number) => {
+    const other = new Writer(ana, sphereId);
+    other.receive(owner);
+    return other.say(`stops ${number}`);
+  }).find(({ id }) => id < going.id);
+  if (stopping === undefined) throw new Error('64 numbers in a row were larger');
+  const last = twin.say('and on');
+  owner.log.addAll([stopping, going, last]);
+  const [line] = owner.log.lastAccepted(ana.person.id);
+  expect(line).toEqual({ device: ana.author.device.id, sequence: last.header.sequence, hash: last.id });
+});
+
 test('an epoch is due when somebody has gone that its author did not know of', () => {
   const { owner } = foundWorld(ana);
   const guest = admit(owner, ben);

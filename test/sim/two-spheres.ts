@@ -1,0 +1,21 @@
+import type { SimPerson } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
+
+/** The key of the computer. */
+export const idOf = ({ session }: SimPerson) => session.identity.device.id;
+export const sphereAt = ({ session }: SimPerson, name: string) => session.sphere(name).state;
+
+/** Ben has a phone and a laptop, and is in two spheres of Ana's. */
+export async function twoSpheres() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const winter = await ana.session.members.create('Winter', noSignal);
+  await ana.session.members.invite(winter.id, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  const laptop = await world.another(ben);
+  await world.until(() => laptop.session.list.all().length === 2 && sphereAt(ana, 'Winter').devices.has(idOf(laptop)));
+  await world.until(() => ben.session.devices.list().length === 2);
+  return { world, ana, ben, laptop, lost: idOf(laptop), winter: winter.id };
+}
