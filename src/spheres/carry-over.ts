@@ -4,10 +4,10 @@ import type { RandomBytes } from '../base/random.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { INLINE_METAINFO_BYTES } from './announcement.ts';
-import { continuedSphere } from './continued-sphere.ts';
 import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
 import { openMediaKey } from './item-source.ts';
+import { originOf } from './origin.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { attachment } from './protocol/envelope.ts';
 import type { ItemEvent } from './protocol/event.ts';
@@ -95,36 +95,12 @@ export function carryItem(
  * Where the same torrent was listed before it was carried over, as far as we are there: who has not come along yet is
  * served there, and serves us.
  */
-export function formerSpheres(list: SphereList, sphere: Sphere, event: ItemEvent): SphereId[] {
+export function formerSpheres(sphere: Sphere, event: ItemEvent): SphereId[] {
   const spheres = new Set([sphere.id]);
-  let from = originOf(list, sphere, event);
+  let from = originOf(sphere, event);
   while (from !== undefined && !spheres.has(from.sphere.id) && from.sphere.row.state === 'joined') {
     spheres.add(from.sphere.id);
-    const before = from.sphere.state.items.get(from.itemId)?.event;
-    from = before === undefined ? undefined : originOf(list, from.sphere, before);
+    from = originOf(from.sphere, from.event);
   }
   return Array.from(spheres).slice(1, 1 + MOST_FORMER);
-}
-
-/**
- * The item that this one was carried over from, in the sphere that its own goes on from, as long as it is the same
- * torrent. One of any other sphere is not looked at: everybody may name any item.
- */
-export function originOf(
-  list: SphereList,
-  to: Sphere,
-  { body, type }: ItemEvent,
-): { sphere: Sphere; itemId: ItemId } | undefined {
-  const { origin } = body;
-  const sphere = origin === undefined ? undefined : continuedSphere(list, to.log);
-  const itemId = origin?.item as string as ItemId;
-  const event = sphere?.id === origin?.sphere ? sphere?.state.items.get(itemId)?.event : undefined;
-  if (sphere === undefined || event === undefined) return undefined;
-  return torrentMark(event) === torrentMark({ body, type }) ? { sphere, itemId } : undefined;
-}
-
-/** The same for two items only when they are one torrent under one key. */
-export function torrentMark({ body, type }: Pick<ItemEvent, 'body' | 'type'>): string {
-  const { infoHash, metainfoSha256, keyCheck } = body;
-  return [type, infoHash, metainfoSha256, keyCheck].join(' ');
 }

@@ -4,9 +4,10 @@ import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { formerSpheres, originOf } from './carry-over.ts';
+import { formerSpheres } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
+import { originOf } from './origin.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -78,7 +79,7 @@ export class ItemAdoption {
       if (replacedBy !== null && newId !== undefined) yield { from: sphere, oldId: id, to: sphere, newId };
       // In a sphere that we have left nothing is served.
       const isOurs = replacedBy === null && sphere.row.state === 'joined';
-      const origin = isOurs ? originOf(this.#deps.list, sphere, event) : undefined;
+      const origin = isOurs ? originOf(sphere, event) : undefined;
       if (origin !== undefined) yield { from: origin.sphere, oldId: origin.itemId, to: sphere, newId: id };
     }
   }
@@ -88,7 +89,7 @@ export class ItemAdoption {
    * What is still fetched is left in peace: it asks those left behind when it is begun the next time.
    */
   async #serveLeftBehind(sphere: Sphere, signal: AbortSignal): Promise<void> {
-    const { storage, list, feed, resume } = this.#deps;
+    const { storage, feed, resume } = this.#deps;
     if (sphere.log.continuation.continues === null) return;
     for (const { id, event } of sphere.state.items.values()) {
       const { infoHash } = event.body;
@@ -96,7 +97,7 @@ export class ItemAdoption {
       if (alsoIn === undefined) continue;
       const row = storage.items.get(id);
       if (row?.wanted !== true || row.state !== 'complete') continue;
-      if (`${alsoIn}` === `${formerSpheres(list, sphere, event)}`) continue;
+      if (`${alsoIn}` === `${formerSpheres(sphere, event)}`) continue;
       await feed.remove(infoHash);
       await resume(id, signal);
     }

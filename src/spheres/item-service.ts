@@ -147,7 +147,7 @@ export class ItemService implements Disposable {
       waiter.set(row.infoHash, row.bitfield);
       await feed.add({
         sphereId: event.type === 'torrent' ? null : row.sphereId,
-        alsoIn: formerSpheres(list, sphere, event),
+        alsoIn: formerSpheres(sphere, event),
         infoHash: row.infoHash,
         metainfo,
         mediaKey: source.mediaKey(sphere, event),

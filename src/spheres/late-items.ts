@@ -2,11 +2,11 @@ import type { Clock } from '../base/clock.ts';
 import type { BareJid, EventId, ItemId, PersonId } from '../base/id.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { CarryOverDeps } from './carry-over.ts';
-import { carryItem, itemsOnList, torrentMark } from './carry-over.ts';
-import { continuedSphere } from './continued-sphere.ts';
+import { carryItem, itemsOnList } from './carry-over.ts';
 import type { SphereChange } from './effects.ts';
 import { historyFor } from './history.ts';
 import { openMediaKey } from './item-source.ts';
+import { torrentMark } from './origin.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
 import type { SphereMember } from './protocol/sphere-state.ts';
@@ -62,7 +62,7 @@ export class LateItems {
     if (waitMs > 0) return waitMs;
     this.#dueAtMs = clock.monotonic() + IDLE_MS;
     for (const to of list.all()) {
-      const from = continuedSphere(list, to.log);
+      const from = to.former;
       if (from === undefined || !mayList(from, to)) continue;
       if (!this.#attempt(from, to)) this.#dueAtMs = Math.min(this.#dueAtMs, clock.monotonic() + AGAIN_MS);
     }

@@ -161,7 +161,7 @@ export class SphereList {
 
   #load(id: SphereId): { readonly sphere: Sphere; readonly effects: Effects } {
     const { storage, author, clock, own } = this.#deps;
-    const sphere = new Sphere({ id, storage, author, clock });
+    const sphere = new Sphere({ id, storage, author, clock, find: (other) => this.find(other) });
     const entry = { sphere, effects: new Effects({ sphere, storage, own, clock }) };
     this.#spheres.set(id, entry);
     return entry;

@@ -8,6 +8,7 @@ import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import { addressee } from './audience.ts';
+import { continuedSphere } from './continued-sphere.ts';
 import { MediaKeyCopies } from './media-key-copies.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
@@ -52,14 +53,23 @@ export class Sphere {
   readonly #storage: Storage;
   readonly #author: Author;
   readonly #clock: Clock;
+  readonly #find: (id: SphereId) => Sphere | undefined;
   #log: SphereLog;
   #epochs: readonly HeldEpoch[] = [];
 
-  constructor(deps: { id: SphereId; storage: Storage; author: Author; clock: Clock }) {
+  /** `find`: the other spheres that are here. */
+  constructor(deps: {
+    id: SphereId;
+    storage: Storage;
+    author: Author;
+    clock: Clock;
+    find: (id: SphereId) => Sphere | undefined;
+  }) {
     this.id = deps.id;
     this.#storage = deps.storage;
     this.#author = deps.author;
     this.#clock = deps.clock;
+    this.#find = deps.find;
     this.#log = this.#readLog();
     this.readEpochs();
   }
@@ -88,6 +98,11 @@ export class Sphere {
 
   get state(): SphereState {
     return this.#log.state();
+  }
+
+  /** The sphere that this one goes on from, when that is here. */
+  get former(): Sphere | undefined {
+    return continuedSphere({ find: this.#find }, this.#log);
   }
 
   get device(): DeviceKey {

@@ -78,7 +78,9 @@ function measureRound({ sphereId, events, author }: World, storage: ReturnType<t
     }
   });
   let sphere: Sphere | undefined;
-  const start = seconds(() => (sphere = new Sphere({ id: sphereId, storage, author, clock: systemClock })));
+  const start = seconds(
+    () => (sphere = new Sphere({ id: sphereId, storage, author, clock: systemClock, find: () => undefined })),
+  );
   const open = seconds(() => {
     const state = sphere?.state;
     const lines = storage.messages.newest(sphereId, PAGE);
