@@ -18,6 +18,7 @@ import { UNDO_MS } from '../spheres/item-removal.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
+import { listOpened } from '../spheres/list-opened.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import { NewOwner } from '../spheres/new-owner.ts';
@@ -166,7 +167,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   deps.outgoing.poke();
   await deps.items.resumeAll(signal);
   for (const sphere of deps.list.all()) {
-    deps.scope.spawn('take over versions', (stop) => deps.items.adoptVersions(sphere, stop));
+    takeOver(deps, sphere);
     deps.scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
 }
@@ -229,9 +230,16 @@ function openLateItems(deps: ReactionsDeps): LateItems {
 }
 
 /** We may be in the new sphere before the old one says that it goes on there, and have an item before it comes there. */
-function takeOverLate({ list, items, scope }: ReactionsDeps, sphereId: SphereId): void {
-  const next = list.find(sphereId);
-  if (next !== undefined) scope.spawn('take over versions', (signal) => items.adoptVersions(next, signal));
+function takeOverLate(deps: ReactionsDeps, sphereId: SphereId): void {
+  const next = deps.list.find(sphereId);
+  if (next !== undefined) takeOver(deps, next);
+}
+
+function takeOver(deps: ReactionsDeps, sphere: Sphere): void {
+  deps.scope.spawn('take over versions', async (signal) => {
+    listOpened(deps, sphere);
+    await deps.items.adoptVersions(sphere, signal);
+  });
 }
 
 /** What time changes, and what a server may do without telling anybody. */

@@ -13,6 +13,7 @@ import { byTurn, mayAskAgain, NEVER_ASKED } from './asked.ts';
 import { INLINE_METAINFO_BYTES } from './announcement.ts';
 import type { SphereChange } from './effects.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
+import type { History } from './history.ts';
 import { historyFor } from './history.ts';
 import { mostWanted } from './most-wanted.ts';
 import type { ItemEvent } from './protocol/event.ts';
@@ -49,7 +50,8 @@ const ITEM_KINDS: readonly SphereChange['kind'][] = ['item', 'item-deletion', 'i
 
 /**
  * Comparing logs shows which events are lacking, not what belongs beside one that is here. Where the key or the list of
- * files of an item in force is not here, or only a made-up one, the members are asked for its event once more.
+ * files of an item in force is not here, or only a made-up one, the members are asked for its event once more; where the
+ * key of its epoch is not, for the event of that.
  */
 export class AskForKeys {
   readonly #deps: AskForKeysDeps;
@@ -123,13 +125,15 @@ export class AskForKeys {
   }
 
   async #look(sphere: Sphere, round: Round): Promise<void> {
-    const lacking: EventId[] = [];
+    const found = new Set<EventId>();
     const history = historyFor(sphere, sphere.person);
     for (const { event, replacedBy } of sphere.state.items.values()) {
       if (replacedBy !== null || this.#whole.has(event.id) || !history.isOpen(event)) continue;
-      if (this.#isLacking(sphere, event)) lacking.push(event.id);
+      if (this.#isLacking(sphere, event)) found.add(event.id);
+      if (isEpochLacking(sphere, history, event.body.epoch) && this.#isOnList(event)) found.add(event.body.epoch);
       await this.#breather.breathe();
     }
+    const lacking = [...found];
     const known = new Set(round.lacking);
     round.lacking = lacking;
     if (lacking.length === 0) round.askAtMs = Infinity;
@@ -143,7 +147,9 @@ export class AskForKeys {
     const lacking: EventId[] = [];
     for (const id of round.lacking) {
       const item = sphere.state.items.get(id as string as ItemId);
-      if (item?.replacedBy === null && this.#isLacking(sphere, item.event)) lacking.push(id);
+      const isItemLacking = item?.replacedBy === null && this.#isLacking(sphere, item.event);
+      const isEpoch = sphere.log.get(id)?.type === 'epoch';
+      if (isItemLacking || (isEpoch && sphere.opening(id) === undefined)) lacking.push(id);
       await this.#breather.breathe();
     }
     round.lacking = lacking;
@@ -169,7 +175,7 @@ export class AskForKeys {
   }
 
   #isLacking(sphere: Sphere, event: ItemEvent): boolean {
-    const { attachments, items } = this.#deps.storage;
+    const { attachments } = this.#deps.storage;
     const has = (kind: string): boolean => attachments.has(event.id, kind);
     const { plain, epoch } = event.body;
     const isListLacking =
@@ -177,16 +183,27 @@ export class AskForKeys {
         ? event.body.metainfoBytes <= INLINE_METAINFO_BYTES && !has('metainfo')
         : event.body.manifest.offset === null && !has('manifest');
     const isSecret = event.type === 'item' && !plain && epoch !== null;
-    // Without the epoch's key nobody can tell, and that is asked for in another way.
+    // Without the epoch's key nobody can tell; that is asked for by itself.
     const isUnclear = isSecret && sphere.opening(epoch) === undefined;
     const isKeyLacking = isSecret && !isUnclear && sphere.mediaKeyCopies(event).open() === undefined;
     if (!isListLacking && !isKeyLacking) {
       if (!isUnclear) this.#whole.add(event.id);
       return false;
     }
-    const row = items.get(event.id as string as ItemId);
+    return this.#isOnList(event);
+  }
+
+  #isOnList({ id }: ItemEvent): boolean {
+    const row = this.#deps.storage.items.get(id as string as ItemId);
     return row !== undefined && isOnList(row);
   }
+}
+
+/** The key of the current epoch is asked for in another way. */
+function isEpochLacking(sphere: Sphere, history: History, epoch: EventId | null): epoch is EventId {
+  if (epoch === null || epoch === sphere.state.currentEpoch?.id || sphere.opening(epoch) !== undefined) return false;
+  const event = sphere.log.get(epoch);
+  return event !== undefined && history.isEpochOpen(event);
 }
 
 function whom(

@@ -6,7 +6,9 @@ type Items = ReadonlyMap<ItemId, SphereItem>;
 /** An item with what it took the place of and what took its place, the first version first; empty when it is unknown. */
 export function versionsOf(items: Items, id: ItemId): ItemId[] {
   const versions = items.has(id) ? [id] : [];
-  for (let oldest = before(items, id); oldest !== null; oldest = before(items, oldest)) versions.unshift(oldest);
+  for (let oldest = versionBefore(items, id); oldest !== null; oldest = versionBefore(items, oldest)) {
+    versions.unshift(oldest);
+  }
   for (let next = after(items, id); next !== null; next = after(items, next)) versions.push(next);
   return versions;
 }
@@ -15,7 +17,8 @@ function after(items: Items, id: ItemId): ItemId | null {
   return items.get(id)?.replacedBy ?? null;
 }
 
-function before(items: Items, id: ItemId): ItemId | null {
+/** What an item took the place of. */
+export function versionBefore(items: Items, id: ItemId): ItemId | null {
   const replaces = items.get(id)?.event.body.replaces ?? null;
   const old = replaces === null ? undefined : items.get(replaces as string as ItemId);
   return old?.replacedBy === id ? old.id : null;

@@ -76,6 +76,10 @@ export class ItemTable {
     return row === undefined ? undefined : this.#whole(row);
   }
 
+  has(itemId: ItemId): boolean {
+    return this.#rows.has({ itemId });
+  }
+
   byInfoHash(infoHash: InfoHash): ItemRow[] {
     return this.#select('WHERE info_hash = @infoHash ORDER BY item_id', { infoHash });
   }
