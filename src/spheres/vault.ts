@@ -39,17 +39,32 @@ interface VaultDeps {
   readonly log: Logger;
 }
 
-/** The newest vault that this device wrote or read: number and what was in it. */
+/** The newest vault that this device found at the server: number and what was in it. */
 interface Noted {
   readonly number: number;
   readonly digest: string;
 }
 
+/** What lies in one slot. */
+interface Slot {
+  readonly slot: number;
+  /** undefined when nothing is there, or nothing that can be opened. */
+  readonly content: VaultContent | undefined;
+  /** Something is there and cannot be opened: a write was cut off, or two went on at the same time. */
+  readonly isBroken: boolean;
+}
+
 const SETTING = 'vault';
-/** Written in turn: a crash in the middle of one leaves the other. */
-const SLOTS = 2;
-/** A newcomer brings several changes; they are written once. */
-const SETTLE_MS = 15_000;
+/** Written in turn: two devices that write at the same time, and are both cut off, leave one whole. */
+const SLOTS = 3;
+/** A newcomer brings several changes; they are written once. Not by all devices at once, to which they come together. */
+const SETTLE = { leastMs: 10_000, spreadMs: 10_000 };
+/** What was written is read again: another device may have written at the same time. */
+const CHECK = { baseMs: 60_000, maxMs: 3_600_000 };
+/** Devices that see a sphere differently do not write in turn for ever. */
+const MAX_CHECKS = 6;
+/** By how much a number is higher than the last: of two that write at the same time each has its own. */
+const MAX_STEP = 2 ** 16;
 const RETRY = { baseMs: 60_000, maxMs: 6 * 3_600_000 };
 const IDLE_MS = 24 * 3_600_000;
 const MAX_GROUP_BYTES = 256 * 1024;
@@ -62,10 +77,15 @@ export class Vault {
   readonly #deps: VaultDeps;
   readonly #work: RecurringWork;
   #writeAtMs = Infinity;
+  #checkAtMs = Infinity;
+  /** How often what is there was written in vain since there was a reason to. */
+  #checks = 0;
   #failures = 0;
   #isBusy = false;
-  /** Nothing is written before what is there was read in this session. */
+  /** Whether what is there was read in this session. */
   #isRead = false;
+  /** Whether it was what it should be when it was last read. */
+  #isSure = false;
   /** What the server had when it was last asked. */
   #lastFound: VaultContent | undefined;
 
@@ -77,13 +97,16 @@ export class Vault {
   /** In each new session. */
   begin(): void {
     this.#isRead = false;
+    this.#isSure = false;
+    this.#checks = 0;
     this.#writeAtMs = this.#now;
     this.#work.wake();
   }
 
   /** Members, keys or names are different, or there is a kit from now on. */
   changed(): void {
-    this.#writeAtMs = Math.min(this.#writeAtMs, this.#now + SETTLE_MS);
+    this.#checks = 0;
+    this.#writeAtMs = Math.min(this.#writeAtMs, this.#now + SETTLE.leastMs + this.#fraction() * SETTLE.spreadMs);
     this.#work.wake();
   }
 
@@ -104,26 +127,33 @@ export class Vault {
     return this.#deps.clock.monotonic();
   }
 
+  get #dueAtMs(): number {
+    return Math.min(this.#writeAtMs, this.#checkAtMs);
+  }
+
+  readonly #fraction = (): number => randomFraction(this.#deps.random);
+
   get #recoveryKey(): Uint8Array | null {
     return this.#deps.storage.identity.get()?.recoveryKey ?? null;
   }
 
   async #pass(signal: AbortSignal): Promise<number> {
-    const { isOnline, isEnded, log, random } = this.#deps;
+    const { isOnline, isEnded, log } = this.#deps;
     const recoveryKey = this.#recoveryKey;
     if (recoveryKey === null || isEnded()) return IDLE_MS;
     if (!isOnline()) return RETRY.baseMs;
-    if (this.#writeAtMs > this.#now) return Math.min(IDLE_MS, this.#writeAtMs - this.#now);
+    if (this.#dueAtMs > this.#now) return Math.min(IDLE_MS, this.#dueAtMs - this.#now);
     this.#writeAtMs = Infinity;
+    this.#checkAtMs = Infinity;
     this.#isBusy = true;
     try {
       await this.#settle(recoveryKey, signal);
       this.#failures = 0;
-      return Math.min(IDLE_MS, this.#writeAtMs - this.#now);
+      return Math.min(IDLE_MS, this.#dueAtMs - this.#now);
     } catch (error) {
       signal.throwIfAborted();
       log.warn('vault not kept', { error });
-      const waitMs = backoffDelay(this.#failures, RETRY, () => randomFraction(random));
+      const waitMs = backoffDelay(this.#failures, RETRY, this.#fraction);
       this.#failures += 1;
       this.#writeAtMs = Math.min(this.#writeAtMs, this.#now + waitMs);
       return waitMs;
@@ -132,77 +162,102 @@ export class Vault {
     }
   }
 
-  /** Takes what is there, then puts there what is missing in it. */
+  /** Takes what is there, then puts there what is missing in it, until it is found there. */
   async #settle(recoveryKey: Uint8Array, signal: AbortSignal): Promise<void> {
-    const { storage, onRolledBack, clock, random, log } = this.#deps;
-    const noted = this.#noted;
-    if (this.#isRead && noted?.digest === digestOf(this.#partsWith(this.#lastFound))) return;
-    const found = await this.#read(recoveryKey, signal);
-    if (noted !== undefined && (found?.number ?? 0) < noted.number) {
-      log.warn('the server gives an older vault than it was given', { number: found?.number, noted: noted.number });
-      onRolledBack();
-    }
-    if (!this.#isRead) this.#offer(found);
+    const { storage, clock, log } = this.#deps;
+    if (this.#isSure && this.#noted?.digest === digestOf(this.#partsWith(this.#lastFound))) return;
+    const slots = await this.#readSlots(recoveryKey, signal);
+    const found = newestIn(slots);
+    const isRolledBack = this.#isOlder(found);
+    this.#offer(found);
     this.#isRead = true;
     this.#lastFound = found;
-    const parts = this.#partsWith(found);
-    if (found !== undefined && digestOf(found.parts) === digestOf(parts)) {
-      storage.settings.set(SETTING, { number: Math.max(found.number, noted?.number ?? 0), digest: digestOf(parts) });
-      return;
-    }
+    const number = this.#nextNumber(found);
+    const vault = this.#sealFitting(recoveryKey, { number, savedAtMs: clock.now(), parts: this.#partsWith(found) });
+    const digest = digestOf(vault.parts);
+    const isBroken = slots.some((slot) => slot.isBroken);
+    const isSame = found !== undefined && digestOf(found.parts) === digest;
+    this.#isSure = isSame && !isRolledBack && !isBroken;
+    if (found !== undefined && this.#isSure) storage.settings.set(SETTING, { number: found.number, digest });
     // Whoever has nothing yet, and cannot read what is there, must not put nothing in its place.
-    if (parts.length === 0 && found === undefined) return;
-    const number = Math.max(found?.number ?? 0, noted?.number ?? 0) + 1;
-    const content = { number, savedAtMs: clock.now(), parts };
-    await this.#write(this.#sealFitting({ recoveryKey, random }, content), number, signal);
-    storage.settings.set(SETTING, { number, digest: digestOf(parts) });
-    log.info('vault kept', { number, spheres: new Set(parts.map(({ sphereId }) => sphereId)).size });
+    const isNothing = vault.parts.length === 0 && found === undefined;
+    if (this.#isSure || (isNothing && !isBroken)) return;
+    if (!isNothing) {
+      await this.#write(slotFor(slots), vault.chunks, signal);
+      log.info('vault kept', { number, spheres: new Set(vault.parts.map(({ sphereId }) => sphereId)).size });
+    }
+    this.#checkLater();
   }
 
-  /** The newest vault that is whole; what cannot be opened is as good as nothing. */
-  async #read(recoveryKey: Uint8Array, signal: AbortSignal): Promise<VaultContent | undefined> {
-    const { log } = this.#deps;
-    let newest: VaultContent | undefined;
+  /** Whether the server gives an older vault than it was found to have. */
+  #isOlder(found: VaultContent | undefined): boolean {
+    const { onRolledBack, log } = this.#deps;
+    const noted = this.#noted?.number ?? 0;
+    if ((found?.number ?? 0) >= noted) return false;
+    log.warn('the server gives an older vault than it was given', { number: found?.number, noted });
+    onRolledBack();
+    return true;
+  }
+
+  #nextNumber(found: VaultContent | undefined): number {
+    const last = Math.max(found?.number ?? 0, this.#noted?.number ?? 0);
+    return last + 1 + Math.floor(this.#fraction() * MAX_STEP);
+  }
+
+  #checkLater(): void {
+    if (this.#checks >= MAX_CHECKS) return;
+    this.#checkAtMs = this.#now + backoffDelay(this.#checks, CHECK, this.#fraction);
+    this.#checks += 1;
+  }
+
+  async #readSlots(recoveryKey: Uint8Array, signal: AbortSignal): Promise<readonly Slot[]> {
+    const slots: Slot[] = [];
     for (let slot = 0; slot < SLOTS; slot += 1) {
       const chunks = await this.#readChunks(slot, signal);
-      if (chunks.length === 0) continue;
-      try {
-        const content = openVault(recoveryKey, chunks);
-        if (newest === undefined || content.number > newest.number) newest = content;
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        log.warn('vault not readable', { error });
-      }
+      slots.push({ slot, ...this.#open(recoveryKey, chunks) });
     }
-    return newest;
+    return slots;
+  }
+
+  #open(recoveryKey: Uint8Array, chunks: readonly Uint8Array[]): Omit<Slot, 'slot'> {
+    if (chunks.length === 0) return { content: undefined, isBroken: false };
+    try {
+      return { content: openVault(recoveryKey, chunks), isBroken: false };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.#deps.log.warn('vault not readable', { error });
+      return { content: undefined, isBroken: true };
+    }
   }
 
   async #readChunks(slot: number, signal: AbortSignal): Promise<Uint8Array[]> {
     const chunks: Uint8Array[] = [];
     for (let index = 0; index < MAX_VAULT_CHUNKS; index += 1) {
       const chunk = await this.#deps.store.get(slot, index, signal);
-      const header = chunk === undefined ? undefined : readChunkHeader(chunk);
-      if (chunk === undefined || header === undefined) return chunks;
+      if (chunk === undefined) return chunks;
       chunks.push(chunk);
-      if (header.count === chunks.length) return chunks;
+      const header = readChunkHeader(chunk);
+      if (header === undefined || header.count === chunks.length) return chunks;
     }
     return chunks;
   }
 
-  async #write(chunks: readonly Uint8Array[], number: number, signal: AbortSignal): Promise<void> {
-    for (const [index, chunk] of chunks.entries()) {
-      await this.#deps.store.put({ slot: number % SLOTS, index }, chunk, signal);
-    }
+  async #write(slot: number, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    for (const [index, chunk] of chunks.entries()) await this.#deps.store.put({ slot, index }, chunk, signal);
   }
 
   /** What does not fit is left out, the last spheres first: the others can still be brought back. */
-  #sealFitting(input: Parameters<typeof sealVault>[0], content: VaultContent): readonly Uint8Array[] {
+  #sealFitting(
+    recoveryKey: Uint8Array,
+    content: VaultContent,
+  ): { readonly parts: readonly VaultPart[]; readonly chunks: readonly Uint8Array[] } {
+    const { random, log } = this.#deps;
     for (let { parts } = content; ; parts = parts.slice(0, -1)) {
       try {
-        return sealVault(input, { ...content, parts });
+        return { parts, chunks: sealVault({ recoveryKey, random }, { ...content, parts }) };
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'too-large' || parts.length === 0) throw error;
-        this.#deps.log.warn('a sphere does not fit into the vault', { sphereId: parts.at(-1)?.sphereId });
+        log.warn('a sphere does not fit into the vault', { sphereId: parts.at(-1)?.sphereId });
       }
     }
   }
@@ -238,6 +293,17 @@ export class Vault {
   get #noted(): Noted | undefined {
     return this.#deps.storage.settings.get(SETTING, (value) => value as Noted);
   }
+}
+
+/** The newest vault that is whole; what cannot be opened is as good as nothing. */
+function newestIn(slots: readonly Slot[]): VaultContent | undefined {
+  return slots.flatMap(({ content }) => content ?? []).toSorted((a, b) => b.number - a.number)[0];
+}
+
+/** What is broken is written first: whoever was cut off, and by that only, has broken no second slot. */
+function slotFor(slots: readonly Slot[]): number {
+  const rank = ({ content, isBroken }: Slot): number => content?.number ?? (isBroken ? -1 : 0);
+  return slots.toSorted((a, b) => rank(a) - rank(b))[0]?.slot ?? 0;
 }
 
 function deliveredIn({ sphereId, envelope }: VaultPart): readonly DeliveredEvent[] {
