@@ -165,11 +165,11 @@ export class LogExchange {
 
   /** Whether everything is here that anybody present knows of, and somebody is present, unless all others are `gone`. */
   isComplete(sphere: Sphere, gone: ReadonlySet<DeviceKey> = new Set()): boolean {
-    const heard = [...(this.#rounds.get(sphere.id)?.heard.values() ?? [])];
+    const heard = toldIn(sphere, this.#rounds.get(sphere.id));
     const isGone = (device: DeviceKey): boolean => device === sphere.device || gone.has(device);
     const isAlone = gone.size > 0 && [...sphere.state.devices.keys()].every(isGone);
     if ((heard.length === 0 && !isAlone) || !this.#deps.isCaughtUp(sphere.row.room)) return false;
-    return heard.every((tips) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)));
+    return heard.every(([, tips]) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)));
   }
 
   /**
@@ -177,15 +177,16 @@ export class LogExchange {
    * vain. Who leaves a gap, or makes one up, must not have us wait for ever.
    */
   isExhausted(sphere: Sphere): boolean {
-    const heard = this.#rounds.get(sphere.id)?.heard.size ?? 0;
-    return heard > 0 && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
+    const isAnyHeard = toldIn(sphere, this.#rounds.get(sphere.id)).length > 0;
+    return isAnyHeard && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
   }
 
   /** Whether something that any of these devices said is not here: as others know, or by their own word alone. */
-  lackOf({ id, log }: Sphere, devices: ReadonlySet<DeviceKey>): 'known' | 'own-word' | 'nothing' {
+  lackOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): 'known' | 'own-word' | 'nothing' {
+    const { id, log } = sphere;
     const isOfThem = ({ ranges }: Missing): boolean => ranges.some(({ device }) => devices.has(device));
     if (isOfThem(log.missing())) return 'known';
-    const tellers = [...(this.#rounds.get(id)?.heard ?? [])].flatMap(([teller, tips]) =>
+    const tellers = toldIn(sphere, this.#rounds.get(id)).flatMap(([teller, tips]) =>
       isOfThem(log.missing(tips)) ? [teller] : [],
     );
     if (tellers.length === 0) return 'nothing';
@@ -383,8 +384,13 @@ function isAny({ ranges, ids }: Missing): boolean {
   return ranges.length > 0 || ids.length > 0;
 }
 
-/** Everything that anybody told of who still has a say, once. */
-function toldBy({ state }: Sphere, { heard }: Round): Tip[] {
-  const tips = [...heard].flatMap(([device, told]) => (state.devices.has(device) ? told : []));
+/** What each of those told who still have a say: whoever has left gives nothing. */
+function toldIn({ state }: Sphere, round: Pick<Round, 'heard'> | undefined): [DeviceKey, readonly Tip[]][] {
+  return [...(round?.heard ?? [])].filter(([device]) => state.devices.has(device));
+}
+
+/** Everything that anybody of them told of, once. */
+function toldBy(sphere: Sphere, round: Round): Tip[] {
+  const tips = toldIn(sphere, round).flatMap(([, told]) => told);
   return [...new Map(tips.map((tip) => [`${tip.device} ${tip.hash}`, tip])).values()];
 }

@@ -5,7 +5,7 @@ import { buildEvent } from '../../src/spheres/protocol/event.ts';
 import { generateSigningKey, sha256Hex } from '../../src/spheres/protocol/keys.ts';
 import { readEphemeral } from '../../src/xmpp/sealed.ts';
 import type { SimPerson } from './sim-world.ts';
-import { SimWorld } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
 
 const MINUTE = 60_000;
 
@@ -220,6 +220,29 @@ test('an event of a device that nobody certified does not make members tell each
   await wait(world, 60 * MINUTE);
   // Who lacks something says so ever more rarely.
   expect(heard).toBeLessThan(160);
+});
+
+test('whoever has left is not counted among those who might give what is missing', async () => {
+  const { world, ana, ben, eva, sphere } = await three();
+  await ben.stop();
+  ana.session.messages.say(sphere.id, 'said while ben was away');
+  await world.quiet();
+  const anas = ana.session.identity.device.id;
+  await ana.stop();
+  const { id } = eva.session.identity.device;
+  const { answerHistory } = world.server;
+  world.server.answerHistory = () => [];
+  // Eva tells of it, and does not give it.
+  world.server.sayTo = () => undefined;
+  await ben.start();
+  await wait(world, 2 * MINUTE);
+  world.server.answerHistory = answerHistory;
+  const bens = ben.session.sphere();
+  expect(ben.session.logs.lacksOf(bens, new Set([anas]))).toBe(true);
+  await eva.session.members.leave(sphere.id, noSignal);
+  await wait(world, 2 * MINUTE);
+  expect(bens.state.devices.has(id)).toBe(false);
+  expect([ben.session.logs.isExhausted(bens), ben.session.logs.isComplete(bens)]).toEqual([false, false]);
 });
 
 test('one short heads of a member makes nobody send durable messages, and many make each send one', async () => {
