@@ -5,16 +5,32 @@ export interface Asked {
   readonly attempts: number;
   readonly notBeforeMs: number;
   readonly atMs: number;
+  /** What for, where that may be something else next time. */
+  readonly what?: string;
 }
 
 export const NEVER_ASKED: Asked = { attempts: 0, notBeforeMs: 0, atMs: -1 };
+
+/** Who tells of something new each moment is not asked for it each moment. */
+const NEWS_MS = 120_000;
+
+/** How a device stands that may be asked for this: sooner than for what it was asked for in vain. */
+export function askedFor(what: string, before: Asked = NEVER_ASKED): Asked {
+  if (before.what === what) return before;
+  return { ...before, notBeforeMs: Math.min(before.notBeforeMs, before.atMs + NEWS_MS) };
+}
 
 /** In turn: who is asked first may not have it, or not be there any more. */
 export function byTurn(a: Asked, b: Asked): number {
   return a.notBeforeMs - b.notBeforeMs || a.atMs - b.atMs;
 }
 
-/** All of them, at once, in the order of before. */
-export function mayAskAgain(asked: Map<DeviceKey, Asked>): void {
-  for (const [device, { atMs }] of asked) asked.set(device, { ...NEVER_ASKED, atMs });
+/** Those that are meant, at once, in the order of before. */
+export function mayAskAgain(
+  asked: Map<DeviceKey, Asked>,
+  isMeant: (device: DeviceKey, before: Asked) => boolean = () => true,
+): void {
+  for (const [device, before] of asked) {
+    if (isMeant(device, before)) asked.set(device, { ...NEVER_ASKED, atMs: before.atMs });
+  }
 }

@@ -8,7 +8,7 @@ import { RateLimit } from '../base/rate-limit.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Asked } from './asked.ts';
-import { byTurn, mayAskAgain, NEVER_ASKED } from './asked.ts';
+import { askedFor, byTurn, mayAskAgain } from './asked.ts';
 import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
 import type { EnvelopeEntry } from './protocol/envelope.ts';
@@ -131,7 +131,8 @@ export class LogExchange {
     const round = this.#round(sphere);
     round.metAtMs = this.#now;
     // Who was asked in vain may just not have been there.
-    mayAskAgain(round.asked);
+    const jidOf = (device: DeviceKey): BareJid | null => sphere.state.devices.get(device)?.jid ?? null;
+    mayAskAgain(round.asked, (device) => accounts === null || accounts.has(jidOf(device) as BareJid));
     this.#keys.meet(sphere, accounts);
     round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
     this.#work.wake();
@@ -144,7 +145,9 @@ export class LogExchange {
     if (sphere.log.size === round.size) return;
     round.size = sphere.log.size;
     round.tells = 0;
-    mayAskAgain(round.asked);
+    const missingBy = this.#missingBy(sphere, round);
+    // Who did not give what is missing has it no more than before because of something else that came.
+    mayAskAgain(round.asked, (device, { what }) => what !== JSON.stringify(missingBy(device)));
     // What is missing now may be on its way, or be the rest of an answer.
     if (this.#whom(sphere, round) !== undefined) round.askAtMs = this.#now + REST_MS;
     const isMissing = isAny(sphere.log.missing());
@@ -316,15 +319,21 @@ export class LogExchange {
 
   /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
   #whom(sphere: Sphere, round: Round): Candidate | undefined {
-    let told: readonly Tip[] | undefined;
-    const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round));
+    const missingBy = this.#missingBy(sphere, round);
     const candidates = [...this.#speakers(round)].flatMap((device): Candidate[] => {
       if (device === sphere.device || !sphere.state.devices.has(device)) return [];
-      // Who told nothing may have what others told of, and who told of it may not give it.
-      const missing = sphere.log.missing(round.heard.get(device) ?? allTold());
-      return isAny(missing) ? [{ device, missing, ...(round.asked.get(device) ?? NEVER_ASKED) }] : [];
+      const missing = missingBy(device);
+      const asked = askedFor(JSON.stringify(missing), round.asked.get(device));
+      return isAny(missing) ? [{ device, missing, ...asked }] : [];
     });
     return candidates.toSorted(byTurn)[0];
+  }
+
+  /** What a device may have that is not here: who told nothing may have what others told of, who may not give it. */
+  #missingBy(sphere: Sphere, round: Round): (device: DeviceKey) => Missing {
+    let told: readonly Tip[] | undefined;
+    const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round));
+    return (device) => sphere.log.missing(round.heard.get(device) ?? allTold());
   }
 
   async #ask(sphere: Sphere, round: Round): Promise<void> {
@@ -340,7 +349,7 @@ export class LogExchange {
     }
     const { device, missing, attempts } = next;
     const notBeforeMs = this.#now + backoffDelay(attempts, REASK, this.#fraction);
-    round.asked.set(device, { attempts: attempts + 1, notBeforeMs, atMs: this.#now });
+    round.asked.set(device, { attempts: attempts + 1, notBeforeMs, atMs: this.#now, what: JSON.stringify(missing) });
     round.askAtMs = this.#now + ANSWER_MS;
     // Who is asked may not give it: then the others are to hear that it is still lacking.
     const tellMs = backoffDelay(round.tells, RETELL, this.#fraction);

@@ -25,6 +25,11 @@ function hide(world: SimWorld, isHidden: (to: SimPerson['jid'], number: number) 
   return () => count;
 }
 
+/** Whether something must be somewhere that is not here. */
+function isLacking({ session }: SimPerson): boolean {
+  return session.sphere().log.missing().ranges.length > 0;
+}
+
 /** Time passes in steps short enough for questions and answers to go to and fro. */
 async function wait(world: SimWorld, ms: number): Promise<void> {
   for (let step = 0; step < 8; step += 1) await world.pass(ms / 8);
@@ -220,6 +225,36 @@ test('an event of a device that nobody certified does not make members tell each
   await wait(world, 60 * MINUTE);
   // Who lacks something says so ever more rarely.
   expect(heard).toBeLessThan(160);
+});
+
+test('a hole that nobody can fill makes nobody ask more often because others go on talking', async () => {
+  const { world, ana, ben, eva, sphere } = await three();
+  const bens = ben.session.sphere();
+  const { author } = ben.session.identity;
+  const next = bens.log.nextHeader(author.device.id, 0);
+  const place = { ...next, sequence: next.sequence + 1, previous: sha256Hex(new Uint8Array()) as EventId };
+  const body = { textSha256: sha256Hex(new Uint8Array()), replyTo: null };
+  bens.enqueue(buildEvent(author, place, 'message', body), [], { audience: { kind: 'members' } });
+  ben.session.outgoing.poke();
+  await world.quiet();
+  expect(isLacking(ana)).toBe(true);
+  const asked = (): number => world.entries.filter(({ text }) => text === 'log asked for').length;
+  await wait(world, 10 * MINUTE);
+  const before = asked();
+  for (let line = 0; line < 50; line += 1) {
+    (line % 2 === 0 ? ana : eva).session.messages.say(sphere.id, `line ${line}`);
+    await world.pass(MINUTE);
+  }
+  expect(before).toBeGreaterThan(3);
+  // Each asks two computers, at intervals that double.
+  expect(asked() - before).toBeLessThan(30);
+  // And what can be given is asked for at once all the same.
+  const hidden = hide(world, (to) => to === eva.jid);
+  ana.session.messages.say(sphere.id, 'hidden from eva');
+  await world.quiet();
+  expect(hidden()).toBe(1);
+  await wait(world, 5 * MINUTE);
+  expect(eva.session.texts()).toContain('hidden from eva');
 });
 
 test('whoever has left is not counted among those who might give what is missing', async () => {
