@@ -24,6 +24,8 @@ import { headsMessages } from './heads-messages.ts';
 import { historyFor } from './history.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
 import { mostWanted } from './most-wanted.ts';
+import type { Lack } from './lack-of.ts';
+import { lackOf, toldBy, toldIn } from './lack-of.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
 import type { Sphere } from './sphere.ts';
@@ -168,11 +170,13 @@ export class LogExchange {
 
   /** Whether everything is here that anybody present knows of, and somebody is present, unless all others are `gone`. */
   isComplete(sphere: Sphere, gone: ReadonlySet<DeviceKey> = new Set()): boolean {
-    const heard = toldIn(sphere, this.#rounds.get(sphere.id));
+    const heard = toldIn(sphere, this.#heardIn(sphere));
     const isGone = (device: DeviceKey): boolean => device === sphere.device || gone.has(device);
     const isAlone = gone.size > 0 && [...sphere.state.devices.keys()].every(isGone);
     if ((heard.length === 0 && !isAlone) || !this.#deps.isCaughtUp(sphere.row.room)) return false;
-    return heard.every(([, tips]) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)));
+    return heard.every(
+      ([, tips]) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)),
+    );
   }
 
   /**
@@ -180,20 +184,17 @@ export class LogExchange {
    * vain. Who leaves a gap, or makes one up, must not have us wait for ever.
    */
   isExhausted(sphere: Sphere): boolean {
-    const isAnyHeard = toldIn(sphere, this.#rounds.get(sphere.id)).length > 0;
+    const isAnyHeard = toldIn(sphere, this.#heardIn(sphere)).length > 0;
     return isAnyHeard && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
   }
 
   /** Whether something that any of these devices said is not here: as others know, or by their own word alone. */
-  lackOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): 'known' | 'own-word' | 'nothing' {
-    const { id, log } = sphere;
-    const isOfThem = ({ ranges }: Missing): boolean => ranges.some(({ device }) => devices.has(device));
-    if (isOfThem(log.missing())) return 'known';
-    const tellers = toldIn(sphere, this.#rounds.get(id)).flatMap(([teller, tips]) =>
-      isOfThem(log.missing(tips)) ? [teller] : [],
-    );
-    if (tellers.length === 0) return 'nothing';
-    return tellers.every((teller) => devices.has(teller)) ? 'own-word' : 'known';
+  lackOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): Lack {
+    return lackOf(sphere, this.#heardIn(sphere), devices);
+  }
+
+  #heardIn({ id }: Sphere): ReadonlyMap<DeviceKey, readonly Tip[]> {
+    return this.#rounds.get(id)?.heard ?? new Map();
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -332,7 +333,7 @@ export class LogExchange {
   /** What a device may have that is not here: who told nothing may have what others told of, who may not give it. */
   #missingBy(sphere: Sphere, round: Round): (device: DeviceKey) => Missing {
     let told: readonly Tip[] | undefined;
-    const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round));
+    const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round.heard));
     return (device) => sphere.log.missing(round.heard.get(device) ?? allTold());
   }
 
@@ -391,15 +392,4 @@ function isOfSomebody({ state, log }: Sphere, device: DeviceKey): boolean {
 
 function isAny({ ranges, ids }: Missing): boolean {
   return ranges.length > 0 || ids.length > 0;
-}
-
-/** What each of those told who still have a say: whoever has left gives nothing. */
-function toldIn({ state }: Sphere, round: Pick<Round, 'heard'> | undefined): [DeviceKey, readonly Tip[]][] {
-  return [...(round?.heard ?? [])].filter(([device]) => state.devices.has(device));
-}
-
-/** Everything that anybody of them told of, once. */
-function toldBy(sphere: Sphere, round: Round): Tip[] {
-  const tips = toldIn(sphere, round).flatMap(([, told]) => told);
-  return [...new Map(tips.map((tip) => [`${tip.device} ${tip.hash}`, tip])).values()];
 }
