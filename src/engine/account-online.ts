@@ -205,7 +205,7 @@ export class AccountOnline implements Disposable {
     await sendPresence(client, ABILITIES);
     directory.forget();
     for (const sphere of list.all()) {
-      if (sphere.row.state === 'joined') rooms.keepJoined(sphere.row.room);
+      if (sphere.wantsRoom) rooms.keepJoined(sphere.row.room);
     }
     await direct.begin();
     await this.#catchUp(signal);

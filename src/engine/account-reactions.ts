@@ -13,6 +13,7 @@ import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
+import { finishLeaving } from '../spheres/finish-leaving.ts';
 import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
 import { UNDO_MS } from '../spheres/item-removal.ts';
 import type { ItemService } from '../spheres/item-service.ts';
@@ -40,7 +41,15 @@ interface ReactionsDeps {
   readonly list: SphereList;
   readonly rooms: Pick<
     Rooms,
-    'onArrival' | 'onExpelled' | 'onCaughtUp' | 'isInside' | 'isCaughtUp' | 'isRefused' | 'keepJoined' | 'leave'
+    | 'onArrival'
+    | 'onExpelled'
+    | 'onCaughtUp'
+    | 'onPresence'
+    | 'isInside'
+    | 'isCaughtUp'
+    | 'isRefused'
+    | 'keepJoined'
+    | 'leave'
   >;
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
@@ -115,6 +124,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       deps.epochs.changed(sphere);
       scope.spawn('tell addresses', () => exchange.tell(sphere));
     }),
+    rooms.onPresence.on((room) => settleRefused(deps, room)),
     rooms.onExpelled.on((room) => {
       const sphere = list.ofRoom(room);
       if (sphere !== undefined) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
@@ -218,6 +228,12 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   outgoing.poke();
 }
 
+/** A room that we only want to tell that we left may not let us in to do so. */
+function settleRefused(deps: ReactionsDeps, room: BareJid): void {
+  const sphere = deps.rooms.isRefused(room) ? deps.list.leftOf(room) : undefined;
+  if (sphere !== undefined) deps.scope.spawn('settle', () => settleStanding(deps, sphere));
+}
+
 function openLateItems(deps: ReactionsDeps): LateItems {
   const { rooms, logs, scope } = deps;
   const late = new LateItems({
@@ -265,6 +281,7 @@ async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSi
   eraseRetracted(deps, sphere, erasedBefore(deps, sphere));
   deps.devices.endGone(sphere);
   new NewOwner(deps).settle(sphere);
+  await finishLeaving(deps, sphere);
   if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
 }
 

@@ -300,7 +300,7 @@ export class AccountSession implements AsyncDisposable {
       receive: (message, signal) => incoming.receive(message, signal),
       receiveEphemeral: (message) => this.#channel.receive(message),
       cursor: {
-        get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
+        get: (room) => (this.list.ofRoom(room) ?? this.list.leftOf(room))?.row.archiveCursor ?? null,
         set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
       },
       settle: () => deps.storage.settle(),

@@ -5,12 +5,14 @@ import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { withinTime } from '../base/within-time.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
 import { carryOver } from './carry-over.ts';
 import { continuedSphere } from './continued-sphere.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
+import { finishLeaving } from './finish-leaving.ts';
 import { folderHolder } from './folder-spheres.ts';
 import { invitationLine } from './human-line.ts';
 import { declining, deliveredOf, envelopeOf, logOfInvitation, secretOf } from './invitation-book.ts';
@@ -27,7 +29,6 @@ import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
-import { stopSending } from './stop-sending.ts';
 import type { Alone } from './tell-alone.ts';
 import { tellAlone } from './tell-alone.ts';
 
@@ -71,6 +72,9 @@ interface MembersDeps {
   readonly random: RandomBytes;
   readonly log: Logger;
 }
+
+/** Somebody who leaves sees that it works; for a room that is not well they do not wait. */
+const GOODBYE_MS = 3_000;
 
 /** What can be given: a sphere has one owner. */
 export type GivenRole = Exclude<SphereMember['role'], 'owner'>;
@@ -186,37 +190,17 @@ export class Members {
     this.#deps.queued();
   }
 
+  /** Ends it on this device at once; the others hear of it as soon as they can be told. */
   async leave(sphereId: SphereId, signal: AbortSignal): Promise<void> {
-    const { list, rooms, flushed, storage, own } = this.#deps;
+    const { list, rooms, storage } = this.#deps;
     const sphere = list.getJoined(sphereId);
-    const role = this.#role(sphere);
-    const { room } = sphere.row;
-    if (role !== 'owner' && !rooms.isInside(room) && !rooms.isRefused(room)) {
-      throw new AppError('disconnected', 'nobody can be told now');
-    }
-    // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
-    if (role !== undefined && role !== 'owner') {
-      // Our other computers are no member's any more then, and are told by themselves.
-      const others = this.#ourOthers(sphere);
-      list.together(sphere, () => {
-        const leave = list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } });
-        tellAlone(sphere, leave as SignedEvent, others);
-      });
-    }
-    // After an interruption the event is there already, and only waits to be told.
-    const left = sphere.log
-      .events()
-      .findLast(({ type, header }) => type === 'leave' && header.device === sphere.device);
-    if (left !== undefined && role !== 'owner') {
-      if (rooms.isRefused(room)) this.#tellLeaders(sphere, left);
-      await flushed(left.id, signal);
-    }
-    const unsent = list.together(sphere, () => {
+    const left = list.together(sphere, () => {
       storage.spheres.update(sphere.id, { state: 'left' });
-      return stopSending(storage, sphere.id, own);
+      return this.#sayGoodbye(sphere);
     });
-    await rooms.leave(room);
-    list.announce(sphere, [{ kind: 'members' }, ...unsent]);
+    list.announce(sphere, [{ kind: 'members' }]);
+    if (left !== undefined && rooms.isInside(sphere.row.room)) await this.#waitShortly(left, signal);
+    await finishLeaving(this.#deps, sphere);
   }
 
   /** Takes a sphere that has ended for us off the list. Everything of it stays, for a new invitation brings it back. */
@@ -288,6 +272,28 @@ export class Members {
     if (name !== sphere.state.name) list.publish(sphere, 'rename', { name }, { audience: { kind: 'members' } });
   }
 
+  /** undefined where nothing is said in the log. */
+  #sayGoodbye(sphere: Sphere): SignedEvent | undefined {
+    const role = this.#role(sphere);
+    // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
+    if (role === undefined || role === 'owner') return undefined;
+    // Our other computers are no member's any more then, and are told by themselves.
+    const others = this.#ourOthers(sphere);
+    const leave = this.#deps.list.publish(sphere, 'leave', {}, { audience: { kind: 'members' } }) as SignedEvent;
+    tellAlone(sphere, leave, others);
+    return leave;
+  }
+
+  /** A room that is well has it in a moment; any other one hears of it later. */
+  async #waitShortly(left: SignedEvent, signal: AbortSignal): Promise<void> {
+    const { flushed, clock, log } = this.#deps;
+    try {
+      await withinTime({ clock, ms: GOODBYE_MS }, signal, (limited) => flushed(left.id, limited));
+    } catch (error) {
+      log.info('the room has not heard yet that we leave', { error });
+    }
+  }
+
   #ourOthers(sphere: Sphere): Alone {
     const { own } = this.#deps;
     return { kind: 'known', jid: own, devices: knownDevices(sphere.state, own, sphere.device) };
@@ -300,17 +306,6 @@ export class Members {
     const unsent = invites.map(({ id }) => outbox.byEvent(id).filter(({ to }) => to === jid));
     for (const { id } of unsent.flat()) outbox.remove(id);
     return unsent.every((rows) => rows.length > 0 && rows.every(({ attempts }) => attempts === 0));
-  }
-
-  /** The room does not let us in: whoever decides here passes our last word on to the others. */
-  #tellLeaders(sphere: Sphere, left: SignedEvent): void {
-    const queued = this.#deps.storage.outbox.byEvent(left.id);
-    const isTold = queued.length === 0 || queued.some(({ to }) => to !== sphere.row.room && to !== this.#deps.own);
-    if (isTold) return;
-    for (const { jid, role, state } of sphere.state.members.values()) {
-      if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;
-      tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
-    }
   }
 
   #openInvitation(id: string) {

@@ -2,17 +2,16 @@ import type { Emitter } from '../base/emitter.ts';
 import type { BareJid } from '../base/id.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { parseAudience } from './audience.ts';
+import { finishLeaving } from './finish-leaving.ts';
 import type { ItemService } from './item-service.ts';
 import type { Rooms } from './rooms.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
-import { stopSending } from './stop-sending.ts';
 
 interface StandingDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave'>;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'isRefused'>;
   readonly items: Pick<ItemService, 'stopSphere'>;
   readonly own: BareJid;
   /** An invitation to a sphere that we are in needs no answer any more. */
@@ -24,13 +23,12 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
   const { storage, list, rooms, items, onInvitation } = deps;
   const { state: before, room } = sphere.row;
   const after = standingOf(deps, sphere);
-  if (after === before) return;
-  const unsent = list.together(sphere, () => {
-    // Whoever is a member again has it on the list again.
-    storage.spheres.update(sphere.id, after === 'joined' ? { state: after, hidden: false } : { state: after });
-    return after === 'left' ? stopSending(storage, sphere.id, deps.own) : [];
-  });
-  list.announce(sphere, [{ kind: 'members' }, ...unsent]);
+  if (after === before) {
+    await finishLeaving(deps, sphere);
+    return;
+  }
+  // Whoever is a member again has it on the list again.
+  list.update(sphere, after === 'joined' ? { state: after, hidden: false } : { state: after });
   if (after === 'joined') {
     for (const { id, state } of storage.invitations.bySphere(sphere.id)) {
       if (state !== 'open') continue;
@@ -41,7 +39,7 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
     return;
   }
   // Both begin now: whoever is let in again meanwhile must not lose room and swarm to what ends late.
-  await Promise.all([items.stopSphere(sphere), rooms.leave(room)]);
+  await Promise.all([items.stopSphere(sphere), after === 'left' ? finishLeaving(deps, sphere) : rooms.leave(room)]);
 }
 
 function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['state'] {
@@ -56,7 +54,7 @@ function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['
     case 'removed':
       return 'removed';
     case 'left':
-      return isLeavingTold(storage, sphere, own) ? 'left' : state;
+      return 'left';
     case 'invited': {
       // Asked anew: we were removed in between, and did not hear of it.
       const isAsked = storage.invitations.bySphere(sphere.id).some((invitation) => invitation.state === 'open');
@@ -77,11 +75,4 @@ function isBack({ state, log, person }: Sphere, own: BareJid): boolean {
     return header.person === person && (isJoin || type === 'leave');
   });
   return ours.at(-1)?.type === 'join' && ours.some(({ type }) => type === 'leave');
-}
-
-/** Nothing waits for copies for single devices that missed the message, nor for our own other computers. */
-function isLeavingTold(storage: Storage, sphere: Sphere, own: BareJid): boolean {
-  const event = sphere.log.events().findLast(({ type, header }) => type === 'leave' && header.device === sphere.device);
-  const queued = event === undefined ? [] : storage.outbox.byEvent(event.id);
-  return queued.every(({ audience, to }) => parseAudience(audience).kind === 'device' || to === own);
 }

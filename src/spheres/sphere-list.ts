@@ -68,6 +68,11 @@ export class SphereList {
     return this.all().find(({ row }) => row.room === room && row.state !== 'left' && row.state !== 'removed');
   }
 
+  /** The sphere that we left and whose room this was. */
+  leftOf(room: BareJid): Sphere | undefined {
+    return this.all().find(({ row }) => row.room === room && row.state === 'left');
+  }
+
   effectsOf(sphere: Sphere): Effects {
     const entry = this.#spheres.get(sphere.id);
     if (entry === undefined) throw new AppError('not-found', 'no such sphere', { sphereId: sphere.id });

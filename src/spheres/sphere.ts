@@ -7,7 +7,7 @@ import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
-import { addressee } from './audience.ts';
+import { addressee, parseAudience } from './audience.ts';
 import { continuedSphere } from './continued-sphere.ts';
 import { MediaKeyCopies } from './media-key-copies.ts';
 import type { Attachment } from './protocol/envelope.ts';
@@ -44,6 +44,9 @@ export interface HeldEpoch {
 /** How many events may wait for others in a sphere, and of one device. */
 const MAX_WAITING = 1024;
 const MAX_WAITING_OF_DEVICE = 256;
+
+/** So long a room that is away is tried for the sake of telling it that we left. */
+const LAST_WORD_WAITS_MS = 7 * 86_400_000;
 
 /** One sphere in memory: its log over what is stored of it. Every change is in the database before it is in here. */
 export class Sphere {
@@ -117,6 +120,27 @@ export class Sphere {
   get role(): SphereRole | undefined {
     return [...this.state.members.values()].find(({ person, state }) => person === this.person && state === 'joined')
       ?.role;
+  }
+
+  /** What this device said last when it left. */
+  get lastWord(): SignedEvent | undefined {
+    return this.log.events().findLast(({ type, header }) => type === 'leave' && header.device === this.device);
+  }
+
+  /** Whether we are to be in its room: it is ours, or we have still to say there that we left. */
+  get wantsRoom(): boolean {
+    const { state } = this.row;
+    const left = state === 'left' ? this.lastWord : undefined;
+    if (left === undefined) return state === 'joined';
+    return this.owesRoom(left, this.#clock.now() - LAST_WORD_WAITS_MS);
+  }
+
+  /** Whether an event that was queued after this moment still waits for the room. */
+  owesRoom({ id }: SignedEvent, sinceMs = 0): boolean {
+    const { room } = this.row;
+    const waiting = this.#storage.outbox.byEvent(id).filter(({ to, atMs }) => to === room && atMs > sinceMs);
+    // Nothing waits for copies for single devices that missed the message.
+    return waiting.some(({ audience }) => parseAudience(audience).kind !== 'device');
   }
 
   /** Epochs whose keys we hold: the current one, then the others from the newest on. */

@@ -77,3 +77,104 @@ test('an owner who left stays out, whatever their log says of the time before', 
   await world.pass(MINUTE);
   expect(stateOf(ben)).toBe('left');
 });
+
+/** Ben, a member of Ana's sphere beside Eve, in a room whose server can be away. */
+async function three() {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  const { id, row } = await world.sphere(ana, ben, eve);
+  const seenBy = (...people: SimPerson[]) =>
+    people.map(({ session }) => session.sphere().state.members.get(ben.jid)?.state);
+  const waiting = () => ben.session.storage.outbox.queued().filter(({ to }) => to !== ben.jid);
+  return { world, ana, ben, eve, id, room: row.room, seenBy, waiting };
+}
+
+test('whoever leaves while the room’s server is away has left at once, and all hear of it when it is back', async () => {
+  const { world, ana, ben, eve, id, room, seenBy, waiting } = await three();
+  await world.server.setAway(room, true);
+  ben.session.messages.say(id, 'farewell');
+  await ben.session.members.leave(id, noSignal);
+  expect(stateOf(ben)).toBe('left');
+  let attempts = 0;
+  ben.session.link.beforeSend = () => {
+    attempts += 1;
+    return Promise.resolve();
+  };
+  await world.pass(60 * MINUTE);
+  expect(attempts).toBeLessThan(5);
+  await world.server.setAway(room, false);
+  await world.pass(MINUTE);
+  expect(seenBy(ana, eve)).toEqual(['left', 'left']);
+  expect([ana.session.texts(), sent(ben)]).toEqual([['farewell'], [['farewell', 'sent', null]]]);
+  expect([waiting(), ben.session.rooms.isInside(room)]).toEqual([[], false]);
+});
+
+test('whoever leaves without a connection has left at once, and is in the room once more only to say so', async () => {
+  const { world, ana, ben, eve, id, room, seenBy, waiting } = await three();
+  ben.session.link.goOffline();
+  await ben.session.members.leave(id, noSignal);
+  expect([stateOf(ben), seenBy(ana)]).toEqual(['left', ['joined']]);
+  await ben.stop();
+  await ben.start();
+  await world.pass(MINUTE);
+  expect(seenBy(ana, eve)).toEqual(['left', 'left']);
+  expect([waiting(), ben.session.rooms.isInside(room)]).toEqual([[], false]);
+  eve.session.messages.say(id, 'we go on');
+  await world.pass(MINUTE);
+  expect([ana.session.texts(), ben.session.texts()]).toEqual([['we go on'], []]);
+});
+
+test('a room that says nothing holds up nobody who leaves', async () => {
+  const { world, ana, ben, id, room, seenBy } = await three();
+  const silence = Promise.withResolvers<void>();
+  ben.session.link.beforeSend = () => silence.promise;
+  const leaving = ben.session.members.leave(id, noSignal);
+  await world.clock.advance(5_000);
+  await leaving;
+  expect([stateOf(ben), ben.session.rooms.isInside(room)]).toEqual(['left', true]);
+  silence.resolve();
+  await world.pass(MINUTE);
+  expect([seenBy(ana), ben.session.rooms.isInside(room)]).toEqual([['left'], false]);
+});
+
+test('a room that no longer lets somebody in to say that they left is done with, and whoever decides hears it alone', async () => {
+  const { world, ana, ben, eve, id, room, seenBy, waiting } = await three();
+  await world.server.setAway(room, true);
+  ben.session.messages.say(id, 'farewell');
+  await ben.session.members.leave(id, noSignal);
+  await ben.stop();
+  await world.server.setAway(room, false);
+  ana.session.caretaker.tidyRoom = () => Promise.resolve();
+  world.server.setAffiliation(room, ben.jid, 'none');
+  await ben.start();
+  await world.pass(MINUTE);
+  expect(seenBy(ana, eve)).toEqual(['left', 'left']);
+  expect(sent(ben)).toEqual([['farewell', 'failed', 'not-a-member']]);
+  expect([waiting(), ben.session.rooms.isRefused(room)]).toEqual([[], false]);
+});
+
+test('a room that stays away is not tried for ever by whoever left it: who decides in the sphere hears it alone', async () => {
+  const { world, ana, ben, id, room, seenBy, waiting } = await three();
+  await world.server.setAway(room, true);
+  await ben.session.members.leave(id, noSignal);
+  await ben.stop();
+  await world.clock.advance(8 * 24 * 60 * MINUTE);
+  expect(seenBy(ana)).toEqual(['joined']);
+  await ben.start();
+  await world.pass(MINUTE);
+  expect([seenBy(ana), waiting(), ben.session.sphere().wantsRoom]).toEqual([['left'], [], false]);
+});
+
+test('whoever left while the room was away, and is asked anew, is in again', async () => {
+  const { world, ana, ben, eve, id, room, seenBy } = await three();
+  await world.server.setAway(room, true);
+  await ben.session.members.leave(id, noSignal);
+  await world.server.setAway(room, false);
+  await world.pass(MINUTE);
+  await world.bringIn(ana, ben);
+  await world.pass(MINUTE);
+  const isInside = ben.session.rooms.isInside(room);
+  expect([stateOf(ben), isInside, seenBy(ana, eve)]).toEqual(['joined', true, ['joined', 'joined']]);
+  ben.session.messages.say(id, 'back');
+  await world.until(() => ana.session.texts().join() === 'back');
+});

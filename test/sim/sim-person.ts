@@ -287,7 +287,7 @@ export class SimSession {
     await this.link.goOnline();
     this.directory.forget();
     await this.directory.publishOwn(this.own, this.omemo.deviceId, this.omemo.bundle(), signal);
-    for (const { row } of this.list.all()) if (row.state === 'joined') this.rooms.keepJoined(row.room);
+    for (const sphere of this.list.all()) if (sphere.wantsRoom) this.rooms.keepJoined(sphere.row.room);
     await this.direct.catchUp();
     await this.devices.begin();
     this.ofTwo.takeInvitations();
@@ -351,7 +351,7 @@ export class SimSession {
       receive: (message, signal) => this.#receive(message, signal),
       receiveEphemeral: (message) => this.channel.receive(message),
       cursor: {
-        get: (room) => this.list.ofRoom(room)?.row.archiveCursor ?? null,
+        get: (room) => (this.list.ofRoom(room) ?? this.list.leftOf(room))?.row.archiveCursor ?? null,
         set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
       },
       settle: () => this.storage.settle(),

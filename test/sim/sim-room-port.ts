@@ -20,7 +20,7 @@ export class SimRoomPort implements RoomPort {
   readonly onOccupants = new Emitter<readonly Occupant[]>();
   readonly onExpelled = new Emitter<BareJid>();
   readonly own: BareJid;
-  readonly #address: BareJid;
+  readonly address: BareJid;
   readonly #server: SimServer;
   readonly #link: SimLink;
   #state: RoomState = { kind: 'outside' };
@@ -29,7 +29,7 @@ export class SimRoomPort implements RoomPort {
   constructor(deps: { server: SimServer; link: SimLink; address: BareJid }) {
     this.#server = deps.server;
     this.#link = deps.link;
-    this.#address = deps.address;
+    this.address = deps.address;
     this.own = deps.link.jid;
     deps.link.ports.add(this);
   }
@@ -43,7 +43,7 @@ export class SimRoomPort implements RoomPort {
   }
 
   get occupants(): readonly Occupant[] {
-    const ports = [...(this.#server.rooms.get(this.#address)?.ports ?? [])];
+    const ports = [...(this.#server.rooms.get(this.address)?.ports ?? [])];
     const rest = { affiliation: 'member', occupantId: null } as const;
     return ports.map(({ own, fullJid }) => {
       const caps = this.#server.ordinary.has(own) ? null : CAPS;
@@ -53,16 +53,17 @@ export class SimRoomPort implements RoomPort {
 
   async create(): Promise<void> {
     this.#assertOnline();
-    if (this.#server.rooms.has(this.#address)) throw new AppError('conflict', 'the room exists already');
+    if (this.#server.rooms.has(this.address)) throw new AppError('conflict', 'the room exists already');
     const room = new SimRoom();
     room.affiliations.set(this.own, 'owner');
-    this.#server.rooms.set(this.#address, room);
+    this.#server.rooms.set(this.address, room);
     await this.join();
   }
 
   async join(): Promise<void> {
     this.#assertOnline();
-    const room = this.#server.room(this.#address);
+    if (this.#server.away.has(this.address)) throw new AppError('server-unreachable', 'no answer from the service');
+    const room = this.#server.room(this.address);
     if (!room.affiliations.has(this.own)) throw new AppError('not-a-member', 'the room is for members');
     this.#isWanted = true;
     room.ports.add(this);
@@ -79,18 +80,18 @@ export class SimRoomPort implements RoomPort {
 
   async invite(jid: BareJid): Promise<void> {
     this.#assertInside();
-    for (const link of this.#server.account(jid).links) await link.invited(this.#address);
+    for (const link of this.#server.account(jid).links) await link.invited(this.address);
   }
 
   async affiliations(): Promise<readonly Affiliate[]> {
     this.#assertOnline();
-    const { affiliations } = this.#server.room(this.#address);
+    const { affiliations } = this.#server.room(this.address);
     return [...affiliations].map(([jid, affiliation]) => ({ jid, affiliation }));
   }
 
   async setAffiliation(jid: BareJid, affiliation: Affiliation): Promise<void> {
     this.#assertOnline();
-    const { affiliations } = this.#server.room(this.#address);
+    const { affiliations } = this.#server.room(this.address);
     const own = affiliations.get(this.own);
     // XEP-0045 §5.2.2: admins decide about members only.
     const isOfMembers = [affiliations.get(jid) ?? 'none', affiliation].every(
@@ -99,27 +100,27 @@ export class SimRoomPort implements RoomPort {
     if (own !== 'owner' && !(own === 'admin' && isOfMembers)) {
       throw new AppError('not-allowed', 'only the owner decides who is in');
     }
-    this.#server.setAffiliation(this.#address, jid, affiliation);
+    this.#server.setAffiliation(this.address, jid, affiliation);
   }
 
   async send(stanza: Element, signal: AbortSignal): Promise<string | null> {
     this.#assertInside();
     await unlessAborted(this.#link.beforeSend(stanza), signal);
-    const id = this.#server.sayInRoom(this.#address, this.own, stanza);
+    const id = this.#server.sayInRoom(this.address, this.own, stanza);
     await unlessAborted(this.#link.afterSend(stanza), signal);
     return id;
   }
 
   async sendNow(stanza: Element): Promise<void> {
     this.#assertInside();
-    this.#server.sayInRoom(this.#address, this.own, stanza, false);
+    this.#server.sayInRoom(this.address, this.own, stanza, false);
   }
 
   async *history(after: string | null): AsyncGenerator<RoomMessage, void, undefined> {
     this.#assertInside();
-    const { archive } = this.#server.room(this.#address);
+    const { archive } = this.#server.room(this.address);
     const from = archive.findIndex(({ id }) => id === after) + 1;
-    for (const kept of this.#server.answerHistory(archive.slice(from), this.#address)) {
+    for (const kept of this.#server.answerHistory(archive.slice(from), this.address)) {
       this.#assertInside();
       yield archivedMessage(kept);
     }
@@ -138,7 +139,7 @@ export class SimRoomPort implements RoomPort {
 
   /** What the real room does by itself: at once for news, slowly otherwise. */
   async tryAgain(address: BareJid): Promise<void> {
-    if (address === this.#address && this.#state.kind === 'refused') await this.connectionBack();
+    if (address === this.address && this.#state.kind === 'refused') await this.connectionBack();
   }
 
   connectionLost(): void {
@@ -151,8 +152,9 @@ export class SimRoomPort implements RoomPort {
     try {
       await this.join();
     } catch (error) {
-      // Without a connection there is nothing to refuse.
-      if (errorCode(error) !== 'disconnected') this.throwOut();
+      // Where nobody answers nothing is refused.
+      if (errorCode(error) === 'server-unreachable') this.#setState({ kind: 'entering' });
+      else if (errorCode(error) !== 'disconnected') this.throwOut();
     }
   }
 
@@ -168,7 +170,7 @@ export class SimRoomPort implements RoomPort {
   }
 
   #leaveRoom(): void {
-    this.#server.rooms.get(this.#address)?.ports.delete(this);
+    this.#server.rooms.get(this.address)?.ports.delete(this);
   }
 
   #setState(state: RoomState): void {

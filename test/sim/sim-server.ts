@@ -42,6 +42,8 @@ export class SimServer {
   answerHistory: (entries: readonly Kept[], room: BareJid) => readonly Kept[] = (entries) => entries;
   /** What becomes of a live message for one receiver: none, one or several. */
   deliver: (message: RoomMessage, to: BareJid) => readonly RoomMessage[] = (message) => [message];
+  /** Rooms whose service does not answer. */
+  readonly away = new Set<BareJid>();
   /** How many messages were given to it. */
   sent = 0;
   readonly #nowMs: () => number;
@@ -89,6 +91,18 @@ export class SimServer {
     const gone = [...room.ports].filter((port) => port.own === jid);
     for (const port of gone) port.throwOut();
     if (gone.length > 0) for (const port of room.ports) port.onExpelled.emit(address);
+  }
+
+  /** The service of a room goes away, or comes back. */
+  async setAway(address: BareJid, isAway: boolean): Promise<void> {
+    if (isAway) this.away.add(address);
+    else this.away.delete(address);
+    const links = [...this.accounts.values()].flatMap((account) => [...account.links]);
+    for (const port of links.flatMap((link) => [...link.ports])) {
+      if (port.address !== address) continue;
+      if (isAway) port.connectionLost();
+      else await port.connectionBack();
+    }
   }
 
   newId(): string {

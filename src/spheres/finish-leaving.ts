@@ -1,0 +1,55 @@
+import type { BareJid } from '../base/id.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { SphereChange } from './effects.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import { knownDevices } from './recipients.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+import { tellAlone } from './tell-alone.ts';
+
+interface LeavingDeps {
+  readonly storage: Storage;
+  readonly list: Pick<SphereList, 'together' | 'announce'>;
+  readonly rooms: { isRefused(room: BareJid): boolean; leave(room: BareJid): Promise<void> };
+  readonly own: BareJid;
+}
+
+/**
+ * Of a sphere that we left: once its room has heard so, it is left too. Where it does not let us in to say it, or is away for
+ * too long, whoever decides in the sphere is told instead, and passes it on.
+ */
+export async function finishLeaving(deps: LeavingDeps, sphere: Sphere): Promise<void> {
+  const { list, rooms } = deps;
+  const { state, room } = sphere.row;
+  if (state !== 'left' || (sphere.wantsRoom && !rooms.isRefused(room))) return;
+  const unsent = list.together(sphere, () => {
+    const left = sphere.lastWord;
+    if (left !== undefined && sphere.owesRoom(left)) tellLeaders(sphere, left);
+    return stopSending(deps, sphere);
+  });
+  if (unsent.length > 0) list.announce(sphere, unsent);
+  await rooms.leave(room);
+}
+
+function tellLeaders(sphere: Sphere, left: SignedEvent): void {
+  for (const { jid, role, state } of sphere.state.members.values()) {
+    if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;
+    tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
+  }
+}
+
+/** Whoever is told alone that we left still hears it; lines that did not leave are told so to their author. */
+function stopSending({ storage: { outbox, messages }, own }: LeavingDeps, sphere: Sphere): SphereChange[] {
+  const changes: SphereChange[] = [];
+  const left = sphere.lastWord?.id;
+  for (const { id, sphereId, to, eventId } of outbox.queued()) {
+    const isLastWord = eventId === left && to !== sphere.row.room;
+    if (sphereId !== sphere.id || to === own || isLastWord) continue;
+    if (outbox.get(id)?.line !== null && messages.get(eventId)?.state === 'queued') {
+      outbox.update(id, { state: 'failed' });
+      messages.update(eventId, { state: 'failed', failure: 'not-a-member' });
+      changes.push({ kind: 'message', id: eventId });
+    } else outbox.remove(id);
+  }
+  return changes;
+}
