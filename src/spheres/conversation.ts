@@ -53,6 +53,8 @@ export class Conversation {
     if (event.header.person !== sphere.person && !isRuler) {
       throw new AppError('not-allowed', 'only owner and admins take away what others said');
     }
+    // What has not left yet is not sent any more, but it may be under way: the others are told all the same.
+    if (!isUndone && this.#storage.messages.get(target)?.state === 'queued') this.#takeBack(sphere, target);
     this.#list.publish(sphere, 'retract', { target, isUndone }, { audience: { kind: 'certified' } });
   }
 
@@ -85,15 +87,26 @@ export class Conversation {
   remove(sphereId: SphereId, id: EventId): void {
     const { sphere, kind } = this.#failed(sphereId, id);
     if (kind !== 'text') throw new AppError('not-allowed', 'only what was written is taken back');
+    this.#takeBack(sphere, id);
+  }
+
+  /** Together with other words that it was given since. */
+  #takeBack(sphere: Sphere, id: EventId): void {
     const { messages, outbox, attachments } = this.#storage;
-    const event = sphere.log.get(id);
+    const texts = [id, ...sphere.log.annotations.editsOf(id)];
     this.#storage.transaction(() => {
       messages.remove(id);
-      attachments.remove(id, 'text');
-      for (const row of outbox.byEvent(id)) outbox.remove(row.id);
-      if (event === undefined || sphere.log.verdict(id)?.kind !== 'accepted') return;
-      const audience = { kind: 'members' } as const;
-      sphere.enqueueEnvelope(id, encodeEnvelope([entryOf(event)]), sphere.row.room, { audience });
+      for (const text of texts) {
+        attachments.remove(text, 'text');
+        const event = sphere.log.get(text);
+        const waiting = outbox.byEvent(text);
+        for (const row of waiting) outbox.remove(row.id);
+        // Other words that were given to it and have left already need not leave again.
+        if (text !== id && waiting.length === 0) continue;
+        if (event === undefined || sphere.log.verdict(text)?.kind !== 'accepted') continue;
+        const audience = { kind: 'members' } as const;
+        sphere.enqueueEnvelope(text, encodeEnvelope([entryOf(event)]), sphere.row.room, { audience });
+      }
     });
     this.#list.announce(sphere, [{ kind: 'message-gone', id }]);
   }

@@ -21,6 +21,8 @@ import { EntrySealer, entryNumber, messageId } from './entry-sealer.ts';
 import type { OwnMessage } from './incoming-message.ts';
 import { attachment, decodeEnvelope, encodeEnvelope } from './protocol/envelope.ts';
 import type { RecipientBook } from './recipients.ts';
+import type { TroubleKind } from './send-troubles.ts';
+import { SendTroubles } from './send-troubles.ts';
 
 const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 /** Whoever has no readable keys now rarely has them a moment later; news of keys end the wait. */
@@ -28,10 +30,8 @@ const RETRY_KEYS = { baseMs: 5_000, maxMs: 600_000 };
 const IDLE_MS = 60_000;
 /** Whatever is added is told of as well. */
 const EMPTY_MS = 600_000;
-/** Nothing that happens by itself mends these: the entry is told to have failed and lets the others pass. */
+/** Nothing that happens by itself mends these on our side: the entry is told to have failed and lets the others pass. */
 const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'internal', 'not-found'];
-/** About half an hour: a room that fails for longer may fail because of this one message. */
-const MAX_FAULTS = 30;
 
 interface OutgoingDeps {
   readonly storage: Storage;
@@ -74,6 +74,7 @@ export class Outgoing {
   readonly #withoutKeys = new Map<string, { readonly attempts: number; readonly untilMs: number }>();
   /** Entries without a line that failed, and why; the next start tries them again. */
   readonly #hopeless = new Map<number, ErrorCode>();
+  readonly #troubles: SendTroubles;
   /** Entries that may have left without our hearing of it: the archive is asked before they are sent again. */
   readonly #doubtful: Set<number>;
   readonly #work: RecurringWork;
@@ -83,6 +84,7 @@ export class Outgoing {
   constructor(deps: OutgoingDeps) {
     this.#deps = deps;
     this.#sealer = new EntrySealer(deps);
+    this.#troubles = new SendTroubles(deps);
     // The last run may have ended between sending and hearing of it.
     this.#doubtful = new Set(deps.storage.outbox.queued().map(({ id }) => id));
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
@@ -102,9 +104,10 @@ export class Outgoing {
     this.#work.wake();
   }
 
-  /** Somebody may have other keys than before. */
+  /** Somebody may have other keys than before, as after every new connection. */
   keysChanged(): void {
     this.#withoutKeys.clear();
+    this.#troubles.tryAgain();
     this.poke();
   }
 
@@ -124,7 +127,7 @@ export class Outgoing {
     this.#passed.emit();
   }
 
-  /** Whether everything has left, but for what waits until somebody publishes keys or a room lets us in. */
+  /** Whether everything has left, but for what waits until somebody publishes keys, or a room lets us in or is well again. */
   get isIdle(): boolean {
     return !this.#isBusy && this.#deps.storage.outbox.queued().every((row) => this.#isParked(row));
   }
@@ -179,6 +182,11 @@ export class Outgoing {
       for (const queued of queue) {
         if (signal.aborted) return IDLE_MS;
         if (this.#hopeless.has(queued.id) || this.#isEnded(queued)) continue;
+        const asideMs = this.#troubles.asideUntil(queued.id);
+        if (asideMs > clock.monotonic()) {
+          pass.nextMs = Math.min(pass.nextMs, asideMs);
+          continue;
+        }
         const entry = entryOf(queued);
         if (!this.#mayTry(entry, pass)) continue;
         // It may have left, or been taken back, since the list was made.
@@ -217,6 +225,7 @@ export class Outgoing {
       this.#keepSent(entry, missed);
       this.#notBefore.delete(row.to);
       this.#withoutKeys.delete(lane);
+      if (this.#troubles.sent(row)) pass.nextMs = 0;
       this.onSent.emit(row);
     } catch (error) {
       if (signal.aborted || storage.outbox.get(row.id) === undefined) return;
@@ -232,9 +241,12 @@ export class Outgoing {
     this.#doubtful.add(row.id);
     if (code !== 'cannot-encrypt') storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     const fraction = (): number => randomFraction(random);
-    const isStuck = code === 'server-unreachable' && row.attempts >= MAX_FAULTS;
-    if (HOPELESS.includes(code) || isStuck) {
-      this.#giveUp(row, code);
+    const trouble = troubleOf(error);
+    const outcome = trouble === null ? 'held' : this.#troubles.note(row, trouble);
+    if (outcome === 'aside') {
+      pass.nextMs = Math.min(pass.nextMs, this.#troubles.asideUntil(row.id));
+    } else if (outcome === 'hopeless' || (trouble === null && HOPELESS.includes(code))) {
+      this.#giveUp(row, trouble === null ? code : 'server-unreachable');
     } else if (code === 'cannot-encrypt') {
       const attempts = this.#withoutKeys.get(lane)?.attempts ?? 0;
       const untilMs = clock.monotonic() + backoffDelay(attempts, RETRY_KEYS, fraction);
@@ -243,7 +255,8 @@ export class Outgoing {
       pass.nextMs = Math.min(pass.nextMs, untilMs);
     } else {
       // What changed while this attempt ran may be just what it lacked.
-      const untilMs = clock.monotonic() + (wasPoked ? 0 : backoffDelay(row.attempts, RETRY, fraction));
+      const soonMs = clock.monotonic() + (wasPoked ? 0 : backoffDelay(row.attempts, RETRY, fraction));
+      const untilMs = Math.max(soonMs, this.#troubles.failsUntil(row.to));
       this.#notBefore.set(row.to, untilMs);
       pass.destinations.add(row.to);
       pass.nextMs = Math.min(pass.nextMs, untilMs);
@@ -316,12 +329,20 @@ export class Outgoing {
 
   #isParked(row: QueuedEntry): boolean {
     if (this.#isEnded(row) || this.#deps.carrier.isKeptOut(row.to)) return true;
-    return this.#hopeless.has(row.id) || this.#withoutKeys.has(entryOf(row).lane);
+    if (this.#hopeless.has(row.id) || this.#troubles.asideUntil(row.id) > 0) return true;
+    return this.#withoutKeys.has(entryOf(row).lane);
   }
 }
 
 function entryOf<Row extends QueuedEntry>(row: Row): Entry<Row> {
   return { row, audience: parseAudience(row.audience), lane: `${row.to} ${JSON.stringify(row.audience)}` };
+}
+
+/** RFC 6120 §8.3.2: an answer says whether the same may go through later. null: nobody answered with an error. */
+function troubleOf(error: unknown): TroubleKind | null {
+  const code = errorCode(error);
+  if (code === 'server-unreachable') return 'fault';
+  return code === 'disconnected' || errorCondition(error) === undefined ? null : 'refusal';
 }
 
 /** What one device gets because it missed the message to all. */

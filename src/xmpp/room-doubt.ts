@@ -1,5 +1,5 @@
-import { AppError, errorCode } from '../base/errors.ts';
-import { errorCondition } from './stanza-error.ts';
+import { AppError } from '../base/errors.ts';
+import { errorCondition, mayPass } from './stanza-error.ts';
 
 /** What is answered for a room that does not exist, or whose server cannot be reached: nothing is wrong with the message. */
 const GONE = ['gone', 'item-not-found', 'remote-server-not-found', 'remote-server-timeout'];
@@ -23,8 +23,10 @@ export async function unlessForgotten<T>(sent: Promise<T>, { isInside, enterAgai
     return await sent;
   } catch (error) {
     const condition = errorCondition(error) ?? '';
-    if (isFault(error, condition)) throw new AppError('server-unreachable', 'the room failed', { condition }, error);
-    if (![...GONE, ...AWAY, OUTSIDER].includes(condition)) throw error;
+    if (![...GONE, ...AWAY, OUTSIDER].includes(condition)) {
+      if (!isFault(error, condition)) throw error;
+      throw new AppError('server-unreachable', 'the room failed', { condition }, error);
+    }
     if (GONE.includes(condition)) enterAgain();
     else if ((await isInside()) && condition === OUTSIDER) throw error;
     throw new AppError('disconnected', 'the room does not know us', { condition }, error);
@@ -33,6 +35,5 @@ export async function unlessForgotten<T>(sent: Promise<T>, { isInside, enterAgai
 
 /** RFC 6120 §8.3.2: `wait` says that the same message may go through later, and a fault of the server is none of the message. */
 function isFault(error: unknown, condition: string): boolean {
-  if (condition === 'internal-server-error') return true;
-  return errorCode(error) === 'internal' && error instanceof AppError && error.details['type'] === 'wait';
+  return condition === 'internal-server-error' || mayPass(error);
 }

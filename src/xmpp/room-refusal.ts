@@ -4,7 +4,7 @@ import type { BareJid } from '../base/id.ts';
 import { attr, type Element } from './element.ts';
 import { AWAY } from './room-doubt.ts';
 import type { RefusalReason } from './room-types.ts';
-import { errorCondition } from './stanza-error.ts';
+import { errorCondition, mayPass } from './stanza-error.ts';
 import { type MucPresence, STATUS } from './xep/0045-muc.ts';
 import { readDirectInvitation } from './xep/0249-direct-invitation.ts';
 
@@ -23,8 +23,8 @@ export function refusalReason(presence: MucPresence): RefusalReason | undefined 
 
 /** Why an attempt to enter was refused; undefined when it failed for another reason. */
 export function refusalOf(error: unknown): RefusalReason | undefined {
-  // A service that restarts answers so of every room.
-  if (AWAY.includes(errorCondition(error) ?? '')) return undefined;
+  // A service that restarts, or has too much to do, answers so of every room.
+  if (AWAY.includes(errorCondition(error) ?? '') || mayPass(error)) return undefined;
   const code = errorCode(error);
   if (code === 'not-found') return 'destroyed';
   return code === 'not-a-member' || code === 'not-allowed' ? 'not-a-member' : undefined;

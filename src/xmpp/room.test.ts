@@ -28,8 +28,9 @@ function service(
   options: {
     taken?: readonly string[];
     ping?: () => string | undefined;
-    /** The condition by which the room refuses to let us in. */
+    /** The condition by which the room refuses to let us in, and the error's type. */
     refuses?: () => string | undefined;
+    type?: string;
   } = {},
 ): FakeXmppPort {
   const port = new FakeXmppPort(() => {
@@ -41,7 +42,7 @@ function service(
     const nick = (attr(stanza, 'to') ?? '').split('/')[1] ?? '';
     if (stanza.name !== 'presence' || attr(stanza, 'type') !== undefined) return;
     const condition = options.refuses?.() ?? (options.taken?.includes(nick) === true ? 'conflict' : undefined);
-    const error = xml('error', { type: 'cancel' }, xml(condition ?? 'conflict', { xmlns: NS_STANZAS }));
+    const error = xml('error', { type: options.type ?? 'cancel' }, xml(condition ?? 'conflict', { xmlns: NS_STANZAS }));
     queueMicrotask(() =>
       port.onStanza.emit(
         condition !== undefined
@@ -162,6 +163,17 @@ test('a room service that is away for a moment destroys no room: it is entered a
   condition = undefined;
   await until(() => room.state.kind === 'inside', 'back inside');
   expect(states).not.toContain('refused');
+});
+
+test('a room service that has too much to do for a moment keeps nobody out', async () => {
+  let condition: string | undefined = 'resource-constraint';
+  const port = service({ refuses: () => condition, type: 'wait' });
+  const room = roomOf(port);
+  room.keep();
+  await until(() => joins(port) > 1, 'tried again');
+  expect(room.state.kind).toBe('entering');
+  condition = undefined;
+  await until(() => room.state.kind === 'inside', 'inside');
 });
 
 test('a room that is kept although it refuses is tried again at once for an invitation and for a new connection', async () => {
@@ -295,6 +307,24 @@ test('a room that lost us without a word refuses nothing for good: it is entered
   refuse('fourth', 'item-not-found');
   expect(await gone).toBe('disconnected');
   await until(() => joins(port) === 3 && room.state.kind === 'inside', 'back inside');
+});
+
+test('a room that cannot take a message just now has failed, one that does not want it has refused it', async () => {
+  const port = service();
+  const room = roomOf(port);
+  await room.join(never);
+  const answered = async (condition: string, type: string): Promise<string> => {
+    const id = `${condition} ${type}`;
+    const sent = room.send(xml('message', { to: address, type: 'groupchat', id })).catch(errorCode);
+    const error = xml('error', { type }, xml(condition, { xmlns: NS_STANZAS }));
+    port.onStanza.emit(xml('message', { from: address, type: 'error', id }, error));
+    return String(await sent);
+  };
+  expect(await answered('internal-server-error', 'cancel')).toBe('server-unreachable');
+  expect(await answered('resource-constraint', 'wait')).toBe('server-unreachable');
+  expect(await answered('policy-violation', 'wait')).toBe('server-unreachable');
+  expect(await answered('policy-violation', 'modify')).toBe('not-allowed');
+  expect(await answered('resource-constraint', 'cancel')).toBe('not-allowed');
 });
 
 test('nothing is said in a room that came into being only because we entered it, before it is ours or gone again', async () => {

@@ -42,6 +42,11 @@ export function errorCondition(error: unknown): string | undefined {
   return typeof condition === 'string' ? condition : undefined;
 }
 
+/** §8.3.2: whether the answer says that the same may go through later. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof AppError && error.details['type'] === 'wait';
+}
+
 /** The error element that answers a request which failed with `code`. */
 export function errorElement(code: ErrorCode): Element {
   const [type, condition] =
