@@ -70,6 +70,8 @@ export class Incoming {
 
   async receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
     if (this.#isKnown(message)) return;
+    // Once its sphere is here the room's archive gives it again: nothing of it is used up before.
+    if (message.room !== null && this.#sphereOf(message) === undefined && !this.#isOwnEcho(message)) return;
     const isShutOut = message.room === null && this.#deps.talk?.admits(message) === false;
     if (isShutOut) return this.#passOver(message);
     const outcome = await this.#read(message, signal);
@@ -83,8 +85,7 @@ export class Incoming {
   async #read(message: IncomingMessage, signal: AbortSignal): Promise<Outcome> {
     const { omemo } = this.#deps;
     if (message.omemo === null) return this.#showPlain(message);
-    const isOwnEcho = message.from === omemo.address.jid && message.omemo.senderDeviceId === omemo.deviceId;
-    if (isOwnEcho) {
+    if (this.#isOwnEcho(message)) {
       const { room: to, id, omemo: own } = message;
       if (to !== null && id !== null) await this.#deps.onOwn({ to, id, omemo: own });
       return this.#finish(message, { kind: 'nothing' });
@@ -105,6 +106,11 @@ export class Incoming {
       this.#deps.log[level]('message not readable', { error, room: message.room !== null });
       return this.#showUnread(message, errorCode(error) === 'forged' ? 'forged' : 'undecryptable');
     }
+  }
+
+  #isOwnEcho({ from, omemo: message }: IncomingMessage): boolean {
+    const { omemo } = this.#deps;
+    return from === omemo.address.jid && message?.senderDeviceId === omemo.deviceId;
   }
 
   #keep(message: IncomingMessage, result: Decrypted, changes: OmemoChanges): Outcome {
@@ -241,19 +247,25 @@ export class Incoming {
     if (sphere === undefined) return { kind: 'nothing' };
     // Under the event's own id, so that the event takes its place should a member pass it on.
     const id = (line.state === 'undecryptable' ? message.sealed?.event : undefined) ?? lineId(message);
-    const order = this.#deps.storage.messages.add({
-      id,
-      sphereId: sphere.id,
-      from: message.from,
-      kind: 'text',
-      itemId: null,
-      atMs: message.atMs,
-      lamport: 0,
-      failure: null,
-      replyTo: null,
-      read: false,
-      ...line,
-    });
+    const { createdAtMs, joinedLamport } = sphere.row;
+    // What was said before we came stands before our coming, and is no news.
+    const isEarlier = message.atMs < createdAtMs;
+    const order = this.#deps.storage.messages.add(
+      {
+        id,
+        sphereId: sphere.id,
+        from: message.from,
+        kind: 'text',
+        itemId: null,
+        atMs: message.atMs,
+        lamport: isEarlier ? Math.max(0, joinedLamport - 1) : 0,
+        failure: null,
+        replyTo: null,
+        read: false,
+        ...line,
+      },
+      isEarlier,
+    );
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
   }
 

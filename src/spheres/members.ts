@@ -6,6 +6,7 @@ import { parseBareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { withinTime } from '../base/within-time.ts';
+import type { InvitationRow } from '../storage/invitation-table.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Affiliate, Affiliation } from '../xmpp/xep/0045-muc.ts';
@@ -43,6 +44,10 @@ export interface RoomService {
   /** Enters the room and stays in it over reconnects. Rejects with `not-a-member` when the server refuses. */
   join(room: BareJid, signal: AbortSignal): Promise<void>;
   leave(room: BareJid): Promise<void>;
+  /** Stays in the room, or comes into it whenever that is possible. */
+  keepJoined(room: BareJid): void;
+  /** Until it is disposed of, nothing of what comes in the room is read. */
+  hold(room: BareJid): Disposable;
   isInside(room: BareJid): boolean;
   /** Whether the server keeps us out. */
   isRefused(room: BareJid): boolean;
@@ -149,31 +154,21 @@ export class Members {
   }
 
   async join(invitationId: string, signal: AbortSignal): Promise<Sphere> {
-    const { storage, list, rooms, author, certifier } = this.#deps;
+    const { list, rooms } = this.#deps;
     const invitation = this.#openInvitation(invitationId);
-    await rooms.join(invitation.room, signal);
-    const vouched = await certifier.vouched(signal);
-    const { invite, secret } = secretOf(invitation);
-    const known = list.find(invitation.sphereId)?.row;
-    const { sphereId, name, room, from: invitedBy } = invitation;
-    const folder = this.#folderOf(continuedSphere(list, logOfInvitation(invitation)));
-    const row = await this.#row({ id: sphereId, name, room, invitedBy, folder });
-    // A sphere once left keeps its folder, its place and what was read of it.
-    const joined = known === undefined ? row : { ...known, archiveCursor: null, hidden: false };
-    return list.add({ ...joined, state: 'joined' }, (sphere) => {
-      const events = deliveredOf(invitation).map(({ event }) => event);
-      list.take(sphere, events);
-      certifier.certify(sphere, vouched);
-      const answer = { invite: invite.id, person: author.person, device: author.device.id };
-      const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
-      const join = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
-      // Where we had left by our other computers too: no room tells them.
-      tellAlone(sphere, join as SignedEvent, this.#ourOthers(sphere));
-      // Whoever invites to a sphere of two has something to share: that is news, though it was said before.
-      const isOfTwo = partnerIn(sphere.state, this.#deps.own) !== null;
-      storage.spheres.update(sphere.id, { joinedLamport: (isOfTwo ? invite : join).header.lamport });
-      storage.invitations.update(invitationId, { state: 'accepted' });
-    });
+    const { room, sphereId } = invitation;
+    const held = rooms.hold(room);
+    try {
+      await rooms.join(room, signal);
+      return await this.#accept(invitation, signal);
+    } catch (error) {
+      // What is said in a room whose sphere is not here would be lost.
+      if (list.find(sphereId)?.wantsRoom === true) rooms.keepJoined(room);
+      else await rooms.leave(room);
+      throw error;
+    } finally {
+      held[Symbol.dispose]();
+    }
   }
 
   /** Keeps the answer and queues it for whoever invited. */
@@ -306,6 +301,32 @@ export class Members {
     const unsent = invites.map(({ id }) => outbox.byEvent(id).filter(({ to }) => to === jid));
     for (const { id } of unsent.flat()) outbox.remove(id);
     return unsent.every((rows) => rows.length > 0 && rows.every(({ attempts }) => attempts === 0));
+  }
+
+  async #accept(invitation: InvitationRow, signal: AbortSignal): Promise<Sphere> {
+    const { storage, list, author, certifier } = this.#deps;
+    const vouched = await certifier.vouched(signal);
+    const { invite, secret } = secretOf(invitation);
+    const known = list.find(invitation.sphereId)?.row;
+    const { sphereId, name, room, from: invitedBy } = invitation;
+    const folder = this.#folderOf(continuedSphere(list, logOfInvitation(invitation)));
+    const row = await this.#row({ id: sphereId, name, room, invitedBy, folder });
+    // A sphere once left keeps its folder, its place and what was read of it.
+    const joined = known === undefined ? row : { ...known, archiveCursor: null, hidden: false };
+    return list.add({ ...joined, state: 'joined' }, (sphere) => {
+      const events = deliveredOf(invitation).map(({ event }) => event);
+      list.take(sphere, events);
+      certifier.certify(sphere, vouched);
+      const answer = { invite: invite.id, person: author.person, device: author.device.id };
+      const body = { invite: invite.id, proof: proveInvite('join', secret, answer) };
+      const join = list.publish(sphere, 'join', body, { audience: { kind: 'members' } });
+      // Where we had left by our other computers too: no room tells them.
+      tellAlone(sphere, join as SignedEvent, this.#ourOthers(sphere));
+      // Whoever invites to a sphere of two has something to share: that is news, though it was said before.
+      const isOfTwo = partnerIn(sphere.state, this.#deps.own) !== null;
+      storage.spheres.update(sphere.id, { joinedLamport: (isOfTwo ? invite : join).header.lamport });
+      storage.invitations.update(invitation.id, { state: 'accepted' });
+    });
   }
 
   #openInvitation(id: string) {

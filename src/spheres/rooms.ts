@@ -133,6 +133,13 @@ export class Rooms implements RoomService, AsyncDisposable {
     }
   }
 
+  /** What comes in the room waits until this is over: without its sphere nobody could take it in. */
+  hold(address: BareJid): Disposable {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    void this.#enqueue(this.#open(address), () => promise);
+    return { [Symbol.dispose]: resolve };
+  }
+
   /** Stays in the room for as long as it is one of ours, however often it refuses or cannot be reached. */
   keepJoined(address: BareJid): void {
     this.#open(address).room.keep();
@@ -353,6 +360,8 @@ export class Rooms implements RoomService, AsyncDisposable {
   }
 
   async #read(address: BareJid, kept: Kept, message: RoomMessage): Promise<void> {
+    // A room that was left has no sphere any more that could take it in.
+    if (this.#kept.get(address) !== kept) return;
     try {
       // Said under a nick that nobody told us the account of: the archive names the author.
       if (message.from === null && message.stanzaId !== null) this.#readAgain(address, kept);

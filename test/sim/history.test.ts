@@ -12,7 +12,7 @@ async function joinedLater() {
   await world.bringIn(ana, ben);
   ben.session.messages.say(sphere.id, 'before her time');
   const item = await ana.share('before.mp4');
-  await world.quiet();
+  await world.pass(60_000);
   await world.bringIn(ana, eva);
   return { world, ana, ben, eva, sphere, item };
 }
