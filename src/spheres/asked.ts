@@ -11,6 +11,8 @@ export interface Asked {
 
 export const NEVER_ASKED: Asked = { attempts: 0, notBeforeMs: 0, atMs: -1 };
 
+/** Somebody else came: not everybody is asked at once each time. */
+const SOON_MS = 600_000;
 /** Who tells of something new each moment is not asked for it each moment. */
 const NEWS_MS = 120_000;
 
@@ -32,5 +34,12 @@ export function mayAskAgain(
 ): void {
   for (const [device, before] of asked) {
     if (isMeant(device, before)) asked.set(device, { ...NEVER_ASKED, atMs: before.atMs });
+  }
+}
+
+/** All of them some minutes after they were asked last: they may have it by now. */
+export function mayAskSoon(asked: Map<DeviceKey, Asked>): void {
+  for (const [device, before] of asked) {
+    asked.set(device, { ...before, notBeforeMs: Math.min(before.notBeforeMs, before.atMs + SOON_MS) });
   }
 }

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { Clock } from '../base/clock.ts';
-import type { DeviceKey } from '../base/id.ts';
+import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { devicesToEnd, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
+import { devicesToEnd, noteAskedInVain, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
@@ -35,6 +35,7 @@ const LATELY_MS = 5 * 24 * HOUR_MS;
 const OWN_WORD_MS = HOUR_MS;
 /** What was asked for in vain for so long nobody has: whoever has stolen a computer must not keep it by a gap. */
 const IN_VAIN_MS = 2 * 24 * HOUR_MS;
+const ASKING_MS = HOUR_MS;
 /** No clock that its person looks at is as wrong. */
 const CLOCKS_MS = 24 * HOUR_MS;
 
@@ -46,6 +47,8 @@ export class DeviceEnds {
   readonly #deps: DeviceEndsDeps;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
+  /** What of a sphere those who were there did not give in this run, and since when; monotonic. */
+  readonly #stuck = new Map<SphereId, { readonly what: string; readonly sinceMs: number }>();
 
   constructor(deps: DeviceEndsDeps) {
     this.#deps = deps;
@@ -105,10 +108,10 @@ export class DeviceEnds {
     if (isDone && logs().isComplete(sphere, gone)) comeback.hasEndedOthers(sphere.id);
     const untried = ending.filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
     const sinceMs = noteWaitingEnds(storage, sphere.id, untried, clock.now());
-    if (untried.length === 0) return;
-    if (!this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs })) {
+    if (untried.length === 0 || !this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs })) {
       // Nobody whose end waits is served meanwhile.
-      if (untried.some((device) => !(device in waiting))) list.announce(sphere, [{ kind: 'members' }]);
+      if (!isDeepStrictEqual(Object.keys(waiting).toSorted(), untried.toSorted()))
+        list.announce(sphere, [{ kind: 'members' }]);
       return;
     }
     for (const device of untried) {
@@ -131,12 +134,22 @@ export class DeviceEnds {
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere, gone)) return true;
     if (!rooms.isCaughtUp(sphere.row.room)) return false;
-    const waitedMs = clock.now() - sinceMs;
-    const isInVain = waitedMs >= IN_VAIN_MS;
     const lack = logs.lackOf(sphere, devices);
-    if (lack === 'known') return isInVain && logs.isExhausted(sphere);
-    if (lack === 'own-word' && waitedMs < OWN_WORD_MS) return false;
-    return isInVain || logs.isExhausted(sphere) || this.#wasComplete(sphere);
+    // Those who are ended might tell of nothing, or of much, to keep us from it or to hasten it.
+    const isExhausted = logs.isExhausted(sphere, devices);
+    if (lack.by === 'others') return isExhausted && this.#isAskedInVain(sphere, lack.what);
+    if (lack.by === 'themselves' && clock.now() - sinceMs < OWN_WORD_MS) return false;
+    return isExhausted || this.#wasComplete(sphere);
+  }
+
+  /** Whether nobody who was there gave it for days, nor for a while in this run: a first answer may be on its way. */
+  #isAskedInVain({ id }: Sphere, what: string): boolean {
+    const { storage, clock } = this.#deps;
+    const known = this.#stuck.get(id);
+    const here = known?.what === what ? known : { what, sinceMs: clock.monotonic() };
+    this.#stuck.set(id, here);
+    const sinceMs = noteAskedInVain(storage, id, what, clock.now());
+    return clock.now() - sinceMs >= IN_VAIN_MS && clock.monotonic() - here.sinceMs >= ASKING_MS;
   }
 
   #wasComplete(sphere: Sphere): boolean {
@@ -160,7 +173,7 @@ export class DeviceEnds {
     if (logs.isComplete(sphere)) return true;
     const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
     return (
-      isRead && this.#wasComplete(sphere) && logs.lackOf(sphere, new Set(sphere.state.devices.keys())) === 'nothing'
+      isRead && this.#wasComplete(sphere) && logs.lackOf(sphere, new Set(sphere.state.devices.keys())).by === 'nobody'
     );
   }
 

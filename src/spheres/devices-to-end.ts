@@ -7,6 +7,7 @@ type Settings = Pick<Storage, 'settings'>;
 
 const WISHES = 'devices-to-end';
 const WAITING = 'ends-waiting';
+const IN_VAIN = 'ends-asked-in-vain';
 
 /**
  * Devices of our person that are gone for good, by their word here, wherever that is known already; in a sphere with those
@@ -38,10 +39,24 @@ export function noteWaitingEnds(
   nowMs: number,
 ): number {
   const { [sphereId]: known = {}, ...rest } = waitingEnds(storage);
-  // A clock that was ahead must not keep an end waiting.
-  const since = (device: DeviceKey): number => Math.min(known[device] ?? nowMs, nowMs);
-  const noted = Object.fromEntries([...devices].map((device) => [device, since(device)]));
+  const noted = Object.fromEntries([...devices].map((device) => [device, upTo(nowMs, known[device])]));
   if (!isDeepStrictEqual(noted, known))
     storage.settings.set(WAITING, Object.keys(noted).length === 0 ? rest : { ...rest, [sphereId]: noted });
   return Math.max(...Object.values(noted), -Infinity);
+}
+
+/** In this sphere somebody is there, and does not give what is lacking; since when it is this that they do not give. */
+export function noteAskedInVain({ settings }: Settings, sphereId: SphereId, what: string, nowMs: number): number {
+  const schema = z.record(z.string(), z.object({ what: z.string(), sinceMs: z.number() }));
+  const all = settings.get(IN_VAIN, (value) => schema.parse(value)) ?? {};
+  const known = all[sphereId];
+  const sinceMs = upTo(nowMs, known?.what === what ? known.sinceMs : undefined);
+  if (known?.what !== what || known.sinceMs !== sinceMs)
+    settings.set(IN_VAIN, { ...all, [sphereId]: { what, sinceMs } });
+  return sinceMs;
+}
+
+/** A clock that was ahead must not keep an end waiting. */
+function upTo(nowMs: number, sinceMs = nowMs): number {
+  return Math.min(sinceMs, nowMs);
 }

@@ -8,7 +8,7 @@ import { RateLimit } from '../base/rate-limit.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Asked } from './asked.ts';
-import { askedFor, byTurn, mayAskAgain } from './asked.ts';
+import { askedFor, byTurn, mayAskAgain, mayAskSoon } from './asked.ts';
 import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
 import type { EnvelopeEntry } from './protocol/envelope.ts';
@@ -135,6 +135,8 @@ export class LogExchange {
     // Who was asked in vain may just not have been there.
     const jidOf = (device: DeviceKey): BareJid | null => sphere.state.devices.get(device)?.jid ?? null;
     mayAskAgain(round.asked, (device) => accounts === null || accounts.has(jidOf(device) as BareJid));
+    // Who came may have given it to others before.
+    mayAskSoon(round.asked);
     this.#keys.meet(sphere, accounts);
     round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
     this.#work.wake();
@@ -151,7 +153,7 @@ export class LogExchange {
     // Who did not give what is missing has it no more than before because of something else that came.
     mayAskAgain(round.asked, (device, { what }) => what !== JSON.stringify(missingBy(device)));
     // What is missing now may be on its way, or be the rest of an answer.
-    if (this.#whom(sphere, round) !== undefined) round.askAtMs = this.#now + REST_MS;
+    if (this.#whom(sphere, round, missingBy) !== undefined) round.askAtMs = this.#now + REST_MS;
     const isMissing = isAny(sphere.log.missing());
     if (isMissing) void this.#readBack(sphere);
     const delayMs = backoffDelay(0, isMissing ? RETELL : GROWTH, this.#fraction);
@@ -180,15 +182,15 @@ export class LogExchange {
   }
 
   /**
-   * Whether somebody present was heard, and nobody has more to give now: what is missing nevertheless was asked for in
+   * Whether somebody present was heard (other than `butFor`), and nobody has more to give now: what is missing nevertheless was asked for in
    * vain. Who leaves a gap, or makes one up, must not have us wait for ever.
    */
-  isExhausted(sphere: Sphere): boolean {
-    const isAnyHeard = toldIn(sphere, this.#heardIn(sphere)).length > 0;
+  isExhausted(sphere: Sphere, butFor: ReadonlySet<DeviceKey> = new Set()): boolean {
+    const isAnyHeard = toldIn(sphere, this.#heardIn(sphere)).some(([device]) => !butFor.has(device));
     return isAnyHeard && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
   }
 
-  /** Whether something that any of these devices said is not here: as others know, or by their own word alone. */
+  /** Whether something that any of these devices said is not here. */
   lackOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): Lack {
     return lackOf(sphere, this.#heardIn(sphere), devices);
   }
@@ -319,8 +321,7 @@ export class LogExchange {
   }
 
   /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
-  #whom(sphere: Sphere, round: Round): Candidate | undefined {
-    const missingBy = this.#missingBy(sphere, round);
+  #whom(sphere: Sphere, round: Round, missingBy = this.#missingBy(sphere, round)): Candidate | undefined {
     const candidates = [...this.#speakers(round)].flatMap((device): Candidate[] => {
       if (device === sphere.device || !sphere.state.devices.has(device)) return [];
       const missing = missingBy(device);
@@ -334,7 +335,9 @@ export class LogExchange {
   #missingBy(sphere: Sphere, round: Round): (device: DeviceKey) => Missing {
     let told: readonly Tip[] | undefined;
     const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round.heard));
-    return (device) => sphere.log.missing(round.heard.get(device) ?? allTold());
+    const known = new Map<DeviceKey, Missing>();
+    const missing = (device: DeviceKey): Missing => sphere.log.missing(round.heard.get(device) ?? allTold());
+    return (device) => known.get(device) ?? (known.set(device, missing(device)).get(device) as Missing);
   }
 
   async #ask(sphere: Sphere, round: Round): Promise<void> {

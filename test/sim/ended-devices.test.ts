@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { boast } from './boast.ts';
-import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
-import { idOf, sphereAt, twoSpheres } from './two-spheres.ts';
+import { idOf, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
 
 const MINUTE = 60_000;
 test('a computer that was ended stays ended in a sphere that its person had left by then and joins again', async () => {
@@ -99,17 +98,6 @@ test('a computer that is told to be gone while nobody is there is ended at the n
   await world.until(() => laptop.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
   expect(laptop.session.list.all().map(({ state }) => state.devices.has(lost))).toEqual([false, false]);
 });
-
-/** Somebody whom their program asks for what is lacking gets no answer, for as long as `isMute`. */
-function unheard(person: SimPerson): { isMute: boolean } {
-  const state = { isMute: true };
-  const { channel } = person.session;
-  const say = channel.say.bind(channel);
-  channel.say = async (sphere, kind, body) => {
-    if (kind !== 'want' || !state.isMute) await say(sphere, kind, body);
-  };
-  return state;
-}
 
 test('a new computer that ends the one before takes nothing away that has not come to it yet', async () => {
   const world = new SimWorld();

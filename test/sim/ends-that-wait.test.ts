@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { boast } from './boast.ts';
-import type { SimPerson, SimWorld } from './sim-world.ts';
-import { noSignal } from './sim-world.ts';
-import { sphereAt, twoSpheres } from './two-spheres.ts';
+import type { SimPerson } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
+import { idOf, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -64,7 +64,7 @@ test('a stolen computer whose line has a gap that nobody can fill is ended after
   await sayBehindGap(world, laptop);
   await laptop.stop();
   await ben.session.devices.end(lost, noSignal);
-  await world.pass(2 * HOUR);
+  await world.pass(3 * HOUR);
   expect(sphereAt(ana, 'Summer').endedDevices.has(lost)).toBe(false);
   world.clock.turnBack(-2 * DAY);
   await world.pass(2 * HOUR);
@@ -119,4 +119,63 @@ test('a clock that was once ahead does not have a computer ended before somebody
   expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(false);
   await ana.start();
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
+});
+
+/** Ben comes back on a phone with his kit, everything of before being gone, while nobody is there and the room has forgotten. */
+async function backAlone(world: SimWorld, ana: SimPerson, ben: SimPerson): Promise<SimPerson> {
+  const kit = ben.kit();
+  await ben.stop();
+  await ana.stop();
+  world.server.answerHistory = () => [];
+  const phone = await world.comeBack('ben', kit, { knows: [ana.jid], endsOthers: true });
+  await world.until(() => phone.session.list.all().length === 1);
+  await world.pass(2 * HOUR);
+  return phone;
+}
+
+/** Ben, or Ana, owns the sphere in which Ben has said and shared something that both have; his kit is in the vault. */
+async function saidAndKept(owner: 'ana' | 'ben') {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await (owner === 'ana' ? world.sphere(ana, ben) : world.sphere(ben, ana));
+  ben.kit();
+  ben.session.vault.changed();
+  await world.pass(MINUTE);
+  say(ben, 'hello');
+  const item = await ben.share('summer.mp4');
+  await world.pass(2 * MINUTE);
+  return { world, ana, ben, item, gone: idOf(ben) };
+}
+
+test('whoever comes back with the kit while nobody is there for days takes nothing away of what the old computer said', async () => {
+  const { world, ana, ben, item, gone } = await saidAndKept('ana');
+  const phone = await backAlone(world, ana, ben);
+  world.clock.turnBack(-3 * DAY);
+  await world.pass(2 * HOUR);
+  expect(sphereAt(phone, 'Summer').endedDevices.has(gone)).toBe(false);
+  world.server.answerHistory = (entries) => entries;
+  await ana.start();
+  await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(gone));
+  expect([textsAt(ana), sphereAt(ana, 'Summer').items.has(item)]).toEqual([['hello'], true]);
+  expect([textsAt(phone), sphereAt(phone, 'Summer').items.has(item)]).toEqual([['hello'], true]);
+});
+
+test('a minute in which somebody is there and gives nothing, after days without anybody, ends nothing', async () => {
+  const { world, ana, ben, item, gone } = await saidAndKept('ben');
+  ben.session.members.rename(ben.session.sphere().id, 'Summer');
+  await world.pass(2 * MINUTE);
+  const phone = await backAlone(world, ana, ben);
+  await phone.stop();
+  world.clock.turnBack(-3 * DAY);
+  await phone.start();
+  const asking = unheard(phone);
+  await ana.start();
+  await world.pass(2 * MINUTE);
+  await ana.stop();
+  await world.pass(2 * HOUR);
+  expect(sphereAt(phone, 'Summer').endedDevices.has(gone)).toBe(false);
+  asking.isMute = false;
+  await ana.start();
+  await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(gone));
+  expect(sphereAt(ana, 'Summer').items.has(item)).toBe(true);
 });

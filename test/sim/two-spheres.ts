@@ -19,3 +19,14 @@ export async function twoSpheres() {
   await world.until(() => ben.session.devices.list().length === 2);
   return { world, ana, ben, laptop, lost: idOf(laptop), winter: winter.id };
 }
+
+/** Somebody whom their program asks for what is lacking gets no answer, for as long as `isMute`. */
+export function unheard(person: SimPerson): { isMute: boolean } {
+  const state = { isMute: true };
+  const { channel } = person.session;
+  const say = channel.say.bind(channel);
+  channel.say = async (sphere, kind, body) => {
+    if (kind !== 'want' || !state.isMute) await say(sphere, kind, body);
+  };
+  return state;
+}
