@@ -48,6 +48,7 @@ interface ReactionsDeps {
     | 'isInside'
     | 'isCaughtUp'
     | 'isRefused'
+    | 'held'
     | 'keepJoined'
     | 'leave'
   >;
@@ -87,23 +88,13 @@ const FIRST_LOOK_MS = 120_000;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
-  const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
+  const { list, rooms, outgoing, caretaker, exchange, feed, scope, stack } = deps;
   startWork(deps);
   const late = openLateItems(deps);
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
     list.onChange.on(({ sphere, changes }) => late.changed(sphere, changes)),
-    outgoing.onSent.on(({ eventId, sphereId }) => {
-      const own = sphereId === null ? undefined : list.find(sphereId);
-      if (own?.state.members.get(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
-      const message = storage.messages.get(eventId);
-      const sphere = message === undefined ? undefined : list.find(message.sphereId);
-      if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
-    }),
-    outgoing.onFailed.on(({ eventId, sphereId }) => {
-      const sphere = sphereId === null ? undefined : list.find(sphereId);
-      if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
-    }),
+    ...followOutgoing(deps),
     rooms.onCaughtUp.on((room) => {
       outgoing.poke();
       const sphere = list.ofRoom(room);
@@ -180,6 +171,28 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
     takeOver(deps, sphere);
     deps.scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
+}
+
+function followOutgoing(deps: ReactionsDeps): (() => void)[] {
+  const { list, outgoing, storage, scope } = deps;
+  return [
+    outgoing.onSent.on(({ eventId, sphereId }) => {
+      const own = sphereId === null ? undefined : list.find(sphereId);
+      if (own?.state.members.get(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
+      const message = storage.messages.get(eventId);
+      const sphere = message === undefined ? undefined : list.find(message.sphereId);
+      if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
+    }),
+    outgoing.onFailed.on(({ eventId, sphereId }) => {
+      const sphere = sphereId === null ? undefined : list.find(sphereId);
+      if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
+    }),
+    outgoing.onRefused.on(({ eventId, sphereId, to }) => {
+      const left = sphereId === null ? undefined : list.find(sphereId);
+      if (left === undefined || left.lastWord?.id !== eventId || to !== left.row.room) return;
+      scope.spawn('tell leaders', () => finishLeaving(deps, left, true));
+    }),
+  ];
 }
 
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {

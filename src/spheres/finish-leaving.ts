@@ -10,25 +10,30 @@ import { tellAlone } from './tell-alone.ts';
 interface LeavingDeps {
   readonly storage: Storage;
   readonly list: Pick<SphereList, 'together' | 'announce'>;
-  readonly rooms: { isRefused(room: BareJid): boolean; leave(room: BareJid): Promise<void> };
+  readonly rooms: {
+    isRefused(room: BareJid): boolean;
+    readonly held: ReadonlySet<BareJid>;
+    leave(room: BareJid): Promise<void>;
+  };
   readonly own: BareJid;
 }
 
 /**
- * Of a sphere that we left: once its room has heard so, it is left too. Where it does not let us in to say it, or is away for
- * too long, whoever decides in the sphere is told instead, and passes it on.
+ * Of a sphere that we left: once its room has heard so, it is left too. Where it does not let us in to say it, does not take it
+ * (`isDeaf`), or is away for too long, whoever decides in the sphere is told instead, and passes it on.
  */
-export async function finishLeaving(deps: LeavingDeps, sphere: Sphere): Promise<void> {
+export async function finishLeaving(deps: LeavingDeps, sphere: Sphere, isDeaf = false): Promise<void> {
   const { list, rooms } = deps;
   const { state, room } = sphere.row;
-  if (state !== 'left' || (sphere.wantsRoom && !rooms.isRefused(room))) return;
+  if (state !== 'left' || (sphere.wantsRoom && !rooms.isRefused(room) && !isDeaf)) return;
   const unsent = list.together(sphere, () => {
     const left = sphere.lastWord;
     if (left !== undefined && sphere.owesRoom(left)) tellLeaders(sphere, left);
     return stopSending(deps, sphere);
   });
   if (unsent.length > 0) list.announce(sphere, unsent);
-  await rooms.leave(room);
+  // Somebody may be coming back just now.
+  if (!rooms.held.has(room)) await rooms.leave(room);
 }
 
 function tellLeaders(sphere: Sphere, left: SignedEvent): void {

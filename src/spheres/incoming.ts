@@ -248,8 +248,10 @@ export class Incoming {
     // Under the event's own id, so that the event takes its place should a member pass it on.
     const id = (line.state === 'undecryptable' ? message.sealed?.event : undefined) ?? lineId(message);
     const { createdAtMs, joinedLamport } = sphere.row;
-    // What was said before we came stands before our coming, and is no news.
-    const isEarlier = message.atMs < createdAtMs;
+    const { began = null } = sphere.state.members.get(this.#deps.omemo.address.jid) ?? {};
+    const came = began === null ? undefined : sphere.log.get(began);
+    // What was said before we came, by whichever computer, stands before our coming, and is no news.
+    const isEarlier = message.atMs < (came?.header.wallMs ?? createdAtMs);
     const order = this.#deps.storage.messages.add(
       {
         id,

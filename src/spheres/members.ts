@@ -48,6 +48,7 @@ export interface RoomService {
   keepJoined(room: BareJid): void;
   /** Until it is disposed of, nothing of what comes in the room is read. */
   hold(room: BareJid): Disposable;
+  readonly held: ReadonlySet<BareJid>;
   isInside(room: BareJid): boolean;
   /** Whether the server keeps us out. */
   isRefused(room: BareJid): boolean;
@@ -160,7 +161,9 @@ export class Members {
     const held = rooms.hold(room);
     try {
       await rooms.join(room, signal);
-      return await this.#accept(invitation, signal);
+      const sphere = await this.#accept(invitation, signal);
+      rooms.keepJoined(room);
+      return sphere;
     } catch (error) {
       // What is said in a room whose sphere is not here would be lost.
       if (list.find(sphereId)?.wantsRoom === true) rooms.keepJoined(room);

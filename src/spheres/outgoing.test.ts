@@ -1,16 +1,8 @@
 import { expect, test } from 'vitest';
-import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
+import { noSignal } from '../../test/sim/sim-world.ts';
+import { copiesInRoom, two } from '../../test/sim/two-people.ts';
 import { AppError } from '../base/errors.ts';
-import type { EventId } from '../base/id.ts';
 import { attr } from '../xmpp/element.ts';
-
-async function two() {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  const { id } = await world.sphere(ana, ben);
-  const say = (text: string): EventId => ana.session.messages.say(id, text);
-  return { world, ana, ben, id, say };
-}
 
 test('while there is no connection nothing is looked at again and again', async () => {
   const { world, ana, say } = await two();
@@ -190,108 +182,6 @@ test('a line that its author deletes leaves no text and no gap in what the other
   expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
 });
 
-const FAULT = new AppError('server-unreachable', 'a fault', { condition: 'resource-constraint' });
-const REFUSAL = new AppError('not-allowed', 'not wanted', { condition: 'policy-violation', type: 'modify' });
-
-/** What Ana says about this is answered with an error for as long as there is one; tells how often. */
-function answering({ ana }: Awaited<ReturnType<typeof two>>, line?: EventId) {
-  const answer: { error: AppError | null; times: number } = { error: FAULT, times: 0 };
-  ana.session.link.beforeSend = (stanza) => {
-    const isMeant = line === undefined || (attr(stanza, 'id') ?? '').startsWith(line.slice(0, 32));
-    if (stanza.getChild('body') === undefined || !isMeant || answer.error === null) return Promise.resolve();
-    answer.times += 1;
-    return Promise.reject(answer.error);
-  };
-  return answer;
-}
-
-test('a line that a room fails with for hours waits, is tried ever more rarely, and is sent once the room is well', async () => {
-  const parts = await two();
-  const { world, ana, ben, say } = parts;
-  const answer = answering(parts);
-  const [first] = ['first', 'second'].map(say);
-  await world.pass(6 * 3_600_000);
-  expect(ana.session.storage.messages.get(first ?? say(''))?.state).toBe('queued');
-  expect(answer.times).toBeLessThan(160);
-  answer.error = null;
-  await world.pass(600_000);
-  expect(ben.session.texts()).toEqual(['first', 'second']);
-});
-
-test('a line that a room fails with, and no other, lets the others pass after half an hour and goes on waiting', async () => {
-  const parts = await two();
-  const { world, ana, ben, say } = parts;
-  ana.session.link.goOffline();
-  const poison = say('poison');
-  const answer = answering(parts, poison);
-  say('after it');
-  await ana.session.goOnline();
-  await world.clock.advance(600_000);
-  expect(copiesInRoom(parts)).toBe(0);
-  await world.clock.advance(1_800_000);
-  await world.quiet();
-  expect([copiesInRoom(parts), ana.session.outgoing.isIdle]).toEqual([1, true]);
-  expect(ana.session.storage.messages.get(poison)?.state).toBe('queued');
-  answer.error = null;
-  say('last');
-  await world.pass(60_000);
-  expect(copiesInRoom(parts)).toBe(3);
-  expect(ben.session.texts().toSorted()).toEqual(['after it', 'last', 'poison']);
-});
-
-test('failures of the connection before make no fault of the room final', async () => {
-  const parts = await two();
-  const { world, ana, say } = parts;
-  const answer = answering(parts);
-  answer.error = new AppError('disconnected', 'lost');
-  const line = say('patience');
-  await world.pass(3_600_000);
-  answer.error = FAULT;
-  await world.pass(120_000);
-  answer.error = null;
-  await world.pass(120_000);
-  expect(ana.session.storage.messages.get(line)?.state).toBe('sent');
-});
-
-test('a line that a room refuses for a moment is sent, one that it refuses for good is told to have failed', async () => {
-  const parts = await two();
-  const { world, ana, say } = parts;
-  const answer = answering(parts);
-  answer.error = REFUSAL;
-  const wanted = say('wanted');
-  await world.pass(30_000);
-  answer.error = null;
-  await world.pass(60_000);
-  expect(ana.session.storage.messages.get(wanted)?.state).toBe('sent');
-  const unwanted = say('unwanted');
-  answering(parts, unwanted).error = REFUSAL;
-  await world.pass(60_000);
-  expect(ana.session.storage.messages.get(unwanted)?.state).toBe('queued');
-  say('and this');
-  await world.pass(120_000);
-  expect(copiesInRoom(parts)).toBe(2);
-  await world.pass(1_800_000);
-  expect(ana.session.storage.messages.get(unwanted)).toMatchObject({ state: 'failed', failure: 'server-unreachable' });
-});
-
-test('a line that its author deletes while it waits does not leave, nor do other words that it was given', async () => {
-  const parts = await two();
-  const { world, ana, ben, id, say } = parts;
-  const answer = answering(parts);
-  const waiting = say('never mind');
-  await world.pass(30_000);
-  ana.session.messages.edit(id, waiting, 'never mind that');
-  say('but this');
-  ana.session.messages.retract(id, waiting, false);
-  expect(ana.session.texts()).toEqual(['but this']);
-  answer.error = null;
-  await world.pass(120_000);
-  expect([ana, ben].map(({ session }) => session.texts())).toEqual([['but this'], ['', 'but this']]);
-  expect(copiesInRoom(parts)).toBe(1);
-  expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
-  expect(ben.session.sphere().log.missing()).toEqual({ ranges: [], ids: [] });
-});
-
 test('what was sent or said by others cannot be deleted', async () => {
   const { world, ana, ben, id, say } = await two();
   const sent = say('hello');
@@ -316,12 +206,6 @@ test('an invitation that cannot be sent is told, and tried again at the next sta
   await world.quiet();
   expect(zoe.session.storage.invitations.list('open')).toHaveLength(1);
 });
-
-/** How often the room has what waits to be said. */
-function copiesInRoom({ world, ana, id }: Awaited<ReturnType<typeof two>>): number {
-  const { archive } = world.server.room(ana.session.list.get(id).row.room);
-  return archive.filter(({ stanza }) => stanza.getChild('body') !== undefined).length;
-}
 
 test('what the room has although we never heard of it is not said twice', async () => {
   const parts = await two();

@@ -67,6 +67,8 @@ export class Outgoing {
   readonly onSent: Emitter<OutboxRow>;
   /** An entry cannot be sent as it is. */
   readonly onFailed: Emitter<OutboxRow>;
+  /** What nobody waits for is refused again and again; it is tried on, rarely. */
+  readonly onRefused: Emitter<OutboxRow>;
   readonly #deps: OutgoingDeps;
   readonly #sealer: EntrySealer;
   readonly #passed: Emitter<void>;
@@ -89,6 +91,7 @@ export class Outgoing {
     this.#doubtful = new Set(deps.storage.outbox.queued().map(({ id }) => id));
     this.onSent = new Emitter((error) => deps.log.error('sent listener failed', { error }));
     this.onFailed = new Emitter((error) => deps.log.error('failure listener failed', { error }));
+    this.onRefused = new Emitter((error) => deps.log.error('refusal listener failed', { error }));
     this.#passed = new Emitter((error) => deps.log.error('pass listener failed', { error }));
     this.#work = new RecurringWork({
       ...deps,
@@ -205,7 +208,7 @@ export class Outgoing {
     const room = addressee(audience) === undefined ? row.to : null;
     const isThere = room === null ? carrier.isOnline : carrier.isInRoom(room);
     const isReachable = isThere && (!this.#doubtful.has(row.id) || carrier.isLookedThrough(room));
-    const destinationMs = this.#notBefore.get(row.to) ?? 0;
+    const destinationMs = Math.max(this.#notBefore.get(row.to) ?? 0, this.#troubles.heldUntil(row.to));
     const laneMs = this.#withoutKeys.get(lane)?.untilMs ?? 0;
     const isLate = (atMs: number): boolean => atMs <= clock.monotonic();
     if (isReachable && isLate(destinationMs) && isLate(laneMs)) return true;
@@ -243,10 +246,12 @@ export class Outgoing {
     const fraction = (): number => randomFraction(random);
     const trouble = troubleOf(error);
     const outcome = trouble === null ? 'held' : this.#troubles.note(row, trouble);
-    if (outcome === 'aside') {
-      pass.nextMs = Math.min(pass.nextMs, this.#troubles.asideUntil(row.id));
-    } else if (outcome === 'hopeless' || (trouble === null && HOPELESS.includes(code))) {
+    const isRefusedLine = outcome === 'refused' && this.#isLine(row);
+    if (isRefusedLine || (trouble === null && HOPELESS.includes(code))) {
       this.#giveUp(row, trouble === null ? code : 'server-unreachable');
+    } else if (outcome === 'aside' || outcome === 'refused') {
+      pass.nextMs = Math.min(pass.nextMs, this.#troubles.asideUntil(row.id));
+      if (outcome === 'refused') this.onRefused.emit(row);
     } else if (code === 'cannot-encrypt') {
       const attempts = this.#withoutKeys.get(lane)?.attempts ?? 0;
       const untilMs = clock.monotonic() + backoffDelay(attempts, RETRY_KEYS, fraction);
@@ -266,14 +271,20 @@ export class Outgoing {
   /** A line is shown as failed until its author decides; anything else is tried again at the next start. */
   #giveUp(row: OutboxRow, code: ErrorCode): void {
     const { storage } = this.#deps;
-    const isLine = !isExtra(row) && storage.messages.get(row.eventId)?.state === 'queued';
-    if (isLine) {
+    this.#troubles.forget(row.id);
+    if (this.#isLine(row)) {
       storage.transaction(() => {
         storage.outbox.update(row.id, { state: 'failed' });
         storage.messages.update(row.eventId, { state: 'failed', failure: code });
       });
     } else this.#hopeless.set(row.id, code);
     this.onFailed.emit(row);
+  }
+
+  /** What somebody wrote or shared: they see what becomes of it, and can try again. */
+  #isLine(row: OutboxRow): boolean {
+    if (isExtra(row) || row.line === null) return false;
+    return this.#deps.storage.messages.get(row.eventId)?.state === 'queued';
   }
 
   #throwIfFailed(row: OutboxRow): void {

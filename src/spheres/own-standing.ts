@@ -11,7 +11,7 @@ import type { SphereList } from './sphere-list.ts';
 interface StandingDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'isRefused'>;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'isRefused' | 'held'>;
   readonly items: Pick<ItemService, 'stopSphere'>;
   readonly own: BareJid;
   /** An invitation to a sphere that we are in needs no answer any more. */

@@ -92,6 +92,8 @@ export class Rooms implements RoomService, AsyncDisposable {
   readonly onExpelled: Emitter<BareJid>;
   /** Everything the archive holds has been read. */
   readonly onCaughtUp: Emitter<BareJid>;
+  /** Those of which nothing is read at the moment. */
+  readonly held = new Set<BareJid>();
   readonly #deps: RoomsDeps;
   readonly #kept = new Map<BareJid, Kept>();
   readonly #breather: Breather;
@@ -136,8 +138,13 @@ export class Rooms implements RoomService, AsyncDisposable {
   /** What comes in the room waits until this is over: without its sphere nobody could take it in. */
   hold(address: BareJid): Disposable {
     const { promise, resolve } = Promise.withResolvers<void>();
+    this.held.add(address);
     void this.#enqueue(this.#open(address), () => promise);
-    return { [Symbol.dispose]: resolve };
+    const release = (): void => {
+      this.held.delete(address);
+      resolve();
+    };
+    return { [Symbol.dispose]: release };
   }
 
   /** Stays in the room for as long as it is one of ours, however often it refuses or cannot be reached. */

@@ -19,19 +19,24 @@ interface Trouble {
 
 /** So long an entry holds up those after it, for the sake of their order: what is wrong is rarely wrong with it alone. */
 const HOLDS_MS: Readonly<Record<TroubleKind, number>> = { fault: 30 * 60_000, refusal: 60_000 };
-/** Each attempt uses up keys of all who are to read it. */
+/** Whoever is on for a short while at a time must not wait for one line for ever. */
+const MAX_HELD_TRIES = 30;
+/** Each attempt uses up keys of all who are to read it: whatever happens meanwhile, none is made before. */
+const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 const RETRY_ASIDE = { baseMs: 60_000, maxMs: 600_000 };
 /** Who says no so often, and for so long, says it for good. */
 const REFUSED = { tries: 5, forMs: 10 * 60_000 };
 
 /**
  * Entries that are answered with errors. After a while one stands aside: it is tried more rarely and lets the others pass.
- * What is refused again and again is given up; a fault, however long it lasts, gives up nothing.
+ * What is refused again and again is told so; a fault, however long it lasts, is not.
  */
 export class SendTroubles {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #troubles = new Map<number, Trouble>();
+  /** Destinations that fail: how often in a row, and until when nothing is tried. */
+  readonly #faults = new Map<BareJid, { readonly tries: number; readonly untilMs: number }>();
 
   constructor(deps: { readonly clock: Clock; readonly random: RandomBytes }) {
     this.#clock = deps.clock;
@@ -39,26 +44,34 @@ export class SendTroubles {
   }
 
   /** An attempt was answered with an error; what becomes of the entry. */
-  note({ id, to }: QueuedEntry, kind: TroubleKind): 'held' | 'aside' | 'hopeless' {
+  note({ id, to, attempts }: QueuedEntry, kind: TroubleKind): 'held' | 'aside' | 'refused' {
+    if (kind === 'fault') this.#noteFault(to);
     const nowMs = this.#clock.monotonic();
     const known = this.#troubles.get(id);
     const before = known?.kind === kind ? known : { tries: 0, sinceMs: nowMs };
     const tries = before.tries + 1;
     const lastedMs = nowMs - before.sinceMs;
-    if (kind === 'refusal' && tries >= REFUSED.tries && lastedMs >= REFUSED.forMs) {
-      this.#troubles.delete(id);
-      return 'hopeless';
-    }
-    const isAside = lastedMs >= HOLDS_MS[kind];
+    const isAside = lastedMs >= HOLDS_MS[kind] || attempts >= MAX_HELD_TRIES;
     const waitMs = backoffDelay(Math.max(0, tries - REFUSED.tries), RETRY_ASIDE, () => randomFraction(this.#random));
     this.#troubles.set(id, { kind, to, tries, sinceMs: before.sinceMs, asideUntilMs: isAside ? nowMs + waitMs : 0 });
     if (isAside && kind === 'fault') this.#postpone(to, nowMs + waitMs);
+    if (kind === 'refusal' && tries >= REFUSED.tries && lastedMs >= REFUSED.forMs) return 'refused';
     return isAside ? 'aside' : 'held';
+  }
+
+  /** It is given up: its author decides. */
+  forget(id: number): void {
+    this.#troubles.delete(id);
   }
 
   /** When an entry that stands aside is tried again; 0 for any other one. */
   asideUntil(id: number): number {
     return this.#troubles.get(id)?.asideUntilMs ?? 0;
+  }
+
+  /** Until when a destination that failed is left alone, whatever happens meanwhile; 0 while it does not fail. */
+  heldUntil(to: BareJid): number {
+    return this.#faults.get(to)?.untilMs ?? 0;
   }
 
   /** When the next one that a destination fails with is tried again: as rarely those after it need be. 0 while there is none. */
@@ -74,9 +87,17 @@ export class SendTroubles {
 
   /** Of one destination, or all. */
   tryAgain(to?: BareJid): boolean {
+    if (to === undefined) this.#faults.clear();
+    else this.#faults.delete(to);
     const aside = [...this.#troubles].filter(([, one]) => one.asideUntilMs > 0 && (to ?? one.to) === one.to);
     for (const [id, one] of aside) this.#troubles.set(id, { ...one, asideUntilMs: 0 });
     return aside.length > 0;
+  }
+
+  #noteFault(to: BareJid): void {
+    const tries = (this.#faults.get(to)?.tries ?? 0) + 1;
+    const waitMs = backoffDelay(tries - 1, RETRY, () => randomFraction(this.#random));
+    this.#faults.set(to, { tries, untilMs: this.#clock.monotonic() + waitMs });
   }
 
   /** One attempt at a time tells whether the destination is well again. */

@@ -45,8 +45,10 @@ export interface HeldEpoch {
 const MAX_WAITING = 1024;
 const MAX_WAITING_OF_DEVICE = 256;
 
-/** So long a room that is away is tried for the sake of telling it that we left. */
+/** So long a room that is away is tried for the sake of telling it that we left, */
 const LAST_WORD_WAITS_MS = 7 * 86_400_000;
+/** in this run too: we may have been off all the while. */
+const TRIED_MS = 6 * 3_600_000;
 
 /** One sphere in memory: its log over what is stored of it. Every change is in the database before it is in here. */
 export class Sphere {
@@ -57,6 +59,7 @@ export class Sphere {
   readonly #author: Author;
   readonly #clock: Clock;
   readonly #find: (id: SphereId) => Sphere | undefined;
+  readonly #openedMs: number;
   #log: SphereLog;
   #epochs: readonly HeldEpoch[] = [];
 
@@ -73,6 +76,7 @@ export class Sphere {
     this.#author = deps.author;
     this.#clock = deps.clock;
     this.#find = deps.find;
+    this.#openedMs = deps.clock.monotonic();
     this.#log = this.#readLog();
     this.readEpochs();
   }
@@ -132,13 +136,15 @@ export class Sphere {
     const { state } = this.row;
     const left = state === 'left' ? this.lastWord : undefined;
     if (left === undefined) return state === 'joined';
-    return this.owesRoom(left, this.#clock.now() - LAST_WORD_WAITS_MS);
+    const isTried = this.#clock.monotonic() - this.#openedMs >= TRIED_MS;
+    return this.owesRoom(left, isTried ? this.#clock.now() - LAST_WORD_WAITS_MS : 0);
   }
 
   /** Whether an event that was queued after this moment still waits for the room. */
   owesRoom({ id }: SignedEvent, sinceMs = 0): boolean {
     const { room } = this.row;
-    const waiting = this.#storage.outbox.byEvent(id).filter(({ to, atMs }) => to === room && atMs > sinceMs);
+    const isWaiting = ({ to, atMs, state }: OutboxRow): boolean => to === room && atMs > sinceMs && state === 'queued';
+    const waiting = this.#storage.outbox.byEvent(id).filter(isWaiting);
     // Nothing waits for copies for single devices that missed the message.
     return waiting.some(({ audience }) => parseAudience(audience).kind !== 'device');
   }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { xml } from '../../src/xmpp/element.ts';
+import { AppError } from '../../src/base/errors.ts';
+import { finishLeaving } from '../../src/spheres/finish-leaving.ts';
+import { attr, xml } from '../../src/xmpp/element.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -160,10 +162,58 @@ test('a room that stays away is not tried for ever by whoever left it: who decid
   await ben.session.members.leave(id, noSignal);
   await ben.stop();
   await world.clock.advance(8 * 24 * 60 * MINUTE);
-  expect(seenBy(ana)).toEqual(['joined']);
   await ben.start();
   await world.pass(MINUTE);
+  expect(seenBy(ana)).toEqual(['joined']);
+  await world.pass(7 * 60 * MINUTE);
   expect([seenBy(ana), waiting(), ben.session.sphere().wantsRoom]).toEqual([['left'], [], false]);
+});
+
+test('whoever left without a connection and was off for a week says so to the room, though the owner has left as well', async () => {
+  const { world, ana, ben, eve, id, seenBy, waiting } = await three();
+  await ana.session.members.leave(id, noSignal);
+  ben.session.link.goOffline();
+  await ben.session.members.leave(id, noSignal);
+  await ben.stop();
+  world.clock.turnBack(-8 * 24 * 60 * MINUTE);
+  await ben.start();
+  await world.pass(5 * MINUTE);
+  expect([seenBy(eve), waiting()]).toEqual([['left'], []]);
+});
+
+test('a room that takes no word of somebody who leaves is told nothing more, and whoever decides hears it once', async () => {
+  const { world, ana, ben, id, seenBy, waiting } = await three();
+  let told = 0;
+  ben.session.link.beforeSend = (stanza) => {
+    if (attr(stanza, 'type') === 'groupchat')
+      return Promise.reject(new AppError('not-allowed', 'no voice', { condition: 'forbidden', type: 'auth' }));
+    told += attr(stanza, 'to') === ana.jid ? 1 : 0;
+    return Promise.resolve();
+  };
+  const leaving = ben.session.members.leave(id, noSignal);
+  for (let minute = 0; minute < 25; minute += 1) await world.pass(MINUTE);
+  await leaving;
+  expect([seenBy(ana), waiting(), told]).toEqual([['left'], [], 1]);
+  await world.pass(5 * 60 * MINUTE);
+  expect(told).toBe(1);
+});
+
+test('what looks after left spheres does not take the room from somebody who is just coming back', async () => {
+  const { world, ana, ben, id, room } = await three();
+  await ben.session.members.leave(id, noSignal);
+  await world.pass(MINUTE);
+  const { session } = ben;
+  const join = session.rooms.join.bind(session.rooms);
+  session.rooms.join = async (...rest) => {
+    await join(...rest);
+    await finishLeaving(
+      { storage: session.storage, list: session.list, rooms: session.rooms, own: ben.jid },
+      session.sphere(),
+    );
+  };
+  await world.bringIn(ana, ben);
+  await world.pass(MINUTE);
+  expect([stateOf(ben), session.rooms.isInside(room)]).toEqual(['joined', true]);
 });
 
 test('whoever left while the room was away, and is asked anew, is in again and misses nothing', async () => {
