@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { expect, test } from 'vitest';
 import { AppError } from '../base/errors.ts';
 import { silentLogger } from '../base/log.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { Resolve } from '../torrent/guarded-lookup.ts';
 import type { ExternalService } from '../xmpp/xep/0215-external-services.ts';
 import { allowedServices } from './allowed-services.ts';
@@ -26,7 +27,13 @@ function service(host: string): ExternalService {
 }
 
 async function asked(serverAddress: string | undefined, ...hosts: string[]): Promise<string[]> {
-  const deps = { serverAddress, ownNetworks: OWN, resolve, log: silentLogger };
+  const deps = {
+    serverAddress,
+    ownNetworks: OWN,
+    resolve,
+    lastKnown: new RecentMap<string, string>(9),
+    log: silentLogger,
+  };
   const { services } = await allowedServices(hosts.map(service), deps, new AbortController().signal);
   return services.map(({ host }) => host);
 }
@@ -72,9 +79,35 @@ test('a hostile name that leads into our network is not asked, nor looked up a s
 });
 
 test('a name that nobody knows just now is counted, and one that leads nowhere we may ask is not', async () => {
-  const deps = { serverAddress: '93.184.216.34', ownNetworks: OWN, resolve, log: silentLogger };
+  const deps = {
+    serverAddress: '93.184.216.34',
+    ownNetworks: OWN,
+    resolve,
+    lastKnown: new RecentMap<string, string>(9),
+    log: silentLogger,
+  };
   const named = ['gone.a.test', 'router.evil.test', 'turn.a.test'].map(service);
   const { services, unresolved } = await allowedServices(named, deps, new AbortController().signal);
   expect(services).toHaveLength(1);
   expect(unresolved).toBe(1);
+});
+
+test('a name that nobody knows just now leads where it led last, unless that is in our network by now', async () => {
+  const lastKnown = new RecentMap<string, string>(9);
+  const never = new AbortController().signal;
+  let isSilent = false;
+  const asks = async (ownNetworks: string[]) => {
+    const deps = { serverAddress: '2a00:1450:4001::8', ownNetworks, lastKnown, log: silentLogger };
+    const flaky: Resolve = (host) => (isSilent ? Promise.reject(new AppError('not-found', 'no')) : resolve(host));
+    const { services, unresolved } = await allowedServices(
+      [service('turn.a.test')],
+      { ...deps, resolve: flaky },
+      never,
+    );
+    return [services.map(({ host }) => host), unresolved];
+  };
+  expect(await asks(OWN)).toEqual([['93.184.216.34'], 0]);
+  isSilent = true;
+  expect(await asks(OWN)).toEqual([['93.184.216.34'], 1]);
+  expect(await asks(['93.184.216.40/24'])).toEqual([[], 1]);
 });

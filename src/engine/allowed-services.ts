@@ -1,6 +1,7 @@
 import { errorCode } from '../base/errors.ts';
 import { isInNetwork, isLoopback, isNearAddress, isNeighbour, mayBeDevice } from '../base/ip-address.ts';
 import type { Logger } from '../base/log.ts';
+import type { RecentMap } from '../base/recent-map.ts';
 import type { Resolve } from '../torrent/guarded-lookup.ts';
 import { allowedAddresses } from '../torrent/guarded-lookup.ts';
 import type { ExternalService } from '../xmpp/xep/0215-external-services.ts';
@@ -11,6 +12,8 @@ interface AllowedDeps {
   /** The networks that this machine is in, as `192.168.0.5/22`. */
   readonly ownNetworks: readonly string[];
   readonly resolve: Resolve;
+  /** Where each name led last: it serves while nobody knows the name, as in the moment after a network has come back. */
+  readonly lastKnown: RecentMap<string, string>;
   readonly log: Logger;
 }
 
@@ -26,7 +29,7 @@ interface AllowedServices {
  */
 export async function allowedServices(
   named: readonly ExternalService[],
-  { serverAddress = '', ownNetworks, resolve, log }: AllowedDeps,
+  { serverAddress = '', ownNetworks, resolve, lastKnown, log }: AllowedDeps,
   signal: AbortSignal,
 ): Promise<AllowedServices> {
   const isNear = (address: string): boolean =>
@@ -37,14 +40,21 @@ export async function allowedServices(
   // One after the other: names that take long would hold all threads which the disk needs too.
   for (const service of named) {
     signal.throwIfAborted();
+    const last = lastKnown.get(service.host);
     try {
       const addresses = await allowedAddresses(service.host, { policy, resolve });
       const [first] = addresses.toSorted((one, other) => one.family - other.family);
-      if (first !== undefined) services.push({ ...service, host: first.address });
+      // Of several the same as before: whoever uses it is not disturbed.
+      const host = addresses.some(({ address }) => address === last) ? last : first?.address;
+      if (host === undefined) continue;
+      lastKnown.set(service.host, host);
+      services.push({ ...service, host });
     } catch (error) {
       const code = errorCode(error);
-      if (code !== 'not-allowed') unresolved += 1;
-      log.info('a service of the server is left out', { code });
+      const isUnknown = code !== 'not-allowed';
+      if (isUnknown) unresolved += 1;
+      if (isUnknown && last !== undefined && policy(last)) services.push({ ...service, host: last });
+      else log.info('a service of the server is left out', { code });
     }
   }
   return { services, unresolved };

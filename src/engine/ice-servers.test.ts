@@ -17,6 +17,7 @@ function world(offers = true, configured: readonly IceServer[] = [], failing = 0
   const clock = new VirtualClock();
   const scope = new Scope({ log: silentLogger });
   const told: (readonly IceServer[])[] = [];
+  const names = { address: '93.184.216.35', isSilent: false };
   let asked = 0;
   let lookups = 0;
   const port = new FakeXmppPort((payload) => {
@@ -33,13 +34,13 @@ function world(offers = true, configured: readonly IceServer[] = [], failing = 0
   const feed = { setIceServers: async (servers: IceServer[]) => void told.push(servers) };
   const resolve = async (): Promise<LookupAddress[]> => {
     lookups += 1;
-    if (lookups <= failing) throw new AppError('not-found', 'no such name');
-    return [{ address: '93.184.216.35', family: 4 }];
+    if (lookups <= failing || names.isSilent) throw new AppError('not-found', 'no such name');
+    return [{ address: names.address, family: 4 }];
   };
   const ownNetworks = (): string[] => ['192.168.1.5/24'];
   const servers = new IceServers({ client, feed, configured, resolve, ownNetworks, scope, clock, log: silentLogger });
   const password = (): string | undefined => told.at(-1)?.at(-1)?.password;
-  return { clock, scope, client, told, servers, password, questions: () => asked };
+  return { clock, scope, client, told, servers, names, password, questions: () => asked };
 }
 
 test('the swarm gets the servers that ours names outside our network, after those of the person, with each new session', async () => {
@@ -75,6 +76,22 @@ test('a name that is not known just after the network came is looked up again wi
   expect(told.at(-1)?.flatMap(({ urls }) => urls)).toEqual(['turn:[2001:db8::7]:3478?transport=udp']);
   await clock.advance(60_000);
   expect(told.at(-1)?.[0]?.urls).toEqual(['stun:93.184.216.35:3478']);
+});
+
+test('a name that is not known just after a reconnect leads where it led before, until it is known again', async () => {
+  const { clock, client, told, names } = world();
+  const stun = () => told.at(-1)?.[0]?.urls;
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(1);
+  names.isSilent = true;
+  const before = told.length;
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  client.setState({ kind: 'online', resumed: true });
+  await clock.advance(1);
+  expect([told.length, stun()]).toEqual([before + 1, ['stun:93.184.216.35:3478']]);
+  Object.assign(names, { address: '93.184.216.36', isSilent: false });
+  await clock.advance(10_000);
+  expect([told.length, stun()]).toEqual([before + 2, ['stun:93.184.216.36:3478']]);
 });
 
 test('a name that nobody ever knows costs no new passwords, nor an hour without looking', async () => {

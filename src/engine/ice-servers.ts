@@ -2,6 +2,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { Scope } from '../base/scope.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
@@ -38,6 +39,7 @@ const MOST_SERVERS = 16;
 export class IceServers implements Disposable {
   readonly #deps: IceServersDeps;
   readonly #stops: (() => void)[];
+  readonly #lastKnown = new RecentMap<string, string>(MOST_SERVERS);
   /** Ends the wait of the round before. */
   #round = new AbortController();
 
@@ -94,13 +96,14 @@ export class IceServers implements Disposable {
   async #keepResolving(named: readonly ExternalService[], forMs: number, signal: AbortSignal): Promise<void> {
     const { client, clock, log, resolve, ownNetworks } = this.#deps;
     const untilMs = clock.monotonic() + forMs;
-    let told = -1;
+    let told = '';
     for (let round = 0; clock.monotonic() < untilMs; round += 1) {
       const { serverAddress } = client.connection ?? {};
-      const allowed = { serverAddress, ownNetworks: ownNetworks(), resolve, log };
+      const allowed = { serverAddress, ownNetworks: ownNetworks(), resolve, lastKnown: this.#lastKnown, log };
       const { services, unresolved } = await allowedServices(named, allowed, signal);
-      if (services.length !== told) this.#tell(services);
-      told = services.length;
+      const found = JSON.stringify(services);
+      if (found !== told) this.#tell(services);
+      told = found;
       const soonMs = unresolved === 0 ? forMs : backoffDelay(round, RETRY, () => client.jitter());
       await clock.sleep(Math.max(0, Math.min(untilMs - clock.monotonic(), soonMs)), signal);
     }
