@@ -230,7 +230,10 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     try {
       await withDeadline(this.#deps.clock, CHECK_MS, signal, (limited) => this.#ping(limited));
     } catch (error) {
-      if (signal.aborted || this.#session !== session) return;
+      if (signal.aborted) return;
+      // It broke over the question, so the network may be another one, and waiting is of no use.
+      if (this.#session === undefined) this.#pace.hurry();
+      if (this.#session !== session) return;
       // On a slow line the answer waits behind a page of the archive.
       if (session.bytesRead > bytesRead) return;
       this.#pace.hurry();

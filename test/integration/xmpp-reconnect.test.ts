@@ -199,6 +199,25 @@ test('a connection that is in doubt and silent is made anew at once, one that an
   expect(states).toEqual(['connecting', 'online', 'offline', 'connecting', 'online']);
 });
 
+test('a connection that breaks when it is asked whether it is still there is made anew at once', async () => {
+  let isAsked = false;
+  const server = await world.serve({
+    answer: (stanza) => {
+      if (stanza.includes('urn:xmpp:ping') && !isAsked) server.cut();
+      isAsked ||= stanza.includes('urn:xmpp:ping');
+      return undefined;
+    },
+  });
+  const client = await world.clientOf(server, { clock: systemClock });
+  await client.connect(never);
+  const changes: { kind: string; atMs: number }[] = [];
+  client.onState.on(({ kind }) => changes.push({ kind, atMs: performance.now() }));
+  client.checkNow();
+  await until(() => changes.at(-1)?.kind === 'online', 'online');
+  expect(changes.map(({ kind }) => kind)).toEqual(['offline', 'connecting', 'online']);
+  expect((changes[1]?.atMs ?? Infinity) - (changes[0]?.atMs ?? 0)).toBeLessThan(300);
+});
+
 test('an attempt that began before the network changed is not waited for', async () => {
   const port = await freePort();
   const sockets: net.Socket[] = [];
