@@ -113,9 +113,11 @@ export class KeptPort implements AsyncDisposable {
     for (;;) {
       const untilMs = Math.min(held.renewAtMs, held.endsAtMs) - clock.monotonic();
       const suspected = await this.#pause.wait(Math.min(untilMs, held.inDoubt ? SILENT_CHECK_MS : CHECK_MS), signal);
-      const due = suspected || clock.monotonic() >= held.renewAtMs;
-      const health = due ? 'due' : await this.#check(held, signal);
-      if (health === 'kept') {
+      const isDue = clock.monotonic() >= held.renewAtMs;
+      const health = isDue && !suspected ? 'due' : await this.#check(held, signal);
+      // Members call there in vain until it is made anew, and call again once they are told so.
+      if (health === 'lost') this.#setState({ kind: 'searching' });
+      if (health === 'kept' && !suspected) {
         held = { ...held, inDoubt: false };
         continue;
       }

@@ -214,6 +214,22 @@ test('a suspicion makes the mapping anew within four seconds, a thousand of them
   expect(gateway.mapped.length - before).toBeLessThanOrEqual(15);
 });
 
+test('a port that the router has forgotten is told as not open until it is, at the same place too', async () => {
+  const gateway = new FakeGateway();
+  await using bench = new Bench([found(gateway)]);
+  await bench.keep();
+  await bench.clock.advance(30_000);
+  bench.mapper.checkNow();
+  await bench.clock.advance(0);
+  expect(bench.states.map(({ kind }) => kind)).toEqual(['open']);
+  await bench.clock.advance(30_000);
+  gateway.kept = false;
+  bench.mapper.checkNow();
+  await bench.clock.advance(0);
+  expect(bench.states.map(({ kind }) => kind)).toEqual(['open', 'searching', 'open']);
+  expect(bench.states[2]).toEqual(bench.states[0]);
+});
+
 test('a suspicion ends the wait for another try', async () => {
   const gateway = new FakeGateway();
   gateway.mood = 'refusing';
@@ -238,7 +254,7 @@ test('a router that was silent for minutes has the mapping again ten seconds aft
   gateway.kept = false;
   await bench.clock.advance(10_000);
   expect(gateway.mapped).toHaveLength(before + 1);
-  expect(bench.states).toHaveLength(1);
+  expect(bench.states.map(({ kind }) => kind)).toEqual(['open', 'searching', 'open']);
 });
 
 test('a restart that our router announces is acted upon, one that a stranger announces is not', async () => {
