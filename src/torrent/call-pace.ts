@@ -20,8 +20,9 @@ const UNREACHABLE = { baseMs: 2_000, maxMs: 120_000 } as const;
 const UNREACHABLE_RTC = { baseMs: 4_000, maxMs: 600_000 } as const;
 /** The same while a relay serves, and the way around it was not found. */
 const AROUND_RELAY = { baseMs: 60_000, maxMs: 1_800_000 } as const;
-/** Between urgent calls to an address where the device was met lately. */
+/** Between urgent calls to an address where the device was met lately; the first failure may be an accident. */
 const URGENT_MS = 2_000;
+const URGENT_FIRST_MS = 500;
 const LATELY_MS = 10 * 60_000;
 
 /** Of one torrent of one sphere at one endpoint: whoever refuses in one of its spheres may admit in another. */
@@ -123,9 +124,11 @@ export function unreachable(
     fellShort(attempts, nowMs, random);
     return;
   }
-  known.urgentMs = nowMs + URGENT_MS * (1 + random() / 2);
   // Calls for several torrents that fail together are one failure.
-  if (known.silentSinceMs > started.atMs) return;
+  const isCounted = known.silentSinceMs > started.atMs;
+  const isFirst = known.silentCount <= (isCounted ? 1 : 0);
+  known.urgentMs = nowMs + (isFirst ? URGENT_FIRST_MS : URGENT_MS) * (1 + random() / 2);
+  if (isCounted) return;
   known.silentSinceMs = nowMs;
   known.silentUntilMs =
     nowMs + backoffDelay(known.silentCount, isStraight(path) ? UNREACHABLE : UNREACHABLE_RTC, random);

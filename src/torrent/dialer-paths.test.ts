@@ -98,7 +98,8 @@ test('a device in doubt is called every few seconds where it was met, for as lon
   dialer.wake();
   calls.length = 0;
   await clock.advance(60_000);
-  const pauses = calls.slice(1).map(({ atMs }, index) => atMs - (calls[index]?.atMs ?? 0));
+  const [first, ...pauses] = calls.slice(1).map(({ atMs }, index) => atMs - (calls[index]?.atMs ?? 0));
+  expect(first).toBeLessThanOrEqual(2_000);
   expect(Math.max(...pauses)).toBeLessThanOrEqual(4_100);
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(3_000);
   isCut = false;
@@ -276,4 +277,21 @@ test('a port that opens is called while WebRTC serves, although the addresses of
   await clock.advance(100);
   expect(calls.map(({ endpoint }) => endpoint).toSorted()).toEqual([mapped, near]);
   expect(state.connected.get(ben)).toBe(0);
+});
+
+test('a lost device is called again within a second when the first call fails, and then every few seconds', async () => {
+  const other = parseInfoHash('2'.repeat(40));
+  let isThere = true;
+  const answer = () => (isThere ? 'connected' : 'unreachable');
+  const { dialer, clock, calls, state } = startDialer(answer, 250, [infoHash, other]);
+  dialer.setEndpoints(sphereId, ben, [mapped]);
+  await clock.advance(20_000);
+  isThere = false;
+  state.connected.clear();
+  calls.length = 0;
+  const lostMs = clock.monotonic();
+  for (const each of [infoHash, other]) dialer.lost(each, ben);
+  await clock.advance(8_000);
+  const seconds = calls.map(({ atMs }) => (atMs - lostMs) / 1_000);
+  expect(seconds).toEqual([0, 0, 1, 1, 4.25, 4.25, 7.5, 7.5]);
 });
