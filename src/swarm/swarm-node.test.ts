@@ -1,10 +1,17 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { duplexPair } from 'node:stream';
 import { expect, test } from 'vitest';
+import { Miser } from '../../test/fixtures/miser.ts';
+import { SharedItem } from '../../test/fixtures/shared-item.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
+import { ActiveTorrent } from '../torrent/active-torrent.ts';
+import { buildMetainfo } from '../torrent/metainfo.ts';
 import { EventStream } from './event-stream.ts';
 import { SwarmNode } from './swarm-node.ts';
 
@@ -13,14 +20,18 @@ const infoHash = parseInfoHash('1'.repeat(40));
 const member = parseDeviceKey('b'.repeat(64));
 const tracker = (endpoint: string): string => `http://${endpoint}/${'a'.repeat(32)}/announce`;
 
-function start(addresses: readonly string[]): Promise<SwarmNode> {
+function start(
+  addresses: readonly string[],
+  clock: Clock = systemClock,
+  checkNow: () => void = () => undefined,
+): Promise<SwarmNode> {
   const never = { keep: () => new AsyncDisposableStack(), keepPinholes: () => new AsyncDisposableStack() };
   const deps = {
-    clock: systemClock,
+    clock,
     random: systemRandom,
     log: silentLogger,
     stream: new EventStream<SwarmEvent>(),
-    portMapping: { ...never, checkNow: () => undefined },
+    portMapping: { ...never, checkNow },
     lanNetwork: { interfaces: () => [], open: () => Promise.reject(new Error('no network')) },
     loadRtc: () => Promise.reject(new Error('no WebRTC')),
   };
@@ -56,4 +67,63 @@ test('on loopback alone others are called there', async () => {
   await using node = await start(['127.0.0.1']);
   const others = ['127.0.0.2:1'];
   expect(named(node, [...OWN, ...others])).toEqual({ told: others, found: others, trackers: others.map(tracker) });
+});
+
+/** A device that fetches an item, and connections to it that a test breaks. */
+async function startFetching(item: SharedItem) {
+  const state = { routerChecks: 0 };
+  const clock = new VirtualClock();
+  const node = await start(['127.0.0.1'], clock, () => void (state.routerChecks += 1));
+  node.host.setSphere(sphereId, [], [member]);
+  const metainfo = buildMetainfo(item.shape);
+  const whole = { bitfield: null, paused: false, background: true, segments: item.receiverSegments() };
+  await node.host.add({ ...metainfo, sphereId, mediaKey: item.mediaKey, ...whole });
+  const torrent = node.host.get(metainfo.infoHash);
+  if (!(torrent instanceof ActiveTorrent)) throw new Error('the torrent is not in use');
+  const connect = async (): Promise<Miser> => {
+    const miser = new Miser(item);
+    const [ours, theirs] = duplexPair();
+    const before = torrent.state.seeds;
+    torrent.connect(ours, { device: member, route: { path: 'tcp', address: '192.0.2.9:1' }, weDialled: true });
+    miser.connect(theirs);
+    await expect.poll(() => torrent.state.seeds, { timeout: 20_000 }).toBe(before + 1);
+    return miser;
+  };
+  const links = (): number => torrent.links.length;
+  return { node, clock, state, links, connect, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() };
+}
+
+const LAYOUT = { pieceLength: 16 * 1024, padding: 0, manifest: randomBytes(50) };
+const FILM = { ...LAYOUT, files: [{ name: 'film.mp4', content: randomBytes(3_000_000) }] };
+
+test('the network is in question after two seconds of silence, before a connection is given up as doubtful', async () => {
+  await using item = await SharedItem.make(FILM);
+  await using fetching = await startFetching(item);
+  const { node, clock, connect, state } = fetching;
+  await connect();
+  await clock.advance(1_000);
+  expect(node.reach.network.suspect).toBe(0);
+  await clock.advance(1_000);
+  expect([node.reach.network.suspect, state.routerChecks]).toEqual([1, 0]);
+  await clock.advance(2_000);
+  expect(state.routerChecks).toBe(1);
+});
+
+test('when the last connection to a device breaks in use the router is asked whether it still lets members in', async () => {
+  await using item = await SharedItem.make(FILM);
+  await using fetching = await startFetching(item);
+  const { connect, state, links } = fetching;
+  const misers = [await connect(), await connect()];
+  for (const miser of misers) {
+    miser.give(1);
+    await expect.poll(() => miser.owed, { timeout: 20_000 }).toBeGreaterThan(0);
+  }
+  const checks: number[] = [];
+  for (const miser of misers) {
+    const before = links();
+    miser.breakOff();
+    await expect.poll(links, { timeout: 20_000 }).toBe(before - 1);
+    checks.push(state.routerChecks);
+  }
+  expect(checks).toEqual([0, 1]);
 });

@@ -213,8 +213,11 @@ export class SwarmNode implements AsyncDisposable {
     this.reporter.changed(torrent, change);
     if (change.kind !== 'have') this.#teller.look(torrent);
     const { dialer } = this.reach;
-    if (change.kind === 'lost') dialer.lost(torrent.spec.infoHash, change.device);
-    else if (change.kind === 'peers') dialer.wake();
+    if (change.kind === 'lost') {
+      dialer.lost(torrent.spec.infoHash, change.device);
+      // The router may have forgotten our ports; of two connections that were made at once one ends, and nothing is wrong.
+      if (!torrent.links.some(({ device }) => device === change.device)) this.#deps.portMapping.checkNow();
+    } else if (change.kind === 'peers') dialer.wake();
     else if (change.kind === 'state') {
       dialer.wake();
       this.#announcer.wake();

@@ -3,8 +3,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { readFile, rm } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { duplexPair } from 'node:stream';
 import { expect, test } from 'vitest';
+import { Miser } from '../../test/fixtures/miser.ts';
+import { RawWire } from '../../test/fixtures/raw-wire.ts';
 import { SharedItem } from '../../test/fixtures/shared-item.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import type { Clock } from '../base/clock.ts';
@@ -20,10 +22,9 @@ import { buildMetainfo } from './metainfo.ts';
 import { PieceBuffers } from './piece-buffers.ts';
 import { sameThread } from './piece-crypto.ts';
 import type { TorrentSpec } from './torrent-spec.ts';
-import { WireFramer } from './wire-framer.ts';
 
 const PIECE = 16 * 1024;
-const [UNCHOKE, BITFIELD, REQUEST, PIECE_MESSAGE] = [1, 5, 6, 7] as const;
+const [UNCHOKE, INTERESTED, REQUEST, HAVE_ALL, HAVE_NONE] = [1, 2, 6, 14, 15] as const;
 const sphereId = parseSphereId('1'.repeat(64));
 const anna = parseDeviceKey('a'.repeat(64));
 const ben = parseDeviceKey('b'.repeat(64));
@@ -70,6 +71,7 @@ class End implements AsyncDisposable {
   /** In the order in which they came. */
   readonly states: string[] = [];
   changes = 0;
+  lost = 0;
   readonly #stack = new AsyncDisposableStack();
 
   private constructor(
@@ -94,8 +96,9 @@ class End implements AsyncDisposable {
         checkMs: () => 30_000,
         random: Math.random,
         log: silentLogger,
-        onChange: ({ state }) => {
+        onChange: ({ state }, { kind }) => {
           this.changes += 1;
+          if (kind === 'lost') this.lost += 1;
           if (this.states.at(-1) !== state.state) this.states.push(state.state);
         },
         onBadPiece: () => undefined,
@@ -189,60 +192,6 @@ test('a disk that is full at any write lets the item wait and go on, with every 
   }
 });
 
-/** A member that says that it has everything, and gives as many blocks as it is told to, of zeros. */
-class Miser {
-  #socket: Duplex | undefined;
-  readonly #requests: (readonly number[])[] = [];
-  #left = 0;
-  readonly #item: SharedItem;
-
-  constructor(item: SharedItem) {
-    this.#item = item;
-  }
-
-  connect(stream: Duplex): void {
-    this.#socket = stream;
-    const framer = new WireFramer({
-      pieceCount: this.#item.pieceCount,
-      onHandshake: () => undefined,
-      onMessage: (bytes) => {
-        const [id, ...request] = bytes;
-        if (id === REQUEST) this.#requests.push(request);
-        this.#answer();
-      },
-    });
-    stream.on('data', (chunk: Buffer) => framer.push(chunk)).resume();
-    const { infoHash } = buildMetainfo(this.#item.shape);
-    const hello = ['\u0013BitTorrent protocol', Buffer.alloc(8), Buffer.from(infoHash, 'hex'), randomBytes(20)];
-    stream.write(Buffer.concat(hello.map((part) => Buffer.from(part))));
-    const spare = (8 - (this.#item.pieceCount % 8)) % 8;
-    const bits = new Uint8Array(Math.ceil(this.#item.pieceCount / 8)).fill(0xff);
-    bits[bits.length - 1] = (0xff << spare) & 0xff;
-    this.#say(BITFIELD, ...bits);
-  }
-
-  give(blocks: number): void {
-    this.#left += blocks;
-    this.#say(UNCHOKE);
-    this.#answer();
-  }
-
-  #answer(): void {
-    while (this.#left > 0) {
-      const request = this.#requests.shift();
-      if (request === undefined) return;
-      this.#left -= 1;
-      this.#say(PIECE_MESSAGE, ...request.slice(0, 8), ...Buffer.alloc(PIECE));
-    }
-  }
-
-  #say(...bytes: number[]): void {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    this.#socket?.write(Buffer.concat([length, Buffer.from(bytes)]));
-  }
-}
-
 test('a full copy that gives hardly anything while something is wanted counts as none, until it gives', async () => {
   const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
   await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
@@ -294,6 +243,57 @@ test('a member that gives nothing does not count as a full copy again by connect
     expect(isServed(torrent)).toBe(link < 5);
     for (let tick = 0; tick < 4; tick += 1) torrent.tick();
     torrent.disconnect(() => true);
+    await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
+  }
+});
+
+test('a connection that breaks soon is missed when it was in use, and not when nothing was owed', async () => {
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  const clock = new VirtualClock(0);
+  await using receiver = await End.start(item, clock);
+  const { torrent } = receiver;
+  const breaks = async (blocks: number | null): Promise<number> => {
+    const miser = new Miser(item);
+    await join(miser, torrent);
+    await expect.poll(() => torrent.state.seeds, { timeout: 20_000 }).toBe(1);
+    if (blocks !== null) miser.give(blocks);
+    await expect.poll(() => miser.owed > 0, { timeout: 20_000 }).toBe(blocks !== null);
+    await clock.advance(5_000);
+    miser.breakOff();
+    await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
+    return receiver.lost;
+  };
+  expect(await breaks(null)).toBe(0);
+  expect(await breaks(1)).toBe(1);
+});
+
+const words = (...values: number[]): number[] =>
+  values.flatMap((value) => [value >>> 24, value >>> 16, value >>> 8, value].map((byte) => byte & 0xff));
+
+test('a member that falls silent after its last word is doubted, wherever the blocks are that it asked for', async () => {
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  await using sharer = await End.start(item, new VirtualClock(0), { segments: item.segments, bitfield });
+  const { torrent } = sharer;
+  for (const blocks of [1, 32]) {
+    const [ours, theirs] = duplexPair();
+    const wire = new RawWire(theirs, item, ([id]) => {
+      if (id === HAVE_ALL) for (const answer of [HAVE_NONE, INTERESTED]) wire.say(answer);
+      if (id !== UNCHOKE) return;
+      for (let block = 0; block < blocks; block += 1) wire.say(REQUEST, ...words(0, block * PIECE, PIECE));
+      wire.fallDeaf();
+    });
+    torrent.connect(ours, { device: ben, route: { path: 'tcp', address: '192.0.2.9:1' }, weDialled: false });
+    await expect.poll(() => torrent.links[0]?.wire.uploaded, { timeout: 20_000 }).toBe(blocks * PIECE);
+    torrent.tick();
+    // Said before any of the blocks has come.
+    wire.say();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let tick = 0; tick < 6; tick += 1) torrent.tick();
+    expect(torrent.links.map(({ isSuspect }) => isSuspect)).toEqual([true]);
+    wire.breakOff();
     await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
   }
 });

@@ -4,7 +4,7 @@ import { Liveness } from './liveness.ts';
 /** Two ends and what lies between them, second by second. */
 function pair() {
   const ends = [new Liveness(), new Liveness()] as const;
-  const state = { isCut: false, waiting: [false, false] as [boolean, boolean], keepAlives: 0 };
+  const state = { isCut: false, waiting: [false, false] as [boolean, boolean], keepAlives: 0, questions: 0 };
   const say = (from: 0 | 1, isKeepAlive: boolean): void => {
     ends[from].sent(isKeepAlive);
     if (state.isCut) return;
@@ -18,6 +18,11 @@ function pair() {
         if (!ends[from].tick(state.waiting[from])) continue;
         state.keepAlives += 1;
         say(from, true);
+      }
+      for (const from of [0, 1] as const) {
+        if (!ends[from].isQuestionDue) continue;
+        state.questions += 1;
+        say(from, false);
       }
     }
   };
@@ -62,4 +67,23 @@ test('the first byte ends all doubt', () => {
   state.isCut = false;
   say(1, false);
   expect(ends[0].isSuspect).toBe(false);
+});
+
+test('who gave blocks asks once whether they came, and doubts when nothing is answered', () => {
+  const { ends, state, seconds } = pair();
+  const give = (): void => {
+    ends[0].gave();
+    if (state.isCut) return;
+    ends[1].heard();
+    ends[1].gotMessage();
+  };
+  give();
+  seconds(300);
+  expect([state.questions, ends[0].isLate]).toEqual([1, false]);
+  state.isCut = true;
+  give();
+  // It was on its way already.
+  ends[0].heard();
+  seconds(4);
+  expect([state.questions, ends[0].isLate]).toEqual([2, true]);
 });

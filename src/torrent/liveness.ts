@@ -2,6 +2,8 @@
 /** A second is the unit: seconds without a sign, seconds without a word. */
 const SPEAK_AFTER = 1;
 const SUSPECT_AFTER = 4;
+/** Too soon to doubt the connection, and not to find out whether it is the whole network that says nothing. */
+const LATE_AFTER = 2;
 
 /**
  * Whether the other end of a connection is still there: who got a message or waits for one says something every second,
@@ -13,6 +15,9 @@ export class Liveness {
   #owes = false;
   #waited = 0;
   #quiet = 0;
+  #isHeard = false;
+  #hasGiven = false;
+  #isQuestionDue = false;
 
   /** A keep-alive asks for no answer, or two idle ends would talk for ever. */
   sent(isKeepAlive: boolean): void {
@@ -21,8 +26,15 @@ export class Liveness {
     if (!isKeepAlive) this.#awaits = true;
   }
 
+  /** As `sent`. What was heard since may have been said before the block arrived. */
+  gave(): void {
+    this.sent(false);
+    this.#hasGiven = true;
+  }
+
   /** Any bytes. */
   heard(): void {
+    this.#isHeard = true;
     this.#awaits = false;
     this.#waited = 0;
   }
@@ -36,7 +48,19 @@ export class Liveness {
   tick(isWaiting: boolean): boolean {
     this.#waited = this.#awaits || isWaiting ? this.#waited + 1 : 0;
     this.#quiet += 1;
+    this.#isQuestionDue = this.#hasGiven && this.#waited === 0 && !this.#isHeard;
+    if (this.#isQuestionDue) this.#hasGiven = false;
+    this.#isHeard = false;
     return (this.#owes || isWaiting) && this.#quiet >= SPEAK_AFTER;
+  }
+
+  /** Blocks were given, and the other end says nothing any more without owing anything: it is asked once, by a message. */
+  get isQuestionDue(): boolean {
+    return this.#isQuestionDue;
+  }
+
+  get isLate(): boolean {
+    return this.#waited >= LATE_AFTER;
   }
 
   get isSuspect(): boolean {

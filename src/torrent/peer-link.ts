@@ -17,7 +17,7 @@ import type { BlockHeader, BlockSink } from './wire-framer.ts';
 import { WireFramer } from './wire-framer.ts';
 import type { WireGeometry } from './wire-guard.ts';
 import { checkBlock, disarmExtensions, dispatchMessage } from './wire-guard.ts';
-import { blockHeader, cancelMessage, requestMessage } from './wire-messages.ts';
+import { blockHeader, cancelMessage, requestMessage, unchokeMessage } from './wire-messages.ts';
 
 /** BEP 3: a keep-alive is the length of nothing, and no other message is as short. */
 const KEEP_ALIVE_BYTES = 4;
@@ -29,6 +29,8 @@ const KEEP_ALIVE_BYTES = 4;
 const MOST_UNSENT = 4096;
 /** Whoever was asked and sends none of it for so long is of no use to anybody. */
 const STALLED_MS = 30_000;
+/** Longer than blocks are on their way. */
+const JUST_MS = 2_000;
 const BITFIELD = 5;
 
 /** Global limits; every connection of the process draws from the same two and shares the memory for what waits. */
@@ -77,6 +79,7 @@ export class PeerLink {
   #movedMs: number;
   #isLetGo = false;
   #isResting = false;
+  #brokeInUse = false;
   #corked = false;
   #unsent = 0;
 
@@ -100,6 +103,7 @@ export class PeerLink {
     this.#takeOverInput();
     deps.stream.once('close', () => {
       deps.buckets.connections.open -= 1;
+      this.#brokeInUse = !this.#isLetGo && this.#isInUse;
       this.#abort.abort();
       this.requests.forgetAll();
       this.#uploads[Symbol.dispose]();
@@ -118,6 +122,11 @@ export class PeerLink {
 
   get ageMs(): number {
     return this.#deps.clock.monotonic() - this.#bornMs;
+  }
+
+  /** Nothing comes although something should have; it may only be held up. */
+  get isLate(): boolean {
+    return this.#liveness.isLate;
   }
 
   /** Answers are overdue: the other end, or the network between, may be gone. */
@@ -140,19 +149,36 @@ export class PeerLink {
     return this.#isLetGo;
   }
 
+  /** Whether it has ended, and not by us, while blocks were owed or had just moved in either direction. */
+  get brokeInUse(): boolean {
+    return this.#brokeInUse;
+  }
+
   /** Once a second. */
   tick(): void {
-    const isWaiting = this.requests.length > 0 || this.#uploads.length > 0;
     // Under a limit we do not even look whether there is something to hear.
     if (this.#isResting) this.#liveness.heard();
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
-    if (this.#liveness.tick(isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
+    if (this.#liveness.tick(this.#isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
+    // It changes nothing, and is answered as any message is.
+    if (this.#liveness.isQuestionDue && !this.wire.amChoking) this.wire.push(unchokeMessage());
   }
 
   destroy(): void {
     this.#isLetGo = true;
     this.#deps.peer.destroy();
+  }
+
+  /** Blocks are owed in either direction. */
+  get #isWaiting(): boolean {
+    return this.requests.length > 0 || this.#uploads.isOwing;
+  }
+
+  get #isInUse(): boolean {
+    // What has just been sent may still be on its way, and owed to the other end.
+    const justMoved = this.#movedMs > this.#bornMs && this.idleMs < JUST_MS;
+    return this.#isWaiting || justMoved || this.isSuspect;
   }
 
   #createUploads(): Uploads {
@@ -241,7 +267,7 @@ export class PeerLink {
     this.#cork();
     stream.write(header);
     stream.write(block, sent);
-    this.#liveness.sent(false);
+    this.#liveness.gave();
     this.#movedMs = clock.monotonic();
     wire.uploaded += block.length;
     wire.uploadSpeed(block.length);

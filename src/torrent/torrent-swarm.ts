@@ -258,7 +258,8 @@ export class TorrentSwarm implements AsyncDisposable {
       this.#picker.countAll((piece) => pieces.has(piece), -1);
       this.#picker.peerLeft(link.id);
       const isParting = pieces.complete && this.isComplete;
-      if (!link.isLetGo && !isParting && link.ageMs > ESTABLISHED_MS) this.#deps.onLost(link.device);
+      const wasWanted = link.ageMs > ESTABLISHED_MS || link.brokeInUse;
+      if (!link.isLetGo && !isParting && wasWanted) this.#deps.onLost(link.device);
       this.#deps.onLinksChanged();
       // What this one owed is asked of the others.
       this.refresh();

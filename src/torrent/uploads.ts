@@ -52,8 +52,9 @@ export class Uploads implements Disposable {
     this.#deps = deps;
   }
 
-  get length(): number {
-    return this.#queue.length;
+  /** Whether the other end waits for blocks, whether they are in the queue yet or in the memory of the connection. */
+  get isOwing(): boolean {
+    return this.#queue.length > 0 || this.#unsentBytes > 0;
   }
 
   /** False when the peer asks for more than it was told it may. */

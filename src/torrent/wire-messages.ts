@@ -1,6 +1,7 @@
 // BEP 3: peer messages about blocks
 import type { BlockHeader } from './wire-framer.ts';
 
+const UNCHOKE = 1;
 const REQUEST = 6;
 const PIECE = 7;
 const CANCEL = 8;
@@ -8,6 +9,7 @@ const LENGTH_BYTES = 4;
 const QUESTION_BYTES = 13;
 const BLOCK_HEADER_BYTES = 9;
 
+export const unchokeMessage = (): Buffer => Buffer.of(0, 0, 0, 1, UNCHOKE);
 export const requestMessage = (block: BlockHeader): Buffer => question(REQUEST, block);
 export const cancelMessage = (block: BlockHeader): Buffer => question(CANCEL, block);
 
