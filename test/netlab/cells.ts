@@ -129,7 +129,8 @@ const DIRECT = { a: 'cone', b: 'cone', path: 'webrtc' } as const;
 
 /** What happens in the middle of a transfer, and how soon it goes on after that. */
 export const DISTURBANCES: readonly Disturbed[] = [
-  { ...MAPPED, of: 'a', what: 'the router loses power', ...TEN_SECONDS },
+  // WebRTC needs no port of the router, and goes on sooner than the router has it open again.
+  { ...MAPPED, of: 'a', what: 'the router loses power', ...TEN_SECONDS, upgradeMs: 15_000 },
   { ...MAPPED, of: 'b', what: 'the router loses power', ...TEN_SECONDS },
   { ...MAPPED, of: 'a', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },
   { ...MAPPED, of: 'b', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },

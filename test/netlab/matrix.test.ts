@@ -58,10 +58,11 @@ describe.skipIf(reason !== undefined)('two members', () => {
   );
 
   test.for(disturbances)('go on by $path when $what at $of of $a ↔ $b', { timeout: LIMIT_MS }, async (disturbed) => {
-    const { pauseMs, isSame, path: seen } = await runDisturbed(disturbed);
+    const { pauseMs, upgradeMs, isSame, path: seen } = await runDisturbed(disturbed);
     const { a, b, of, what, mostMs } = disturbed;
     const third = disturbed.carrier === undefined ? '' : ', through a carrier';
-    pauses.push(`| ${a} ↔ ${b}${third} | ${seen} | ${of === 'a' ? a : b}: ${what} | ${pauseMs} | ${mostMs} |`);
+    const again = upgradeMs === null ? '' : ` again after ${upgradeMs} ms`;
+    pauses.push(`| ${a} ↔ ${b}${third} | ${seen}${again} | ${of === 'a' ? a : b}: ${what} | ${pauseMs} | ${mostMs} |`);
     console.log(pauses.at(-1));
     expect([seen, isSame]).toEqual([disturbed.path, true]);
     expect(pauseMs).toBeLessThanOrEqual(mostMs);
