@@ -9,6 +9,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const onDevices = new Emitter<void>();
   const devices: { device: string; name: string; state: string }[] = [];
   const onFailed = new Emitter<object>();
+  const onRefused = new Emitter<object>();
   const sphere = {
     id: 's',
     row: { state: 'joined' },
@@ -20,7 +21,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
       invitations: { get: (id: string) => ({ from: 'ana@a.test', name: 'Winter', state: id }) },
       messages: { get: (id: string) => (id === 'line' ? { state: 'failed' } : undefined) },
     },
-    outgoing: { onFailed },
+    outgoing: { onFailed, onRefused },
     items: { onItem },
     devices: { onChange: onDevices, list: () => devices },
     list: { onChange, all: () => [sphere], find: () => sphere },
@@ -31,7 +32,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   };
   const told: object[] = [];
   const stop = followNotices(session as never, (notice) => told.push(notice));
-  return { told, stop, onItem, onInvitation, onChange, onFailed, onDevices, devices, sphere };
+  return { told, stop, onItem, onInvitation, onChange, onFailed, onRefused, onDevices, devices, sphere };
 }
 
 test('an item that has arrived is told once', () => {
@@ -84,6 +85,16 @@ test('what cannot be sent is told where no line tells it', () => {
     { code: 'not-sent', params: { sphere: 'Summer' } },
     { code: 'not-sent', params: { sphere: 'Summer' } },
   ]);
+});
+
+test('what a room refuses again and again is told once, but that one leaves is not', () => {
+  const { told, onRefused, sphere } = sessionWith(new Map());
+  const entry = { id: 7, sphereId: 's', state: 'queued', eventId: 'x', audience: { kind: 'members' }, line: null };
+  onRefused.emit(entry);
+  onRefused.emit(entry);
+  Object.assign(sphere, { lastWord: { id: 'goodbye' } });
+  onRefused.emit({ ...entry, id: 8, eventId: 'goodbye' });
+  expect(told).toEqual([{ code: 'not-sent', params: { sphere: 'Summer' } }]);
 });
 
 test('a device that was added is told once, until the person has said that it is theirs', () => {

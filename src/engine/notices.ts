@@ -5,6 +5,7 @@ import { parseAudience } from '../spheres/audience.ts';
 import { viewItem } from './item-view.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
 import { personName } from './person-name.ts';
@@ -93,7 +94,8 @@ function followMentions({ storage, list, own }: AccountSession, tell: (notice: N
 }
 
 function followFailures({ outgoing, storage, list }: AccountSession, tell: (notice: Notice) => void): () => void {
-  return outgoing.onFailed.on((entry) => {
+  const refused = new Set<number>();
+  const look = (entry: OutboxRow): void => {
     // A line says it itself.
     if (entry.state === 'failed' || storage.messages.get(entry.eventId)?.state === 'failed') return;
     const sphere = entry.sphereId === null ? undefined : list.find(entry.sphereId);
@@ -102,7 +104,18 @@ function followFailures({ outgoing, storage, list }: AccountSession, tell: (noti
     // What takes an invitation back goes the same way, without a line.
     if (audience.kind !== 'account' || entry.line === null) tell({ code: 'not-sent', params });
     else tell({ code: 'invitation-not-sent', params: { ...params, person: personName(audience.jid) } });
-  });
+  };
+  const stops = [
+    outgoing.onFailed.on(look),
+    outgoing.onRefused.on((entry) => {
+      const left = entry.sphereId === null ? undefined : list.find(entry.sphereId)?.lastWord?.id;
+      // That somebody leaves is told in another way; anything else is tried on, and told once.
+      if (entry.eventId === left || refused.has(entry.id)) return;
+      refused.add(entry.id);
+      look(entry);
+    }),
+  ];
+  return () => stops.forEach((stop) => stop());
 }
 
 function followDevices(session: AccountSession, tell: (notice: Notice) => void): () => void {

@@ -11,8 +11,8 @@ export interface Asked {
 
 export const NEVER_ASKED: Asked = { attempts: 0, notBeforeMs: 0, atMs: -1 };
 
-/** Somebody else came: not everybody is asked at once each time. */
-const SOON_MS = 600_000;
+/** Who says in turn that something is lacking and that nothing is, is not asked each time. */
+const AGAIN_MS = 600_000;
 /** Who tells of something new each moment is not asked for it each moment. */
 const NEWS_MS = 120_000;
 
@@ -37,9 +37,9 @@ export function mayAskAgain(
   }
 }
 
-/** All of them some minutes after they were asked last: they may have it by now. */
-export function mayAskSoon(asked: Map<DeviceKey, Asked>): void {
-  for (const [device, before] of asked) {
-    asked.set(device, { ...before, notBeforeMs: Math.min(before.notBeforeMs, before.atMs + SOON_MS) });
-  }
+/** One of them some minutes after it was asked last: it may have what it lacked before as well. */
+export function mayAskSoon(asked: Map<DeviceKey, Asked>, device: DeviceKey): void {
+  const before = asked.get(device);
+  if (before === undefined) return;
+  asked.set(device, { ...before, notBeforeMs: Math.min(before.notBeforeMs, before.atMs + AGAIN_MS) });
 }

@@ -7,6 +7,7 @@ import type { Comeback } from './comeback.ts';
 import { devicesToEnd, noteAskedInVain, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
+import type { MissingRange } from './protocol/gaps.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 import { knownDevice } from './recipients.ts';
 import type { Rooms } from './rooms.ts';
@@ -20,7 +21,7 @@ export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lac
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'present'>;
   readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
@@ -36,6 +37,9 @@ const OWN_WORD_MS = HOUR_MS;
 /** What was asked for in vain for so long nobody has: whoever has stolen a computer must not keep it by a gap. */
 const IN_VAIN_MS = 2 * 24 * HOUR_MS;
 const ASKING_MS = HOUR_MS;
+/** Nor for longer than this, though something of it comes now and then. */
+const AT_MOST_MS = 14 * 24 * HOUR_MS;
+const MINUTE_MS = 60_000;
 /** No clock that its person looks at is as wrong. */
 const CLOCKS_MS = 24 * HOUR_MS;
 
@@ -47,8 +51,8 @@ export class DeviceEnds {
   readonly #deps: DeviceEndsDeps;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
-  /** What of a sphere those who were there did not give in this run, and since when; monotonic. */
-  readonly #stuck = new Map<SphereId, { readonly what: string; readonly sinceMs: number }>();
+  /** When somebody was seen to be there, in spheres in which something is lacking; monotonic. */
+  readonly #presentAtMs = new Map<SphereId, number>();
 
   constructor(deps: DeviceEndsDeps) {
     this.#deps = deps;
@@ -135,21 +139,39 @@ export class DeviceEnds {
     if (logs.isComplete(sphere, gone)) return true;
     if (!rooms.isCaughtUp(sphere.row.room)) return false;
     const lack = logs.lackOf(sphere, devices);
+    const waitedMs = clock.now() - sinceMs;
+    const { device: own, state } = sphere;
+    const isAlone = [...state.devices.keys()].every((one) => one === own || devices.has(one) || gone.has(one));
+    // Nobody who is left could know more.
+    if (isAlone) return waitedMs >= (lack.by === 'themselves' ? OWN_WORD_MS : IN_VAIN_MS);
     // Those who are ended might tell of nothing, or of much, to keep us from it or to hasten it.
     const isExhausted = logs.isExhausted(sphere, devices);
-    if (lack.by === 'others') return isExhausted && this.#isAskedInVain(sphere, lack.what);
-    if (lack.by === 'themselves' && clock.now() - sinceMs < OWN_WORD_MS) return false;
+    if (lack.by === 'others') {
+      const isInVain = this.#isAskedInVain(sphere, lack.ranges);
+      return isExhausted && this.#isSomebodyThere(sphere) && (isInVain || waitedMs >= AT_MOST_MS);
+    }
+    if (lack.by === 'themselves' && waitedMs < OWN_WORD_MS) return false;
     return isExhausted || this.#wasComplete(sphere);
   }
 
-  /** Whether nobody who was there gave it for days, nor for a while in this run: a first answer may be on its way. */
-  #isAskedInVain({ id }: Sphere, what: string): boolean {
+  /** Whether nobody gave it for days, and somebody was there for an hour of them. */
+  #isAskedInVain(sphere: Sphere, ranges: readonly MissingRange[]): boolean {
     const { storage, clock } = this.#deps;
-    const known = this.#stuck.get(id);
-    const here = known?.what === what ? known : { what, sinceMs: clock.monotonic() };
-    this.#stuck.set(id, here);
-    const sinceMs = noteAskedInVain(storage, id, what, clock.now());
-    return clock.now() - sinceMs >= IN_VAIN_MS && clock.monotonic() - here.sinceMs >= ASKING_MS;
+    const nowMs = clock.monotonic();
+    const lastMs = this.#presentAtMs.get(sphere.id);
+    const isThere = this.#isSomebodyThere(sphere);
+    const presentMs = isThere && lastMs !== undefined ? nowMs - lastMs : 0;
+    const isWorthNoting = presentMs === 0 || presentMs >= MINUTE_MS;
+    if (!isThere) this.#presentAtMs.delete(sphere.id);
+    else if (lastMs === undefined || isWorthNoting) this.#presentAtMs.set(sphere.id, nowMs);
+    const times = { nowMs: clock.now(), presentMs: isWorthNoting ? presentMs : 0 };
+    const noted = noteAskedInVain(storage, sphere.id, ranges, times);
+    return clock.now() - noted.sinceMs >= IN_VAIN_MS && noted.presentMs >= ASKING_MS;
+  }
+
+  #isSomebodyThere(sphere: Sphere): boolean {
+    const own = sphere.jidOf(sphere.person);
+    return [...this.#deps.rooms.present(sphere.row.room)].some((full) => full.split('/', 1)[0] !== own);
   }
 
   #wasComplete(sphere: Sphere): boolean {

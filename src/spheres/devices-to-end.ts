@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { MissingRange } from './protocol/gaps.ts';
 
 type Settings = Pick<Storage, 'settings'>;
 
@@ -45,15 +46,40 @@ export function noteWaitingEnds(
   return Math.max(...Object.values(noted), -Infinity);
 }
 
-/** In this sphere somebody is there, and does not give what is lacking; since when it is this that they do not give. */
-export function noteAskedInVain({ settings }: Settings, sphereId: SphereId, what: string, nowMs: number): number {
-  const schema = z.record(z.string(), z.object({ what: z.string(), sinceMs: z.number() }));
-  const all = settings.get(IN_VAIN, (value) => schema.parse(value)) ?? {};
+/** Of what is lacking in a sphere the first event, since when it is that, and how long somebody was there meanwhile. */
+interface AskedInVain {
+  readonly device: DeviceKey;
+  readonly sequence: number;
+  readonly sinceMs: number;
+  readonly presentMs: number;
+}
+
+/** As long as the first event is lacking, others that are lacking too make no difference. */
+export function noteAskedInVain(
+  { settings }: Settings,
+  sphereId: SphereId,
+  ranges: readonly MissingRange[],
+  { nowMs, presentMs }: { readonly nowMs: number; readonly presentMs: number },
+): AskedInVain {
+  const schema = z.record(
+    z.string(),
+    z.object({ device: z.string(), sequence: z.number(), sinceMs: z.number(), presentMs: z.number() }),
+  );
+  const all = (settings.get(IN_VAIN, (value) => schema.parse(value)) ?? {}) as Readonly<Record<string, AskedInVain>>;
   const known = all[sphereId];
-  const sinceMs = upTo(nowMs, known?.what === what ? known.sinceMs : undefined);
-  if (known?.what !== what || known.sinceMs !== sinceMs)
-    settings.set(IN_VAIN, { ...all, [sphereId]: { what, sinceMs } });
-  return sinceMs;
+  const isLacking = ({ device, from, to }: MissingRange): boolean =>
+    device === known?.device && from <= known.sequence && known.sequence <= to;
+  const [first] = ranges.toSorted((a, b) => a.from - b.from);
+  const start = {
+    device: first?.device ?? ('' as DeviceKey),
+    sequence: first?.from ?? 0,
+    sinceMs: nowMs,
+    presentMs: 0,
+  };
+  const before = known !== undefined && ranges.some(isLacking) ? known : start;
+  const noted = { ...before, sinceMs: upTo(nowMs, before.sinceMs), presentMs: before.presentMs + presentMs };
+  if (!isDeepStrictEqual(noted, known)) settings.set(IN_VAIN, { ...all, [sphereId]: noted });
+  return noted;
 }
 
 /** A clock that was ahead must not keep an end waiting. */

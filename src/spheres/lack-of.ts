@@ -1,22 +1,22 @@
-import { toUtf8 } from '../base/bytes.ts';
 import type { DeviceKey } from '../base/id.ts';
-import { sha256Hex } from './protocol/keys.ts';
-import type { Tip } from './protocol/gaps.ts';
+import type { MissingRange, Tip } from './protocol/gaps.ts';
 import type { Sphere } from './sphere.ts';
 
 type Heard = ReadonlyMap<DeviceKey, readonly Tip[]>;
 
-/** `what` is the same for as long as the same is lacking. */
-export type Lack = { readonly by: 'others'; readonly what: string } | { readonly by: 'themselves' | 'nobody' };
+/** By whose word: what others know of, with gaps; or that of these devices alone. */
+export type Lack =
+  | { readonly by: 'others'; readonly ranges: readonly MissingRange[] }
+  | { readonly by: 'themselves' | 'nobody' };
 
-/** Whether something that any of these devices said is not here: as others know, or by the word of these devices alone. */
+/** What these devices said and is not here, after what each device told. */
 export function lackOf(sphere: Sphere, heard: Heard, devices: ReadonlySet<DeviceKey>): Lack {
   const { log } = sphere;
-  const rangesOf = (tips?: readonly Tip[]): string[] =>
-    log.missing(tips).ranges.flatMap((range) => (devices.has(range.device) ? [JSON.stringify(range)] : []));
+  const rangesOf = (tips?: readonly Tip[]): MissingRange[] =>
+    log.missing(tips).ranges.filter(({ device }) => devices.has(device));
   const told = toldIn(sphere, heard);
-  const known = [...rangesOf(), ...told.flatMap(([teller, tips]) => (devices.has(teller) ? [] : rangesOf(tips)))];
-  if (known.length > 0) return { by: 'others', what: sha256Hex(toUtf8([...new Set(known)].toSorted().join())) };
+  const ranges = [...rangesOf(), ...told.flatMap(([teller, tips]) => (devices.has(teller) ? [] : rangesOf(tips)))];
+  if (ranges.length > 0) return { by: 'others', ranges };
   const isClaimed = told.some(([teller, tips]) => devices.has(teller) && rangesOf(tips).length > 0);
   return { by: isClaimed ? 'themselves' : 'nobody' };
 }
@@ -30,4 +30,9 @@ export function toldIn({ state }: Sphere, heard: Heard): [DeviceKey, readonly Ti
 export function toldBy(sphere: Sphere, heard: Heard): Tip[] {
   const tips = toldIn(sphere, heard).flatMap(([, told]) => told);
   return [...new Map(tips.map((tip) => [`${tip.device} ${tip.hash}`, tip])).values()];
+}
+
+/** A device whose events are here and that nobody certified may be made up: what it lacks is no reason to wait. */
+export function isOfSomebody({ state, log }: Sphere, device: DeviceKey): boolean {
+  return state.devices.has(device) || !log.heads().has(device);
 }

@@ -25,7 +25,7 @@ import { historyFor } from './history.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
 import { mostWanted } from './most-wanted.ts';
 import type { Lack } from './lack-of.ts';
-import { lackOf, toldBy, toldIn } from './lack-of.ts';
+import { isOfSomebody, lackOf, toldBy, toldIn } from './lack-of.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
 import type { Sphere } from './sphere.ts';
@@ -64,6 +64,8 @@ interface Round {
   /** What each device told of last. */
   readonly heard: Map<DeviceKey, readonly Tip[]>;
   readonly asked: Map<DeviceKey, Asked>;
+  /** Who lacked something, as they told last. */
+  readonly lacking: Set<DeviceKey>;
 }
 
 /** A device to ask, and what for. */
@@ -135,8 +137,6 @@ export class LogExchange {
     // Who was asked in vain may just not have been there.
     const jidOf = (device: DeviceKey): BareJid | null => sphere.state.devices.get(device)?.jid ?? null;
     mayAskAgain(round.asked, (device) => accounts === null || accounts.has(jidOf(device) as BareJid));
-    // Who came may have given it to others before.
-    mayAskSoon(round.asked);
     this.#keys.meet(sphere, accounts);
     round.tellAtMs = Math.min(round.tellAtMs, this.#soon());
     this.#work.wake();
@@ -236,6 +236,7 @@ export class LogExchange {
       devices: sphere.state.devices.size,
       heard: new Map(),
       asked: new Map(),
+      lacking: new Set(),
     };
     this.#rounds.set(sphere.id, round);
     return round;
@@ -273,6 +274,8 @@ export class LogExchange {
     const isNewToUs = !round.heard.has(device);
     const last = round.heard.get(device) ?? [];
     round.heard.set(device, [...(body.after === undefined ? [] : last), ...heads].slice(-MAX_HEARD_TIPS));
+    if (body.isAsking === true) round.lacking.add(device);
+    else if (round.lacking.delete(device)) mayAskSoon(round.asked, device);
     const lacks = isAny(sphere.log.missing(heads));
     if (isNewToUs) this.#keys.heard(sphere);
     const isKnown = heads.some((tip) => tip.device === sphere.device);
@@ -386,11 +389,6 @@ export class LogExchange {
     log.info('log passed on', { sphereId: sphere.id, events: entries.length });
     queued();
   }
-}
-
-/** A device whose events are here and that nobody certified may be made up: what it lacks is no reason to wait. */
-function isOfSomebody({ state, log }: Sphere, device: DeviceKey): boolean {
-  return state.devices.has(device) || !log.heads().has(device);
 }
 
 function isAny({ ranges, ids }: Missing): boolean {

@@ -29,7 +29,7 @@ import type { Comeback } from './comeback.ts';
 interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'present'>;
   readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
   readonly logs: () => ComparedLogs;
   readonly adoption: Pick<SphereAdoption, 'offered'>;

@@ -51,7 +51,8 @@ export class SendTroubles {
     const before = known?.kind === kind ? known : { tries: 0, sinceMs: nowMs };
     const tries = before.tries + 1;
     const lastedMs = nowMs - before.sinceMs;
-    const isAside = lastedMs >= HOLDS_MS[kind] || attempts >= MAX_HELD_TRIES;
+    const isOld = attempts >= MAX_HELD_TRIES && tries >= REFUSED.tries;
+    const isAside = lastedMs >= HOLDS_MS[kind] || isOld;
     const waitMs = backoffDelay(Math.max(0, tries - REFUSED.tries), RETRY_ASIDE, () => randomFraction(this.#random));
     this.#troubles.set(id, { kind, to, tries, sinceMs: before.sinceMs, asideUntilMs: isAside ? nowMs + waitMs : 0 });
     if (isAside && kind === 'fault') this.#postpone(to, nowMs + waitMs);
@@ -82,13 +83,12 @@ export class SendTroubles {
   /** A destination took this one: it may take what stood aside too. Whether there is any of that. */
   sent({ id, to }: QueuedEntry): boolean {
     this.#troubles.delete(id);
+    this.#faults.delete(to);
     return this.tryAgain(to);
   }
 
   /** Of one destination, or all. */
   tryAgain(to?: BareJid): boolean {
-    if (to === undefined) this.#faults.clear();
-    else this.#faults.delete(to);
     const aside = [...this.#troubles].filter(([, one]) => one.asideUntilMs > 0 && (to ?? one.to) === one.to);
     for (const [id, one] of aside) this.#troubles.set(id, { ...one, asideUntilMs: 0 });
     return aside.length > 0;

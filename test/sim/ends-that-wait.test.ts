@@ -71,6 +71,38 @@ test('a stolen computer whose line has a gap that nobody can fill is ended after
   expect(sphereAt(ana, 'Summer').endedDevices.has(lost)).toBe(true);
 });
 
+test('a stolen computer that makes one gap after the other is not waited for anew each time', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  await sayBehindGap(world, laptop);
+  await ben.session.devices.end(lost, noSignal);
+  laptop.session.channel.say = () => Promise.resolve();
+  await world.pass(2 * HOUR);
+  for (let more = 0; more < 3; more += 1) {
+    if (sphereAt(ben, 'Summer').endedDevices.has(lost)) break;
+    await sayBehindGap(world, laptop);
+    world.clock.turnBack(-DAY);
+    await world.pass(HOUR);
+  }
+  expect(sphereAt(ana, 'Summer').endedDevices.has(lost)).toBe(true);
+});
+
+test('whoever comes back alone in a sphere, with nobody who could know more, ends what is gone after two days', async () => {
+  const world = new SimWorld();
+  const ben = await world.person('ben');
+  await ben.session.members.create('Summer', noSignal);
+  const [kit, gone] = [ben.kit(), idOf(ben)];
+  ben.session.vault.changed();
+  await world.pass(MINUTE);
+  await ben.stop();
+  const phone = await world.comeBack('ben', kit, { endsOthers: true });
+  await world.until(() => phone.session.list.all().length === 1);
+  await world.pass(2 * HOUR);
+  expect(sphereAt(phone, 'Summer').endedDevices.has(gone)).toBe(false);
+  world.clock.turnBack(-2 * DAY);
+  await world.pass(2 * HOUR);
+  expect(sphereAt(phone, 'Summer').endedDevices.has(gone)).toBe(true);
+});
+
 test('a computer is ended although the others have not been met for a week, for the archive was read every two days', async () => {
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   await world.pass(5 * MINUTE);
@@ -172,6 +204,7 @@ test('a minute in which somebody is there and gives nothing, after days without 
   await ana.start();
   await world.pass(2 * MINUTE);
   await ana.stop();
+  world.clock.turnBack(-3 * DAY);
   await world.pass(2 * HOUR);
   expect(sphereAt(phone, 'Summer').endedDevices.has(gone)).toBe(false);
   asking.isMute = false;

@@ -170,7 +170,8 @@ export class SimRoomPort implements RoomPort {
   }
 
   #leaveRoom(): void {
-    this.#server.rooms.get(this.address)?.ports.delete(this);
+    const ports = this.#server.rooms.get(this.address)?.ports;
+    if (ports?.delete(this) === true) for (const port of ports) port.onOccupants.emit(port.occupants);
   }
 
   #setState(state: RoomState): void {
