@@ -63,8 +63,8 @@ const account = {
     .output(z.object({ lines: z.array(z.string()), code: z.string() })),
   /** What this device is called on the person's other ones. */
   renameDevice: oc.input(z.object({ name: z.string().trim().min(1).max(80) })).output(done),
-  /** Nothing that follows is for this device of the person any more. */
-  removeDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
+  /** Nothing that follows is for this device of the person any more. `isAtOnce`: also when not all that it said is here. */
+  removeDevice: oc.input(z.object({ device: deviceKeySchema, isAtOnce: z.boolean().optional() })).output(done),
   /** The person says that a new device is theirs. */
   confirmDevice: oc.input(z.object({ device: deviceKeySchema })).output(done),
   /** The person has read it. */

@@ -28,8 +28,8 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
       await holder.session.devices.rename(name);
       return DONE;
     },
-    async removeDevice({ device }, signal) {
-      await holder.session.devices.end(device, signal);
+    async removeDevice({ device, isAtOnce }, signal) {
+      await holder.session.devices.end(device, signal, isAtOnce);
       return DONE;
     },
     confirmDevice({ device }) {

@@ -89,11 +89,11 @@ test('what cannot be sent is told where no line tells it', () => {
 
 test('what a room refuses again and again is told once, but that one leaves is not', () => {
   const { told, onRefused, sphere } = sessionWith(new Map());
-  const entry = { id: 7, sphereId: 's', state: 'queued', eventId: 'x', audience: { kind: 'members' }, line: null };
+  const entry = { to: 'room', sphereId: 's', state: 'queued', eventId: 'x', audience: { kind: 'members' }, line: null };
   onRefused.emit(entry);
   onRefused.emit(entry);
   Object.assign(sphere, { lastWord: { id: 'goodbye' } });
-  onRefused.emit({ ...entry, id: 8, eventId: 'goodbye' });
+  onRefused.emit({ ...entry, to: 'other', eventId: 'goodbye' });
   expect(told).toEqual([{ code: 'not-sent', params: { sphere: 'Summer' } }]);
 });
 

@@ -94,7 +94,7 @@ function followMentions({ storage, list, own }: AccountSession, tell: (notice: N
 }
 
 function followFailures({ outgoing, storage, list }: AccountSession, tell: (notice: Notice) => void): () => void {
-  const refused = new Set<number>();
+  const refused = new Set<string>();
   const look = (entry: OutboxRow): void => {
     // A line says it itself.
     if (entry.state === 'failed' || storage.messages.get(entry.eventId)?.state === 'failed') return;
@@ -109,9 +109,10 @@ function followFailures({ outgoing, storage, list }: AccountSession, tell: (noti
     outgoing.onFailed.on(look),
     outgoing.onRefused.on((entry) => {
       const left = entry.sphereId === null ? undefined : list.find(entry.sphereId)?.lastWord?.id;
-      // That somebody leaves is told in another way; anything else is tried on, and told once.
-      if (entry.eventId === left || refused.has(entry.id)) return;
-      refused.add(entry.id);
+      const isForAll = entry.sphereId !== null && parseAudience(entry.audience).kind !== 'device';
+      // That somebody leaves is told in another way; anything else is tried on, and told once of each room.
+      if (!isForAll || entry.eventId === left || refused.has(entry.to)) return;
+      refused.add(entry.to);
       look(entry);
     }),
   ];

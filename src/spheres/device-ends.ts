@@ -4,10 +4,17 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { devicesToEnd, noteAskedInVain, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
+import {
+  devicesToEnd,
+  devicesToEndAtOnce,
+  noteDeviceToEnd,
+  noteDeviceToEndAtOnce,
+  noteWaitingEnds,
+  waitingEnds,
+} from './devices-to-end.ts';
+import type { Lack } from './lack-of.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
-import type { MissingRange } from './protocol/gaps.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
 import { knownDevice } from './recipients.ts';
 import type { Rooms } from './rooms.ts';
@@ -21,7 +28,7 @@ export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lac
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'present'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present'>;
   readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
@@ -34,12 +41,8 @@ const HOUR_MS = 3_600_000;
 const LATELY_MS = 5 * 24 * HOUR_MS;
 /** An honest computer that is on gives within minutes what it says that it has. */
 const OWN_WORD_MS = HOUR_MS;
-/** What was asked for in vain for so long nobody has: whoever has stolen a computer must not keep it by a gap. */
-const IN_VAIN_MS = 2 * 24 * HOUR_MS;
-const ASKING_MS = HOUR_MS;
-/** Nor for longer than this, though something of it comes now and then. */
-const AT_MOST_MS = 14 * 24 * HOUR_MS;
-const MINUTE_MS = 60_000;
+/** It may have to be looked at with each word that anybody says. */
+const LOOK_EVERY_MS = 10_000;
 /** No clock that its person looks at is as wrong. */
 const CLOCKS_MS = 24 * HOUR_MS;
 
@@ -51,8 +54,8 @@ export class DeviceEnds {
   readonly #deps: DeviceEndsDeps;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
-  /** When somebody was seen to be there, in spheres in which something is lacking; monotonic. */
-  readonly #presentAtMs = new Map<SphereId, number>();
+  /** When it was looked last whether a sphere is complete; monotonic. */
+  readonly #lookedAtMs = new Map<SphereId, number>();
 
   constructor(deps: DeviceEndsDeps) {
     this.#deps = deps;
@@ -65,8 +68,10 @@ export class DeviceEnds {
   }
 
   /** The person says so. It is kept before anything else: what is not done now is done later. */
-  note(device: DeviceKey): void {
+  note(device: DeviceKey, isAtOnce: boolean): void {
     noteDeviceToEnd(this.#deps.storage, device);
+    if (isAtOnce) noteDeviceToEndAtOnce(this.#deps.storage, device);
+    this.#tried.clear();
   }
 
   /** Whether it is listed somewhere still, because its end waits for what it said. */
@@ -109,26 +114,27 @@ export class DeviceEnds {
     const ending = isIn ? this.#endingIn(sphere, gone) : [];
     const isDone = isIn && ending.length === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
-    if (isDone && logs().isComplete(sphere, gone)) comeback.hasEndedOthers(sphere.id);
+    if (isDone && (logs().isComplete(sphere) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
     const untried = ending.filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
     const sinceMs = noteWaitingEnds(storage, sphere.id, untried, clock.now());
-    if (untried.length === 0 || !this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs })) {
-      // Nobody whose end waits is served meanwhile.
-      if (!isDeepStrictEqual(Object.keys(waiting).toSorted(), untried.toSorted()))
-        list.announce(sphere, [{ kind: 'members' }]);
-      return;
-    }
-    for (const device of untried) {
+    const hasAll = untried.length > 0 && this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs });
+    const atOnce = devicesToEndAtOnce(storage);
+    const due = untried.filter((device) => hasAll || atOnce.has(device));
+    for (const device of due) {
       this.#tried.add(`${sphere.id} ${device}`);
       this.#endIn(sphere, device);
     }
-    noteWaitingEnds(storage, sphere.id, [], clock.now());
+    const rest = untried.filter((device) => !due.includes(device));
+    noteWaitingEnds(storage, sphere.id, rest, clock.now());
+    // Nobody whose end waits is served meanwhile.
+    const isOther = !isDeepStrictEqual(Object.keys(waiting).toSorted(), rest.toSorted());
+    if (due.length === 0 && isOther) list.announce(sphere, [{ kind: 'members' }]);
   }
 
   /**
    * Whether everything that they said is here: nobody present knows of more, or knows of more of others only and does not
    * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since. What they
-   * alone say that they have said they have time to give, and what nobody gives is not waited for without end.
+   * alone say that they have said they have time to give.
    */
   #hasAllOf(
     sphere: Sphere,
@@ -136,57 +142,56 @@ export class DeviceEnds {
   ): boolean {
     const { rooms, clock } = this.#deps;
     const logs = this.#deps.logs();
-    if (logs.isComplete(sphere, gone)) return true;
+    if (logs.isComplete(sphere) || this.#isAlone(sphere, gone)) return true;
     if (!rooms.isCaughtUp(sphere.row.room)) return false;
     const lack = logs.lackOf(sphere, devices);
-    const waitedMs = clock.now() - sinceMs;
-    const { device: own, state } = sphere;
-    const isAlone = [...state.devices.keys()].every((one) => one === own || devices.has(one) || gone.has(one));
-    // Nobody who is left could know more.
-    if (isAlone) return waitedMs >= (lack.by === 'themselves' ? OWN_WORD_MS : IN_VAIN_MS);
-    // Those who are ended might tell of nothing, or of much, to keep us from it or to hasten it.
-    const isExhausted = logs.isExhausted(sphere, devices);
-    if (lack.by === 'others') {
-      const isInVain = this.#isAskedInVain(sphere, lack.ranges);
-      return isExhausted && this.#isSomebodyThere(sphere) && (isInVain || waitedMs >= AT_MOST_MS);
+    // Who has it may not be there for weeks; its person may decide otherwise.
+    if (lack === 'others') {
+      this.#forgetComplete(sphere);
+      return false;
     }
-    if (lack.by === 'themselves' && waitedMs < OWN_WORD_MS) return false;
-    return isExhausted || this.#wasComplete(sphere);
+    if (lack === 'themselves' && clock.now() - sinceMs < OWN_WORD_MS) return false;
+    // Those who are ended might tell of nothing, to hasten it.
+    return logs.isExhausted(sphere, devices) || this.#wasComplete(sphere);
   }
 
-  /** Whether nobody gave it for days, and somebody was there for an hour of them. */
-  #isAskedInVain(sphere: Sphere, ranges: readonly MissingRange[]): boolean {
-    const { storage, clock } = this.#deps;
-    const nowMs = clock.monotonic();
-    const lastMs = this.#presentAtMs.get(sphere.id);
-    const isThere = this.#isSomebodyThere(sphere);
-    const presentMs = isThere && lastMs !== undefined ? nowMs - lastMs : 0;
-    const isWorthNoting = presentMs === 0 || presentMs >= MINUTE_MS;
-    if (!isThere) this.#presentAtMs.delete(sphere.id);
-    else if (lastMs === undefined || isWorthNoting) this.#presentAtMs.set(sphere.id, nowMs);
-    const times = { nowMs: clock.now(), presentMs: isWorthNoting ? presentMs : 0 };
-    const noted = noteAskedInVain(storage, sphere.id, ranges, times);
-    return clock.now() - noted.sinceMs >= IN_VAIN_MS && noted.presentMs >= ASKING_MS;
-  }
-
-  #isSomebodyThere(sphere: Sphere): boolean {
-    const own = sphere.jidOf(sphere.person);
-    return [...this.#deps.rooms.present(sphere.row.room)].some((full) => full.split('/', 1)[0] !== own);
+  /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */
+  #isAlone({ state, log, device, person, row }: Sphere, gone: ReadonlySet<DeviceKey>): boolean {
+    const { rooms } = this.#deps;
+    const own = state.accounts.get(person);
+    const listed = [...rooms.listed(row.room), ...rooms.present(row.room)].map((jid) => jid.split('/', 1)[0]);
+    const isNobodyListed = listed.length > 0 && listed.every((jid) => jid === own);
+    const isNobodyElse = [...state.members.values()].every(
+      (member) => member.jid === own || (member.state !== 'joined' && member.state !== 'invited'),
+    );
+    const areAllGone = gone.size > 0 && [...state.devices.keys()].every((one) => one === device || gone.has(one));
+    const isWhole = rooms.isCaughtUp(row.room) && log.missing().ranges.length === 0;
+    return areAllGone && isNobodyElse && isNobodyListed && isWhole;
   }
 
   #wasComplete(sphere: Sphere): boolean {
     return Math.abs(this.#deps.clock.now() - (this.#complete()[sphere.id] ?? -Infinity)) < LATELY_MS;
   }
 
-  /** Of a sphere that we were out of nobody knows what was said meanwhile. */
+  /** Of a sphere that we were out of nobody knows what was said meanwhile; what is lacking by others' word is not forgotten. */
   #noteComplete(sphere: Sphere): void {
     const { storage, clock } = this.#deps;
-    const { [sphere.id]: atMs, ...rest } = this.#complete();
-    const isIn = sphere.row.state === 'joined';
-    if (!isIn && atMs !== undefined) storage.settings.set(COMPLETE, rest);
-    const isStale = atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS;
-    if (isIn && isStale && this.#isComplete(sphere))
-      storage.settings.set(COMPLETE, { ...rest, [sphere.id]: clock.now() });
+    if (sphere.row.state !== 'joined') {
+      this.#forgetComplete(sphere);
+      return;
+    }
+    const nowMs = clock.monotonic();
+    if (nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
+    this.#lookedAtMs.set(sphere.id, nowMs);
+    const atMs = this.#complete()[sphere.id];
+    if (atMs !== undefined && this.#lackIn(sphere) === 'others') this.#forgetComplete(sphere);
+    else if ((atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS) && this.#isComplete(sphere))
+      storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
+  }
+
+  #forgetComplete({ id }: Sphere): void {
+    const { [id]: atMs, ...rest } = this.#complete();
+    if (atMs !== undefined) this.#deps.storage.settings.set(COMPLETE, rest);
   }
 
   /** As far as those present know; or all of it was here lately, and the archive gave what was said since. */
@@ -194,9 +199,11 @@ export class DeviceEnds {
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere)) return true;
     const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
-    return (
-      isRead && this.#wasComplete(sphere) && logs.lackOf(sphere, new Set(sphere.state.devices.keys())).by === 'nobody'
-    );
+    return isRead && this.#wasComplete(sphere) && this.#lackIn(sphere) === 'nobody';
+  }
+
+  #lackIn(sphere: Sphere): Lack {
+    return this.#deps.logs().lackOf(sphere, new Set(sphere.state.devices.keys()));
   }
 
   #complete(): Readonly<Record<string, number>> {

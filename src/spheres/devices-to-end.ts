@@ -2,13 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { MissingRange } from './protocol/gaps.ts';
 
 type Settings = Pick<Storage, 'settings'>;
 
 const WISHES = 'devices-to-end';
 const WAITING = 'ends-waiting';
-const IN_VAIN = 'ends-asked-in-vain';
+const AT_ONCE = 'devices-to-end-at-once';
 
 /**
  * Devices of our person that are gone for good, by their word here, wherever that is known already; in a sphere with those
@@ -18,6 +17,15 @@ export function devicesToEnd(storage: Settings, sphereId: SphereId | null = null
   const wishes = storage.settings.get(WISHES, (value) => z.array(z.string()).parse(value) as DeviceKey[]) ?? [];
   const waiting = sphereId === null ? [] : Object.keys(waitingEnds(storage)[sphereId] ?? {});
   return new Set([...wishes, ...(waiting as DeviceKey[])]);
+}
+
+/** Those of them that their person wants gone whatever of theirs is not here. */
+export function devicesToEndAtOnce({ settings }: Settings): Set<DeviceKey> {
+  return new Set(settings.get(AT_ONCE, (value) => z.array(z.string()).parse(value) as DeviceKey[]));
+}
+
+export function noteDeviceToEndAtOnce(storage: Settings, device: DeviceKey): void {
+  storage.settings.set(AT_ONCE, [...devicesToEndAtOnce(storage).add(device)]);
 }
 
 export function noteDeviceToEnd(storage: Settings, device: DeviceKey): void {
@@ -44,42 +52,6 @@ export function noteWaitingEnds(
   if (!isDeepStrictEqual(noted, known))
     storage.settings.set(WAITING, Object.keys(noted).length === 0 ? rest : { ...rest, [sphereId]: noted });
   return Math.max(...Object.values(noted), -Infinity);
-}
-
-/** Of what is lacking in a sphere the first event, since when it is that, and how long somebody was there meanwhile. */
-interface AskedInVain {
-  readonly device: DeviceKey;
-  readonly sequence: number;
-  readonly sinceMs: number;
-  readonly presentMs: number;
-}
-
-/** As long as the first event is lacking, others that are lacking too make no difference. */
-export function noteAskedInVain(
-  { settings }: Settings,
-  sphereId: SphereId,
-  ranges: readonly MissingRange[],
-  { nowMs, presentMs }: { readonly nowMs: number; readonly presentMs: number },
-): AskedInVain {
-  const schema = z.record(
-    z.string(),
-    z.object({ device: z.string(), sequence: z.number(), sinceMs: z.number(), presentMs: z.number() }),
-  );
-  const all = (settings.get(IN_VAIN, (value) => schema.parse(value)) ?? {}) as Readonly<Record<string, AskedInVain>>;
-  const known = all[sphereId];
-  const isLacking = ({ device, from, to }: MissingRange): boolean =>
-    device === known?.device && from <= known.sequence && known.sequence <= to;
-  const [first] = ranges.toSorted((a, b) => a.from - b.from);
-  const start = {
-    device: first?.device ?? ('' as DeviceKey),
-    sequence: first?.from ?? 0,
-    sinceMs: nowMs,
-    presentMs: 0,
-  };
-  const before = known !== undefined && ranges.some(isLacking) ? known : start;
-  const noted = { ...before, sinceMs: upTo(nowMs, before.sinceMs), presentMs: before.presentMs + presentMs };
-  if (!isDeepStrictEqual(noted, known)) settings.set(IN_VAIN, { ...all, [sphereId]: noted });
-  return noted;
 }
 
 /** A clock that was ahead must not keep an end waiting. */

@@ -1,24 +1,21 @@
 import type { DeviceKey } from '../base/id.ts';
-import type { MissingRange, Tip } from './protocol/gaps.ts';
+import type { Tip } from './protocol/gaps.ts';
 import type { Sphere } from './sphere.ts';
 
 type Heard = ReadonlyMap<DeviceKey, readonly Tip[]>;
 
-/** By whose word: what others know of, with gaps; or that of these devices alone. */
-export type Lack =
-  | { readonly by: 'others'; readonly ranges: readonly MissingRange[] }
-  | { readonly by: 'themselves' | 'nobody' };
+/** By whose word: what others know of, or a gap shows; or that of each about itself alone. */
+export type Lack = 'others' | 'themselves' | 'nobody';
 
-/** What these devices said and is not here, after what each device told. */
+/** Whether something that these devices said is not here, after what each device told. */
 export function lackOf(sphere: Sphere, heard: Heard, devices: ReadonlySet<DeviceKey>): Lack {
   const { log } = sphere;
-  const rangesOf = (tips?: readonly Tip[]): MissingRange[] =>
-    log.missing(tips).ranges.filter(({ device }) => devices.has(device));
-  const told = toldIn(sphere, heard);
-  const ranges = [...rangesOf(), ...told.flatMap(([teller, tips]) => (devices.has(teller) ? [] : rangesOf(tips)))];
-  if (ranges.length > 0) return { by: 'others', ranges };
-  const isClaimed = told.some(([teller, tips]) => devices.has(teller) && rangesOf(tips).length > 0);
-  return { by: isClaimed ? 'themselves' : 'nobody' };
+  const lacking = (tips?: readonly Tip[]): DeviceKey[] =>
+    log.missing(tips).ranges.flatMap(({ device }) => (devices.has(device) ? [device] : []));
+  if (lacking().length > 0) return 'others';
+  const told = toldIn(sphere, heard).flatMap(([teller, tips]) => lacking(tips).map((device) => device === teller));
+  if (told.length === 0) return 'nobody';
+  return told.every((isOwn) => isOwn) ? 'themselves' : 'others';
 }
 
 /** What each of those told who still have a say: whoever has left gives nothing. */

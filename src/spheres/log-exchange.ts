@@ -170,12 +170,10 @@ export class LogExchange {
     return round === undefined || round.askAtMs > this.#now + ANSWER_MS;
   }
 
-  /** Whether everything is here that anybody present knows of, and somebody is present, unless all others are `gone`. */
-  isComplete(sphere: Sphere, gone: ReadonlySet<DeviceKey> = new Set()): boolean {
+  /** Whether everything is here that anybody present knows of, and somebody is present. */
+  isComplete(sphere: Sphere): boolean {
     const heard = toldIn(sphere, this.#heardIn(sphere));
-    const isGone = (device: DeviceKey): boolean => device === sphere.device || gone.has(device);
-    const isAlone = gone.size > 0 && [...sphere.state.devices.keys()].every(isGone);
-    if ((heard.length === 0 && !isAlone) || !this.#deps.isCaughtUp(sphere.row.room)) return false;
+    if (heard.length === 0 || !this.#deps.isCaughtUp(sphere.row.room)) return false;
     return heard.every(
       ([, tips]) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)),
     );

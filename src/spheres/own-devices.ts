@@ -29,7 +29,7 @@ import type { Comeback } from './comeback.ts';
 interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'present'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present'>;
   readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
   readonly logs: () => ComparedLogs;
   readonly adoption: Pick<SphereAdoption, 'offered'>;
@@ -186,13 +186,16 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
-  /** The person has it no more, or never had: nothing that follows is for it. What it has it keeps. */
-  async end(device: DeviceKey, signal: AbortSignal): Promise<void> {
+  /**
+   * The person has it no more, or never had: nothing that follows is for it. What it has it keeps. `isAtOnce`: what it said and
+   * is not here need not be waited for, and is lost for everybody.
+   */
+  async end(device: DeviceKey, signal: AbortSignal, isAtOnce = false): Promise<void> {
     const { directory, list, own, author, storage } = this.#deps;
     const { omemoDeviceId } = this.#row(device);
     if (device === author.device.id) throw new AppError('conflict', 'this device is not ended by itself');
     storage.transaction(() => {
-      this.#ends.note(device);
+      this.#ends.note(device, isAtOnce);
       this.#noteEnd(device);
     });
     this.endGone(...list.all());

@@ -48,7 +48,7 @@ const MAX_WAITING_OF_DEVICE = 256;
 /** So long a room that is away is tried for the sake of telling it that we left, */
 const LAST_WORD_WAITS_MS = 7 * 86_400_000;
 /** in this run too: we may have been off all the while. */
-const TRIED_MS = 3_600_000;
+const TRIED_MS = 100_000;
 
 /** One sphere in memory: its log over what is stored of it. Every change is in the database before it is in here. */
 export class Sphere {

@@ -42,6 +42,11 @@ test('a new computer is asked for, a lost one is removed, and the kit is shown t
   await laptop.getByTestId('device-remove').click();
   await screen.by('confirm').click();
   await laptop.waitFor({ state: 'detached' });
+  await going.getByTestId('device-remove-at-once').click();
+  await screen.page.getByText('is lost for everybody then').waitFor();
+  await screen.picture('device-at-once');
+  await screen.by('confirm').click();
+  await going.waitFor({ state: 'detached' });
   await screen.by('kit-make').click();
   await screen.by('kit-password').fill('wrong');
   await screen.by('kit-show').click();

@@ -85,11 +85,13 @@ export const accountCommands = [
     name: 'account remove-device',
     usage: 'DEVICE',
     summary: 'Ends a computer of this person: nothing that follows is for it any more.',
+    options: { 'at-once': { help: 'also when not all that it said is here: that is lost for everybody' } },
     positionals: { min: 1, max: 1 },
     shape: okShape,
-    async run({ connect, signal, positionals }) {
+    async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
-      return await engine.client.account.removeDevice({ device: positionals[0] ?? '' }, { signal });
+      const input = { device: positionals[0] ?? '', isAtOnce: flags.has('at-once') };
+      return await engine.client.account.removeDevice(input, { signal });
     },
     describe: () => 'the computer is removed',
   }),
