@@ -180,13 +180,15 @@ export class DeviceEnds {
       this.#forgetComplete(sphere);
       return;
     }
+    const atMs = this.#complete()[sphere.id];
+    if (atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS) {
+      if (this.#isComplete(sphere)) storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
+      return;
+    }
     const nowMs = clock.monotonic();
     if (nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
     this.#lookedAtMs.set(sphere.id, nowMs);
-    const atMs = this.#complete()[sphere.id];
-    if (atMs !== undefined && this.#lackIn(sphere) === 'others') this.#forgetComplete(sphere);
-    else if ((atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS) && this.#isComplete(sphere))
-      storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
+    if (this.#lackIn(sphere) === 'others') this.#forgetComplete(sphere);
   }
 
   #forgetComplete({ id }: Sphere): void {
