@@ -267,8 +267,7 @@ export class Reach implements AsyncDisposable {
       rtc: this.#rtc,
       dialer: this.dialer,
       outcomes: this.#outcomes,
-      // Told before they are in doubt: by then the connection to the server has to carry signals again.
-      suspects: this.#deps.host.late,
+      suspects: this.#suspects,
     });
   }
 

@@ -221,11 +221,6 @@ export class TorrentHost implements AsyncDisposable {
     return suspects;
   }
 
-  /** On how many connections nothing comes although something should have: sooner than they are in doubt. */
-  get late(): number {
-    return Array.from(this.#active.values()).flatMap(({ links }) => links.filter((link) => link.isLate)).length;
-  }
-
   /** Whether answers are overdue that should have come this way, and nothing else comes either. */
   isDoubted(route: Route): boolean {
     const links = Array.from(this.#active.values()).flatMap((one) => one.links.filter((link) => link.route === route));

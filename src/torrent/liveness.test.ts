@@ -79,11 +79,11 @@ test('who gave blocks asks once whether they came, and doubts when nothing is an
   };
   give();
   seconds(300);
-  expect([state.questions, ends[0].isLate]).toEqual([1, false]);
+  expect([state.questions, ends[0].isSuspect]).toEqual([1, false]);
   state.isCut = true;
   give();
   // It was on its way already.
   ends[0].heard();
-  seconds(4);
-  expect([state.questions, ends[0].isLate]).toEqual([2, true]);
+  seconds(6);
+  expect([state.questions, ends[0].isSuspect]).toEqual([2, true]);
 });

@@ -2,8 +2,6 @@
 /** A second is the unit: seconds without a sign, seconds without a word. */
 const SPEAK_AFTER = 1;
 const SUSPECT_AFTER = 4;
-/** Too soon to doubt the connection, and not to find out whether it is the whole network that says nothing. */
-const LATE_AFTER = 2;
 
 /**
  * Whether the other end of a connection is still there: who got a message or waits for one says something every second,
@@ -57,10 +55,6 @@ export class Liveness {
   /** Blocks were given, and the other end says nothing any more without owing anything: it is asked once, by a message. */
   get isQuestionDue(): boolean {
     return this.#isQuestionDue;
-  }
-
-  get isLate(): boolean {
-    return this.#waited >= LATE_AFTER;
   }
 
   get isSuspect(): boolean {

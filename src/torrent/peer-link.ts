@@ -124,11 +124,6 @@ export class PeerLink {
     return this.#deps.clock.monotonic() - this.#bornMs;
   }
 
-  /** Nothing comes although something should have; it may only be held up. */
-  get isLate(): boolean {
-    return this.#liveness.isLate;
-  }
-
   /** Answers are overdue: the other end, or the network between, may be gone. */
   get isSuspect(): boolean {
     return this.#liveness.isSuspect;

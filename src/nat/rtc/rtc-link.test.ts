@@ -166,6 +166,25 @@ describe('a link between two devices', () => {
     expect((await world.low.link.open(never)).destroyed).toBe(false);
   });
 
+  test('what ends in its first moments is made once more, and not twice', async () => {
+    const world = new World();
+    world.isHeard = false;
+    const opened = world.low.link.open(never);
+    await settle();
+    world.isHeard = true;
+    for (const connection of world.alive) connection.tell('failed');
+    expect((await opened).destroyed).toBe(false);
+    const other = new World();
+    other.isHeard = false;
+    const failed = other.low.link.open(never).catch((error: unknown) => error);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await settle();
+      for (const connection of other.alive) connection.tell('failed');
+    }
+    expect(await failed).toMatchObject({ code: 'timed-out' });
+    expect(other.rtc.connections).toHaveLength(2);
+  });
+
   test('who offers names the addresses of its own network after the answer only', async () => {
     const world = new World();
     const order: string[] = [];

@@ -19,6 +19,8 @@ import { STREAM_PROTOCOL } from './stream-messages.ts';
 
 const SESSION_BYTES = 16;
 const IDLE_MS = 60_000;
+/** What fails so soon has met a race within the library, and no network. */
+const EARLY_MS = 3_000;
 /** For so long the other side's offer is one that crossed our own. */
 const CROSSING_MS = 1_000;
 /** For so long it may be one of a device that never got ours; later it starts anew. */
@@ -75,6 +77,8 @@ export class RtcLink implements Disposable {
   #session: RtcSession | undefined;
   #sinceMs = 0;
   #isOwnOffer = false;
+  /** Whether this attempt is the one after an early end. */
+  #isSecond = false;
   #pending = 0;
   #unwanted = 0;
   #idle = new AbortController();
@@ -92,7 +96,8 @@ export class RtcLink implements Disposable {
 
   /**
    * A new stream to the other device, connecting first when needed. Fails with `timed-out` or `disconnected`
-   * when there is no path, and with `conflict` when there are too many streams; nothing is tried again by itself.
+   * when there is no path, and with `conflict` when there are too many streams. Only what ends in its first moments is
+   * tried again, once.
    */
   async open(signal: AbortSignal): Promise<RtcStream> {
     signal.throwIfAborted();
@@ -188,6 +193,7 @@ export class RtcLink implements Disposable {
   #onPath(id: string, path: RtcPath): void {
     const session = this.#session;
     if (id !== this.#currentId || session === undefined) return;
+    this.#isSecond = false;
     this.#setState({ kind: 'connected', path });
     for (const waiter of Array.from(this.#waiters)) waiter.resolve(session);
     if (this.#streams.size === 0) this.#startIdling();
@@ -240,6 +246,7 @@ export class RtcLink implements Disposable {
   #hangUp(state: RtcLinkState, error: AppError): void {
     const id = this.#currentId;
     this.#drop();
+    this.#isSecond = false;
     if (id !== undefined) this.#deps.signal({ session: id, kind: 'end', text: '', mid: '' });
     this.#rejectWaiters(error);
     this.#setState(state);
@@ -247,7 +254,14 @@ export class RtcLink implements Disposable {
 
   #fail(id: string, error: AppError): void {
     if (id !== this.#currentId) return;
-    this.#hangUp({ kind: 'failed', error }, error);
+    const isEarly = this.#state.kind === 'connecting' && this.#deps.clock.monotonic() - this.#sinceMs < EARLY_MS;
+    if (!isEarly || !this.#isOwnOffer || this.#isSecond || this.#waiters.size === 0) {
+      this.#hangUp({ kind: 'failed', error }, error);
+      return;
+    }
+    this.#deps.signal({ session: id, kind: 'end', text: '', mid: '' });
+    this.#isSecond = true;
+    this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
   }
 
   /** Ends what there is; those who wait for a connection go on waiting. */
