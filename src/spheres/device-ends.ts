@@ -4,14 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import {
-  devicesToEnd,
-  devicesToEndAtOnce,
-  noteDeviceToEnd,
-  noteDeviceToEndAtOnce,
-  noteWaitingEnds,
-  waitingEnds,
-} from './devices-to-end.ts';
+import { devicesToEnd, devicesToEndAtOnce, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
 import type { Lack } from './lack-of.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
@@ -67,10 +60,9 @@ export class DeviceEnds {
     return devicesToEnd(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
   }
 
-  /** The person says so. It is kept before anything else: what is not done now is done later. */
+  /** The person says so; `isAtOnce`: whatever is not here. It is kept before anything else: what is not done now is done later. */
   note(device: DeviceKey, isAtOnce: boolean): void {
-    noteDeviceToEnd(this.#deps.storage, device);
-    if (isAtOnce) noteDeviceToEndAtOnce(this.#deps.storage, device);
+    noteDeviceToEnd(this.#deps.storage, device, isAtOnce);
     this.#tried.clear();
   }
 

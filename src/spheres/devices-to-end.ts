@@ -14,22 +14,22 @@ const AT_ONCE = 'devices-to-end-at-once';
  * whose end waits there.
  */
 export function devicesToEnd(storage: Settings, sphereId: SphereId | null = null): Set<DeviceKey> {
-  const wishes = storage.settings.get(WISHES, (value) => z.array(z.string()).parse(value) as DeviceKey[]) ?? [];
   const waiting = sphereId === null ? [] : Object.keys(waitingEnds(storage)[sphereId] ?? {});
-  return new Set([...wishes, ...(waiting as DeviceKey[])]);
+  return new Set([...keysIn(storage, WISHES), ...(waiting as DeviceKey[])]);
 }
 
 /** Those of them that their person wants gone whatever of theirs is not here. */
-export function devicesToEndAtOnce({ settings }: Settings): Set<DeviceKey> {
-  return new Set(settings.get(AT_ONCE, (value) => z.array(z.string()).parse(value) as DeviceKey[]));
+export function devicesToEndAtOnce(storage: Settings): Set<DeviceKey> {
+  return keysIn(storage, AT_ONCE);
 }
 
-export function noteDeviceToEndAtOnce(storage: Settings, device: DeviceKey): void {
-  storage.settings.set(AT_ONCE, [...devicesToEndAtOnce(storage).add(device)]);
+export function noteDeviceToEnd(storage: Settings, device: DeviceKey, isAtOnce: boolean): void {
+  for (const name of isAtOnce ? [WISHES, AT_ONCE] : [WISHES])
+    storage.settings.set(name, [...keysIn(storage, name).add(device)]);
 }
 
-export function noteDeviceToEnd(storage: Settings, device: DeviceKey): void {
-  storage.settings.set(WISHES, [...devicesToEnd(storage).add(device)]);
+function keysIn({ settings }: Settings, name: string): Set<DeviceKey> {
+  return new Set(settings.get(name, (value) => z.array(z.string()).parse(value) as DeviceKey[]));
 }
 
 /** Since when the ends of devices wait for what these said, in milliseconds of the clock, by sphere. */

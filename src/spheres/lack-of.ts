@@ -13,9 +13,9 @@ export function lackOf(sphere: Sphere, heard: Heard, devices: ReadonlySet<Device
   const lacking = (tips?: readonly Tip[]): DeviceKey[] =>
     log.missing(tips).ranges.flatMap(({ device }) => (devices.has(device) ? [device] : []));
   if (lacking().length > 0) return 'others';
-  const told = toldIn(sphere, heard).flatMap(([teller, tips]) => lacking(tips).map((device) => device === teller));
-  if (told.length === 0) return 'nobody';
-  return told.every((isOwn) => isOwn) ? 'themselves' : 'others';
+  const isOwn = toldIn(sphere, heard).flatMap(([teller, tips]) => lacking(tips).map((device) => device === teller));
+  if (isOwn.length === 0) return 'nobody';
+  return isOwn.includes(false) ? 'others' : 'themselves';
 }
 
 /** What each of those told who still have a say: whoever has left gives nothing. */

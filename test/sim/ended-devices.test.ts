@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { boast } from './boast.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
-import { idOf, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
+import { idOf, saidAndShared, silence, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
 
 const MINUTE = 60_000;
 test('a computer that was ended stays ended in a sphere that its person had left by then and joins again', async () => {
@@ -66,13 +66,10 @@ test('a computer that has been off and at once ends another one takes nothing aw
   await world.until(() => sphereAt(ana, 'Summer').items.has(item));
   await ben.stop();
   await ana.stop();
-  const { answerHistory } = world.server;
-  world.server.answerHistory = () => {
-    throw new Error('the archive is slow');
-  };
+  const answer = silence(world);
   await laptop.start();
   await laptop.session.devices.end(lost, noSignal);
-  world.server.answerHistory = answerHistory;
+  answer();
   // Nobody else is there, and nobody needs to be.
   await world.until(() => laptop.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
   await ana.start();
@@ -85,27 +82,19 @@ test('a computer that is told to be gone while nobody is there is ended at the n
   const lost = idOf(ben);
   await ben.stop();
   await ana.stop();
-  const { answerHistory } = world.server;
   await laptop.stop();
-  world.server.answerHistory = () => {
-    throw new Error('the archive is slow');
-  };
+  const answer = silence(world);
   await laptop.start();
   await laptop.session.devices.end(lost, noSignal);
   await laptop.stop();
-  world.server.answerHistory = answerHistory;
+  answer();
   await laptop.start();
   await world.until(() => laptop.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
   expect(laptop.session.list.all().map(({ state }) => state.devices.has(lost))).toEqual([false, false]);
 });
 
 test('a new computer that ends the one before takes nothing away that has not come to it yet', async () => {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  await world.sphere(ana, ben);
-  ben.session.messages.say(ben.session.sphere().id, 'hello');
-  const item = await ben.share('summer.mp4');
-  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  const { world, ana, ben, item } = await saidAndShared();
   const lost = idOf(ben);
   const laptop = await world.another(ben);
   const asking = unheard(laptop);
@@ -119,12 +108,7 @@ test('a new computer that ends the one before takes nothing away that has not co
 });
 
 test('whoever comes back because all is gone ends what was before only once everything that it said has come', async () => {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  await world.sphere(ana, ben);
-  ben.session.messages.say(ben.session.sphere().id, 'hello');
-  const item = await ben.share('summer.mp4');
-  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  const { world, ana, ben, item } = await saidAndShared();
   const [kit, gone] = [ben.kit(), idOf(ben)];
   await ben.stop();
   const phone = await world.comeBack('ben', kit, { knows: [ana.jid], endsOthers: true });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { boast } from './boast.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
-import { idOf, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
+import { idOf, silence, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,17 +14,6 @@ const textsAt = ({ session }: SimPerson) =>
     .newest(session.sphere('Summer').id, 99)
     .flatMap(({ kind, state, text }) => (kind === 'text' && state !== 'undecryptable' ? [text] : []));
 const say = ({ session }: SimPerson, text: string) => session.messages.say(session.sphere('Summer').id, text);
-
-/** The archive of a server that does not answer; until the returned function is called. */
-function silence({ server }: SimWorld): () => void {
-  const { answerHistory } = server;
-  server.answerHistory = () => {
-    throw new Error('the archive is slow');
-  };
-  return () => {
-    server.answerHistory = answerHistory;
-  };
-}
 
 /** One line of a computer that the server swallows, so that a gap stands before what it says next. */
 async function sayBehindGap(world: SimWorld, person: SimPerson): Promise<void> {
@@ -190,6 +179,7 @@ async function saidAndKept(owner: 'ana' | 'ben') {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   await (owner === 'ana' ? world.sphere(ana, ben) : world.sphere(ben, ana));
+  // A vault is kept as soon as there is a kit.
   ben.kit();
   ben.session.vault.changed();
   await world.pass(MINUTE);

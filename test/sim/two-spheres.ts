@@ -30,3 +30,25 @@ export function unheard(person: SimPerson): { isMute: boolean } {
   };
   return state;
 }
+
+/** Ben has said and shared something in a sphere of Ana's, and she has it. */
+export async function saidAndShared() {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  ben.session.messages.say(ben.session.sphere().id, 'hello');
+  const item = await ben.share('summer.mp4');
+  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  return { world, ana, ben, item };
+}
+
+/** The archive of a server that does not answer; until the returned function is called. */
+export function silence({ server }: SimWorld): () => void {
+  const { answerHistory } = server;
+  server.answerHistory = () => {
+    throw new Error('the archive is slow');
+  };
+  return () => {
+    server.answerHistory = answerHistory;
+  };
+}
