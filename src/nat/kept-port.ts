@@ -47,6 +47,8 @@ interface Held {
   readonly endsAtMs: number;
   /** Whether the router left the last question unanswered or said no. */
   readonly inDoubt: boolean;
+  /** Whether it was made anew, at the same place, for a router that seemed to have forgotten it. */
+  readonly wasForgotten: boolean;
 }
 
 /** One port kept open on the router until disposed. */
@@ -115,17 +117,20 @@ export class KeptPort implements AsyncDisposable {
       const suspected = await this.#pause.wait(Math.min(untilMs, held.inDoubt ? SILENT_CHECK_MS : CHECK_MS), signal);
       const isDue = clock.monotonic() >= held.renewAtMs;
       const health = isDue && !suspected ? 'due' : await this.#check(held, signal);
-      // Members call there in vain until it is made anew, and call again once they are told so.
-      if (health === 'lost') this.#setState({ kind: 'searching' });
-      if (health === 'kept' && !suspected) {
-        held = { ...held, inDoubt: false };
-        continue;
-      }
+      // Members call there in vain until it is made anew, and call again once they are told so. Of a router that seems to
+      // forget all the time, nobody is told each time.
+      if (health === 'lost' && !held.wasForgotten) this.#setState({ kind: 'searching' });
+      if (health === 'kept') held = { ...held, inDoubt: false, wasForgotten: false };
+      if (health === 'kept' && !suspected) continue;
       const again = await this.#acquire(health === 'silent' ? undefined : held.gateway, signal);
       const nowMs = clock.monotonic();
       // A failed renewal is no loss while the lease runs: some routers refuse to renew and keep the mapping.
       if (again === undefined && (health === 'lost' || nowMs >= held.endsAtMs)) return;
-      held = again ?? { ...held, renewAtMs: nowMs + CHECK_MS, inDoubt: true };
+      const wasForgotten = health === 'lost' && again !== undefined && isSamePlace(held.mapping, again.mapping);
+      held =
+        again === undefined
+          ? { ...held, renewAtMs: nowMs + CHECK_MS, inDoubt: true }
+          : { ...again, wasForgotten: wasForgotten || (health === 'due' && held.wasForgotten) };
     }
   }
 
@@ -176,7 +181,14 @@ export class KeptPort implements AsyncDisposable {
       const nowMs = clock.monotonic();
       const leaseMs = (mapping.lifetimeSeconds ?? LEASE_SECONDS) * 1_000;
       const renewMs = Math.min(MOST_RENEWAL_MS, Math.max(LEAST_RENEWAL_MS, leaseMs / 2));
-      return { gateway, mapping, renewAtMs: nowMs + renewMs, endsAtMs: nowMs + leaseMs, inDoubt: false };
+      return {
+        gateway,
+        mapping,
+        renewAtMs: nowMs + renewMs,
+        endsAtMs: nowMs + leaseMs,
+        inDoubt: false,
+        wasForgotten: false,
+      };
     } catch (error) {
       signal.throwIfAborted();
       log.debug('router opens no port', { via: gateway.kind, error });
@@ -233,6 +245,10 @@ export class KeptPort implements AsyncDisposable {
 
 function keyOf(gateway: Gateway): string {
   return `${gateway.kind} ${gateway.address}`;
+}
+
+function isSamePlace(a: Mapping, b: Mapping): boolean {
+  return a.externalAddress === b.externalAddress && a.externalPort === b.externalPort;
 }
 
 function isSame(a: PortState, b: PortState): boolean {

@@ -230,6 +230,21 @@ test('a port that the router has forgotten is told as not open until it is, at t
   expect(bench.states[2]).toEqual(bench.states[0]);
 });
 
+test('of a router that always seems to have forgotten, nobody is told each minute', async () => {
+  const gateway = new FakeGateway();
+  await using bench = new Bench([found(gateway)]);
+  await bench.keep();
+  gateway.alwaysForgets = true;
+  await bench.clock.advance(10 * MINUTE);
+  expect(bench.states.map(({ kind }) => kind)).toEqual(['open', 'searching', 'open']);
+  expect(gateway.mapped.length).toBeGreaterThan(9);
+  gateway.alwaysForgets = false;
+  await bench.clock.advance(2 * MINUTE);
+  gateway.kept = false;
+  await bench.clock.advance(MINUTE);
+  expect(bench.states.map(({ kind }) => kind).slice(3)).toEqual(['searching', 'open']);
+});
+
 test('a suspicion ends the wait for another try', async () => {
   const gateway = new FakeGateway();
   gateway.mood = 'refusing';

@@ -5,7 +5,7 @@ import { parseDeviceKey } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { MemberPorts } from './member-ports.ts';
 import { PendingStreams } from './pending-streams.ts';
-import type { PortMapping, RouterPort } from './port-mapping.ts';
+import type { Pinhole, PortMapping, RouterPort } from './port-mapping.ts';
 import { Reachability } from './reachability.ts';
 
 const ben = parseDeviceKey('b'.repeat(64));
@@ -14,13 +14,15 @@ const cara = parseDeviceKey('c'.repeat(64));
 /** A router that opens what it is told to open. */
 class FakeRouter implements PortMapping {
   readonly ports = new Map<number, (state: RouterPort) => void>();
+  readonly pinholes = new Map<number, (holes: readonly Pinhole[]) => void>();
 
   keep(port: number, onChange: (state: RouterPort) => void): AsyncDisposable {
     this.ports.set(port, onChange);
     return { [Symbol.asyncDispose]: () => Promise.resolve(void this.ports.delete(port)) };
   }
 
-  keepPinholes(): AsyncDisposable {
+  keepPinholes(port: number, onChange: (holes: readonly Pinhole[]) => void): AsyncDisposable {
+    this.pinholes.set(port, onChange);
     return { [Symbol.asyncDispose]: () => Promise.resolve() };
   }
 
@@ -33,6 +35,7 @@ async function open(options: { extraPorts?: number[]; addresses?: string[] } = {
   const router = new FakeRouter();
   const reachability = new Reachability({ clock: new VirtualClock(0) });
   const hosts: string[] = [];
+  const opened = { pinholes: 0 };
   const observed = { hosts, sureHosts: hosts };
   const ports = await MemberPorts.open({
     observed,
@@ -45,10 +48,11 @@ async function open(options: { extraPorts?: number[]; addresses?: string[] } = {
     pending: new PendingStreams({ clock: new VirtualClock(0), admit: () => Promise.resolve() }),
     onTracker: (socket) => socket.destroy(),
     onChange: () => undefined,
+    onPinhole: () => void (opened.pinholes += 1),
   });
   onTestFinished(() => ports[Symbol.asyncDispose]());
   ports.map();
-  return { router, reachability, observed, ports };
+  return { router, reachability, observed, ports, opened };
 }
 
 test('the outside address is told first, and last when members say that the router lies', async () => {
@@ -122,6 +126,17 @@ test('on loopback only, no router is asked', async () => {
   expect(router.ports.size).toBe(0);
   expect(ports.states.map(({ state }) => state)).toEqual(['unmapped', 'unmapped']);
   expect(ports.endpoints).toEqual([`127.0.0.1:${ports.dataPort}`]);
+});
+
+test('that the router lets an address in again which it kept out is told, though the endpoints are the same', async () => {
+  const { router, ports, opened } = await open();
+  const say = router.pinholes.get(ports.dataPort);
+  const hole = { address: '2001:db8::1', port: ports.dataPort };
+  const seen = [false, true, true, false, true].map((isOpen) => {
+    say?.([{ ...hole, open: isOpen }]);
+    return opened.pinholes;
+  });
+  expect(seen).toEqual([0, 1, 1, 1, 2]);
 });
 
 test('no more endpoints are told than one message holds', async () => {

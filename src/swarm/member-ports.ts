@@ -31,6 +31,8 @@ export interface MemberPortsDeps {
   readonly onTracker: (socket: Socket) => void;
   /** Something that members or a person may be told has changed. */
   readonly onChange: () => void;
+  /** The router lets an IPv6 address in that it kept out, which was among the endpoints all the same. */
+  readonly onPinhole: () => void;
 }
 
 type PortView = NetworkState['ports'][number];
@@ -88,7 +90,7 @@ export class MemberPorts implements AsyncDisposable {
 
   /** Asks the router, if it may be asked and can reach us. */
   map(): void {
-    const { portMapping, addresses, onChange } = this.#deps;
+    const { portMapping, addresses, onChange, onPinhole } = this.#deps;
     if (portMapping === null || !hearsRouter(addresses)) return;
     for (const own of this.#ports) {
       if (own.failure !== null) continue;
@@ -98,8 +100,10 @@ export class MemberPorts implements AsyncDisposable {
         onChange();
       });
       const pinholes = portMapping.keepPinholes(own.port, (holes) => {
+        const before = this.#pinholes.get(own.port) ?? [];
         this.#pinholes.set(own.port, holes);
         onChange();
+        if (holes.some(({ address, open }) => open && !isOpenIn(before, address))) onPinhole();
       });
       this.#kept.push(kept, pinholes);
     }
@@ -199,4 +203,8 @@ export class MemberPorts implements AsyncDisposable {
       return isOpen && router.outside !== null ? [router.outside] : [];
     });
   }
+}
+
+function isOpenIn(holes: readonly Pinhole[], address: string): boolean {
+  return holes.some((hole) => hole.open && hole.address === address);
 }

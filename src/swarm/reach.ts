@@ -68,7 +68,7 @@ export interface ReachDeps {
   readonly admit: Admit;
   readonly onTracker: (socket: Socket) => void;
   readonly trackerUrl: (endpoint: string) => string;
-  readonly setCandidates: (candidates: Extract<SwarmEvent, { kind: 'candidates' }>) => void;
+  readonly setCandidates: (candidates: Extract<SwarmEvent, { kind: 'candidates' }>, isOpenNow: boolean) => void;
   readonly emit: (event: SwarmEvent) => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
 }
@@ -160,6 +160,7 @@ export class Reach implements AsyncDisposable {
       pending: this.#pending,
       onTracker,
       onChange: () => this.#tellCandidates(),
+      onPinhole: () => this.#tellCandidates(true),
     });
   }
 
@@ -382,12 +383,12 @@ export class Reach implements AsyncDisposable {
     }
   }
 
-  #tellCandidates(): void {
+  #tellCandidates(isOpenNow = false): void {
     const ports = this.#ports;
     if (ports === null) return;
     this.#own = ports.own;
     const { endpoints, mapped } = ports;
     const trackers = ports.trackers.map((endpoint) => this.#deps.trackerUrl(endpoint));
-    this.#deps.setCandidates({ kind: 'candidates', endpoints, trackers, mapped, webrtc: this.#rtc.isReady });
+    this.#deps.setCandidates({ kind: 'candidates', endpoints, trackers, mapped, webrtc: this.#rtc.isReady }, isOpenNow);
   }
 }

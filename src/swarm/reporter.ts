@@ -58,10 +58,11 @@ export class Reporter {
     for (const known of [this.#dirty, this.#toldMs, this.#phases, this.#states]) known.delete(infoHash);
   }
 
-  setCandidates(candidates: Candidates): void {
+  /** The same as before are told when one of them is open only now: members may have called there in vain. */
+  setCandidates(candidates: Candidates, isOpenNow: boolean): void {
     const before = JSON.stringify(this.#candidates);
     this.#candidates = candidates;
-    if (JSON.stringify(candidates) !== before) this.#deps.stream.emit(candidates);
+    if (isOpenNow || JSON.stringify(candidates) !== before) this.#deps.stream.emit(candidates);
   }
 
   /** Everything a new reader has to know before it hears of changes. */

@@ -44,8 +44,6 @@ interface Entry {
   sphereId: SphereId;
   /** Tried beside a relay that serves meanwhile, so it is to be direct. */
   isBeside: boolean;
-  /** Whether the other side has said anything to the attempt under way. */
-  isHeard: boolean;
 }
 
 /**
@@ -107,7 +105,6 @@ export class RtcLinks implements RtcOpener, Disposable {
     // Each session that is tried costs memory, and who asks for it loses nothing.
     if (isBeside && !this.#beside.has(device) && !this.#besides.take(device)) return;
     const entry = this.#entryIn(isBeside ? this.#beside : this.#links, sphereId, device);
-    entry.isHeard = true;
     entry.link.receive(signal);
     if (signal.kind === 'offer') return;
     // Each takes what belongs to its session.
@@ -122,8 +119,7 @@ export class RtcLinks implements RtcOpener, Disposable {
 
   /** The device has just come: what was said to it before, it has not heard. */
   renew(device: DeviceKey): void {
-    const entry = this.#links.get(device);
-    if (entry?.link.state.kind === 'connecting' && !entry.isHeard) this.#drop(device);
+    this.#links.get(device)?.link.renew();
   }
 
   /** Ends connections to devices that are no members of anything any more. */
@@ -245,12 +241,12 @@ export class RtcLinks implements RtcOpener, Disposable {
         return pending.take({ stream, route, device }, device);
       },
     });
-    const entry: Entry = { link, route, sphereId, isBeside, isHeard: false };
+    const entry: Entry = { link, route, sphereId, isBeside };
     link.changes.on((state) => {
       if (state.kind === 'connected') {
         route.path = state.path.kind === 'relay' ? 'turn' : 'webrtc';
         route.address = state.path.address;
-      } else if (state.kind !== 'connecting') entry.isHeard = false;
+      }
       if (entry.isBeside && (state.kind === 'failed' || state.kind === 'idle')) this.#dropBeside(device);
       onChange();
     });

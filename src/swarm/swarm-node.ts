@@ -269,7 +269,7 @@ export class SwarmNode implements AsyncDisposable {
       metainfoOf: (sphereId, infoHash) => this.#metainfoOf(sphereId, infoHash),
       onTracker: (socket) => this.#tracker.accept(socket),
       trackerUrl: (endpoint) => this.#tracker.urlFor(endpoint),
-      setCandidates: (candidates) => this.reporter.setCandidates(candidates),
+      setCandidates: (...told) => this.reporter.setCandidates(...told),
       emit: (event) => stream.emit(event),
       spawn: (name, task) => this.#scope.spawn(name, task),
     });

@@ -1,84 +1,10 @@
 import { once } from 'node:events';
-import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import type { FakeConnection } from '../../../test/fixtures/fake-rtc.ts';
-import { FakeRtc } from '../../../test/fixtures/fake-rtc.ts';
-import { VirtualClock } from '../../../test/fixtures/virtual-clock.ts';
+import { describe, expect, test } from 'vitest';
+import { RtcLinkWorld, settle } from '../../../test/fixtures/rtc-link-world.ts';
 import { AppError } from '../../base/errors.ts';
-import { parseDeviceKey } from '../../base/id.ts';
-import { silentLogger } from '../../base/log.ts';
-import { systemRandom } from '../../base/random.ts';
-import type { RtcSignal } from '../../contract/swarm.ts';
-import { rtcSignalSchema } from '../../contract/swarm.ts';
-import type { RtcLinkState } from './rtc-link.ts';
-import { RtcLink } from './rtc-link.ts';
 import type { RtcStream } from './rtc-stream.ts';
 
-const LOW = parseDeviceKey('1'.repeat(64));
-const HIGH = parseDeviceKey('f'.repeat(64));
 const never = new AbortController().signal;
-
-interface End {
-  readonly link: RtcLink;
-  readonly accepted: RtcStream[];
-  readonly states: RtcLinkState['kind'][];
-  readonly told: RtcSignal[];
-}
-
-class World {
-  readonly clock = new VirtualClock();
-  readonly rtc = new FakeRtc();
-  /** false = signals are lost. */
-  isHeard = true;
-  readonly low: End;
-  readonly high: End;
-  admit: (stream: RtcStream) => Promise<void> = () => Promise.resolve();
-
-  constructor() {
-    this.low = this.#end(LOW, HIGH, () => this.high);
-    this.high = this.#end(HIGH, LOW, () => this.low);
-    onTestFinished(() => {
-      this.low.link[Symbol.dispose]();
-      this.high.link[Symbol.dispose]();
-    });
-  }
-
-  #end(self: typeof LOW, remote: typeof LOW, other: () => End): End {
-    const told: RtcSignal[] = [];
-    const accepted: RtcStream[] = [];
-    const states: RtcLinkState['kind'][] = [];
-    const link = new RtcLink({
-      native: this.rtc,
-      clock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      self,
-      remote,
-      iceServers: () => [],
-      signal: (signal) => {
-        told.push(rtcSignalSchema.parse(signal));
-        setImmediate(() => {
-          if (this.isHeard) other().link.receive(signal);
-        });
-      },
-      onStream: (stream) => {
-        accepted.push(stream);
-        return this.admit(stream);
-      },
-    });
-    link.changes.on((state) => states.push(state.kind));
-    return { link, accepted, states, told };
-  }
-
-  /** The library's connections that are still alive. */
-  get alive(): readonly FakeConnection[] {
-    return this.rtc.connections.filter((connection) => !connection.isClosed);
-  }
-}
-
-async function settle(turns = 30): Promise<void> {
-  for (let index = 0; index < turns; index += 1) await turn();
-}
 
 async function firstBytes(stream: RtcStream | undefined): Promise<string> {
   if (stream === undefined) throw new Error('there is no stream');
@@ -88,7 +14,7 @@ async function firstBytes(stream: RtcStream | undefined): Promise<string> {
 
 describe('a link between two devices', () => {
   test('connects when a stream is opened, and carries streams both ways over one connection', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const stream = await world.low.link.open(never);
     stream.write('to high');
     const back = await world.high.link.open(never);
@@ -102,7 +28,7 @@ describe('a link between two devices', () => {
   });
 
   test('tells its description before its candidates, however the library calls back', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     await settle();
     expect(world.low.told.map(({ kind }) => kind)).toEqual(['offer', 'candidate']);
@@ -111,7 +37,7 @@ describe('a link between two devices', () => {
   });
 
   test('that both sides begin at once is one connection, and nobody waits in vain', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const [low, high] = await Promise.all([world.low.link.open(never), world.high.link.open(never)]);
     await settle();
     expect([low.destroyed, high.destroyed]).toEqual([false, false]);
@@ -120,7 +46,7 @@ describe('a link between two devices', () => {
   });
 
   test('an offer that a device lost with its restart is made anew as soon as that device offers', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.isHeard = false;
     const high = world.high.link.open(never);
     await settle();
@@ -133,8 +59,40 @@ describe('a link between two devices', () => {
     expect(world.alive).toHaveLength(2);
   });
 
+  test('an offer that was lost just before the other side offers is made anew, as no answer comes', async () => {
+    const world = new RtcLinkWorld();
+    world.isHeard = false;
+    const high = world.high.link.open(never);
+    await settle();
+    await world.clock.advance(500);
+    world.isHeard = true;
+    const low = world.low.link.open(never);
+    await settle();
+    await world.clock.advance(1_000);
+    await settle();
+    expect([world.low.link.state.kind, world.high.link.state.kind]).toEqual(['connected', 'connected']);
+    expect([(await low).destroyed, (await high).destroyed]).toEqual([false, false]);
+    expect(world.alive).toHaveLength(2);
+  });
+
+  test('a session that neither opens nor fails is given up after seven seconds for a second one', async () => {
+    const world = new RtcLinkWorld();
+    world.rtc.isStuck = true;
+    const opened = world.low.link.open(never);
+    await settle();
+    world.rtc.isStuck = false;
+    await world.clock.advance(6_900);
+    expect([world.low.told, world.rtc.connections.length]).toMatchObject([
+      [{ kind: 'offer' }, { kind: 'candidate' }],
+      2,
+    ]);
+    await world.clock.advance(200);
+    expect((await opened).destroyed).toBe(false);
+    expect(world.alive).toHaveLength(2);
+  });
+
   test('a device that is started again every few seconds is answered each time', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     const [offer] = world.low.told;
     if (offer === undefined) throw new Error('nothing was offered');
@@ -149,14 +107,14 @@ describe('a link between two devices', () => {
   });
 
   test('many who open at once share the connection', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const streams = await Promise.all(Array.from({ length: 20 }, () => world.low.link.open(never)));
     await settle();
     expect([streams.length, world.high.accepted.length, world.rtc.connections.length]).toEqual([20, 20, 2]);
   });
 
   test('that nobody answers fails after twenty seconds, and opening again tries again', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.isHeard = false;
     const failed = world.low.link.open(never).catch((error: unknown) => error);
     await world.clock.advance(20_000);
@@ -167,14 +125,14 @@ describe('a link between two devices', () => {
   });
 
   test('what ends in its first moments is made once more, and not twice', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.isHeard = false;
     const opened = world.low.link.open(never);
     await settle();
     world.isHeard = true;
     for (const connection of world.alive) connection.tell('failed');
     expect((await opened).destroyed).toBe(false);
-    const other = new World();
+    const other = new RtcLinkWorld();
     other.isHeard = false;
     const failed = other.low.link.open(never).catch((error: unknown) => error);
     for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -186,7 +144,7 @@ describe('a link between two devices', () => {
   });
 
   test('who offers names the addresses of its own network after the answer only', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const order: string[] = [];
     for (const [name, { link }] of [
       ['low', world.low],
@@ -204,7 +162,7 @@ describe('a link between two devices', () => {
   });
 
   test('gives up waiting when told to, and the connection is there for the next', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const abort = new AbortController();
     const given = world.low.link.open(abort.signal).catch((error: unknown) => error);
     abort.abort(new AppError('cancelled', 'not needed any more'));
@@ -214,7 +172,7 @@ describe('a link between two devices', () => {
   });
 
   test('a broken connection ends its streams and is told; the next stream makes a new one', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const stream = await world.low.link.open(never);
     await settle();
     for (const connection of world.alive) connection.tell('failed');
@@ -229,13 +187,13 @@ describe('a link between two devices', () => {
   });
 
   test('a device that starts anew replaces the connection it has forgotten', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const lost = await world.high.link.open(never);
     world.isHeard = false;
     world.low.link[Symbol.dispose]();
     world.isHeard = true;
     await world.clock.advance(6_000);
-    const reborn = new World();
+    const reborn = new RtcLinkWorld();
     await reborn.low.link.open(never);
     const offer = reborn.low.told[0];
     if (offer !== undefined) world.high.link.receive(offer);
@@ -243,7 +201,7 @@ describe('a link between two devices', () => {
   });
 
   test('is hung up after a minute without streams, on both sides', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const stream = await world.low.link.open(never);
     await settle();
     await world.clock.advance(120_000);
@@ -259,7 +217,7 @@ describe('a link between two devices', () => {
   });
 
   test('tells when the path changes, and a relay from a direct path', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     const remote = { address: '2001:db8::7', port: 50_002, type: 'prflx' };
     world.rtc.pair = { local: { address: '11.22.33.10', port: 49_160, type: 'relay' }, remote };
@@ -274,7 +232,7 @@ describe('a link between two devices', () => {
   });
 
   test('disposing ends everything and tells the other side', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     const stream = await world.low.link.open(never);
     await settle();
     world.low.link[Symbol.dispose]();
@@ -284,7 +242,7 @@ describe('a link between two devices', () => {
   });
 
   test('a library that fails is a failed link, no crash', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.rtc.createConnection = () => {
       throw new Error('no more sockets');
     };
@@ -297,7 +255,7 @@ describe('a hostile other device', () => {
   const session = 'ab'.repeat(16);
 
   test('stale, repeated and foreign signals are ignored', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     await settle();
     const [offer] = world.low.told;
@@ -310,7 +268,7 @@ describe('a hostile other device', () => {
   });
 
   test('a malformed description never reaches the library', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.high.link.receive({ session, kind: 'offer', text: 'v=0\r\nm=audio 9 RTP/AVP 0\r\n', mid: '' });
     await settle();
     expect([world.rtc.connections.length, world.high.link.state.kind]).toEqual([0, 'failed']);
@@ -318,7 +276,7 @@ describe('a hostile other device', () => {
   });
 
   test('no more than thirty-two candidates are tried', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     await settle();
     const id = world.low.told[0]?.session ?? '';
@@ -330,7 +288,7 @@ describe('a hostile other device', () => {
   });
 
   test('offers without end make no more connections than a device takes that is started again and again', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     const [offer] = world.low.told;
     world.isHeard = false;
@@ -343,7 +301,7 @@ describe('a hostile other device', () => {
   });
 
   test('streams that wait for admission are bounded, and refused ones leave nothing', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.admit = () => new Promise(() => undefined);
     const streams = await Promise.all(Array.from({ length: 40 }, () => world.low.link.open(never)));
     await settle();
@@ -352,7 +310,7 @@ describe('a hostile other device', () => {
   });
 
   test('a stream that is not admitted is closed', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     world.admit = () => Promise.reject(new AppError('not-allowed', 'the caller is not proven'));
     const stream = await world.low.link.open(never);
     await once(stream, 'close');
@@ -360,7 +318,7 @@ describe('a hostile other device', () => {
   });
 
   test('channels of another kind are closed, and too many of them end the link for good', async () => {
-    const world = new World();
+    const world = new RtcLinkWorld();
     await world.low.link.open(never);
     await settle();
     const [offering] = world.alive;
@@ -372,7 +330,7 @@ describe('a hostile other device', () => {
     await world.clock.advance(20_000);
     expect([await again, world.rtc.connections.length]).toEqual([
       expect.objectContaining({ code: 'timed-out' }),
-      before + 1,
+      before + 2,
     ]);
   });
 });

@@ -19,10 +19,14 @@ import { STREAM_PROTOCOL } from './stream-messages.ts';
 
 const SESSION_BYTES = 16;
 const IDLE_MS = 60_000;
-/** What fails so soon has met a race within the library, and no network. */
-const EARLY_MS = 3_000;
+/** From the offer to the first stream; relays answer within two seconds, a lost packet costs one or two more. */
+const CONNECT_MS = 20_000;
+/** Of it for the first offer: a signal may be lost, and the library has races of its own. */
+const FIRST_OFFER_MS = 7_000;
 /** For so long the other side's offer is one that crossed our own. */
 const CROSSING_MS = 1_000;
+/** Whoever offers hears us: so soon it would have answered an offer that it got. */
+const ANSWER_MS = 750;
 /** For so long it may be one of a device that never got ours; later it starts anew. */
 const OWN_OFFER_MS = 5_000;
 /** A connection costs sockets and a key. Who is started again and again, in a network that changes, offers a few each time. */
@@ -77,11 +81,13 @@ export class RtcLink implements Disposable {
   #session: RtcSession | undefined;
   #sinceMs = 0;
   #isOwnOffer = false;
-  /** Whether this attempt is the one after an early end. */
+  /** Whether this attempt follows one of ours that came to nothing. */
   #isSecond = false;
   #pending = 0;
   #unwanted = 0;
   #idle = new AbortController();
+  /** Aborted with the session. */
+  #over = new AbortController();
   #isDisposed = false;
 
   constructor(deps: RtcLinkDeps) {
@@ -96,8 +102,8 @@ export class RtcLink implements Disposable {
 
   /**
    * A new stream to the other device, connecting first when needed. Fails with `timed-out` or `disconnected`
-   * when there is no path, and with `conflict` when there are too many streams. Only what ends in its first moments is
-   * tried again, once.
+   * when there is no path, and with `conflict` when there are too many streams. An offer of ours that comes to nothing is
+   * made a second time.
    */
   async open(signal: AbortSignal): Promise<RtcStream> {
     signal.throwIfAborted();
@@ -112,6 +118,11 @@ export class RtcLink implements Disposable {
     if (this.#isDisposed) return;
     if (signal.kind === 'offer') this.#onOffer(signal);
     else if (signal.session === this.#currentId) this.#session?.receive(signal);
+  }
+
+  /** The other device has just come: an offer that it has not answered may have been made before. */
+  renew(): void {
+    if (this.#session?.isUnanswered === true && this.#offers.take('')) this.#offer();
   }
 
   [Symbol.dispose](): void {
@@ -135,7 +146,7 @@ export class RtcLink implements Disposable {
       const onAbort = (): void => settle(() => reject(signal.reason));
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);
-      if (this.#currentId === undefined) this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
+      if (this.#currentId === undefined) this.#offer();
     });
   }
 
@@ -143,12 +154,25 @@ export class RtcLink implements Disposable {
     const nowMs = this.#deps.clock.monotonic();
     const keepsOwn = this.#keepsOwnOffer(nowMs);
     const hasCrossed = keepsOwn && nowMs - this.#sinceMs < CROSSING_MS;
-    if (this.#known.has(id) || hasCrossed || this.#unwanted > MOST_UNWANTED) return;
+    if (this.#known.has(id) || this.#unwanted > MOST_UNWANTED) return;
+    if (hasCrossed) {
+      this.#offerAgainUnlessAnswered();
+      return;
+    }
     if (!this.#offers.take('')) return;
     // A device that was restarted has lost our offer, and waits for one: it gives way to ours whenever that comes.
-    if (keepsOwn) this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
+    if (keepsOwn) this.#offer();
     // The other side starts anew: it has nothing left of the connection there was.
     else this.#begin(id, text);
+  }
+
+  /** The other side may have offered because ours never reached it, and now it waits for one. */
+  #offerAgainUnlessAnswered(): void {
+    this.#deps.clock.sleep(ANSWER_MS, this.#over.signal).then(
+      () => this.renew(),
+      // There is another attempt, or none.
+      () => undefined,
+    );
   }
 
   /** When both sides offer at once, the offer of the device with the higher key stands, also while it is answered. */
@@ -156,8 +180,13 @@ export class RtcLink implements Disposable {
     return this.#isOwnOffer && this.#deps.self > this.#deps.remote && nowMs - this.#sinceMs < OWN_OFFER_MS;
   }
 
+  #offer(): void {
+    this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
+  }
+
   #begin(id: string, offer: string | undefined): void {
     this.#drop();
+    this.#over = new AbortController();
     this.#currentId = id;
     this.#isOwnOffer = offer === undefined;
     this.#sinceMs = this.#deps.clock.monotonic();
@@ -181,6 +210,7 @@ export class RtcLink implements Disposable {
       clock,
       log,
       id,
+      connectMs: this.#connectMs(),
       signal,
       servers: usable,
       onPath: (path: RtcPath) => this.#onPath(id, path),
@@ -188,6 +218,11 @@ export class RtcLink implements Disposable {
       onEnd: (error: AppError) => this.#fail(id, error),
     };
     return offer === undefined ? RtcSession.offer(deps) : RtcSession.answer(deps, offer);
+  }
+
+  #connectMs(): number {
+    if (!this.#isOwnOffer) return CONNECT_MS;
+    return this.#isSecond ? CONNECT_MS - FIRST_OFFER_MS : FIRST_OFFER_MS;
   }
 
   #onPath(id: string, path: RtcPath): void {
@@ -254,14 +289,14 @@ export class RtcLink implements Disposable {
 
   #fail(id: string, error: AppError): void {
     if (id !== this.#currentId) return;
-    const isEarly = this.#state.kind === 'connecting' && this.#deps.clock.monotonic() - this.#sinceMs < EARLY_MS;
-    if (!isEarly || !this.#isOwnOffer || this.#isSecond || this.#waiters.size === 0) {
+    const isFirst = this.#state.kind === 'connecting' && this.#isOwnOffer && !this.#isSecond;
+    if (!isFirst || this.#waiters.size === 0) {
       this.#hangUp({ kind: 'failed', error }, error);
       return;
     }
     this.#deps.signal({ session: id, kind: 'end', text: '', mid: '' });
     this.#isSecond = true;
-    this.#begin(toHex(this.#deps.random(SESSION_BYTES)), undefined);
+    this.#offer();
   }
 
   /** Ends what there is; those who wait for a connection go on waiting. */
@@ -270,6 +305,7 @@ export class RtcLink implements Disposable {
     this.#isOwnOffer = false;
     this.#session?.[Symbol.dispose]();
     this.#session = undefined;
+    this.#over.abort();
     this.#idle.abort();
     for (const stream of Array.from(this.#streams)) stream.destroy();
     this.#streams.clear();

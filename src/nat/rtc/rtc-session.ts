@@ -10,8 +10,6 @@ import type { DescriptionKind } from './session-description.ts';
 import { rewriteDescription } from './session-description.ts';
 import { STREAM_PROTOCOL } from './stream-messages.ts';
 
-/** From the offer to the first stream; relays answer within two seconds, a lost packet costs one or two more. */
-export const CONNECT_MS = 20_000;
 /** Whether a better path was found is not told, only answered. */
 const PATH_CHECK_MS = 2_000;
 const MOST_CANDIDATES = 32;
@@ -34,6 +32,8 @@ export interface RtcSessionDeps {
   readonly log: Logger;
   /** 32 hex digits, chosen by who offers. */
   readonly id: string;
+  /** From the offer to the first stream. */
+  readonly connectMs: number;
   readonly signal: (signal: RtcSignal) => void;
   readonly onPath: (path: RtcPath) => void;
   readonly onChannel: (channel: NativeChannel) => void;
@@ -94,6 +94,11 @@ export class RtcSession implements Disposable {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** The other side has not said anything to our offer. */
+  get isUnanswered(): boolean {
+    return this.#phase === 'offered';
   }
 
   receive(signal: RtcSignal): void {
@@ -251,7 +256,7 @@ export class RtcSession implements Disposable {
   }
 
   #expireConnecting(): void {
-    this.#deps.clock.sleep(CONNECT_MS, this.#over.signal).then(
+    this.#deps.clock.sleep(this.#deps.connectMs, this.#over.signal).then(
       () => {
         if (this.#phase !== 'connected') this.#end(new AppError('timed-out', 'no path to the other side in time'));
       },
@@ -274,8 +279,9 @@ export class RtcSession implements Disposable {
 
   #end(error: AppError): void {
     if (this.#phase === 'ended') return;
+    const phase = this.#phase;
     this[Symbol.dispose]();
-    this.#deps.log.debug('session ended', { error });
+    this.#deps.log.debug('session ended', { error, phase, candidates: this.#candidates });
     this.#deps.onEnd(error);
   }
 }
