@@ -80,7 +80,7 @@ function openPlaces(
     new NetworkPlaces({
       feed,
       clock,
-      gateways: findDefaultGateways,
+      gateways: (signal) => findDefaultGateways(signal),
       ownNetworks,
       marked: {
         get: () => readConfig(profile).swarm.publicNetworks,

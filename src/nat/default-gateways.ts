@@ -16,24 +16,42 @@ const COMMAND_MS = 5_000;
 const MOST_GATEWAYS = 4;
 const run = promisify(execFile);
 
+type Family = 'IPv4' | 'IPv6';
+
+/** Where the routes of a machine are read. */
+export interface RouteSource {
+  readonly platform: NodeJS.Platform;
+  readonly read: (file: string, signal: AbortSignal) => Promise<string>;
+  /** What a command prints. */
+  readonly output: (command: string, args: readonly string[], signal: AbortSignal) => Promise<string>;
+}
+
+const THIS_MACHINE: RouteSource = {
+  platform: process.platform,
+  read: (file, signal) => readFile(file, { encoding: 'utf8', signal }),
+  output: async (command, args, signal) =>
+    (await run(command, args, { signal, timeout: COMMAND_MS, windowsHide: true })).stdout,
+};
+
 /** The home routers that this machine sends through, the preferred one first; `not-found` when there is none. */
-export function findDefaultGateways(signal: AbortSignal): Promise<string[]> {
-  return find('IPv4', isPrivateAddress, signal);
+export function findDefaultGateways(signal: AbortSignal, source = THIS_MACHINE): Promise<string[]> {
+  return find('IPv4', isPrivateAddress, source, signal);
 }
 
 /** The routers that may open pinholes for this IPv6 address of the machine; `not-found` when there is none. */
-export function findDefaultGateways6(own: string, signal: AbortSignal): Promise<string[]> {
-  return find('IPv6', (address) => isNeighbour(address, own), signal);
+export function findDefaultGateways6(own: string, signal: AbortSignal, source = THIS_MACHINE): Promise<string[]> {
+  return find('IPv6', (address) => isNeighbour(address, own), source, signal);
 }
 
 async function find(
-  family: 'IPv4' | 'IPv6',
+  family: Family,
   isUsable: (address: string) => boolean,
+  source: RouteSource,
   signal: AbortSignal,
 ): Promise<string[]> {
   let addresses: string[];
   try {
-    addresses = family === 'IPv4' ? await readRoutes(signal) : await readRoutes6(signal);
+    addresses = await readRoutes(family, source, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw new AppError('not-found', 'the routes of this machine cannot be read', {}, error);
@@ -43,32 +61,20 @@ async function find(
   return usable;
 }
 
-async function readRoutes(signal: AbortSignal): Promise<string[]> {
-  switch (process.platform) {
+async function readRoutes(family: Family, source: RouteSource, signal: AbortSignal): Promise<string[]> {
+  const is4 = family === 'IPv4';
+  switch (source.platform) {
     case 'linux':
-      return parseProcRoute(await readFile('/proc/net/route', { encoding: 'utf8', signal }));
+      return is4
+        ? parseProcRoute(await source.read('/proc/net/route', signal))
+        : parseProcRoute6(await source.read('/proc/net/ipv6_route', signal));
     case 'darwin':
-      return parseMacRoutes(await output('/usr/sbin/netstat', ['-rn', '-f', 'inet'], signal));
-    case 'win32':
-      return parseWindowsRoute(await output('route.exe', ['print', '-4'], signal));
+      return parseMacRoutes(await source.output('/usr/sbin/netstat', ['-rn', '-f', is4 ? 'inet' : 'inet6'], signal));
+    case 'win32': {
+      const printed = await source.output('route.exe', ['print', is4 ? '-4' : '-6'], signal);
+      return is4 ? parseWindowsRoute(printed) : parseWindowsRoute6(printed);
+    }
     default:
       return [];
   }
-}
-
-async function readRoutes6(signal: AbortSignal): Promise<string[]> {
-  switch (process.platform) {
-    case 'linux':
-      return parseProcRoute6(await readFile('/proc/net/ipv6_route', { encoding: 'utf8', signal }));
-    case 'darwin':
-      return parseMacRoutes(await output('/usr/sbin/netstat', ['-rn', '-f', 'inet6'], signal));
-    case 'win32':
-      return parseWindowsRoute6(await output('route.exe', ['print', '-6'], signal));
-    default:
-      return [];
-  }
-}
-
-async function output(command: string, args: readonly string[], signal: AbortSignal): Promise<string> {
-  return (await run(command, args, { signal, timeout: COMMAND_MS, windowsHide: true })).stdout;
 }

@@ -39,6 +39,7 @@ export const CELL_GROUPS: readonly CellGroup[] = [
       mapped('upnp-v1', 'cone'),
       mapped('upnp-v1', 'cgnat,isp=symmetric'),
       mapped('pmp', 'symmetric'),
+      mapped('pmp', 'cgnat,isp=symmetric'),
       mapped('pcp', 'cone'),
       mapped('pcp', 'symmetric'),
       mapped('symmetric', 'upnp-v1'),
@@ -90,6 +91,7 @@ export const CELL_GROUPS: readonly CellGroup[] = [
       carried('cone', 'web'),
       carried('web', 'cone'),
       carried('web', 'symmetric'),
+      carried('web', 'cgnat'),
       carried('web', 'web'),
       carried('tcp', 'symmetric'),
     ],
@@ -140,13 +142,13 @@ export const DISTURBANCES: readonly Disturbed[] = [
   { ...DIRECT, of: 'b', what: 'the public address changes', ...TEN_SECONDS },
   { ...DIRECT, of: 'a', what: 'the router loses power', ...TEN_SECONDS },
   { ...DIRECT, of: 'b', what: 'the cable is pulled for 20 s', ...TEN_SECONDS },
-  ...disturbedBothWays({ a: 'symmetric', b: 'cone', path: 'turn' }),
-  ...disturbedBothWays({ a: 'pcp,isp=cone,v6=on', b: 'cone,v6=on', path: 'ipv6' }),
-  ...disturbedBothWays({ a: 'cone', b: 'web', carrier: 'open', path: 'carrier' }),
+  ...disturbedAllWays({ a: 'symmetric', b: 'cone', path: 'turn' }),
+  ...disturbedAllWays({ a: 'pcp,isp=cone,v6=on', b: 'cone,v6=on', path: 'ipv6' }),
+  ...disturbedAllWays({ a: 'cone', b: 'web', carrier: 'open', path: 'carrier' }),
 ];
 
-function disturbedBothWays(homes: Pick<Disturbed, 'a' | 'b' | 'carrier' | 'path'>): Disturbed[] {
-  return (['the cable is pulled for 20 s', 'the public address changes'] as const).flatMap((what) =>
-    (['a', 'b'] as const).map((of) => ({ ...homes, of, what, ...TEN_SECONDS })),
+function disturbedAllWays(homes: Pick<Disturbed, 'a' | 'b' | 'carrier' | 'path'>): Disturbed[] {
+  return (['the router loses power', 'the cable is pulled for 20 s', 'the public address changes'] as const).flatMap(
+    (what) => (['a', 'b'] as const).map((of) => ({ ...homes, of, what, ...TEN_SECONDS })),
   );
 }
