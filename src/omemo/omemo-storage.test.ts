@@ -6,7 +6,6 @@ import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
-import { openStorage } from '../storage/storage.ts';
 import { Omemo } from './omemo.ts';
 import { loadSignal } from './signal.ts';
 import type { OmemoMessage } from './types.ts';
@@ -19,7 +18,7 @@ let omemo: Omemo;
 
 beforeEach(async () => {
   folder = new StorageFolder();
-  storage = openStorage(folder.deps());
+  storage = folder.open();
   storage.spheres.put(sphere);
   devices = new OmemoDevices();
   ana = await devices.add('ana@one.test');
@@ -80,7 +79,7 @@ test('after a restart it is the same device with the same sessions', async () =>
   await read(await write('before'));
   const waiting = await write('after');
   storage[Symbol.dispose]();
-  storage = openStorage(folder.deps());
+  storage = folder.open();
   omemo = await open();
   expect(omemo.deviceId).toBe(deviceId);
   storage.messages.remove(row.id);

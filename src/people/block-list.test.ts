@@ -4,7 +4,6 @@ import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
-import { openStorage } from '../storage/storage.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import type { IqHandler } from '../xmpp/port.ts';
 import { BlockList } from './block-list.ts';
@@ -40,7 +39,7 @@ class BlockingPort extends FakeXmppPort {
 
 function setUp(client = new BlockingPort()) {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   const list = new BlockList({ client, storage, log: silentLogger });
   onTestFinished(() => {
     list[Symbol.dispose]();

@@ -4,7 +4,6 @@ import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
-import { openStorage } from '../storage/storage.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { Contacts } from './contacts.ts';
 
@@ -15,7 +14,7 @@ const item = (jid: string, subscription: string, more: Record<string, string> = 
 
 function setUp(members: readonly string[] = []) {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   const client = new RosterPort();
   const changed: string[] = [];
   const contacts = new Contacts({

@@ -9,7 +9,6 @@ import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Omemo } from '../omemo/omemo.ts';
 import type { OmemoBundle } from '../omemo/types.ts';
-import { openStorage } from '../storage/storage.ts';
 import { attr } from '../xmpp/element.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
@@ -18,7 +17,7 @@ import { type DeviceFinder, TalkSender } from './talk-sender.ts';
 /** Ana, who writes to Ben; his program is there, and what she sends is in `client.sent`. */
 async function setUp() {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   const client = new RosterPort();
   const clock = new VirtualClock();
   const machine = { clock, random: systemRandom, log: silentLogger };

@@ -6,7 +6,6 @@ import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { IncomingMessage } from '../spheres/incoming-message.ts';
-import { openStorage } from '../storage/storage.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
 
@@ -15,7 +14,7 @@ const ANA = parseBareJid('ana@a.test');
 
 function setUp() {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   const client = new RosterPort();
   const spawn = (): void => undefined;
   const machine = { clock: systemClock, random: systemRandom, log: silentLogger };

@@ -3,7 +3,6 @@ import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import type { OmemoBundle } from '../omemo/types.ts';
-import { openStorage } from '../storage/storage.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import type { DeviceNodes } from './device-directory.ts';
 import { DeviceDirectory } from './device-directory.ts';
@@ -19,7 +18,7 @@ function directoryOver(nodes: Partial<DeviceNodes>) {
   let nowMs = 0;
   const clock = { now: () => nowMs, monotonic: () => nowMs, sleep: () => Promise.resolve() };
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   onTestFinished(() => {
     storage[Symbol.dispose]();
     folder[Symbol.dispose]();

@@ -4,7 +4,6 @@ import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { AppError } from '../base/errors.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
-import { openStorage } from '../storage/storage.ts';
 import { attr, child, childText, type Element, xml } from '../xmpp/element.ts';
 import { DirectMail } from './direct-mail.ts';
 
@@ -53,7 +52,7 @@ function entry(id: string, queryId: string | undefined, message: Element): Eleme
 
 function mailOver(client: Archive) {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   const read: (string | null)[] = [];
   const own: string[] = [];
   const disk = { isFull: false };

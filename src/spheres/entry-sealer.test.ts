@@ -6,7 +6,6 @@ import { toUtf8 } from '../base/bytes.ts';
 import { parseBareJid } from '../base/id.ts';
 import { systemRandom } from '../base/random.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
-import { openStorage } from '../storage/storage.ts';
 import { encryptedMessage } from '../xmpp/message.ts';
 import { EntrySealer } from './entry-sealer.ts';
 import { MAX_STANZA_BYTES } from './fit-entries.ts';
@@ -24,7 +23,7 @@ const recipients: DeviceAddress[] = Array.from({ length: 150 }, (_, index) => ({
 /** Sealing for devices that all show the bundle of one. */
 async function sealer() {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   onTestFinished(() => {
     storage[Symbol.dispose]();
     folder[Symbol.dispose]();

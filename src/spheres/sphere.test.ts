@@ -5,7 +5,6 @@ import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
-import { openStorage } from '../storage/storage.ts';
 import { attachment } from './protocol/envelope.ts';
 import { epochCommitment, generateEpochKey } from './protocol/epoch.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
@@ -22,7 +21,7 @@ const own = parseBareJid('ana@one.test');
 /** A sphere of our own with one certified device and no epoch yet. */
 function found() {
   const folder = new StorageFolder();
-  const storage = openStorage(folder.deps());
+  const storage = folder.open();
   onTestFinished(() => {
     storage[Symbol.dispose]();
     folder[Symbol.dispose]();

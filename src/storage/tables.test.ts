@@ -19,14 +19,13 @@ import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { parseDeviceKey, parseEventId, parseItemId, parseSphereId } from '../base/id.ts';
 import type { OmemoStore } from '../omemo/store.ts';
 import type { Storage } from './storage.ts';
-import { openStorage } from './storage.ts';
 
 let folder: StorageFolder;
 let storage: Storage;
 
 beforeEach(() => {
   folder = new StorageFolder();
-  storage = openStorage(folder.deps());
+  storage = folder.open();
 });
 
 afterEach(() => {
@@ -193,7 +192,7 @@ test('the outbox is first in, first out, and never uses a number again', () => {
 });
 
 test('shares that were begun are kept in their order, with what was hashed of them', () => {
-  using storage = openStorage(folder.deps());
+  using storage = folder.open();
   storage.spheres.put(sphere);
   const job = {
     id: 'b',

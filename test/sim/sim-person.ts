@@ -55,7 +55,6 @@ import type { Vault } from '../../src/spheres/vault.ts';
 import { XmppCarrier } from '../../src/spheres/xmpp-carrier.ts';
 import type { MessageRow } from '../../src/storage/message-table.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { openStorage } from '../../src/storage/storage.ts';
 import { FakeSwarm } from '../fixtures/fake-swarm.ts';
 import { mediaOfNothing } from '../fixtures/media-of-nothing.ts';
 import type { StorageFolder } from '../fixtures/storage.ts';
@@ -121,7 +120,7 @@ export class SimSession {
 
   static async open(deps: SimDeps): Promise<SimSession> {
     const { clock, log, jid, signal } = deps;
-    const storage = openStorage(deps.folder.deps());
+    const storage = deps.folder.open();
     deps.prepare(storage);
     const own = { store: storage.omemo, own: jid };
     const omemo = await Omemo.open({ ...own, clock, random: systemRandom, log, signal });

@@ -15,6 +15,7 @@ import { kitLines, readKit } from '../../src/spheres/protocol/recovery-kit.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
 import type { ContactRow } from '../../src/storage/contact-table.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { beginDevice } from '../fixtures/begun-device.ts';
 import { StorageFolder } from '../fixtures/storage.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import { SimSession } from './sim-person.ts';
@@ -59,8 +60,12 @@ export class SimPerson {
 
   /** Starts the program and goes online. */
   async start(): Promise<SimSession> {
-    const { server, clock, log } = this.#world;
-    const rest = { server, clock, log: log.child(this.name), signal: await library, prepare: this.#prepare };
+    const { server, clock, log, people } = this.#world;
+    const prepare = (storage: Storage): void => {
+      this.#prepare(storage);
+      beginDevice(storage.omemo, people.indexOf(this), clock.now(), systemRandom);
+    };
+    const rest = { server, clock, log: log.child(this.name), signal: await library, prepare };
     this.#session = await SimSession.open({ ...rest, jid: this.jid, folder: this.folder });
     await this.#session.goOnline();
     return this.#session;
