@@ -6,9 +6,8 @@ import { LongestFirst } from './tools/longest-first.ts';
 export default defineConfig({
   plugins: [vue()],
   test: {
-    // Left to itself vitest spares a core, which on two cores is half of the machine; and who waits for a disk, a thread or
-    // a process leaves one to a third.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Left to itself vitest spares a core, which on two cores is half of the machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
     // A busy machine takes its time; who waits in vain is told by the test's own time-out.
     expect: { poll: { timeout: 20_000 } },
