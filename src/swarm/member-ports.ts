@@ -103,7 +103,7 @@ export class MemberPorts implements AsyncDisposable {
         const before = this.#pinholes.get(own.port) ?? [];
         this.#pinholes.set(own.port, holes);
         onChange();
-        if (holes.some(({ address, open }) => open && !isOpenIn(before, address))) onPinhole();
+        if (holes.some(({ address, open }) => open && isShutIn(before, address))) onPinhole();
       });
       this.#kept.push(kept, pinholes);
     }
@@ -205,6 +205,6 @@ export class MemberPorts implements AsyncDisposable {
   }
 }
 
-function isOpenIn(holes: readonly Pinhole[], address: string): boolean {
-  return holes.some((hole) => hole.open && hole.address === address);
+function isShutIn(holes: readonly Pinhole[], address: string): boolean {
+  return holes.some((hole) => !hole.open && hole.address === address);
 }

@@ -178,7 +178,7 @@ export class Reach implements AsyncDisposable {
 
   setEndpoints(sphereId: SphereId, device: DeviceKey, endpoints: readonly string[], webrtc: boolean): void {
     this.dialer.setEndpoints(sphereId, device, endpoints.filter(this.mayCall), webrtc);
-    this.#rtc.renew(device);
+    this.#rtc.renew(sphereId, device);
   }
 
   found(infoHash: InfoHash, endpoint: string, source: string): void {

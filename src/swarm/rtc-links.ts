@@ -118,8 +118,11 @@ export class RtcLinks implements RtcOpener, Disposable {
   }
 
   /** The device has just come: what was said to it before, it has not heard. */
-  renew(device: DeviceKey): void {
-    this.#links.get(device)?.link.renew();
+  renew(sphereId: SphereId, device: DeviceKey): void {
+    const entry = this.#links.get(device);
+    if (entry === undefined) return;
+    entry.sphereId = sphereId;
+    entry.link.renew();
   }
 
   /** Ends connections to devices that are no members of anything any more. */

@@ -113,11 +113,34 @@ describe('a link between two devices', () => {
     expect([streams.length, world.high.accepted.length, world.rtc.connections.length]).toEqual([20, 20, 2]);
   });
 
-  test('that nobody answers fails after twenty seconds, and opening again tries again', async () => {
+  test('a session that hangs between two who both wait leaves neither of them in vain', async () => {
+    const world = new RtcLinkWorld();
+    world.rtc.isStuck = true;
+    const opened = [world.low.link.open(never), world.high.link.open(never)];
+    await settle();
+    world.rtc.isStuck = false;
+    await world.clock.advance(7_000);
+    await settle();
+    expect((await Promise.all(opened)).map(({ destroyed }) => destroyed)).toEqual([false, false]);
+    expect(world.alive).toHaveLength(2);
+  });
+
+  test('a line on which it takes fifteen seconds connects', async () => {
+    const world = new RtcLinkWorld();
+    world.rtc.isStuck = true;
+    const opened = world.low.link.open(never);
+    await world.clock.advance(7_000);
+    await settle();
+    await world.clock.advance(15_000);
+    for (const connection of world.alive) connection.openAnchor();
+    expect((await opened).destroyed).toBe(false);
+  });
+
+  test('that nobody answers fails after half a minute, and opening again tries again', async () => {
     const world = new RtcLinkWorld();
     world.isHeard = false;
     const failed = world.low.link.open(never).catch((error: unknown) => error);
-    await world.clock.advance(20_000);
+    await world.clock.advance(27_000);
     expect(await failed).toMatchObject({ code: 'timed-out' });
     expect([world.low.states, world.alive.length]).toEqual([['connecting', 'failed'], 0]);
     world.isHeard = true;
@@ -327,7 +350,7 @@ describe('a hostile other device', () => {
     expect([world.high.accepted.length, world.high.link.state.kind]).toEqual([1, 'failed']);
     const before = world.rtc.connections.length;
     const again = world.low.link.open(never).catch((error: unknown) => error);
-    await world.clock.advance(20_000);
+    await world.clock.advance(27_000);
     expect([await again, world.rtc.connections.length]).toEqual([
       expect.objectContaining({ code: 'timed-out' }),
       before + 2,

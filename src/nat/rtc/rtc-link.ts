@@ -21,11 +21,11 @@ const SESSION_BYTES = 16;
 const IDLE_MS = 60_000;
 /** From the offer to the first stream; relays answer within two seconds, a lost packet costs one or two more. */
 const CONNECT_MS = 20_000;
-/** Of it for the first offer: a signal may be lost, and the library has races of its own. */
+/** For the first offer: a signal may be lost, and the library has races of its own. */
 const FIRST_OFFER_MS = 7_000;
 /** For so long the other side's offer is one that crossed our own. */
 const CROSSING_MS = 1_000;
-/** Whoever offers hears us: so soon it would have answered an offer that it got. */
+/** So soon whoever is there answers an offer that it got. */
 const ANSWER_MS = 750;
 /** For so long it may be one of a device that never got ours; later it starts anew. */
 const OWN_OFFER_MS = 5_000;
@@ -88,6 +88,7 @@ export class RtcLink implements Disposable {
   #idle = new AbortController();
   /** Aborted with the session. */
   #over = new AbortController();
+  #isRenewing = false;
   #isDisposed = false;
 
   constructor(deps: RtcLinkDeps) {
@@ -102,8 +103,8 @@ export class RtcLink implements Disposable {
 
   /**
    * A new stream to the other device, connecting first when needed. Fails with `timed-out` or `disconnected`
-   * when there is no path, and with `conflict` when there are too many streams. An offer of ours that comes to nothing is
-   * made a second time.
+   * when there is no path, and with `conflict` when there are too many streams. An attempt that comes to
+   * nothing is followed by a second one.
    */
   async open(signal: AbortSignal): Promise<RtcStream> {
     signal.throwIfAborted();
@@ -120,9 +121,12 @@ export class RtcLink implements Disposable {
     else if (signal.session === this.#currentId) this.#session?.receive(signal);
   }
 
-  /** The other device has just come: an offer that it has not answered may have been made before. */
+  /** The other device has just spoken: an offer that it does not answer in time was made before it could hear. */
   renew(): void {
-    if (this.#session?.isUnanswered === true && this.#offers.take('')) this.#offer();
+    if (this.#session?.isUnanswered !== true) return;
+    const waitMs = this.#sinceMs + ANSWER_MS - this.#deps.clock.monotonic();
+    if (waitMs > 0) this.#renewLater(waitMs);
+    else if (this.#offers.take('')) this.#offer();
   }
 
   [Symbol.dispose](): void {
@@ -156,7 +160,7 @@ export class RtcLink implements Disposable {
     const hasCrossed = keepsOwn && nowMs - this.#sinceMs < CROSSING_MS;
     if (this.#known.has(id) || this.#unwanted > MOST_UNWANTED) return;
     if (hasCrossed) {
-      this.#offerAgainUnlessAnswered();
+      this.renew();
       return;
     }
     if (!this.#offers.take('')) return;
@@ -166,10 +170,14 @@ export class RtcLink implements Disposable {
     else this.#begin(id, text);
   }
 
-  /** The other side may have offered because ours never reached it, and now it waits for one. */
-  #offerAgainUnlessAnswered(): void {
-    this.#deps.clock.sleep(ANSWER_MS, this.#over.signal).then(
-      () => this.renew(),
+  #renewLater(waitMs: number): void {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
+    this.#deps.clock.sleep(waitMs, this.#over.signal).then(
+      () => {
+        this.#isRenewing = false;
+        this.renew();
+      },
       // There is another attempt, or none.
       () => undefined,
     );
@@ -187,6 +195,7 @@ export class RtcLink implements Disposable {
   #begin(id: string, offer: string | undefined): void {
     this.#drop();
     this.#over = new AbortController();
+    this.#isRenewing = false;
     this.#currentId = id;
     this.#isOwnOffer = offer === undefined;
     this.#sinceMs = this.#deps.clock.monotonic();
@@ -221,8 +230,7 @@ export class RtcLink implements Disposable {
   }
 
   #connectMs(): number {
-    if (!this.#isOwnOffer) return CONNECT_MS;
-    return this.#isSecond ? CONNECT_MS - FIRST_OFFER_MS : FIRST_OFFER_MS;
+    return this.#isOwnOffer && !this.#isSecond ? FIRST_OFFER_MS : CONNECT_MS;
   }
 
   #onPath(id: string, path: RtcPath): void {
@@ -289,7 +297,7 @@ export class RtcLink implements Disposable {
 
   #fail(id: string, error: AppError): void {
     if (id !== this.#currentId) return;
-    const isFirst = this.#state.kind === 'connecting' && this.#isOwnOffer && !this.#isSecond;
+    const isFirst = this.#state.kind === 'connecting' && !this.#isSecond;
     if (!isFirst || this.#waiters.size === 0) {
       this.#hangUp({ kind: 'failed', error }, error);
       return;
