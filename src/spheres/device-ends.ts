@@ -134,7 +134,7 @@ export class DeviceEnds {
   ): boolean {
     const { rooms, clock } = this.#deps;
     const logs = this.#deps.logs();
-    if (logs.isComplete(sphere) || this.#isAlone(sphere, gone)) return true;
+    if (logs.isComplete(sphere)) return true;
     if (!rooms.isCaughtUp(sphere.row.room)) return false;
     const lack = logs.lackOf(sphere, devices);
     // Who has it may not be there for weeks; its person may decide otherwise.
@@ -142,9 +142,12 @@ export class DeviceEnds {
       this.#forgetComplete(sphere);
       return false;
     }
-    if (lack === 'themselves' && clock.now() - sinceMs < OWN_WORD_MS) return false;
+    // Who is in the room with us alone and has told nothing yet is about to.
+    const isAlone = this.#isAlone(sphere, gone);
+    const mayGive = lack === 'themselves' || (isAlone && rooms.present(sphere.row.room).size > 1);
+    if (mayGive && clock.now() - sinceMs < OWN_WORD_MS) return false;
     // Those who are ended might tell of nothing, to hasten it.
-    return logs.isExhausted(sphere, devices) || this.#wasComplete(sphere);
+    return isAlone || logs.isExhausted(sphere, devices) || this.#wasComplete(sphere);
   }
 
   /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */

@@ -107,6 +107,30 @@ test('a new computer that ends the one before takes nothing away that has not co
   expect(sphereAt(ana, 'Summer').items.has(item)).toBe(true);
 });
 
+test.each(['has told', 'has not told yet'])(
+  'a new computer that ends the one before in a sphere of nobody else takes nothing away that this one gives yet and %s of',
+  async (told) => {
+    const world = new SimWorld();
+    const ben = await world.person('ben');
+    await ben.session.members.create('Alone', noSignal);
+    const item = await ben.share('summer.mp4');
+    await world.pass(MINUTE);
+    if (told !== 'has told') ben.session.channel.say = () => Promise.resolve();
+    const laptop = await world.another(ben);
+    const asking = unheard(laptop);
+    await world.until(() => laptop.session.list.all().length === 1);
+    await world.pass(MINUTE);
+    await laptop.session.devices.end(idOf(ben), noSignal);
+    await world.pass(5 * MINUTE);
+    asking.isMute = false;
+    const { channel } = ben.session;
+    if (told !== 'has told') channel.say = Object.getPrototypeOf(channel).say;
+    ben.session.logs.meet(ben.session.sphere());
+    await world.until(() => sphereAt(laptop, 'Alone').endedDevices.has(idOf(ben)));
+    expect(sphereAt(laptop, 'Alone').items.has(item)).toBe(true);
+  },
+);
+
 test('whoever comes back because all is gone ends what was before only once everything that it said has come', async () => {
   const { world, ana, ben, item } = await saidAndShared();
   const [kit, gone] = [ben.kit(), idOf(ben)];
