@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { devicesToEnd, devicesToEndAtOnce, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
+import { devicesToEnd, endsAtOnce, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
 import type { Lack } from './lack-of.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
@@ -18,6 +18,17 @@ import { tellAlone } from './tell-alone.ts';
 /** What comparing logs with those who are there tells of what is not here. */
 export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lackOf'>;
 
+/** One whose end waits in a sphere. */
+interface Ending {
+  readonly device: DeviceKey;
+  readonly sinceMs: number;
+  /** All that are ended in the sphere. */
+  readonly ending: ReadonlySet<DeviceKey>;
+  readonly lack: Lack;
+  /** Whether nobody is left who could tell more. */
+  readonly isAlone: boolean;
+}
+
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
@@ -25,6 +36,7 @@ interface DeviceEndsDeps {
   readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
+  readonly isOnline: () => boolean;
   readonly clock: Clock;
 }
 
@@ -34,6 +46,8 @@ const HOUR_MS = 3_600_000;
 const LATELY_MS = 5 * 24 * HOUR_MS;
 /** An honest computer that is on gives within minutes what it says that it has. */
 const OWN_WORD_MS = HOUR_MS;
+/** Also whom its person wants gone at once: those who are there are about to give what they have. */
+const HELD_BACK_MS = 300_000;
 /** It may have to be looked at with each word that anybody says. */
 const LOOK_EVERY_MS = 10_000;
 /** No clock that its person looks at is as wrong. */
@@ -47,6 +61,8 @@ export class DeviceEnds {
   readonly #deps: DeviceEndsDeps;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
+  /** Since when the ends that do not wait are held back, by device and sphere; monotonic, in this session. */
+  readonly #heldBackMs = new Map<string, number>();
   /** When it was looked last whether a sphere is complete; monotonic. */
   readonly #lookedAtMs = new Map<SphereId, number>();
 
@@ -60,10 +76,26 @@ export class DeviceEnds {
     return devicesToEnd(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
   }
 
-  /** The person says so; `isAtOnce`: whatever is not here. It is kept before anything else: what is not done now is done later. */
+  /** In each new session: rooms are read anew. */
+  begin(): void {
+    this.#heldBackMs.clear();
+  }
+
+  /**
+   * The person says so; `isAtOnce`: where it is listed now, whatever is not here. It is kept before anything else: what is
+   * not done now is done later.
+   */
   note(device: DeviceKey, isAtOnce: boolean): void {
-    noteDeviceToEnd(this.#deps.storage, device, isAtOnce);
+    const { storage, list } = this.#deps;
+    const listing = list.all().filter(({ state }) => isAtOnce && state.devices.has(device));
+    const atOnceIn = listing.map(({ id }) => id);
+    noteDeviceToEnd(storage, device, atOnceIn);
     this.#tried.clear();
+  }
+
+  /** Whether something is due that nothing but time brings. */
+  get isHoldingBack(): boolean {
+    return this.#heldBackMs.size > 0;
   }
 
   /** Whether it is listed somewhere still, because its end waits for what it said. */
@@ -103,15 +135,18 @@ export class DeviceEnds {
   #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Readonly<Record<DeviceKey, number>>): void {
     const { storage, list, logs, author, comeback, clock } = this.#deps;
     const isIn = sphere.row.state === 'joined' && sphere.state.devices.has(author.device.id);
-    const ending = isIn ? this.#endingIn(sphere, gone) : [];
-    const isDone = isIn && ending.length === 0 && comeback.endsOthersIn(sphere.id);
+    const ending = new Set(isIn ? this.#endingIn(sphere, gone) : []);
+    const isAlone = this.#isAlone(sphere, new Set([...gone, ...ending]));
+    const isDone = isIn && ending.size === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
-    if (isDone && (logs().isComplete(sphere) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
-    const untried = ending.filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
-    const sinceMs = noteWaitingEnds(storage, sphere.id, untried, clock.now());
-    const hasAll = untried.length > 0 && this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs });
-    const atOnce = devicesToEndAtOnce(storage);
-    const due = untried.filter((device) => hasAll || atOnce.has(device));
+    if (isDone && (logs().isComplete(sphere) || isAlone)) comeback.hasEndedOthers(sphere.id);
+    const untried = [...ending].filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
+    const since = noteWaitingEnds(storage, sphere.id, untried, clock.now());
+    const lack = logs().lackOf(sphere, ending);
+    const due = untried.filter((device) => {
+      const one = { device, sinceMs: since[device] ?? clock.now(), ending, lack, isAlone };
+      return this.#hasAllOf(sphere, one) || this.#isDueAtOnce(sphere, one);
+    });
     for (const device of due) {
       this.#tried.add(`${sphere.id} ${device}`);
       this.#endIn(sphere, device);
@@ -124,30 +159,39 @@ export class DeviceEnds {
   }
 
   /**
-   * Whether everything that they said is here: nobody present knows of more, or knows of more of others only and does not
-   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since. What they
-   * alone say that they have said they have time to give.
+   * Whether everything that it said is here: nobody present knows of more, or knows of more of others only and does not
+   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since. What those who
+   * are ended alone say that they have said they have time to give.
    */
-  #hasAllOf(
-    sphere: Sphere,
-    { devices, gone, sinceMs }: { devices: ReadonlySet<DeviceKey>; gone: ReadonlySet<DeviceKey>; sinceMs: number },
-  ): boolean {
+  #hasAllOf(sphere: Sphere, { device, sinceMs, ending, lack, isAlone }: Ending): boolean {
     const { rooms, clock } = this.#deps;
+    const { room } = sphere.row;
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere)) return true;
-    if (!rooms.isCaughtUp(sphere.row.room)) return false;
-    const lack = logs.lackOf(sphere, devices);
+    if (!rooms.isCaughtUp(room)) return false;
     // Who has it may not be there for weeks; its person may decide otherwise.
-    if (lack === 'others') {
+    if (lack.byOthers.has(device)) {
       this.#forgetComplete(sphere);
       return false;
     }
     // Who is in the room with us alone and has told nothing yet is about to.
-    const isAlone = this.#isAlone(sphere, gone);
-    const mayGive = lack === 'themselves' || (isAlone && rooms.present(sphere.row.room).size > 1);
+    const mayGive = lack.byThemselves.has(device) || (isAlone && rooms.present(room).size > 1);
     if (mayGive && clock.now() - sinceMs < OWN_WORD_MS) return false;
     // Those who are ended might tell of nothing, to hasten it.
-    return isAlone || logs.isExhausted(sphere, devices) || this.#wasComplete(sphere);
+    return isAlone || logs.isExhausted(sphere, ending) || this.#wasComplete(sphere);
+  }
+
+  /** Whether its person has said that its end need not wait, and those who are there had time to give what they have. */
+  #isDueAtOnce(sphere: Sphere, { device, ending }: Ending): boolean {
+    const { storage, logs, isOnline, clock } = this.#deps;
+    if (!endsAtOnce(storage, sphere.id).has(device) || !isOnline()) return false;
+    const key = `${sphere.id} ${device}`;
+    const nowMs = clock.monotonic();
+    const heldBackMs = this.#heldBackMs.get(key) ?? nowMs;
+    const isDue = logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
+    if (isDue) this.#heldBackMs.delete(key);
+    else this.#heldBackMs.set(key, heldBackMs);
+    return isDue;
   }
 
   /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */
@@ -176,14 +220,15 @@ export class DeviceEnds {
       return;
     }
     const atMs = this.#complete()[sphere.id];
-    if (atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS) {
-      if (this.#isComplete(sphere)) storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
+    const isOld = atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS;
+    if (isOld && this.#isComplete(sphere)) {
+      storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
       return;
     }
     const nowMs = clock.monotonic();
-    if (nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
+    if (atMs === undefined || nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
     this.#lookedAtMs.set(sphere.id, nowMs);
-    if (this.#lackIn(sphere) === 'others') this.#forgetComplete(sphere);
+    if (this.#lackIn(sphere).byOthers.size > 0) this.#forgetComplete(sphere);
   }
 
   #forgetComplete({ id }: Sphere): void {
@@ -196,11 +241,14 @@ export class DeviceEnds {
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere)) return true;
     const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
-    return isRead && this.#wasComplete(sphere) && this.#lackIn(sphere) === 'nobody';
+    if (!isRead || !this.#wasComplete(sphere)) return false;
+    const { byOthers, byThemselves } = this.#lackIn(sphere);
+    return byOthers.size === 0 && byThemselves.size === 0;
   }
 
   #lackIn(sphere: Sphere): Lack {
-    return this.#deps.logs().lackOf(sphere, new Set(sphere.state.devices.keys()));
+    const { storage, logs } = this.#deps;
+    return logs().lackOf(sphere, devicesToEnd(storage, sphere.id));
   }
 
   #complete(): Readonly<Record<string, number>> {
