@@ -4,7 +4,14 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { devicesToEnd, endsAtOnce, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
+import {
+  devicesToEnd,
+  endsAtOnce,
+  endWishes,
+  noteDeviceToEnd,
+  noteWaitingEnds,
+  waitingEnds,
+} from './devices-to-end.ts';
 import type { Lack } from './lack-of.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
@@ -73,7 +80,7 @@ export class DeviceEnds {
   /** Whether a device of ours is gone for good, by word of its person here or in any sphere. */
   has(device: DeviceKey): boolean {
     const { storage, list } = this.#deps;
-    return devicesToEnd(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
+    return endWishes(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
   }
 
   /** In each new session: rooms are read anew. */
@@ -113,7 +120,8 @@ export class DeviceEnds {
     const ended = list
       .all()
       .flatMap(({ state }) => [...state.endedDevices.keys()].filter((one) => this.#isEndedIn(state, one)));
-    const gone = new Set([...devicesToEnd(storage), ...ended]);
+    const lost = list.all().flatMap((sphere) => this.#lostIn(sphere));
+    const gone = new Set([...endWishes(storage), ...ended, ...lost]);
     // Whom others of ours have ended has no say in it.
     if (gone.has(author.device.id)) return false;
     const before = waitingEnds(storage);
@@ -122,21 +130,22 @@ export class DeviceEnds {
     return !isDeepStrictEqual(waitingEnds(storage), before);
   }
 
-  /** Those that are listed in a sphere although they are gone. */
-  #endingIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): DeviceKey[] {
-    const { comeback } = this.#deps;
-    const { device: own, person, state } = sphere;
-    const endsLost = comeback.endsOthersIn(sphere.id);
-    const isEnding = (device: DeviceKey): boolean => gone.has(device) || (endsLost && this.#isLost(sphere, device));
+  #othersIn({ device: own, person, state }: Sphere): DeviceKey[] {
     const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
-    return listed.map(({ device }) => device).filter(isEnding);
+    return listed.map(({ device }) => device);
+  }
+
+  /** Those of before, where their person said that all of these are gone. */
+  #lostIn(sphere: Sphere): DeviceKey[] {
+    if (!this.#deps.comeback.endsOthersIn(sphere.id)) return [];
+    return this.#othersIn(sphere).filter((device) => this.#isLost(sphere, device));
   }
 
   #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Readonly<Record<DeviceKey, number>>): void {
     const { storage, list, logs, author, comeback, clock } = this.#deps;
     const isIn = sphere.row.state === 'joined' && sphere.state.devices.has(author.device.id);
-    const ending = new Set(isIn ? this.#endingIn(sphere, gone) : []);
-    const isAlone = this.#isAlone(sphere, new Set([...gone, ...ending]));
+    const ending = new Set(isIn ? this.#othersIn(sphere).filter((device) => gone.has(device)) : []);
+    const isAlone = this.#isAlone(sphere, gone);
     const isDone = isIn && ending.size === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
     if (isDone && (logs().isComplete(sphere) || isAlone)) comeback.hasEndedOthers(sphere.id);
@@ -248,7 +257,7 @@ export class DeviceEnds {
 
   #lackIn(sphere: Sphere): Lack {
     const { storage, logs } = this.#deps;
-    return logs().lackOf(sphere, devicesToEnd(storage, sphere.id));
+    return logs().lackOf(sphere, devicesToEnd(storage));
   }
 
   #complete(): Readonly<Record<string, number>> {

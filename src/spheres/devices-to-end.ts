@@ -9,13 +9,15 @@ const WISHES = 'devices-to-end';
 const WAITING = 'ends-waiting';
 const AT_ONCE = 'ends-at-once';
 
-/**
- * Devices of our person that are gone for good, by their word here, wherever that is known already; in a sphere with those
- * whose end waits there.
- */
-export function devicesToEnd(storage: Settings, sphereId: SphereId | null = null): Set<DeviceKey> {
-  const waiting = sphereId === null ? [] : Object.keys(waitingEnds(storage)[sphereId] ?? {});
-  return new Set([...keysIn(storage, WISHES), ...(waiting as DeviceKey[])]);
+/** Devices of our person that are gone for good, by their word here. */
+export function endWishes(storage: Settings): ReadonlySet<DeviceKey> {
+  return keysIn(storage, WISHES);
+}
+
+/** The same with those whose end waits in any sphere: nobody of them gets anything new. */
+export function devicesToEnd(storage: Settings): ReadonlySet<DeviceKey> {
+  const waiting = Object.values(waitingEnds(storage)).flatMap((ends) => Object.keys(ends) as DeviceKey[]);
+  return new Set([...endWishes(storage), ...waiting]);
 }
 
 /** Whose end in a sphere does not wait for what is not here, by word of their person. */

@@ -375,7 +375,7 @@ export class LogExchange {
     const { storage, queued, log } = this.#deps;
     const known = knownDevice(sphere.state, device);
     const person = sphere.state.devices.get(device)?.person;
-    if (known === undefined || person === undefined || devicesToEnd(this.#deps.storage, sphere.id).has(device)) return;
+    if (known === undefined || person === undefined || devicesToEnd(storage).has(device)) return;
     if (!this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
     if (isOnItsWay(storage, sphere, known)) return;

@@ -212,6 +212,12 @@ export class OwnDevices {
     return this.#ends.isWaiting(device);
   }
 
+  /** Whether nothing more is for one of ours with this OMEMO device. */
+  isGone(omemoDeviceId: number): boolean {
+    const row = this.#deps.storage.ownDevices.list().find((one) => one.omemoDeviceId === omemoDeviceId);
+    return row !== undefined && (this.#ends.isWaiting(row.device) || this.#isEnded(row));
+  }
+
   /** Whoever is gone for good is ended wherever everything that they said is here. */
   endGone(...spheres: readonly Sphere[]): void {
     if (!this.#ends.settle(spheres)) return;
@@ -257,6 +263,11 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
+  /** What ended it may itself have been undone. */
+  #isEnded({ device, state }: OwnDeviceRow): boolean {
+    return state === 'ended' && this.#ends.has(device);
+  }
+
   #unlistSoon(): void {
     this.#isUnlistingDue = true;
     this.#asking.wake();
@@ -265,8 +276,7 @@ export class OwnDevices {
   /** Others write to whatever is on the list. */
   async #unlistEnded(): Promise<void> {
     const { directory, own, storage, log } = this.#deps;
-    // What ended it may itself have been undone.
-    const ended = storage.ownDevices.list().filter((row) => row.state === 'ended' && this.#ends.has(row.device));
+    const ended = storage.ownDevices.list().filter((row) => this.#isEnded(row));
     const deviceIds = ended.map(({ omemoDeviceId }) => omemoDeviceId);
     try {
       if (deviceIds.length > 0) await directory.unlistOwn(own, deviceIds);

@@ -3,7 +3,7 @@ import { AppError } from '../../src/base/errors.ts';
 import { viewDevice } from '../../src/engine/device-view.ts';
 import { backAlone, saidAndKept } from './back-alone.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
-import { idOf, saidAndShared, say, sphereAt, textsAt, twoSpheres } from './two-spheres.ts';
+import { idOf, saidAndShared, say, sayBehindGap, sphereAt, textsAt, twoSpheres, unheard } from './two-spheres.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -50,16 +50,35 @@ test('a computer that its person wants gone at once is ended within minutes alth
   expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(true);
 });
 
-test('a computer whose end waits after a recovery kit comes into no new sphere of its person', async () => {
+test('a computer whose end waits after a recovery kit is given no new sphere of its person', async () => {
   const { world, ana, ben, gone } = await saidAndKept('ana');
   const phone = await backAlone(world, ana, ben);
   expect(phone.session.devices.isEnding(gone)).toBe(true);
+  phone.session.link.put = () => Promise.reject(new AppError('disconnected', 'the vault is away'));
   await phone.session.members.create('Winter', noSignal);
   await ben.start();
-  await world.pass(10 * MINUTE);
+  await world.pass(5 * MINUTE);
   await phone.session.members.create('Spring', noSignal);
-  await world.pass(10 * MINUTE);
+  await world.pass(5 * MINUTE);
   expect(ben.session.list.all().map(({ state }) => state.name)).toEqual(['Summer']);
+});
+
+test('a computer whose end waits, and that took a new sphere out of the vault, gets nothing there either', async () => {
+  const { world, ana, ben, gone } = await saidAndKept('ben');
+  ben.session.members.rename(ben.session.sphere().id, 'Summer');
+  await world.pass(2 * MINUTE);
+  world.clock.turnBack(-48 * HOUR);
+  const phone = await backAlone(world, ana, ben);
+  unheard(phone);
+  await phone.session.members.create('Winter', noSignal);
+  await world.pass(5 * MINUTE);
+  await ben.start();
+  await world.until(() => ben.session.list.all().length === 2);
+  await world.pass(MINUTE);
+  say(phone, 'a secret', 'Winter');
+  await world.pass(MINUTE);
+  expect(phone.session.devices.isEnding(gone)).toBe(true);
+  expect(textsAt(ben, 'Winter')).toEqual([]);
 });
 
 test('a computer whose end waits after a recovery kit is shown to be taken away', async () => {
@@ -93,4 +112,28 @@ test('a computer is removed without a connection, and everybody hears of it with
   await ben.session.goOnline();
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
   expect(world.server.account(ben.jid).deviceIds).toHaveLength(1);
+});
+
+test('a computer whose end waits gets nothing although it puts itself back on the list, which it leaves with its end', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  await sayBehindGap(world, laptop);
+  const { deviceId } = laptop.session.omemo;
+  await laptop.stop();
+  ben.session.devices.end(lost);
+  await world.pass(2 * MINUTE);
+  const account = world.server.account(ben.jid);
+  const here = ben.session.omemo.deviceId;
+  expect(account.deviceIds).toEqual([here]);
+  account.deviceIds.push(deviceId);
+  ben.session.directory.forget();
+  expect(await ben.session.directory.deviceIds(ben.jid)).toEqual([here]);
+  const { id } = await ana.session.members.create('Spring', noSignal);
+  await ana.session.members.invite(id, ben.jid, noSignal);
+  await world.quiet();
+  await world.accept(ben);
+  expect(sphereAt(ana, 'Spring').devices.get(idOf(ben))?.vouched).toEqual([]);
+  ben.session.devices.end(lost, true);
+  await world.until(() => !ben.session.devices.isEnding(lost));
+  await world.pass(MINUTE);
+  expect(account.deviceIds).toEqual([here]);
 });
