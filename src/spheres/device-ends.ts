@@ -25,6 +25,9 @@ import { tellAlone } from './tell-alone.ts';
 /** What comparing logs with those who are there tells of what is not here. */
 export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lackOf'>;
 
+/** Since when the end of each waits, by the clock. */
+type Ends = ReturnType<typeof noteWaitingEnds>;
+
 /** One whose end waits in a sphere. */
 interface Ending {
   readonly device: DeviceKey;
@@ -120,7 +123,7 @@ export class DeviceEnds {
     const ended = list
       .all()
       .flatMap(({ state }) => [...state.endedDevices.keys()].filter((one) => this.#isEndedIn(state, one)));
-    const lost = list.all().flatMap((sphere) => this.#lostIn(sphere));
+    const lost = comeback.endsOthers ? list.all().flatMap((sphere) => this.#lostIn(sphere)) : [];
     const gone = new Set([...endWishes(storage), ...ended, ...lost]);
     // Whom others of ours have ended has no say in it.
     if (gone.has(author.device.id)) return false;
@@ -141,30 +144,43 @@ export class DeviceEnds {
     return this.#othersIn(sphere).filter((device) => this.#isLost(sphere, device));
   }
 
-  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Readonly<Record<DeviceKey, number>>): void {
+  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Ends): void {
     const { storage, list, logs, author, comeback, clock } = this.#deps;
     const isIn = sphere.row.state === 'joined' && sphere.state.devices.has(author.device.id);
     const ending = new Set(isIn ? this.#othersIn(sphere).filter((device) => gone.has(device)) : []);
-    const isAlone = this.#isAlone(sphere, gone);
     const isDone = isIn && ending.size === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
-    if (isDone && (logs().isComplete(sphere) || isAlone)) comeback.hasEndedOthers(sphere.id);
+    if (isDone && (logs().isComplete(sphere) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
     const untried = [...ending].filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
     const since = noteWaitingEnds(storage, sphere.id, untried, clock.now());
-    const lack = logs().lackOf(sphere, ending);
-    const due = untried.filter((device) => {
-      const one = { device, sinceMs: since[device] ?? clock.now(), ending, lack, isAlone };
-      return this.#hasAllOf(sphere, one) || this.#isDueAtOnce(sphere, one);
-    });
+    const due = untried.length === 0 ? [] : this.#dueIn(sphere, { since, ending, gone });
     for (const device of due) {
       this.#tried.add(`${sphere.id} ${device}`);
       this.#endIn(sphere, device);
     }
     const rest = untried.filter((device) => !due.includes(device));
     noteWaitingEnds(storage, sphere.id, rest, clock.now());
+    for (const device of gone) if (!rest.includes(device)) this.#heldBackMs.delete(`${sphere.id} ${device}`);
     // Nobody whose end waits is served meanwhile.
     const isOther = !isDeepStrictEqual(Object.keys(waiting).toSorted(), rest.toSorted());
     if (due.length === 0 && isOther) list.announce(sphere, [{ kind: 'members' }]);
+  }
+
+  /** Those that need not wait, or not any more, of all whose end is still to be written. */
+  #dueIn(
+    sphere: Sphere,
+    { since, ending, gone }: Pick<Ending, 'ending'> & { since: Ends; gone: ReadonlySet<DeviceKey> },
+  ): DeviceKey[] {
+    const rest = {
+      ending,
+      lack: this.#deps.logs().lackOf(sphere, ending),
+      isAlone: this.#isAlone(sphere, gone),
+    };
+    const due = Object.entries(since).filter(([device, sinceMs]) => {
+      const one = { ...rest, device: device as DeviceKey, sinceMs };
+      return this.#hasAllOf(sphere, one) || this.#isDueAtOnce(sphere, one);
+    });
+    return due.map(([device]) => device as DeviceKey);
   }
 
   /**
@@ -197,10 +213,8 @@ export class DeviceEnds {
     const key = `${sphere.id} ${device}`;
     const nowMs = clock.monotonic();
     const heldBackMs = this.#heldBackMs.get(key) ?? nowMs;
-    const isDue = logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
-    if (isDue) this.#heldBackMs.delete(key);
-    else this.#heldBackMs.set(key, heldBackMs);
-    return isDue;
+    this.#heldBackMs.set(key, heldBackMs);
+    return logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
   }
 
   /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */
