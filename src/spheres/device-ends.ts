@@ -190,17 +190,16 @@ export class DeviceEnds {
    */
   #hasAllOf(sphere: Sphere, { device, sinceMs, ending, lack, isAlone }: Ending): boolean {
     const { rooms, clock } = this.#deps;
-    const { room } = sphere.row;
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere)) return true;
-    if (!rooms.isCaughtUp(room)) return false;
+    if (!rooms.isCaughtUp(sphere.row.room)) return false;
     // Who has it may not be there for weeks; its person may decide otherwise.
     if (lack.byOthers.has(device)) {
       this.#forgetComplete(sphere);
       return false;
     }
-    // Who is in the room with us alone and has told nothing yet is about to.
-    const mayGive = lack.byThemselves.has(device) || (isAlone && rooms.present(room).size > 1);
+    // Where nobody else is to tell of more, it has the time to, unless it did before.
+    const mayGive = lack.byThemselves.has(device) || (isAlone && !this.#wasComplete(sphere));
     if (mayGive && clock.now() - sinceMs < OWN_WORD_MS) return false;
     // Those who are ended might tell of nothing, to hasten it.
     return isAlone || logs.isExhausted(sphere, ending) || this.#wasComplete(sphere);
