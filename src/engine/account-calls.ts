@@ -28,9 +28,9 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
       await holder.session.devices.rename(name);
       return DONE;
     },
-    async removeDevice({ device, isAtOnce }, signal) {
-      await holder.session.devices.end(device, signal, isAtOnce);
-      return DONE;
+    removeDevice({ device, isAtOnce }) {
+      holder.session.devices.end(device, isAtOnce);
+      return Promise.resolve(DONE);
     },
     confirmDevice({ device }) {
       holder.session.devices.confirm(device);

@@ -365,7 +365,7 @@ async function feedKeys({ feed, storage }: ReactionsDeps, sphere: Sphere): Promi
     tracker: secrets.tracker,
     lan: secrets.lan,
   }));
-  const toEnd = devicesToEnd(storage, sphere.id);
+  const toEnd = devicesToEnd(storage);
   const devices = [...sphere.state.devices.keys()].filter((device) => !toEnd.has(device));
   await feed.setSphere(sphere.id, { epochs, devices });
 }

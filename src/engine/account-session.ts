@@ -152,7 +152,7 @@ export class AccountSession implements AsyncDisposable {
     this.scope = new Scope({ log });
     this.onInvitation = new Emitter((error) => log.error('invitation listener failed', { error }));
     this.client = this.#stack.use(new XmppClient({ login, clock, random, log: deps.log }));
-    this.directory = openDirectory({ client: this.client, storage, clock, log: deps.log });
+    this.directory = openDirectory({ ...deps, client: this.client, isGone: (id) => this.devices.isGone(id) });
     this.list = new SphereList({ storage, author: identity.author, own: this.own, clock, log });
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));

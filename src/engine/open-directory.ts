@@ -10,12 +10,14 @@ import { fetchBundle, fetchDeviceList, publishBundle, publishDeviceList } from '
 interface DirectoryDeps {
   readonly client: XmppClient;
   readonly storage: Storage;
+  /** Whether nothing more is for a device of our own. */
+  readonly isGone: (deviceId: number) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** The devices of all accounts, as their servers list them. */
-export function openDirectory({ client, storage, clock, log }: DirectoryDeps): DeviceDirectory {
+export function openDirectory({ client, storage, isGone, clock, log }: DirectoryDeps): DeviceDirectory {
   const nodes = {
     deviceList: (jid: BareJid, signal?: AbortSignal) => fetchDeviceList(client, jid, signal),
     bundle: (jid: BareJid, deviceId: number, signal?: AbortSignal) => fetchBundle(client, jid, deviceId, signal),
@@ -23,5 +25,6 @@ export function openDirectory({ client, storage, clock, log }: DirectoryDeps): D
     publishBundle: (deviceId: number, bundle: OmemoBundle, signal?: AbortSignal) =>
       publishBundle(client, deviceId, bundle, signal),
   };
-  return new DeviceDirectory({ nodes, known: storage.knownDevices, clock, log });
+  const isGoneOf = (jid: BareJid, deviceId: number): boolean => jid === client.jid && isGone(deviceId);
+  return new DeviceDirectory({ nodes, known: storage.knownDevices, isGone: isGoneOf, clock, log });
 }

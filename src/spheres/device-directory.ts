@@ -33,10 +33,20 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 const KEPT_MS = 5 * 60_000;
 const KEPT_EMPTY_MS = 5_000;
 
+interface DeviceDirectoryDeps {
+  readonly nodes: DeviceNodes;
+  readonly known: KnownDeviceTable;
+  /** Whether nothing more is for a device of our own account, whatever its list says: who has it may put it back there. */
+  readonly isGone?: (jid: BareJid, deviceId: number) => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** What servers say about other people's OMEMO devices. It never gives authority: see `recipients.ts`. */
 export class DeviceDirectory {
   readonly #nodes: DeviceNodes;
   readonly #known: KnownDeviceTable;
+  readonly #isGone: (jid: BareJid, deviceId: number) => boolean;
   readonly #clock: Clock;
   readonly #log: Logger;
   /** What is known of why an account cannot be reached is different now. */
@@ -44,23 +54,24 @@ export class DeviceDirectory {
   readonly #troubles = new Map<BareJid, Trouble>();
   readonly #lists = new Map<BareJid, { readonly list: Promise<readonly number[]>; readonly untilMs: number }>();
 
-  constructor(deps: { nodes: DeviceNodes; known: KnownDeviceTable; clock: Clock; log: Logger }) {
+  constructor(deps: DeviceDirectoryDeps) {
     this.#nodes = deps.nodes;
     this.#known = deps.known;
+    this.#isGone = deps.isGone ?? (() => false);
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.onTrouble = new Emitter((error) => deps.log.error('trouble listener failed', { error }));
   }
 
   /** The devices an account publishes; empty when it publishes none or shows them to nobody. */
-  deviceIds(jid: BareJid): Promise<readonly number[]> {
+  async deviceIds(jid: BareJid): Promise<readonly number[]> {
     const cached = this.#lists.get(jid);
-    if (cached !== undefined && cached.untilMs > this.#clock.monotonic()) return cached.list;
-    return this.askDeviceIds(jid);
+    if (cached === undefined || cached.untilMs <= this.#clock.monotonic()) return await this.askDeviceIds(jid);
+    return this.#withoutGone(jid, await cached.list);
   }
 
   /** The same, whatever was heard before: for messages that are sent once and must not miss a new device. */
-  askDeviceIds(jid: BareJid): Promise<readonly number[]> {
+  async askDeviceIds(jid: BareJid): Promise<readonly number[]> {
     // Without the caller's signal: several callers wait for this one answer.
     const asked = this.#ask(jid);
     this.#remember(jid, asked, KEPT_MS);
@@ -69,7 +80,7 @@ export class DeviceDirectory {
       // A failed question must not answer later ones; the caller hears of it through `asked` itself.
       () => this.#lists.delete(jid),
     );
-    return asked;
+    return this.#withoutGone(jid, await asked);
   }
 
   /**
@@ -129,6 +140,10 @@ export class DeviceDirectory {
     if (rest.length === listed.length) return;
     await this.#nodes.publishDeviceList(rest, signal);
     this.#remember(own, Promise.resolve(rest), KEPT_MS);
+  }
+
+  #withoutGone(jid: BareJid, listed: readonly number[]): readonly number[] {
+    return listed.filter((deviceId) => !this.#isGone(jid, deviceId));
   }
 
   #remember(jid: BareJid, list: Promise<readonly number[]>, keptMs: number): void {

@@ -4,7 +4,14 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, SphereId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Comeback } from './comeback.ts';
-import { devicesToEnd, devicesToEndAtOnce, noteDeviceToEnd, noteWaitingEnds, waitingEnds } from './devices-to-end.ts';
+import {
+  devicesToEnd,
+  endsAtOnce,
+  endWishes,
+  noteDeviceToEnd,
+  noteWaitingEnds,
+  waitingEnds,
+} from './devices-to-end.ts';
 import type { Lack } from './lack-of.ts';
 import type { LogExchange } from './log-exchange.ts';
 import type { Author, SignedEvent } from './protocol/event.ts';
@@ -18,6 +25,20 @@ import { tellAlone } from './tell-alone.ts';
 /** What comparing logs with those who are there tells of what is not here. */
 export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lackOf'>;
 
+/** Since when the end of each waits, by the clock. */
+type Ends = ReturnType<typeof noteWaitingEnds>;
+
+/** One whose end waits in a sphere. */
+interface Ending {
+  readonly device: DeviceKey;
+  readonly sinceMs: number;
+  /** All that are ended in the sphere. */
+  readonly ending: ReadonlySet<DeviceKey>;
+  readonly lack: Lack;
+  /** Whether nobody is left who could tell more. */
+  readonly isAlone: boolean;
+}
+
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
@@ -25,6 +46,7 @@ interface DeviceEndsDeps {
   readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
+  readonly isOnline: () => boolean;
   readonly clock: Clock;
 }
 
@@ -34,6 +56,8 @@ const HOUR_MS = 3_600_000;
 const LATELY_MS = 5 * 24 * HOUR_MS;
 /** An honest computer that is on gives within minutes what it says that it has. */
 const OWN_WORD_MS = HOUR_MS;
+/** Also whom its person wants gone at once: those who are there are about to give what they have. */
+const HELD_BACK_MS = 300_000;
 /** It may have to be looked at with each word that anybody says. */
 const LOOK_EVERY_MS = 10_000;
 /** No clock that its person looks at is as wrong. */
@@ -47,6 +71,8 @@ export class DeviceEnds {
   readonly #deps: DeviceEndsDeps;
   /** What was tried in this run: an end that others refuse is not said over and over. */
   readonly #tried = new Set<string>();
+  /** Since when the ends that do not wait are held back, by device and sphere; monotonic, in this session. */
+  readonly #heldBackMs = new Map<string, number>();
   /** When it was looked last whether a sphere is complete; monotonic. */
   readonly #lookedAtMs = new Map<SphereId, number>();
 
@@ -57,13 +83,29 @@ export class DeviceEnds {
   /** Whether a device of ours is gone for good, by word of its person here or in any sphere. */
   has(device: DeviceKey): boolean {
     const { storage, list } = this.#deps;
-    return devicesToEnd(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
+    return endWishes(storage).has(device) || list.all().some(({ state }) => this.#isEndedIn(state, device));
   }
 
-  /** The person says so; `isAtOnce`: whatever is not here. It is kept before anything else: what is not done now is done later. */
+  /** In each new session: rooms are read anew. */
+  begin(): void {
+    this.#heldBackMs.clear();
+  }
+
+  /**
+   * The person says so; `isAtOnce`: where it is listed now, whatever is not here. It is kept before anything else: what is
+   * not done now is done later.
+   */
   note(device: DeviceKey, isAtOnce: boolean): void {
-    noteDeviceToEnd(this.#deps.storage, device, isAtOnce);
+    const { storage, list } = this.#deps;
+    const listing = list.all().filter(({ state }) => isAtOnce && state.devices.has(device));
+    const atOnceIn = listing.map(({ id }) => id);
+    noteDeviceToEnd(storage, device, atOnceIn);
     this.#tried.clear();
+  }
+
+  /** Whether something is due that nothing but time brings. */
+  get isHoldingBack(): boolean {
+    return this.#heldBackMs.size > 0;
   }
 
   /** Whether it is listed somewhere still, because its end waits for what it said. */
@@ -81,7 +123,8 @@ export class DeviceEnds {
     const ended = list
       .all()
       .flatMap(({ state }) => [...state.endedDevices.keys()].filter((one) => this.#isEndedIn(state, one)));
-    const gone = new Set([...devicesToEnd(storage), ...ended]);
+    const lost = comeback.endsOthers ? list.all().flatMap((sphere) => this.#lostIn(sphere)) : [];
+    const gone = new Set([...endWishes(storage), ...ended, ...lost]);
     // Whom others of ours have ended has no say in it.
     if (gone.has(author.device.id)) return false;
     const before = waitingEnds(storage);
@@ -90,61 +133,87 @@ export class DeviceEnds {
     return !isDeepStrictEqual(waitingEnds(storage), before);
   }
 
-  /** Those that are listed in a sphere although they are gone. */
-  #endingIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>): DeviceKey[] {
-    const { comeback } = this.#deps;
-    const { device: own, person, state } = sphere;
-    const endsLost = comeback.endsOthersIn(sphere.id);
-    const isEnding = (device: DeviceKey): boolean => gone.has(device) || (endsLost && this.#isLost(sphere, device));
+  #othersIn({ device: own, person, state }: Sphere): DeviceKey[] {
     const listed = [...state.devices.values()].filter((one) => one.person === person && one.device !== own);
-    return listed.map(({ device }) => device).filter(isEnding);
+    return listed.map(({ device }) => device);
   }
 
-  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Readonly<Record<DeviceKey, number>>): void {
+  /** Those of before, where their person said that all of these are gone. */
+  #lostIn(sphere: Sphere): DeviceKey[] {
+    if (!this.#deps.comeback.endsOthersIn(sphere.id)) return [];
+    return this.#othersIn(sphere).filter((device) => this.#isLost(sphere, device));
+  }
+
+  #settleIn(sphere: Sphere, gone: ReadonlySet<DeviceKey>, waiting: Ends): void {
     const { storage, list, logs, author, comeback, clock } = this.#deps;
     const isIn = sphere.row.state === 'joined' && sphere.state.devices.has(author.device.id);
-    const ending = isIn ? this.#endingIn(sphere, gone) : [];
-    const isDone = isIn && ending.length === 0 && comeback.endsOthersIn(sphere.id);
+    const ending = new Set(isIn ? this.#othersIn(sphere).filter((device) => gone.has(device)) : []);
+    const isDone = isIn && ending.size === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
     if (isDone && (logs().isComplete(sphere) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
-    const untried = ending.filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
-    const sinceMs = noteWaitingEnds(storage, sphere.id, untried, clock.now());
-    const hasAll = untried.length > 0 && this.#hasAllOf(sphere, { devices: new Set(untried), gone, sinceMs });
-    const atOnce = devicesToEndAtOnce(storage);
-    const due = untried.filter((device) => hasAll || atOnce.has(device));
+    const untried = [...ending].filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
+    const since = noteWaitingEnds(storage, sphere.id, untried, clock.now());
+    const due = untried.length === 0 ? [] : this.#dueIn(sphere, { since, ending, gone });
     for (const device of due) {
       this.#tried.add(`${sphere.id} ${device}`);
       this.#endIn(sphere, device);
     }
     const rest = untried.filter((device) => !due.includes(device));
     noteWaitingEnds(storage, sphere.id, rest, clock.now());
+    for (const device of gone) if (!rest.includes(device)) this.#heldBackMs.delete(`${sphere.id} ${device}`);
     // Nobody whose end waits is served meanwhile.
     const isOther = !isDeepStrictEqual(Object.keys(waiting).toSorted(), rest.toSorted());
     if (due.length === 0 && isOther) list.announce(sphere, [{ kind: 'members' }]);
   }
 
-  /**
-   * Whether everything that they said is here: nobody present knows of more, or knows of more of others only and does not
-   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since. What they
-   * alone say that they have said they have time to give.
-   */
-  #hasAllOf(
+  /** Those that need not wait, or not any more, of all whose end is still to be written. */
+  #dueIn(
     sphere: Sphere,
-    { devices, gone, sinceMs }: { devices: ReadonlySet<DeviceKey>; gone: ReadonlySet<DeviceKey>; sinceMs: number },
-  ): boolean {
+    { since, ending, gone }: Pick<Ending, 'ending'> & { since: Ends; gone: ReadonlySet<DeviceKey> },
+  ): DeviceKey[] {
+    const rest = {
+      ending,
+      lack: this.#deps.logs().lackOf(sphere, ending),
+      isAlone: this.#isAlone(sphere, gone),
+    };
+    const due = Object.entries(since).filter(([device, sinceMs]) => {
+      const one = { ...rest, device: device as DeviceKey, sinceMs };
+      return this.#hasAllOf(sphere, one) || this.#isDueAtOnce(sphere, one);
+    });
+    return due.map(([device]) => device as DeviceKey);
+  }
+
+  /**
+   * Whether everything that it said is here: nobody present knows of more, or knows of more of others only and does not
+   * give it; or nobody need be present, because lately nothing was lacking, and the archive was read since. What those who
+   * are ended alone say that they have said they have time to give.
+   */
+  #hasAllOf(sphere: Sphere, { device, sinceMs, ending, lack, isAlone }: Ending): boolean {
     const { rooms, clock } = this.#deps;
     const logs = this.#deps.logs();
-    if (logs.isComplete(sphere) || this.#isAlone(sphere, gone)) return true;
+    if (logs.isComplete(sphere)) return true;
     if (!rooms.isCaughtUp(sphere.row.room)) return false;
-    const lack = logs.lackOf(sphere, devices);
     // Who has it may not be there for weeks; its person may decide otherwise.
-    if (lack === 'others') {
+    if (lack.byOthers.has(device)) {
       this.#forgetComplete(sphere);
       return false;
     }
-    if (lack === 'themselves' && clock.now() - sinceMs < OWN_WORD_MS) return false;
+    // Where nobody else is to tell of more, it has the time to, unless it did before.
+    const mayGive = lack.byThemselves.has(device) || (isAlone && !this.#wasComplete(sphere));
+    if (mayGive && clock.now() - sinceMs < OWN_WORD_MS) return false;
     // Those who are ended might tell of nothing, to hasten it.
-    return logs.isExhausted(sphere, devices) || this.#wasComplete(sphere);
+    return isAlone || logs.isExhausted(sphere, ending) || this.#wasComplete(sphere);
+  }
+
+  /** Whether its person has said that its end need not wait, and those who are there had time to give what they have. */
+  #isDueAtOnce(sphere: Sphere, { device, ending }: Ending): boolean {
+    const { storage, logs, isOnline, clock } = this.#deps;
+    if (!endsAtOnce(storage, sphere.id).has(device) || !isOnline()) return false;
+    const key = `${sphere.id} ${device}`;
+    const nowMs = clock.monotonic();
+    const heldBackMs = this.#heldBackMs.get(key) ?? nowMs;
+    this.#heldBackMs.set(key, heldBackMs);
+    return logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
   }
 
   /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */
@@ -173,14 +242,15 @@ export class DeviceEnds {
       return;
     }
     const atMs = this.#complete()[sphere.id];
-    if (atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS) {
-      if (this.#isComplete(sphere)) storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
+    const isOld = atMs === undefined || Math.abs(clock.now() - atMs) >= HOUR_MS;
+    if (isOld && this.#isComplete(sphere)) {
+      storage.settings.set(COMPLETE, { ...this.#complete(), [sphere.id]: clock.now() });
       return;
     }
     const nowMs = clock.monotonic();
-    if (nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
+    if (atMs === undefined || nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
     this.#lookedAtMs.set(sphere.id, nowMs);
-    if (this.#lackIn(sphere) === 'others') this.#forgetComplete(sphere);
+    if (this.#lackIn(sphere).byOthers.size > 0) this.#forgetComplete(sphere);
   }
 
   #forgetComplete({ id }: Sphere): void {
@@ -193,11 +263,14 @@ export class DeviceEnds {
     const logs = this.#deps.logs();
     if (logs.isComplete(sphere)) return true;
     const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
-    return isRead && this.#wasComplete(sphere) && this.#lackIn(sphere) === 'nobody';
+    if (!isRead || !this.#wasComplete(sphere)) return false;
+    const { byOthers, byThemselves } = this.#lackIn(sphere);
+    return byOthers.size === 0 && byThemselves.size === 0;
   }
 
   #lackIn(sphere: Sphere): Lack {
-    return this.#deps.logs().lackOf(sphere, new Set(sphere.state.devices.keys()));
+    const { storage, logs } = this.#deps;
+    return logs().lackOf(sphere, devicesToEnd(storage));
   }
 
   #complete(): Readonly<Record<string, number>> {

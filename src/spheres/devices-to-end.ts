@@ -7,25 +7,35 @@ type Settings = Pick<Storage, 'settings'>;
 
 const WISHES = 'devices-to-end';
 const WAITING = 'ends-waiting';
-const AT_ONCE = 'devices-to-end-at-once';
+const AT_ONCE = 'ends-at-once';
 
-/**
- * Devices of our person that are gone for good, by their word here, wherever that is known already; in a sphere with those
- * whose end waits there.
- */
-export function devicesToEnd(storage: Settings, sphereId: SphereId | null = null): Set<DeviceKey> {
-  const waiting = sphereId === null ? [] : Object.keys(waitingEnds(storage)[sphereId] ?? {});
-  return new Set([...keysIn(storage, WISHES), ...(waiting as DeviceKey[])]);
+/** Devices of our person that are gone for good, by their word here. */
+export function endWishes(storage: Settings): ReadonlySet<DeviceKey> {
+  return keysIn(storage, WISHES);
 }
 
-/** Those of them that their person wants gone whatever of theirs is not here. */
-export function devicesToEndAtOnce(storage: Settings): Set<DeviceKey> {
-  return keysIn(storage, AT_ONCE);
+/** The same with those whose end waits in any sphere: nobody of them gets anything new. */
+export function devicesToEnd(storage: Settings): ReadonlySet<DeviceKey> {
+  const waiting = Object.values(waitingEnds(storage)).flatMap((ends) => Object.keys(ends) as DeviceKey[]);
+  return new Set([...endWishes(storage), ...waiting]);
 }
 
-export function noteDeviceToEnd(storage: Settings, device: DeviceKey, isAtOnce: boolean): void {
-  for (const name of isAtOnce ? [WISHES, AT_ONCE] : [WISHES])
-    storage.settings.set(name, [...keysIn(storage, name).add(device)]);
+/** Whose end in a sphere does not wait for what is not here, by word of their person. */
+export function endsAtOnce(storage: Settings, sphereId: SphereId): ReadonlySet<DeviceKey> {
+  return new Set(allAtOnce(storage)[sphereId]);
+}
+
+/** `atOnceIn`: the spheres that the person was told of, and no later ones. */
+export function noteDeviceToEnd(storage: Settings, device: DeviceKey, atOnceIn: readonly SphereId[]): void {
+  storage.settings.set(WISHES, [...keysIn(storage, WISHES).add(device)]);
+  const known = allAtOnce(storage);
+  const added = atOnceIn.map((id) => [id, [...new Set(known[id]).add(device)]]);
+  if (added.length > 0) storage.settings.set(AT_ONCE, { ...known, ...Object.fromEntries(added) });
+}
+
+function allAtOnce({ settings }: Settings): Readonly<Record<SphereId, readonly DeviceKey[]>> {
+  const schema = z.record(z.string(), z.array(z.string()));
+  return settings.get(AT_ONCE, (value) => schema.parse(value) as Record<SphereId, DeviceKey[]>) ?? {};
 }
 
 function keysIn({ settings }: Settings, name: string): Set<DeviceKey> {
@@ -40,18 +50,18 @@ export function waitingEnds({ settings }: Settings): WaitingEnds {
   return settings.get(WAITING, (value) => schema.parse(value) as WaitingEnds) ?? {};
 }
 
-/** In this sphere the ends of these devices wait, and no others; since when the newest does. */
+/** In this sphere the ends of these devices wait, and no others; since when each does. */
 export function noteWaitingEnds(
   storage: Settings,
   sphereId: SphereId,
   devices: Iterable<DeviceKey>,
   nowMs: number,
-): number {
+): Readonly<Record<DeviceKey, number>> {
   const { [sphereId]: known = {}, ...rest } = waitingEnds(storage);
   const noted = Object.fromEntries([...devices].map((device) => [device, upTo(nowMs, known[device])]));
   if (!isDeepStrictEqual(noted, known))
     storage.settings.set(WAITING, Object.keys(noted).length === 0 ? rest : { ...rest, [sphereId]: noted });
-  return Math.max(...Object.values(noted), -Infinity);
+  return noted;
 }
 
 /** A clock that was ahead must not keep an end waiting. */

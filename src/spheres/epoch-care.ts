@@ -159,7 +159,7 @@ export class EpochCare {
     const [to] = known?.devices ?? [];
     // Nobody who has gone meanwhile is given anything.
     if (person === undefined || known === undefined || to === undefined || isLacking(sphere)) return;
-    if (devicesToEnd(storage, sphere.id).has(device)) return;
+    if (devicesToEnd(storage).has(device)) return;
     // What it was given before has not left yet.
     if (isOnItsWay(storage, sphere, known)) return;
     const { jid } = known;

@@ -1,21 +1,34 @@
 import type { DeviceKey } from '../base/id.ts';
-import type { Tip } from './protocol/gaps.ts';
+import type { MissingRange, Tip } from './protocol/gaps.ts';
 import type { Sphere } from './sphere.ts';
 
 type Heard = ReadonlyMap<DeviceKey, readonly Tip[]>;
 
-/** By whose word: what others know of, or a gap shows; or that of each about itself alone. */
-export type Lack = 'others' | 'themselves' | 'nobody';
+/** Devices of which something is not here. */
+export interface Lack {
+  /** By word of others, or because a gap shows it. */
+  readonly byOthers: ReadonlySet<DeviceKey>;
+  /** By their own word, or that of one that is ended as well; with those who said so. */
+  readonly byThemselves: ReadonlySet<DeviceKey>;
+}
 
-/** Whether something that these devices said is not here, after what each device told. */
-export function lackOf(sphere: Sphere, heard: Heard, devices: ReadonlySet<DeviceKey>): Lack {
-  const { log } = sphere;
-  const lacking = (tips?: readonly Tip[]): DeviceKey[] =>
-    log.missing(tips).ranges.flatMap(({ device }) => (devices.has(device) ? [device] : []));
-  if (lacking().length > 0) return 'others';
-  const isOwn = toldIn(sphere, heard).flatMap(([teller, tips]) => lacking(tips).map((device) => device === teller));
-  if (isOwn.length === 0) return 'nobody';
-  return isOwn.includes(false) ? 'others' : 'themselves';
+/** What is not here of those listed, after what each device told. */
+export function lackOf(sphere: Sphere, heard: Heard, ending: ReadonlySet<DeviceKey>): Lack {
+  const { log, state } = sphere;
+  const ofListed = (tips?: readonly Tip[]): readonly MissingRange[] =>
+    log.missing(tips).ranges.filter(({ device }) => state.devices.has(device));
+  const gaps = ofListed();
+  const byOthers = new Set(gaps.map(({ device }) => device));
+  const byThemselves = new Set<DeviceKey>();
+  for (const [teller, tips] of toldIn(sphere, heard)) {
+    for (const { device, from } of ofListed(tips)) {
+      // Nobody need tell of a gap.
+      if (gaps.some((gap) => gap.device === device && gap.from === from)) continue;
+      const isTheirs = device === teller || ending.has(teller);
+      for (const one of isTheirs ? [device, teller] : [device]) (isTheirs ? byThemselves : byOthers).add(one);
+    }
+  }
+  return { byOthers, byThemselves };
 }
 
 /** What each of those told who still have a say: whoever has left gives nothing. */

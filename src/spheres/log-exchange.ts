@@ -63,6 +63,8 @@ interface Round {
   devices: number;
   /** What each device told of last. */
   readonly heard: Map<DeviceKey, readonly Tip[]>;
+  /** Who told it since we came last: what others knew weeks ago says nothing of now. */
+  readonly current: Set<DeviceKey>;
   readonly asked: Map<DeviceKey, Asked>;
   /** Who lacked something, as they told last. */
   readonly lacking: Set<DeviceKey>;
@@ -134,6 +136,7 @@ export class LogExchange {
   meet(sphere: Sphere, accounts: ReadonlySet<BareJid> | null = null): void {
     const round = this.#round(sphere);
     round.metAtMs = this.#now;
+    if (accounts === null) round.current.clear();
     // Who was asked in vain may just not have been there.
     const jidOf = (device: DeviceKey): BareJid | null => sphere.state.devices.get(device)?.jid ?? null;
     mayAskAgain(round.asked, (device) => accounts === null || accounts.has(jidOf(device) as BareJid));
@@ -172,7 +175,7 @@ export class LogExchange {
 
   /** Whether everything is here that anybody present knows of, and somebody is present. */
   isComplete(sphere: Sphere): boolean {
-    const heard = toldIn(sphere, this.#heardIn(sphere));
+    const heard = this.#current(sphere);
     if (heard.length === 0 || !this.#deps.isCaughtUp(sphere.row.room)) return false;
     return heard.every(
       ([, tips]) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)),
@@ -184,17 +187,18 @@ export class LogExchange {
    * vain. Who leaves a gap, or makes one up, must not have us wait for ever.
    */
   isExhausted(sphere: Sphere, butFor: ReadonlySet<DeviceKey> = new Set()): boolean {
-    const isAnyHeard = toldIn(sphere, this.#heardIn(sphere)).some(([device]) => !butFor.has(device));
+    const isAnyHeard = this.#current(sphere).some(([device]) => !butFor.has(device));
     return isAnyHeard && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
   }
 
-  /** Whether something that any of these devices said is not here. */
-  lackOf(sphere: Sphere, devices: ReadonlySet<DeviceKey>): Lack {
-    return lackOf(sphere, this.#heardIn(sphere), devices);
+  /** What is not here by all that was ever told; those that are ended count as one. */
+  lackOf(sphere: Sphere, ending: ReadonlySet<DeviceKey>): Lack {
+    return lackOf(sphere, this.#rounds.get(sphere.id)?.heard ?? new Map(), ending);
   }
 
-  #heardIn({ id }: Sphere): ReadonlyMap<DeviceKey, readonly Tip[]> {
-    return this.#rounds.get(id)?.heard ?? new Map();
+  #current(sphere: Sphere): [DeviceKey, readonly Tip[]][] {
+    const { heard, current } = this.#round(sphere);
+    return toldIn(sphere, heard).filter(([device]) => current.has(device));
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -233,6 +237,7 @@ export class LogExchange {
       size: sphere.log.size,
       devices: sphere.state.devices.size,
       heard: new Map(),
+      current: new Set(),
       asked: new Map(),
       lacking: new Set(),
     };
@@ -257,7 +262,7 @@ export class LogExchange {
     const againMs = isMissing ? backoffDelay(round.tells, RETELL, this.#fraction) : DAY_MS;
     round.tells += 1;
     round.tellAtMs = this.#now + againMs;
-    const isAsking = !isAnswer && (isMissing || round.heard.size === 0);
+    const isAsking = !isAnswer && (isMissing || round.current.size === 0);
     for (const part of headsMessages(sphere.log.tips()))
       await this.#deps.channel.say(sphere, 'heads', isAsking ? { ...part, isAsking } : part);
   }
@@ -271,6 +276,7 @@ export class LogExchange {
       (body.after === undefined || of > body.after) && (body.until === undefined || of <= body.until);
     const isNewToUs = !round.heard.has(device);
     const last = round.heard.get(device) ?? [];
+    round.current.add(device);
     round.heard.set(device, [...(body.after === undefined ? [] : last), ...heads].slice(-MAX_HEARD_TIPS));
     if (body.isAsking === true) round.lacking.add(device);
     else if (round.lacking.delete(device)) mayAskSoon(round.asked, device);
@@ -369,7 +375,7 @@ export class LogExchange {
     const { storage, queued, log } = this.#deps;
     const known = knownDevice(sphere.state, device);
     const person = sphere.state.devices.get(device)?.person;
-    if (known === undefined || person === undefined || devicesToEnd(this.#deps.storage, sphere.id).has(device)) return;
+    if (known === undefined || person === undefined || devicesToEnd(storage).has(device)) return;
     if (!this.#answering.take(`${sphere.id} ${device}`)) return;
     // What was asked for before has not left yet.
     if (isOnItsWay(storage, sphere, known)) return;

@@ -38,6 +38,7 @@ interface OwnDevicesDeps {
   readonly author: Author;
   readonly own: BareJid;
   readonly omemo: { readonly deviceId: number };
+  readonly isOnline: () => boolean;
   /** What this device is called until the person says otherwise. */
   readonly defaultName: string;
   /** Something new stands in the outbox. */
@@ -54,6 +55,7 @@ const HEARD = { burst: 6, intervalMs: 600_000 };
 const GIVEN_AGAIN = { burst: 1, intervalMs: 3_600_000 };
 /** A device that is there is noted to have been so often. */
 const SEEN_EVERY_MS = 60_000;
+const SOON_MS = 60_000;
 const IDLE_MS = 6 * 3_600_000;
 
 /** The person's other devices: makes this one known to them, and brings them into every sphere. */
@@ -67,12 +69,14 @@ export class OwnDevices {
   readonly #ends: DeviceEnds;
   /** Before the first session there is nothing to introduce. */
   #isBegun = false;
+  /** Whether ended devices may still stand on the account's list. */
+  #isUnlistingDue = false;
 
   constructor(deps: OwnDevicesDeps) {
     this.#deps = deps;
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
     this.#givingAgain = new RateLimit({ ...deps, ...GIVEN_AGAIN });
-    this.#asking = new RecurringWork({ ...deps, pass: () => Promise.resolve(this.#ask()), retryMs: SEEN_EVERY_MS });
+    this.#asking = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: SEEN_EVERY_MS });
     this.#ends = new DeviceEnds(deps);
     this.onChange = new Emitter((error) => deps.log.error('device listener failed', { error }));
   }
@@ -93,10 +97,11 @@ export class OwnDevices {
   async begin(): Promise<void> {
     const { directory, own, omemo, comeback } = this.#deps;
     this.#noteHere();
+    this.#ends.begin();
     this.#isBegun = true;
     if (this.isEnded) return;
+    this.#isUnlistingDue = true;
     const listed = await directory.askDeviceIds(own);
-    await this.#unlistEnded(listed);
     if (listed.some((deviceId) => deviceId !== omemo.deviceId)) {
       this.#introduce(own);
       comeback.add(own);
@@ -156,7 +161,7 @@ export class OwnDevices {
       if (device.person === author.person && device.device !== author.device.id) this.#noteFromLog(device);
     }
     for (const row of storage.ownDevices.list()) {
-      const isMissing = (row.state === 'new' || row.state === 'known') && !devices.has(row.device);
+      const isMissing = this.#isServed(row) && !devices.has(row.device);
       // Without a key it could not even say that it lacks one: it is brought in once we have one ourselves.
       if (!isMissing || sphere.epochs.length === 0 || !isJoinedAs(sphere, author.person, own)) continue;
       if (!storage.seen.add(HANDED_OVER, `${sphere.id} ${row.device}`, clock.now())) continue;
@@ -175,7 +180,7 @@ export class OwnDevices {
     if (row === undefined || nowMs - row.seenAtMs < SEEN_EVERY_MS) return;
     storage.ownDevices.update(device, { seenAtMs: nowMs });
     // What it was given when it came, or when we came into a sphere, may have got lost.
-    if (row.state === 'new' || row.state === 'known') this.#bringInOwn(row);
+    if (this.#isServed(row)) this.#bringInOwn(row);
     this.onChange.emit();
   }
 
@@ -190,16 +195,16 @@ export class OwnDevices {
    * The person has it no more, or never had: nothing that follows is for it. What it has it keeps. `isAtOnce`: what it said and
    * is not here need not be waited for, and is lost for everybody.
    */
-  async end(device: DeviceKey, signal: AbortSignal, isAtOnce = false): Promise<void> {
-    const { directory, list, own, author, storage } = this.#deps;
-    const { omemoDeviceId } = this.#row(device);
+  end(device: DeviceKey, isAtOnce = false): void {
+    const { list, author, storage } = this.#deps;
+    this.#row(device);
     if (device === author.device.id) throw new AppError('conflict', 'this device is not ended by itself');
     storage.transaction(() => {
       this.#ends.note(device, isAtOnce);
       this.#noteEnd(device);
     });
     this.endGone(...list.all());
-    await directory.unlistOwn(own, [omemoDeviceId], signal);
+    this.#unlistSoon();
   }
 
   /** Whether it is taken away still: not everything that it said is here. */
@@ -207,9 +212,18 @@ export class OwnDevices {
     return this.#ends.isWaiting(device);
   }
 
+  /** Whether nothing more is for one of ours with this OMEMO device. */
+  isGone(omemoDeviceId: number): boolean {
+    const row = this.#deps.storage.ownDevices.list().find((one) => one.omemoDeviceId === omemoDeviceId);
+    return row !== undefined && (this.#ends.isWaiting(row.device) || this.#isEnded(row));
+  }
+
   /** Whoever is gone for good is ended wherever everything that they said is here. */
   endGone(...spheres: readonly Sphere[]): void {
-    if (this.#ends.settle(spheres)) this.onChange.emit();
+    if (!this.#ends.settle(spheres)) return;
+    // Until it knew of its end it may have put itself back.
+    this.#unlistSoon();
+    this.onChange.emit();
   }
 
   /** Gives this device another name, and tells it to the others. */
@@ -219,12 +233,20 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
-  #ask(): number {
-    const { comeback } = this.#deps;
+  async #pass(): Promise<number> {
+    const { comeback, list, isOnline } = this.#deps;
     // Whoever may ask again is woken.
     if (!this.#isBegun || this.isEnded) return IDLE_MS;
+    if (this.#ends.isHoldingBack) this.endGone(...list.all());
+    if (this.#isUnlistingDue && isOnline()) await this.#unlistEnded();
     for (const jid of comeback.due()) this.#introduce(jid);
-    return Math.max(50, comeback.nextMs);
+    const againMs = this.#isUnlistingDue || this.#ends.isHoldingBack ? SOON_MS : IDLE_MS;
+    return Math.max(50, Math.min(comeback.nextMs, againMs));
+  }
+
+  /** Whether it is to have what we have. */
+  #isServed({ device, state }: OwnDeviceRow): boolean {
+    return (state === 'new' || state === 'known') && !this.#ends.isWaiting(device);
   }
 
   #row(device: DeviceKey): OwnDeviceRow {
@@ -241,13 +263,27 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
-  /** Others write to whatever is on the list; a broken connection may have kept an ended device there. */
-  async #unlistEnded(listed: readonly number[]): Promise<void> {
-    const { directory, own, storage } = this.#deps;
-    // What ended it may itself have been undone.
-    const rows = storage.ownDevices.list().filter((row) => row.state === 'ended' && this.#ends.has(row.device));
-    const ended = rows.map(({ omemoDeviceId }) => omemoDeviceId).filter((deviceId) => listed.includes(deviceId));
-    if (ended.length > 0) await directory.unlistOwn(own, ended);
+  /** What ended it may itself have been undone. */
+  #isEnded({ device, state }: OwnDeviceRow): boolean {
+    return state === 'ended' && this.#ends.has(device);
+  }
+
+  #unlistSoon(): void {
+    this.#isUnlistingDue = true;
+    this.#asking.wake();
+  }
+
+  /** Others write to whatever is on the list. */
+  async #unlistEnded(): Promise<void> {
+    const { directory, own, storage, log } = this.#deps;
+    const ended = storage.ownDevices.list().filter((row) => this.#isEnded(row));
+    const deviceIds = ended.map(({ omemoDeviceId }) => omemoDeviceId);
+    try {
+      if (deviceIds.length > 0) await directory.unlistOwn(own, deviceIds);
+      this.#isUnlistingDue = false;
+    } catch (error) {
+      log.info('ended devices not unlisted', { error });
+    }
   }
 
   get #name(): string {
@@ -264,11 +300,11 @@ export class OwnDevices {
     storage.ownDevices.put({ ...row, state: 'here' });
   }
 
-  /** Whether it is to have what we have. */
+  /** Whether it is one that is to have what we have. */
   #note({ device, jid, omemoDeviceId, omemoIdentityKey, name }: Hello): boolean {
     const { storage, clock, own, log, comeback } = this.#deps;
     const known = storage.ownDevices.get(device);
-    if (known?.state === 'ended') return false;
+    if (known?.state === 'ended' || this.#ends.isWaiting(device)) return false;
     const nowMs = clock.now();
     storage.ownDevices.put({
       ...{ device, jid, omemoDeviceId, omemoIdentityKey },

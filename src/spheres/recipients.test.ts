@@ -39,7 +39,9 @@ function book(
   } as unknown as SphereState;
   const ids = (jid: BareJid): Promise<number[]> => Promise.resolve(published[jid] ?? []);
   const directory = { deviceIds: ids, askDeviceIds: ids } as never;
-  const storage = { settings: { get: (_: string, read: (value: unknown) => unknown) => read(toEnd) } } as never;
+  const get = (name: string, read: (value: unknown) => unknown): unknown =>
+    name === 'devices-to-end' ? read(toEnd) : undefined;
+  const storage = { settings: { get } } as never;
   const recipients = new Recipients({ directory, stateOf: () => state, own: { jid: ana, deviceId: 1 }, storage });
   const reached = async (audience: Audience): Promise<string[]> =>
     (await recipients.recipients(row, audience))

@@ -83,7 +83,7 @@ export class Recipients implements RecipientBook {
     const state = this.#stateOf(row);
     if (state === undefined) throw new AppError('not-found', 'the sphere is gone');
     // What its person says is gone for good gets nothing, also before everybody can be told.
-    const toEnd = devicesToEnd(this.#storage, row.sphereId);
+    const toEnd = devicesToEnd(this.#storage);
     const devices = devicesOf(state).filter(({ device }) => !toEnd.has(device));
     switch (audience.kind) {
       case 'members':

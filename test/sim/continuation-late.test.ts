@@ -140,7 +140,7 @@ test('what a computer shared that its person has ended since is listed by anothe
   await world.accept(laptop);
   await world.pass(MINUTES);
   expect(namesIn(ben, next.id)).toEqual(['beach.mp4']);
-  await laptop.session.devices.end(lost, noSignal);
+  laptop.session.devices.end(lost);
   await world.until(() => namesIn(ben, next.id).includes('song.mp3'));
   await world.pass(MINUTES);
   expect(namesIn(ben, next.id)).toEqual(['beach.mp4', 'song.mp3']);

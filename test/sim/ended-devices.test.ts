@@ -9,7 +9,7 @@ test('a computer that was ended stays ended in a sphere that its person had left
   await ben.session.members.leave(winter, noSignal);
   await world.pass(10 * MINUTE);
   await laptop.stop();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.pass(10 * MINUTE);
   await ana.session.members.invite(winter, ben.jid, noSignal);
   await world.quiet();
@@ -29,7 +29,7 @@ test('a computer that was ended is ended later in another sphere although a memb
   await ben.session.members.leave(winter, noSignal);
   await world.pass(10 * MINUTE);
   await laptop.stop();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.pass(10 * MINUTE);
   await ben.stop();
   await ben.start();
@@ -51,7 +51,7 @@ test('a computer that was ended nowhere, because its person was in no sphere the
   await world.pass(MINUTE);
   const lost = idOf(laptop);
   await laptop.stop();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await ben.stop();
   await ben.start();
   await world.bringIn(ana, ben);
@@ -68,7 +68,7 @@ test('a computer that has been off and at once ends another one takes nothing aw
   await ana.stop();
   const answer = silence(world);
   await laptop.start();
-  await laptop.session.devices.end(lost, noSignal);
+  laptop.session.devices.end(lost);
   answer();
   // Nobody else is there, and nobody needs to be.
   await world.until(() => laptop.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
@@ -85,7 +85,7 @@ test('a computer that is told to be gone while nobody is there is ended at the n
   await laptop.stop();
   const answer = silence(world);
   await laptop.start();
-  await laptop.session.devices.end(lost, noSignal);
+  laptop.session.devices.end(lost);
   await laptop.stop();
   answer();
   await laptop.start();
@@ -100,12 +100,38 @@ test('a new computer that ends the one before takes nothing away that has not co
   const asking = unheard(laptop);
   await world.until(() => laptop.session.list.all().length === 1);
   await ben.stop();
-  await laptop.session.devices.end(lost, noSignal);
+  laptop.session.devices.end(lost);
   await world.pass(5 * MINUTE);
   asking.isMute = false;
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
   expect(sphereAt(ana, 'Summer').items.has(item)).toBe(true);
 });
+
+test.each(['has told of', 'has not told of yet', 'told of before it went off'])(
+  'a new computer that ends the one before in a sphere of nobody else, and is started anew, keeps what this one %s',
+  async (told) => {
+    const world = new SimWorld();
+    const ben = await world.person('ben');
+    await ben.session.members.create('Alone', noSignal);
+    const [item, lost] = [await ben.share('summer.mp4'), idOf(ben)];
+    await world.pass(MINUTE);
+    if (told === 'has not told of yet') ben.session.channel.say = () => Promise.resolve();
+    const laptop = await world.another(ben);
+    unheard(laptop);
+    await world.until(() => laptop.session.list.all().length === 1);
+    await world.pass(MINUTE);
+    if (told === 'told of before it went off') await ben.stop();
+    laptop.session.devices.end(lost);
+    await world.pass(5 * MINUTE);
+    await ben.stop();
+    await laptop.stop();
+    await laptop.start();
+    await world.pass(5 * MINUTE);
+    await ben.start();
+    await world.until(() => sphereAt(laptop, 'Alone').endedDevices.has(lost));
+    expect(sphereAt(laptop, 'Alone').items.has(item)).toBe(true);
+  },
+);
 
 test('whoever comes back because all is gone ends what was before only once everything that it said has come', async () => {
   const { world, ana, ben, item } = await saidAndShared();
@@ -124,6 +150,7 @@ test('a program that dies while it ends a computer goes on with it at its next s
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   await ben.session.members.create('Alone', noSignal);
   await world.until(() => ben.session.sphere('Alone').state.devices.has(lost));
+  await world.pass(5 * MINUTE);
   await laptop.stop();
   const { publish } = ben.session.list;
   let count = 0;
@@ -131,7 +158,7 @@ test('a program that dies while it ends a computer goes on with it at its next s
     if (rest[1] === 'device-end' && (count += 1) > 1) throw new Error('the program died');
     return publish.apply(ben.session.list, rest);
   } as typeof publish;
-  await expect(ben.session.devices.end(lost, noSignal)).rejects.toThrow('the program died');
+  expect(() => ben.session.devices.end(lost)).toThrow('the program died');
   await ben.stop();
   await ben.start();
   await world.until(() => ben.session.list.all().every(({ state }) => state.endedDevices.has(lost)));
@@ -206,7 +233,7 @@ test('a new computer whose name did not come is not ended in a sphere that it ma
 
 test('a computer that was ended does not look many times a second for something to do', async () => {
   const { world, ben, laptop, lost } = await twoSpheres();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.until(() => laptop.session.devices.isEnded);
   await world.pass(10 * MINUTE);
   let waits = 0;

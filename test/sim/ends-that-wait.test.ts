@@ -1,41 +1,19 @@
 import { expect, test } from 'vitest';
+import { backAlone, saidAndKept } from './back-alone.ts';
 import { boast } from './boast.ts';
-import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
-import { idOf, silence, sphereAt, twoSpheres, unheard } from './two-spheres.ts';
+import { idOf, say, sayBehindGap, silence, sphereAt, textsAt, twoSpheres, unheard } from './two-spheres.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-/** What people wrote, as far as it can be read. */
-const textsAt = ({ session }: SimPerson) =>
-  session.storage.messages
-    .newest(session.sphere('Summer').id, 99)
-    .flatMap(({ kind, state, text }) => (kind === 'text' && state !== 'undecryptable' ? [text] : []));
-const say = ({ session }: SimPerson, text: string) => session.messages.say(session.sphere('Summer').id, text);
-
-/** One line of a computer that the server swallows, so that a gap stands before what it says next. */
-async function sayBehindGap(world: SimWorld, person: SimPerson): Promise<void> {
-  const { server } = world;
-  const { deliver } = server;
-  const { archive } = server.room(person.session.sphere('Summer').row.room);
-  const before = archive.length;
-  server.deliver = () => [];
-  say(person, 'swallowed');
-  await world.quiet();
-  archive.splice(before);
-  server.deliver = deliver;
-  say(person, 'heard');
-  await world.quiet();
-}
 
 test('a stolen computer is ended within hours although it boasts of what it never said', async () => {
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   boast(laptop);
   laptop.session.logs.meet(laptop.session.sphere('Summer'));
   await world.pass(5 * MINUTE);
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.pass(3 * HOUR);
   expect(sphereAt(ana, 'Summer').endedDevices.has(lost)).toBe(true);
 });
@@ -43,7 +21,7 @@ test('a stolen computer is ended within hours although it boasts of what it neve
 test('a computer that is on gives what it says that it has before it is ended', async () => {
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   await sayBehindGap(world, laptop);
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
   expect(textsAt(ana)).toEqual(['swallowed', 'heard']);
 });
@@ -52,11 +30,11 @@ test('a stolen computer whose line has a gap that nobody can fill is ended once 
   const { world, ana, ben, laptop, lost } = await twoSpheres();
   await sayBehindGap(world, laptop);
   await laptop.stop();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.pass(2 * HOUR);
   const ended = () => [ana, ben].map((one) => sphereAt(one, 'Summer').endedDevices.has(lost));
   expect([...ended(), ben.session.devices.isEnding(lost)]).toEqual([false, false, true]);
-  await ben.session.devices.end(lost, noSignal, true);
+  ben.session.devices.end(lost, true);
   await world.pass(MINUTE);
   expect([...ended(), ben.session.devices.isEnding(lost)]).toEqual([true, true, false]);
 });
@@ -77,7 +55,7 @@ test('what somebody told of is waited for although they are gone and the program
   await world.pass(MINUTE);
   await ana.stop();
   await laptop.stop();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await ben.stop();
   await ben.start();
   await world.pass(2 * HOUR);
@@ -85,7 +63,7 @@ test('what somebody told of is waited for although they are gone and the program
   asking.isMute = false;
   await ana.start();
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
-  expect([ana, ben].map(textsAt)).toEqual([['for ana alone'], ['for ana alone']]);
+  expect([ana, ben].map((one) => textsAt(one))).toEqual([['for ana alone'], ['for ana alone']]);
 });
 
 test('somebody who came in while this computer lay in a drawer loses nothing when the one that let them in is ended', async () => {
@@ -103,7 +81,7 @@ test('somebody who came in while this computer lay in a drawer loses nothing whe
   world.server.answerHistory = () => [];
   world.clock.turnBack(-10 * DAY);
   await tablet.start();
-  await tablet.session.devices.end(lost, noSignal);
+  tablet.session.devices.end(lost);
   await world.pass(2 * HOUR);
   world.server.answerHistory = (entries) => entries;
   await ana.start();
@@ -122,7 +100,7 @@ test('a computer is ended although the others have not been met for a week, for 
     await ben.start();
     await world.pass(2 * HOUR);
   }
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.pass(5 * MINUTE);
   expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(true);
 });
@@ -133,7 +111,7 @@ test('as long as an end waits, the computer is told to be going and gets nothing
   await ben.stop();
   const answer = silence(world);
   await ben.start();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   say(ben, 'a secret');
   await world.pass(30 * MINUTE);
   expect(textsAt(laptop)).toEqual([]);
@@ -155,39 +133,12 @@ test('a clock that was once ahead does not have a computer ended before somebody
   world.clock.turnBack(30 * DAY);
   await ben.stop();
   await ben.start();
-  await ben.session.devices.end(lost, noSignal);
+  ben.session.devices.end(lost);
   await world.pass(30 * MINUTE);
   expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(false);
   await ana.start();
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
 });
-
-/** Ben comes back on a phone with his kit, everything of before being gone, while nobody is there and the room has forgotten. */
-async function backAlone(world: SimWorld, ana: SimPerson, ben: SimPerson): Promise<SimPerson> {
-  const kit = ben.kit();
-  await ben.stop();
-  await ana.stop();
-  world.server.answerHistory = () => [];
-  const phone = await world.comeBack('ben', kit, { knows: [ana.jid], endsOthers: true });
-  await world.until(() => phone.session.list.all().length === 1);
-  await world.pass(2 * HOUR);
-  return phone;
-}
-
-/** Ben, or Ana, owns the sphere in which Ben has said and shared something that both have; his kit is in the vault. */
-async function saidAndKept(owner: 'ana' | 'ben') {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  await (owner === 'ana' ? world.sphere(ana, ben) : world.sphere(ben, ana));
-  // A vault is kept as soon as there is a kit.
-  ben.kit();
-  ben.session.vault.changed();
-  await world.pass(MINUTE);
-  say(ben, 'hello');
-  const item = await ben.share('summer.mp4');
-  await world.pass(2 * MINUTE);
-  return { world, ana, ben, item, gone: idOf(ben) };
-}
 
 test('whoever comes back with the kit while nobody is there for days takes nothing away of what the old computer said', async () => {
   const { world, ana, ben, item, gone } = await saidAndKept('ana');
@@ -220,5 +171,79 @@ test('a minute in which somebody is there and gives nothing, after days without 
   asking.isMute = false;
   await ana.start();
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(gone));
+  expect(sphereAt(ana, 'Summer').items.has(item)).toBe(true);
+});
+
+test('a computer is ended although another one that is gone as well has left a gap that nobody can fill', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  const tablet = await world.another(ben);
+  await world.until(() => sphereAt(ana, 'Summer').devices.has(idOf(tablet)) && ben.session.devices.list().length === 3);
+  await world.pass(5 * MINUTE);
+  const old = idOf(tablet);
+  await sayBehindGap(world, tablet);
+  await tablet.stop();
+  ben.session.devices.end(old);
+  await world.pass(2 * HOUR);
+  await laptop.stop();
+  ben.session.devices.end(lost);
+  await world.pass(5 * MINUTE);
+  expect([lost, old].map((device) => sphereAt(ana, 'Summer').endedDevices.has(device))).toEqual([true, false]);
+});
+
+test('two stolen computers are ended within hours although one of them boasts of what both never said', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  const tablet = await world.another(ben);
+  await world.until(() => sphereAt(ana, 'Summer').devices.has(idOf(tablet)) && ben.session.devices.list().length === 3);
+  const stolen = [lost, idOf(tablet)];
+  boast(tablet, stolen);
+  tablet.session.logs.meet(tablet.session.sphere('Summer'));
+  await world.pass(5 * MINUTE);
+  await laptop.stop();
+  for (const device of stolen) ben.session.devices.end(device);
+  await world.pass(3 * HOUR);
+  expect(stolen.map((device) => sphereAt(ana, 'Summer').endedDevices.has(device))).toEqual([true, true]);
+});
+
+test('what somebody told of after hours without this computer is waited for although they are gone again', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  await world.pass(5 * MINUTE);
+  await ben.stop();
+  const { archive } = world.server.room(ana.session.sphere('Summer').row.room);
+  const before = archive.length;
+  say(laptop, 'for ana alone');
+  await world.quiet();
+  archive.splice(before);
+  world.clock.turnBack(-2 * HOUR);
+  const answer = silence(world);
+  await ben.start();
+  unheard(ben);
+  await world.pass(2 * MINUTE);
+  for (const person of [laptop, ana, ben]) await person.stop();
+  answer();
+  await ben.start();
+  ben.session.devices.end(lost);
+  await world.pass(2 * HOUR);
+  expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(false);
+  await ana.start();
+  await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
+  expect(textsAt(ana)).toEqual(['for ana alone']);
+});
+
+test('what others told before this computer slept for weeks does not count as if they were there', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  await world.pass(5 * MINUTE);
+  ben.session.link.goOffline();
+  const item = await laptop.share('summer.mp4');
+  await world.until(() => sphereAt(ana, 'Summer').items.has(item));
+  await laptop.stop();
+  await ana.stop();
+  world.server.room(ben.session.sphere('Summer').row.room).archive.splice(0);
+  world.clock.turnBack(-20 * DAY);
+  await ben.session.goOnline();
+  ben.session.devices.end(lost);
+  await world.pass(10 * MINUTE);
+  expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(false);
+  await ana.start();
+  await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
   expect(sphereAt(ana, 'Summer').items.has(item)).toBe(true);
 });

@@ -144,7 +144,7 @@ test('a computer that was removed gets nothing that follows, and says that it is
   const laptop = await world.another(ben);
   await world.until(() => hasAll(laptop, ana) && ben.session.devices.list().length === 2);
   const { id } = laptop.session.identity.device;
-  await ben.session.devices.end(id, noSignal);
+  ben.session.devices.end(id);
   await world.until(
     () => laptop.session.sphere().row.state === 'removed' && ana.session.sphere().currentEpoch.number === 1,
   );

@@ -143,7 +143,8 @@ export class SimSession {
     this.scope = new Scope({ log });
     this.link = new SimLink({ server, jid: own });
     this.feed = new SwarmFeed({ clock, log });
-    this.directory = new DeviceDirectory({ nodes: this.link, known: storage.knownDevices, clock, log });
+    const isGone = (jid: BareJid, deviceId: number): boolean => jid === own && this.devices.isGone(deviceId);
+    this.directory = new DeviceDirectory({ nodes: this.link, known: storage.knownDevices, isGone, clock, log });
     this.list = new SphereList({ storage, author, own, clock, log });
     this.people = this.#stack.use(
       new People({

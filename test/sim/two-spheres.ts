@@ -1,3 +1,4 @@
+import type { EventId } from '../../src/base/id.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -51,4 +52,27 @@ export function silence({ server }: SimWorld): () => void {
   return () => {
     server.answerHistory = answerHistory;
   };
+}
+
+/** What people wrote, as far as it can be read. */
+export const textsAt = ({ session }: SimPerson, name = 'Summer'): string[] =>
+  session.storage.messages
+    .newest(session.sphere(name).id, 99)
+    .flatMap(({ kind, state, text }) => (kind === 'text' && state !== 'undecryptable' ? [text] : []));
+export const say = ({ session }: SimPerson, text: string, name = 'Summer'): EventId =>
+  session.messages.say(session.sphere(name).id, text);
+
+/** One line of a computer that the server swallows, so that a gap stands before what it says next. */
+export async function sayBehindGap(world: SimWorld, person: SimPerson): Promise<void> {
+  const { server } = world;
+  const { deliver } = server;
+  const { archive } = server.room(person.session.sphere('Summer').row.room);
+  const before = archive.length;
+  server.deliver = () => [];
+  say(person, 'swallowed');
+  await world.quiet();
+  archive.splice(before);
+  server.deliver = deliver;
+  say(person, 'heard');
+  await world.quiet();
 }
