@@ -157,6 +157,9 @@ describe('of ids that the server gives to what others said nothing comes:', () =
     expect(idIn(await meddled)).not.toBe('');
     const next = await benWhispers();
     expect(direct().slice(before.length)).toEqual([line, next]);
+    // Under the key that Ben certified, for which the server has nothing to put in its place.
+    const [last] = ana.session.storage.directMessages.newest(BEN, 1);
+    expect(last?.person).toBe(ben.identity.author.person);
   });
 });
 
