@@ -151,6 +151,7 @@ export class SimSession {
       new People({
         ...{ client: this.link, storage, omemo, devices: this.directory, clock, random, log },
         ...knownMembers({ storage, list: this.list, own, person: author.person }),
+        sharesSphere: () => false,
         isMailRead: () => true,
         spawn: (name, task) => this.scope.spawn(name, task),
       }),
