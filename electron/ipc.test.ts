@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../test/fixtures/fuzz-runs.ts';
 import { CHANNELS } from './channels.ts';
 import { serveIpc } from './ipc.ts';
 
@@ -61,7 +62,7 @@ test('junk never reaches a handler', async () => {
     fc.asyncProperty(junk, async (args) => {
       await expect(ask(CHANNELS.notify, args)).rejects.toThrow('malformed arguments');
     }),
-    { numRuns: 5000 },
+    { numRuns: fuzzRuns(5000) },
   );
   await expect(ask(CHANNELS.notify, ['x'.repeat(301), ''])).rejects.toThrow('malformed');
   expect(calls).toEqual([]);

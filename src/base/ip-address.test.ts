@@ -1,6 +1,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import {
   addressBytes,
   addressText,
@@ -94,7 +95,7 @@ test('what is an address is what the system takes for one', () => {
     fc.property(text, (one) => {
       expect(addressBytes(one) !== undefined).toBe(isIP(one) > 0);
     }),
-    { numRuns: 3_000 },
+    { numRuns: fuzzRuns(3_000) },
   );
 });
 

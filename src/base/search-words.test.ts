@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { searchExcerpt, searchTerms } from './search-words.ts';
 
 /** The text with what is marked in brackets; undefined when it is not found. */
@@ -65,6 +66,6 @@ test('no text and nothing that is looked for throws or hangs, and marks lie in o
       }
       expect(end).toBeLessThanOrEqual(excerpt?.text.length ?? 0);
     }),
-    { numRuns: process.env['SPHERECAST_LONG'] === '1' ? 20_000 : 100 },
+    { numRuns: fuzzRuns(100) },
   );
 });

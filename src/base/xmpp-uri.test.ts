@@ -70,6 +70,37 @@ describe('a link by which a server lets somebody make an account', () => {
     expect(readServerInvitation(text)).toEqual(expected);
   });
 
+  test('no text makes the reader fail or hang, and what it gives is a server and a word for it', () => {
+    const noise = fc.string({
+      unit: fc.constantFrom(
+        'b.test',
+        'lea@',
+        '?',
+        ';',
+        '=',
+        '%',
+        'register',
+        'roster',
+        'preauth=',
+        'ibr=y',
+        '#',
+        '/',
+        'é',
+      ),
+      maxLength: 20,
+    });
+    const around = fc.constantFrom('', 'xmpp:', 'xmpp:b.test?register;preauth=', 'xmpp:lea@b.test?');
+    const property = fc.property(around, noise, fc.string(), (start, a, b) => {
+      for (const read of [a, start + a, start + b].map((text) => readServerInvitation(text))) {
+        if (read === undefined) continue;
+        const { domain, jid, token } = read;
+        expect(parseBareJid(jid ?? `guest@${domain}`).split('@')[1]).toBe(domain);
+        expect(token.length > 0 && token.length <= 200).toBe(true);
+      }
+    });
+    fc.assert(property, { numRuns: 20_000 });
+  });
+
   test.each([
     'xmpp:b.test?register',
     'xmpp:ben@b.test?roster;preauth=T1',

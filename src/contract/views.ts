@@ -251,6 +251,8 @@ export const messageSchema = z.object({
   from: bareJidSchema,
   fromName: z.string(),
   mine: z.boolean(),
+  /** Whose key it is signed or encrypted with; null = that of nobody we know, and the address may be claimed. */
+  person: personIdSchema.nullable(),
   kind: z.enum(['text', 'item', 'notice']),
   text: z.string(),
   itemId: itemIdSchema.nullable(),

@@ -60,6 +60,7 @@ import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
+import { knownMembers } from './known-members.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
@@ -260,12 +261,11 @@ export class AccountSession implements AsyncDisposable {
     return { list: this.list, storage, spawn, clock };
   }
 
-  #openPeople({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, isMailRead: () => boolean): People {
-    const { client, list, scope, directory: devices } = this;
+  #openPeople(deps: AccountSessionDeps, omemo: Omemo, isMailRead: () => boolean): People {
+    const { client, list, own, scope, directory: devices } = this;
     return new People({
-      ...{ client, storage, omemo, devices, isMailRead, clock, random, log: log.child('people') },
-      sharesSphere: (jid) =>
-        list.all().some(({ row, state }) => row.state === 'joined' && state.members.get(jid)?.state === 'joined'),
+      ...{ ...deps, client, omemo, devices, isMailRead, log: deps.log.child('people') },
+      ...knownMembers({ storage: deps.storage, list, own, person: deps.identity.author.person }),
       spawn: (name, task) => scope.spawn(name, task),
     });
   }

@@ -33,6 +33,7 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     from: row.from,
     fromName: personName(row.from),
     mine,
+    person: event?.header.person ?? null,
     kind: row.kind,
     text: row.text,
     itemId: row.itemId,

@@ -48,10 +48,10 @@ export function viewDirectMessage(
   { storage, own }: Pick<PeopleViewDeps, 'storage' | 'own'>,
   row: DirectMessageRow,
 ): MessageView {
-  const { id, peer, mine, text, atMs, state, failure, encrypted, position } = row;
+  const { id, peer, mine, person, text, atMs, state, failure, encrypted, position } = row;
   const contact = storage.contacts.get(peer);
   return {
-    ...{ id, mine, text, atMs, state, failure, encrypted },
+    ...{ id, mine, person, text, atMs, state, failure, encrypted },
     sphereId: conversationIdOf(peer),
     from: mine ? own : peer,
     fromName: mine || contact === undefined ? personName(mine ? own : peer) : contactName(contact),

@@ -68,7 +68,7 @@ describe('the list of people', () => {
     const { client, contacts, storage } = setUp();
     await client.push(client.jid, item('ben@b.test', 'both', { name: 'Benny' }));
     const line = { id: 'a'.repeat(64) as never, peer: BEN, mine: false, stanzaId: null, text: 'hi', atMs: 1 };
-    storage.directMessages.add({ ...line, state: 'received', failure: null, encrypted: true });
+    storage.directMessages.add({ ...line, state: 'received', failure: null, encrypted: true, person: null });
     await contacts.remove(BEN, never);
     expect(contacts.get(BEN)).toMatchObject({ standing: 'met', subscription: 'none' });
     expect(storage.directMessages.count(BEN)).toBe(1);

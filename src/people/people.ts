@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, PersonId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
@@ -9,6 +9,7 @@ import { errorCondition } from '../xmpp/stanza-error.ts';
 import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
 import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
+import type { PersonBehind } from './talk.ts';
 import { Talk } from './talk.ts';
 import type { DeviceFinder } from './talk-sender.ts';
 import { TalkSender } from './talk-sender.ts';
@@ -18,6 +19,9 @@ interface PeopleDeps {
   readonly storage: Storage;
   readonly omemo: Omemo;
   readonly devices: DeviceFinder;
+  /** Our own. */
+  readonly person: PersonId;
+  readonly personBehind: PersonBehind;
   readonly sharesSphere: (jid: BareJid) => boolean;
   readonly isMailRead: () => boolean;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
@@ -35,13 +39,13 @@ export class People implements Disposable {
   readonly #deps: PeopleDeps;
 
   constructor(deps: PeopleDeps) {
-    const { client, storage, clock, random, log } = deps;
+    const { client, log } = deps;
     this.#deps = deps;
     this.contacts = new Contacts(deps);
     this.blocked = new BlockList(deps);
     this.blocked.onChange.on((jid) => this.contacts.onChange.emit(jid));
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
-    this.talk = new Talk({ storage, contacts: this.contacts, own: client.jid, clock, random, onError });
+    this.talk = new Talk({ ...deps, contacts: this.contacts, own: client.jid, onError });
     this.sender = new TalkSender({ ...deps, talk: this.talk });
     deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
   }

@@ -4,7 +4,7 @@ import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { AppError } from '../base/errors.ts';
-import { parseBareJid } from '../base/id.ts';
+import { parseBareJid, parsePersonId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Omemo } from '../omemo/omemo.ts';
@@ -30,6 +30,8 @@ async function setUp() {
     storage,
     contacts,
     own: client.jid,
+    person: parsePersonId('a'.repeat(64)),
+    personBehind: () => null,
     onError: (error) => expect.fail(`${error}`),
   });
   const deviceIds = (jid: string): Promise<number[]> => Promise.resolve(jid === ben.jid ? [ben.address.deviceId] : []);

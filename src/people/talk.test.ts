@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
-import { parseBareJid } from '../base/id.ts';
+import { parseBareJid, parsePersonId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
@@ -11,6 +11,7 @@ import { Talk } from './talk.ts';
 
 const BEN = parseBareJid('ben@b.test');
 const ANA = parseBareJid('ana@a.test');
+const [ANAS, BENS] = [parsePersonId('a'.repeat(64)), parsePersonId('b'.repeat(64))];
 
 function setUp() {
   const folder = new StorageFolder();
@@ -24,6 +25,8 @@ function setUp() {
     storage,
     contacts,
     own: client.jid,
+    person: ANAS,
+    personBehind: (jid, key) => (jid === BEN && key[0] === 7 ? BENS : null),
     onError: (error) => expect.fail(String(error)),
   });
   const changes: string[] = [];
@@ -50,7 +53,7 @@ const message = (more: Partial<IncomingMessage>): IncomingMessage => ({
   },
   ...more,
 });
-const line = (text: string) => ({ text, state: 'received', encrypted: true }) as const;
+const line = (text: string) => ({ text, state: 'received', encrypted: true, identityKey: null }) as const;
 
 describe('a line', () => {
   test('stands once, however often and on which way it comes', () => {
@@ -85,9 +88,18 @@ describe('a line', () => {
 
   test('that cannot be read is shown as such', () => {
     const { storage, talk } = setUp();
-    talk.keep(message({}), { text: '', state: 'undecryptable', encrypted: true })();
+    talk.keep(message({}), { text: '', state: 'undecryptable', encrypted: true, identityKey: null })();
     expect(storage.directMessages.newest(BEN, 1)).toMatchObject([{ state: 'undecryptable' }]);
   });
+});
+
+test('a line tells whose certified device it came from, and of whom nothing is certain', () => {
+  const { storage, talk } = setUp();
+  talk.say(BEN, 'mine');
+  talk.keep(message({ id: 'm1' }), { ...line('hers'), identityKey: Uint8Array.of(7) })();
+  talk.keep(message({ id: 'm2' }), { ...line('of another device'), identityKey: Uint8Array.of(8) })();
+  talk.keep(message({ id: 'm3' }), { ...line('plain'), encrypted: false })();
+  expect(storage.directMessages.newest(BEN, 9).map(({ person }) => person)).toEqual([ANAS, BENS, null, null]);
 });
 
 describe('what a stranger writes', () => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
-import type { BareJid, EventId } from '../base/id.ts';
+import type { BareJid, EventId, PersonId } from '../base/id.ts';
 import { parseEventId } from '../base/id.ts';
 import { toHex, toUtf8 } from '../base/bytes.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -18,10 +18,16 @@ export interface TalkChange {
   readonly id: EventId;
 }
 
+/** The person who certified that this identity key is that of a device of theirs at this address. */
+export type PersonBehind = (jid: BareJid, identityKey: Uint8Array) => PersonId | null;
+
 interface TalkDeps {
   readonly storage: Storage;
   readonly contacts: Contacts;
   readonly own: BareJid;
+  /** Our own person. */
+  readonly person: PersonId;
+  readonly personBehind: PersonBehind;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly onError: (error: unknown) => void;
@@ -54,8 +60,9 @@ export class Talk implements DirectTalk {
   }
 
   keep(message: IncomingMessage, line: DirectLine): () => void {
-    const { contacts, own, storage } = this.#deps;
+    const { contacts, own, storage, personBehind } = this.#deps;
     const { peer, from, atMs, id: stanzaId } = message;
+    const { encrypted, identityKey } = line;
     const isOurs = from === own;
     const contact = peer === null ? undefined : contacts.meet(peer, isOurs);
     if (peer === null || contact === undefined) return () => undefined;
@@ -64,7 +71,8 @@ export class Talk implements DirectTalk {
     const text = isStranger ? line.text.slice(0, MAX_STRANGER_TEXT).toWellFormed() : line.text;
     const id = lineId(message, line);
     const state: DirectMessageRow['state'] = isOurs && line.state === 'received' ? 'sent' : line.state;
-    const row = { ...line, id, peer, mine: isOurs, stanzaId, text, atMs, state, failure: null };
+    const person = identityKey === null ? null : personBehind(from, identityKey);
+    const row = { id, peer, mine: isOurs, person, stanzaId, text, atMs, state, failure: null, encrypted };
     const isNew = storage.directMessages.add(row);
     // What we wrote on another device we have read there.
     if (isNew && isOurs) this.markRead(peer);
@@ -75,7 +83,7 @@ export class Talk implements DirectTalk {
 
   /** Keeps the line and queues it; it goes out whenever the server can be reached. */
   say(peer: BareJid, text: string): DirectMessageRow {
-    const { storage, contacts, random, clock } = this.#deps;
+    const { storage, contacts, random, clock, person } = this.#deps;
     const bytes = toUtf8(text).length;
     if (bytes > MAX_TEXT_BYTES) {
       throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
@@ -84,7 +92,7 @@ export class Talk implements DirectTalk {
     const id = parseEventId(toHex(random(32)));
     storage.transaction(() => {
       contacts.meet(peer, true);
-      const row = { id, peer, mine: true, stanzaId: id, text, atMs: clock.now(), state: 'queued' as const };
+      const row = { id, peer, mine: true, person, stanzaId: id, text, atMs: clock.now(), state: 'queued' as const };
       storage.directMessages.add({ ...row, failure: null, encrypted: true });
       this.markRead(peer);
     });

@@ -5,6 +5,8 @@ export interface DirectLine {
   readonly text: string;
   readonly state: 'received' | 'undecryptable' | 'forged';
   readonly encrypted: boolean;
+  /** The OMEMO identity key of whoever encrypted it; null when that is not known. */
+  readonly identityKey: Uint8Array | null;
 }
 
 /** What becomes of the lines between us and one person. */

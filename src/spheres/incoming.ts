@@ -40,6 +40,8 @@ export interface IncomingDeps {
   readonly log: Logger;
 }
 
+type Line = Pick<MessageRow, 'state' | 'text' | 'encrypted'>;
+
 /** How the steps of reading one message went; `done` never comes back. */
 type Outcome =
   | {
@@ -220,7 +222,8 @@ export class Incoming {
 
   #showGuestLine(message: IncomingMessage, result: Decrypted): Outcome {
     if (result.text === null) return { kind: 'nothing' };
-    return this.#line(message, { state: 'guest', text: result.text, encrypted: true });
+    const { text, identityKey } = result;
+    return this.#line(message, { state: 'guest', text, encrypted: true }, identityKey);
   }
 
   #showForged(message: IncomingMessage): Outcome {
@@ -241,8 +244,8 @@ export class Incoming {
   }
 
   /** A line that stands for no event gets an id made from its place in the archive. */
-  #line(message: IncomingMessage, line: { state: MessageRow['state']; text: string; encrypted: boolean }): Outcome {
-    if (message.room === null) return this.#talk(message, line);
+  #line(message: IncomingMessage, line: Line, identityKey: Uint8Array | null = null): Outcome {
+    if (message.room === null) return this.#talk(message, line, identityKey);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined) return { kind: 'nothing' };
     // Under the event's own id, so that the event takes its place should a member pass it on.
@@ -271,7 +274,7 @@ export class Incoming {
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
   }
 
-  #talk(message: IncomingMessage, line: { state: MessageRow['state']; text: string; encrypted: boolean }): Outcome {
+  #talk(message: IncomingMessage, line: Line, identityKey: Uint8Array | null): Outcome {
     const { talk } = this.#deps;
     // What cannot be read and is of a sphere comes to us in another way.
     if (talk === undefined || message.sealed !== null) return { kind: 'nothing' };
@@ -279,7 +282,7 @@ export class Incoming {
     const state = known.find((one) => one === line.state) ?? 'received';
     // A message that only carries a key says nothing, read or not.
     if (state !== 'received' && message.omemo?.payload === null) return { kind: 'nothing' };
-    return { kind: 'then', tell: talk.keep(message, { ...line, state }) };
+    return { kind: 'then', tell: talk.keep(message, { ...line, state, identityKey }) };
   }
 
   /** Keys and history for others are not ours, nor is what was said before we came: a welcome brings that. */

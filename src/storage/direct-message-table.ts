@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../base/errors.ts';
-import type { BareJid, EventId } from '../base/id.ts';
+import type { BareJid, EventId, PersonId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
 import { flag, integer, nullable, sealedText, text } from './columns.ts';
@@ -21,6 +21,8 @@ export interface DirectMessageRow {
   /** Why it is `failed`. */
   readonly failure: ErrorCode | null;
   readonly encrypted: boolean;
+  /** Whose certified device it came from; null = whoever has the account, or the server. */
+  readonly person: PersonId | null;
 }
 
 const COLUMNS: Columns<DirectMessageRow> = {
@@ -34,6 +36,7 @@ const COLUMNS: Columns<DirectMessageRow> = {
   state: text('state'),
   failure: nullable(text<ErrorCode>('failure')),
   encrypted: flag('encrypted'),
+  person: nullable(text<PersonId>('person')),
 };
 
 /** What was said one to one. Lists are oldest first. */

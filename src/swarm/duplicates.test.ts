@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { parseDeviceKey } from '../base/id.ts';
 import type { Path } from '../contract/swarm.ts';
 import { arbitrate } from './duplicates.ts';
@@ -87,7 +88,7 @@ test('several calls of one caller end with one connection, whatever order they a
           .map(({ one }) => one);
       expect(play(wires, [shuffled(), shuffled()]).size).toBe(1);
     }),
-    { numRuns: 500 },
+    { numRuns: fuzzRuns(500) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import type { Segment } from '../contract/swarm.ts';
 import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
@@ -68,7 +69,7 @@ test('every range of every layout is covered without gap or overlap, and gives t
         expect(describe(span, space, from)).toEqual(whole.slice(from + span.at, from + span.at + span.length));
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: fuzzRuns(5000) },
   );
 });
 

@@ -1,6 +1,7 @@
 import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { cipherKey, cipherRange, cipherStream, releaseOutput } from './cipher.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -35,7 +36,7 @@ test('any range is the same part of the whole, in place or not', () => {
       expect(Buffer.compare(output, whole.subarray(from, to))).toBe(0);
       expect(Buffer.compare(input, (inPlace ? whole : plain).subarray(from, to))).toBe(0);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { formatEndpoint, parseEndpoint } from './endpoint.ts';
 
 test('addresses of both families are read', () => {
@@ -27,7 +28,7 @@ test('what is written is read back', () => {
       const parsed = parseEndpoint(formatEndpoint(host, port));
       expect(parsed?.port).toBe(port);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import type { PieceRange } from './picker.ts';
 import { PiecePicker } from './picker.ts';
 
@@ -109,6 +110,6 @@ test('every wanted piece a peer holds is offered exactly once per kind of reason
         }
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });

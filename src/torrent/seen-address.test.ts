@@ -1,6 +1,7 @@
 import { duplexPair } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import vectors from '../../test/fixtures/protocol/probe.json' with { type: 'json' };
 import { fromHex, toHex } from '../base/bytes.ts';
 import { receiveSeenAddress, sendSeenAddress } from './seen-address.ts';
@@ -26,6 +27,6 @@ test('whatever a member sends in place of an address is refused or is one', asyn
       const read = await receiveSeenAddress(b, never).catch((error: unknown) => (error as { code: string }).code);
       expect(['bad-input', 'disconnected'].includes(read) || /^[[\]0-9a-f.:]+$/i.test(read)).toBe(true);
     }),
-    { numRuns: 200 },
+    { numRuns: fuzzRuns(200) },
   );
 });

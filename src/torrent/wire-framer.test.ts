@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { failureOf } from '../../test/fixtures/failure.ts';
 import { WireFramer } from './wire-framer.ts';
 
@@ -44,7 +45,7 @@ test('messages come out the same however the stream was cut', () => {
         sent.filter(({ length }) => length > 0).map((bytes) => Buffer.from(bytes).toString('hex')),
       );
     }),
-    { numRuns: 5000 },
+    { numRuns: fuzzRuns(5000) },
   );
 });
 

@@ -12,7 +12,7 @@ import { Scope } from '../base/scope.ts';
 import { judgeStanza } from './authority.ts';
 import { connectAccount } from './connect.ts';
 import { withDeadline } from './deadline.ts';
-import { attr, type Element, xml } from './element.ts';
+import { attr, type Element } from './element.ts';
 import { IqHandlers } from './iq-handlers.ts';
 import { IqTable } from './iq-table.ts';
 import { domainOf } from './jid.ts';
@@ -23,6 +23,7 @@ import { RetryPace } from './retry-pace.ts';
 import type { SrvResolver } from './server-address.ts';
 import type { ConnectionTraits, Resumption, Session } from './session.ts';
 import { isDropped } from './stream-parser.ts';
+import { ping } from './xep/0199-ping.ts';
 
 const PING_MS = 60_000;
 /** The answer time of a connection that is in doubt. */
@@ -162,7 +163,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     }
     await this.#outgoing.send(session, stanza);
     // Without acknowledgements, an answer to a later request proves that the server has read the stanza.
-    await this.#ping(signal);
+    await ping(this, this.domain, signal);
   }
 
   async iq(type: 'get' | 'set', to: string | undefined, payload: Element, signal?: AbortSignal): Promise<Element> {
@@ -228,7 +229,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     this.#isChecking = true;
     const { bytesRead } = session;
     try {
-      await withDeadline(this.#deps.clock, CHECK_MS, signal, (limited) => this.#ping(limited));
+      await withDeadline(this.#deps.clock, CHECK_MS, signal, (limited) => ping(this, this.domain, limited));
     } catch (error) {
       if (signal.aborted) return;
       // It broke over the question, so the network may be another one, and waiting is of no use.
@@ -299,7 +300,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
       for (;;) {
         await this.#deps.clock.sleep(PING_MS, AbortSignal.any([signal, over.signal]));
         if (!session.acknowledges)
-          await this.#ping(signal).catch((error: unknown) => this.#abandonSilent(session, error));
+          await ping(this, this.domain, signal).catch((error: unknown) => this.#abandonSilent(session, error));
       }
     };
     const watching = watch().catch(() => undefined);
@@ -314,16 +315,6 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   #abandonSilent(session: Session, error: unknown): void {
     if (errorCode(error) === 'timed-out')
       session.abandon(new AppError('disconnected', 'the server is silent', {}, error));
-  }
-
-  /** Any answer will do: a server without ping refuses, and so proves that it is there. */
-  async #ping(signal?: AbortSignal): Promise<void> {
-    try {
-      await this.iq('get', this.domain, xml('ping', { xmlns: 'urn:xmpp:ping' }), signal);
-    } catch (error) {
-      const isAnswer = error instanceof AppError && error.details['condition'] !== undefined;
-      if (!isAnswer) throw error;
-    }
   }
 
   #lose(error: AppError, mayResume: boolean, session?: Session): void {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { errorCode } from '../base/errors.ts';
 import { type Element, xml } from './element.ts';
 import { isDropped, StreamParser } from './stream-parser.ts';
@@ -67,7 +68,7 @@ describe('chunk splitting', () => {
         expect(split.ended).toBe(true);
       },
     );
-    fc.assert(property, { numRuns: 2000 });
+    fc.assert(property, { numRuns: fuzzRuns(2000) });
   });
 
   test('any bytes at all, however split, never throw and give the same outcome', () => {
@@ -99,7 +100,7 @@ describe('chunk splitting', () => {
         expect(split.errors.length).toBe(whole.errors.length);
       },
     );
-    fc.assert(property, { numRuns: 2000 });
+    fc.assert(property, { numRuns: fuzzRuns(2000) });
   });
 
   test('a stanza sent byte by byte is whole', () => {

@@ -242,17 +242,46 @@ test('a message that was not sent says why, is tried again or deleted', async ()
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
   const failed = screen.by('message-failed');
-  for (const way of ['message-retry', 'message-delete'] as const) {
+  const fail = async (): Promise<void> => {
     await screen.by('message-box').fill('stuck');
     await screen.by('message-box').press('Enter');
     await failed.waitFor();
     expect(await failed.textContent()).toContain('Not sent');
     expect(await failed.textContent()).toContain('too long to be sent to everybody at once');
-    await screen.picture('message-not-sent');
-    await screen.by(way).click();
-    await failed.waitFor({ state: 'detached' });
-  }
+  };
+  await fail();
+  await screen.picture('message-not-sent');
+  await screen.by('message-retry').click();
+  await failed.waitFor({ state: 'detached' });
+  await fail();
+  await screen.by('message-delete').click();
+  expect(await screen.page.getByRole('dialog').textContent()).toContain('cannot be put back');
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('message-take-back');
+  await screen.by('confirm').click();
+  await failed.waitFor({ state: 'detached' });
   expect(await screen.page.getByText('stuck', { exact: true }).count()).toBe(1);
+});
+
+test('a message that waits to be sent is deleted only when its author agrees, for nobody else has it', async () => {
+  await using screen = await Screen.open(browser);
+  const { sea, anna } = theSea(screen);
+  screen.engine.world.messages.push(fakeMessage(sea, anna, 'Not yet gone', { state: 'queued', atMs: Date.now() }));
+  await screen.goToSphere();
+  const line = screen.by('message').filter({ hasText: 'Not yet gone' });
+  const wish = async (answer: string): Promise<void> => {
+    await reach(line, 'message-menu');
+    await screen.page.getByRole('menuitem', { name: 'Delete for everybody' }).click();
+    const dialog = screen.page.getByRole('dialog');
+    await dialog.getByRole('button', { name: answer }).click();
+    await dialog.waitFor({ state: 'detached' });
+  };
+  await wish('Cancel');
+  expect(await line.count()).toBe(1);
+  await wish('Delete');
+  await line.waitFor({ state: 'detached' });
+  await screen.by('message').filter({ hasText: 'You deleted this message' }).waitFor();
+  expect(screen.complaints).toEqual([]);
 });
 
 test('half a sentence is still there after a look at the people', async () => {

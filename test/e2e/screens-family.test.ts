@@ -181,11 +181,13 @@ test('a folder of photos is looked at, and each opens from its picture', async (
   await screen.by('folder-files').waitFor({ state: 'detached' });
 });
 
-test('many shares at once are one card in the chat, and links are links', async () => {
+test('many shares at once are one card in the chat, and links are links in the lines of people who were verified', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   const sea = theSea(screen);
   const ben = sea.members[1];
-  if (ben === undefined) throw new Error('nobody there');
+  const chloe = sea.members[2];
+  if (ben === undefined || chloe === undefined) throw new Error('nobody there');
+  ben.identity = 'verified';
   const items: ItemView[] = Array.from({ length: 12 }, (_, index) =>
     fakeItem(sea, `Beach ${index}.jpg`, 'image', { previewUrl: `/preview/${index + 1}`, from: ben.jid }),
   );
@@ -196,12 +198,18 @@ test('many shares at once are one card in the chat, and links are links', async 
   }
   const said = 'The map: https://example.org/map?at=(1,2). And javascript:alert(1) is none.';
   screen.engine.world.messages.push(fakeMessage(sea, ben, said, { atMs: Date.now() }));
+  screen.engine.world.messages.push(fakeMessage(sea, chloe, 'Or https://example.org/2', { atMs: Date.now() + 1 }));
   await screen.goToSphere();
   await screen.by('chat-shares').waitFor();
   const link = screen.page.locator('[data-testid=messages] a[target=_blank]');
   expect(await link.getAttribute('href')).toBe('https://example.org/map?at=(1,2)');
   expect(await link.getAttribute('rel')).toContain('noopener noreferrer');
   expect(await screen.looks('chat-shares')).toEqual([]);
+  expect(await screen.by('plain-link').textContent()).toBe('https://example.org/2');
+  await screen.by('plain-link-why').click();
+  await screen.page.getByRole('dialog').getByText('comparé les numéros').waitFor();
+  await screen.picture('plain-link');
+  await screen.page.keyboard.press('Escape');
   await screen.by('chat-shares-more').click();
   await expect.poll(() => screen.by('chat-shares').locator('a').count()).toBe(12);
   expect(screen.complaints).toEqual([]);

@@ -201,5 +201,5 @@ test('the same words in the right name are believed: the forgeries were refused 
   await benSpeaks();
   const { contacts, said } = picture();
   expect(contacts).toContain(`${EVE} contact both`);
-  expect(said).toMatchObject([{ peer: BEN, mine: false, text: 'forged', encrypted: false }]);
+  expect(said).toMatchObject([{ peer: BEN, mine: false, text: 'forged', encrypted: false, person: null }]);
 });

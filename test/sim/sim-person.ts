@@ -10,6 +10,7 @@ import { ABILITIES } from '../../src/engine/abilities.ts';
 import { joinReactions } from '../../src/engine/account-reactions.ts';
 import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
+import { knownMembers } from '../../src/engine/known-members.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
 import { openLogs } from '../../src/engine/open-logs.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
@@ -149,6 +150,7 @@ export class SimSession {
     this.people = this.#stack.use(
       new People({
         ...{ client: this.link, storage, omemo, devices: this.directory, clock, random, log },
+        ...knownMembers({ storage, list: this.list, own, person: author.person }),
         sharesSphere: () => false,
         isMailRead: () => true,
         spawn: (name, task) => this.scope.spawn(name, task),

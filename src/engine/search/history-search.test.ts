@@ -93,7 +93,8 @@ test('talks are found, but not those with people who are blocked or wait for an 
     sealed: null,
     body: null,
   };
-  people.talk.keep({ ...said, atMs: 5 }, { text: 'cheap apricots', state: 'received', encrypted: true })();
+  const line = { text: 'cheap apricots', state: 'received', encrypted: true, identityKey: null } as const;
+  people.talk.keep({ ...said, atMs: 5 }, line)();
   await read();
   expect(find('apricot')).toEqual(['shall we bring apricots?']);
   storage.blocked.add(zoe);

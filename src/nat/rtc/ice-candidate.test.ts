@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { readCandidate } from './ice-candidate.ts';
 
 describe('an ICE candidate', () => {
@@ -51,7 +52,7 @@ describe('an ICE candidate', () => {
         const found = readCandidate(line);
         expect(found === undefined || (isIP(found.address) > 0 && /^[ -~]{1,128}$/.test(found.text))).toBe(true);
       }),
-      { numRuns: 3_000 },
+      { numRuns: fuzzRuns(3_000) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { AppError } from '../../base/errors.ts';
 import { rtcSignalSchema } from '../../contract/swarm.ts';
 import { rewriteDescription } from './session-description.ts';
@@ -95,7 +96,7 @@ describe('a session description', () => {
         const seen = rewrite(mutated.join('\r\n'), kind)?.split('\r\n') ?? [];
         expect(seen.filter((line) => !ALLOWED.some((pattern) => pattern.test(line)))).toEqual([]);
       }),
-      { numRuns: 3_000 },
+      { numRuns: fuzzRuns(3_000) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { toUtf8 } from '../../base/bytes.ts';
 import { createPerson, isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
 import { seededNumbers } from '../../../test/fixtures/protocol/random-sphere.ts';
@@ -80,9 +81,9 @@ test('reactions, edits, retractions and read marks amount to the same in any ord
       }
       expect(seen(log)).toBe(sphere.expected);
     }),
-    { numRuns: process.env['SPHERECAST_LONG'] === '1' ? 20_000 : 300 },
+    { numRuns: fuzzRuns(300) },
   );
-}, 60_000);
+});
 
 test('nobody but its author changes a text, nobody but its author, owner and admins takes it away', () => {
   let changes = 0;

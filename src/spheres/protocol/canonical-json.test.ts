@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
@@ -30,7 +31,7 @@ test('what was encoded decodes to the same value and only from these bytes', () 
       expect(encodeCanonical(decoded)).toEqual(bytes);
       expect(decoded).toEqual(JSON.parse(JSON.stringify(json)));
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { createPerson } from '../../../test/fixtures/protocol/people.ts';
 import { foundWorld } from '../../../test/fixtures/protocol/sphere-world.ts';
 import { AppError } from '../../base/errors.ts';
@@ -42,7 +43,7 @@ test('entries with any attachments survive the envelope', () => {
     fc.property(entries, (list) => {
       expect(plain(decodeEnvelope(encodeEnvelope(list)))).toEqual(plain(list));
     }),
-    { numRuns: 500 },
+    { numRuns: fuzzRuns(500) },
   );
 });
 
@@ -54,7 +55,7 @@ test('a cut, lengthened or arbitrary envelope is refused and never anything wors
       expect(() => decodeEnvelope(Uint8Array.of(...whole, 0))).toThrow(AppError);
       expect(() => decodeEnvelope(noise)).toThrow(AppError);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 
@@ -102,5 +103,6 @@ test('entries are grouped in order below the given size', () => {
       const shared = groups.filter((group) => group.length > 1);
       expect(shared.filter((group) => encodeEnvelope(group).length > maxBytes)).toEqual([]);
     }),
+    { numRuns: fuzzRuns(100) },
   );
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { createPerson, seededRandom } from '../../../test/fixtures/protocol/people.ts';
 import { fromHex, toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
@@ -110,6 +111,6 @@ test('arbitrary bytes never do anything but throw an expected error', () => {
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
       expect(() => openEphemeral({ context, epoch, lastCounter }, bytes)).toThrow(AppError);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });

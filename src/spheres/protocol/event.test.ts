@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { createPerson } from '../../../test/fixtures/protocol/people.ts';
 import { foundWorld } from '../../../test/fixtures/protocol/sphere-world.ts';
 import { toUtf8 } from '../../base/bytes.ts';
@@ -36,7 +37,7 @@ test('an event with one changed bit is refused', () => {
       bytes[index] = (bytes[index] ?? 0) ^ (1 << bit);
       expect(() => parseEvent(bytes, message.signature)).toThrow(AppError);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
   const signature = Uint8Array.from(message.signature, (byte, index) => (index === 3 ? byte ^ 1 : byte));
   expect(() => parseEvent(message.bytes, signature)).toThrow('not signed by the device');
@@ -101,7 +102,7 @@ test('arbitrary bytes never do anything but throw an expected error', () => {
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.json().map(toUtf8)), (bytes) => {
       expect(() => parseEvent(bytes, new Uint8Array(64))).toThrow(AppError);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { layoutItem, padme, pieceLengthFor } from './layout.ts';
 
 const lengths = fc.array(fc.oneof(fc.nat(100), fc.nat(2 ** 30), fc.constant(0)), { minLength: 1, maxLength: 40 });
@@ -21,7 +22,7 @@ test('files and manifest lie in order, aligned, apart, inside whole pieces of a 
       expect(layout.totalLength).toBeGreaterThanOrEqual(Math.max(1, padme(end)));
       expect(layout.totalLength - padme(end)).toBeLessThanOrEqual(layout.pieceLength);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 
@@ -33,7 +34,7 @@ test('padding grows a length by less than 12 % and leaves few different lengths'
       expect(padded).toBeLessThan(length * 1.12);
       expect(padme(padded)).toBe(padded);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
   const sizes = new Set(Array.from({ length: 10_000 }, (_, index) => padme(1_000_000_000 + index * 1000)));
   expect(sizes.size).toBe(2);

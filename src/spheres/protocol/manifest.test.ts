@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { ManifestFile } from './manifest.ts';
@@ -58,7 +59,7 @@ test('arbitrary bytes never do anything but throw an expected error', () => {
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.json().map(toUtf8)), (bytes) => {
       expect(() => decodeManifest(bytes)).toThrow(AppError);
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import type { TimelineEntry } from './sphere-state.ts';
 import { Timeline } from './timeline.ts';
 
@@ -35,5 +36,5 @@ test('pictures stay what they were, whatever is pushed and popped after them', (
     for (const [picture, then] of pictures) expect(picture()).toEqual(then);
     expect(timeline.picture()()).toEqual(plain);
   });
-  fc.assert(property, { numRuns: 300 });
+  fc.assert(property, { numRuns: fuzzRuns(300) });
 });

@@ -2,6 +2,7 @@ import { defineStore } from 'pinia';
 import { computed, reactive, toRefs } from 'vue';
 import type { BareJid } from '../../base/id.ts';
 import type { AppEvent, ItemView, ShareJobView, Snapshot, SphereView } from '../../contract/views.ts';
+import { verifiedPeople } from '../chat/opens-links.ts';
 import { applyEvent, applySnapshot, emptyWorld } from './world-state.ts';
 
 /** The facts the engine told us, and the orders in which screens show them. */
@@ -16,6 +17,7 @@ export const useWorld = defineStore('world', () => {
       .filter((sphere) => personOf(sphere) === null)
       .sort((a, b) => b.lastActivityMs - a.lastActivityMs || a.name.localeCompare(b.name)),
   );
+  const verified = computed(() => verifiedPeople(state.spheres.values()));
   /** In which we share with this person alone; seldom more than one. */
   const sharedWith = (jid: string): SphereView[] =>
     Array.from(state.spheres.values()).filter(({ partner }) => partner === jid);
@@ -48,6 +50,7 @@ export const useWorld = defineStore('world', () => {
     applySnapshot: (snapshot: Snapshot) => applySnapshot(state, snapshot),
     applyEvent: (event: AppEvent) => applyEvent(state, event),
     personOf,
+    verified,
     sphereList,
     sharedWith,
     invitationList,

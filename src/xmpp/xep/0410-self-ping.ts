@@ -1,14 +1,14 @@
 // XEP-0410: MUC Self-Ping (Schrödinger's Chat), version 1.1.0
-import { xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
 import { errorCondition } from '../stanza-error.ts';
+import { pingElement } from './0199-ping.ts';
 
 export type Presence = 'inside' | 'outside' | 'unknown';
 
 /** Asks whether the room still counts us as the occupant `occupant` (room/nick). */
 export async function selfPing(client: XmppPort, occupant: string, signal?: AbortSignal): Promise<Presence> {
   try {
-    await client.iq('get', occupant, xml('ping', { xmlns: 'urn:xmpp:ping' }), signal);
+    await client.iq('get', occupant, pingElement(), signal);
     return 'inside';
   } catch (error) {
     signal?.throwIfAborted();

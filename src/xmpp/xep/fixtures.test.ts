@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { toHex } from '../../base/bytes.ts';
 import { child, Element, xml } from '../element.ts';
 import { readEphemeral, readSealed } from '../sealed.ts';
@@ -120,7 +121,7 @@ describe('what is written is read again', () => {
     const property = fc.property(message, (record) => {
       expect(readOmemoMessage(overWire(omemoElement(record)))).toEqual(record);
     });
-    fc.assert(property);
+    fc.assert(property, { numRuns: fuzzRuns(100) });
   });
 
   test('for bundles', () => {
@@ -133,7 +134,7 @@ describe('what is written is read again', () => {
     const property = fc.property(bundle, (record) => {
       expect(again(bundleElement(record))).toEqual(record);
     });
-    fc.assert(property);
+    fc.assert(property, { numRuns: fuzzRuns(100) });
   });
 
   test('for device lists', () => {
@@ -141,7 +142,7 @@ describe('what is written is read again', () => {
     const property = fc.property(fc.uniqueArray(id, { maxLength: 50 }), (ids) => {
       expect(again(deviceList(ids))).toEqual(ids);
     });
-    fc.assert(property);
+    fc.assert(property, { numRuns: fuzzRuns(100) });
   });
 });
 
@@ -180,6 +181,6 @@ describe('a stranger’s stanza', () => {
       for (const one of edits) change(stanza, one);
       expect(() => all.map(([, reader]) => reader(stanza, 'family@rooms.a.test'))).not.toThrow();
     });
-    fc.assert(property, { numRuns: 3000 });
+    fc.assert(property, { numRuns: fuzzRuns(3000) });
   });
 });

@@ -1,0 +1,34 @@
+import { toHex } from '../base/bytes.ts';
+import type { BareJid, PersonId } from '../base/id.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
+import type { Storage } from '../storage/storage.ts';
+
+interface KnownMembersDeps {
+  readonly storage: Pick<Storage, 'ownDevices'>;
+  readonly list: Pick<SphereList, 'all'>;
+  readonly own: BareJid;
+  /** Our own. */
+  readonly person: PersonId;
+}
+
+/** What the spheres say of people outside of them. */
+export function knownMembers({ storage, list, own, person }: KnownMembersDeps) {
+  return {
+    person,
+    sharesSphere: (jid: BareJid): boolean =>
+      list.all().some(({ row, state }) => row.state === 'joined' && state.members.get(jid)?.state === 'joined'),
+    /** The person who certified a device of this address with this identity key; null = nobody whom we meet. */
+    personBehind(jid: BareJid, identityKey: Uint8Array): PersonId | null {
+      const identity = toHex(identityKey);
+      const isIt = (device: { readonly jid: BareJid | null; readonly omemoIdentityKey: string | null }): boolean =>
+        device.jid === jid && device.omemoIdentityKey === identity;
+      // A new device is ours only once the person has said so.
+      const isOurs = storage.ownDevices
+        .list()
+        .some((row) => (row.state === 'here' || row.state === 'known') && isIt(row));
+      if (jid === own) return isOurs ? person : null;
+      const devices = list.all().flatMap(({ state }) => [...state.devices.values()]);
+      return devices.find(isIt)?.person ?? null;
+    },
+  };
+}
