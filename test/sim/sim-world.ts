@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { onTestFailed, onTestFinished } from 'vitest';
 import type { BareJid } from '../../src/base/id.ts';
 import { parseBareJid } from '../../src/base/id.ts';
@@ -22,6 +24,9 @@ import { SimSession } from './sim-person.ts';
 import { SimServer } from './sim-server.ts';
 
 export const noSignal = new AbortController().signal;
+const randomLater = promisify(randomBytes);
+/** Node.js has so many unless told otherwise. */
+const POOL_THREADS = 4;
 const library = loadSignal({ random: systemRandom });
 
 const CONTACT: Omit<ContactRow, 'jid'> = {
@@ -171,8 +176,8 @@ export class SimWorld {
   /** Resolves when nobody has anything to do any more, without time passing. */
   async quiet(): Promise<void> {
     for (let calm = 0; calm < 4;) {
-      // Keys are computed in threads: turns of the loop alone do not tell that they are done.
-      await sleep(2);
+      // Keys are computed in threads: turns of the loop alone do not tell that they are done, and a busy machine lets them wait.
+      await Promise.all([sleep(2), ...Array.from({ length: POOL_THREADS }, () => randomLater(1))]);
       calm = this.#isBusy() ? 0 : calm + 1;
     }
   }
