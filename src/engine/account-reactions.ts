@@ -114,6 +114,9 @@ export function joinReactions(deps: ReactionsDeps): void {
       deps.logs.meet(sphere, accounts);
       deps.epochs.changed(sphere);
       scope.spawn('tell addresses', () => exchange.tell(sphere));
+      // Somebody is here under a new address: the one before is not let in any more.
+      const hasMoved = [...sphere.state.moved.values()].some((jid) => accounts?.has(jid) === true);
+      if (hasMoved) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
     rooms.onPresence.on((room) => settleRefused(deps, room)),
     rooms.onExpelled.on((room) => {

@@ -24,6 +24,7 @@ import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
+import type { IncomingEphemeral } from '../spheres/incoming-message.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
@@ -35,7 +36,7 @@ import { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
-import { Rooms } from '../spheres/rooms.ts';
+import type { Rooms } from '../spheres/rooms.ts';
 import { SessionCare } from '../spheres/session-care.ts';
 import { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
@@ -49,8 +50,6 @@ import { freeSpace } from '../torrent/free-space.ts';
 import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
-import { Room } from '../xmpp/room.ts';
-import { capsTag } from '../xmpp/xep/0115-caps.ts';
 import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
@@ -60,6 +59,7 @@ import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
+import { openRooms } from './open-rooms.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
@@ -163,9 +163,7 @@ export class AccountSession implements AsyncDisposable {
     const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
-    const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
-    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
-    this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    this.outgoing = this.#openOutgoing(deps, omemo, carrier);
     ({ logs: this.logs, epochs: this.epochs } = this.#openLogs(deps));
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
@@ -288,28 +286,18 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {
-    const { clock, random, log, identity } = deps;
-    const nick = `${this.own.slice(0, this.own.indexOf('@'))}-${identity.author.device.id.slice(0, 6)}`;
-    return new Rooms({
-      openRoom: (address) => {
-        const mayRebuild = (): boolean => this.list.ofRoom(address)?.state.members.get(this.own)?.role === 'owner';
-        const extras = () => [capsTag(ABILITIES)];
-        return new Room({ client: this.client, address, nick, clock, log, extras, mayRebuild });
-      },
-      service: () => server.features?.muc ?? null,
-      receive: (message, signal) => incoming.receive(message, signal),
-      receiveEphemeral: (message) => this.#channel.receive(message),
-      cursor: {
-        get: (room) => (this.list.ofRoom(room) ?? this.list.leftOf(room))?.row.archiveCursor ?? null,
-        set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
-      },
-      settle: () => deps.storage.settle(),
-      spawn: (name, task) => this.scope.spawn(name, task),
-      signal: this.scope.signal,
-      clock,
-      random,
-      log: log.child('rooms'),
-    });
+    const { client, list, own, scope } = this;
+    const { device } = deps.identity.author;
+    const channel = { receive: (message: IncomingEphemeral) => this.#channel.receive(message) };
+    return openRooms({ ...deps, client, list, own, device: device.id, incoming, channel, server, scope });
+  }
+
+  #openOutgoing({ storage, identity, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier) {
+    const { directory, list } = this;
+    const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => list.find(sphereId ?? NO_SPHERE)?.state;
+    const at = { own: omemo.address, device: identity.author.device.id };
+    const book = new Recipients({ directory, stateOf, ...at, storage });
+    return new Outgoing({ storage, omemo, directory, carrier, book, clock, random, log: log.child('account') });
   }
 
   #openChannel({ storage, identity, clock, random, log }: AccountSessionDeps, carrier: Carrier): EphemeralChannel {

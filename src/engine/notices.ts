@@ -9,6 +9,7 @@ import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
 import { personName } from './person-name.ts';
+import { senderOf } from './sender-of.ts';
 
 type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
 
@@ -88,7 +89,7 @@ function followMentions({ storage, list, own }: AccountSession, tell: (notice: N
       if (row === undefined || row.read || row.from === own || told.has(row.id)) continue;
       if (event?.type !== 'message' || event.body.mentions?.includes(sphere.person) !== true) continue;
       told.add(row.id);
-      tell({ code: 'mentioned', params: { person: personName(row.from), sphere: sphere.state.name } });
+      tell({ code: 'mentioned', params: { person: personName(senderOf(sphere, row)), sphere: sphere.state.name } });
     }
   });
 }

@@ -40,7 +40,7 @@ function recipientsIn(people: readonly ReturnType<typeof person>[], listed: read
   } as unknown as SphereState;
   const directory = { deviceIds: async () => listed, askDeviceIds: async () => listed } as unknown as DeviceDirectory;
   const storage = { settings: { get: () => undefined } } as never;
-  return new Recipients({ directory, stateOf: () => state, own, storage });
+  return new Recipients({ directory, stateOf: () => state, own, device: 'own' as DeviceKey, storage });
 }
 
 test('a member with devices without end keeps nobody else from getting the message', async () => {

@@ -40,7 +40,8 @@ function book(
   const ids = (jid: BareJid): Promise<number[]> => Promise.resolve(published[jid] ?? []);
   const directory = { deviceIds: ids, askDeviceIds: ids } as never;
   const storage = { settings: { get: (_: string, read: (value: unknown) => unknown) => read(toEnd) } } as never;
-  const recipients = new Recipients({ directory, stateOf: () => state, own: { jid: ana, deviceId: 1 }, storage });
+  const at = { own: { jid: ana, deviceId: 1 }, device: 'a1' as DeviceKey };
+  const recipients = new Recipients({ directory, stateOf: () => state, ...at, storage });
   const reached = async (audience: Audience): Promise<string[]> =>
     (await recipients.recipients(row, audience))
       .map(({ jid, deviceId }) => `${jid.slice(0, 3)} ${deviceId}`)

@@ -183,7 +183,8 @@ export class SimSession {
     this.exchange = new EndpointExchange(told);
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.dialsFreely });
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
-    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
+    const at = { own: omemo.address, device: author.device.id };
+    const book = new Recipients({ directory: this.directory, stateOf, ...at, storage });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     const care = this.#stack.use(
       new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
