@@ -46,6 +46,8 @@ interface AccountOnlineDeps {
   /** Of rooms that checks of the server made. */
   readonly note: TrialNote;
   readonly scope: Scope;
+  /** What is still to be done after we, or people we know, have moved to another account. */
+  readonly settleMoves: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -211,11 +213,24 @@ export class AccountOnline implements Disposable {
     await this.#catchUp(signal);
     await this.#publishKeys(signal);
     await devices.begin();
+    await this.#settleMoves(signal);
     this.#deps.ofTwo.takeInvitations();
     this.#deps.vault.begin();
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);
+  }
+
+  /** Lists that cannot be written keep nobody from the rest. */
+  async #settleMoves(signal: AbortSignal): Promise<void> {
+    const { settleMoves, client, log } = this.#deps;
+    try {
+      await settleMoves(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (client.state.kind !== 'online') throw error;
+      log.warn('lists not settled after a move', { error });
+    }
   }
 
   /** A list that cannot be read or written keeps nobody from the rest; it alone is tried again. */

@@ -36,6 +36,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
+import { followMoves } from './follow-moves.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
@@ -218,6 +219,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
+  if (kinds.has('moved')) scope.spawn('follow who moved', (signal) => followMoves(deps, signal));
   if (kinds.has('members')) {
     scope.spawn('settle', () => settleStanding(deps, sphere));
     meetPartner(deps, sphere);

@@ -9,6 +9,7 @@ import { Scope } from '../base/scope.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
+import { MovingIn } from '../people/moving-in.ts';
 import { People } from '../people/people.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
@@ -54,6 +55,7 @@ import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
+import { followMoves } from './follow-moves.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
@@ -189,7 +191,7 @@ export class AccountSession implements AsyncDisposable {
     this.renewal = new KeyRenewal({ ...this.#following(deps), shares: this.shares, random, log: log.child('keys') });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
-    const serving = { ...this.#parts(), omemo, direct, server, run, clock, log, scope: this.scope };
+    const serving = { ...this.#parts(), ...this.#settling(deps), omemo, direct, server, run };
     this.online = this.#stack.use(new AccountOnline(serving));
     const ice = { client: this.client, feed, configured: deps.iceServers, resolve: systemResolve, ownNetworks };
     this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
@@ -244,6 +246,15 @@ export class AccountSession implements AsyncDisposable {
       this.scope.spawn('tell that the computer slept', () => feed.networkChanged());
     };
     this.scope.spawn('watch for sleep', (signal) => watchForSleep(clock, onWake, signal));
+  }
+
+  #settling({ storage, clock, log }: AccountSessionDeps) {
+    const { list, people, own, scope } = this;
+    const settleMoves = async (signal: AbortSignal): Promise<void> => {
+      await new MovingIn({ ...people, storage, own }).finish(signal);
+      await followMoves({ list, people, storage, log }, signal);
+    };
+    return { settleMoves, scope, clock, log: log.child('account') };
   }
 
   #keepEverything({ storage, clock, log }: AccountSessionDeps): void {

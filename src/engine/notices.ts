@@ -8,7 +8,7 @@ import type { Sphere } from '../spheres/sphere.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
-import { personName } from './person-name.ts';
+import { contactName, personName } from './person-name.ts';
 import { senderOf } from './sender-of.ts';
 
 type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
@@ -55,6 +55,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       if (session.people.contacts.isStranger(invitation.from)) return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
+    followMoved(session, tell),
     followFailures(session, tell),
     followMentions(session, tell),
     followDevices(session, tell),
@@ -77,6 +78,13 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+function followMoved({ storage, people }: AccountSession, tell: (notice: Notice) => void): () => void {
+  return people.contacts.onMoved.on(({ from, to }) => {
+    const contact = storage.contacts.get(to) ?? { jid: from, name: null, nick: null };
+    tell({ code: 'moved', params: { person: contactName(contact), address: to } });
+  });
 }
 
 /** Somebody speaks to us by name. */

@@ -37,6 +37,7 @@ function recipientsIn(people: readonly ReturnType<typeof person>[], listed: read
   const state = {
     members: new Map(people.map(({ member }) => [member.jid, member])),
     devices: new Map(people.flatMap(({ devices }) => devices).map((device) => [device.device, device])),
+    moved: new Map(),
   } as unknown as SphereState;
   const directory = { deviceIds: async () => listed, askDeviceIds: async () => listed } as unknown as DeviceDirectory;
   const storage = { settings: { get: () => undefined } } as never;

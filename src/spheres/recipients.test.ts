@@ -36,6 +36,7 @@ function book(
   const state = {
     members: new Map(members.map((one) => [one.jid, one])),
     devices: new Map(devices.map((one) => [one.device, one])),
+    moved: new Map(),
   } as unknown as SphereState;
   const ids = (jid: BareJid): Promise<number[]> => Promise.resolve(published[jid] ?? []);
   const directory = { deviceIds: ids, askDeviceIds: ids } as never;

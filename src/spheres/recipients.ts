@@ -107,7 +107,7 @@ export class Recipients implements RecipientBook {
     const accounts: DeviceAddress[][] = [];
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
-      const certified = devices.filter((device) => device.jid === member.jid);
+      const certified = devices.filter(({ person }) => person === member.person);
       if (certified.length > 0) accounts.push([...certified.flatMap(addressOf), ...certified.flatMap(vouchedBy)]);
       else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
@@ -152,10 +152,13 @@ function addressesOf(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[
   return deviceIds.map((deviceId) => ({ jid, deviceId }));
 }
 
-/** Members' certified devices, each at its person's own account: a certificate may name any account. */
-function devicesOf(state: SphereState): SphereDevice[] {
-  return [...state.devices.values()].filter(
-    ({ jid, person }) => jid !== null && state.members.get(jid)?.person === person,
+/**
+ * Members' certified devices, each at its person's own account: a certificate may name any account. At the one before they moved
+ * there may still be computers of theirs.
+ */
+function devicesOf({ devices, members, moved }: SphereState): SphereDevice[] {
+  return [...devices.values()].filter(
+    ({ jid, person }) => jid !== null && members.get(moved.get(jid) ?? jid)?.person === person,
   );
 }
 

@@ -38,6 +38,7 @@ import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { NewOwner } from '../../src/spheres/new-owner.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
+import { OwnMove } from '../../src/spheres/own-move.ts';
 import type { OwnDevices } from '../../src/spheres/own-devices.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
@@ -95,6 +96,7 @@ export class SimSession {
   readonly members: Members;
   readonly caretaker: Caretaker;
   readonly newOwner: NewOwner;
+  readonly move: OwnMove;
   readonly continuation: Continuation;
   readonly messages: Conversation;
   readonly reading: Reading;
@@ -223,6 +225,13 @@ export class SimSession {
       flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
       queued: () => this.outgoing.poke(),
       clock,
+    });
+    this.move = new OwnMove({
+      ...parts,
+      certifier,
+      person: author.person,
+      flushed: (events, signal) => this.outgoing.flushed(events, { orParked: true }, signal),
+      queued: () => this.outgoing.poke(),
     });
     this.ofTwo = new SpheresOfTwo({
       ...{ storage, list: this.list, members: this.members, own, nameOf: personName, spawn, log },

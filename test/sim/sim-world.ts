@@ -7,6 +7,7 @@ import { parseBareJid } from '../../src/base/id.ts';
 import type { LogEntry } from '../../src/base/log.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { changeAccount } from '../../src/engine/change-account.ts';
 import { becomePerson, recoveryKeyOf } from '../../src/engine/own-identity.ts';
 import { loadSignal } from '../../src/omemo/signal.ts';
 import { Comeback } from '../../src/spheres/comeback.ts';
@@ -15,6 +16,7 @@ import { kitLines, readKit } from '../../src/spheres/protocol/recovery-kit.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
 import type { ContactRow } from '../../src/storage/contact-table.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { openStorage } from '../../src/storage/storage.ts';
 import { StorageFolder } from '../fixtures/storage.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import { SimSession } from './sim-person.ts';
@@ -34,6 +36,7 @@ export class SimPerson {
   readonly folder = new StorageFolder();
   readonly #world: SimWorld;
   #session: SimSession | null = null;
+  #movedTo: BareJid | null = null;
 
   readonly #prepare: (storage: Storage) => void;
 
@@ -44,8 +47,9 @@ export class SimPerson {
     this.#prepare = prepare;
   }
 
+  /** The account that they are at, unless they have moved. */
   get jid() {
-    return parseBareJid(`${this.name}@home.sim`);
+    return this.#movedTo ?? parseBareJid(`${this.name}@home.sim`);
   }
 
   get session(): SimSession {
@@ -71,6 +75,19 @@ export class SimPerson {
     const session = this.#session;
     this.#session = null;
     await session?.[Symbol.asyncDispose]();
+  }
+
+  /** Goes on under another account. `isLost`: the server of the one before is gone, and with it all that is said there. */
+  async moveTo(jid: BareJid, isLost = false): Promise<void> {
+    const { session, jid: from } = this;
+    if (isLost) session.link.goOffline();
+    await session.move.say(jid, noSignal);
+    await this.stop();
+    const storage = openStorage(this.folder.deps());
+    changeAccount(storage, from, { jid, password: 'secret', server: null, ca: null });
+    storage[Symbol.dispose]();
+    this.#movedTo = jid;
+    await this.start();
   }
 
   kit(): RecoveryKit {
