@@ -84,6 +84,7 @@ export class AccountOnline implements Disposable {
   /** The session in which it is going to be read again. */
   #readDueIn: number | null = null;
   #isCopied = false;
+  #isRetired = false;
 
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
@@ -128,6 +129,18 @@ export class AccountOnline implements Disposable {
 
   get isCopied(): boolean {
     return this.#isCopied;
+  }
+
+  /** The person leaves this account: whoever writes to it should not believe that this device reads it. */
+  async retire(signal: AbortSignal): Promise<void> {
+    const { directory, client, omemo, log } = this.#deps;
+    this.#isRetired = true;
+    try {
+      await directory.unlistOwn(client.jid, [omemo.deviceId], signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info('own device stays on the list of the old account', { error });
+    }
   }
 
   [Symbol.dispose](): void {
@@ -305,7 +318,7 @@ export class AccountOnline implements Disposable {
       outgoing.keysChanged();
       people.poke();
     }
-    if (jid !== client.jid || deviceIds.includes(omemo.deviceId) || devices.isEnded) return;
+    if (jid !== client.jid || deviceIds.includes(omemo.deviceId) || devices.isEnded || this.#isRetired) return;
     // Another client of ours published a list without this device: it puts itself back.
     this.#isUnlisted = true;
     scope.spawn('list own device', (signal) => this.#listOwn(signal));

@@ -34,6 +34,7 @@ import type { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
+import { OwnMove } from '../spheres/own-move.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
@@ -104,6 +105,7 @@ export class AccountSession implements AsyncDisposable {
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
   readonly members: Members;
+  readonly move: OwnMove;
   readonly caretaker: Caretaker;
   readonly messages: Conversation;
   readonly reading: Reading;
@@ -174,7 +176,7 @@ export class AccountSession implements AsyncDisposable {
     const opened = this.#openDevices(deps, omemo);
     ({ devices: this.devices, vault: this.vault } = opened);
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
-    this.members = this.#openMembers(deps, opened.certifier);
+    ({ members: this.members, move: this.move } = this.#openMembers(deps, opened.certifier));
     this.ofTwo = this.#openSpheresOfTwo(deps);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
     this.caretaker = new Caretaker({ ...keeping, clock, random, log: log.child('caretaker') });
@@ -344,22 +346,20 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openMembers(deps: AccountSessionDeps, certifier: DeviceCertifier): Members {
+  #openMembers(deps: AccountSessionDeps, certifier: DeviceCertifier): { members: Members; move: OwnMove } {
     const { storage, identity, clock, random, log } = deps;
-    return new Members({
-      storage,
-      list: this.list,
-      rooms: this.rooms,
-      certifier,
-      author: identity.author,
-      own: this.own,
+    const { list, rooms, own } = this;
+    const { author } = identity;
+    const flushed = (events: readonly EventId[], signal: AbortSignal): Promise<void> =>
+      this.outgoing.flushed(events, { orParked: true }, signal);
+    const queued = (): void => this.outgoing.poke();
+    const parts = { storage, list, rooms, certifier, author, own, queued, clock, random, log: log.child('members') };
+    const members = new Members({
+      ...parts,
       makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
-      flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
-      queued: () => this.outgoing.poke(),
-      clock,
-      random,
-      log: log.child('members'),
+      flushed: (event, signal) => flushed([event], signal),
     });
+    return { members, move: new OwnMove({ ...parts, person: author.person, flushed }) };
   }
 
   #openSpheresOfTwo({ storage, log }: AccountSessionDeps): SpheresOfTwo {
