@@ -47,7 +47,7 @@ export class OwnMove {
     if (taken.length > 0) throw new AppError('conflict', 'somebody in our spheres has that address', { to });
   }
 
-  /** Whatever was said already is not said twice. Returns when all of it has left, or cannot for now. */
+  /** Whatever was said already is not said twice. Returns when all of it has left, or cannot at this moment. */
   async say(to: BareJid, signal: AbortSignal): Promise<void> {
     const { queued, flushed, clock, log } = this.#deps;
     this.check(to);
