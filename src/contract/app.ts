@@ -35,21 +35,24 @@ const name = z.string().trim().min(1).max(200);
 const givenRole = z.enum(['admin', 'member', 'viewer']);
 const path = z.string().min(1).max(4096);
 
+const login = z.object({
+  jid: bareJidSchema,
+  password: z.string().min(1).max(1024),
+  /** Creates the account first (XEP-0077). */
+  register: z.boolean().default(false),
+  /** With `register`: the link by which the server lets us make it (XEP-0401). */
+  invitation: z.string().max(2000).optional(),
+  /** `host:port` instead of the domain's own records. */
+  server: z.string().max(300).optional(),
+  /** PEM file of a certificate authority to trust besides the system's. */
+  caFile: path.optional(),
+});
+
 const account = {
   /** Connects, checks the server and keeps the account. Rejects with the reason when it cannot. */
   signIn: oc
     .input(
-      z.object({
-        jid: bareJidSchema,
-        password: z.string().min(1).max(1024),
-        /** Creates the account first (XEP-0077). */
-        register: z.boolean().default(false),
-        /** With `register`: the link by which the server lets us make it (XEP-0401). */
-        invitation: z.string().max(2000).optional(),
-        /** `host:port` instead of the domain's own records. */
-        server: z.string().max(300).optional(),
-        /** PEM file of a certificate authority to trust besides the system's. */
-        caFile: path.optional(),
+      login.extend({
         /** The recovery kit of this person, as it was typed: this becomes a device of theirs. */
         kit: z.string().max(2000).optional(),
         /** With `kit`: all devices that the person had before are gone, and count no more. */
@@ -78,6 +81,11 @@ const account = {
   changePassword: oc
     .input(z.object({ current: z.string().max(1024), password: z.string().min(1).max(1024) }))
     .output(done),
+  /**
+   * Goes on with another account: spheres, people and what was said go along, and others hear where we are. `isLost`: the account
+   * until now cannot be reached any more.
+   */
+  move: oc.input(login.extend({ isLost: z.boolean().default(false) })).output(z.object({ account: accountSchema })),
   /** Removes the account from its server for good, and signs out. What is on this computer stays. */
   delete: oc.input(z.object({ password: z.string().max(1024) })).output(done),
 };

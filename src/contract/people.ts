@@ -21,6 +21,8 @@ export const contactSchema = z.object({
   asked: z.boolean(),
   /** They asked us and have no answer. */
   wants: z.boolean(),
+  /** The address by which we know them: at that account they say to be here now. null for everybody else. */
+  movedFrom: z.object({ jid: bareJidSchema, name: z.string() }).nullable(),
   blocked: z.boolean(),
   online: z.boolean(),
   unread: count,
@@ -55,6 +57,8 @@ export const peopleContract = {
   remove: oc.input(ofPerson).output(done),
   /** Answers a request with no: they hear nothing, and what they wrote is gone from here. */
   decline: oc.input(ofPerson).output(done),
+  /** They have moved here from an address that we know: name, place on the list and all that was said go along. */
+  follow: oc.input(ofPerson).output(done),
   /** Nothing of theirs is taken any more. With `report` the people who run our server hear that they send spam. */
   block: oc.input(ofPerson.extend({ report: z.boolean().default(false) })).output(done),
   unblock: oc.input(ofPerson).output(done),

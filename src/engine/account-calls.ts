@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { kitCode, kitLines } from '../spheres/protocol/recovery-kit.ts';
+import type { AccountView } from '../contract/views.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { exportAccount } from './export-account.ts';
@@ -12,9 +13,11 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
   return {
     async signIn(input, signal) {
       await holder.signIn(input, signal);
-      const account = views.account();
-      if (account === null) throw new Error('signed in without an account');
-      return { account };
+      return { account: accountIn(views) };
+    },
+    async move(input, signal) {
+      await holder.move(input, signal);
+      return { account: accountIn(views) };
     },
     async export({ folder, withFiles }, signal) {
       const parent = folder ?? homedir();
@@ -54,4 +57,10 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
       return DONE;
     },
   };
+}
+
+function accountIn(views: AppCallsDeps['views']): AccountView {
+  const account = views.account();
+  if (account === null) throw new Error('signed in without an account');
+  return account;
 }

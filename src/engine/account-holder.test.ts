@@ -17,6 +17,7 @@ import { SwarmFeed } from '../spheres/swarm-feed.ts';
 import { createSecretBox } from '../storage/secret-box.ts';
 import { openStorage } from '../storage/storage.ts';
 import { AccountHolder } from './account-holder.ts';
+import { changeAccount } from './change-account.ts';
 import { nodeLauncher } from './process-launcher.ts';
 import { locateProfile, readConfig } from './profile.ts';
 import { ViewSource } from './view-source.ts';
@@ -87,6 +88,37 @@ test('the account of the last run is there at once, without a network', async ()
   expect(holder.session.own).toBe(jid);
   expect(views.account()?.jid).toBe(jid);
   expect(swarm.names()).toContain('start');
+});
+
+test.each([
+  ['before it was noted who is signed in', { jid }],
+  ['before the folder had its new name', { jid: parseBareJid('ana@new.invalid'), movedFrom: jid }],
+])('a move that was cut off %s is at its end after the next start, with all that was there', async (_when, noted) => {
+  const { holder, openDatabase, note } = await holderWith({ password: 'first' });
+  const to = parseBareJid('ana@new.invalid');
+  {
+    using storage = openDatabase();
+    storage.settings.set('kept', 'yes');
+    changeAccount(storage, jid, { jid: to, password: 'second', server, ca: null });
+  }
+  await writeFile(note, JSON.stringify(noted));
+  await holder.resume();
+  expect(holder.session.own).toBe(to);
+  expect(holder.session.storage.settings.get('kept', String)).toBe('yes');
+  expect(JSON.parse(readFileSync(note, 'utf8'))).toEqual({ jid: to });
+});
+
+test('a move that fails before everybody was told leaves the account as it was', async () => {
+  const { holder } = await holderWith({ password: 'first' });
+  await holder.resume();
+  const login = { password: 'second', register: false, server };
+  const move = (to: string, isLost: boolean): Promise<void> =>
+    holder.move({ jid: parseBareJid(to), ...login, isLost }, signal);
+  await expect(move('ana@new.invalid', false)).rejects.toMatchObject({ code: 'disconnected' });
+  await expect(move('ana@new.invalid', true)).rejects.toMatchObject({ code: 'server-unreachable' });
+  await expect(move(jid, true)).rejects.toMatchObject({ code: 'conflict' });
+  expect(holder.session.own).toBe(jid);
+  expect(holder.session.storage.account.get()?.password).toBe('first');
 });
 
 test('a damaged note of who is signed in does not make the account disappear', async () => {

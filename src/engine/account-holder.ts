@@ -1,6 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { getCACertificates } from 'node:tls';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import { readServerInvitation } from '../base/xmpp-uri.ts';
@@ -21,10 +21,13 @@ import { registerAccount } from '../xmpp/register.ts';
 import { changePassword, removeOwnAccount } from '../xmpp/xep/0077-own-account.ts';
 import { accountFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
+import { changeAccount } from './change-account.ts';
+import { leaveAccount } from './leave-account.ts';
+import { loginOf, parseServer } from './login-of.ts';
 import { followNotices } from './notices.ts';
 import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
-import { noteSignedIn, readSignedIn } from './signed-in.ts';
+import { noteMoved, noteSignedIn, readSignedIn } from './signed-in.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import { Warnings } from './warnings.ts';
 import type { ViewSource } from './view-source.ts';
@@ -47,6 +50,11 @@ export interface SignIn {
   readonly kit?: string | undefined;
   /** With `kit`: all devices that the person had before are gone, and are ended. */
   readonly endsOthers?: boolean | undefined;
+}
+
+/** `isLost`: the account until now cannot be reached any more. */
+export interface Move extends Omit<SignIn, 'kit' | 'endsOthers'> {
+  readonly isLost: boolean;
 }
 
 /** Holds the session of the one account of this profile, over signing in, restarts and signing out. */
@@ -129,6 +137,31 @@ export class AccountHolder implements AsyncDisposable {
       // There may not have been one before.
       this.session.vault.begin();
       return Promise.resolve({ jid, server, person: openIdentity(identity, random).person, recoveryKey });
+    });
+  }
+
+  /**
+   * Goes on with another account as the same person and device. Until everything is told the old one is the one in use, and
+   * whatever fails leaves it so.
+   */
+  move(input: Move, signal: AbortSignal): Promise<void> {
+    return this.#queue.run(async () => {
+      const { session } = this;
+      const { clock, random, log } = this.#deps;
+      if (session.own === input.jid) throw new AppError('conflict', 'this is our own address');
+      const account = await accountOf(input);
+      const login = loginOf(account);
+      await this.#requireNobody(input.jid);
+      if (input.register) await registerAccount({ ...login, token: tokenOf(input) }, { clock, random, log }, signal);
+      await leaveAccount({ session, clock, random, log }, { login, isLost: input.isLost }, signal);
+      await this.#close();
+      try {
+        using storage = await this.#openStorage(session.own);
+        changeAccount(storage, session.own, account);
+      } finally {
+        // From there, or from here when the disk did not take it.
+        await this.#restore();
+      }
     });
   }
 
@@ -219,9 +252,12 @@ export class AccountHolder implements AsyncDisposable {
     if (jid === undefined) return;
     const storage = await this.#openStorage(jid);
     const account = storage.account.get();
-    if (account === undefined) {
-      storage[Symbol.dispose]();
-      return;
+    if (account?.jid !== jid) storage[Symbol.dispose]();
+    if (account === undefined) return;
+    if (account.jid !== jid) {
+      // The program ended in the middle of a move.
+      await noteMoved(this.#deps.profile.accountsFolder, jid, account.jid);
+      return this.#restore();
     }
     const session = await this.#open(storage, loginOf(account));
     await this.#adopt(session);
@@ -288,6 +324,13 @@ export class AccountHolder implements AsyncDisposable {
     await this.#deps.feed.setIdentity(null);
   }
 
+  /** Whoever has spheres here under that account already is somebody else. */
+  async #requireNobody(jid: BareJid): Promise<void> {
+    if (!existsSync(this.#folder(jid))) return;
+    using storage = await this.#openStorage(jid);
+    if (storage.spheres.list().length > 0) throw new AppError('conflict', 'that account has spheres on this device');
+  }
+
   #folder(jid: BareJid): string {
     return accountFolder(this.#deps.profile.accountsFolder, jid);
   }
@@ -313,16 +356,6 @@ function kitOf({ jid, kit: typed, endsOthers }: SignIn): KitSignIn | null {
   return { kit, endsOthers: endsOthers ?? false };
 }
 
-function loginOf(account: AccountRow): XmppLogin {
-  const { jid, password, server, ca } = account;
-  return {
-    jid,
-    password,
-    ...(server === null ? {} : { server: parseServer(server) }),
-    ...(ca === null ? {} : { ca: [...getCACertificates('default'), ca] }),
-  };
-}
-
 async function accountOf(input: SignIn): Promise<AccountRow> {
   const server = input.server?.trim();
   if (server !== undefined && server !== '') parseServer(server);
@@ -340,19 +373,6 @@ async function readAuthority(file: string): Promise<string> {
 }
 
 const MAX_CA_BYTES = 1024 * 1024;
-const DIRECT_TLS_PORTS = new Set([443, 5223]);
-
-/** `host:port`, IPv6 in brackets. The ports of direct TLS are told by their number, as servers use them. */
-function parseServer(text: string): { host: string; port: number; directTls: boolean } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw new AppError('bad-input', 'a server is given as host:port', {});
-  }
-  return { host, port, directTls: DIRECT_TLS_PORTS.has(port) };
-}
-
 /** What the server gave to whoever may make an account; undefined when nobody was invited. */
 function tokenOf({ jid, invitation }: SignIn): string | undefined {
   if (invitation === undefined) return undefined;

@@ -81,6 +81,7 @@ function signIn(failing: { error: AppError; times: number }) {
     people: { begin: done, poke: () => void (pokes += 1) } as never,
     devices: { begin: done, isEnded: false } as never,
     run,
+    settleMoves: done,
     ofTwo: { takeInvitations: () => undefined },
     vault: { begin: () => undefined } as never,
     omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,

@@ -46,6 +46,8 @@ interface AccountOnlineDeps {
   /** Of rooms that checks of the server made. */
   readonly note: TrialNote;
   readonly scope: Scope;
+  /** What is still to be done after we, or people we know, have moved to another account. */
+  readonly settleMoves: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -82,6 +84,7 @@ export class AccountOnline implements Disposable {
   /** The session in which it is going to be read again. */
   #readDueIn: number | null = null;
   #isCopied = false;
+  #isRetired = false;
 
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
@@ -126,6 +129,18 @@ export class AccountOnline implements Disposable {
 
   get isCopied(): boolean {
     return this.#isCopied;
+  }
+
+  /** The person leaves this account: whoever writes to it should not believe that this device reads it. */
+  async retire(signal: AbortSignal): Promise<void> {
+    const { directory, client, omemo, log } = this.#deps;
+    this.#isRetired = true;
+    try {
+      await directory.unlistOwn(client.jid, [omemo.deviceId], signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info('own device stays on the list of the old account', { error });
+    }
   }
 
   [Symbol.dispose](): void {
@@ -211,11 +226,24 @@ export class AccountOnline implements Disposable {
     await this.#catchUp(signal);
     await this.#publishKeys(signal);
     await devices.begin();
+    await this.#settleMoves(signal);
     this.#deps.ofTwo.takeInvitations();
     this.#deps.vault.begin();
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);
+  }
+
+  /** Lists that cannot be written keep nobody from the rest. */
+  async #settleMoves(signal: AbortSignal): Promise<void> {
+    const { settleMoves, client, log } = this.#deps;
+    try {
+      await settleMoves(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (client.state.kind !== 'online') throw error;
+      log.warn('lists not settled after a move', { error });
+    }
   }
 
   /** A list that cannot be read or written keeps nobody from the rest; it alone is tried again. */
@@ -290,7 +318,7 @@ export class AccountOnline implements Disposable {
       outgoing.keysChanged();
       people.poke();
     }
-    if (jid !== client.jid || deviceIds.includes(omemo.deviceId) || devices.isEnded) return;
+    if (jid !== client.jid || deviceIds.includes(omemo.deviceId) || devices.isEnded || this.#isRetired) return;
     // Another client of ours published a list without this device: it puts itself back.
     this.#isUnlisted = true;
     scope.spawn('list own device', (signal) => this.#listOwn(signal));

@@ -36,6 +36,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
+import { followMoves } from './follow-moves.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
@@ -114,6 +115,9 @@ export function joinReactions(deps: ReactionsDeps): void {
       deps.logs.meet(sphere, accounts);
       deps.epochs.changed(sphere);
       scope.spawn('tell addresses', () => exchange.tell(sphere));
+      // Somebody is here under a new address: the one before is not let in any more.
+      const hasMoved = [...sphere.state.moved.values()].some((jid) => accounts?.has(jid) === true);
+      if (hasMoved) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
     rooms.onPresence.on((room) => settleRefused(deps, room)),
     rooms.onExpelled.on((room) => {
@@ -215,6 +219,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
+  if (kinds.has('moved')) scope.spawn('follow who moved', (signal) => followMoves(deps, signal));
   if (kinds.has('members')) {
     scope.spawn('settle', () => settleStanding(deps, sphere));
     meetPartner(deps, sphere);

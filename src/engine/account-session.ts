@@ -9,6 +9,7 @@ import { Scope } from '../base/scope.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
+import { MovingIn } from '../people/moving-in.ts';
 import { People } from '../people/people.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
@@ -24,6 +25,7 @@ import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
+import type { IncomingEphemeral } from '../spheres/incoming-message.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
@@ -32,10 +34,11 @@ import type { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
+import { OwnMove } from '../spheres/own-move.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
-import { Rooms } from '../spheres/rooms.ts';
+import type { Rooms } from '../spheres/rooms.ts';
 import { SessionCare } from '../spheres/session-care.ts';
 import { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
@@ -49,18 +52,18 @@ import { freeSpace } from '../torrent/free-space.ts';
 import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
-import { Room } from '../xmpp/room.ts';
-import { capsTag } from '../xmpp/xep/0115-caps.ts';
 import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
+import { followMoves } from './follow-moves.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
 import { knownMembers } from './known-members.ts';
+import { openRooms } from './open-rooms.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
@@ -103,6 +106,7 @@ export class AccountSession implements AsyncDisposable {
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
   readonly members: Members;
+  readonly move: OwnMove;
   readonly caretaker: Caretaker;
   readonly messages: Conversation;
   readonly reading: Reading;
@@ -164,9 +168,7 @@ export class AccountSession implements AsyncDisposable {
     const told = { list: this.list, channel: this.#channel, feed, clock, log: deps.log.child('exchange') };
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
-    const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
-    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
-    this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
+    this.outgoing = this.#openOutgoing(deps, omemo, carrier);
     ({ logs: this.logs, epochs: this.epochs } = this.#openLogs(deps));
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
@@ -175,7 +177,7 @@ export class AccountSession implements AsyncDisposable {
     const opened = this.#openDevices(deps, omemo);
     ({ devices: this.devices, vault: this.vault } = opened);
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
-    this.members = this.#openMembers(deps, opened.certifier);
+    ({ members: this.members, move: this.move } = this.#openMembers(deps, opened.certifier));
     this.ofTwo = this.#openSpheresOfTwo(deps);
     const keeping = { storage, list: this.list, rooms: this.rooms, own: this.own };
     this.caretaker = new Caretaker({ ...keeping, clock, random, log: log.child('caretaker') });
@@ -192,7 +194,7 @@ export class AccountSession implements AsyncDisposable {
     this.renewal = new KeyRenewal({ ...this.#following(deps), shares: this.shares, random, log: log.child('keys') });
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
-    const serving = { ...this.#parts(), omemo, direct, server, run, clock, log, scope: this.scope };
+    const serving = { ...this.#parts(), ...this.#settling(deps), omemo, direct, server, run };
     this.online = this.#stack.use(new AccountOnline(serving));
     const ice = { client: this.client, feed, configured: deps.iceServers, resolve: systemResolve, ownNetworks };
     this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
@@ -249,6 +251,15 @@ export class AccountSession implements AsyncDisposable {
     this.scope.spawn('watch for sleep', (signal) => watchForSleep(clock, onWake, signal));
   }
 
+  #settling({ storage, clock, log }: AccountSessionDeps) {
+    const { list, people, own, scope } = this;
+    const settleMoves = async (signal: AbortSignal): Promise<void> => {
+      await new MovingIn({ ...people, storage, own }).finish(signal);
+      await followMoves({ list, people, storage, log }, signal);
+    };
+    return { settleMoves, scope, clock, log: log.child('account') };
+  }
+
   #keepEverything({ storage, clock, log }: AccountSessionDeps): void {
     const { list, items } = this;
     const parts = { storage, list, items, freeSpace, clock, log: log.child('keeper') };
@@ -288,28 +299,18 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {
-    const { clock, random, log, identity } = deps;
-    const nick = `${this.own.slice(0, this.own.indexOf('@'))}-${identity.author.device.id.slice(0, 6)}`;
-    return new Rooms({
-      openRoom: (address) => {
-        const mayRebuild = (): boolean => this.list.ofRoom(address)?.state.members.get(this.own)?.role === 'owner';
-        const extras = () => [capsTag(ABILITIES)];
-        return new Room({ client: this.client, address, nick, clock, log, extras, mayRebuild });
-      },
-      service: () => server.features?.muc ?? null,
-      receive: (message, signal) => incoming.receive(message, signal),
-      receiveEphemeral: (message) => this.#channel.receive(message),
-      cursor: {
-        get: (room) => (this.list.ofRoom(room) ?? this.list.leftOf(room))?.row.archiveCursor ?? null,
-        set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
-      },
-      settle: () => deps.storage.settle(),
-      spawn: (name, task) => this.scope.spawn(name, task),
-      signal: this.scope.signal,
-      clock,
-      random,
-      log: log.child('rooms'),
-    });
+    const { client, list, own, scope } = this;
+    const { device } = deps.identity.author;
+    const channel = { receive: (message: IncomingEphemeral) => this.#channel.receive(message) };
+    return openRooms({ ...deps, client, list, own, device: device.id, incoming, channel, server, scope });
+  }
+
+  #openOutgoing({ storage, identity, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier) {
+    const { directory, list } = this;
+    const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => list.find(sphereId ?? NO_SPHERE)?.state;
+    const at = { own: omemo.address, device: identity.author.device.id };
+    const book = new Recipients({ directory, stateOf, ...at, storage });
+    return new Outgoing({ storage, omemo, directory, carrier, book, clock, random, log: log.child('account') });
   }
 
   #openChannel({ storage, identity, clock, random, log }: AccountSessionDeps, carrier: Carrier): EphemeralChannel {
@@ -345,22 +346,20 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openMembers(deps: AccountSessionDeps, certifier: DeviceCertifier): Members {
+  #openMembers(deps: AccountSessionDeps, certifier: DeviceCertifier): { members: Members; move: OwnMove } {
     const { storage, identity, clock, random, log } = deps;
-    return new Members({
-      storage,
-      list: this.list,
-      rooms: this.rooms,
-      certifier,
-      author: identity.author,
-      own: this.own,
+    const { list, rooms, own } = this;
+    const { author } = identity;
+    const flushed = (events: readonly EventId[], signal: AbortSignal): Promise<void> =>
+      this.outgoing.flushed(events, { orParked: true }, signal);
+    const queued = (): void => this.outgoing.poke();
+    const parts = { storage, list, rooms, certifier, author, own, queued, clock, random, log: log.child('members') };
+    const members = new Members({
+      ...parts,
       makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
-      flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
-      queued: () => this.outgoing.poke(),
-      clock,
-      random,
-      log: log.child('members'),
+      flushed: (event, signal) => flushed([event], signal),
     });
+    return { members, move: new OwnMove({ ...parts, person: author.person, flushed }) };
   }
 
   #openSpheresOfTwo({ storage, log }: AccountSessionDeps): SpheresOfTwo {

@@ -73,6 +73,7 @@ export function createAppRouter(deps: RouterDeps) {
 function accountRouter(account: AppServices['account']) {
   return {
     signIn: os.account.signIn.handler(({ input, signal }) => account.signIn(input, given(signal))),
+    move: os.account.move.handler(({ input, signal }) => account.move(input, given(signal))),
     export: os.account.export.handler(({ input, signal }) => account.export(input, given(signal))),
     signOut: os.account.signOut.handler(({ signal }) => account.signOut(given(signal))),
     changePassword: os.account.changePassword.handler(({ input, signal }) =>
@@ -95,6 +96,7 @@ function peopleRouter(people: AppServices['people']) {
     rename: os.people.rename.handler(({ input, signal }) => people.rename(input, given(signal))),
     remove: os.people.remove.handler(({ input, signal }) => people.remove(input, given(signal))),
     decline: os.people.decline.handler(({ input, signal }) => people.decline(input, given(signal))),
+    follow: os.people.follow.handler(({ input, signal }) => people.follow(input, given(signal))),
     block: os.people.block.handler(({ input, signal }) => people.block(input, given(signal))),
     unblock: os.people.unblock.handler(({ input, signal }) => people.unblock(input, given(signal))),
     numbers: os.people.numbers.handler(({ input, signal }) => people.numbers(input, given(signal))),

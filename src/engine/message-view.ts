@@ -10,6 +10,7 @@ import { versionsOf } from '../spheres/versions.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { personName } from './person-name.ts';
+import { senderOf } from './sender-of.ts';
 
 interface MessageViewDeps {
   readonly list: Pick<SphereList, 'find'>;
@@ -25,13 +26,14 @@ const QUOTE_LENGTH = 200;
 export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView {
   const sphere = deps.list.find(row.sphereId);
   const event = sphere?.log.get(row.id);
-  const mine = row.from === deps.own;
+  const from = senderOf(sphere, row);
+  const mine = from === deps.own || from === sphere?.jidOf(sphere.person);
   const delivery = mine && sphere !== undefined && event !== undefined ? viewDelivery(deps, sphere, event) : null;
   return {
     id: row.id,
     sphereId: row.sphereId,
-    from: row.from,
-    fromName: personName(row.from),
+    from,
+    fromName: personName(from),
     mine,
     person: event?.header.person ?? null,
     kind: row.kind,
@@ -73,11 +75,12 @@ function viewDelivery({ delivery, own }: MessageViewDeps, sphere: Sphere, event:
   };
 }
 
-function viewQuote({ storage }: MessageViewDeps, id: EventId): QuoteView {
+function viewQuote({ storage, list }: MessageViewDeps, id: EventId): QuoteView {
   const row = storage.messages.get(id);
   if (row === undefined || row.kind === 'notice') return { id, kind: 'text', fromName: '', text: null };
   const text = row.text.length > QUOTE_LENGTH ? `${row.text.slice(0, QUOTE_LENGTH).toWellFormed()}…` : row.text;
-  return { id, kind: row.kind, fromName: personName(row.from), text: text === '' ? null : text };
+  const fromName = personName(senderOf(list.find(row.sphereId), row));
+  return { id, kind: row.kind, fromName, text: text === '' ? null : text };
 }
 
 function viewReactions(sphere: Sphere, id: EventId): ReactionView[] {

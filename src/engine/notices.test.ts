@@ -6,6 +6,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const onItem = new Emitter<string>();
   const onInvitation = new Emitter<string>();
   const onChange = new Emitter<object>();
+  const onMoved = new Emitter<object>();
   const onDevices = new Emitter<void>();
   const devices: { device: string; name: string; state: string }[] = [];
   const onFailed = new Emitter<object>();
@@ -18,6 +19,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const session = {
     storage: {
       items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },
+      contacts: { get: () => undefined },
       invitations: { get: (id: string) => ({ from: 'ana@a.test', name: 'Winter', state: id }) },
       messages: { get: (id: string) => (id === 'line' ? { state: 'failed' } : undefined) },
     },
@@ -26,13 +28,13 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     devices: { onChange: onDevices, list: () => devices },
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
-    people: { contacts: { isStranger: () => isStranger } },
+    people: { contacts: { isStranger: () => isStranger, onMoved } },
     ofTwo: { isTaken: () => false },
     onInvitation,
   };
   const told: object[] = [];
   const stop = followNotices(session as never, (notice) => told.push(notice));
-  return { told, stop, onItem, onInvitation, onChange, onFailed, onRefused, onDevices, devices, sphere };
+  return { told, stop, onMoved, onItem, onInvitation, onChange, onFailed, onRefused, onDevices, devices, sphere };
 }
 
 test('an item that has arrived is told once', () => {
@@ -42,6 +44,12 @@ test('an item that has arrived is told once', () => {
   onItem.emit('i');
   onItem.emit('i');
   expect(told).toEqual([{ code: 'item-complete', params: { name: '' } }]);
+});
+
+test('somebody whom we follow to another address is told with that address', () => {
+  const { told, onMoved } = sessionWith(new Map());
+  onMoved.emit({ from: 'ana@a.test', to: 'ana@b.test' });
+  expect(told).toEqual([{ code: 'moved', params: { person: 'Ana', address: 'ana@b.test' } }]);
 });
 
 test('an item that is complete from the start is no news', () => {

@@ -8,7 +8,8 @@ import type { Sphere } from '../spheres/sphere.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
-import { personName } from './person-name.ts';
+import { contactName, personName } from './person-name.ts';
+import { senderOf } from './sender-of.ts';
 
 type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
 
@@ -54,6 +55,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       if (session.people.contacts.isStranger(invitation.from)) return;
       tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
     }),
+    followMoved(session, tell),
     followFailures(session, tell),
     followMentions(session, tell),
     followDevices(session, tell),
@@ -78,6 +80,13 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   };
 }
 
+function followMoved({ storage, people }: AccountSession, tell: (notice: Notice) => void): () => void {
+  return people.contacts.onMoved.on(({ from, to }) => {
+    const contact = storage.contacts.get(to) ?? { jid: from, name: null, nick: null };
+    tell({ code: 'moved', params: { person: contactName(contact), address: to } });
+  });
+}
+
 /** Somebody speaks to us by name. */
 function followMentions({ storage, list, own }: AccountSession, tell: (notice: Notice) => void): () => void {
   const told = new Set<string>();
@@ -88,7 +97,7 @@ function followMentions({ storage, list, own }: AccountSession, tell: (notice: N
       if (row === undefined || row.read || row.from === own || told.has(row.id)) continue;
       if (event?.type !== 'message' || event.body.mentions?.includes(sphere.person) !== true) continue;
       told.add(row.id);
-      tell({ code: 'mentioned', params: { person: personName(row.from), sphere: sphere.state.name } });
+      tell({ code: 'mentioned', params: { person: personName(senderOf(sphere, row)), sphere: sphere.state.name } });
     }
   });
 }

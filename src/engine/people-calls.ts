@@ -40,6 +40,12 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
       await contacts().decline(jid);
       return DONE;
     },
+    async follow({ jid: to }, signal) {
+      const from = contacts().moved.oldOf(to);
+      if (from === undefined) throw new AppError('not-found', 'nobody we know has moved there');
+      await contacts().follow({ from, to }, signal);
+      return DONE;
+    },
     async block({ jid, report }, signal) {
       const { people } = holder.session;
       // Whom one shuts out is no request any more, and stays findable to be let in again.

@@ -31,11 +31,18 @@ export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row
     ...{ jid, standing, subscription, asked, wants, unread },
     conversationId: conversationIdOf(jid),
     name: contactName(row),
+    movedFrom: movedFromOf(storage, people, jid),
     blocked: storage.blocked.has(jid),
     online: people.contacts.isOnline(jid),
     lastLine: newest?.line?.slice(0, 200) ?? null,
     lastActivityMs: Math.max(sinceMs, newest?.atMs ?? 0),
   };
+}
+
+function movedFromOf(storage: Storage, people: PeopleViewDeps['people'], jid: BareJid): ContactView['movedFrom'] {
+  const old = people.contacts.moved.oldOf(jid);
+  const row = old === undefined ? undefined : storage.contacts.get(old);
+  return row === undefined ? null : { jid: row.jid, name: contactName(row) };
 }
 
 /** What was shared with them alone last; a sphere in which nothing was says nothing. */

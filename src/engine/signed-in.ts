@@ -6,9 +6,19 @@ import { parseBareJid } from '../base/id.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
 import { accountOfFolder } from './account-folder.ts';
 import { writeFileAtomically } from './atomic-file.ts';
+import { moveFolder } from './move-folder.ts';
 
 /** Which account this profile is signed in with; read at the next start. */
-const schema = z.object({ jid: z.string().nullable() });
+const schema = z.object({
+  jid: z.string().nullable(),
+  /** The account that its folder may still be named after. */
+  movedFrom: z.string().optional(),
+});
+
+interface Note {
+  readonly jid: BareJid | null;
+  readonly movedFrom: BareJid | null;
+}
 
 /** The account that this profile is signed in with; undefined for nobody. */
 export async function readSignedIn(accountsFolder: string): Promise<BareJid | undefined> {
@@ -19,11 +29,25 @@ export async function readSignedIn(accountsFolder: string): Promise<BareJid | un
     if (systemCode(error) === 'ENOENT') return undefined;
     throw fileError(error, 'the note of who is signed in cannot be read');
   }
-  const jid = readNote(note);
-  if (jid !== undefined) return jid ?? undefined;
+  const read = readNote(note);
+  if (read !== undefined) return (await finishMove(accountsFolder, read)).jid ?? undefined;
   // A damaged note must not look like a new profile: the only account there is was the one.
   const known = await knownAccounts(accountsFolder);
   return known.length === 1 ? known[0] : undefined;
+}
+
+/** From now on this profile is signed in with the account that its person has moved to, whenever the program ends. */
+export async function noteMoved(accountsFolder: string, from: BareJid, to: BareJid): Promise<void> {
+  await writeFileAtomically(noteFile(accountsFolder), JSON.stringify({ jid: to, movedFrom: from }));
+  await finishMove(accountsFolder, { jid: to, movedFrom: from });
+}
+
+async function finishMove(accountsFolder: string, note: Note): Promise<Note> {
+  const { jid, movedFrom } = note;
+  if (jid === null || movedFrom === null) return note;
+  await moveFolder(accountsFolder, movedFrom, jid);
+  await noteSignedIn(accountsFolder, jid);
+  return note;
 }
 
 export async function noteSignedIn(accountsFolder: string, jid: BareJid | null): Promise<void> {
@@ -42,11 +66,12 @@ async function knownAccounts(accountsFolder: string): Promise<BareJid[]> {
   });
 }
 
-/** null = nobody, as it was noted; undefined = the note is damaged. */
-function readNote(text: string): BareJid | null | undefined {
+/** undefined = the note is damaged. */
+function readNote(text: string): Note | undefined {
   try {
-    const { jid } = schema.parse(JSON.parse(text));
-    return jid === null ? null : parseBareJid(jid);
+    const { jid, movedFrom } = schema.parse(JSON.parse(text));
+    const before = movedFrom === undefined ? null : parseBareJid(movedFrom);
+    return { jid: jid === null ? null : parseBareJid(jid), movedFrom: before };
   } catch {
     // Whatever is wrong with it, it tells us nothing.
     return undefined;

@@ -11,12 +11,15 @@ import type { RosterItem } from '../xmpp/roster.ts';
 import {
   fetchRoster,
   onRosterNews,
+  preauth,
   readSubscriptionNews,
   removeRosterItem,
   sendSubscription,
   setRosterItem,
 } from '../xmpp/roster.ts';
+import { fetchMoved, movedFrom, readMovedFrom } from '../xmpp/xep/0283-moved.ts';
 import { conversationIdOf } from './conversation-id.ts';
+import { MovedBook } from './moved-book.ts';
 import { PresenceBook } from './presence-book.ts';
 
 interface ContactsDeps {
@@ -29,10 +32,17 @@ interface ContactsDeps {
   readonly log: Logger;
 }
 
-/** `token`: out of a link that they gave away. */
+/** `token`: out of a link that they gave away. `old`: the account by which they know us. */
 interface NewContact {
   readonly name: string | null;
   readonly token?: string | undefined;
+  readonly old?: BareJid | undefined;
+}
+
+/** Somebody goes on under another address. */
+export interface Moved {
+  readonly from: BareJid;
+  readonly to: BareJid;
 }
 
 /** At most so many requests of strangers are kept. */
@@ -44,13 +54,20 @@ const MAX_REQUESTS_OF_SERVER = 10;
 export class Contacts implements Disposable {
   /** Something about this person is different; their row may be gone. */
   readonly onChange: Emitter<BareJid>;
+  /** Somebody we know is on the list under another address now. */
+  readonly onMoved: Emitter<Moved>;
+  /** Who of those that ask is somebody we know. */
+  readonly moved: MovedBook;
   readonly #deps: ContactsDeps;
   readonly #presence: PresenceBook;
   readonly #stack = new DisposableStack();
 
   constructor(deps: ContactsDeps) {
     this.#deps = deps;
-    this.onChange = new Emitter((error) => deps.log.error('contact listener failed', { error }));
+    const onError = (error: unknown): void => deps.log.error('contact listener failed', { error });
+    this.onChange = new Emitter(onError);
+    this.onMoved = new Emitter(onError);
+    this.moved = new MovedBook(deps);
     this.#presence = new PresenceBook((jid) => this.onChange.emit(jid));
     const { client } = deps;
     this.#stack.use(onRosterNews(client, (items) => this.#learn(items)));
@@ -116,7 +133,7 @@ export class Contacts implements Disposable {
   }
 
   /** Puts them on our list, lets them see when we are online if they asked, and asks the same of them. */
-  async add(jid: BareJid, { name, token }: NewContact, signal: AbortSignal): Promise<void> {
+  async add(jid: BareJid, { name, token, old }: NewContact, signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#deps;
     if (jid === client.jid) throw new AppError('conflict', 'this is our own address');
     const known = this.#contacts.get(jid);
@@ -124,12 +141,34 @@ export class Contacts implements Disposable {
     const row = known ?? newContact(jid, 'contact', clock.now());
     const isSeen = row.subscription === 'to' || row.subscription === 'both';
     if (row.wants) await sendSubscription(client, jid, 'subscribed');
-    if (!isSeen && token !== undefined) await sendSubscription(client, jid, 'subscribe', token);
+    if (!isSeen && token !== undefined) await sendSubscription(client, jid, 'subscribe', preauth(token));
     // Prosody 0.12 loses a request with some tokens: whoever answered the first takes no notice of the second.
-    if (!isSeen) await sendSubscription(client, jid, 'subscribe');
+    if (!isSeen) await sendSubscription(client, jid, 'subscribe', old === undefined ? undefined : movedFrom(old));
     // News of the list may have come meanwhile.
     const latest = this.#contacts.get(jid) ?? row;
     this.#put({ ...latest, standing: 'contact', name: name ?? latest.name, asked: !isSeen, wants: false });
+  }
+
+  /** Somebody on our list goes on under another address: name, place and all that was said go along. */
+  async follow({ from, to }: Moved, signal: AbortSignal): Promise<void> {
+    const { client, storage, clock } = this.#deps;
+    const before = this.#required(from);
+    const isListed = before.standing === 'contact';
+    if (isListed) await this.add(to, { name: before.name }, signal);
+    storage.transaction(() => {
+      const known = this.#contacts.get(to) ?? newContact(to, 'met', clock.now());
+      const standing = known.standing === 'request' ? 'met' : known.standing;
+      const { nick, avatar, sinceMs } = before;
+      const readPosition = Math.max(known.readPosition, before.readPosition);
+      this.#contacts.put({ ...known, standing, name: known.name ?? before.name, nick, avatar, sinceMs, readPosition });
+      storage.directMessages.changePeer(from, to);
+      this.#contacts.remove(from);
+      this.moved.forget(to);
+    });
+    this.#presence.forget(from);
+    for (const jid of [from, to]) this.onChange.emit(jid);
+    this.onMoved.emit({ from, to });
+    if (isListed) await removeRosterItem(client, from, signal);
   }
 
   async rename(jid: BareJid, name: string | null, signal: AbortSignal): Promise<void> {
@@ -216,12 +255,12 @@ export class Contacts implements Disposable {
 
   #takePresence(stanza: Element): void {
     const news = readSubscriptionNews(stanza);
-    if (news?.type === 'subscribe') this.#isAsked(news.from);
+    if (news?.type === 'subscribe') this.#isAsked(news.from, readMovedFrom(stanza));
     else if (news?.type === 'unsubscribe') this.#isNoLongerAsked(news.from);
     else this.#presence.take(stanza, (jid) => this.#contacts.get(jid)?.standing === 'contact');
   }
 
-  #isAsked(jid: BareJid): void {
+  #isAsked(jid: BareJid, old: BareJid | undefined): void {
     const { client, spawn, storage } = this.#deps;
     if (jid === client.jid || storage.blocked.has(jid)) return;
     // Whoever we put on our list may see us too: that is what adding somebody means to people.
@@ -230,7 +269,18 @@ export class Contacts implements Disposable {
       return;
     }
     const row = this.meet(jid, false);
-    if (row !== undefined) this.#put({ ...row, wants: true });
+    if (row === undefined) return;
+    this.#put({ ...row, wants: true });
+    if (old !== undefined)
+      spawn('ask where somebody went', (signal) => this.#checkMove({ from: old, to: jid }, signal));
+  }
+
+  /** XEP-0283 §4.3: only of somebody whom we let see us, and only when the account of before says the same. */
+  async #checkMove({ from, to }: Moved, signal: AbortSignal): Promise<void> {
+    const isSeen = ['from', 'both'].includes(this.#contacts.get(from)?.subscription ?? 'none');
+    if (!isSeen || (await fetchMoved(this.#deps.client, from, signal)) !== to) return;
+    this.moved.note({ from, to });
+    this.onChange.emit(to);
   }
 
   #isNoLongerAsked(jid: BareJid): void {

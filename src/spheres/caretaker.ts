@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
+import { bareJidOf } from '../xmpp/jid.ts';
 import type { RoomRight, RoomService } from './members.ts';
 import { isLateAnswer } from './late-answer.ts';
 import type { SignedEvent } from './protocol/event.ts';
@@ -17,7 +18,7 @@ import { wasWelcomed, welcomeDevice } from './welcome.ts';
 interface CaretakerDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<RoomService, 'affiliations' | 'setAffiliation' | 'invite'>;
+  readonly rooms: Pick<RoomService, 'affiliations' | 'setAffiliation' | 'invite' | 'present'>;
   readonly own: BareJid;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -122,6 +123,13 @@ export class Caretaker {
         if (jid === own || has === wanted || !isAllowed) continue;
         await rooms.setAffiliation(room, jid, wanted, signal);
         if (state === 'joined' && (has === 'none' || has === 'outcast')) await rooms.invite(room, jid);
+      }
+      const present = new Set([...rooms.present(room)].map((full) => bareJidOf(full)));
+      for (const [before, now] of sphere.state.moved) {
+        const has = given.get(before) ?? 'none';
+        // Until they are in under the new address, the old one is how they reach us.
+        if (has === 'none' || !present.has(now) || before === own) continue;
+        if (has === 'member' || role === 'owner') await rooms.setAffiliation(room, before, 'none', signal);
       }
     } catch (error) {
       signal.throwIfAborted();

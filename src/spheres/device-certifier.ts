@@ -29,10 +29,10 @@ export class DeviceCertifier {
     this.#deps = deps;
   }
 
-  /** What others get to know this device by; the same in every sphere. */
-  certificate(vouched: readonly VouchedDevice[] = []): DeviceBody {
-    const { person, author, omemo, own } = this.#deps;
-    const account = { jid: own, omemoDeviceId: omemo.deviceId, omemoIdentityKey: omemo.identityKey };
+  /** What others get to know this device by; the same in every sphere. `jid`: the account that it is at, or will be. */
+  certificate(vouched: readonly VouchedDevice[] = [], jid = this.#deps.own): DeviceBody {
+    const { person, author, omemo } = this.#deps;
+    const account = { jid, omemoDeviceId: omemo.deviceId, omemoIdentityKey: omemo.identityKey };
     const sign = (bytes: Uint8Array): Uint8Array => omemo.identityCountersign(bytes);
     return certifyDevice({ person, device: author.device.id, vouched }, { ...account, sign });
   }

@@ -51,6 +51,11 @@ export class DirectMail implements Disposable {
     ];
   }
 
+  /** Of an account that is new here. */
+  static forget({ settings }: Pick<Storage, 'settings'>): void {
+    settings.remove(CURSOR);
+  }
+
   /** Whether the archive was read since the connection is there, or cannot be: what it holds of ours has been told. */
   get isRead(): boolean {
     return this.#isRead;

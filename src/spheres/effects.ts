@@ -35,6 +35,8 @@ export type SphereChange =
   | { readonly kind: 'declined' }
   /** Somebody has other rights now. */
   | { readonly kind: 'rights' }
+  /** Somebody goes on under another address, or does not after all. */
+  | { readonly kind: 'moved' }
   /** Somebody said that it goes on in another sphere. */
   | { readonly kind: 'continued'; readonly sphere: SphereId }
   | { readonly kind: 'epochs' };
@@ -45,6 +47,7 @@ const MAX_TOLD = 60;
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
 const OF_MEMBERS = new Set([
   ...['genesis', 'device', 'device-end', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename'],
+  'moved',
   ...['handover', 'accept', 'succession', 'succeed', 'object'],
 ]);
 
@@ -126,6 +129,7 @@ export class Effects {
     if (event.type === 'epoch') changes.push({ kind: 'epochs' });
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
     if (event.type === 'accept' || event.type === 'succeed') changes.push({ kind: 'rights' });
+    if (event.type === 'moved') changes.push(...this.#followMove(event));
     return changes;
   }
 
@@ -165,6 +169,8 @@ export class Effects {
       case 'accept':
       case 'succeed':
         return [{ kind: 'members' }, { kind: 'rights' }, ...this.#notice(event, 'owner', isToldAgain)];
+      case 'moved':
+        return [...this.#followMove(event), ...this.#notice(event, 'moved', isToldAgain)];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       case 'edit':
@@ -181,6 +187,12 @@ export class Effects {
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }
+  }
+
+  #followMove({ header: { person } }: KnownEvent<'moved'>): SphereChange[] {
+    const jid = this.#sphere.jidOf(person);
+    if (jid !== undefined) this.#storage.verified.move(person, jid);
+    return [{ kind: 'members' }, { kind: 'rights' }, { kind: 'moved' }];
   }
 
   #showContribution(event: KnownEvent<'message'> | ItemEvent, isToldAgain: boolean): SphereChange[] {

@@ -1,11 +1,9 @@
 import type { BareJid } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SphereChange } from './effects.ts';
-import type { SignedEvent } from './protocol/event.ts';
-import { knownDevices } from './recipients.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
-import { tellAlone } from './tell-alone.ts';
+import { tellLeaders } from './tell-leaders.ts';
 
 interface LeavingDeps {
   readonly storage: Storage;
@@ -34,13 +32,6 @@ export async function finishLeaving(deps: LeavingDeps, sphere: Sphere, isDeaf = 
   if (unsent.length > 0) list.announce(sphere, unsent);
   // Somebody may be coming back just now.
   if (!rooms.held.has(room)) await rooms.leave(room);
-}
-
-function tellLeaders(sphere: Sphere, left: SignedEvent): void {
-  for (const { jid, role, state } of sphere.state.members.values()) {
-    if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) continue;
-    tellAlone(sphere, left, { kind: 'known', jid, devices: knownDevices(sphere.state, jid) });
-  }
 }
 
 /** Whoever is told alone that we left still hears it; lines that did not leave are told so to their author. */

@@ -15,6 +15,7 @@ import type { Mailbox } from './mailbox.ts';
 import { isOwnFault } from './own-fault.ts';
 import type { SphereChange } from './effects.ts';
 import { readHello } from './protocol/hello.ts';
+import type { SignedEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 
 export interface IncomingDeps {
@@ -155,10 +156,11 @@ export class Incoming {
     // That our person is in it again, only their other devices tell.
     if (sphere === undefined || !(isOpen(sphere) || isOurs)) return this.#openInvitation(message, result);
     const read = this.#refusing(() => mailbox.read(sphere, message, result));
-    const isMember = isOurs || mailbox.isFromMember(sphere, message, result);
+    const isMove = read !== undefined && mailbox.isMove(sphere, message, result, read);
+    const isMember = isOurs || isMove || mailbox.isFromMember(sphere, message, result);
     const deliveries = read?.filter((one) => isMember || mailbox.isAnswer(sphere, message.from, one)) ?? [];
     if (deliveries.length === 0) return { kind: 'nothing' };
-    const unheard = deliveries.filter(({ event }) => ALONE.has(event.type) && !sphere.log.has(event.id));
+    const unheard = deliveries.filter(({ event }) => isForAll(event, deliveries) && !sphere.log.has(event.id));
     const changes = isMember
       ? mailbox.take(sphere, deliveries, false)
       : mailbox.takeAnswers(sphere, message.from, deliveries);
@@ -330,6 +332,13 @@ export class Incoming {
 /** A room's archive gives it again: the place read to is on the disk after what was read. */
 function isKeptElsewhere({ room, archiveId }: IncomingMessage): boolean {
   return room !== null && archiveId !== null;
+}
+
+/** Of a move also what proves it; one that stands among others was told to all when it was said. */
+function isForAll({ type, header }: SignedEvent, [first]: readonly { readonly event: SignedEvent }[]): boolean {
+  if (ALONE.has(type)) return true;
+  if (first?.event.type !== 'moved') return false;
+  return ['device', 'moved'].includes(type) && header.device === first.event.header.device;
 }
 
 function isOpen({ row }: Sphere): boolean {

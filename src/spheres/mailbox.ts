@@ -93,6 +93,19 @@ export class Mailbox {
     );
   }
 
+  /** Whether a member's device says by itself that its person has the account now that the message came from. */
+  isMove(
+    sphere: Sphere,
+    { from }: IncomingMessage,
+    result: Decrypted,
+    deliveries: readonly CheckedDelivery[],
+  ): boolean {
+    const event = deliveries[0]?.event;
+    if (event?.type !== 'moved' || event.body.to !== from) return false;
+    const device = sphere.state.devices.get(event.header.device);
+    return device?.person === event.header.person && device.omemoIdentityKey === toHex(result.identityKey);
+  }
+
   /** Whether another device of our person sealed it. */
   isFromOurs({ from }: IncomingMessage, result: Decrypted): boolean {
     const { own, storage } = this.#deps;

@@ -54,6 +54,8 @@ export interface RoomService {
   isRefused(room: BareJid): boolean;
   /** Everybody the room lets in, as it was told when last asked. */
   listed(room: BareJid): ReadonlySet<BareJid>;
+  /** Full addresses of those who are in the room at this moment. */
+  present(room: BareJid): ReadonlySet<string>;
   /** Tells an account that it may come in. */
   invite(room: BareJid, jid: BareJid): Promise<void>;
   /** Everybody the room server lets in. */

@@ -37,10 +37,11 @@ function recipientsIn(people: readonly ReturnType<typeof person>[], listed: read
   const state = {
     members: new Map(people.map(({ member }) => [member.jid, member])),
     devices: new Map(people.flatMap(({ devices }) => devices).map((device) => [device.device, device])),
+    moved: new Map(),
   } as unknown as SphereState;
   const directory = { deviceIds: async () => listed, askDeviceIds: async () => listed } as unknown as DeviceDirectory;
   const storage = { settings: { get: () => undefined } } as never;
-  return new Recipients({ directory, stateOf: () => state, own, storage });
+  return new Recipients({ directory, stateOf: () => state, own, device: 'own' as DeviceKey, storage });
 }
 
 test('a member with devices without end keeps nobody else from getting the message', async () => {

@@ -36,13 +36,15 @@ function book(
   const state = {
     members: new Map(members.map((one) => [one.jid, one])),
     devices: new Map(devices.map((one) => [one.device, one])),
+    moved: new Map(),
   } as unknown as SphereState;
   const ids = (jid: BareJid): Promise<number[]> => Promise.resolve(published[jid] ?? []);
   const directory = { deviceIds: ids, askDeviceIds: ids } as never;
   const get = (name: string, read: (value: unknown) => unknown): unknown =>
     name === 'devices-to-end' ? read(toEnd) : undefined;
   const storage = { settings: { get } } as never;
-  const recipients = new Recipients({ directory, stateOf: () => state, own: { jid: ana, deviceId: 1 }, storage });
+  const at = { own: { jid: ana, deviceId: 1 }, device: 'a1' as DeviceKey };
+  const recipients = new Recipients({ directory, stateOf: () => state, ...at, storage });
   const reached = async (audience: Audience): Promise<string[]> =>
     (await recipients.recipients(row, audience))
       .map(({ jid, deviceId }) => `${jid.slice(0, 3)} ${deviceId}`)

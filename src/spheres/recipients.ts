@@ -24,6 +24,8 @@ interface RecipientsDeps {
   /** The state of a sphere that is here; undefined otherwise. */
   readonly stateOf: (row: OutboxRow) => SphereState | undefined;
   readonly own: DeviceAddress;
+  /** Ours, which gets nothing, whatever account it is at. */
+  readonly device: DeviceKey;
   readonly storage: Pick<Storage, 'settings'>;
 }
 
@@ -35,19 +37,25 @@ export class Recipients implements RecipientBook {
   readonly #directory: DeviceDirectory;
   readonly #stateOf: RecipientsDeps['stateOf'];
   readonly #own: DeviceAddress;
+  readonly #device: DeviceKey;
   readonly #storage: RecipientsDeps['storage'];
 
   constructor(deps: RecipientsDeps) {
     this.#directory = deps.directory;
     this.#stateOf = deps.stateOf;
     this.#own = deps.own;
+    this.#device = deps.device;
     this.#storage = deps.storage;
   }
 
   async recipients(row: OutboxRow, audience: Audience): Promise<readonly DeviceAddress[]> {
     const addresses = await this.#resolve(row, audience);
-    const { jid, deviceId } = this.#own;
-    return addresses.filter((address) => address.jid !== jid || address.deviceId !== deviceId);
+    const here = this.#stateOf(row)?.devices.get(this.#device);
+    // Where we are about to move to we are the same device.
+    const own = [this.#own, ...(here === undefined ? [] : addressOf(here))];
+    return addresses.filter(
+      (address) => !own.some(({ jid, deviceId }) => address.jid === jid && address.deviceId === deviceId),
+    );
   }
 
   expectedIdentity(row: OutboxRow, address: DeviceAddress): Uint8Array | undefined {
@@ -99,7 +107,7 @@ export class Recipients implements RecipientBook {
     const accounts: DeviceAddress[][] = [];
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
-      const certified = devices.filter((device) => device.jid === member.jid);
+      const certified = devices.filter(({ person }) => person === member.person);
       if (certified.length > 0) accounts.push([...certified.flatMap(addressOf), ...certified.flatMap(vouchedBy)]);
       else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
@@ -144,10 +152,13 @@ function addressesOf(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[
   return deviceIds.map((deviceId) => ({ jid, deviceId }));
 }
 
-/** Members' certified devices, each at its person's own account: a certificate may name any account. */
-function devicesOf(state: SphereState): SphereDevice[] {
-  return [...state.devices.values()].filter(
-    ({ jid, person }) => jid !== null && state.members.get(jid)?.person === person,
+/**
+ * Members' certified devices, each at its person's own account: a certificate may name any account. At the one before they moved
+ * there may still be computers of theirs.
+ */
+function devicesOf({ devices, members, moved }: SphereState): SphereDevice[] {
+  return [...devices.values()].filter(
+    ({ jid, person }) => jid !== null && members.get(moved.get(jid) ?? jid)?.person === person,
   );
 }
 

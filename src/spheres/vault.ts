@@ -94,6 +94,11 @@ export class Vault {
     this.#work = new RecurringWork({ ...deps, pass: (signal) => this.#pass(signal), retryMs: RETRY.baseMs });
   }
 
+  /** Another account has none of ours yet. */
+  static forget({ settings }: Pick<Storage, 'settings'>): void {
+    settings.remove(SETTING);
+  }
+
   /** In each new session. */
   begin(): void {
     this.#isRead = false;

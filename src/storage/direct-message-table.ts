@@ -41,9 +41,11 @@ const COLUMNS: Columns<DirectMessageRow> = {
 
 /** What was said one to one. Lists are oldest first. */
 export class DirectMessageTable {
+  readonly #database: Database;
   readonly #rows: Rows<DirectMessageRow, 'id'>;
 
   constructor(deps: { database: Database }) {
+    this.#database = deps.database;
     this.#rows = new Rows({ database: deps.database, table: 'direct_message', columns: COLUMNS, key: ['id'] });
   }
 
@@ -94,6 +96,11 @@ export class DirectMessageTable {
 
   countUnread(peer: BareJid, readPosition: number): number {
     return this.#rows.count('peer = @peer AND mine = 0 AND position > @readPosition', { peer, readPosition });
+  }
+
+  /** What was said with somebody is shown with the address that they have now. */
+  changePeer(from: BareJid, to: BareJid): void {
+    this.#database.run('UPDATE direct_message SET peer = @to WHERE peer = @from', { from, to });
   }
 
   update(id: EventId, changes: Partial<Omit<DirectMessageRow, 'id' | 'position'>>): boolean {

@@ -128,12 +128,19 @@ export class OmemoTable {
     return this.#devices.get(address.jid, address.deviceId)?.identityKey;
   }
 
+  /** With whomever: others know us by another address from now on, and sessions belong to addresses. */
+  forgetSessions(): void {
+    this.#database.transaction(() => {
+      for (const { jid, deviceId } of this.#sessions.select('')) this.#sessions.remove({ jid, deviceId });
+    });
+  }
+
   /** Our own keys and all sessions are gone: the next device made here is a new one. Keys of others stay known. */
   forgetOwn(): void {
     this.#database.transaction(() => {
       for (const { id } of this.#preKeys.select('')) this.#preKeys.remove({ id });
       for (const { id } of this.#signedPreKeys.select('')) this.#signedPreKeys.remove({ id });
-      for (const { jid, deviceId } of this.#sessions.select('')) this.#sessions.remove({ jid, deviceId });
+      this.forgetSessions();
       this.#own.remove({ id: 1 });
     });
   }

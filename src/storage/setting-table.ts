@@ -22,6 +22,10 @@ export class SettingTable {
     return row === undefined ? undefined : parse(fromJson(row.value));
   }
 
+  remove(key: string): void {
+    this.#rows.remove({ key });
+  }
+
   set(key: string, value: unknown): void {
     this.#rows.put({ key, value: toJson(value) });
   }

@@ -34,6 +34,11 @@ export class VerifiedPersonTable {
     this.#rows.put(row);
   }
 
+  /** The person has another account now. */
+  move(person: PersonId, jid: BareJid): void {
+    this.#rows.update({ person }, { jid });
+  }
+
   remove(person: PersonId): boolean {
     return this.#rows.remove({ person });
   }

@@ -99,13 +99,17 @@ export function onRosterNews(client: XmppPort, listener: (items: readonly Roster
   });
 }
 
-/** With `token`, out of a link of theirs, their server knows that they want it, and answers at once (XEP-0379 §3.2). */
+/** `beside`: why, for those who understand it. */
 export async function sendSubscription(
   client: XmppPort,
   jid: BareJid,
   type: SubscriptionNews['type'],
-  token?: string,
+  beside?: Element,
 ): Promise<void> {
-  const preauth = token === undefined ? undefined : xml('preauth', { xmlns: NS_PREAUTH, token });
-  await client.send(xml('presence', { to: jid, type, id: client.newId() }, preauth));
+  await client.send(xml('presence', { to: jid, type, id: client.newId() }, beside));
+}
+
+/** Out of a link of theirs: so their server knows that they want it, and answers at once (XEP-0379 §3.2). */
+export function preauth(token: string): Element {
+  return xml('preauth', { xmlns: NS_PREAUTH, token });
 }

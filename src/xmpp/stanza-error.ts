@@ -33,6 +33,7 @@ export function stanzaError(stanza: Element): AppError {
     condition: name,
     type: attr(error, 'type'),
     text,
+    ...(name === 'gone' ? { gone: condition?.getText().slice(0, 4000) } : {}),
   });
 }
 
@@ -40,6 +41,12 @@ export function stanzaError(stanza: Element): AppError {
 export function errorCondition(error: unknown): string | undefined {
   const condition = error instanceof AppError ? error.details['condition'] : undefined;
   return typeof condition === 'string' ? condition : undefined;
+}
+
+/** §8.3.3.5: the new address that the other side gives with its failure. */
+export function goneTo(error: unknown): string | undefined {
+  const gone = error instanceof AppError ? error.details['gone'] : undefined;
+  return typeof gone === 'string' ? gone : undefined;
 }
 
 /** §8.3.2: whether the answer says that the same may go through later. */

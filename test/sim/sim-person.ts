@@ -39,6 +39,7 @@ import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { NewOwner } from '../../src/spheres/new-owner.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
+import { OwnMove } from '../../src/spheres/own-move.ts';
 import type { OwnDevices } from '../../src/spheres/own-devices.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
@@ -95,6 +96,7 @@ export class SimSession {
   readonly members: Members;
   readonly caretaker: Caretaker;
   readonly newOwner: NewOwner;
+  readonly move: OwnMove;
   readonly continuation: Continuation;
   readonly messages: Conversation;
   readonly reading: Reading;
@@ -185,7 +187,8 @@ export class SimSession {
     this.exchange = new EndpointExchange(told);
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.dialsFreely });
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
-    const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
+    const at = { own: omemo.address, device: author.device.id };
+    const book = new Recipients({ directory: this.directory, stateOf, ...at, storage });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
     const care = this.#stack.use(
       new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
@@ -224,6 +227,13 @@ export class SimSession {
       flushed: (event, signal) => this.outgoing.flushed([event], { orParked: true }, signal),
       queued: () => this.outgoing.poke(),
       clock,
+    });
+    this.move = new OwnMove({
+      ...parts,
+      certifier,
+      person: author.person,
+      flushed: (events, signal) => this.outgoing.flushed(events, { orParked: true }, signal),
+      queued: () => this.outgoing.poke(),
     });
     this.ofTwo = new SpheresOfTwo({
       ...{ storage, list: this.list, members: this.members, own, nameOf: personName, spawn, log },

@@ -9,6 +9,7 @@ import { parseBareJid } from '../../src/base/id.ts';
 import type { LogEntry } from '../../src/base/log.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { changeAccount } from '../../src/engine/change-account.ts';
 import { becomePerson, recoveryKeyOf } from '../../src/engine/own-identity.ts';
 import { loadSignal } from '../../src/omemo/signal.ts';
 import { Comeback } from '../../src/spheres/comeback.ts';
@@ -18,6 +19,7 @@ import type { Sphere } from '../../src/spheres/sphere.ts';
 import type { ContactRow } from '../../src/storage/contact-table.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { beginDevice } from '../fixtures/begun-device.ts';
+import { openStorage } from '../../src/storage/storage.ts';
 import { StorageFolder } from '../fixtures/storage.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import { SimSession } from './sim-person.ts';
@@ -40,6 +42,7 @@ export class SimPerson {
   readonly folder = new StorageFolder();
   readonly #world: SimWorld;
   #session: SimSession | null = null;
+  #movedTo: BareJid | null = null;
 
   readonly #prepare: (storage: Storage) => void;
 
@@ -50,8 +53,9 @@ export class SimPerson {
     this.#prepare = prepare;
   }
 
+  /** The account that they are at, unless they have moved. */
   get jid() {
-    return parseBareJid(`${this.name}@home.sim`);
+    return this.#movedTo ?? parseBareJid(`${this.name}@home.sim`);
   }
 
   get session(): SimSession {
@@ -81,6 +85,19 @@ export class SimPerson {
     const session = this.#session;
     this.#session = null;
     await session?.[Symbol.asyncDispose]();
+  }
+
+  /** Goes on under another account. `isLost`: the server of the one before is gone, and with it all that is said there. */
+  async moveTo(jid: BareJid, isLost = false): Promise<void> {
+    const { session, jid: from } = this;
+    if (isLost) session.link.goOffline();
+    await session.move.say(jid, noSignal);
+    await this.stop();
+    const storage = openStorage(this.folder.deps());
+    changeAccount(storage, from, { jid, password: 'secret', server: null, ca: null });
+    storage[Symbol.dispose]();
+    this.#movedTo = jid;
+    await this.start();
   }
 
   kit(): RecoveryKit {

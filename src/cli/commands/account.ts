@@ -23,24 +23,49 @@ export const accountCommands = [
     async run({ connect, signal, positionals, flags, values, io }) {
       const [password = '', ...lines] = (await io.readStdin()).split(/\r?\n/);
       if (password === '') throw usageFailure('there was no password on standard input');
-      const server = values.get('server');
-      const invitation = values.get('invitation');
-      const authority = values.get('ca');
       using engine = await connect();
       return await engine.client.account.signIn(
         {
           jid: positionals[0] ?? '',
           password,
           register: flags.has('register'),
-          ...(invitation === undefined ? {} : { invitation }),
-          ...(server === undefined ? {} : { server }),
-          ...(authority === undefined ? {} : { caFile: path.resolve(io.cwd, authority) }),
+          ...placeOf(values, io.cwd),
           ...(flags.has('kit') ? { kit: lines.join('\n'), endsOthers: flags.has('replace') } : {}),
         },
         { signal },
       );
     },
     describe: ({ account }) => (account === null ? 'no account' : `signed in as ${account.jid} (${account.state})`),
+  }),
+  defineCommand({
+    name: 'account move',
+    usage: 'JID',
+    summary:
+      'Goes on with another account: spheres and people go along. Its password is the first line of standard input.',
+    options: {
+      'password-stdin': { required: true, help: 'read the password of the new account from standard input' },
+      register: { help: 'create the new account on its server first' },
+      invitation: { value: 'LINK', help: 'with --register: the xmpp: link by which the server lets you' },
+      server: { value: 'HOST:PORT', help: 'connect there instead of asking the domain’s records' },
+      ca: { value: 'FILE', help: 'also trust this certificate authority (PEM)' },
+      lost: { help: 'the account until now cannot be reached any more' },
+    },
+    positionals: { min: 1, max: 1 },
+    shape: accountAnswerShape,
+    async run({ connect, signal, positionals, flags, values, io }) {
+      const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+      if (password === '') throw usageFailure('there was no password on standard input');
+      using engine = await connect();
+      const login = {
+        jid: positionals[0] ?? '',
+        password,
+        register: flags.has('register'),
+        ...placeOf(values, io.cwd),
+      };
+      return await engine.client.account.move({ ...login, isLost: flags.has('lost') }, { signal });
+    },
+    describe: ({ account }) =>
+      account === null ? 'no account' : `moved to ${account.jid}: make a new recovery kit (account kit)`,
   }),
   defineCommand({
     name: 'account export',
@@ -133,3 +158,15 @@ export const accountCommands = [
     describe: () => 'the account is deleted',
   }),
 ];
+
+/** Where an account is, and by whose leave. */
+function placeOf(values: ReadonlyMap<string, string>, cwd: string) {
+  const server = values.get('server');
+  const invitation = values.get('invitation');
+  const authority = values.get('ca');
+  return {
+    ...(invitation === undefined ? {} : { invitation }),
+    ...(server === undefined ? {} : { server }),
+    ...(authority === undefined ? {} : { caFile: path.resolve(cwd, authority) }),
+  };
+}

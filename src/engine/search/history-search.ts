@@ -17,6 +17,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { TextIndex } from '../../storage/text-index.ts';
 import { viewDirectMessage } from '../people-view.ts';
 import { contactName, personName } from '../person-name.ts';
+import { senderOf } from '../sender-of.ts';
 
 interface HistorySearchDeps {
   readonly storage: Storage;
@@ -193,7 +194,8 @@ export class HistorySearch implements Disposable {
     const row = storage.messages.get(id);
     const place = row === undefined ? undefined : places.get(row.sphereId);
     if (row === undefined || place?.kind !== 'sphere') return undefined;
-    const { itemId, sphereId, from, atMs } = row;
+    const { itemId, sphereId, atMs } = row;
+    const from = senderOf(place.sphere, row);
     // What was taken off the list of this device is not offered again.
     const item = itemId === null ? undefined : storage.items.get(itemId);
     if (itemId !== null && (item === undefined || !isOnList(item))) return undefined;

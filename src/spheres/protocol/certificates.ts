@@ -1,5 +1,5 @@
-import type { DeviceKey } from '../../base/id.ts';
-import type { KnownEvent, SignedEvent } from './event.ts';
+import type { BareJid, DeviceKey } from '../../base/id.ts';
+import type { EventHeader, KnownEvent, SignedEvent } from './event.ts';
 
 /** Which device speaks for which person, from the `device` events that hold. */
 export class Certificates {
@@ -23,6 +23,11 @@ export class Certificates {
 
   has(event: KnownEvent<'device'>): boolean {
     return this.of(event.header.device).includes(event);
+  }
+
+  /** Whether the author's device is certified as one of theirs at that account. */
+  names({ device, person }: Pick<EventHeader, 'device' | 'person'>, jid: BareJid): boolean {
+    return this.of(device).some((entry) => entry.header.person === person && entry.body.jid === jid);
   }
 
   devices(): Iterable<DeviceKey> {

@@ -50,6 +50,16 @@ export class Decisions {
     this.#taken.set(decision.jid, [...(this.#taken.get(decision.jid) ?? []), decision]);
   }
 
+  /** An account goes on under another address: what was decided about it goes along. */
+  move(from: BareJid, to: BareJid): void {
+    const both = [...(this.#taken.get(to) ?? []), ...(this.#taken.get(from) ?? [])];
+    this.#taken.set(
+      to,
+      both.toSorted((a, b) => a.position - b.position),
+    );
+    this.#taken.delete(from);
+  }
+
   #unseenBy(decision: Decision): Decision[] {
     return (this.#taken.get(decision.jid) ?? []).filter((other) => other.position > decision.seen);
   }

@@ -1,4 +1,4 @@
-import type { BareJid, DeviceKey, EventId, SphereId } from '../../base/id.ts';
+import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import type { Content } from './content.ts';
 import type { KnownEvent } from './event.ts';
 import type { DeviceLine } from './gaps.ts';
@@ -23,15 +23,17 @@ export function describeState(input: {
   const { genesis } = membership;
   const verdicts = [...membership.verdicts, ...content.verdicts];
   const snapshot = content.snapshot();
+  const moved = describeMoved(membership);
   let timeline: readonly TimelineEntry[] | undefined;
   return {
     sphereId,
-    genesis: genesis === null ? null : describeGenesis(genesis),
+    genesis: genesis === null ? null : describeGenesis(genesis, moved),
     name: content.name,
     members: describeMembers(membership),
     devices: describeDevices(membership),
     endedDevices: new Map(membership.ended),
-    accounts: new Map(membership.accounts),
+    accounts: new Map(membership.book.accounts),
+    moved,
     epochs: snapshot.epochs,
     currentEpoch: content.currentEpoch,
     isEpochDue: content.isEpochDue,
@@ -51,33 +53,51 @@ export function describeState(input: {
   };
 }
 
-function describeGenesis({ body, header }: KnownEvent<'genesis'>): NonNullable<SphereState['genesis']> {
+function describeGenesis(
+  { body, header }: KnownEvent<'genesis'>,
+  moved: SphereState['moved'],
+): NonNullable<SphereState['genesis']> {
   const { room, policy, ownerJid, partner } = body;
-  const pair = partner === undefined ? null : { founder: ownerJid, partner, wallMs: header.wallMs };
+  const nowOf = (jid: BareJid): BareJid => moved.get(jid) ?? jid;
+  const pair =
+    partner === undefined ? null : { founder: nowOf(ownerJid), partner: nowOf(partner), wallMs: header.wallMs };
   return { room, policy, owner: header.person, pair };
 }
 
 function describeMembers(membership: Membership): Map<BareJid, SphereMember> {
   const members = new Map<BareJid, SphereMember>();
-  for (const { jid, person, role, state, began } of membership.members.values())
+  for (const { jid, person, role, state, began } of membership.book.members.values())
     members.set(jid, { jid, person, role, state, began });
   return members;
 }
 
+/** Of an address that somebody else was asked at since, nobody has moved away. */
+function describeMoved({ book }: Membership): Map<BareJid, BareJid> {
+  const moved = new Map<BareJid, BareJid>();
+  for (const [jid, person] of book.moved) {
+    const account = book.accounts.get(person);
+    if (account !== undefined && !book.members.has(jid)) moved.set(jid, account);
+  }
+  return moved;
+}
+
 function describeDevices(membership: Membership): Map<DeviceKey, SphereDevice> {
   const devices = new Map<DeviceKey, SphereDevice>();
-  for (const record of membership.members.values()) {
+  for (const record of membership.book.members.values()) {
     if (record.state !== 'joined' || record.person === null) continue;
-    for (const entry of devicesOf(membership, record.person)) devices.set(entry.device, entry);
+    for (const entry of devicesOf(membership, { person: record.person, jid: record.jid }))
+      devices.set(entry.device, entry);
   }
   return devices;
 }
 
-function devicesOf(membership: Membership, person: string): SphereDevice[] {
+/** Of several certificates of a device the newest one for the person's account holds, else the newest. */
+function devicesOf(membership: Membership, at: { readonly person: PersonId; readonly jid: BareJid }): SphereDevice[] {
   const found: SphereDevice[] = [];
   for (const key of membership.certificates.devices()) {
     if (membership.ended.has(key)) continue;
-    const event = membership.certificates.of(key).findLast((entry) => entry.header.person === person);
+    const theirs = membership.certificates.of(key).filter((entry) => entry.header.person === at.person);
+    const event = theirs.findLast((entry) => entry.body.jid === at.jid) ?? theirs.at(-1);
     if (event === undefined) continue;
     const { device, jid, omemoDeviceId, omemoIdentityKey, vouched } = event.body;
     found.push({

@@ -94,6 +94,8 @@ const answer = z.object({ invite: eventId, proof: signature });
 const leave = z.object({});
 const remove = z.object({ jid, person: personId.nullable(), lastAccepted });
 const role = z.object({ jid, role: z.enum(['admin', 'member', 'viewer']), lastAccepted });
+/** The author has another account from now on, at which their device is certified. */
+const moved = z.object({ from: jid, to: jid });
 /** The owner offers the sphere to a member; null takes the offer back. */
 const handover = z.object({ person: personId.nullable() });
 /** Whoever it was offered to takes it. `lastAccepted` is of the owner until then. */
@@ -219,6 +221,7 @@ export const eventBodySchemas = {
   leave,
   remove,
   role,
+  moved,
   handover,
   accept,
   succession,

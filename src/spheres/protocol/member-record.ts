@@ -41,6 +41,7 @@ type StructuralType =
   | 'leave'
   | 'remove'
   | 'role'
+  | 'moved'
   | OwnershipType;
 /** Events that say who is in the sphere. */
 export type StructuralEvent = KnownEvent<StructuralType>;
@@ -55,6 +56,7 @@ const STRUCTURAL: ReadonlySet<string> = new Set<StructuralType>([
   'leave',
   'remove',
   'role',
+  'moved',
   'handover',
   'accept',
   'succession',

@@ -8,6 +8,7 @@ import type { LastAccepted } from './event-body.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import { isInviteProven } from './invite-proof.ts';
 import { JoinedHistory } from './joined-history.ts';
+import { MemberBook } from './member-book.ts';
 import type { MembershipInput } from './membership-input.ts';
 import type { MemberRecord, MemberState, Span, StructuralEvent } from './member-record.ts';
 import { isStructural, RANK, spansOf } from './member-record.ts';
@@ -42,9 +43,7 @@ export function foldMembership(input: MembershipInput): Membership {
 export class Membership {
   readonly verdicts = new Map<EventId, Verdict>();
   /** Everyone who was ever invited, as of the end of the log. */
-  members: ReadonlyMap<BareJid, MemberRecord> = new Map();
-  /** The account each person last joined with. */
-  readonly accounts = new Map<PersonId, BareJid>();
+  readonly book = new MemberBook();
   readonly genesis: KnownEvent<'genesis'> | null = null;
   newest: EventId | null = null;
   /** Places of all removals and leaves, in order. */
@@ -147,6 +146,8 @@ export class Membership {
         return this.#foldRole(event, standing);
       case 'device-end':
         return this.#foldDeviceEnd(event, standing);
+      case 'moved':
+        return this.#foldMoved(event, standing);
       case 'handover':
         return this.#foldWord(event, standing, this.ownership.handOver(event, this.#moving(standing)));
       case 'succession':
@@ -160,7 +161,7 @@ export class Membership {
   #foldGenesis(event: KnownEvent<'genesis'>): Verdict {
     if (event !== this.genesis) return refused('other-sphere');
     const { ownerJid } = event.body;
-    this.#put({
+    this.book.put({
       jid: ownerJid,
       person: event.header.person,
       role: 'owner',
@@ -171,7 +172,6 @@ export class Membership {
       began: event.id,
       removal: null,
     });
-    this.accounts.set(event.header.person, ownerJid);
     return ACCEPTED;
   }
 
@@ -181,13 +181,13 @@ export class Membership {
     const isRoleSettled = this.#decisions.isRoleSettled(decision);
     const obstacle = this.#decide(standing, decision, RANK[role] + 1);
     if (obstacle !== null) return obstacle;
-    const record = this.members.get(jid);
+    const record = this.book.members.get(jid);
     if (record?.state === 'joined') return refused('already-a-member');
     const pending = record?.state === 'invited' ? record : null;
-    if (pending === null && this.#activeCount() >= MAX_MEMBERS) return refused('sphere-full');
+    if (pending === null && this.book.activeCount() >= MAX_MEMBERS) return refused('sphere-full');
     this.#note(event, standing, decision, RANK[role] + 1);
     this.#inviteJids.set(event.id, jid);
-    this.#put({
+    this.book.put({
       jid,
       person: null,
       role: pending !== null && isRoleSettled ? pending.role : role,
@@ -203,26 +203,20 @@ export class Membership {
 
   #foldAnswer(event: KnownEvent<'join' | 'decline'>): Verdict {
     const jid = this.#inviteJids.get(event.body.invite);
-    const record = jid === undefined ? undefined : this.members.get(jid);
+    const record = jid === undefined ? undefined : this.book.members.get(jid);
     if (record?.state === 'joined') return refused('already-a-member');
     const key = record?.state === 'invited' ? record.invites.get(event.body.invite) : undefined;
     if (record === undefined || key === undefined) return refused('not-invited');
     if (!isInviteProven(event, key)) return refused('unproven');
     if (this.#isBeyondEnd(event)) return refused('removed');
-    const { person, device } = event.header;
+    const { person } = event.header;
     if (event.type === 'decline') {
-      this.#put({ ...record, state: 'left', invites: new Map() });
+      this.book.put({ ...record, state: 'left', invites: new Map() });
       return ACCEPTED;
     }
-    const isOfAccount = this.certificates
-      .of(device)
-      .some((entry) => entry.header.person === person && entry.body.jid === record.jid);
-    if (!isOfAccount) return refused('unproven');
-    if ([...this.members.values()].some((other) => other.state === 'joined' && other.person === person)) {
-      return refused('already-a-member');
-    }
-    this.#put({ ...record, person, state: 'joined', invites: new Map(), span: { cuts: [] }, began: event.id });
-    this.accounts.set(person, record.jid);
+    if (!this.certificates.names(event.header, record.jid)) return refused('unproven');
+    if (this.book.joinedAs(person) !== undefined) return refused('already-a-member');
+    this.book.put({ ...record, person, state: 'joined', invites: new Map(), span: { cuts: [] }, began: event.id });
     return ACCEPTED;
   }
 
@@ -243,6 +237,19 @@ export class Membership {
     return ACCEPTED;
   }
 
+  /** The person goes on under another address, with all that they were under the one before. */
+  #foldMoved(event: KnownEvent<'moved'>, standing: Standing): Verdict {
+    const { from, to } = event.body;
+    const record = this.#ofNow(standing);
+    if (record === undefined || from !== standing.record.jid) return refused('not-a-member');
+    if (!this.certificates.names(event.header, to)) return refused('unproven');
+    if (!this.book.isFree(to, event.header.person)) return refused('already-a-member');
+    this.#acts.push({ event, needs: RANK.viewer, span: record.span });
+    this.#decisions.move(record.jid, to);
+    this.book.move(record, to);
+    return ACCEPTED;
+  }
+
   #isBeyondEnd(event: SignedEvent): boolean {
     return (this.#deviceCuts.get(event.header.device) ?? []).some((cut) => isBeyond(cut, event));
   }
@@ -250,10 +257,10 @@ export class Membership {
   #foldLeave(event: KnownEvent<'leave'>, standing: Standing): Verdict {
     // The owner hands the sphere over first.
     if (standing.rank === RANK.owner) return refused('not-allowed');
-    const record = this.members.get(standing.record.jid);
-    if (record?.state !== 'joined' || record.span !== standing.record.span) return refused('not-a-member');
+    const record = this.#ofNow(standing);
+    if (record === undefined) return refused('not-a-member');
     const { device, sequence } = event.header;
-    this.#put({ ...record, state: 'left' });
+    this.book.put({ ...record, state: 'left' });
     this.#cut(event, record.span, {
       role: null,
       isStrict: false,
@@ -264,16 +271,16 @@ export class Membership {
   }
 
   #foldRemove(event: KnownEvent<'remove'>, standing: Standing): Verdict {
-    const { jid, person, lastAccepted } = event.body;
-    const record = this.members.get(jid);
+    const { person, lastAccepted } = event.body;
+    const record = this.book.at(event.body.jid);
     if (record === undefined || record.state === 'removed') return refused('no-such-member');
     if (person !== null && person !== record.person) return refused('no-such-member');
-    const decision = this.#decision(event, standing, jid);
+    const decision = this.#decision(event, standing, record.jid);
     const needs = RANK[record.role] + 1;
     const obstacle = this.#decide(standing, decision, needs);
     if (obstacle !== null) return obstacle;
     this.#note(event, standing, decision, needs);
-    this.#put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
+    this.book.put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
     // A device that never heard of a leave still speaks from the time before it.
     for (const span of spansOf(record)) this.#cut(event, span, { role: null, isStrict: true, lastAccepted });
     this.ends.push(this.#positionOf(event));
@@ -281,16 +288,16 @@ export class Membership {
   }
 
   #foldRole(event: KnownEvent<'role'>, standing: Standing): Verdict {
-    const { jid, role, lastAccepted } = event.body;
-    const record = this.members.get(jid);
-    const decision = this.#decision(event, standing, jid);
+    const { role, lastAccepted } = event.body;
+    const record = this.book.at(event.body.jid);
+    const decision = this.#decision(event, standing, record?.jid ?? event.body.jid);
     const state = record && this.#stateFor(decision, record);
     if (record === undefined || (state !== 'joined' && state !== 'invited')) return refused('no-such-member');
     const needs = Math.max(RANK[record.role], RANK[role]) + 1;
     const obstacle = this.#decide(standing, decision, needs);
     if (obstacle !== null) return obstacle;
     this.#note(event, standing, decision, needs);
-    this.#put({ ...record, role });
+    this.book.put({ ...record, role });
     if (RANK[role] < RANK[record.role]) this.#cut(event, record.span, { role, isStrict: true, lastAccepted });
     return ACCEPTED;
   }
@@ -315,25 +322,25 @@ export class Membership {
   }
 
   #foldNewOwner(event: KnownEvent<'accept' | 'succeed'>, standing: Standing): Verdict {
-    const owner = this.#owner();
-    const next = this.members.get(standing.record.jid);
-    if (owner === undefined || next?.state !== 'joined' || next.span !== standing.record.span) {
-      return refused('not-a-member');
-    }
+    const owner = this.book.owner();
+    const next = this.#ofNow(standing);
+    if (owner === undefined || next === undefined) return refused('not-a-member');
     const role = this.ownership.take(event, this.#moving(standing));
     if (role !== 'admin' && role !== 'member') return refused(role);
-    this.#put({ ...owner, role });
-    this.#put({ ...next, role: 'owner' });
+    this.book.put({ ...owner, role });
+    this.book.put({ ...next, role: 'owner' });
     this.#cut(event, owner.span, { role, isStrict: true, lastAccepted: event.body.lastAccepted });
     return ACCEPTED;
   }
 
   #moving({ rank }: Standing): Moving {
-    return { owner: this.#owner()?.person ?? null, rank, members: [...this.members.values()] };
+    return { owner: this.book.owner()?.person ?? null, rank, members: [...this.book.members.values()] };
   }
 
-  #owner(): MemberRecord | undefined {
-    return [...this.members.values()].find(({ role }) => role === 'owner');
+  /** The author's record as it is now, if it is still that of the membership they spoke in. */
+  #ofNow({ record: { person, span } }: Standing): MemberRecord | undefined {
+    const record = person === null ? undefined : this.book.joinedAs(person);
+    return record?.span === span ? record : undefined;
   }
 
   /** A removal that this decision overrules does not stand in its way. */
@@ -380,17 +387,9 @@ export class Membership {
     }
   }
 
-  #put(record: MemberRecord): void {
-    this.members = new Map([...this.members, [record.jid, record]]);
-  }
-
   #take(event: SignedEvent): void {
-    this.joined.note(this.#positionOf(event), this.members);
+    this.joined.note(this.#positionOf(event), this.book.members);
     this.newest = event.id;
-  }
-
-  #activeCount(): number {
-    return [...this.members.values()].filter(({ state }) => state === 'joined' || state === 'invited').length;
   }
 
   #positionOf(event: SignedEvent): number {

@@ -93,8 +93,12 @@ test('a sphere always has one owner, the founder or who took it over, and no mem
     expect(isFounder || taken !== undefined).toBe(true);
     for (const member of state.members.values()) {
       if (member.role === 'owner') continue;
-      const invites = events.filter((event) => event.type === 'invite' && event.body.jid === member.jid);
-      expect(invites.some((event) => !state.refused.has(event.id) && !state.held.has(event.id))).toBe(true);
+      const isAdmitted = (event: SignedEvent): boolean =>
+        event.type === 'invite'
+          ? event.body.jid === member.jid
+          : event.type === 'moved' && event.body.to === member.jid;
+      const admitting = events.filter(isAdmitted);
+      expect(admitting.some((event) => !state.refused.has(event.id) && !state.held.has(event.id))).toBe(true);
     }
   }
 });

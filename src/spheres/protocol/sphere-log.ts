@@ -144,7 +144,7 @@ export class SphereLog {
 
   /** What to tell others of what is here; of devices that anybody may have made up, only so many. */
   tips(): readonly Tip[] {
-    const { accounts } = this.#folded().membership;
+    const { accounts } = this.#folded().membership.book;
     const isOfMember = (id: EventId): boolean => {
       const person = this.#byId.get(id)?.header.person;
       return this.verdict(id)?.kind === 'accepted' && person !== undefined && accounts.has(person);

@@ -60,7 +60,7 @@ export type TimelineEntry =
       readonly kind: 'membership';
       readonly id: EventId;
       readonly event: KnownEvent<
-        'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'rename' | OwnershipType
+        'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'moved' | 'rename' | OwnershipType
       >;
     };
 
@@ -87,8 +87,10 @@ export interface SphereState {
   readonly devices: ReadonlyMap<DeviceKey, SphereDevice>;
   /** Devices that count no more, and whose they were. */
   readonly endedDevices: ReadonlyMap<DeviceKey, PersonId>;
-  /** The account each person last joined with, former members included. */
+  /** The account each person last joined with, or moved to, former members included. */
   readonly accounts: ReadonlyMap<PersonId, BareJid>;
+  /** Addresses that members had before, and the ones they have now. */
+  readonly moved: ReadonlyMap<BareJid, BareJid>;
   /** In canonical order. */
   readonly epochs: readonly SphereEpoch[];
   readonly currentEpoch: SphereEpoch | null;

@@ -16,6 +16,7 @@ import { readDelay } from './0203-delay.ts';
 import { readExternalServices } from './0215-external-services.ts';
 import { readDirectInvitation } from './0249-direct-invitation.ts';
 import { readCarbon } from './0280-carbons.ts';
+import { readMovedFrom } from './0283-moved.ts';
 import { readForwarded } from './0297-forwarding.ts';
 import { readArchiveEntry, readArchivePage } from './0313-mam.ts';
 import { readOriginId, readStanzaId } from './0359-stanza-ids.ts';
@@ -51,6 +52,7 @@ const readers: Readonly<Record<string, Reader>> = {
   readExternalServices,
   readForm: (stanza, name) => readForm(child(stanza, name)),
   readForwarded,
+  readMovedFrom,
   readMucPresence,
   readOccupantId,
   readOmemoMessage,

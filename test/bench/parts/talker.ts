@@ -67,7 +67,8 @@ export class Talker implements AsyncDisposable {
     await room.join(signal);
     const nodes = { deviceList: unused, bundle: unused, publishDeviceList: unused, publishBundle: unused };
     const directory = new DeviceDirectory({ nodes, known: storage.knownDevices, ...deps });
-    const book = new Recipients({ directory, stateOf: () => sphere.state, own: omemo.address, storage });
+    const at = { own: omemo.address, device: author.device.id };
+    const book = new Recipients({ directory, stateOf: () => sphere.state, ...at, storage });
     const outgoing = new Outgoing({ storage, omemo, directory, carrier: carrierInto(room), book, ...deps });
     const stop = new AbortController();
     const running = outgoing.run(stop.signal).catch(() => undefined);

@@ -1,0 +1,60 @@
+import * as z from 'zod';
+import type { BareJid } from '../base/id.ts';
+import { bareJidSchema } from '../contract/ids.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { BlockList } from './block-list.ts';
+import type { Contacts } from './contacts.ts';
+
+interface MovingInDeps {
+  readonly storage: Pick<Storage, 'settings'>;
+  readonly contacts: Pick<Contacts, 'add' | 'get'>;
+  readonly blocked: Pick<BlockList, 'block'>;
+  readonly own: BareJid;
+}
+
+const SETTING = 'moving-in';
+const schema = z.object({
+  from: bareJidSchema,
+  to: bareJidSchema,
+  contacts: z.array(z.object({ jid: bareJidSchema, name: z.string().nullable() })),
+  blocked: z.array(bareJidSchema),
+});
+type Noted = z.infer<typeof schema>;
+
+/** After we have moved: the new account's lists become those of the one before, and whoever is on them hears of it. */
+export class MovingIn {
+  readonly #deps: MovingInDeps;
+
+  constructor(deps: MovingInDeps) {
+    this.#deps = deps;
+  }
+
+  /** Before the change, while the lists of the old account are here. */
+  static note(storage: Storage, { from, to }: Pick<Noted, 'from' | 'to'>): void {
+    const contacts = storage.contacts.withStanding('contact').map(({ jid, name }) => ({ jid, name }));
+    const noted: Noted = { from, to, contacts, blocked: storage.blocked.list() };
+    storage.settings.set(SETTING, noted);
+  }
+
+  /** In each session until all is done: what was done is crossed off at once. */
+  async finish(signal: AbortSignal): Promise<void> {
+    const { storage, contacts, blocked, own } = this.#deps;
+    for (let noted = this.#noted; noted?.to === own; noted = this.#noted) {
+      const [contact] = noted.contacts;
+      const [stranger] = noted.blocked;
+      if (stranger !== undefined) {
+        await blocked.block(stranger, { report: false }, signal);
+        storage.settings.set(SETTING, { ...noted, blocked: noted.blocked.slice(1) });
+      } else if (contact === undefined) storage.settings.remove(SETTING);
+      else {
+        const { jid, name } = contact;
+        if (jid !== own) await contacts.add(jid, { name, old: noted.from }, signal);
+        storage.settings.set(SETTING, { ...noted, contacts: noted.contacts.slice(1) });
+      }
+    }
+  }
+
+  get #noted(): Noted | undefined {
+    return this.#deps.storage.settings.get(SETTING, (value) => schema.parse(value));
+  }
+}

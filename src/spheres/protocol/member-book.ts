@@ -1,0 +1,58 @@
+import type { BareJid, PersonId } from '../../base/id.ts';
+import type { MemberRecord } from './member-record.ts';
+import { spansOf } from './member-record.ts';
+
+/** Everyone who was ever invited, by the address they have now, as membership is folded. */
+export class MemberBook {
+  members: ReadonlyMap<BareJid, MemberRecord> = new Map();
+  /** The account each person last joined with, or moved to. */
+  readonly accounts = new Map<PersonId, BareJid>();
+  /** Addresses that somebody had before in their membership, and who. */
+  readonly moved = new Map<BareJid, PersonId>();
+
+  put(record: MemberRecord): void {
+    this.members = new Map([...this.members, [record.jid, record]]);
+    if (record.state === 'joined' && record.person !== null) this.accounts.set(record.person, record.jid);
+  }
+
+  /** Whom a decision about an address concerns: whoever is there, else who has moved away from it. */
+  at(jid: BareJid): MemberRecord | undefined {
+    const record = this.members.get(jid);
+    const person = this.moved.get(jid);
+    if (person === undefined || record?.state === 'joined' || record?.state === 'invited') return record;
+    const account = this.accounts.get(person);
+    return (account === undefined ? undefined : this.members.get(account)) ?? record;
+  }
+
+  joinedAs(person: PersonId): MemberRecord | undefined {
+    return [...this.members.values()].find((record) => record.state === 'joined' && record.person === person);
+  }
+
+  owner(): MemberRecord | undefined {
+    return [...this.members.values()].find(({ role }) => role === 'owner');
+  }
+
+  /** Whether a person may move to an address: nobody else was ever asked there, unless they said no. */
+  isFree(jid: BareJid, person: PersonId): boolean {
+    const record = this.members.get(jid);
+    if (record === undefined) return true;
+    return record.state === 'left' && (record.person === null || record.person === person);
+  }
+
+  /** The record goes on under another address, in the place that it had. */
+  move(record: MemberRecord, to: BareJid): void {
+    const moved = { ...record, jid: to, pastSpans: [...spansOf(this.members.get(to)), ...record.pastSpans] };
+    const others = [...this.members].filter(([jid]) => jid !== to);
+    this.members = new Map(
+      others.map(([jid, other]): [BareJid, MemberRecord] => (jid === record.jid ? [to, moved] : [jid, other])),
+    );
+    if (record.person === null) return;
+    this.accounts.set(record.person, to);
+    this.moved.set(record.jid, record.person);
+    this.moved.delete(to);
+  }
+
+  activeCount(): number {
+    return [...this.members.values()].filter(({ state }) => state === 'joined' || state === 'invited').length;
+  }
+}

@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import { viewMessage } from '../../src/engine/message-view.ts';
+import type { SimPerson } from './sim-world.ts';
+import { noSignal, SimWorld } from './sim-world.ts';
+
+const NEW = parseBareJid('ben@new.sim');
+const OLD = parseBareJid('ben@home.sim');
+
+async function three() {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  const sphere = await world.sphere(ana, ben, eve);
+  return { world, ana, ben, eve, id: sphere.id, room: sphere.row.room };
+}
+
+const membersIn = (person: SimPerson): string[] =>
+  [...person.session.sphere().state.members.values()].map(({ jid, role, state }) => `${jid} ${role} ${state}`);
+
+test('who moves to another account keeps sphere, lines and keys, and is let in by the owner under the new one alone', async () => {
+  const { world, ana, ben, eve, id, room } = await three();
+  const item = await ana.share('beach.mp4');
+  ben.session.messages.say(id, 'from the old account');
+  await world.quiet();
+  const before = ben.session.sphere().state.members.get(OLD);
+  await ben.moveTo(NEW);
+  await world.quiet();
+  for (const person of [ana, ben, eve]) {
+    expect(membersIn(person)).toEqual([
+      'ana@home.sim owner joined',
+      'ben@new.sim member joined',
+      'eve@home.sim member joined',
+    ]);
+  }
+  expect(ben.session.sphere().state.members.get(NEW)).toEqual({ ...before, jid: NEW });
+  expect(ben.session.rooms.isInside(room)).toBe(true);
+  expect([...world.server.room(room).affiliations.keys()].toSorted()).toEqual([ana.jid, NEW, eve.jid].toSorted());
+  ben.session.messages.say(id, 'from the new one');
+  ana.session.messages.say(id, 'welcome');
+  await world.until(() => ben.session.texts().includes('welcome') && eve.session.texts().includes('from the new one'));
+  expect(ana.session.texts().toSorted()).toEqual(['from the new one', 'from the old account', 'welcome']);
+  expect(eve.session.texts().toSorted()).toEqual(ana.session.texts().toSorted());
+  expect(ben.session.sphere().state.items.has(item)).toBe(true);
+  expect(ben.session.sphere().epochs.length).toBe(1);
+  const { list, storage, delivery } = eve.session;
+  const lines = eve.session.lines().map((row) => viewMessage({ list, storage, delivery, own: eve.jid }, row));
+  expect(lines.filter(({ text }) => text.startsWith('from the')).map(({ from }) => from)).toEqual([NEW, NEW]);
+  expect(lines.filter(({ text }) => text === 'moved')).toHaveLength(1);
+});
+
+test('what was ours under the old account is ours under the new one', async () => {
+  const { world, ben, id } = await three();
+  ben.session.messages.say(id, 'mine');
+  await world.quiet();
+  await ben.moveTo(NEW);
+  const { list, storage, delivery } = ben.session;
+  const lines = ben.session.lines().map((row) => viewMessage({ list, storage, delivery, own: NEW }, row));
+  expect(lines.filter(({ text }) => text === 'mine').map(({ mine }) => mine)).toEqual([true]);
+  expect(storage.messages.countUnread(ben.session.sphere().row, NEW)).toBe(0);
+});
+
+test('an owner who moves keeps sphere and room, with nobody there to help', async () => {
+  const { world, ana, ben, eve, id, room } = await three();
+  await ben.stop();
+  const to = parseBareJid('ana@new.sim');
+  await ana.moveTo(to);
+  await world.quiet();
+  expect(world.server.room(room).affiliations.get(to)).toBe('owner');
+  expect(world.server.room(room).affiliations.has(parseBareJid('ana@home.sim'))).toBe(false);
+  await ben.start();
+  ana.session.members.rename(id, 'Still hers');
+  await world.until(
+    () => ben.session.sphere().state.name === 'Still hers' && eve.session.sphere().state.name !== 'Summer',
+  );
+  expect(membersIn(ben)).toContain('ana@new.sim owner joined');
+});
+
+test('with the old server gone the owner hears of the move from the new account, believes it and lets them in', async () => {
+  const { world, ana, ben, eve, id, room } = await three();
+  const moving = ben.moveTo(NEW, true);
+  await world.pass(20_000);
+  await moving;
+  await world.until(() => ben.session.rooms.isInside(room));
+  ben.session.messages.say(id, 'here I am');
+  await world.until(() => eve.session.texts().includes('here I am'));
+  for (const person of [ana, eve]) expect(membersIn(person)).toContain('ben@new.sim member joined');
+});
+
+test('a member who says that another one moved moves nobody', async () => {
+  const { world, ana, eve, id } = await three();
+  const evil = await world.person('evil');
+  const { members } = ana.session.sphere().state;
+  const sphere = eve.session.sphere();
+  const forged = eve.session.list.publish(
+    sphere,
+    'moved',
+    { from: OLD, to: evil.jid },
+    { audience: { kind: 'members' } },
+  );
+  await world.quiet();
+  expect(ana.session.sphere().log.verdict(forged.id)).toMatchObject({ kind: 'refused' });
+  expect([...ana.session.sphere().state.members.keys()]).toEqual([...members.keys()]);
+  expect(ana.session.list.get(id).state.moved.size).toBe(0);
+});
+
+test('a program that ends after it has said so, and before it has changed, goes on at the old account and can go on moving', async () => {
+  const { world, ana, ben, id, room } = await three();
+  await ben.session.move.say(NEW, noSignal);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(ben.session.rooms.isInside(room)).toBe(true);
+  ben.session.messages.say(id, 'in between');
+  await world.until(() => ana.session.texts().includes('in between'));
+  await ben.moveTo(NEW);
+  await world.quiet();
+  expect(
+    ana.session
+      .sphere()
+      .log.events()
+      .filter(({ type }) => type === 'moved'),
+  ).toHaveLength(1);
+  expect(ben.session.rooms.isInside(room)).toBe(true);
+});
+
+test('another computer of the person that is still at the old account goes on once it moves too', async () => {
+  const { world, ana, ben, id, room } = await three();
+  const tablet = await world.another(ben);
+  await world.until(() => tablet.session.list.all().length === 1);
+  await world.quiet();
+  await ben.moveTo(NEW);
+  await world.quiet();
+  await tablet.moveTo(NEW);
+  await world.until(() => tablet.session.rooms.isInside(room));
+  tablet.session.messages.say(id, 'from the tablet');
+  await world.until(() => ana.session.texts().includes('from the tablet'));
+  expect(
+    ana.session
+      .sphere()
+      .log.events()
+      .filter(({ type }) => type === 'moved'),
+  ).toHaveLength(1);
+});
+
+test('nobody moves to an address that somebody in their spheres has', async () => {
+  const { ben, eve } = await three();
+  await expect(ben.session.move.say(eve.jid, noSignal)).rejects.toMatchObject({ code: 'conflict' });
+  expect(
+    ben.session
+      .sphere()
+      .log.events()
+      .some(({ type }) => type === 'moved'),
+  ).toBe(false);
+});
