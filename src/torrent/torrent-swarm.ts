@@ -58,6 +58,8 @@ export interface ConnectionInfo {
 interface Member {
   readonly link: PeerLink;
   readonly pieces: PeerPieces;
+  /** Every piece that it holds was begun; told by what the picker had returned then. null = not known. */
+  spent: number | null;
 }
 
 /** All admitted connections of one torrent, and what is asked of each. */
@@ -223,6 +225,7 @@ export class TorrentSwarm implements AsyncDisposable {
       this.#missing += 1;
       this.#bytesHave -= pieceSize(this.#deps.shape, piece);
       this.#deps.torrent._markUnverified(piece);
+      this.#picker.lost(piece);
     }
     this.refresh();
   }
@@ -241,9 +244,11 @@ export class TorrentSwarm implements AsyncDisposable {
   #join(link: PeerLink, stream: Duplex): void {
     const { wire } = link;
     const pieces = new PeerPieces(this.#count);
-    this.#members.set(wire, { link, pieces });
+    const member: Member = { link, pieces, spent: null };
+    this.#members.set(wire, member);
     const recount = (change: () => void): void => {
-      this.#picker.countAll((piece) => pieces.has(piece), -1);
+      member.spent = null;
+      if (pieces.held > 0) this.#picker.countAll((piece) => pieces.has(piece), -1);
       change();
       this.#picker.countAll((piece) => pieces.has(piece), 1);
       this.#deps.onLinksChanged();
@@ -251,7 +256,9 @@ export class TorrentSwarm implements AsyncDisposable {
     wire.on('bitfield', () => recount(() => pieces.replace(wire.peerPieces.buffer)));
     wire.on('have-all', () => recount(() => pieces.fill()));
     wire.on('have', (piece: number) => {
-      if (pieces.add(piece)) this.#picker.count(piece, 1);
+      if (!pieces.add(piece)) return;
+      member.spent = null;
+      this.#picker.count(piece, 1);
     });
     stream.once('close', () => {
       this.#members.delete(wire);
@@ -267,14 +274,24 @@ export class TorrentSwarm implements AsyncDisposable {
     this.#deps.onLinksChanged();
   }
 
-  #requestMore({ link, pieces }: Member): void {
-    const { requests, wire } = link;
+  #requestMore(member: Member): void {
+    const { requests, wire } = member.link;
     requests.isReading = this.#picker.reading;
     if (wire.destroyed || wire.peerChoking || this.#held || !requests.isLow) return;
-    for (const { piece, urgent } of this.#picker.candidates(link.id, (index) => pieces.has(index))) {
-      const assembly = this.#assemblies.begin(piece);
-      if (assembly === null) continue;
-      while (requests.hasRoom) {
+    this.#ask(member);
+  }
+
+  #ask(member: Member): void {
+    const { link, pieces } = member;
+    const { requests } = link;
+    const withFresh = member.spent !== this.#picker.returned;
+    let mayBegin = true;
+    const candidates = this.#picker.candidates(link.id, (index) => pieces.has(index), withFresh);
+    for (const { piece, urgent, isFresh } of candidates) {
+      if (isFresh && !mayBegin) return;
+      const assembly: Assembly | null = mayBegin ? this.#assemblies.begin(piece) : this.#assemblies.get(piece);
+      mayBegin &&= assembly !== null;
+      while (assembly !== null && requests.hasRoom) {
         if (urgent && !assembly.hasFree) this.#takeOver(piece, link);
         const range = assembly.reserve(requests.blockBytes);
         if (range === null) break;
@@ -283,6 +300,7 @@ export class TorrentSwarm implements AsyncDisposable {
       }
       if (!requests.hasRoom) return;
     }
+    if (mayBegin) member.spent = this.#picker.returned;
   }
 
   /** A reader waits for the piece: what a slow peer owes of it is asked of this one. */
