@@ -124,8 +124,7 @@ export class PiecePicker {
 
   /** What to ask this peer for, the most wanted first. */
   *candidates(peer: string, peerHas: (piece: number) => boolean, withFresh = true): Generator<Candidate> {
-    const usable = (piece: number): boolean =>
-      !this.#deps.have(piece) && peerHas(piece) && (this.#alone.get(piece) ?? peer) === peer;
+    const usable = (piece: number): boolean => !this.#deps.have(piece) && peerHas(piece) && this.#mayAsk(piece, peer);
     for (const { from, to } of this.#windows.values()) {
       let urgentLeft = URGENT_PIECES;
       for (let piece = from; piece < to; piece += 1) {
@@ -139,6 +138,15 @@ export class PiecePicker {
     }
     if (!withFresh) return;
     for (const piece of this.#fresh) if (usable(piece)) yield { piece, urgent: false, isFresh: true };
+  }
+
+  /** Whether the piece is one to ask this peer for, should it hold it. */
+  wantedOf(piece: number, peer: string): boolean {
+    return this.wanted(piece) && this.#mayAsk(piece, peer);
+  }
+
+  #mayAsk(piece: number, peer: string): boolean {
+    return (this.#alone.get(piece) ?? peer) === peer;
   }
 
   #inBackground(piece: number): boolean {

@@ -19,6 +19,8 @@ import type { PieceBuffers } from './piece-buffers.ts';
 
 /** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
 const SLOW_BPS = 48 * 1024;
+/** A block is late when it takes so long, and twice as long as one of whoever could give it too. */
+const LATE_MS = 2_000;
 /** Who ends a connection that is younger may not want it. */
 const ESTABLISHED_MS = 10_000;
 
@@ -278,17 +280,18 @@ export class TorrentSwarm implements AsyncDisposable {
     const { requests, wire } = member.link;
     requests.isReading = this.#picker.reading;
     if (wire.destroyed || wire.peerChoking || this.#held || !requests.isLow) return;
-    this.#ask(member);
+    if (this.#ask(member) && this.#takeLate(member)) this.#ask(member);
   }
 
-  #ask(member: Member): void {
+  /** True when nothing that the member holds is left to be asked for. */
+  #ask(member: Member): boolean {
     const { link, pieces } = member;
     const { requests } = link;
     const withFresh = member.spent !== this.#picker.returned;
     let mayBegin = true;
     const candidates = this.#picker.candidates(link.id, (index) => pieces.has(index), withFresh);
     for (const { piece, urgent, isFresh } of candidates) {
-      if (isFresh && !mayBegin) return;
+      if (isFresh && !mayBegin) return false;
       const assembly: Assembly | null = mayBegin ? this.#assemblies.begin(piece) : this.#assemblies.get(piece);
       mayBegin &&= assembly !== null;
       while (assembly !== null && requests.hasRoom) {
@@ -298,9 +301,25 @@ export class TorrentSwarm implements AsyncDisposable {
         requests.ask(assembly, range);
         this.#picker.begun(piece, link.id);
       }
-      if (!requests.hasRoom) return;
+      if (!requests.hasRoom) return false;
     }
     if (mayBegin) member.spent = this.#picker.returned;
+    return mayBegin;
+  }
+
+  /** What others are late with is taken back, for this one to be asked. False when there is no such thing. */
+  #takeLate({ link, pieces }: Member): boolean {
+    const { requests } = link;
+    if (requests.isLate) return false;
+    const lateMs = Math.max(LATE_MS, requests.answerMs * 2);
+    const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wantedOf(piece, link.id);
+    let bytes = 0;
+    for (const { link: other } of this.#members.values()) {
+      // What our own limit holds back would not come sooner from another one.
+      if (other === link || other.isResting) continue;
+      bytes += other.requests.takeBackLate(lateMs, requests.room - bytes, isWanted);
+    }
+    return bytes > 0;
   }
 
   /** A reader waits for the piece: what a slow peer owes of it is asked of this one. */
