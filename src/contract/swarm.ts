@@ -239,6 +239,8 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
 ]);
 export type SwarmEvent = z.infer<typeof swarmEventSchema>;
 
+const NO_LIMITS = { up: 0, down: 0 };
+
 const publicSpecSchema = z.object({
   infoHash: infoHashSchema,
   /** Whole .torrent, checked again before anything is done with it. */
@@ -255,6 +257,8 @@ const publicSpecSchema = z.object({
     .nullable()
     .default(null),
   priority: prioritySchema.default('normal'),
+  /** Of this torrent alone. */
+  limits: limitsSchema.default(NO_LIMITS),
 });
 
 const torrentSpecSchema = publicSpecSchema.extend({
@@ -294,9 +298,16 @@ export const swarmContract = {
       }),
     )
     .output(z.object({ dataPort: count, trackerPort: count })),
-  /** Keys of the current and the previous epoch (newest first) and the devices that may connect. */
+  /** Keys of the current and the previous epoch (newest first), the devices that may connect, and how fast they may. */
   setSphere: oc
-    .input(z.object({ sphereId: sphereIdSchema, epochs: z.array(epochKeysSchema), devices: z.array(deviceKeySchema) }))
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        epochs: z.array(epochKeysSchema),
+        devices: z.array(deviceKeySchema),
+        limits: limitsSchema.default(NO_LIMITS),
+      }),
+    )
     .output(done),
   removeSphere: oc.input(z.object({ sphereId: sphereIdSchema })).output(done),
   /** A member's addresses and trackers, as told in an ephemeral sealed message. */
@@ -348,7 +359,12 @@ export const swarmContract = {
     .output(z.object({ refused: z.array(refusedTorrentSchema) })),
   /** The same for torrents from elsewhere, which strangers take part in: they run in a client of their own. */
   addPublic: oc
-    .input(z.object({ torrents: z.array(publicSpecSchema).max(1000) }))
+    .input(
+      z.object({
+        /** `listedIn`: whose limits hold for it too. */
+        torrents: z.array(publicSpecSchema.extend({ listedIn: sphereIdSchema.nullable().default(null) })).max(1000),
+      }),
+    )
     .output(z.object({ refused: z.array(refusedTorrentSchema) })),
   /** Gives members of the sphere the description of a public torrent when they ask. */
   offerMetainfo: oc
@@ -360,7 +376,8 @@ export const swarmContract = {
   setPriority: oc.input(z.object({ infoHash: infoHashSchema, priority: prioritySchema })).output(done),
   /** Bytes a reader wants next, in the torrent's byte space; `to` is exclusive, an empty range drops the reader. */
   window: oc.input(z.object({ infoHash: infoHashSchema, reader: z.string(), from: count, to: count })).output(done),
-  setLimits: oc.input(limitsSchema).output(done),
+  /** Of one torrent, or of everything together. */
+  setLimits: oc.input(limitsSchema.extend({ infoHash: infoHashSchema.optional() })).output(done),
   /** Asks the given sphere's online members for a metainfo too large for a stanza. */
   fetchMetainfo: oc
     .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, sha256: bytes, maxBytes: count }))

@@ -22,6 +22,7 @@ export function createSwarmRouter(service: SwarmService) {
     hash: os.hash.handler(({ input, signal }) => hash(service, input, signal ?? new AbortController().signal)),
     setSphere: os.setSphere.handler(({ input }) => {
       service.node.setSphere(input.sphereId, input.epochs, input.devices);
+      service.node.host.limits.setSphere(input.sphereId, input.limits);
       return done;
     }),
     removeSphere: os.removeSphere.handler(async ({ input }) => {
@@ -34,7 +35,7 @@ export function createSwarmRouter(service: SwarmService) {
     addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.addAll(input.torrents) })),
     addPublic: os.addPublic.handler(async ({ input }) => {
       const specs = input.torrents.map((torrent) => ({ ...torrent, mediaKey: null }));
-      return { refused: await service.node.public.addAll(specs) };
+      return { refused: await service.node.addPublic(specs) };
     }),
     offerMetainfo: os.offerMetainfo.handler(({ input }) => {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
@@ -61,7 +62,9 @@ export function createSwarmRouter(service: SwarmService) {
       return done;
     }),
     setLimits: os.setLimits.handler(({ input }) => {
-      service.node.host.setLimits(input);
+      const { infoHash, ...limits } = input;
+      if (infoHash === undefined) service.node.host.limits.setAll(limits);
+      else service.node.host.limits.setItem(infoHash, limits);
       return done;
     }),
     fetchMetainfo: os.fetchMetainfo.handler(async ({ input, signal }) => ({

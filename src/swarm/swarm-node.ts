@@ -158,6 +158,12 @@ export class SwarmNode implements AsyncDisposable {
     return this.host.addAll(specs);
   }
 
+  /** Of a public torrent the limits of the sphere that lists it are all that is known here. */
+  addPublic(specs: readonly (HeldSpec & { readonly listedIn: SphereId | null })[]): Promise<RefusedTorrent[]> {
+    for (const { infoHash, listedIn, limits } of specs) this.host.limits.place(infoHash, listedIn, limits);
+    return this.public.addAll(specs.map(({ listedIn: _, ...spec }) => spec));
+  }
+
   async remove(infoHash: InfoHash): Promise<void> {
     await this.public.remove(infoHash);
     await this.host.remove(infoHash);

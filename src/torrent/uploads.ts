@@ -1,6 +1,6 @@
 // BEP 3: requests, BEP 6: rejects
 import type { HeldPiece } from './held-piece.ts';
-import type { TokenBucket } from './limits.ts';
+import type { Bucket } from './limits.ts';
 
 /** Told to peers as `reqq`: what an honest one keeps outstanding at most. */
 export const REQUEST_QUEUE = 500;
@@ -23,7 +23,7 @@ export interface BlockRequest {
 }
 
 export interface UploadsDeps {
-  readonly bucket: TokenBucket;
+  readonly bucket: Bucket;
   readonly borrow: (index: number, signal: AbortSignal) => Promise<HeldPiece>;
   /** `sent` is to be called when the connection needs the block's memory no more. */
   readonly send: (request: BlockRequest, block: Uint8Array, sent: () => void) => void;
