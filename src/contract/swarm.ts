@@ -2,7 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { bytesSchema as bytes, deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
-import { limitsSchema, prioritySchema } from './views.ts';
+import { limitsSchema, NO_LIMITS, prioritySchema } from './views.ts';
 
 /** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
 
@@ -238,8 +238,6 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('totals'), downBps: count, upBps: count, peers: count, port: count }),
 ]);
 export type SwarmEvent = z.infer<typeof swarmEventSchema>;
-
-const NO_LIMITS = { up: 0, down: 0 };
 
 const publicSpecSchema = z.object({
   infoHash: infoHashSchema,

@@ -367,5 +367,5 @@ async function feedKeys({ feed, storage }: ReactionsDeps, sphere: Sphere): Promi
   }));
   const toEnd = devicesToEnd(storage, sphere.id);
   const devices = [...sphere.state.devices.keys()].filter((device) => !toEnd.has(device));
-  await feed.setSphere(sphere.id, { epochs, devices });
+  await feed.setSphere(sphere.id, { epochs, devices, limits: sphere.row.limits });
 }

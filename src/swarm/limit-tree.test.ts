@@ -82,7 +82,7 @@ test('a limit that is changed holds for connections that stand, and none is left
   tree.place(first, sphere);
   const buckets = tree.bucketsOf(first);
   expect(buckets.up.rate).toBe(0);
-  tree.setItem(first, { up: 5_000, down: 7_000 });
+  tree.set(first, { up: 5_000, down: 7_000 });
   tree.setSphere(sphere, up(4_000));
   expect([buckets.up.rate, buckets.down.rate]).toEqual([4_000, 7_000]);
   buckets.down.debit(1);

@@ -1,11 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { InfoHash, SphereId } from '../base/id.ts';
 import type { LimitsView } from '../contract/views.ts';
+import { NO_LIMITS } from '../contract/views.ts';
 import { BucketChain } from '../torrent/bucket-chain.ts';
 import { TokenBucket } from '../torrent/limits.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
-
-const NONE: LimitsView = { up: 0, down: 0 };
 
 /** The limits of one thing, in both directions. */
 class Pair implements Disposable {
@@ -48,8 +47,10 @@ export class LimitTree implements Disposable {
     this.#all = new Pair(deps.clock, deps.limits);
   }
 
-  setAll(limits: LimitsView): void {
-    this.#all.set(limits);
+  /** Of an item, or without one of the whole process. */
+  set(infoHash: InfoHash | undefined, limits: LimitsView): void {
+    if (infoHash === undefined) this.#all.set(limits);
+    else this.place(infoHash, this.#items.get(infoHash)?.sphereId ?? null, limits);
   }
 
   setSphere(sphereId: SphereId, limits: LimitsView): void {
@@ -57,13 +58,9 @@ export class LimitTree implements Disposable {
   }
 
   /** Whose limits hold for an item, and its own. */
-  place(infoHash: InfoHash, sphereId: SphereId | null, limits: LimitsView = NONE): void {
+  place(infoHash: InfoHash, sphereId: SphereId | null, limits: LimitsView = NO_LIMITS): void {
     this.#items.set(infoHash, { sphereId, limits });
     this.#used.get(infoHash)?.set(limits);
-  }
-
-  setItem(infoHash: InfoHash, limits: LimitsView): void {
-    this.place(infoHash, this.#items.get(infoHash)?.sphereId ?? null, limits);
   }
 
   forget(infoHash: InfoHash): void {
@@ -80,7 +77,7 @@ export class LimitTree implements Disposable {
 
   /** What the connections of an item draw from. */
   bucketsOf(infoHash: InfoHash): Buckets {
-    const { sphereId, limits } = this.#items.get(infoHash) ?? { sphereId: null, limits: NONE };
+    const { sphereId, limits } = this.#items.get(infoHash) ?? { sphereId: null, limits: NO_LIMITS };
     const own = this.#used.get(infoHash) ?? new Pair(this.#clock, limits);
     this.#used.set(infoHash, own);
     const pairs = [own, ...(sphereId === null ? [] : [this.#sphere(sphereId)]), this.#all];
@@ -96,7 +93,7 @@ export class LimitTree implements Disposable {
   }
 
   #sphere(sphereId: SphereId): Pair {
-    const pair = this.#spheres.get(sphereId) ?? new Pair(this.#clock, NONE);
+    const pair = this.#spheres.get(sphereId) ?? new Pair(this.#clock, NO_LIMITS);
     this.#spheres.set(sphereId, pair);
     return pair;
   }

@@ -34,8 +34,7 @@ export function createSwarmRouter(service: SwarmService) {
     ...reachCalls(service),
     addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.addAll(input.torrents) })),
     addPublic: os.addPublic.handler(async ({ input }) => {
-      const specs = input.torrents.map((torrent) => ({ ...torrent, mediaKey: null }));
-      return { refused: await service.node.addPublic(specs) };
+      return { refused: await service.node.addPublic(input.torrents) };
     }),
     offerMetainfo: os.offerMetainfo.handler(({ input }) => {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
@@ -61,10 +60,8 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.torrent(input.infoHash).setWindow(input.reader, input.from, input.to);
       return done;
     }),
-    setLimits: os.setLimits.handler(({ input }) => {
-      const { infoHash, ...limits } = input;
-      if (infoHash === undefined) service.node.host.limits.setAll(limits);
-      else service.node.host.limits.setItem(infoHash, limits);
+    setLimits: os.setLimits.handler(({ input: { infoHash, ...limits } }) => {
+      service.node.host.limits.set(infoHash, limits);
       return done;
     }),
     fetchMetainfo: os.fetchMetainfo.handler(async ({ input, signal }) => ({

@@ -57,6 +57,8 @@ export interface NodeDeps {
   readonly resolve?: Resolve;
 }
 
+type PublicSpec = Omit<HeldSpec, 'mediaKey'> & { readonly listedIn: SphereId | null };
+
 export interface NodeOptions extends ReachOptions {
   readonly self: Self;
   readonly limits: LimitsView;
@@ -158,10 +160,13 @@ export class SwarmNode implements AsyncDisposable {
     return this.host.addAll(specs);
   }
 
-  /** Of a public torrent the limits of the sphere that lists it are all that is known here. */
-  addPublic(specs: readonly (HeldSpec & { readonly listedIn: SphereId | null })[]): Promise<RefusedTorrent[]> {
-    for (const { infoHash, listedIn, limits } of specs) this.host.limits.place(infoHash, listedIn, limits);
-    return this.public.addAll(specs.map(({ listedIn: _, ...spec }) => spec));
+  /** Of the sphere that lists a public torrent nothing counts but its limits. */
+  addPublic(told: readonly PublicSpec[]): Promise<RefusedTorrent[]> {
+    const specs = told.map(({ listedIn, ...spec }) => {
+      this.host.limits.place(spec.infoHash, listedIn, spec.limits);
+      return { ...spec, mediaKey: null };
+    });
+    return this.public.addAll(specs);
   }
 
   async remove(infoHash: InfoHash): Promise<void> {

@@ -173,7 +173,7 @@ test('an item keeps to its own limit when sent and when received, also to one th
   await using sharer = new Home(anna);
   await using receiver = new Home(ben);
   for (const item of [sent, received]) await sharer.host.add(fullCopy(item));
-  sharer.host.limits.setItem(fullCopy(sent).infoHash, { up: 400_000, down: 0 });
+  sharer.host.limits.set(fullCopy(sent).infoHash, { up: 400_000, down: 0 });
   const specs = [specOf(sent, {}), specOf(received, { limits: { up: 0, down: 400_000 } })];
   for (const spec of specs) await receiver.host.add(spec);
   const startedMs = performance.now();
