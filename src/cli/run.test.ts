@@ -127,6 +127,14 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   });
   expect(await json(['limit', '--down', '2000000'])).toEqual({ up: 0, down: 2_000_000 });
   expect(await json(['limit'])).toEqual({ up: 0, down: 2_000_000 });
+  expect(await json(['limit', 'Family', '--up', '5000'])).toEqual({ up: 5_000, down: 0 });
+  expect(services.asked.at(-1)).toMatchObject({ call: 'limitSphere', input: { sphereId: SPHERE_ID, up: 5_000 } });
+  expect(await json(['limit', 'Family', 'film.mp4', '--down', '6000'])).toEqual({ up: 0, down: 6_000 });
+  expect(services.asked.at(-1)).toMatchObject({ call: 'limitItem', input: { itemId: ITEM_ID, down: 6_000 } });
+  expect([await json(['limit', 'Family']), await json(['limit', 'Family', 'film.mp4'])]).toEqual([
+    { up: 0, down: 0 },
+    { up: 0, down: 0 },
+  ]);
   expect(await json(['pause'])).toEqual({ ok: true });
   expect(await json(['resume'])).toEqual({ ok: true });
   expect(await json(['pause', 'Family', 'film.mp4'])).toEqual({ ok: true });

@@ -127,6 +127,8 @@ const spheres = {
   rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),
   /** On this device: whether what any program puts into the sphere's folder is shared by itself. */
   watchFolder: oc.input(inSphere.extend({ on: z.boolean() })).output(done),
+  /** On this device: how fast all of its items together may go, beside the limits of everything; what is left out stays. */
+  setLimits: oc.input(inSphere.extend(limitsSchema.partial().shape)).output(limitsSchema),
   leave: oc.input(inSphere).output(done),
   /** Takes a sphere that was left, or that we were removed from, off the list; its files and its past stay. */
   forget: oc.input(inSphere).output(done),
@@ -213,6 +215,8 @@ const items = {
   resume: oc.input(ofItem).output(done),
   /** Others of less importance wait while this one is moving. */
   setPriority: oc.input(ofItem.extend({ priority: prioritySchema })).output(done),
+  /** On this device, beside the limits of its sphere and of everything; what is left out stays. */
+  setLimits: oc.input(ofItem.extend(limitsSchema.partial().shape)).output(limitsSchema),
   /**
    * Takes the item off the list of this device, with its link in the sphere folder. A received copy stays or goes with
    * it; the original of something we shared always stays. `kept` counts files that stayed because they were changed.

@@ -2,7 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { bytesSchema as bytes, deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
-import { limitsSchema, prioritySchema } from './views.ts';
+import { limitsSchema, NO_LIMITS, prioritySchema } from './views.ts';
 
 /** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
 
@@ -255,6 +255,8 @@ const publicSpecSchema = z.object({
     .nullable()
     .default(null),
   priority: prioritySchema.default('normal'),
+  /** Of this torrent alone. */
+  limits: limitsSchema.default(NO_LIMITS),
 });
 
 const torrentSpecSchema = publicSpecSchema.extend({
@@ -294,9 +296,16 @@ export const swarmContract = {
       }),
     )
     .output(z.object({ dataPort: count, trackerPort: count })),
-  /** Keys of the current and the previous epoch (newest first) and the devices that may connect. */
+  /** Keys of the current and the previous epoch (newest first), the devices that may connect, and how fast they may. */
   setSphere: oc
-    .input(z.object({ sphereId: sphereIdSchema, epochs: z.array(epochKeysSchema), devices: z.array(deviceKeySchema) }))
+    .input(
+      z.object({
+        sphereId: sphereIdSchema,
+        epochs: z.array(epochKeysSchema),
+        devices: z.array(deviceKeySchema),
+        limits: limitsSchema.default(NO_LIMITS),
+      }),
+    )
     .output(done),
   removeSphere: oc.input(z.object({ sphereId: sphereIdSchema })).output(done),
   /** A member's addresses and trackers, as told in an ephemeral sealed message. */
@@ -348,7 +357,12 @@ export const swarmContract = {
     .output(z.object({ refused: z.array(refusedTorrentSchema) })),
   /** The same for torrents from elsewhere, which strangers take part in: they run in a client of their own. */
   addPublic: oc
-    .input(z.object({ torrents: z.array(publicSpecSchema).max(1000) }))
+    .input(
+      z.object({
+        /** `listedIn`: whose limits hold for it too. */
+        torrents: z.array(publicSpecSchema.extend({ listedIn: sphereIdSchema.nullable().default(null) })).max(1000),
+      }),
+    )
     .output(z.object({ refused: z.array(refusedTorrentSchema) })),
   /** Gives members of the sphere the description of a public torrent when they ask. */
   offerMetainfo: oc
@@ -360,7 +374,8 @@ export const swarmContract = {
   setPriority: oc.input(z.object({ infoHash: infoHashSchema, priority: prioritySchema })).output(done),
   /** Bytes a reader wants next, in the torrent's byte space; `to` is exclusive, an empty range drops the reader. */
   window: oc.input(z.object({ infoHash: infoHashSchema, reader: z.string(), from: count, to: count })).output(done),
-  setLimits: oc.input(limitsSchema).output(done),
+  /** Of one torrent, or of everything together. */
+  setLimits: oc.input(limitsSchema.extend({ infoHash: infoHashSchema.optional() })).output(done),
   /** Asks the given sphere's online members for a metainfo too large for a stanza. */
   fetchMetainfo: oc
     .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, sha256: bytes, maxBytes: count }))

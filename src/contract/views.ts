@@ -36,6 +36,11 @@ export const accountSchema = z.object({
 });
 export type AccountView = z.infer<typeof accountSchema>;
 
+/** Bytes per second, 0 = no limit. */
+export const limitsSchema = z.object({ up: count, down: count });
+export type LimitsView = z.infer<typeof limitsSchema>;
+export const NO_LIMITS: LimitsView = { up: 0, down: 0 };
+
 export const roleSchema = z.enum(['owner', 'admin', 'member', 'viewer']);
 
 /** Why an invited person cannot be reached, as their server says; many servers say nothing. */
@@ -84,6 +89,8 @@ export const sphereSchema = z.object({
   folder: z.string(),
   /** Whether what is put into the folder is shared by itself. */
   watchesFolder: z.boolean(),
+  /** Of this device, for all items of the sphere together. */
+  limits: limitsSchema,
   /** What those who join later get of what was said and shared before. */
   history: historySchema,
   myRole: roleSchema,
@@ -178,6 +185,8 @@ export const itemSchema = z.object({
   /** Of the files that are wanted: all of them, unless some were chosen. */
   bytesWanted: count,
   priority: prioritySchema,
+  /** Of this device, beside those of the sphere and of everything. */
+  limits: limitsSchema,
   state: itemStateSchema,
   error: errorSchema.nullable(),
   from: bareJidSchema,
@@ -308,10 +317,6 @@ export const swarmSchema = z.object({
   peers: count,
 });
 export type SwarmView = z.infer<typeof swarmSchema>;
-
-/** Bytes per second, 0 = no limit. */
-export const limitsSchema = z.object({ up: count, down: count });
-export type LimitsView = z.infer<typeof limitsSchema>;
 
 export const snapshotSchema = z.object({
   seq: count,

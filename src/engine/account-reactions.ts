@@ -372,5 +372,5 @@ async function feedKeys({ feed, storage }: ReactionsDeps, sphere: Sphere): Promi
   }));
   const toEnd = devicesToEnd(storage);
   const devices = [...sphere.state.devices.keys()].filter((device) => !toEnd.has(device));
-  await feed.setSphere(sphere.id, { epochs, devices });
+  await feed.setSphere(sphere.id, { epochs, devices, limits: sphere.row.limits });
 }

@@ -42,6 +42,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     bytesHave: Math.min(deps.items.checked(row.itemId) ?? row.bytesHave, body.bytes),
     bytesWanted: bytesWanted(body.bytes, manifest, row),
     priority: row.priority,
+    limits: row.limits,
     state: row.state,
     error: deps.items.error(row.itemId),
     from,

@@ -12,7 +12,7 @@ const DONE = { ok: true as const };
 
 type KeptItemCalls = Pick<
   AppServices['items'],
-  'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck' | 'holders' | 'setPriority'
+  'showInFolder' | 'pause' | 'resume' | 'remove' | 'restore' | 'recheck' | 'holders' | 'setPriority' | 'setLimits'
 >;
 
 /** What becomes of an item that is on this device. */
@@ -45,8 +45,16 @@ export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => Item
     },
     async setPriority({ sphereId, itemId, priority }) {
       requireInSphere(deps, sphereId, itemId);
-      await holder.session.items.setPriority(itemId, priority);
+      await holder.session.items.arrange(itemId, { priority });
       return DONE;
+    },
+    async setLimits({ sphereId, itemId, up, down }) {
+      requireInSphere(deps, sphereId, itemId);
+      const { items } = holder.session;
+      const before = items.row(itemId).limits;
+      const limits = { up: up ?? before.up, down: down ?? before.down };
+      await items.arrange(itemId, { limits });
+      return limits;
     },
     holders({ sphereId, itemId }) {
       const { items, list, rooms } = holder.session;

@@ -3,6 +3,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid, SphereId } from '../base/id.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
+import type { LimitsView } from '../contract/views.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
@@ -59,6 +60,24 @@ async function withPerson({ ofTwo, storage }: AccountSession, jid: BareJid, sign
   return await ofTwo.with(jid, signal);
 }
 
+async function setLimits(
+  { holder, feed, views }: AppCallsDeps,
+  {
+    sphereId,
+    up,
+    down,
+  }: { readonly sphereId: SphereId } & { readonly up?: number | undefined; readonly down?: number | undefined },
+): Promise<LimitsView> {
+  const { list, storage } = holder.session;
+  const sphere = list.get(sphereId);
+  const before = sphere.row.limits;
+  const limits = { up: up ?? before.up, down: down ?? before.down };
+  storage.spheres.update(sphereId, { limits });
+  await feed.setSphereLimits(sphereId, limits);
+  views.emitSphere(sphere);
+  return limits;
+}
+
 /** Founding, inviting, joining and leaving spheres. */
 export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
   const { holder, views, clock } = deps;
@@ -97,6 +116,7 @@ export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
       views.emitSphere(sphere);
       return DONE;
     },
+    setLimits: (change) => setLimits(deps, change),
     leave: (which, signal) => leave(holder.session, which, signal),
     invitations: () => Promise.resolve({ invitations: views.invitations() }),
     async join({ invitationId }, signal) {

@@ -38,6 +38,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     room: row.room,
     folder: row.folder,
     watchesFolder: deps.folderWatch.isOn(sphere),
+    limits: row.limits,
     history: state.genesis?.policy.history ?? 'all',
     myRole: state.members.get(own)?.role ?? 'member',
     state: viewState(deps, sphere),

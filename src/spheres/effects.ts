@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
+import { NO_LIMITS } from '../contract/views.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { currentText } from './current-text.ts';
@@ -284,6 +285,7 @@ export class Effects {
       deletedAtMs: 0,
       chosen: null,
       priority: 'normal',
+      limits: NO_LIMITS,
     });
   }
 

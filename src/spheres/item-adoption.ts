@@ -128,8 +128,8 @@ export class ItemAdoption {
 
 /** What is verified of it stays so: each piece is read again under the new key before it is first served. */
 function placeOf(old: ItemRow): Partial<ItemRow> {
-  const { layout, path, bitfield, bytesHave, wanted, paused, chosen, priority, state, removedAtMs } = old;
-  return { layout, path, bitfield, bytesHave, wanted, paused, chosen, priority, state, removedAtMs };
+  const { layout, path, bitfield, bytesHave, wanted, paused, chosen, priority, limits, state, removedAtMs } = old;
+  return { layout, path, bitfield, bytesHave, wanted, paused, chosen, priority, limits, state, removedAtMs };
 }
 
 /** Nothing of it is here or wanted. */

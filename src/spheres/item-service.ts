@@ -7,9 +7,8 @@ import type { DeviceKey, InfoHash, ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
-import type { ErrorView, ItemState, Priority } from '../contract/views.ts';
-import type { ItemRow } from '../storage/item-table.ts';
-import { isOnList } from '../storage/item-table.ts';
+import type { ErrorView, ItemState } from '../contract/views.ts';
+import { isOnList, type ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { chosenPlace, widen } from './chosen-files.ts';
@@ -156,6 +155,8 @@ export class ItemService implements Disposable {
         paused: row.paused,
         background: true,
         priority: row.priority,
+        limits: row.limits,
+        listedIn: row.sphereId,
       });
     } catch (error) {
       if (!signal.aborted) this.#book.fail(itemId, error);
@@ -243,11 +244,10 @@ export class ItemService implements Disposable {
     else if (row.state === 'paused') await this.#resume(this.row(itemId), signal);
   }
 
-  /** Which of several downloads comes first. */
-  async setPriority(itemId: ItemId, priority: Priority): Promise<void> {
-    const { infoHash, wanted } = this.row(itemId);
-    this.#book.update(itemId, { priority });
-    if (wanted) await this.#deps.feed.setPriority(infoHash, priority);
+  /** Whether it comes before other downloads, and how fast it may be sent and received. */
+  async arrange(itemId: ItemId, change: Partial<Pick<ItemRow, 'priority' | 'limits'>>): Promise<void> {
+    this.#book.update(itemId, change);
+    await this.#deps.feed.arrange(this.row(itemId).infoHash, change);
   }
 
   async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@ import { bitfieldOf } from '../../test/fixtures/bitfield-of.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { InfoHash } from '../base/id.ts';
-import type { TorrentSpec } from './swarm-feed.ts';
+import type { FedTorrent } from './fed-torrent.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 
@@ -27,7 +27,7 @@ async function longFolder() {
 }
 
 /** Ben's swarm has fetched the pieces that hold `bytes` as the list of files. */
-async function fetched({ session }: SimPerson, event: ItemEvent, bytes: Uint8Array): Promise<TorrentSpec> {
+async function fetched({ session }: SimPerson, event: ItemEvent, bytes: Uint8Array): Promise<FedTorrent> {
   const { infoHash, manifest, pieceLength } = event.body;
   await expect.poll(() => session.swarm.torrents.has(infoHash)).toBe(true);
   const spec = specOf(session, infoHash);
@@ -44,7 +44,7 @@ async function fetched({ session }: SimPerson, event: ItemEvent, bytes: Uint8Arr
   return spec;
 }
 
-function specOf(session: SimPerson['session'], infoHash: InfoHash): TorrentSpec {
+function specOf(session: SimPerson['session'], infoHash: InfoHash): FedTorrent {
   const spec = session.swarm.torrents.get(infoHash);
   if (spec === undefined) throw new Error('the swarm was not asked');
   return spec;

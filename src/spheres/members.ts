@@ -6,6 +6,7 @@ import { parseBareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { withinTime } from '../base/within-time.ts';
+import { NO_LIMITS } from '../contract/views.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -357,7 +358,7 @@ export class Members {
     const known = storage.spheres.get(id);
     const folder = known?.folder ?? input.folder ?? (await makeFolder(name));
     const position = known?.position ?? storage.spheres.list().length;
-    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
+    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false, limits: NO_LIMITS };
     return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, ...places };
   }
 

@@ -8,6 +8,7 @@ import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { ShareJobView } from '../contract/views.ts';
+import { NO_LIMITS } from '../contract/views.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { ShareJobRow } from '../storage/share-job-table.ts';
@@ -273,6 +274,7 @@ export class ShareService implements AsyncDisposable {
         deletedAtMs: 0,
         chosen: null,
         priority: 'normal',
+        limits: NO_LIMITS,
       });
       storage.shareJobs.remove(id);
       return itemId;

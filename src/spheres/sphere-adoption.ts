@@ -5,6 +5,7 @@ import type { BareJid, EventId, PersonId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
+import { NO_LIMITS } from '../contract/views.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
 import { isDeviceProven } from './device-proof.ts';
@@ -112,7 +113,7 @@ export class SphereAdoption {
     const vouched = await certifier.vouched(signal);
     const folder = await makeFolder(name);
     const position = storage.spheres.list().length;
-    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
+    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false, limits: NO_LIMITS };
     const row = { id: sphereId, name, room, folder, invitedBy: null, createdAtMs: clock.now(), ...places };
     const sphere = list.add({ ...row, state: 'joined' }, (added) => this.#fill(added, vouched));
     log.info('sphere adopted', { sphereId, events: sphere.log.size });

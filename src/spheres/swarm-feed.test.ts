@@ -5,7 +5,8 @@ import { AppError, errorCode } from '../base/errors.ts';
 import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
-import type { SwarmCalls, TorrentSpec } from './swarm-feed.ts';
+import type { FedTorrent } from './fed-torrent.ts';
+import type { SwarmCalls } from './swarm-feed.ts';
 import { SwarmFeed } from './swarm-feed.ts';
 
 const identity = {
@@ -99,7 +100,7 @@ function attachedFeed(feed = new SwarmFeed({ clock: systemClock, log: silentLogg
   return { feed, swarm, died };
 }
 
-const torrent: TorrentSpec = {
+const torrent: FedTorrent = {
   sphereId,
   infoHash: parseInfoHash('12'.repeat(20)),
   metainfo: Uint8Array.of(1),
@@ -142,6 +143,28 @@ test('a restarted process is fed what the dead one was told and what it had veri
     bitfield: have.bitfield,
     segments: [{ ...torrent.segments[0], identity: now }],
   });
+});
+
+test('limits of a sphere and of an item are told at once, and the next process hears them too', async () => {
+  const { feed, swarm, died } = attachedFeed();
+  await feed.setIdentity(identity);
+  await feed.setSphere(sphereId, { epochs: [], devices: [] });
+  await feed.add(torrent);
+  const [ofItem, ofSphere] = [
+    { up: 1, down: 2 },
+    { up: 3, down: 4 },
+  ];
+  await feed.arrange(torrent.infoHash, { limits: ofItem });
+  await feed.setSphereLimits(sphereId, ofSphere);
+  expect(swarm.told.slice(-2)).toMatchObject([
+    { name: 'setLimits', input: { infoHash: torrent.infoHash, ...ofItem } },
+    { name: 'setSphere', input: { sphereId, limits: ofSphere } },
+  ]);
+  swarm.die();
+  await died;
+  const { swarm: next } = attachedFeed(feed);
+  await expect.poll(() => next.torrents.get(torrent.infoHash)?.limits).toEqual(ofItem);
+  expect(next.told.find(({ name }) => name === 'setSphere')?.input).toMatchObject({ limits: ofSphere });
 });
 
 test('telling a process that dies meanwhile is no failure: the next one hears it', async () => {
@@ -211,7 +234,7 @@ test('what is added while others are being added goes together, without what was
   await feed.setIdentity(identity);
   const answer = Promise.withResolvers<{ refused: [] }>();
   swarm.answers.addAll = ({ torrents }) => {
-    swarm.hold(torrents as TorrentSpec[]);
+    swarm.hold(torrents as FedTorrent[]);
     return answer.promise;
   };
   const specs = Array.from({ length: 700 }, (_, index) => {

@@ -5,30 +5,14 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
-import type { EpochKeys, IceServer, RefusedTorrent, Segment, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
-import type { LimitsView, Priority } from '../contract/views.ts';
+import type { EpochKeys, IceServer, RefusedTorrent, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
+import type { LimitsView } from '../contract/views.ts';
+import type { FedTorrent } from './fed-torrent.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
 
 /** The swarm as spheres see it: the process behind it may die and come back at any time. */
 export type SwarmCalls = ContractRouterClient<SwarmContract>;
-
-/** One torrent the swarm must hold for as long as we want it. */
-export interface TorrentSpec {
-  /** null = a torrent from elsewhere, which strangers take part in. */
-  readonly sphereId: SphereId | null;
-  readonly alsoIn?: SphereId[];
-  readonly infoHash: InfoHash;
-  readonly metainfo: Uint8Array;
-  readonly mediaKey: Uint8Array | null;
-  readonly segments: Segment[];
-  readonly bitfield: Uint8Array | null;
-  readonly paused: boolean;
-  readonly background: boolean;
-  /** Parts of the byte space that are fetched; null or left out = everything. */
-  readonly wanted?: { readonly from: number; readonly to: number }[] | null;
-  readonly priority?: Priority;
-}
 
 /** How this device presents itself to the swarm process. */
 export interface SwarmIdentity {
@@ -48,6 +32,7 @@ type Endpoints = Parameters<SwarmCalls['setEndpoints']>[0] & { readonly device: 
 interface SphereKeys {
   readonly epochs: EpochKeys[];
   readonly devices: DeviceKey[];
+  readonly limits?: LimitsView;
 }
 
 /** How long a question waits for a process: longer than a hang is noticed, and the next one is started and fed. */
@@ -69,7 +54,7 @@ export class SwarmFeed {
   readonly #log: Logger;
   readonly #spheres = new Map<SphereId, SphereKeys>();
   readonly #endpoints = new Map<string, Endpoints>();
-  readonly #torrents = new Map<InfoHash, TorrentSpec>();
+  readonly #torrents = new Map<InfoHash, FedTorrent>();
   readonly #offers = new Map<string, OfferedMetainfo>();
   #identity: SwarmIdentity | null = null;
   #iceServers: IceServer[] = [];
@@ -202,7 +187,7 @@ export class SwarmFeed {
     return spec && (spec.alsoIn ?? []);
   }
 
-  async add(spec: TorrentSpec): Promise<void> {
+  async add(spec: FedTorrent): Promise<void> {
     this.#torrents.set(spec.infoHash, spec);
     await this.#tell((calls) => this.#addSoon(calls, spec.infoHash));
   }
@@ -219,11 +204,19 @@ export class SwarmFeed {
     await this.#tell((calls) => (paused ? calls.pause({ infoHash }) : calls.resume({ infoHash })));
   }
 
-  async setPriority(infoHash: InfoHash, priority: Priority): Promise<void> {
+  /** How a torrent that is held is sent and received, beside others. */
+  async arrange(infoHash: InfoHash, change: Pick<FedTorrent, 'priority' | 'limits'>): Promise<void> {
     const spec = this.#torrents.get(infoHash);
     if (spec === undefined) return;
-    this.#torrents.set(infoHash, { ...spec, priority });
-    await this.#tell((calls) => calls.setPriority({ infoHash, priority }));
+    this.#torrents.set(infoHash, { ...spec, ...change });
+    const { priority, limits } = change;
+    if (priority !== undefined) await this.#tell((calls) => calls.setPriority({ infoHash, priority }));
+    if (limits !== undefined) await this.#tell((calls) => calls.setLimits({ ...limits, infoHash }));
+  }
+
+  async setSphereLimits(sphereId: SphereId, limits: LimitsView): Promise<void> {
+    const keys = this.#spheres.get(sphereId);
+    if (keys !== undefined) await this.setSphere(sphereId, { ...keys, limits });
   }
 
   async setLimits(limits: LimitsView): Promise<void> {
@@ -372,10 +365,10 @@ export class SwarmFeed {
   }
 }
 
-const isOfSphere = (spec: TorrentSpec): spec is TorrentSpec & { readonly sphereId: SphereId } => spec.sphereId !== null;
+const isOfSphere = (spec: FedTorrent): spec is FedTorrent & { readonly sphereId: SphereId } => spec.sphereId !== null;
 
-function* inMessages(specs: readonly TorrentSpec[]): Generator<TorrentSpec[]> {
-  let message: TorrentSpec[] = [];
+function* inMessages(specs: readonly FedTorrent[]): Generator<FedTorrent[]> {
+  let message: FedTorrent[] = [];
   let bytes = 0;
   for (const spec of specs) {
     if (message.length === MOST_IN_MESSAGE || (message.length > 0 && bytes + spec.metainfo.length > MESSAGE_BYTES)) {
@@ -389,7 +382,7 @@ function* inMessages(specs: readonly TorrentSpec[]): Generator<TorrentSpec[]> {
   if (message.length > 0) yield message;
 }
 
-function withProgress(spec: TorrentSpec, have: Extract<SwarmEvent, { kind: 'have' }>): TorrentSpec {
+function withProgress(spec: FedTorrent, have: Extract<SwarmEvent, { kind: 'have' }>): FedTorrent {
   if (have.identities === null) return { ...spec, bitfield: have.bitfield };
   const identities = [...have.identities];
   const segments = spec.segments.map((segment) =>

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { InfoHash, ItemId, SphereId } from '../base/id.ts';
 import type { Segment } from '../contract/swarm.ts';
-import type { ItemState, Priority } from '../contract/views.ts';
+import type { ItemState, LimitsView, Priority } from '../contract/views.ts';
+import { limitsSchema } from '../contract/views.ts';
 import type { Columns, SqlValue } from './columns.ts';
 import { blob, flag, integer, json, nullable, text } from './columns.ts';
 import type { Database } from './database.ts';
@@ -31,6 +32,7 @@ export interface ItemRow {
   /** The files that are wanted, by their numbers; null = all. */
   readonly chosen: readonly number[] | null;
   readonly priority: Priority;
+  readonly limits: LimitsView;
 }
 
 /** Neither removed from the list of this device nor deleted for everybody. */
@@ -58,6 +60,7 @@ const COLUMNS: Columns<BareRow> = {
   deletedAtMs: integer('deleted_at_ms'),
   chosen: nullable(json<readonly number[]>('chosen', (value) => z.array(z.number().int()).parse(value))),
   priority: text('priority'),
+  limits: json('limits', (value) => limitsSchema.parse(value)),
 };
 
 export class ItemTable {

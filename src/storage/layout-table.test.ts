@@ -22,7 +22,13 @@ test('what an older database kept of the places of items is there after the upgr
   using folder = new StorageFolder();
   {
     using database = openDatabase(folder.deps({ migrations: loadMigrations().slice(0, BEFORE) }));
-    new Storage({ database }).spheres.put(sphere);
+    const { id, room, folder: place } = sphere;
+    const name = testSecretBox.seal(toUtf8(sphere.name), 'sphere.name');
+    database.run(
+      `INSERT INTO sphere (id, name, room, folder, state, joined_lamport, created_at_ms, position, hidden)
+       VALUES (@id, @name, @room, @place, 'joined', 1, 5, 1, 0)`,
+      { id, name, room, place },
+    );
     const values = {
       itemId: item.itemId,
       sphereId: sphere.id,

@@ -1,6 +1,8 @@
 import type { BareJid, SphereId } from '../base/id.ts';
+import type { LimitsView } from '../contract/views.ts';
+import { limitsSchema } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
-import { flag, integer, nullable, sealedText, text } from './columns.ts';
+import { flag, integer, json, nullable, sealedText, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
 
@@ -21,6 +23,7 @@ export interface SphereRow {
   readonly position: number;
   /** Taken off that list after it ended. */
   readonly hidden: boolean;
+  readonly limits: LimitsView;
 }
 
 const COLUMNS: Columns<SphereRow> = {
@@ -35,6 +38,7 @@ const COLUMNS: Columns<SphereRow> = {
   createdAtMs: integer('created_at_ms'),
   position: integer('position'),
   hidden: flag('hidden'),
+  limits: json('limits', (value) => limitsSchema.parse(value)),
 };
 
 /**

@@ -48,7 +48,7 @@ export type PublicTorrent = ActiveTorrent<HeldSpec>;
 export interface PublicResources {
   readonly files: FilePool;
   readonly crypto: PieceCrypto;
-  readonly buckets: Buckets;
+  readonly bucketsOf: (infoHash: InfoHash) => Buckets;
 }
 
 export interface PublicHostDeps {
@@ -187,7 +187,7 @@ export class PublicHost implements AsyncDisposable {
       checkMs: () => CHECK_MS,
       files: resources.files,
       pieces: this.#pieces,
-      buckets: resources.buckets,
+      buckets: resources.bucketsOf(spec.infoHash),
       onChange,
       onBadPiece: (stranger) => this.#badPiece(stranger),
     });

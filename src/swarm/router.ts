@@ -22,6 +22,7 @@ export function createSwarmRouter(service: SwarmService) {
     hash: os.hash.handler(({ input, signal }) => hash(service, input, signal ?? new AbortController().signal)),
     setSphere: os.setSphere.handler(({ input }) => {
       service.node.setSphere(input.sphereId, input.epochs, input.devices);
+      service.node.host.limits.setSphere(input.sphereId, input.limits);
       return done;
     }),
     removeSphere: os.removeSphere.handler(async ({ input }) => {
@@ -33,8 +34,7 @@ export function createSwarmRouter(service: SwarmService) {
     ...reachCalls(service),
     addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.addAll(input.torrents) })),
     addPublic: os.addPublic.handler(async ({ input }) => {
-      const specs = input.torrents.map((torrent) => ({ ...torrent, mediaKey: null }));
-      return { refused: await service.node.public.addAll(specs) };
+      return { refused: await service.node.addPublic(input.torrents) };
     }),
     offerMetainfo: os.offerMetainfo.handler(({ input }) => {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
@@ -60,8 +60,8 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.torrent(input.infoHash).setWindow(input.reader, input.from, input.to);
       return done;
     }),
-    setLimits: os.setLimits.handler(({ input }) => {
-      service.node.host.setLimits(input);
+    setLimits: os.setLimits.handler(({ input: { infoHash, ...limits } }) => {
+      service.node.host.limits.set(infoHash, limits);
       return done;
     }),
     fetchMetainfo: os.fetchMetainfo.handler(async ({ input, signal }) => ({

@@ -57,6 +57,8 @@ export interface NodeDeps {
   readonly resolve?: Resolve;
 }
 
+type PublicSpec = Omit<HeldSpec, 'mediaKey'> & { readonly listedIn: SphereId | null };
+
 export interface NodeOptions extends ReachOptions {
   readonly self: Self;
   readonly limits: LimitsView;
@@ -156,6 +158,15 @@ export class SwarmNode implements AsyncDisposable {
   async addAll(specs: readonly TorrentSpec[]): Promise<RefusedTorrent[]> {
     for (const { infoHash } of specs) if (this.public.find(infoHash) !== undefined) await this.public.remove(infoHash);
     return this.host.addAll(specs);
+  }
+
+  /** Of the sphere that lists a public torrent nothing counts but its limits. */
+  addPublic(told: readonly PublicSpec[]): Promise<RefusedTorrent[]> {
+    const specs = told.map(({ listedIn, ...spec }) => {
+      this.host.limits.place(spec.infoHash, listedIn, spec.limits);
+      return { ...spec, mediaKey: null };
+    });
+    return this.public.addAll(specs);
   }
 
   async remove(infoHash: InfoHash): Promise<void> {

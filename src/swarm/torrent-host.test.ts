@@ -164,3 +164,26 @@ test('a download of less importance waits while another is moving, and goes on a
   await expect.poll(() => receiver.host.get(specs[0].infoHash).state.state, { timeout: 20_000 }).toBe('complete');
   clearInterval(ticking);
 });
+
+test('an item keeps to its own limit when sent and when received, also to one that was set while it was idle', async () => {
+  const make = (): Promise<SharedItem> =>
+    SharedItem.make({ ...LAYOUT, files: [{ name: 'film.mp4', content: randomBytes(1_000_000) }] });
+  await using sent = await make();
+  await using received = await make();
+  await using sharer = new Home(anna);
+  await using receiver = new Home(ben);
+  for (const item of [sent, received]) await sharer.host.add(fullCopy(item));
+  sharer.host.limits.set(fullCopy(sent).infoHash, { up: 400_000, down: 0 });
+  const specs = [specOf(sent, {}), specOf(received, { limits: { up: 0, down: 400_000 } })];
+  for (const spec of specs) await receiver.host.add(spec);
+  const startedMs = performance.now();
+  const seconds = await Promise.all(
+    specs.map(async (spec) => {
+      await join(sharer.host, receiver.host, spec);
+      const torrent = receiver.host.get(spec.infoHash);
+      await expect.poll(() => torrent.bytesHave, { timeout: 20_000, interval: 20 }).toBe(torrent.length);
+      return (performance.now() - startedMs) / 1000;
+    }),
+  );
+  expect(Math.min(...seconds)).toBeGreaterThan(1.8);
+});

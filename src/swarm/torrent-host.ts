@@ -17,12 +17,13 @@ import { IdleCopy } from '../torrent/idle-copy.ts';
 import type { Learnt, TorrentChange, TorrentSpec } from '../torrent/torrent-spec.ts';
 import { spheresOf } from '../torrent/torrent-spec.ts';
 import { FilePool } from '../torrent/file-pool.ts';
-import { TokenBucket } from '../torrent/limits.ts';
+import type { Buckets } from '../torrent/peer-link.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import { callsFor } from './calls-for.ts';
 import { FileWatch } from './file-watch.ts';
 import { letFirstGo } from './let-first-go.ts';
+import { LimitTree } from './limit-tree.ts';
 import { LinkGate } from './link-gate.ts';
 import type { PublicResources } from './public-host.ts';
 import { SphereRegistry } from './sphere-registry.ts';
@@ -53,6 +54,7 @@ export interface TorrentHostDeps {
 /** The torrents of all spheres, and who may connect for which. */
 export class TorrentHost implements AsyncDisposable {
   readonly spheres: SphereRegistry;
+  readonly limits: LimitTree;
   readonly #deps: TorrentHostDeps;
   readonly #torrents = new Map<InfoHash, HeldTorrent>();
   /** Those of them that are in use: all but full copies that nobody is connected for. */
@@ -66,14 +68,10 @@ export class TorrentHost implements AsyncDisposable {
   readonly #threads = new PieceThreads();
   readonly #pieces = { crypto: this.#threads, plain: new PieceBuffers(), sealed: new PieceBuffers() };
   readonly #changes = new SerialQueue();
-  readonly #up: TokenBucket;
-  readonly #down: TokenBucket;
-  readonly #connections = { open: 0 };
 
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
-    this.#up = new TokenBucket({ clock: deps.clock, rate: deps.limits.up });
-    this.#down = new TokenBucket({ clock: deps.clock, rate: deps.limits.down });
+    this.limits = new LimitTree(deps);
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });
     this.#watch = new FileWatch({
@@ -89,8 +87,8 @@ export class TorrentHost implements AsyncDisposable {
 
   /** What torrents outside of spheres use too. */
   get resources(): PublicResources {
-    const buckets = { up: this.#up, down: this.#down, connections: this.#connections };
-    return { files: this.#files, crypto: this.#threads, buckets };
+    const bucketsOf = (infoHash: InfoHash): Buckets => this.limits.bucketsOf(infoHash);
+    return { files: this.#files, crypto: this.#threads, bucketsOf };
   }
 
   has(infoHash: InfoHash): boolean {
@@ -107,11 +105,6 @@ export class TorrentHost implements AsyncDisposable {
     return this.#watch.run(signal);
   }
 
-  setLimits(limits: LimitsView): void {
-    this.#up.setRate(limits.up);
-    this.#down.setRate(limits.down);
-  }
-
   setSphere(sphereId: SphereId, epochs: readonly EpochKeys[], devices: readonly DeviceKey[]): void {
     this.spheres.set(sphereId, epochs, devices);
     this.#disconnectStrangers(sphereId);
@@ -120,6 +113,7 @@ export class TorrentHost implements AsyncDisposable {
 
   async removeSphere(sphereId: SphereId): Promise<void> {
     this.spheres.delete(sphereId);
+    this.limits.forgetSphere(sphereId);
     this.#disconnectStrangers(sphereId);
     this.#trackerHashes.setAll(this.#torrents.values());
     // All queued now, in front of what is added when the sphere comes back meanwhile.
@@ -130,6 +124,7 @@ export class TorrentHost implements AsyncDisposable {
   add(spec: TorrentSpec): Promise<void> {
     return this.#changes.run(async () => {
       await this.#dispose(spec.infoHash);
+      this.limits.place(spec.infoHash, spec.sphereId, spec.limits);
       if (!this.#holdIdle(spec)) await this.#start(spec);
     });
   }
@@ -146,7 +141,10 @@ export class TorrentHost implements AsyncDisposable {
   }
 
   remove(infoHash: InfoHash): Promise<void> {
-    return this.#changes.run(() => this.#dispose(infoHash));
+    return this.#changes.run(async () => {
+      await this.#dispose(infoHash);
+      this.limits.forget(infoHash);
+    });
   }
 
   /** Fails with `not-found`. */
@@ -237,8 +235,7 @@ export class TorrentHost implements AsyncDisposable {
     await this.#changes.run(async () => {
       await Promise.all(Array.from(this.#torrents.keys(), (infoHash) => this.#dispose(infoHash)));
     });
-    this.#up[Symbol.dispose]();
-    this.#down[Symbol.dispose]();
+    this.limits[Symbol.dispose]();
     await this.#files[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
   }
@@ -305,7 +302,7 @@ export class TorrentHost implements AsyncDisposable {
       checkMs: () => Math.max(CHECK_MS, (this.#active.size * 1000) / CHECKS_PER_SECOND),
       files: this.#files,
       pieces: this.#pieces,
-      buckets: { up: this.#up, down: this.#down, connections: this.#connections },
+      buckets: this.limits.bucketsOf(spec.infoHash),
       onChange,
       onBadPiece: (device) => this.#badPiece(device),
     });

@@ -297,3 +297,33 @@ test('a member that falls silent after its last word is doubted, wherever the bl
     await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
   }
 });
+
+test('what the last slow member is late with is asked of a fast one that has nothing left to do, once', async () => {
+  const content = randomBytes(3_000_000);
+  const files = [{ name: 'film.mp4', content }];
+  await using item = await SharedItem.make({ pieceLength: 4 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  const clock = new VirtualClock(0);
+  await using receiver = await End.start(item, clock);
+  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  const { torrent } = receiver;
+  const miser = new Miser(item);
+  await join(miser, torrent);
+  await expect.poll(() => torrent.state.seeds, { timeout: 20_000 }).toBe(1);
+  miser.give(0);
+  await expect.poll(() => miser.owed, { timeout: 20_000 }).toBe(4);
+  await join(sharer.torrent, torrent);
+  await expect.poll(() => torrent.bytesHave, { timeout: 20_000 }).toBe(item.shape.length - 4 * PIECE);
+  const ticks = async (seconds: number): Promise<void> => {
+    for (let tick = 0; tick < seconds; tick += 1) {
+      await clock.advance(1_000);
+      torrent.tick();
+    }
+  };
+  await ticks(1);
+  expect(torrent.state.state).toBe('downloading');
+  await ticks(3);
+  await expect.poll(() => torrent.state.state, { timeout: 5_000 }).toBe('complete');
+  expect(await readFile(item.received('film.mp4'))).toEqual(content);
+  expect(sharer.torrent.uploaded).toBeLessThan(item.shape.length + PIECE);
+});

@@ -36,6 +36,11 @@ export class Assemblies {
     return assembly;
   }
 
+  /** null when the piece is not begun. */
+  get(piece: number): Assembly | null {
+    return this.#open.get(piece) ?? null;
+  }
+
   /** Its last block is here: it waits to be checked and written. */
   completed(assembly: Assembly): void {
     this.#waiting.add(assembly);

@@ -114,3 +114,23 @@ test('rejected blocks and those of a connection that ended can be asked of someb
   requests.forgetAll();
   expect([requests.length, requests.stalledMs, assembly.reserve(UNIT_BYTES)?.offset]).toEqual([0, 0, UNIT_BYTES]);
 });
+
+test('what is late is taken back, of the pieces named and no more than asked for, until a block comes again', async () => {
+  const { clock, requests, asked, takenBack, piece, answer } = connection();
+  const ask = (assembly: Assembly): void => {
+    const range = assembly.reserve(UNIT_BYTES);
+    if (range !== null) requests.ask(assembly, range);
+  };
+  const [first, second] = [piece(1), piece(2)];
+  for (const assembly of [first, second, second]) ask(assembly);
+  await clock.advance(3_000);
+  ask(second);
+  const late = (bytes: number): number => requests.takeBackLate(2_000, bytes, (index) => index === 2);
+  expect([late(UNIT_BYTES), requests.isLate, requests.length]).toEqual([UNIT_BYTES, true, 3]);
+  expect(takenBack).toEqual([asked[2]]);
+  expect([late(10 * UNIT_BYTES), late(10 * UNIT_BYTES)]).toEqual([UNIT_BYTES, 0]);
+  expect(second.reserve(10 * UNIT_BYTES)).toEqual({ offset: 0, length: 2 * UNIT_BYTES });
+  expect(requests.answerMs).toBe(0);
+  if (asked[0] !== undefined) answer(asked[0]);
+  expect([requests.isLate, requests.answerMs]).toEqual([false, 3_000]);
+});

@@ -54,6 +54,8 @@ export class BlockRequests {
   #isReading = false;
   #isProven = false;
   #heardMs = 0;
+  #answerMs = 0;
+  #isLate = false;
 
   constructor(deps: BlockRequestsDeps) {
     this.#deps = deps;
@@ -87,6 +89,21 @@ export class BlockRequests {
 
   get hasRoom(): boolean {
     return this.#bytes < this.#window && this.#pending.length < this.capacity.queue;
+  }
+
+  /** Bytes that may be asked for at this moment. */
+  get room(): number {
+    return Math.max(0, this.#window - this.#bytes);
+  }
+
+  /** How long the last block took to come, 0 before the first. */
+  get answerMs(): number {
+    return this.#answerMs;
+  }
+
+  /** Blocks were taken back because they were late, and none has come since. */
+  get isLate(): boolean {
+    return this.#isLate;
   }
 
   /** Bytes to ask for at a time. */
@@ -133,6 +150,26 @@ export class BlockRequests {
     }
   }
 
+  /**
+   * Takes back what has been waited for longer than `ms`, of the pieces that `isWanted` names: about `mostBytes`, what
+   * was asked for last first. Gives how much that was.
+   */
+  takeBackLate(ms: number, mostBytes: number, isWanted: (piece: number) => boolean): number {
+    const beforeMs = this.#deps.clock.monotonic() - ms;
+    if ((this.#pending[0]?.atMs ?? Infinity) > beforeMs) return 0;
+    let bytes = 0;
+    const late = new Set<BlockHeader>();
+    for (const pending of this.#pending.toReversed()) {
+      if (bytes >= mostBytes) break;
+      if (pending.atMs > beforeMs || !isWanted(pending.piece)) continue;
+      bytes += pending.length;
+      late.add(pending);
+    }
+    if (bytes > 0) this.#isLate = true;
+    this.takeBack((block) => late.has(block));
+    return bytes;
+  }
+
   /** Nothing of it will come any more. */
   forgetAll(): void {
     for (const pending of this.#pending) pending.assembly.release(pending);
@@ -143,6 +180,8 @@ export class BlockRequests {
   #arrived(pending: Pending): void {
     const nowMs = this.#deps.clock.monotonic();
     this.#heardMs = nowMs;
+    this.#answerMs = nowMs - pending.atMs;
+    this.#isLate = false;
     const isSoon = nowMs - pending.atMs < (this.#isReading ? READING_MS : BACKGROUND_MS);
     const window = isSoon ? this.#window + pending.length : this.#window - pending.length;
     this.#window = Math.max(SMALLEST_WINDOW, Math.min(this.#isProven ? LARGEST_WINDOW : UNPROVEN_WINDOW, window));

@@ -4,6 +4,18 @@ import type { Clock } from '../base/clock.ts';
 const BURST_SECONDS = 0.5;
 const SHORTEST_SLEEP_MS = 5;
 
+/** What a transfer draws from. */
+export interface Bucket {
+  /** Bytes per second, 0 = no limit. */
+  readonly rate: number;
+  /** True when a transfer may go on now. */
+  readonly open: boolean;
+  /** Counts bytes that have moved already. */
+  debit(bytes: number): void;
+  /** Takes `bytes` at once when the rate allows it, else in turn. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
 interface Waiter {
   readonly bytes: number;
   readonly grant: () => void;
@@ -13,7 +25,7 @@ interface Waiter {
  * A rate shared by all connections, in bytes per second, 0 = none. A grant may overdraw the balance and
  * the next one waits until the debt is repaid, so the average is exact whatever the size of a grant.
  */
-export class TokenBucket implements Disposable {
+export class TokenBucket implements Bucket, Disposable {
   readonly #clock: Clock;
   readonly #waiters: Waiter[] = [];
   #rate: number;
@@ -40,20 +52,18 @@ export class TokenBucket implements Disposable {
     this.#grantDue();
   }
 
-  /** Counts bytes that have moved already. */
   debit(bytes: number): void {
     if (this.#rate === 0) return;
     this.#refill();
     this.#balance -= bytes;
   }
 
-  /** True when a transfer may go on now. */
   get open(): boolean {
+    if (this.#rate === 0) return true;
     this.#refill();
-    return this.#rate === 0 || this.#closed || (this.#balance > 0 && this.#waiters.length === 0);
+    return this.#closed || (this.#balance > 0 && this.#waiters.length === 0);
   }
 
-  /** Takes `bytes` at once when the rate allows it, else in turn. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.open) {

@@ -7,7 +7,7 @@ import type { Assembly } from './assembly.ts';
 import { BlockRequests } from './block-requests.ts';
 import type { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
-import type { TokenBucket } from './limits.ts';
+import type { Bucket } from './limits.ts';
 import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
 import type { Route } from './route.ts';
@@ -33,10 +33,10 @@ const STALLED_MS = 30_000;
 const JUST_MS = 2_000;
 const BITFIELD = 5;
 
-/** Global limits; every connection of the process draws from the same two and shares the memory for what waits. */
+/** Limits of what a connection moves; all connections of the process share the memory for what waits. */
 export interface Buckets {
-  readonly up: TokenBucket;
-  readonly down: TokenBucket;
+  readonly up: Bucket;
+  readonly down: Bucket;
   readonly connections: { open: number };
 }
 

@@ -27,7 +27,8 @@ test('the rarest piece comes first', () => {
   subject.count(1, 1);
   subject.count(3, 1);
   subject.count(3, 1);
-  expect(pieces(subject)).toEqual([2, 0, 1, 3]);
+  const [first, ...others] = pieces(subject);
+  expect([first, others.slice(0, 2).toSorted(), others[2]]).toEqual([2, [0, 1], 3]);
 });
 
 test('a begun piece is finished before a rarer one is begun', () => {
@@ -68,7 +69,10 @@ test('of a part that is wanted only its pieces are fetched, and others while a r
   subject.setWindow('player', { from: 4, to: 5 });
   expect(pieces(subject)[0]).toBe(4);
   subject.setWindow('player', { from: 0, to: 0 });
-  for (const piece of [1, 2, 6]) have.add(piece);
+  for (const piece of [1, 2, 6]) {
+    have.add(piece);
+    subject.verified(piece);
+  }
   expect(subject.wantsAnything).toBe(false);
 });
 
@@ -112,4 +116,17 @@ test('every wanted piece a peer holds is offered exactly once per kind of reason
     ),
     { numRuns: fuzzRuns(2000) },
   );
+});
+
+test('a piece that turns out to be lost, or wrong, is offered again', () => {
+  const have = new Set([0, 1, 2, 3]);
+  const subject = picker({ pieceCount: 4, have });
+  expect([pieces(subject), subject.wantsAnything]).toEqual([[], false]);
+  have.delete(2);
+  const before = subject.returned;
+  subject.lost(2);
+  expect([pieces(subject), subject.wantsAnything, subject.returned > before]).toEqual([[2], true, true]);
+  subject.begun(2, 'a');
+  subject.failed(2);
+  expect(Array.from(subject.candidates('a', everything))).toEqual([{ piece: 2, urgent: false, isFresh: true }]);
 });

@@ -1,7 +1,7 @@
+import { RarestFirst } from './rarest-first.ts';
+
 /** Pieces at the head of a window that may be taken over from a slow peer. */
 const URGENT_PIECES = 4;
-/** Changes of availability after which the rarest-first order is made anew. */
-const STALE_AFTER = 64;
 
 /** Half-open range of pieces. */
 export interface PieceRange {
@@ -13,6 +13,8 @@ export interface Candidate {
   readonly piece: number;
   /** A reader waits for it: a block may be taken over from a slow peer. */
   readonly urgent: boolean;
+  /** Nobody was asked for it yet, nor for any that follows. */
+  readonly isFresh: boolean;
 }
 
 export interface PickerDeps {
@@ -29,18 +31,24 @@ export interface PickerDeps {
 export class PiecePicker {
   readonly #deps: PickerDeps;
   readonly #windows = new Map<string, PieceRange>();
-  readonly #availability: Uint16Array;
+  /** Wanted in the background, and nobody was asked for it. */
+  readonly #fresh: RarestFirst;
   readonly #begun = new Set<number>();
   /** Pieces that failed their check: fetched from one peer alone, so that a second failure has one author. */
   readonly #alone = new Map<number, string | null>();
-  readonly #tiebreak: Float64Array;
-  #rarest: number[] = [];
-  #changes = STALE_AFTER;
+  #returned = 0;
 
   constructor(deps: PickerDeps) {
     this.#deps = deps;
-    this.#availability = new Uint16Array(deps.pieceCount);
-    this.#tiebreak = Float64Array.from({ length: deps.pieceCount }, () => deps.random());
+    this.#fresh = new RarestFirst(deps);
+    for (const { from, to } of deps.background ?? [{ from: 0, to: deps.pieceCount }]) {
+      for (let piece = from; piece < to; piece += 1) if (!deps.have(piece)) this.#fresh.add(piece);
+    }
+  }
+
+  /** Grows when pieces that were begun, or here, are to be begun anew. */
+  get returned(): number {
+    return this.#returned;
   }
 
   /** An empty range drops the reader. True when the window jumped, so that older requests are in its way. */
@@ -68,38 +76,46 @@ export class PiecePicker {
 
   /** Whether anything is left to fetch, from whichever peer. */
   get wantsAnything(): boolean {
-    for (let piece = 0; piece < this.#deps.pieceCount; piece += 1) if (this.wanted(piece)) return true;
+    if (this.#fresh.size > 0) return true;
+    for (const piece of this.#begun) if (this.wanted(piece)) return true;
+    for (const { from, to } of this.#windows.values()) {
+      for (let piece = from; piece < to; piece += 1) if (!this.#deps.have(piece)) return true;
+    }
     return false;
   }
 
   /** A peer told that it holds a piece (`by` 1) or left (`by` -1). */
   count(piece: number, by: 1 | -1): void {
-    const known = this.#availability[piece];
-    if (known === undefined) return;
-    this.#availability[piece] = Math.max(0, known + by);
-    this.#changes += 1;
+    this.#fresh.count(piece, by);
   }
 
   countAll(has: (piece: number) => boolean, by: 1 | -1): void {
-    for (let piece = 0; piece < this.#deps.pieceCount; piece += 1) if (has(piece)) this.count(piece, by);
-    this.#changes += STALE_AFTER;
+    this.#fresh.countAll(has, by);
   }
 
   begun(piece: number, peer: string): void {
     this.#begun.add(piece);
+    this.#fresh.remove(piece);
     if (this.#alone.get(piece) === null) this.#alone.set(piece, peer);
   }
 
   verified(piece: number): void {
     this.#begun.delete(piece);
     this.#alone.delete(piece);
-    this.#changes += 1;
+    this.#fresh.remove(piece);
   }
 
   /** The piece failed its check. */
   failed(piece: number): void {
-    this.#begun.delete(piece);
     this.#alone.set(piece, null);
+    this.lost(piece);
+  }
+
+  /** The piece is to be fetched once more. */
+  lost(piece: number): void {
+    this.#begun.delete(piece);
+    if (this.#inBackground(piece)) this.#fresh.add(piece);
+    this.#returned += 1;
   }
 
   peerLeft(peer: string): void {
@@ -107,35 +123,34 @@ export class PiecePicker {
   }
 
   /** What to ask this peer for, the most wanted first. */
-  *candidates(peer: string, peerHas: (piece: number) => boolean): Generator<Candidate> {
-    const usable = (piece: number): boolean =>
-      !this.#deps.have(piece) && peerHas(piece) && (this.#alone.get(piece) ?? peer) === peer;
+  *candidates(peer: string, peerHas: (piece: number) => boolean, withFresh = true): Generator<Candidate> {
+    const usable = (piece: number): boolean => !this.#deps.have(piece) && peerHas(piece) && this.#mayAsk(piece, peer);
     for (const { from, to } of this.#windows.values()) {
       let urgentLeft = URGENT_PIECES;
       for (let piece = from; piece < to; piece += 1) {
         if (!usable(piece)) continue;
         urgentLeft -= 1;
-        yield { piece, urgent: urgentLeft >= 0 };
+        yield { piece, urgent: urgentLeft >= 0, isFresh: false };
       }
     }
-    for (const piece of this.#begun) if (usable(piece) && this.#inBackground(piece)) yield { piece, urgent: false };
-    for (const piece of this.#order()) if (!this.#begun.has(piece) && usable(piece)) yield { piece, urgent: false };
+    for (const piece of this.#begun) {
+      if (usable(piece) && this.#inBackground(piece)) yield { piece, urgent: false, isFresh: false };
+    }
+    if (!withFresh) return;
+    for (const piece of this.#fresh) if (usable(piece)) yield { piece, urgent: false, isFresh: true };
+  }
+
+  /** Whether the piece is one to ask this peer for, should it hold it. */
+  wantedOf(piece: number, peer: string): boolean {
+    return this.wanted(piece) && this.#mayAsk(piece, peer);
+  }
+
+  #mayAsk(piece: number, peer: string): boolean {
+    return (this.#alone.get(piece) ?? peer) === peer;
   }
 
   #inBackground(piece: number): boolean {
     const { background } = this.#deps;
     return background === null || background.some(({ from, to }) => piece >= from && piece < to);
-  }
-
-  #order(): readonly number[] {
-    if (this.#changes < STALE_AFTER) return this.#rarest;
-    this.#changes = 0;
-    const missing: number[] = [];
-    for (const { from, to } of this.#deps.background ?? [{ from: 0, to: this.#deps.pieceCount }]) {
-      for (let piece = from; piece < to; piece += 1) if (!this.#deps.have(piece)) missing.push(piece);
-    }
-    const rank = (piece: number): number => (this.#availability[piece] ?? 0) + (this.#tiebreak[piece] ?? 0);
-    this.#rarest = missing.toSorted((a, b) => rank(a) - rank(b));
-    return this.#rarest;
   }
 }

@@ -3,7 +3,7 @@ import { AppError } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
-import type { Priority } from '../contract/views.ts';
+import type { LimitsView, Priority } from '../contract/views.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
 import type { Metainfo, TorrentShape } from './metainfo.ts';
@@ -25,6 +25,8 @@ export interface HeldSpec {
   readonly wanted?: readonly { readonly from: number; readonly to: number }[] | null;
   /** `normal` when left out. */
   readonly priority?: Priority;
+  /** Of this item alone; none when left out. */
+  readonly limits?: LimitsView;
 }
 
 /** A torrent of a sphere. */

@@ -19,6 +19,8 @@ import type { PieceBuffers } from './piece-buffers.ts';
 
 /** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
 const SLOW_BPS = 48 * 1024;
+/** A block is late when it takes so long, and twice as long as one of whoever could give it too. */
+const LATE_MS = 2_000;
 /** Who ends a connection that is younger may not want it. */
 const ESTABLISHED_MS = 10_000;
 
@@ -58,6 +60,8 @@ export interface ConnectionInfo {
 interface Member {
   readonly link: PeerLink;
   readonly pieces: PeerPieces;
+  /** Every piece that it holds was begun; told by what the picker had returned then. null = not known. */
+  spent: number | null;
 }
 
 /** All admitted connections of one torrent, and what is asked of each. */
@@ -223,6 +227,7 @@ export class TorrentSwarm implements AsyncDisposable {
       this.#missing += 1;
       this.#bytesHave -= pieceSize(this.#deps.shape, piece);
       this.#deps.torrent._markUnverified(piece);
+      this.#picker.lost(piece);
     }
     this.refresh();
   }
@@ -241,9 +246,11 @@ export class TorrentSwarm implements AsyncDisposable {
   #join(link: PeerLink, stream: Duplex): void {
     const { wire } = link;
     const pieces = new PeerPieces(this.#count);
-    this.#members.set(wire, { link, pieces });
+    const member: Member = { link, pieces, spent: null };
+    this.#members.set(wire, member);
     const recount = (change: () => void): void => {
-      this.#picker.countAll((piece) => pieces.has(piece), -1);
+      member.spent = null;
+      if (pieces.held > 0) this.#picker.countAll((piece) => pieces.has(piece), -1);
       change();
       this.#picker.countAll((piece) => pieces.has(piece), 1);
       this.#deps.onLinksChanged();
@@ -251,7 +258,9 @@ export class TorrentSwarm implements AsyncDisposable {
     wire.on('bitfield', () => recount(() => pieces.replace(wire.peerPieces.buffer)));
     wire.on('have-all', () => recount(() => pieces.fill()));
     wire.on('have', (piece: number) => {
-      if (pieces.add(piece)) this.#picker.count(piece, 1);
+      if (!pieces.add(piece)) return;
+      member.spent = null;
+      this.#picker.count(piece, 1);
     });
     stream.once('close', () => {
       this.#members.delete(wire);
@@ -267,22 +276,50 @@ export class TorrentSwarm implements AsyncDisposable {
     this.#deps.onLinksChanged();
   }
 
-  #requestMore({ link, pieces }: Member): void {
-    const { requests, wire } = link;
+  #requestMore(member: Member): void {
+    const { requests, wire } = member.link;
     requests.isReading = this.#picker.reading;
     if (wire.destroyed || wire.peerChoking || this.#held || !requests.isLow) return;
-    for (const { piece, urgent } of this.#picker.candidates(link.id, (index) => pieces.has(index))) {
-      const assembly = this.#assemblies.begin(piece);
-      if (assembly === null) continue;
-      while (requests.hasRoom) {
+    if (this.#ask(member) && this.#takeLate(member)) this.#ask(member);
+  }
+
+  /** True when nothing that the member holds is left to be asked for. */
+  #ask(member: Member): boolean {
+    const { link, pieces } = member;
+    const { requests } = link;
+    const withFresh = member.spent !== this.#picker.returned;
+    let mayBegin = true;
+    const candidates = this.#picker.candidates(link.id, (index) => pieces.has(index), withFresh);
+    for (const { piece, urgent, isFresh } of candidates) {
+      if (isFresh && !mayBegin) return false;
+      const assembly: Assembly | null = mayBegin ? this.#assemblies.begin(piece) : this.#assemblies.get(piece);
+      mayBegin &&= assembly !== null;
+      while (assembly !== null && requests.hasRoom) {
         if (urgent && !assembly.hasFree) this.#takeOver(piece, link);
         const range = assembly.reserve(requests.blockBytes);
         if (range === null) break;
         requests.ask(assembly, range);
         this.#picker.begun(piece, link.id);
       }
-      if (!requests.hasRoom) return;
+      if (!requests.hasRoom) return false;
     }
+    if (mayBegin) member.spent = this.#picker.returned;
+    return mayBegin;
+  }
+
+  /** What others are late with is taken back, for this one to be asked. False when there is no such thing. */
+  #takeLate({ link, pieces }: Member): boolean {
+    const { requests } = link;
+    if (requests.isLate) return false;
+    const lateMs = Math.max(LATE_MS, requests.answerMs * 2);
+    const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wantedOf(piece, link.id);
+    let bytes = 0;
+    for (const { link: other } of this.#members.values()) {
+      // What our own limit holds back would not come sooner from another one.
+      if (other === link || other.isResting) continue;
+      bytes += other.requests.takeBackLate(lateMs, requests.room - bytes, isWanted);
+    }
+    return bytes > 0;
   }
 
   /** A reader waits for the piece: what a slow peer owes of it is asked of this one. */

@@ -120,6 +120,42 @@ test('a peer that asks for one block of each piece and reads nothing does not ho
   expect(sent).toHaveLength(16);
 });
 
+test('a peer that comes back to each piece only after all others does not keep them all in memory meanwhile', async () => {
+  const pieces = new Set<HeldPiece>();
+  class Piece extends HeldPiece {
+    #holders = 1;
+    override hold(): this {
+      this.#holders += 1;
+      return super.hold();
+    }
+    override letGo(): void {
+      this.#holders -= 1;
+      if (this.#holders === 0) pieces.delete(this);
+      super.letGo();
+    }
+  }
+  const buffers = new PieceBuffers();
+  const { subject, sent, state } = uploads({
+    borrow: () => {
+      const piece = new Piece(buffers.take(MIB), buffers, 1);
+      pieces.add(piece);
+      return Promise.resolve(piece);
+    },
+  });
+  let most = 0;
+  for (let index = 0; index < 384; index += 1) subject.request(block(index % 128));
+  while (sent.length < 384) {
+    most = Math.max(most, pieces.size);
+    await Promise.resolve();
+  }
+  expect(most).toBeLessThan(20);
+  state.taking = false;
+  for (let index = 0; index < 384; index += 1) subject.request(block(index % 128));
+  for (let turn = 0; turn < 50; turn += 1) await settle();
+  expect(pieces.size).toBeLessThan(20);
+  subject[Symbol.dispose]();
+});
+
 test('the next pieces are read while one is sent, and not for each of many connections', async () => {
   const few = uploads();
   few.state.taking = false;

@@ -1,6 +1,6 @@
 // BEP 3: requests, BEP 6: rejects
 import type { HeldPiece } from './held-piece.ts';
-import type { TokenBucket } from './limits.ts';
+import type { Bucket } from './limits.ts';
 
 /** Told to peers as `reqq`: what an honest one keeps outstanding at most. */
 export const REQUEST_QUEUE = 500;
@@ -23,7 +23,7 @@ export interface BlockRequest {
 }
 
 export interface UploadsDeps {
-  readonly bucket: TokenBucket;
+  readonly bucket: Bucket;
   readonly borrow: (index: number, signal: AbortSignal) => Promise<HeldPiece>;
   /** `sent` is to be called when the connection needs the block's memory no more. */
   readonly send: (request: BlockRequest, block: Uint8Array, sent: () => void) => void;
@@ -45,6 +45,7 @@ export class Uploads implements Disposable {
   readonly #unsent = new Map<number, number>();
   #unsentBytes = 0;
   #heldBytes = 0;
+  #pieceBytes = Infinity;
   #running = false;
   #onSent: (() => void) | null = null;
 
@@ -115,11 +116,12 @@ export class Uploads implements Disposable {
     if (this.#queue[0] !== request || signal.aborted) return;
     this.#queue.shift();
     this.#send(request, piece.hold());
-    if (this.#queue[0]?.index !== request.index) this.#turnTo(this.#queue[0]?.index);
+    if (this.#queue[0]?.index !== request.index) this.#turnToNext();
   }
 
   #send(request: BlockRequest, piece: HeldPiece): void {
     const { index, offset, length } = request;
+    this.#pieceBytes = piece.bytes.length;
     const before = this.#unsent.get(index) ?? 0;
     this.#unsent.set(index, before + 1);
     if (before === 0) this.#heldBytes += piece.bytes.length;
@@ -166,15 +168,26 @@ export class Uploads implements Disposable {
     return reading;
   }
 
-  /** Lets go what nobody asks for any more, and reads ahead from `index` on. */
-  #turnTo(index: number | undefined): void {
-    const asked = new Set(this.#queue.map((queued) => queued.index));
-    for (const piece of Array.from(this.#pieces.keys())) if (!asked.has(piece)) this.#drop(piece);
-    if (index === undefined || this.#deps.connections() > READ_AHEAD_CONNECTIONS) return;
-    for (const piece of asked) {
+  /** Lets go what is not asked for soon, and reads ahead from the next piece on. */
+  #turnToNext(): void {
+    const soon = this.#soon();
+    for (const piece of Array.from(this.#pieces.keys())) if (!soon.has(piece)) this.#drop(piece);
+    if (this.#deps.connections() > READ_AHEAD_CONNECTIONS) return;
+    for (const piece of soon) {
       if (this.#pieces.size > READ_AHEAD) return;
       if (!this.#pieces.has(piece)) void this.#begin(piece, this.#abort.signal);
     }
+  }
+
+  /** The pieces asked for next, no more than may wait: one asked for again long after is read again. */
+  #soon(): Set<number> {
+    const most = Math.max(READ_AHEAD + 1, Math.floor((this.#largestBacklog * 2) / this.#pieceBytes));
+    const soon = new Set<number>();
+    for (const { index } of this.#queue) {
+      if (soon.size === most) break;
+      soon.add(index);
+    }
+    return soon;
   }
 
   #letGo(): void {

@@ -11,13 +11,17 @@ const LEVELS = ['low', 'normal', 'high'] as const;
 export const transferCommands = [
   defineCommand({
     name: 'limit',
-    summary: 'Shows or sets how fast the machine may send and receive, in bytes per second; 0 = no limit.',
+    usage: '[S [ITEM]]',
+    summary:
+      'Shows or sets how fast the machine, a sphere or an item may send and receive, in bytes per second; 0 = no limit. ' +
+      'Those of the machine, the sphere and the item all hold.',
+    positionals: { min: 0, max: 2 },
     options: {
       up: { value: 'BYTES', help: 'sending' },
       down: { value: 'BYTES', help: 'receiving' },
     },
     shape: limitsShape,
-    async run({ connect, signal, values }) {
+    async run({ connect, signal, positionals, values }) {
       const up = values.get('up');
       const down = values.get('down');
       const limits = {
@@ -25,8 +29,7 @@ export const transferCommands = [
         ...(down === undefined ? {} : { down: wholeNumber('down', down) }),
       };
       using engine = await connect();
-      if (Object.keys(limits).length === 0) return await engine.client.transfers.limits(undefined, { signal });
-      return await engine.client.transfers.setLimits(limits, { signal });
+      return await limit(engine.client, positionals, limits, signal);
     },
     describe: ({ up, down }) => `up ${inWords(up)}\ndown ${inWords(down)}`,
   }),
@@ -75,6 +78,28 @@ export const transferCommands = [
     describe: () => 'set',
   }),
 ];
+
+/** Of the item, of the sphere or of the machine, whichever is named; nothing to set shows them. */
+async function limit(
+  client: EngineClient,
+  [sphereName, itemName]: readonly string[],
+  limits: { readonly up?: number; readonly down?: number },
+  signal: AbortSignal,
+): Promise<{ readonly up: number; readonly down: number }> {
+  const isShown = limits.up === undefined && limits.down === undefined;
+  if (sphereName === undefined) {
+    return await (isShown
+      ? client.transfers.limits(undefined, { signal })
+      : client.transfers.setLimits(limits, { signal }));
+  }
+  const sphere = await resolveSphere(client, sphereName, signal);
+  const sphereId = sphere.id;
+  if (itemName === undefined) {
+    return isShown ? sphere.limits : await client.spheres.setLimits({ sphereId, ...limits }, { signal });
+  }
+  const item = await resolveItem(client, sphere, itemName, signal);
+  return isShown ? item.limits : await client.items.setLimits({ sphereId, itemId: item.id, ...limits }, { signal });
+}
 
 /** The item that a sphere and a name stand for; null when neither is given. */
 async function resolveOne(client: EngineClient, [sphereName, itemName]: readonly string[], signal: AbortSignal) {

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import { duplexPair } from 'node:stream';
+import type { Torrent } from 'webtorrent';
+import { expect, test } from 'vitest';
+import { Miser } from '../../test/fixtures/miser.ts';
+import { RawWire } from '../../test/fixtures/raw-wire.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { parseDeviceKey } from '../base/id.ts';
+import { silentLogger } from '../base/log.ts';
+import { TorrentClient } from './client.ts';
+import { TokenBucket } from './limits.ts';
+import { buildMetainfo, DIGEST_BYTES, parseMetainfo } from './metainfo.ts';
+import { PieceBuffers } from './piece-buffers.ts';
+import { TorrentSwarm } from './torrent-swarm.ts';
+
+const PIECE = 64 * 1024;
+const PIECES = 4096;
+const [UNCHOKE, HAVE_NONE] = [1, 15] as const;
+const shape = { length: PIECES * PIECE, pieceLength: PIECE, pieces: randomBytes(PIECES * DIGEST_BYTES) };
+const item = { pieceCount: PIECES, shape };
+const info = {
+  device: parseDeviceKey('a'.repeat(64)),
+  route: { path: 'tcp', address: '192.0.2.9:1' },
+  weDialled: true,
+} as const;
+
+/** A torrent of which nothing is here, on a disk that takes nothing. */
+class Beginning implements AsyncDisposable {
+  readonly swarm: TorrentSwarm;
+  waiting = 0;
+  readonly #torrent: Torrent;
+  readonly #stack = new AsyncDisposableStack();
+
+  private constructor(torrent: Torrent, client: TorrentClient) {
+    this.#torrent = torrent;
+    this.#stack.use(client);
+    const clock = new VirtualClock(0);
+    const bucket = (): TokenBucket => this.#stack.use(new TokenBucket({ clock, rate: 0 }));
+    this.swarm = this.#stack.use(
+      new TorrentSwarm({
+        torrent,
+        shape,
+        background: null,
+        buckets: { up: bucket(), down: bucket(), connections: { open: 0 } },
+        borrow: () => Promise.reject(new Error('nothing is here')),
+        write: () => {
+          this.waiting += 1;
+          return new Promise<boolean>(() => undefined);
+        },
+        buffers: new PieceBuffers(),
+        clock,
+        random: Math.random,
+        log: silentLogger,
+        onVerified: () => undefined,
+        onDone: () => undefined,
+        onFailed: () => undefined,
+        onBadPiece: () => undefined,
+        onLinksChanged: () => undefined,
+        onLost: () => undefined,
+      }),
+    );
+  }
+
+  static async start(): Promise<Beginning> {
+    const client = new TorrentClient({ log: silentLogger });
+    const { metainfo, infoHash } = buildMetainfo(shape);
+    const bitfield = new Uint8Array(PIECES / 8);
+    const torrent = await client.add({ metainfo: parseMetainfo(metainfo, { infoHash, sha256: null }), bitfield });
+    return new Beginning(torrent, client);
+  }
+
+  /** How often it is asked whether a piece is here while it is decided once what to ask each member for. */
+  looksOfOneRefresh(): number {
+    const { bitfield } = this.#torrent;
+    const get = bitfield.get.bind(bitfield);
+    let looks = 0;
+    bitfield.get = (piece) => {
+      looks += 1;
+      return get(piece);
+    };
+    this.swarm.refresh();
+    bitfield.get = get;
+    return looks;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+test('while the disk is behind, a block that arrives is no reason to look at every missing piece', async () => {
+  await using beginning = await Beginning.start();
+  const [ours, theirs] = duplexPair();
+  const miser = new Miser(item);
+  const { swarm } = beginning;
+  swarm.connect(ours, info);
+  miser.connect(theirs);
+  await expect.poll(() => swarm.links.some((link) => swarm.isSeed(link)), { timeout: 20_000 }).toBe(true);
+  miser.give(PIECES);
+  await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(8);
+  await expect.poll(() => miser.owed, { timeout: 20_000 }).toBe(0);
+  expect(beginning.looksOfOneRefresh()).toBeLessThan(200);
+});
+
+test('for a member that holds nothing of what is missing, it is not all looked through again and again', async () => {
+  await using beginning = await Beginning.start();
+  const [ours, theirs] = duplexPair();
+  const { swarm } = beginning;
+  swarm.connect(ours, info);
+  const wire = new RawWire(theirs, item, () => undefined);
+  for (const message of [HAVE_NONE, UNCHOKE]) wire.say(message);
+  await expect.poll(() => swarm.links[0]?.wire.peerChoking, { timeout: 20_000 }).toBe(false);
+  swarm.refresh();
+  expect(beginning.looksOfOneRefresh()).toBeLessThan(200);
+});
