@@ -380,14 +380,14 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openDirectMail(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): DirectMail {
-    const parts = { client: this.client, own: this.own, storage: deps.storage, clock: deps.clock };
     return new DirectMail({
-      ...parts,
+      ...{ client: this.client, own: this.own, storage: deps.storage, clock: deps.clock },
       receive: (message, signal) => incoming.receive(message, signal),
       onOwn: async (message) => {
         this.people.sender.arrived(message.id);
         await this.outgoing.arrived(message);
       },
+      onNote: (note) => this.people.take(note),
       bounced: ({ from, id, error }) => {
         this.directory.bounced(from, error);
         this.people.talk.bounced(from, id);

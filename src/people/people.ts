@@ -5,8 +5,10 @@ import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import type { TalkNote } from '../spheres/direct-talk.ts';
 import { errorCondition } from '../xmpp/stanza-error.ts';
 import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
@@ -32,6 +34,7 @@ export class People implements Disposable {
   readonly blocked: BlockList;
   readonly talk: Talk;
   readonly sender: TalkSender;
+  readonly #acknowledgements: Acknowledgements;
   readonly #deps: PeopleDeps;
 
   constructor(deps: PeopleDeps) {
@@ -43,6 +46,7 @@ export class People implements Disposable {
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
     this.talk = new Talk({ storage, contacts: this.contacts, own: client.jid, clock, random, onError });
     this.sender = new TalkSender({ ...deps, talk: this.talk });
+    this.#acknowledgements = new Acknowledgements({ ...deps, contacts: this.contacts, talk: this.talk });
     deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
   }
 
@@ -64,9 +68,17 @@ export class People implements Disposable {
   /** A connection, or other keys: what could not be sent is tried anew. */
   poke(): void {
     this.sender.poke();
+    this.#acknowledgements.poke();
+  }
+
+  /** A word about lines, or about who writes them, that is no line. */
+  take(note: TalkNote): void {
+    if (note.kind === 'reactions') this.talk.signed(note, note);
+    else this.#acknowledgements.take(note);
   }
 
   [Symbol.dispose](): void {
+    this.#acknowledgements[Symbol.dispose]();
     this.blocked[Symbol.dispose]();
     this.contacts[Symbol.dispose]();
   }
