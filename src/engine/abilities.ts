@@ -1,6 +1,7 @@
 import { EPHEMERAL_NAMESPACE } from '../spheres/protocol/ephemeral.ts';
 import { SEALED_NAMESPACE } from '../spheres/protocol/seal.ts';
 import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
+import { NS_CHAT_STATES } from '../xmpp/xep/0085-chat-states.ts';
 import { NS_RECEIPTS } from '../xmpp/xep/0184-receipts.ts';
 import { NS_CORRECTION } from '../xmpp/xep/0308-correction.ts';
 import { NS_MARKERS } from '../xmpp/xep/0333-markers.ts';
@@ -17,6 +18,7 @@ export const ABILITIES: DiscoInfo = {
     'http://jabber.org/protocol/disco#info',
     'http://jabber.org/protocol/caps',
     'jabber:x:conference',
+    NS_CHAT_STATES,
     NS_RECEIPTS,
     NS_MARKERS,
     NS_CORRECTION,

@@ -10,6 +10,7 @@ import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
 import { People } from '../people/people.ts';
+import { Typing } from '../people/typing.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
@@ -114,6 +115,7 @@ export class AccountSession implements AsyncDisposable {
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly typing: Typing;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly vault: Vault;
@@ -171,6 +173,7 @@ export class AccountSession implements AsyncDisposable {
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
     this.delivery = new Delivery({ ...this.#following(deps), channel: this.#channel });
+    this.typing = new Typing({ ...this.#following(deps), ...this.#parts(), channel: this.#channel, log });
     const opened = this.#openDevices(deps, omemo);
     ({ devices: this.devices, vault: this.vault } = opened);
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
@@ -193,9 +196,7 @@ export class AccountSession implements AsyncDisposable {
     const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
     const serving = { ...this.#parts(), omemo, direct, server, run, clock, log, scope: this.scope };
     this.online = this.#stack.use(new AccountOnline(serving));
-    const ice = { client: this.client, feed, configured: deps.iceServers, resolve: systemResolve, ownNetworks };
-    this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
-    this.#watchComputer(deps);
+    this.#watchComputer(deps, log);
     if (deps.keepEverything) this.#keepEverything(deps);
     this.#joinReactions(deps, log);
     const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, log };
@@ -239,7 +240,9 @@ export class AccountSession implements AsyncDisposable {
   }
 
   /** Its network, and its sleep: after that the connections of before are mostly dead, and the network may be another. */
-  #watchComputer({ clock, feed }: AccountSessionDeps): void {
+  #watchComputer({ clock, feed, iceServers: configured }: AccountSessionDeps, log: Logger): void {
+    const ice = { client: this.client, feed, configured, resolve: systemResolve, ownNetworks };
+    this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
     this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     const onWake = (): void => {
       this.client.checkNow();
@@ -305,10 +308,7 @@ export class AccountSession implements AsyncDisposable {
       },
       settle: () => deps.storage.settle(),
       spawn: (name, task) => this.scope.spawn(name, task),
-      signal: this.scope.signal,
-      clock,
-      random,
-      log: log.child('rooms'),
+      ...{ signal: this.scope.signal, clock, random, log: log.child('rooms') },
     });
   }
 
@@ -373,10 +373,9 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openItems({ storage, feed, clock }: AccountSessionDeps, log: Logger): ItemService {
-    const { list, source, waiter, scope } = this;
-    const spawn: ConstructorParameters<typeof ItemService>[0]['spawn'] = (name, task) => scope.spawn(name, task);
-    return new ItemService({ storage, list, feed, source, waiter, spawn, clock, log: log.child('items') });
+  #openItems(deps: AccountSessionDeps, log: Logger): ItemService {
+    const { source, waiter } = this;
+    return new ItemService({ ...this.#following(deps), feed: deps.feed, source, waiter, log: log.child('items') });
   }
 
   #openDirectMail(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): DirectMail {
@@ -387,7 +386,7 @@ export class AccountSession implements AsyncDisposable {
         this.people.sender.arrived(message.id);
         await this.outgoing.arrived(message);
       },
-      onNote: (note) => this.people.take(note),
+      onNote: (note, isLive) => this.people.take(note, isLive),
       bounced: ({ from, id, error }) => {
         this.directory.bounced(from, error);
         this.people.talk.bounced(from, id);

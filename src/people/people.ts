@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -34,6 +35,8 @@ export class People implements Disposable {
   readonly blocked: BlockList;
   readonly talk: Talk;
   readonly sender: TalkSender;
+  /** Somebody says what they do: writing, or no longer. */
+  readonly onState: Emitter<Extract<TalkNote, { kind: 'state' }>>;
   readonly #acknowledgements: Acknowledgements;
   readonly #deps: PeopleDeps;
 
@@ -46,6 +49,7 @@ export class People implements Disposable {
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
     this.talk = new Talk({ storage, contacts: this.contacts, own: client.jid, clock, random, onError });
     this.sender = new TalkSender({ ...deps, talk: this.talk });
+    this.onState = new Emitter(onError);
     this.#acknowledgements = new Acknowledgements({ ...deps, contacts: this.contacts, talk: this.talk });
     deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
   }
@@ -72,9 +76,11 @@ export class People implements Disposable {
   }
 
   /** A word about lines, or about who writes them, that is no line. */
-  take(note: TalkNote): void {
+  take(note: TalkNote, isLive: boolean): void {
     if (note.kind === 'reactions') this.talk.signed(note, note);
-    else this.#acknowledgements.take(note);
+    else if (note.kind === 'state') {
+      if (isLive) this.onState.emit(note);
+    } else this.#acknowledgements.take(note);
   }
 
   [Symbol.dispose](): void {

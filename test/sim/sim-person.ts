@@ -246,7 +246,7 @@ export class SimSession {
         storage,
         receive: (message, signal) => this.#receive(message, signal),
         onOwn: (message) => this.outgoing.arrived(message),
-        onNote: (note) => this.people.take(note),
+        onNote: (note, isLive) => this.people.take(note, isLive),
         bounced: ({ from, error }) => this.directory.bounced(from, error),
         hasArchive: () => true,
         signal: this.scope.signal,
