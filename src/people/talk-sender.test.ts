@@ -220,3 +220,23 @@ test('a line that is taken back before it left says nothing to anybody', async (
     .toEqual([undefined, 0]);
   expect(client.sent).toEqual([]);
 });
+
+test('a word about a line waits without asking again and again for keys that are not there', async () => {
+  const { clock, talk, client, sender, devices, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'helo');
+  await expect.poll(() => client.sent.length).toBe(1);
+  const { askDeviceIds } = devices;
+  let asked = 0;
+  devices.askDeviceIds = () => {
+    asked += 1;
+    return Promise.resolve([]);
+  };
+  talk.edit(id, 'hello');
+  await expect.poll(() => asked).toBe(1);
+  await expect.poll(() => sender.isIdle).toBe(true);
+  await clock.advance(3_600_000);
+  expect(asked).toBe(1);
+  devices.askDeviceIds = askDeviceIds;
+  sender.poke();
+  await expect.poll(() => client.sent.length).toBe(2);
+});

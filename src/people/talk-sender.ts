@@ -69,6 +69,8 @@ export class TalkSender {
   readonly #deps: TalkSenderDeps;
   /** Lines that may have left without our hearing of it: the archive is asked before they are sent again. */
   readonly #doubtful: Set<EventId>;
+  /** Words that only other keys of theirs, or a new session, can help on their way. */
+  readonly #parked = new Set<EventId>();
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();
   /** Whose lines are on their way: somebody whose server does not answer must not hold up the others. */
@@ -84,13 +86,14 @@ export class TalkSender {
 
   /** Whether nothing waits that could leave. */
   get isIdle(): boolean {
-    const { directMessages, talkWords } = this.#deps.storage;
-    return this.#running.size === 0 && directMessages.queued().length === 0 && talkWords.list().length === 0;
+    const { directMessages } = this.#deps.storage;
+    return this.#running.size === 0 && directMessages.queued().length === 0 && this.#words().length === 0;
   }
 
   /** A connection, other keys: everything is tried anew. */
   poke(): void {
     this.#notBefore.clear();
+    this.#parked.clear();
     this.#work.wake();
   }
 
@@ -113,7 +116,7 @@ export class TalkSender {
     // Coming online pokes.
     if (client.state.kind !== 'online') return EMPTY_MS;
     const queue = storage.directMessages.queued();
-    const words = storage.talkWords.list();
+    const words = this.#words();
     if (queue.length + words.length === 0) return EMPTY_MS;
     const nowMs = clock.monotonic();
     let nextMs = nowMs + IDLE_MS;
@@ -177,12 +180,20 @@ export class TalkSender {
       } catch (error) {
         if (signal.aborted) return;
         log.info('a word about a line not sent', { error });
-        // With keys of theirs, or a connection, it goes; nothing mends a word that is too long.
-        if (!HOPELESS.includes(errorCode(error))) return this.#holdBack(peer);
+        const code = errorCode(error);
+        if (PASSING.includes(code)) return this.#holdBack(peer);
+        if (!HOPELESS.includes(code)) {
+          this.#parked.add(id);
+          continue;
+        }
       }
       storage.talkWords.remove(id);
       this.#notBefore.delete(peer);
     }
+  }
+
+  #words(): TalkWordRow[] {
+    return this.#deps.storage.talkWords.list().filter(({ id }) => !this.#parked.has(id));
   }
 
   get #composing() {

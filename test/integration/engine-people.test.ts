@@ -48,6 +48,26 @@ async function tell(at: Person, jid: string, text: string): Promise<string> {
 const talkAt = async (at: Person, jid: string): Promise<ContactView['conversationId']> =>
   (await at.ask((client) => client.people.open({ jid: parseBareJid(jid) }))).person.conversationId;
 
+/** The first words of the engine about who writes where; they begin when it is `ready`. */
+function typingSeen(at: Person, count: number) {
+  const ready = Promise.withResolvers<void>();
+  const collect = async () => {
+    using engine = await at.connect(AbortSignal.timeout(90_000));
+    const { seq } = await engine.client.system.snapshot();
+    const events = await engine.client.system.events({ since: seq });
+    ready.resolve();
+    const seen: { readonly sphereId: string; readonly people: readonly string[] }[] = [];
+    for await (const { event } of events) {
+      if (event.kind === 'typing') seen.push({ sphereId: event.sphereId, people: event.people });
+      if (seen.length === count) break;
+    }
+    return seen;
+  };
+  const all = collect();
+  all.catch(ready.reject);
+  return { ready: ready.promise, all };
+}
+
 const said = (at: Person, jid: string, text: string): Promise<MessageView> =>
   eventually(`"${text}" at ${at.name}`, async () => (await lines(at, jid)).find((line) => line.text === text));
 
@@ -138,6 +158,25 @@ describe('two people', () => {
     );
     expect(item).toMatchObject({ kind: 'image', width: 1200, height: 800, state: 'listed' });
     expect(item.previewUrl).not.toBeNull();
+  });
+
+  test('see when the other one writes, in their talk and in their sphere, unless that is switched off', async () => {
+    const sphere = (await anna.spheres()).find(({ partner }) => partner === ben.jid);
+    if (sphere === undefined) throw new Error('nothing was shared yet');
+    const talk = { anna: await talkAt(anna, ben.jid), ben: await talkAt(ben, anna.jid) };
+    const writes = (sphereId: typeof talk.anna, isTyping: boolean): Promise<unknown> =>
+      anna.ask((client) => client.messages.typing({ sphereId, isTyping }));
+    await anna.ask((client) => client.settings.set({ tellTyping: false }));
+    const seen = typingSeen(ben, 3);
+    await seen.ready;
+    await writes(sphere.id, true);
+    await anna.ask((client) => client.settings.set({ tellTyping: true }));
+    await writes(talk.anna, true);
+    await writes(talk.anna, false);
+    await writes(sphere.id, true);
+    const talks = [['Anna'], []].map((people) => ({ sphereId: talk.ben, people }));
+    expect(await seen.all).toEqual([...talks, { sphereId: sphere.id, people: ['Anna'] }]);
+    await writes(sphere.id, false);
   });
 
   test('what was typed without a server leaves later, in order and once', async () => {
