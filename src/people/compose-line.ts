@@ -8,6 +8,7 @@ import { correctionOf } from '../xmpp/xep/0308-correction.ts';
 import { markable } from '../xmpp/xep/0333-markers.ts';
 import { NS_RETRACTION, retractionOf } from '../xmpp/xep/0424-retraction.ts';
 import { fallbackFor, type TextRange } from '../xmpp/xep/0428-fallback.ts';
+import { signsIn } from '../xmpp/xep/0444-reactions.ts';
 import { NS_REPLY, replyTo } from '../xmpp/xep/0461-replies.ts';
 
 /** What goes out: the text is encrypted, what stands beside it is not. */
@@ -24,7 +25,8 @@ interface ComposeDeps {
 /** Of what is answered other programs show so much. */
 const QUOTE_LENGTH = 80;
 /** What programs show that do not know how to take a line away. */
-const RETRACTED = 'I took a message back, but your program cannot take it away.';
+const RETRACTED = "/me retracted a previous message, but it's unsupported by your client.";
+const MAX_RETRACTION = 200;
 const NO_SIGNS = '–';
 
 /** A line of ours, with the beginning of what it answers for programs that show no answers. */
@@ -49,11 +51,28 @@ export function composeWord(deps: ComposeDeps, kind: TalkWordRow['kind'], row: D
   return { text: said.text, beside: [...said.beside, signsMark()] };
 }
 
-/** The text without the part that quotes what it answers, unless nothing else is in it. */
+/**
+ * The text without the part that quotes what it answers, unless nothing else is in it. The part is named outside of the
+ * encryption: a server must not cut anything but a quote out of what somebody says.
+ */
 export function withoutQuote(text: string, { start, end }: TextRange): string {
   const points = [...text];
-  const rest = [...points.slice(0, start), ...points.slice(end)].join('').trim();
-  return rest === '' ? text : rest;
+  const quote = points.slice(0, end).join('').trimEnd();
+  const rest = points.slice(end).join('').trim();
+  const isQuote = start === 0 && quote.split('\n').every((line) => line.startsWith('>')) && points[end - 1] === '\n';
+  return isQuote && rest !== '' ? rest : text;
+}
+
+/** Whether a text stands for a message that takes another one back: no server can make one of what somebody says. */
+export function isRetraction(text: string): boolean {
+  return text.length <= MAX_RETRACTION && /\bretract/i.test(text);
+}
+
+/** The signs in the text of an answer that was marked as such; undefined when it says something else. */
+export function signsOf(text: string): string[] | undefined {
+  const words = text.split(/\s+/);
+  const signs = signsIn(words);
+  return text === NO_SIGNS || signs.length === new Set(words).size ? signs : undefined;
 }
 
 function answer(deps: ComposeDeps, row: DirectMessageRow, text: string): Composed {

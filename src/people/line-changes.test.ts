@@ -12,6 +12,8 @@ const clear = (id: string, ...signs: readonly string[]): Element =>
   xml('reactions', { xmlns: 'urn:xmpp:reactions:0', id }, ...signs.map((sign) => xml('reaction', {}, sign)));
 const quoting = (end: number): Element => fallbackFor(NS_REPLY, { start: 0, end });
 
+const GONE = '/me retracted a previous message.';
+
 function setUp() {
   const all = talkOfAna();
   all.know('contact', 'both');
@@ -41,7 +43,7 @@ describe('their line', () => {
     await clock.advance(1000);
     await hear(fromBen('b2', `${SEALED}pay me`, correctionOf('b1')));
     await clock.advance(1000);
-    await hear(fromBen('b3', `${SEALED}x`, retractionOf('t1')));
+    await hear(fromBen('b3', `${SEALED}${GONE}`, retractionOf('t1')));
     expect(shown()).toEqual(['pay me (edited)', 'mine']);
   });
 
@@ -52,20 +54,27 @@ describe('their line', () => {
     await hear(fromBen('s2', 'taken back', retractionOf('b1')));
     await hear(fromBen('s3', null, retractionOf('b1')));
     expect(shown()).toEqual(['meet at noon', 'meet at midnight', 'taken back']);
-    await hear(fromBen('b2', `${SEALED}taken back`, retractionOf('b1')));
+    await hear(fromBen('b2', `${SEALED}${GONE}`, retractionOf('b1')));
     expect(shown()[0]).toBe(' (retracted)');
   });
 
   test('that was taken away comes back by no later word, and what takes away an unknown one is no line', async () => {
     const { hear, shown, lines, storage } = setUp();
     await hear(fromBen('b1', `${SEALED}secret`));
-    await hear(fromBen('b2', `${SEALED}taken back`, retractionOf('b1')));
+    await hear(fromBen('b2', `${SEALED}${GONE}`, retractionOf('b1')));
     await hear(fromBen('b3', `${SEALED}again`, correctionOf('b1')));
     await hear(fromBen('b4', null, clear('b1', '👍')));
-    await hear(fromBen('b5', `${SEALED}taken back`, retractionOf('never-came')));
+    await hear(fromBen('b5', `${SEALED}${GONE}`, retractionOf('never-came')));
     expect(shown()).toEqual([' (retracted)']);
     expect(lines()[0]?.signs).toBeNull();
     expect(storage.directMessages.countUnread(BEN, 0)).toBe(1);
+  });
+
+  test('is taken away by no words that say something else, whatever a server puts beside them', async () => {
+    const { hear, shown } = setUp();
+    await hear(fromBen('b1', `${SEALED}do not pay`));
+    await hear(fromBen('b2', `${SEALED}the weather is fine`, retractionOf('b1')));
+    expect(shown()).toEqual(['do not pay', 'the weather is fine']);
   });
 
   test('whose replaced one is not here stands by itself', async () => {
@@ -93,7 +102,7 @@ describe('a line of ours', () => {
     await hear(carbon('sent', fromAna('t1', `${SEALED}helo`)));
     await hear(carbon('sent', fromAna('t2', `${SEALED}hello`, correctionOf('t1'))));
     expect(shown()).toEqual(['hello (edited)']);
-    await hear(carbon('sent', fromAna('t3', `${SEALED}taken back`, retractionOf('t1'))));
+    await hear(carbon('sent', fromAna('t3', `${SEALED}${GONE}`, retractionOf('t1'))));
     expect(shown()).toEqual([' (retracted)']);
   });
 });
@@ -113,6 +122,17 @@ describe('an answer', () => {
     await hear(fromBen('b2', `${SEALED}all`, replyTo({ to: 'ana@a.test', id }), quoting(99)));
     expect(lines().map(({ text }) => text)).toEqual(['coming?', '> old\nyes', 'all']);
   });
+});
+
+test('a server cannot cut out of an answer what is no quote, nor make signs of words', async () => {
+  const { hear, shown, talk, lines } = setUp();
+  const { id } = talk.say(BEN, 'shall I pay?');
+  const reply = replyTo({ to: 'ana@a.test', id });
+  await hear(fromBen('b1', `${SEALED}do not pay`, reply, quoting(7)));
+  await hear(fromBen('b2', `${SEALED}> shall I\nnot now`, reply, quoting(14)));
+  await hear(fromBen('b3', `${SEALED}never 👍`, reply, signsMark()));
+  expect(shown()).toEqual(['shall I pay?', 'do not pay', '> shall I\nnot now', 'never 👍']);
+  expect(lines()[0]?.signs).toBeNull();
 });
 
 describe('signs', () => {

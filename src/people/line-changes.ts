@@ -10,7 +10,7 @@ import type { DirectMessageRow, TalkSigns } from '../storage/direct-message-tabl
 import type { Storage } from '../storage/storage.ts';
 import type { TalkWordRow } from '../storage/talk-word-table.ts';
 import { signsIn } from '../xmpp/xep/0444-reactions.ts';
-import { withoutQuote } from './compose-line.ts';
+import { isRetraction, signsOf, withoutQuote } from './compose-line.ts';
 
 interface LineChangesDeps {
   readonly storage: Storage;
@@ -46,9 +46,13 @@ export class LineChanges {
     // What never came here need not be taken away; what was meant to replace it is said all the same.
     if (target === undefined) return marks.retracts === null ? undefined : { changed: null };
     if ((target.encrypted && !line.encrypted) || !isReadable(target)) return undefined;
-    if (marks.retracts !== null) this.#clear(target, message.atMs);
-    else if (isSigns) this.sign(target, side, { signs: signsIn(wordsOf(message, line)), atMs: message.atMs });
-    else this.#replace(target, textOf(message, line), message.atMs);
+    const { atMs } = message;
+    const text = textOf(message, line);
+    const signs = isSigns ? signsOf(text) : [];
+    if (signs === undefined || (marks.retracts !== null && !isRetraction(text))) return undefined;
+    if (marks.retracts !== null) this.#clear(target, atMs);
+    else if (isSigns) this.sign(target, side, { signs, atMs });
+    else this.#replace(target, text, atMs);
     return { changed: target.id };
   }
 
@@ -115,8 +119,4 @@ function isReadable({ state }: DirectMessageRow): boolean {
 
 function textOf({ marks }: IncomingMessage, { text }: DirectLine): string {
   return marks?.quote === undefined || marks.quote === null ? text : withoutQuote(text, marks.quote);
-}
-
-function wordsOf(message: IncomingMessage, line: DirectLine): string[] {
-  return textOf(message, line).split(/\s+/);
 }
