@@ -281,6 +281,8 @@ const messages = {
   retract: oc.input(ofMessage.extend({ isUndone: z.boolean().default(false) })).output(done),
   /** All our signs on a line, in place of those before. */
   react: oc.input(ofMessage.extend({ signs: z.array(z.string().min(1).max(32)).max(8) })).output(done),
+  /** The person writes there, or no longer does; said again every few seconds while it goes on. */
+  typing: oc.input(inSphere.extend({ isTyping: z.boolean() })).output(done),
   /** Sends a line of ours again that failed. */
   retry: oc.input(ofMessage).output(done),
   /** Takes a line of ours that failed away for good. */

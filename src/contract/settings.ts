@@ -35,6 +35,8 @@ export const networkSettingsSchema = z.object({
 export const settingsSchema = z.object({
   limits: limitsSchema,
   quiet: quietSchema,
+  /** Whether others see when the person writes. */
+  tellTyping: z.boolean(),
   /** Takes effect when the engine starts. */
   network: networkSettingsSchema,
   /** The limits that hold now. */
@@ -49,6 +51,7 @@ export const settingsChangeSchema = z
     limits: limitsSchema.partial(),
     quiet: z.object({ on: z.boolean(), limits: limitsSchema.partial(), schedule: scheduleSchema.partial() }).partial(),
     network: networkSettingsSchema.partial(),
+    tellTyping: z.boolean(),
   })
   .partial();
 export type SettingsChange = z.infer<typeof settingsChangeSchema>;

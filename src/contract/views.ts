@@ -345,6 +345,8 @@ export const appEventSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('item-removed'), itemId: itemIdSchema }),
   z.object({ kind: z.literal('message'), message: messageSchema }),
   z.object({ kind: z.literal('message-removed'), sphereId: sphereIdSchema, messageId: eventIdSchema }),
+  /** Others who are writing there now; names of people. */
+  z.object({ kind: z.literal('typing'), sphereId: sphereIdSchema, people: z.array(z.string()) }),
   ...peopleEvents,
   z.object({ kind: z.literal('job'), job: shareJobSchema }),
   z.object({ kind: z.literal('swarm'), swarm: swarmSchema }),

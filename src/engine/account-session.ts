@@ -11,6 +11,7 @@ import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
 import { MovingIn } from '../people/moving-in.ts';
 import { People } from '../people/people.ts';
+import { Typing } from '../people/typing.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
@@ -53,8 +54,7 @@ import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { ABILITIES } from './abilities.ts';
-import type { ServerKnowledge } from './account-online.ts';
-import { AccountOnline } from './account-online.ts';
+import { AccountOnline, type ServerKnowledge } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import { followMoves } from './follow-moves.ts';
 import { IceServers } from './ice-servers.ts';
@@ -119,6 +119,7 @@ export class AccountSession implements AsyncDisposable {
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly typing: Typing;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly vault: Vault;
@@ -174,6 +175,7 @@ export class AccountSession implements AsyncDisposable {
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
     this.delivery = new Delivery({ ...this.#following(deps), channel: this.#channel });
+    this.typing = new Typing({ ...this.#following(deps), ...this.#parts(), channel: this.#channel, log });
     const opened = this.#openDevices(deps, omemo);
     ({ devices: this.devices, vault: this.vault } = opened);
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
@@ -196,9 +198,7 @@ export class AccountSession implements AsyncDisposable {
     const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
     const serving = { ...this.#parts(), ...this.#settling(deps), omemo, direct, server, run };
     this.online = this.#stack.use(new AccountOnline(serving));
-    const ice = { client: this.client, feed, configured: deps.iceServers, resolve: systemResolve, ownNetworks };
-    this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
-    this.#watchComputer(deps);
+    this.#watchComputer(deps, log);
     if (deps.keepEverything) this.#keepEverything(deps);
     this.#joinReactions(deps, log);
     const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, log };
@@ -242,7 +242,9 @@ export class AccountSession implements AsyncDisposable {
   }
 
   /** Its network, and its sleep: after that the connections of before are mostly dead, and the network may be another. */
-  #watchComputer({ clock, feed }: AccountSessionDeps): void {
+  #watchComputer({ clock, feed, iceServers: configured }: AccountSessionDeps, log: Logger): void {
+    const ice = { client: this.client, feed, configured, resolve: systemResolve, ownNetworks };
+    this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
     this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
     const onWake = (): void => {
       this.client.checkNow();
@@ -372,21 +374,20 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openItems({ storage, feed, clock }: AccountSessionDeps, log: Logger): ItemService {
-    const { list, source, waiter, scope } = this;
-    const spawn: ConstructorParameters<typeof ItemService>[0]['spawn'] = (name, task) => scope.spawn(name, task);
-    return new ItemService({ storage, list, feed, source, waiter, spawn, clock, log: log.child('items') });
+  #openItems(deps: AccountSessionDeps, log: Logger): ItemService {
+    const { source, waiter } = this;
+    return new ItemService({ ...this.#following(deps), feed: deps.feed, source, waiter, log: log.child('items') });
   }
 
   #openDirectMail(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): DirectMail {
-    const parts = { client: this.client, own: this.own, storage: deps.storage, clock: deps.clock };
     return new DirectMail({
-      ...parts,
+      ...{ client: this.client, own: this.own, storage: deps.storage, clock: deps.clock },
       receive: (message, signal) => incoming.receive(message, signal),
       onOwn: async (message) => {
         this.people.sender.arrived(message.id);
         await this.outgoing.arrived(message);
       },
+      onNote: (note, isLive) => this.people.take(note, isLive),
       bounced: ({ from, id, error }) => {
         this.directory.bounced(from, error);
         this.people.talk.bounced(from, id);

@@ -41,6 +41,7 @@ export function createAppRouter(deps: RouterDeps) {
       edit: os.messages.edit.handler(({ input, signal }) => services.messages.edit(input, given(signal))),
       retract: os.messages.retract.handler(({ input, signal }) => services.messages.retract(input, given(signal))),
       react: os.messages.react.handler(({ input, signal }) => services.messages.react(input, given(signal))),
+      typing: os.messages.typing.handler(({ input, signal }) => services.messages.typing(input, given(signal))),
       retry: os.messages.retry.handler(({ input, signal }) => services.messages.retry(input, given(signal))),
       remove: os.messages.remove.handler(({ input, signal }) => services.messages.remove(input, given(signal))),
       search: os.messages.search.handler(({ input, signal }) => services.messages.search(input, given(signal))),

@@ -174,6 +174,8 @@ function coalescingKey(event: AppEvent): string | undefined {
       return `item ${event.item.id}`;
     case 'job':
       return `job ${event.job.id}`;
+    case 'typing':
+      return `typing ${event.sphereId}`;
     case 'swarm':
       return 'swarm';
     case 'account':

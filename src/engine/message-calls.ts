@@ -2,10 +2,11 @@ import type { EventId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { readConfig } from './profile.ts';
 
 const DONE = { ok: true as const };
 
-export function messageCalls({ holder, views }: AppCallsDeps): AppServices['messages'] {
+export function messageCalls({ holder, views, profile }: AppCallsDeps): AppServices['messages'] {
   const view = (id: EventId): MessageView => {
     const row = holder.session.storage.messages.get(id);
     if (row === undefined) throw new Error('the message was not kept');
@@ -40,6 +41,10 @@ export function messageCalls({ holder, views }: AppCallsDeps): AppServices['mess
     },
     react({ sphereId, messageId, signs }) {
       holder.session.messages.react(sphereId, messageId, signs);
+      return Promise.resolve(DONE);
+    },
+    typing({ sphereId, isTyping }) {
+      if (!isTyping || readConfig(profile).tellTyping) holder.session.typing.say(sphereId, isTyping);
       return Promise.resolve(DONE);
     },
     retry({ sphereId, messageId }) {

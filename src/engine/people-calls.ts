@@ -1,7 +1,6 @@
 import { xmppUriOf } from '../base/xmpp-uri.ts';
-import type { BareJid, EventId, PersonId, SphereId } from '../base/id.ts';
+import type { PersonId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
-import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import { safetyNumber } from '../spheres/protocol/safety-number.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
@@ -106,51 +105,6 @@ function introduce(
   const isSaid = sphere.log.introduced.get(sphere.person)?.has(word.person) === true;
   if (sphere.row.state !== 'joined' || isSaid === word.isKnown) return;
   list.publish(sphere, 'introduce', word, { audience: { kind: 'certified' } });
-}
-
-/** Calls about the conversation with one person go there, all others to the spheres. */
-export function withTalks({ holder, views }: AppCallsDeps, spheres: AppServices['messages']): AppServices['messages'] {
-  const peerOf = (id: SphereId): BareJid | undefined => holder.session.people.contacts.peerOf(id);
-  const ofPeer = (peer: BareJid, id: EventId): DirectMessageRow => {
-    const row = holder.session.storage.directMessages.get(id);
-    if (row?.peer !== peer) throw new AppError('not-found', 'no such line');
-    return row;
-  };
-  return {
-    ...spheres,
-    list(input, signal) {
-      const { sphereId, after, before, around, limit } = input;
-      const peer = peerOf(sphereId);
-      if (peer === undefined) return spheres.list(input, signal);
-      const { directMessages } = holder.session.storage;
-      const rows =
-        around !== undefined
-          ? directMessages.around(peer, ofPeer(peer, around).position, limit)
-          : after !== undefined
-            ? directMessages.after(peer, ofPeer(peer, after).position, limit)
-            : before !== undefined
-              ? directMessages.before(peer, ofPeer(peer, before).position, limit)
-              : directMessages.newest(peer, limit);
-      return Promise.resolve({ messages: rows.map((row) => views.directMessage(row)) });
-    },
-    say(input, signal) {
-      const peer = peerOf(input.sphereId);
-      if (peer === undefined) return spheres.say(input, signal);
-      return Promise.resolve({ message: views.directMessage(holder.session.people.talk.say(peer, input.text)) });
-    },
-    retry(input, signal) {
-      const peer = peerOf(input.sphereId);
-      if (peer === undefined) return spheres.retry(input, signal);
-      holder.session.people.talk.retry(ofPeer(peer, input.messageId).id);
-      return Promise.resolve(DONE);
-    },
-    remove(input, signal) {
-      const peer = peerOf(input.sphereId);
-      if (peer === undefined) return spheres.remove(input, signal);
-      holder.session.people.talk.remove(ofPeer(peer, input.messageId).id);
-      return Promise.resolve(DONE);
-    },
-  };
 }
 
 function textOrNull(text: string | undefined): string | null {

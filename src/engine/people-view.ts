@@ -1,6 +1,6 @@
 import type { ContactView } from '../contract/people.ts';
-import type { MessageView } from '../contract/views.ts';
-import type { BareJid } from '../base/id.ts';
+import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
+import type { BareJid, EventId } from '../base/id.ts';
 import { conversationIdOf } from '../people/conversation-id.ts';
 import type { People } from '../people/people.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -55,20 +55,60 @@ export function viewDirectMessage(
   { storage, own }: Pick<PeopleViewDeps, 'storage' | 'own'>,
   row: DirectMessageRow,
 ): MessageView {
-  const { id, peer, mine, person, text, atMs, state, failure, encrypted, position } = row;
+  const { id, peer, mine, person, text, atMs, state, failure, encrypted, position, change } = row;
   const contact = storage.contacts.get(peer);
+  const theirName = contact === undefined ? personName(peer) : contactName(contact);
   return {
-    ...{ id, mine, person, text, atMs, state, failure, encrypted },
+    ...{ id, mine, person, text, atMs, state, failure, encrypted, change },
     sphereId: conversationIdOf(peer),
     from: mine ? own : peer,
-    fromName: mine || contact === undefined ? personName(mine ? own : peer) : contactName(contact),
+    fromName: mine ? personName(own) : theirName,
     kind: 'text',
     itemId: null,
-    delivery: null,
-    replyTo: null,
-    reactions: [],
-    change: 'none',
+    delivery: mine ? viewDelivery(row, theirName, contact?.tells === true) : null,
+    replyTo:
+      row.replyTo === null ? null : viewQuote(storage, row.replyTo, { mine: personName(own), theirs: theirName }),
+    reactions: viewSigns(row, { mine: personName(own), theirs: theirName }),
     mentionsMe: false,
     order: String(position).padStart(16, '0'),
   };
+}
+
+/** Who says what is shown of both. */
+interface Names {
+  readonly mine: string;
+  readonly theirs: string;
+}
+
+/** What is shown of a line that another one answers. */
+const QUOTE_LENGTH = 200;
+
+/** Which of their devices has it is nobody's to know: all count as one. */
+function viewDelivery({ state }: DirectMessageRow, theirName: string, tells: boolean): DeliveryView {
+  const isSeen = state === 'seen';
+  return {
+    devices: 1,
+    reached: isSeen || state === 'delivered' ? 1 : 0,
+    seenBy: isSeen ? [theirName] : [],
+    unknown: state === 'sent' && !tells ? [theirName] : [],
+  };
+}
+
+function viewQuote({ directMessages }: Storage, id: EventId, names: Names): QuoteView {
+  const row = directMessages.get(id);
+  if (row === undefined) return { id, kind: 'text', fromName: '', text: null };
+  const text = row.text.length > QUOTE_LENGTH ? `${row.text.slice(0, QUOTE_LENGTH).toWellFormed()}…` : row.text;
+  return { id, kind: 'text', fromName: row.mine ? names.mine : names.theirs, text: text === '' ? null : text };
+}
+
+function viewSigns({ signs }: DirectMessageRow, names: Names): ReactionView[] {
+  if (signs === null) return [];
+  return [...new Set([...signs.theirs, ...signs.mine])].map((sign) => {
+    const mine = signs.mine.includes(sign);
+    return {
+      sign,
+      mine,
+      people: [...(signs.theirs.includes(sign) ? [names.theirs] : []), ...(mine ? [names.mine] : [])],
+    };
+  });
 }

@@ -56,6 +56,8 @@ const configSchema = z.object({
     .prefault({}),
   /** Fetch every item of every sphere, as a computer does that is left on for the others. */
   keepEverything: z.boolean().default(false),
+  /** Whether others see when the person writes. */
+  tellTyping: z.boolean().default(true),
   /** Bytes per second over all spheres, 0 = no limit. */
   limits: limitsSchema.prefault({ up: 0, down: 0 }),
   /** Slower limits, by hand or by the hour. */

@@ -31,11 +31,12 @@ test('a change keeps what it does not name, holds at once, and is there after a 
     { up: 1000, down: 2000 },
   ]);
   expect(shown.at(-1)).toEqual({ up: 4000, down: 0 });
-  const after = await settings.set({ network: { dataPort: 6881 } }, signal);
+  const after = await settings.set({ network: { dataPort: 6881 }, tellTyping: false }, signal);
   expect(after).toEqual({
     limits: { up: 4000, down: 0 },
     quiet: { ...before.quiet, on: true, limits: { up: 1000, down: 2000 } },
     network: { ...before.network, dataPort: 6881 },
+    tellTyping: false,
     inForce: { up: 1000, down: 2000 },
     restartNeeded: true,
   });

@@ -12,7 +12,8 @@ export function settingsCalls(deps: Pick<AppCallsDeps, 'profile' | 'speed' | 'vi
     const config = readConfig(profile);
     const network = networkOf(config);
     const restartNeeded = JSON.stringify(network) !== atStart;
-    return { limits: config.limits, quiet: config.quiet, network, inForce: speed.inForce, restartNeeded };
+    const { limits, quiet, tellTyping } = config;
+    return { limits, quiet, tellTyping, network, inForce: speed.inForce, restartNeeded };
   };
   return {
     get: () => Promise.resolve(view()),
@@ -31,10 +32,11 @@ function networkOf({ swarm }: ProfileConfig): SettingsView['network'] {
   return { dataPort, addresses, mapPorts, discoverLan, extraPorts };
 }
 
-function withChange(config: ProfileConfig, { limits, quiet, network }: SettingsChange): ProfileConfig {
+function withChange(config: ProfileConfig, { limits, quiet, network, tellTyping }: SettingsChange): ProfileConfig {
   const before = config.quiet;
   return {
     ...config,
+    tellTyping: tellTyping ?? config.tellTyping,
     limits: { ...config.limits, ...defined(limits) },
     quiet: {
       on: quiet?.on ?? before.on,

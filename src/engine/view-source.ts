@@ -29,6 +29,7 @@ import type { AccountSession } from './account-session.ts';
 import { viewDevice } from './device-view.ts';
 import { viewItem } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
+import { contactName, personName } from './person-name.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
 import { Warnings } from './warnings.ts';
@@ -79,6 +80,7 @@ export class ViewSource {
       session.shares.onJob.on((job) => this.onEvent.emit({ kind: 'job', job })),
       session.onInvitation.on((id) => this.#invitationChanged(session, id)),
       session.people.contacts.onChange.on((jid) => this.#personChanged(session, jid)),
+      session.typing.onChange.on((id) => this.#typingChanged(session, id)),
       session.people.talk.onChange.on((change) => this.#talkChanged(session, change)),
     ];
     this.accountChanged();
@@ -262,6 +264,15 @@ export class ViewSource {
     const row = session.storage.directMessages.get(id);
     if (row !== undefined) this.onEvent.emit({ kind: 'message', message: viewDirectMessage(session, row) });
     else this.onEvent.emit({ kind: 'message-removed', sphereId: conversationIdOf(peer), messageId: id });
+  }
+
+  #typingChanged(session: AccountSession, sphereId: SphereId): void {
+    if (session !== this.#session) return;
+    const people = session.typing.whoIn(sphereId).map((jid) => {
+      const contact = sphereId === conversationIdOf(jid) ? session.people.contacts.get(jid) : undefined;
+      return contact === undefined ? personName(jid) : contactName(contact);
+    });
+    this.onEvent.emit({ kind: 'typing', sphereId, people });
   }
 
   #swarmChanged(event: SwarmEvent): void {

@@ -104,6 +104,16 @@ export class Contacts implements Disposable {
     return this.#contacts.list().find(({ jid }) => conversationIdOf(jid) === conversationId)?.jid;
   }
 
+  /**
+   * Whether this person may hear by themselves what we do: that something came, was read or is being typed. XEP-0184 §5.5:
+   * it tells as much as presence does, so it is for those who may see that.
+   */
+  mayKnow(jid: BareJid): boolean {
+    const row = this.#contacts.get(jid);
+    const isSeen = row?.subscription === 'from' || row?.subscription === 'both';
+    return row?.standing === 'contact' && isSeen && !this.#deps.storage.blocked.has(jid);
+  }
+
   isStranger(jid: BareJid): boolean {
     const standing = this.#contacts.get(jid)?.standing ?? 'request';
     return standing === 'request' && !this.#deps.sharesSphere(jid);
@@ -294,6 +304,7 @@ export class Contacts implements Disposable {
 }
 
 function newContact(jid: BareJid, standing: ContactRow['standing'], sinceMs: number): ContactRow {
-  const nothing = { name: null, nick: null, avatar: null, asked: false, wants: false, readPosition: 0 };
-  return { jid, standing, subscription: 'none', sinceMs, ...nothing };
+  const nothing = { name: null, nick: null, avatar: null, asked: false, wants: false, tells: false };
+  const read = { readPosition: 0, toldPosition: 0 };
+  return { jid, standing, subscription: 'none', sinceMs, ...nothing, ...read };
 }

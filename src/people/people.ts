@@ -1,12 +1,15 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import type { BareJid, PersonId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import type { TalkNote } from '../spheres/direct-talk.ts';
 import { errorCondition } from '../xmpp/stanza-error.ts';
 import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
 import type { PersonBehind } from './talk.ts';
@@ -36,6 +39,9 @@ export class People implements Disposable {
   readonly blocked: BlockList;
   readonly talk: Talk;
   readonly sender: TalkSender;
+  /** Somebody says what they do: writing, or no longer. */
+  readonly onState: Emitter<Extract<TalkNote, { kind: 'state' }>>;
+  readonly #acknowledgements: Acknowledgements;
   readonly #deps: PeopleDeps;
 
   constructor(deps: PeopleDeps) {
@@ -47,6 +53,8 @@ export class People implements Disposable {
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
     this.talk = new Talk({ ...deps, contacts: this.contacts, own: client.jid, onError });
     this.sender = new TalkSender({ ...deps, talk: this.talk });
+    this.onState = new Emitter(onError);
+    this.#acknowledgements = new Acknowledgements({ ...deps, contacts: this.contacts, talk: this.talk });
     deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
   }
 
@@ -68,9 +76,19 @@ export class People implements Disposable {
   /** A connection, or other keys: what could not be sent is tried anew. */
   poke(): void {
     this.sender.poke();
+    this.#acknowledgements.poke();
+  }
+
+  /** A word about lines, or about who writes them, that is no line. */
+  take(note: TalkNote, isLive: boolean): void {
+    if (note.kind === 'reactions') this.talk.signed(note, note);
+    else if (note.kind === 'state') {
+      if (isLive) this.onState.emit(note);
+    } else this.#acknowledgements.take(note);
   }
 
   [Symbol.dispose](): void {
+    this.#acknowledgements[Symbol.dispose]();
     this.blocked[Symbol.dispose]();
     this.contacts[Symbol.dispose]();
   }

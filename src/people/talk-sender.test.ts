@@ -187,3 +187,57 @@ test('a disk that cannot note that a line has left makes no failed line of it an
   // Under the same id, so that whoever has it already knows it.
   expect(new Set(sentIds())).toEqual(new Set([first.id, second.id]));
 });
+
+test('an edit, signs and a retraction leave after their line, each once, and say nothing in the clear', async () => {
+  const { clock, talk, client, storage, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'helo cake');
+  const heard = async (count: number): Promise<string[]> => {
+    await expect.poll(() => client.sent.length).toBe(count);
+    await clock.advance(100);
+    return client.sent.map((stanza) => stanza.toString());
+  };
+  expect((await heard(1))[0]).toContain('<request xmlns="urn:xmpp:receipts"/>');
+  talk.edit(id, 'hello cake');
+  expect((await heard(2))[1]).toContain(`<replace xmlns="urn:xmpp:message-correct:0" id="${id}"/>`);
+  talk.react(id, ['🎉']);
+  expect((await heard(3))[2]).toContain('<signs xmlns="urn:spherecast:signs:0"/>');
+  talk.retract(id);
+  expect((await heard(4))[3]).toContain(`<retract xmlns="urn:xmpp:message-retract:1" id="${id}"/>`);
+  expect(client.sent.join('')).not.toMatch(/cake|🎉|urn:xmpp:reactions/);
+  await expect.poll(() => storage.talkWords.list()).toEqual([]);
+});
+
+test('a line that is taken back before it left says nothing to anybody', async () => {
+  const { clock, talk, client, storage, ben } = await setUp();
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  const { id } = talk.say(ben.jid, 'hello');
+  talk.retract(id);
+  client.setState({ kind: 'online', resumed: false });
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return [storage.directMessages.get(id), storage.talkWords.list().length];
+    })
+    .toEqual([undefined, 0]);
+  expect(client.sent).toEqual([]);
+});
+
+test('a word about a line waits without asking again and again for keys that are not there', async () => {
+  const { clock, talk, client, sender, devices, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'helo');
+  await expect.poll(() => client.sent.length).toBe(1);
+  const { askDeviceIds } = devices;
+  let asked = 0;
+  devices.askDeviceIds = () => {
+    asked += 1;
+    return Promise.resolve([]);
+  };
+  talk.edit(id, 'hello');
+  await expect.poll(() => asked).toBe(1);
+  await expect.poll(() => sender.isIdle).toBe(true);
+  await clock.advance(3_600_000);
+  expect(asked).toBe(1);
+  devices.askDeviceIds = askDeviceIds;
+  sender.poke();
+  await expect.poll(() => client.sent.length).toBe(2);
+});

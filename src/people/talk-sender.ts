@@ -10,8 +10,11 @@ import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress, OmemoBundle, OmemoMessage } from '../omemo/types.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { TalkWordRow } from '../storage/talk-word-table.ts';
+import type { Element } from '../xmpp/element.ts';
 import { encryptedMessage } from '../xmpp/message.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import { composeLine, composeWord } from './compose-line.ts';
 import type { Talk } from './talk.ts';
 
 /** What is known of people's OMEMO devices. */
@@ -45,11 +48,29 @@ const PASSING: readonly ErrorCode[] = ['disconnected', 'timed-out', 'cancelled',
 /** What of their device's keys says nothing about the device. */
 const UNHEARD: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
 
+/** Waiting mends none of these. */
+const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'not-allowed'];
+
+/** What one person has still to get from us. */
+interface Waiting {
+  readonly rows: readonly DirectMessageRow[];
+  readonly words: readonly TalkWordRow[];
+}
+
+interface Outbound {
+  readonly peer: BareJid;
+  readonly id: string;
+  readonly text: string;
+  readonly beside: readonly Element[];
+}
+
 /** Sends what was said one to one: in order, each line once, encrypted for all devices of both. */
 export class TalkSender {
   readonly #deps: TalkSenderDeps;
   /** Lines that may have left without our hearing of it: the archive is asked before they are sent again. */
   readonly #doubtful: Set<EventId>;
+  /** Words that only other keys of theirs, or a new session, can help on their way. */
+  readonly #parked = new Set<EventId>();
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();
   /** Whose lines are on their way: somebody whose server does not answer must not hold up the others. */
@@ -65,12 +86,14 @@ export class TalkSender {
 
   /** Whether nothing waits that could leave. */
   get isIdle(): boolean {
-    return this.#running.size === 0 && this.#deps.storage.directMessages.queued().length === 0;
+    const { directMessages } = this.#deps.storage;
+    return this.#running.size === 0 && directMessages.queued().length === 0 && this.#words().length === 0;
   }
 
   /** A connection, other keys: everything is tried anew. */
   poke(): void {
     this.#notBefore.clear();
+    this.#parked.clear();
     this.#work.wake();
   }
 
@@ -93,20 +116,25 @@ export class TalkSender {
     // Coming online pokes.
     if (client.state.kind !== 'online') return EMPTY_MS;
     const queue = storage.directMessages.queued();
-    if (queue.length === 0) return EMPTY_MS;
+    const words = this.#words();
+    if (queue.length + words.length === 0) return EMPTY_MS;
     const nowMs = clock.monotonic();
     let nextMs = nowMs + IDLE_MS;
-    for (const [peer, rows] of Map.groupBy(queue, (row) => row.peer)) {
+    const lines = Map.groupBy(queue, (row) => row.peer);
+    const said = Map.groupBy(words, (word) => word.peer);
+    for (const peer of new Set([...lines.keys(), ...said.keys()])) {
       if (this.#running.has(peer)) continue;
+      const rows = lines.get(peer) ?? [];
       const atMs = this.#notBefore.get(peer)?.atMs ?? 0;
       if (atMs > nowMs) nextMs = Math.min(nextMs, atMs);
-      else if (!this.#isUndecided(rows[0])) this.#begin(peer, rows, signal);
+      else if (!this.#isUndecided(rows[0])) this.#begin(peer, { rows, words: said.get(peer) ?? [] }, signal);
     }
     return Math.max(50, nextMs - nowMs);
   }
 
-  #begin(peer: BareJid, rows: readonly DirectMessageRow[], signal: AbortSignal): void {
+  #begin(peer: BareJid, { rows, words }: Waiting, signal: AbortSignal): void {
     const running = this.#sendInOrder(rows, signal)
+      .then((isDone) => (isDone ? this.#sendWords(words, signal) : undefined))
       .catch((error: unknown) => {
         this.#deps.log.error('lines not sent', { error });
         this.#holdBack(peer);
@@ -118,16 +146,59 @@ export class TalkSender {
     this.#running.set(peer, running);
   }
 
-  /** A line that still waits holds up those after it. */
-  async #sendInOrder(rows: readonly DirectMessageRow[], signal: AbortSignal): Promise<void> {
+  /** A line that still waits holds up those after it, and the words about them. Whether none waits any more. */
+  async #sendInOrder(rows: readonly DirectMessageRow[], signal: AbortSignal): Promise<boolean> {
     const { client, storage } = this.#deps;
     for (const row of rows) {
-      if (signal.aborted || client.state.kind !== 'online' || this.#isUndecided(row)) return;
+      if (signal.aborted || client.state.kind !== 'online' || this.#isUndecided(row)) return false;
       // Its author may have taken it back since.
-      if (storage.directMessages.get(row.id)?.state !== 'queued') continue;
-      await this.#attempt(row, signal);
-      if (storage.directMessages.get(row.id)?.state === 'queued') return;
+      const latest = storage.directMessages.get(row.id);
+      if (latest?.state !== 'queued') continue;
+      if (latest.change === 'retracted') this.#forget(latest);
+      else await this.#attempt(latest, signal);
+      if (storage.directMessages.get(row.id)?.state === 'queued') return false;
     }
+    return true;
+  }
+
+  /** Taken back before it left, nothing is said; if it may have left, they are told to take it away. */
+  #forget(row: DirectMessageRow): void {
+    const { talk } = this.#deps;
+    if (this.#doubtful.delete(row.id)) talk.settle(row, { state: 'sent', failure: null });
+    else talk.drop(row.id);
+  }
+
+  async #sendWords(words: readonly TalkWordRow[], signal: AbortSignal): Promise<void> {
+    const { client, storage, log } = this.#deps;
+    for (const { id, peer, line, kind } of words) {
+      if (signal.aborted || client.state.kind !== 'online') return;
+      const row = storage.directMessages.get(line);
+      if (row === undefined || row.state === 'queued' || !storage.talkWords.has(id)) continue;
+      const composed = row.state === 'failed' ? undefined : composeWord(this.#composing, kind, row);
+      try {
+        if (composed !== undefined) await this.#send({ peer, id, ...composed }, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.info('a word about a line not sent', { error });
+        const code = errorCode(error);
+        if (PASSING.includes(code)) return this.#holdBack(peer);
+        if (!HOPELESS.includes(code)) {
+          this.#parked.add(id);
+          continue;
+        }
+      }
+      storage.talkWords.remove(id);
+      this.#notBefore.delete(peer);
+    }
+  }
+
+  #words(): TalkWordRow[] {
+    return this.#deps.storage.talkWords.list().filter(({ id }) => !this.#parked.has(id));
+  }
+
+  get #composing() {
+    const { client, storage } = this.#deps;
+    return { lines: storage.directMessages, own: client.jid };
   }
 
   #isUndecided(row: DirectMessageRow | undefined): boolean {
@@ -144,7 +215,8 @@ export class TalkSender {
   async #attempt(row: DirectMessageRow, signal: AbortSignal): Promise<void> {
     const { talk, log } = this.#deps;
     try {
-      await this.#send(row, signal);
+      const { peer, id, stanzaId } = row;
+      await this.#send({ peer, id: stanzaId ?? id, ...composeLine(this.#composing, row) }, signal);
     } catch (error) {
       if (signal.aborted) return;
       const code = errorCode(error);
@@ -163,7 +235,7 @@ export class TalkSender {
     talk.settle(row, { state: 'sent', failure: null });
   }
 
-  async #send({ peer, text, stanzaId, id }: DirectMessageRow, signal: AbortSignal): Promise<void> {
+  async #send({ peer, text, id, beside }: Outbound, signal: AbortSignal): Promise<void> {
     const { client, devices } = this.#deps;
     const theirs = await devices.askDeviceIds(peer);
     if (theirs.length === 0 && devices.trouble(peer) === 'server-silent') {
@@ -172,7 +244,7 @@ export class TalkSender {
     const ours = await devices.deviceIds(client.jid);
     const recipients = [...addresses(peer, theirs), ...addresses(client.jid, ours)];
     const message = await this.#encrypt({ peer, recipients, text }, signal);
-    const stanza = { to: peer, type: 'chat', id: stanzaId ?? id, omemo: message, hasLine: true } as const;
+    const stanza = { to: peer, type: 'chat', id, omemo: message, hasLine: true, beside } as const;
     await client.sendConfirmed(encryptedMessage(stanza), signal);
   }
 

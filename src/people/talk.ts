@@ -6,11 +6,14 @@ import type { BareJid, EventId, PersonId } from '../base/id.ts';
 import { parseEventId } from '../base/id.ts';
 import { toHex, toUtf8 } from '../base/bytes.ts';
 import type { RandomBytes } from '../base/random.ts';
-import type { DirectLine, DirectTalk } from '../spheres/direct-talk.ts';
+import type { DirectLine, DirectTalk, TalkNote } from '../spheres/direct-talk.ts';
 import type { IncomingMessage } from '../spheres/incoming-message.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Reactions } from '../xmpp/xep/0444-reactions.ts';
+import { withoutQuote } from './compose-line.ts';
 import type { Contacts } from './contacts.ts';
+import { LineChanges } from './line-changes.ts';
 
 /** A line was added, is different now, or is gone. */
 export interface TalkChange {
@@ -44,12 +47,20 @@ export class Talk implements DirectTalk {
   readonly onChange: Emitter<TalkChange>;
   /** Something new waits to be sent. */
   readonly onQueued: Emitter<void>;
+  /** A line was read on this device; told with the one who wrote it. */
+  readonly onRead: Emitter<BareJid>;
+  /** Something came whose author wants to hear so; `id` is the one to answer with. */
+  readonly onHeard: Emitter<{ readonly peer: BareJid; readonly id: string }>;
   readonly #deps: TalkDeps;
+  readonly #changes: LineChanges;
 
   constructor(deps: TalkDeps) {
     this.#deps = deps;
     this.onChange = new Emitter(deps.onError);
     this.onQueued = new Emitter(deps.onError);
+    this.onRead = new Emitter(deps.onError);
+    this.onHeard = new Emitter(deps.onError);
+    this.#changes = new LineChanges(deps);
   }
 
   admits({ from, peer, sealed }: IncomingMessage): boolean {
@@ -63,42 +74,70 @@ export class Talk implements DirectTalk {
     const { contacts, own, storage, personBehind } = this.#deps;
     const { peer, from, atMs, id: stanzaId } = message;
     const { encrypted, identityKey } = line;
+    const person = identityKey === null ? null : personBehind(from, identityKey);
     const isOurs = from === own;
     const contact = peer === null ? undefined : contacts.meet(peer, isOurs);
     if (peer === null || contact === undefined) return () => undefined;
     const isStranger = contact.standing === 'request';
     if (isStranger && storage.directMessages.count(peer) >= MAX_LINES_OF_STRANGER) return () => undefined;
-    const text = isStranger ? line.text.slice(0, MAX_STRANGER_TEXT).toWellFormed() : line.text;
+    const said = isStranger ? line.text.slice(0, MAX_STRANGER_TEXT).toWellFormed() : line.text;
+    const done = this.#changes.take(message, { ...line, text: said }, person);
+    if (done !== undefined) return () => this.#tell(message, done.changed);
     const id = lineId(message, line);
     const state: DirectMessageRow['state'] = isOurs && line.state === 'received' ? 'sent' : line.state;
-    const person = identityKey === null ? null : personBehind(from, identityKey);
-    const row = { id, peer, mine: isOurs, person, stanzaId, text, atMs, state, failure: null, encrypted };
-    const isNew = storage.directMessages.add(row);
-    // What we wrote on another device we have read there.
-    if (isNew && isOurs) this.markRead(peer);
+    const markable = !isOurs && message.marks?.isMarkable === true;
+    const rest = { markable, ...this.#answer(message, said) };
+    const isNew = storage.directMessages.add({
+      ...{ id, peer, mine: isOurs, person, stanzaId, atMs, state, failure: null, encrypted },
+      ...rest,
+    });
+    // What we wrote on another device we have read there, and that device says so.
+    if (isNew && isOurs) this.#noteRead(peer, true);
     return () => {
-      if (isNew) this.#changed({ peer, id });
+      if (isNew) this.#tell(message, id, line.state === 'received');
     };
   }
 
   /** Keeps the line and queues it; it goes out whenever the server can be reached. */
-  say(peer: BareJid, text: string): DirectMessageRow {
+  say(peer: BareJid, text: string, replyTo: EventId | null = null): DirectMessageRow {
     const { storage, contacts, random, clock, person } = this.#deps;
-    const bytes = toUtf8(text).length;
-    if (bytes > MAX_TEXT_BYTES) {
-      throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
-    }
-    if (storage.blocked.has(peer)) throw new AppError('not-allowed', 'this person is blocked');
+    this.#requireSayable(peer, text);
     const id = parseEventId(toHex(random(32)));
     storage.transaction(() => {
       contacts.meet(peer, true);
       const row = { id, peer, mine: true, person, stanzaId: id, text, atMs: clock.now(), state: 'queued' as const };
-      storage.directMessages.add({ ...row, failure: null, encrypted: true });
-      this.markRead(peer);
+      storage.directMessages.add({ ...row, failure: null, encrypted: true, replyTo });
+      this.#noteRead(peer, false);
     });
     this.#changed({ peer, id });
+    this.onRead.emit(peer);
     this.onQueued.emit();
     return this.#required(id);
+  }
+
+  /** Another text for a line of ours. */
+  edit(id: EventId, text: string): DirectMessageRow {
+    this.#requireSayable(this.#required(id).peer, text);
+    return this.#change(id, () => this.#changes.edit(id, text));
+  }
+
+  /** Takes a line of ours back for good. */
+  retract(id: EventId): void {
+    this.#change(id, () => this.#changes.retract(id));
+  }
+
+  /** All our signs on a line, in place of those before. */
+  react(id: EventId, signs: readonly string[]): void {
+    this.#requireSayable(this.#required(id).peer, '');
+    this.#change(id, () => this.#changes.react(id, signs));
+  }
+
+  /** Signs that came in the clear, as most programs send them: they say nothing about who they know. */
+  signed({ peer, isOurs, atMs }: TalkNote, { id, signs }: Reactions): void {
+    const { contacts, storage } = this.#deps;
+    const line = storage.directMessages.ofStanza(peer, id);
+    if (line === undefined || contacts.isStranger(peer) || storage.blocked.has(peer)) return;
+    if (this.#changes.sign(line, isOurs ? 'mine' : 'theirs', { signs, atMs })) this.#changed(line);
   }
 
   /** Queues a line of ours again that could not be sent. What becomes of the attempt before says nothing about this one. */
@@ -113,7 +152,13 @@ export class Talk implements DirectTalk {
 
   /** Forgets a line of ours that could not be sent. */
   remove(id: EventId): void {
-    const row = this.#failed(id);
+    this.#failed(id);
+    this.drop(id);
+  }
+
+  /** Forgets a line that nobody else has. */
+  drop(id: EventId): void {
+    const row = this.#required(id);
     this.#deps.storage.directMessages.remove(id);
     this.#changed(row);
   }
@@ -142,9 +187,48 @@ export class Talk implements DirectTalk {
   }
 
   markRead(peer: BareJid): void {
+    this.#noteRead(peer, false);
+    this.onRead.emit(peer);
+  }
+
+  #noteRead(peer: BareJid, isTold: boolean): void {
     const { contacts, directMessages } = this.#deps.storage;
     const [latest] = directMessages.newest(peer, 1);
-    if (latest !== undefined) contacts.update(peer, { readPosition: latest.position });
+    if (latest === undefined) return;
+    const { position } = latest;
+    contacts.update(peer, { readPosition: position, ...(isTold ? { toldPosition: position } : {}) });
+  }
+
+  #change(id: EventId, work: () => void): DirectMessageRow {
+    this.#deps.storage.transaction(work);
+    const row = this.#required(id);
+    this.#changed(row);
+    this.onQueued.emit();
+    return row;
+  }
+
+  /** The line that is answered, if it is here, and the text without the quote of it. */
+  #answer({ peer, marks }: IncomingMessage, text: string): Pick<DirectMessageRow, 'replyTo' | 'text'> {
+    const lines = this.#deps.storage.directMessages;
+    const id = marks?.answers ?? null;
+    const answered = peer === null || id === null ? undefined : lines.ofStanza(peer, id);
+    const quote = answered === undefined ? null : (marks?.quote ?? null);
+    return { replyTo: answered?.id ?? null, text: quote === null ? text : withoutQuote(text, quote) };
+  }
+
+  #tell({ peer, marks }: IncomingMessage, changed: EventId | null, isReadable = true): void {
+    if (peer === null) return;
+    if (changed !== null) this.#changed({ peer, id: changed });
+    const receipt = marks?.receipt ?? null;
+    if (receipt !== null && isReadable) this.onHeard.emit({ peer, id: receipt });
+  }
+
+  #requireSayable(peer: BareJid, text: string): void {
+    const bytes = toUtf8(text).length;
+    if (bytes > MAX_TEXT_BYTES) {
+      throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
+    }
+    if (this.#deps.storage.blocked.has(peer)) throw new AppError('not-allowed', 'this person is blocked');
   }
 
   #changed({ peer, id }: TalkChange): void {

@@ -65,6 +65,7 @@ function mailOver(client: Archive) {
       read.push(body);
     },
     onOwn: async ({ to, id }) => void own.push(`${id} to ${to}`),
+    onNote: () => undefined,
     bounced: () => undefined,
     hasArchive: () => true,
     signal: new AbortController().signal,

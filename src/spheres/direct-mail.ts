@@ -8,10 +8,12 @@ import type { Element } from '../xmpp/element.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import { readCarbon } from '../xmpp/xep/0280-carbons.ts';
 import { newestArchiveId, resumeArchive } from '../xmpp/xep/0313-mam.ts';
+import type { TalkNote } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import { isOwnFault } from './own-fault.ts';
 import type { Bounce } from './read-stanza.ts';
 import { readBounce, readDirectMessage, readOwnMessage } from './read-stanza.ts';
+import { readTalkNotes } from './read-talk-notes.ts';
 
 interface DirectMailDeps {
   readonly client: XmppPort;
@@ -20,6 +22,8 @@ interface DirectMailDeps {
   readonly receive: (message: IncomingMessage, signal: AbortSignal) => Promise<void>;
   /** Our archive holds a message of ours. */
   readonly onOwn: (message: OwnMessage) => Promise<void>;
+  /** A word about lines or their author; `isLive`: it was said just now. */
+  readonly onNote: (note: TalkNote, isLive: boolean) => void;
   /** A message of ours came back. */
   readonly bounced: (bounce: Bounce) => void;
   readonly hasArchive: () => boolean;
@@ -96,6 +100,8 @@ export class DirectMail implements Disposable {
       const ours = readOwnMessage(own, entry.message);
       if (ours !== undefined) await onOwn(ours);
       await this.#receive(readDirectMessage(own, entry.message, entry, clock.now()));
+      const notes = readTalkNotes(own, entry.message, entry.delayMs ?? clock.now());
+      for (const note of notes) this.#deps.onNote(note, false);
       // A note that is on the disk too late only has what is known read once more.
       storage.transaction(() => storage.settings.set(CURSOR, entry.id), 'later');
     }
@@ -104,13 +110,18 @@ export class DirectMail implements Disposable {
   async #take(outer: Element): Promise<void> {
     const { own, clock, signal, log } = this.#deps;
     // What another device of ours sends and gets is told to this one too.
-    const stanza = readCarbon(outer, own)?.message ?? outer;
+    const carbon = readCarbon(outer, own);
+    const stanza = carbon?.message ?? outer;
     const bounce = readBounce(stanza);
     if (bounce !== undefined) this.#deps.bounced(bounce);
-    const message = readDirectMessage(own, stanza, null, clock.now());
-    if (message === undefined) return;
+    const message = readDirectMessage(own, stanza, null, clock.now(), carbon !== undefined);
+    const notes = readTalkNotes(own, stanza, clock.now());
+    if (message === undefined && notes.length === 0) return;
     try {
-      await this.#queue.run(() => this.#receive(message));
+      await this.#queue.run(async () => {
+        await this.#receive(message);
+        for (const note of notes) this.#deps.onNote(note, true);
+      });
     } catch (error) {
       if (signal.aborted) return;
       log.error('direct message not processed', { error });

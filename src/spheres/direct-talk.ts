@@ -1,4 +1,18 @@
+import type { BareJid } from '../base/id.ts';
+import type { ChatState } from '../xmpp/xep/0085-chat-states.ts';
 import type { IncomingMessage } from './incoming-message.ts';
+
+/** A word about lines, or about its author, that is no line. Nothing of it is encrypted. */
+export type TalkNote = {
+  readonly peer: BareJid;
+  /** Another device of ours says it to them; else they say it to us. */
+  readonly isOurs: boolean;
+  readonly atMs: number;
+} & (
+  | { readonly kind: 'received' | 'displayed'; readonly id: string }
+  | { readonly kind: 'reactions'; readonly id: string; readonly signs: readonly string[] }
+  | { readonly kind: 'state'; readonly state: ChatState }
+);
 
 /** What was said outside any sphere, as far as it could be read. */
 export interface DirectLine {

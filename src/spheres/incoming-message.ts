@@ -1,5 +1,21 @@
 import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import type { OmemoMessage } from '../omemo/types.ts';
+import type { TextRange } from '../xmpp/xep/0428-fallback.ts';
+
+/** What a message between two people says beside its text. OMEMO 0.3 covers none of it: it is what the server gives. */
+export interface LineMarks {
+  /** The id under which its author wants to hear that it came; null = that was not asked of this device. */
+  readonly receipt: string | null;
+  readonly isMarkable: boolean;
+  /** The message whose text this one replaces, takes away, or answers. */
+  readonly corrects: string | null;
+  readonly retracts: string | null;
+  readonly answers: string | null;
+  /** Its text holds all the signs of its author on the message that it answers. */
+  readonly isSigns: boolean;
+  /** The part of its text that quotes what it answers. */
+  readonly quote: TextRange | null;
+}
 
 /** A message from a room or from one account, read from XML and with its sender's real address. */
 export interface IncomingMessage {
@@ -16,6 +32,8 @@ export interface IncomingMessage {
   readonly sealed: { readonly sphere: SphereId; readonly event: EventId; readonly bytes: Uint8Array } | null;
   /** Text that came without encryption. */
   readonly body: string | null;
+  /** What stands beside the text in a message between two people. */
+  readonly marks?: LineMarks | undefined;
   /** When it was sent, as the archive says, else when it came. */
   readonly atMs: number;
 }

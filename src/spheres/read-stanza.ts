@@ -10,6 +10,7 @@ import { readEphemeral, readSealed } from '../xmpp/sealed.ts';
 import { NS_MUC_USER } from '../xmpp/xep/0045-muc.ts';
 import { readOriginId, readStanzaId } from '../xmpp/xep/0359-stanza-ids.ts';
 import { readOmemoMessage } from '../xmpp/xep/0384-omemo.ts';
+import { readLineMarks } from './read-talk-notes.ts';
 import type { IncomingEphemeral, IncomingMessage, OwnMessage } from './incoming-message.ts';
 
 /** A message of a room; undefined when its author's account is not known or it says nothing. */
@@ -26,13 +27,14 @@ export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: numb
 
 /**
  * A message between our account and another one, whichever device of ours it was sent to or from. `archived` is given
- * for messages out of our own archive.
+ * for messages out of our own archive. `isCopy`: it went to another device of ours, which answers for it (XEP-0280 §9).
  */
 export function readDirectMessage(
   own: BareJid,
   stanza: Element,
   archived: { readonly id: string; readonly delayMs: number | undefined } | null,
   nowMs: number,
+  isCopy = false,
 ): IncomingMessage | undefined {
   const type = attr(stanza, 'type') ?? 'normal';
   if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return undefined;
@@ -46,7 +48,8 @@ export function readDirectMessage(
   if (child(stanza, 'x', NS_MUC_USER) !== undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
   const atMs = Math.max(0, archived?.delayMs ?? nowMs);
-  return { room: null, from, peer, id: readId(stanza), archiveId, atMs, ...content };
+  const marks = readLineMarks(stanza, from !== own && !isCopy);
+  return { room: null, from, peer, id: readId(stanza), archiveId, atMs, marks, ...content };
 }
 
 /** What our own archive holds of a message that we sent to one account. */

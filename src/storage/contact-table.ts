@@ -23,6 +23,10 @@ export interface ContactRow {
   readonly sinceMs: number;
   /** Lines up to this place were read. */
   readonly readPosition: number;
+  /** Lines up to this place they know that we read, as far as they may. */
+  readonly toldPosition: number;
+  /** Whether their program says what has come. */
+  readonly tells: boolean;
 }
 
 const COLUMNS: Columns<ContactRow> = {
@@ -36,6 +40,8 @@ const COLUMNS: Columns<ContactRow> = {
   avatar: nullable(text('avatar')),
   sinceMs: integer('since_ms'),
   readPosition: integer('read_position'),
+  toldPosition: integer('told_position'),
+  tells: flag('tells'),
 };
 
 /** People outside of spheres. */

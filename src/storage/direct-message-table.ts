@@ -2,9 +2,17 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { Columns } from './columns.ts';
-import { flag, integer, nullable, sealedText, text } from './columns.ts';
+import { flag, integer, nullable, sealedJson, sealedText, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { Rows } from './rows.ts';
+
+/** The signs of both on one line. Each has a moment: what is older does not count any more. */
+export interface TalkSigns {
+  readonly mine: readonly string[];
+  readonly theirs: readonly string[];
+  readonly mineAtMs: number;
+  readonly theirsAtMs: number;
+}
 
 /** One line between us and one person. */
 export interface DirectMessageRow {
@@ -23,7 +31,19 @@ export interface DirectMessageRow {
   readonly encrypted: boolean;
   /** Whose certified device it came from; null = whoever has the account, or the server. */
   readonly person: PersonId | null;
+  /** Its author wants to hear when we have read it. */
+  readonly markable: boolean;
+  readonly change: MessageView['change'];
+  /** When it was changed last. */
+  readonly changedAtMs: number;
+  /** The line that it answers. */
+  readonly replyTo: EventId | null;
+  readonly signs: TalkSigns | null;
 }
+
+/** A line as it comes: what is left out is not so yet. */
+type NewLine = Omit<DirectMessageRow, 'position' | 'markable' | 'change' | 'changedAtMs' | 'replyTo' | 'signs'> &
+  Partial<Pick<DirectMessageRow, 'markable' | 'replyTo'>>;
 
 const COLUMNS: Columns<DirectMessageRow> = {
   position: integer('position'),
@@ -37,7 +57,14 @@ const COLUMNS: Columns<DirectMessageRow> = {
   failure: nullable(text<ErrorCode>('failure')),
   encrypted: flag('encrypted'),
   person: nullable(text<PersonId>('person')),
+  markable: flag('markable'),
+  change: text('change'),
+  changedAtMs: integer('changed_at_ms'),
+  replyTo: nullable(text('reply_to')),
+  signs: nullable(sealedJson('signs', (value) => value as TalkSigns)),
 };
+
+const UNTOUCHED = { markable: false, change: 'none', changedAtMs: 0, replyTo: null, signs: null } as const;
 
 /** What was said one to one. Lists are oldest first. */
 export class DirectMessageTable {
@@ -50,14 +77,38 @@ export class DirectMessageTable {
   }
 
   /** Returns false, and changes nothing, when the line is there already. */
-  add(message: Omit<DirectMessageRow, 'position'>): boolean {
+  add(message: NewLine): boolean {
     if (this.#rows.has({ id: message.id })) return false;
-    this.#rows.insertNumbered(message);
+    this.#rows.insertNumbered({ ...UNTOUCHED, ...message });
     return true;
   }
 
   get(id: EventId): DirectMessageRow | undefined {
     return this.#rows.get({ id });
+  }
+
+  /** The line of this person, or of ours to them, that went out under this id. */
+  ofStanza(
+    peer: BareJid,
+    stanzaId: string,
+    author: 'mine' | 'theirs' | 'either' = 'either',
+  ): DirectMessageRow | undefined {
+    const by = { mine: 'AND mine = 1', theirs: 'AND mine = 0', either: '' }[author];
+    const rest = `WHERE peer = @peer AND stanza_id = @stanzaId ${by} ORDER BY position DESC LIMIT 1`;
+    return this.#rows.selectOne(rest, { peer, stanzaId });
+  }
+
+  /** Of theirs the newest in this range whose author wants to hear that we read it. */
+  newestMarkable(peer: BareJid, after: number, until: number): DirectMessageRow | undefined {
+    const range = 'position > @after AND position <= @until';
+    const rest = `WHERE peer = @peer AND mine = 0 AND markable = 1 AND ${range} ORDER BY position DESC LIMIT 1`;
+    return this.#rows.selectOne(rest, { peer, after, until });
+  }
+
+  /** Lines of ours up to this place that have left and are not known to be read, newest first. */
+  unseen(peer: BareJid, until: number): Pick<DirectMessageRow, 'id' | 'peer'>[] {
+    const rest = "WHERE peer = @peer AND mine = 1 AND position <= @until AND state IN ('sent', 'delivered')";
+    return this.#rows.pick(['id', 'peer'], `${rest} ORDER BY position DESC`, { peer, until });
   }
 
   newest(peer: BareJid, limit: number): DirectMessageRow[] {

@@ -5,6 +5,7 @@ import { ContactTable } from './contact-table.ts';
 import type { Database, DatabaseDeps, OnDisk } from './database.ts';
 import { openDatabase } from './database.ts';
 import { DirectMessageTable } from './direct-message-table.ts';
+import { TalkWordTable } from './talk-word-table.ts';
 import { EpochTable } from './epoch-table.ts';
 import { EventTable } from './event-table.ts';
 import { HeardCounterTable } from './heard-counter-table.ts';
@@ -49,6 +50,7 @@ export class Storage implements Disposable {
   readonly contacts: ContactTable;
   readonly blocked: BlockedTable;
   readonly directMessages: DirectMessageTable;
+  readonly talkWords: TalkWordTable;
   readonly reached: ReachedTable;
   readonly seen: SeenTable;
   readonly verified: VerifiedPersonTable;
@@ -78,6 +80,7 @@ export class Storage implements Disposable {
     this.contacts = new ContactTable(deps);
     this.blocked = new BlockedTable(deps);
     this.directMessages = new DirectMessageTable(deps);
+    this.talkWords = new TalkWordTable(deps);
     this.reached = new ReachedTable(deps);
     this.seen = new SeenTable(deps);
     this.verified = new VerifiedPersonTable(deps);

@@ -19,11 +19,13 @@ interface EncryptedMessage {
   /** Whether there is a text for people; without one ordinary clients show nothing. */
   readonly hasLine: boolean;
   readonly invitesTo?: BareJid | undefined;
+  /** What else stands beside it, in the clear. */
+  readonly beside?: readonly Element[] | undefined;
 }
 
 /** A message that servers keep: OMEMO for every client, with our sealed part beside it. */
 export function encryptedMessage(message: EncryptedMessage): Element {
-  const { to, type, id, omemo, sealed, hasLine, invitesTo } = message;
+  const { to, type, id, omemo, sealed, hasLine, invitesTo, beside = [] } = message;
   return xml(
     'message',
     { to, type, id },
@@ -34,6 +36,7 @@ export function encryptedMessage(message: EncryptedMessage): Element {
     hint('store'),
     originId(id),
     hasLine ? xml('body', {}, FALLBACK) : undefined,
+    ...beside,
   );
 }
 

@@ -31,6 +31,38 @@ test('one talks with a person: what came is read, what is written stands at the 
   expect(screen.complaints).toEqual([]);
 });
 
+test('what was said to a person is changed, and is taken back for good only after a question; one sees them write', async () => {
+  await using screen = await people();
+  await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
+  const box = screen.by('message-box');
+  await box.fill('I will bake two.');
+  await box.press('Enter');
+  const lines = screen.by('message');
+  const use = async (text: string, tool: string): Promise<void> => {
+    await lines.filter({ hasText: text }).last().hover();
+    await lines.filter({ hasText: text }).last().getByTestId(tool).click();
+  };
+  await use('I will bake two.', 'message-menu');
+  await screen.page.getByRole('menuitem', { name: 'Change' }).click();
+  await box.fill('I will bake three.');
+  await box.press('Enter');
+  await lines.filter({ hasText: 'I will bake three.' }).getByTestId('message-edited').waitFor();
+  await use('I will bake three.', 'message-menu');
+  await screen.page.getByRole('menuitem', { name: 'Delete for everybody' }).click();
+  await screen.picture('people-delete-for-good');
+  await screen.by('confirm').click();
+  const gone = lines.filter({ hasText: 'You deleted this message' });
+  await gone.waitFor();
+  expect(await gone.getByTestId('message-menu').count()).toBe(0);
+  const ben = screen.engine.world.people.find(({ jid }) => jid === 'ben@example.org');
+  if (ben === undefined) throw new Error('ben is not there');
+  screen.engine.emit({ kind: 'typing', sphereId: ben.conversationId, people: ['Ben'] });
+  await screen.page.getByText('Ben is writing…').waitFor();
+  await screen.picture('people-typing');
+  expect(await screen.violations()).toEqual([]);
+  expect(screen.complaints).toEqual([]);
+});
+
 test('somebody is added by address and can be written to at once', async () => {
   await using screen = await people();
   await screen.by('person-add').click();

@@ -45,6 +45,27 @@ async function tell(at: Person, jid: string, text: string): Promise<string> {
   });
 }
 
+const talkAt = async (at: Person, jid: string): Promise<ContactView['conversationId']> =>
+  (await at.ask((client) => client.people.open({ jid: parseBareJid(jid) }))).person.conversationId;
+
+/** Where somebody is shown to write first, from when it is `ready` on. */
+function typingSeen(at: Person) {
+  const ready = Promise.withResolvers<void>();
+  const collect = async () => {
+    using engine = await at.connect(AbortSignal.timeout(90_000));
+    const { seq } = await engine.client.system.snapshot();
+    const events = await engine.client.system.events({ since: seq });
+    ready.resolve();
+    for await (const { event } of events) {
+      if (event.kind === 'typing' && event.people.length > 0) return { sphereId: event.sphereId, people: event.people };
+    }
+    return null;
+  };
+  const seen = collect();
+  seen.catch(ready.reject);
+  return { ready: ready.promise, seen };
+}
+
 const said = (at: Person, jid: string, text: string): Promise<MessageView> =>
   eventually(`"${text}" at ${at.name}`, async () => (await lines(at, jid)).find((line) => line.text === text));
 
@@ -77,6 +98,35 @@ describe('two people', () => {
     expect((await lines(ben, anna.jid)).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
   });
 
+  test('hear what came and was read, and change, answer, sign and take back what was said', async () => {
+    const talk = { anna: await talkAt(anna, ben.jid), ben: await talkAt(ben, anna.jid) };
+    const line = (at: Person, jid: string, isWanted: (view: MessageView) => boolean): Promise<MessageView> =>
+      eventually(`the line at ${at.name}`, async () => (await lines(at, jid)).find(isWanted));
+    await tell(anna, ben.jid, 'helo cake');
+    const delivered = await line(anna, ben.jid, ({ text, state }) => text === 'helo cake' && state === 'delivered');
+    expect(delivered.delivery).toEqual({ devices: 1, reached: 1, seenBy: [], unknown: [] });
+    await ben.ask((client) => client.people.markRead({ jid: parseBareJid(anna.jid) }));
+    const seen = await line(anna, ben.jid, ({ id, state }) => id === delivered.id && state === 'seen');
+    expect(seen.delivery?.seenBy).toEqual(['Benny']);
+
+    const edit = { sphereId: talk.anna, messageId: seen.id, text: 'hello cake' };
+    expect((await anna.ask((client) => client.messages.edit(edit))).message.change).toBe('edited');
+    const edited = await line(ben, anna.jid, ({ text }) => text === 'hello cake');
+    expect(edited.change).toBe('edited');
+    const reply = { sphereId: talk.ben, text: 'yes', replyTo: edited.id };
+    await ben.ask((client) => client.messages.say(reply));
+    const answer = await line(anna, ben.jid, ({ text }) => text === 'yes');
+    expect(answer.replyTo).toMatchObject({ id: seen.id, text: 'hello cake' });
+    await ben.ask((client) => client.messages.react({ sphereId: talk.ben, messageId: edited.id, signs: ['🎉'] }));
+    const signed = await line(anna, ben.jid, ({ reactions }) => reactions.length > 0);
+    expect(signed).toMatchObject({ id: seen.id, reactions: [{ sign: '🎉', people: ['Benny'], mine: false }] });
+
+    await anna.ask((client) => client.messages.retract({ sphereId: talk.anna, messageId: seen.id }));
+    const gone = await line(ben, anna.jid, ({ change }) => change === 'retracted');
+    expect(gone).toMatchObject({ id: edited.id, text: '', reactions: [] });
+    expect((await lines(ben, anna.jid)).map(({ text }) => text).filter((text) => text.includes('cake'))).toEqual([]);
+  });
+
   test('a file goes to one person without a sphere and without a question, and one comes back in the same place', async () => {
     const cake = join(anna.profile, '..', 'cake.dat');
     await writeFile(cake, randomBytes(200_000));
@@ -106,6 +156,27 @@ describe('two people', () => {
     );
     expect(item).toMatchObject({ kind: 'image', width: 1200, height: 800, state: 'listed' });
     expect(item.previewUrl).not.toBeNull();
+  });
+
+  test('see when the other one writes, in their talk and in their sphere, unless that is switched off', async () => {
+    const sphere = (await anna.spheres()).find(({ partner }) => partner === ben.jid);
+    if (sphere === undefined) throw new Error('nothing was shared yet');
+    const talk = { anna: await talkAt(anna, ben.jid), ben: await talkAt(ben, anna.jid) };
+    const writes = (sphereId: typeof talk.anna, isTyping: boolean): Promise<unknown> =>
+      anna.ask((client) => client.messages.typing({ sphereId, isTyping }));
+    await anna.ask((client) => client.settings.set({ tellTyping: false }));
+    const first = typingSeen(ben);
+    await first.ready;
+    await writes(talk.anna, true);
+    await anna.ask((client) => client.settings.set({ tellTyping: true }));
+    await writes(sphere.id, true);
+    expect(await first.seen).toEqual({ sphereId: sphere.id, people: ['Anna'] });
+    await writes(sphere.id, false);
+    const second = typingSeen(ben);
+    await second.ready;
+    await writes(talk.anna, true);
+    expect(await second.seen).toEqual({ sphereId: talk.ben, people: ['Anna'] });
+    await writes(talk.anna, false);
   });
 
   test('what was typed without a server leaves later, in order and once', async () => {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
+import type { MessageView } from '../../src/contract/views.ts';
 import { attr, type Element, xml } from '../../src/xmpp/element.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { Room } from '../../src/xmpp/room.ts';
@@ -91,6 +92,22 @@ describe.skipIf(!hasProfanity())('profanity', () => {
     await seesGuest(id, 'good evening ö');
     await shareFilm(id);
     await profanity.shows(/beach\.mp4/);
+
+    // Alone with a whole program of ours: what came is told, and other words take the place of the first.
+    const talk = await owner.ask(async (client) => (await client.people.open({ jid: juliet })).person.conversationId);
+    const line = (isWanted: (view: MessageView) => boolean): Promise<MessageView> =>
+      eventually('the line', async () => (await owner.messages(talk)).find(isWanted));
+    for (const switched of ['/receipts send on', '/receipts request on', '/correction on']) profanity.type(switched);
+    profanity.type(`/msg ${anna}`);
+    profanity.type(`/omemo start ${anna}`);
+    await owner.say(talk, 'hello juliet ✓');
+    await profanity.shows(/hello juliet ✓/);
+    await line(({ text, state }) => text === 'hello juliet ✓' && state === 'delivered');
+    profanity.type('helo anna');
+    const first = await line(({ text, encrypted }) => text === 'helo anna' && encrypted);
+    profanity.type('/correct hello anna');
+    const edited = await line(({ text }) => text === 'hello anna');
+    expect(edited).toMatchObject({ id: first.id, change: 'edited', encrypted: true });
   });
 });
 

@@ -19,6 +19,7 @@ import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
 import { Omemo } from '../../src/omemo/omemo.ts';
 import type { SignalLibrary } from '../../src/omemo/signal-types.ts';
 import { People } from '../../src/people/people.ts';
+import { Typing } from '../../src/people/typing.ts';
 import { Caretaker } from '../../src/spheres/caretaker.ts';
 import { Continuation } from '../../src/spheres/continuation.ts';
 import { Conversation } from '../../src/spheres/conversation.ts';
@@ -86,6 +87,7 @@ export class SimSession {
   readonly omemo: Omemo;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly typing: Typing;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly vault: Vault;
@@ -184,6 +186,7 @@ export class SimSession {
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>): void => this.scope.spawn(name, task);
     this.channel = new EphemeralChannel({ storage, list: this.list, carrier, author, clock, random, log });
     const told = { list: this.list, channel: this.channel, feed: this.feed, spawn, clock, log };
+    this.typing = new Typing({ ...told, client: this.link, people: this.people });
     this.exchange = new EndpointExchange(told);
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.dialsFreely });
     const stateOf = (row: { sphereId: SphereId | null }) => this.list.find(row.sphereId ?? ('' as SphereId))?.state;
@@ -258,6 +261,7 @@ export class SimSession {
         storage,
         receive: (message, signal) => this.#receive(message, signal),
         onOwn: (message) => this.outgoing.arrived(message),
+        onNote: (note, isLive) => this.people.take(note, isLive),
         bounced: ({ from, error }) => this.directory.bounced(from, error),
         hasArchive: () => true,
         signal: this.scope.signal,

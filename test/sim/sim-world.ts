@@ -33,7 +33,7 @@ const library = loadSignal({ random: systemRandom });
 
 const CONTACT: Omit<ContactRow, 'jid'> = {
   ...{ standing: 'contact', name: null, nick: null, subscription: 'both', asked: false, wants: false },
-  ...{ avatar: null, sinceMs: 0, readPosition: 0 },
+  ...{ avatar: null, sinceMs: 0, readPosition: 0, toldPosition: 0, tells: false },
 };
 
 /** One person over crashes and restarts of their program. */

@@ -8,7 +8,7 @@ import { noSignal, SimWorld } from './sim-world.ts';
 
 const CONTACT: Omit<ContactRow, 'jid'> = {
   ...{ standing: 'contact', name: null, nick: null, subscription: 'both', asked: false, wants: false },
-  ...{ avatar: null, sinceMs: 0, readPosition: 0 },
+  ...{ avatar: null, sinceMs: 0, readPosition: 0, toldPosition: 0, tells: false },
 };
 
 const knows = (person: SimPerson, other: SimPerson): void =>

@@ -25,6 +25,8 @@ export interface WorldState {
   /** Taken off the list on this device, and can be put back. */
   readonly removed: Map<string, ItemView>;
   readonly jobs: Map<string, ShareJobView>;
+  /** Names of those who are writing, by conversation. */
+  readonly typing: Map<string, readonly string[]>;
   swarm: SwarmView;
   limits: LimitsView;
 }
@@ -40,6 +42,7 @@ export function emptyWorld(): WorldState {
     items: new Map(),
     removed: new Map(),
     jobs: new Map(),
+    typing: new Map(),
     swarm: { state: 'starting', port: 0, downBps: 0, upBps: 0, paused: false, mapped: null, peers: 0 },
     limits: { up: 0, down: 0 },
   };
@@ -67,6 +70,7 @@ export function applySnapshot(world: WorldState, snapshot: Snapshot): void {
     snapshot.items.filter(({ undoUntilMs }) => undoUntilMs !== null),
   );
   refill(world.jobs, snapshot.jobs);
+  world.typing.clear();
   world.swarm = snapshot.swarm;
   world.limits = snapshot.limits;
   world.loaded = true;
@@ -110,6 +114,10 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
       break;
     case 'invitation-removed':
       world.invitations.delete(event.id);
+      break;
+    case 'typing':
+      if (event.people.length === 0) world.typing.delete(event.sphereId);
+      else world.typing.set(event.sphereId, event.people);
       break;
     case 'contact':
       world.people.set(event.contact.jid, event.contact);

@@ -10,7 +10,9 @@ import { readForm } from './0004-data-forms.ts';
 import { readDiscoInfo, readDiscoItems } from './0030-disco.ts';
 import { readAffiliates, readArchivedAuthor, readMucPresence } from './0045-muc.ts';
 import { readPubsubEvent } from './0060-pubsub.ts';
+import { readChatState } from './0085-chat-states.ts';
 import { capsVersion, readCapsTag } from './0115-caps.ts';
+import { readReceipt, readReceiptRequest } from './0184-receipts.ts';
 import { readBlockList } from './0191-blocking.ts';
 import { readDelay } from './0203-delay.ts';
 import { readExternalServices } from './0215-external-services.ts';
@@ -18,7 +20,9 @@ import { readDirectInvitation } from './0249-direct-invitation.ts';
 import { readCarbon } from './0280-carbons.ts';
 import { readMovedFrom } from './0283-moved.ts';
 import { readForwarded } from './0297-forwarding.ts';
+import { readCorrected } from './0308-correction.ts';
 import { readArchiveEntry, readArchivePage } from './0313-mam.ts';
+import { isMarkable, readDisplayed } from './0333-markers.ts';
 import { readOriginId, readStanzaId } from './0359-stanza-ids.ts';
 import {
   bundleElement,
@@ -30,10 +34,24 @@ import {
   readOmemoMessage,
 } from './0384-omemo.ts';
 import { readOccupantId } from './0421-occupant-id.ts';
+import { readRetracted } from './0424-retraction.ts';
+import { readFallbackRange } from './0428-fallback.ts';
+import { readReactions } from './0444-reactions.ts';
+import { readAnswered } from './0461-replies.ts';
 
 type Reader = (stanza: Element, argument: string) => unknown;
 
 const readers: Readonly<Record<string, Reader>> = {
+  isMarkable,
+  readAnswered,
+  readChatState,
+  readCorrected,
+  readDisplayed,
+  readFallbackRange,
+  readReactions,
+  readReceipt,
+  readReceiptRequest,
+  readRetracted,
   capsVersion: (stanza) => capsVersion(readDiscoInfo(stanza)),
   readAffiliates,
   readArchivedAuthor,

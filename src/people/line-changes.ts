@@ -1,0 +1,131 @@
+import { AppError } from '../base/errors.ts';
+import type { BareJid, EventId, PersonId } from '../base/id.ts';
+import { parseEventId } from '../base/id.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { DirectLine } from '../spheres/direct-talk.ts';
+import type { IncomingMessage } from '../spheres/incoming-message.ts';
+import type { DirectMessageRow, TalkSigns } from '../storage/direct-message-table.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { TalkWordRow } from '../storage/talk-word-table.ts';
+import { signsIn } from '../xmpp/xep/0444-reactions.ts';
+import { isRetraction, signsOf, withoutQuote } from './compose-line.ts';
+
+interface LineChangesDeps {
+  readonly storage: Storage;
+  readonly own: BareJid;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+type Side = 'mine' | 'theirs';
+
+const NO_SIGNS: TalkSigns = { mine: [], theirs: [], mineAtMs: 0, theirsAtMs: 0 };
+
+/** What is done about lines after they were said: other words, none at all, signs on them. */
+export class LineChanges {
+  readonly #deps: LineChangesDeps;
+
+  constructor(deps: LineChangesDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Does what the message says about a line before; undefined when it is a line by itself. A line is its author's alone,
+   * and whoever cannot write encrypted cannot change what was: a server could write that. `person` is who stands behind it.
+   */
+  take(
+    message: IncomingMessage,
+    line: DirectLine,
+    person: PersonId | null,
+  ): { readonly changed: EventId | null } | undefined {
+    const { marks, peer, from } = message;
+    if (marks === undefined || peer === null || line.state !== 'received') return undefined;
+    const side = from === this.#deps.own ? 'mine' : 'theirs';
+    const wanted = marks.retracts ?? marks.corrects ?? (marks.isSigns ? marks.answers : null);
+    if (wanted === null) return undefined;
+    const isSigns = marks.retracts === null && marks.corrects === null;
+    const target = this.#lines.ofStanza(peer, wanted, isSigns ? 'either' : side);
+    // What never came here need not be taken away; what was meant to replace it is said all the same.
+    if (target === undefined) return marks.retracts === null ? undefined : { changed: null };
+    if ((target.encrypted && !line.encrypted) || !isReadable(target)) return undefined;
+    const { atMs } = message;
+    const text = textOf(message, line);
+    const signs = isSigns ? signsOf(text) : [];
+    if (signs === undefined || (marks.retracts !== null && !isRetraction(text))) return undefined;
+    if (marks.retracts !== null) this.#clear(target, atMs);
+    else if (isSigns) this.sign(target, side, { signs, atMs });
+    else this.#replace(target, { text, atMs, person });
+    return { changed: target.id };
+  }
+
+  /** Puts all signs of one side on a line; older ones than those that are there do not count. */
+  sign(target: DirectMessageRow, side: Side, { signs, atMs }: { signs: readonly string[]; atMs: number }): boolean {
+    const known = this.#lines.get(target.id)?.signs ?? NO_SIGNS;
+    const key = side === 'mine' ? 'mineAtMs' : 'theirsAtMs';
+    if (target.change === 'retracted' || atMs < known[key]) return false;
+    return this.#lines.update(target.id, { signs: { ...known, [side]: signs, [key]: atMs } });
+  }
+
+  /** Another text for a line of ours. */
+  edit(id: EventId, text: string): void {
+    const row = this.#own(id);
+    if (row.change === 'retracted') throw new AppError('not-found', 'the line was taken back');
+    this.#replace(row, { text, atMs: this.#deps.clock.now(), person: row.person });
+    this.#say('edit', row);
+  }
+
+  /** Takes a line of ours back, here and there: its words are gone at once. */
+  retract(id: EventId): void {
+    const row = this.#own(id);
+    this.#clear(row, this.#deps.clock.now());
+    this.#say('retract', row);
+  }
+
+  react(id: EventId, signs: readonly string[]): void {
+    const row = this.#lines.get(id);
+    if (row === undefined || !isReadable(row)) throw new AppError('not-found', 'no such line');
+    this.sign(row, 'mine', { signs: signsIn(signs), atMs: this.#deps.clock.now() });
+    this.#say('signs', row);
+  }
+
+  get #lines() {
+    return this.#deps.storage.directMessages;
+  }
+
+  #own(id: EventId): DirectMessageRow {
+    const row = this.#lines.get(id);
+    if (row === undefined) throw new AppError('not-found', 'no such line');
+    if (!row.mine) throw new AppError('not-allowed', 'somebody else wrote this line');
+    if (row.state === 'failed') throw new AppError('not-allowed', 'the line did not go out');
+    return row;
+  }
+
+  /** The words of somebody else with the same account are not those of the person who wrote first. */
+  #replace(
+    row: DirectMessageRow,
+    { text, atMs, person: by }: { text: string; atMs: number; person: PersonId | null },
+  ): void {
+    if (row.change === 'retracted' || atMs < row.changedAtMs) return;
+    const person = row.person === by ? by : null;
+    this.#lines.update(row.id, { text, person, change: 'edited', changedAtMs: atMs });
+  }
+
+  #clear(row: DirectMessageRow, atMs: number): void {
+    this.#lines.update(row.id, { text: '', change: 'retracted', changedAtMs: atMs, signs: null, replyTo: null });
+  }
+
+  #say(kind: TalkWordRow['kind'], { id: line, peer }: DirectMessageRow): void {
+    const id = parseEventId(toHex(this.#deps.random(32)));
+    this.#deps.storage.talkWords.put({ id, peer, line, kind });
+  }
+}
+
+function isReadable({ state }: DirectMessageRow): boolean {
+  return state !== 'undecryptable' && state !== 'forged';
+}
+
+function textOf({ marks }: IncomingMessage, { text }: DirectLine): string {
+  return marks?.quote === undefined || marks.quote === null ? text : withoutQuote(text, marks.quote);
+}
