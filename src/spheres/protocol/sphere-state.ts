@@ -60,7 +60,7 @@ export type TimelineEntry =
       readonly kind: 'membership';
       readonly id: EventId;
       readonly event: KnownEvent<
-        'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'rename' | OwnershipType
+        'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'rename' | 'room' | OwnershipType
       >;
     };
 
