@@ -1,19 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
-import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
 import { People } from '../people/people.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
-import type { MediaTools } from '../spheres/describe-item.ts';
 import { Delivery } from '../spheres/delivery.ts';
 import type { DeviceCertifier } from '../spheres/device-certifier.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
@@ -35,32 +31,33 @@ import { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
-import { Rooms } from '../spheres/rooms.ts';
+import type { Relocation } from '../spheres/relocation.ts';
+import type { RoomMover } from '../spheres/room-mover.ts';
+import type { Rooms } from '../spheres/rooms.ts';
 import { SessionCare } from '../spheres/session-care.ts';
 import { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
 import { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
-import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
 import { freeSpace } from '../torrent/free-space.ts';
 import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
-import type { XmppLogin } from '../xmpp/login.ts';
-import { Room } from '../xmpp/room.ts';
-import { capsTag } from '../xmpp/xep/0115-caps.ts';
+import { roomServiceOf } from '../xmpp/features.ts';
 import { ABILITIES } from './abilities.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
+import type { AccountSessionDeps } from './account-session-deps.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
-import type { OwnIdentity } from './own-identity.ts';
+import { openMoving } from './open-moving.ts';
+import { openRooms } from './open-rooms.ts';
 import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
@@ -68,25 +65,6 @@ import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 import { trialNote } from './trial-note.ts';
 import { vaultStoreOf } from './vault-store.ts';
-
-export interface AccountSessionDeps {
-  readonly login: XmppLogin;
-  readonly storage: Storage;
-  readonly identity: OwnIdentity;
-  /** Opens the account's encryption; tests put an unsafe one in its place to see what that would show. */
-  readonly openOmemo: typeof Omemo.open;
-  readonly feed: SwarmFeed;
-  /** STUN and TURN servers that the person named. */
-  readonly iceServers: readonly IceServer[];
-  /** Whether every item is fetched without being asked for. */
-  readonly keepEverything: boolean;
-  readonly media: MediaTools;
-  readonly accountFolder: string;
-  readonly spheresFolder: string;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly log: Logger;
-}
 
 /** Of what goes to one person outside any sphere. */
 const NO_SPHERE = '' as SphereId;
@@ -121,6 +99,8 @@ export class AccountSession implements AsyncDisposable {
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
   readonly epochs: EpochCare;
+  readonly relocation: Relocation;
+  readonly mover: RoomMover;
   readonly search: HistorySearch;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
@@ -166,7 +146,7 @@ export class AccountSession implements AsyncDisposable {
     const stateOf = ({ sphereId }: { sphereId: SphereId | null }) => this.list.find(sphereId ?? NO_SPHERE)?.state;
     const book = new Recipients({ directory: this.directory, stateOf, own: omemo.address, storage });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
-    ({ logs: this.logs, epochs: this.epochs } = this.#openLogs(deps));
+    ({ logs: this.logs, epochs: this.epochs, relocation: this.relocation, mover: this.mover } = this.#openLogs(deps));
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
@@ -227,9 +207,23 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, ofTwo, devices, vault, reading, delivery, renewal } = this;
+    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover } = this;
     const note = trialNote(this.storage);
-    const told = { exchange, signals, logs, epochs, ofTwo, devices, vault, reading, delivery, renewal, note };
+    const told = {
+      exchange,
+      signals,
+      logs,
+      epochs,
+      ofTwo,
+      devices,
+      vault,
+      reading,
+      delivery,
+      renewal,
+      relocation,
+      mover,
+      note,
+    };
     return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
@@ -288,27 +282,14 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {
-    const { clock, random, log, identity } = deps;
-    const nick = `${this.own.slice(0, this.own.indexOf('@'))}-${identity.author.device.id.slice(0, 6)}`;
-    return new Rooms({
-      openRoom: (address) => {
-        const mayRebuild = (): boolean => this.list.ofRoom(address)?.state.members.get(this.own)?.role === 'owner';
-        const extras = () => [capsTag(ABILITIES)];
-        return new Room({ client: this.client, address, nick, clock, log, extras, mayRebuild });
-      },
+    const { client, list, own, scope } = this;
+    return openRooms({
+      ...{ client, list, own, device: deps.identity.author.device.id, scope },
       service: () => server.features?.muc ?? null,
       receive: (message, signal) => incoming.receive(message, signal),
       receiveEphemeral: (message) => this.#channel.receive(message),
-      cursor: {
-        get: (room) => (this.list.ofRoom(room) ?? this.list.leftOf(room))?.row.archiveCursor ?? null,
-        set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
-      },
       settle: () => deps.storage.settle(),
-      spawn: (name, task) => this.scope.spawn(name, task),
-      signal: this.scope.signal,
-      clock,
-      random,
-      log: log.child('rooms'),
+      ...{ clock: deps.clock, random: deps.random, log: deps.log },
     });
   }
 
@@ -318,10 +299,12 @@ export class AccountSession implements AsyncDisposable {
     return new EphemeralChannel({ ...parts, log: log.child('ephemeral') });
   }
 
-  #openLogs({ storage, clock, random, log }: AccountSessionDeps): ReturnType<typeof openLogs> {
-    const { list, rooms } = this;
+  #openLogs({ storage, clock, random, log }: AccountSessionDeps) {
+    const { client, list, rooms, own } = this;
     const queued = (): void => this.outgoing.poke();
-    return openLogs({ storage, list, channel: this.#channel, rooms, queued, clock, random, log });
+    const parts = { storage, list, channel: this.#channel, rooms, own, queued, clock, random, log };
+    const findService = (server: string, signal: AbortSignal) => roomServiceOf(client, server, signal);
+    return { ...openLogs(parts), ...openMoving({ ...parts, findService }) };
   }
 
   #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {

@@ -37,6 +37,8 @@ export type SphereChange =
   | { readonly kind: 'rights' }
   /** Somebody said that it goes on in another sphere. */
   | { readonly kind: 'continued'; readonly sphere: SphereId }
+  /** It is in another room from now on. */
+  | { readonly kind: 'room' }
   | { readonly kind: 'epochs' };
 
 /** Lines further back than these are on nobody's screen: they tell who has seen them when they are looked at. */
@@ -126,6 +128,7 @@ export class Effects {
     if (event.type === 'epoch') changes.push({ kind: 'epochs' });
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
     if (event.type === 'accept' || event.type === 'succeed') changes.push({ kind: 'rights' });
+    if (event.type === 'room') changes.push({ kind: 'room' });
     return changes;
   }
 
@@ -165,6 +168,8 @@ export class Effects {
       case 'accept':
       case 'succeed':
         return [{ kind: 'members' }, { kind: 'rights' }, ...this.#notice(event, 'owner', isToldAgain)];
+      case 'room':
+        return [{ kind: 'room' }, ...this.#notice(event, 'moved', isToldAgain)];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       case 'edit':

@@ -207,7 +207,7 @@ describe('leaving', () => {
   test.each([
     ['removed from the members', 'not-a-member', (room: Room) => room.setAffiliation(ben, 'none', never)],
     ['banned', 'banned', (room: Room) => room.setAffiliation(ben, 'outcast', never)],
-    ['outlived by the room', 'destroyed', (room: Room) => room.destroy(never)],
+    ['outlived by the room', 'destroyed', (room: Room) => room.destroy(null, never)],
   ])('a member who is %s is sent out and refused', async (_, reason, act) => {
     const { b, hers, his, address } = await meet();
     await act(hers);

@@ -76,8 +76,9 @@ function restlessSphere(seed: number): SphereLog {
   for (let step = 0; step < 24; step += 1) {
     const writer = pick();
     if (next(3) === 0) writer.receive(pick());
-    if (next(12) === 0) owner.remove((next(2) === 0 ? ben : kim).jid);
-    else if (next(12) === 0) owner.setRole(ben.jid, next(2) === 0 ? 'member' : 'admin');
+    const chance = next(12);
+    if (chance === 0) owner.remove((next(2) === 0 ? ben : kim).jid);
+    else if (chance === 1) owner.setRole(ben.jid, next(2) === 0 ? 'member' : 'admin');
     else writer.move(`room${step}`);
   }
   settle(owner, admin, other, member);
