@@ -59,6 +59,7 @@ test('with the old server gone for good, a member who was away comes along with 
     expect(roomOf(person)).toMatch(/@rooms\.other\.sim$/);
     expect(person.session.texts()).toEqual(['the last word there', 'it waits']);
   }
+  expect(ben.session.storage.outbox.queued()).toEqual([]);
   expect(ana.session.outgoing.isIdle).toBe(true);
 });
 
@@ -189,4 +190,61 @@ test('who was told by nobody in time is told by any member', async () => {
   ben.session.messages.say(sphere.id, 'found you');
   await world.quiet();
   expect(eva.session.texts()).toEqual(['found you']);
+});
+
+test('a program that ends before the word is said leaves no room behind, and nothing has changed', async () => {
+  const { world, ana, ben, sphere, old } = await family();
+  for (const stopAt of ['create', 'admit'] as const) {
+    world.server.onRoomWork = async (work) => {
+      if (work === stopAt && ana.isRunning) await ana.stop();
+    };
+    await expect(ana.session.mover.move(sphere.id, 'other.sim', noSignal)).rejects.toThrow();
+    world.server.onRoomWork = () => Promise.resolve();
+    expect(world.server.rooms.size).toBe(2);
+    await ana.start();
+    await world.quiet();
+    expect([...world.server.rooms.keys()]).toEqual([old]);
+    expect([roomOf(ana), roomOf(ben)]).toEqual([old, old]);
+  }
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  expect(roomOf(ben)).toBe(roomOf(ana));
+});
+
+test('a program that ends as soon as the word is kept goes on from there', async () => {
+  const { world, ana, ben, eva, sphere } = await family();
+  ana.session.list.onChange.on(({ changes }) => {
+    if (changes.some(({ kind }) => kind === 'room')) ana.session.link.goOffline();
+  });
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await ana.stop();
+  await ana.start();
+  await world.pass(60_000);
+  expect([roomOf(ben), roomOf(eva)]).toEqual([roomOf(ana), roomOf(ana)]);
+  expect(roomOf(ana)).toMatch(/@rooms\.other\.sim$/);
+});
+
+test('a sphere that was left before it moved is entered in its new room when a new invitation brings it back', async () => {
+  const { world, ana, ben, sphere } = await family();
+  await ben.session.members.leave(sphere.id, noSignal);
+  await world.quiet();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  await world.bringIn(ana, ben);
+  ana.session.messages.say(sphere.id, 'again');
+  await world.quiet();
+  expect([roomOf(ben), ben.session.texts()]).toEqual([roomOf(ana), ['again']]);
+});
+
+test('a further computer, to which a person comes with the kit, finds the sphere where it is', async () => {
+  const { world, ana, ben, sphere } = await family();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  await world.server.stop('rooms.sim');
+  const tablet = await world.another(ben);
+  await world.until(() => tablet.session.list.all().length === 1);
+  await world.pass(60_000);
+  ana.session.messages.say(sphere.id, 'hello tablet');
+  await world.quiet();
+  expect([roomOf(tablet), tablet.session.texts()]).toEqual([roomOf(ana), ['hello tablet']]);
 });

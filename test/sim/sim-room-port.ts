@@ -59,6 +59,7 @@ export class SimRoomPort implements RoomPort {
     const room = new SimRoom();
     room.affiliations.set(this.own, 'owner');
     this.#server.rooms.set(this.address, room);
+    await this.#server.onRoomWork('create');
     await this.join();
   }
 
@@ -115,6 +116,8 @@ export class SimRoomPort implements RoomPort {
     if (own !== 'owner' && !(own === 'admin' && isOfMembers)) {
       throw new AppError('not-allowed', 'only the owner decides who is in');
     }
+    await this.#server.onRoomWork('admit');
+    this.#assertOnline();
     this.#server.setAffiliation(this.address, jid, affiliation);
   }
 

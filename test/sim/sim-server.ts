@@ -42,6 +42,8 @@ export class SimServer {
   answerHistory: (entries: readonly Kept[], room: BareJid) => readonly Kept[] = (entries) => entries;
   /** What becomes of a live message for one receiver: none, one or several. */
   deliver: (message: RoomMessage, to: BareJid) => readonly RoomMessage[] = (message) => [message];
+  /** What happens meanwhile when a room is made, or somebody gets a right in one. */
+  onRoomWork: (work: 'create' | 'admit') => Promise<void> = () => Promise.resolve();
   /** Rooms whose service does not answer. */
   readonly away = new Set<BareJid>();
   /** Room services that are gone, with all their rooms. */
