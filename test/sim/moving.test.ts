@@ -198,7 +198,9 @@ test('a program that ends before the word is said leaves no room behind, and not
     world.server.onRoomWork = async (work) => {
       if (work === stopAt && ana.isRunning) await ana.stop();
     };
-    await expect(ana.session.mover.move(sphere.id, 'other.sim', noSignal)).rejects.toThrow();
+    await expect(ana.session.mover.move(sphere.id, 'other.sim', noSignal)).rejects.toMatchObject({
+      code: 'disconnected',
+    });
     world.server.onRoomWork = () => Promise.resolve();
     expect(world.server.rooms.size).toBe(2);
     await ana.start();
