@@ -52,6 +52,12 @@ export class Relocation {
     const { room, archiveCursor, state } = sphere.row;
     const to = sphere.log.room;
     if (to === undefined || to === room || state === 'left' || state === 'removed') return;
+    const other = list.ofRoom(to);
+    if (other !== undefined && other !== sphere) {
+      // What is said in a room is read as of one sphere: nobody moves one into another's.
+      log.warn('sphere not followed into the room of another one', { sphereId: sphere.id, other: other.id });
+      return;
+    }
     list.together(sphere, () => {
       const cursor = this.#former.exchange(sphere.id, { room, cursor: archiveCursor }, to, clock.now());
       storage.spheres.update(sphere.id, { room: to, archiveCursor: cursor });

@@ -250,3 +250,15 @@ test('a further computer, to which a person comes with the kit, finds the sphere
   await world.quiet();
   expect([roomOf(tablet), tablet.session.texts()]).toEqual([roomOf(ana), ['hello tablet']]);
 });
+
+test('nobody is led into the room of another sphere', async () => {
+  const { world, ana, ben, sphere, old } = await family();
+  ana.session.members.setRole(sphere.id, ben.jid, 'admin');
+  const second = await ana.session.members.create('Second', noSignal);
+  await world.quiet();
+  const { list } = ben.session;
+  list.publish(list.get(sphere.id), 'room', { room: second.row.room, number: 1 }, { audience: { kind: 'members' } });
+  await world.quiet();
+  expect(ana.session.list.get(sphere.id).log.room).toBe(second.row.room);
+  expect(ana.session.list.get(sphere.id).row.room).toBe(old);
+});
