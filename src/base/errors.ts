@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'tls-required',
   'server-lacks-rooms',
   'server-lacks-pep',
+  'room-refused',
   'registration-refused',
   'invitation-invalid',
   'name-taken',

@@ -90,6 +90,13 @@ const account = {
   delete: oc.input(z.object({ password: z.string().max(1024) })).output(done),
 };
 
+/** The name of a server, or of its room service. */
+const server = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[^\s@/]{1,255}$/);
+
 const spheres = {
   create: oc
     .input(z.object({ name, history: historySchema.default('all') }))
@@ -125,6 +132,10 @@ const spheres = {
   /** Goes on in a new sphere of ours with every item, where an owner who is gone leaves nobody who decides. */
   continue: oc.input(inSphere).output(z.object({ sphere: sphereSchema })),
   rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),
+  /** To a new room at this server (`null`: our own); everybody comes along. Rejects with `room-refused`, and has changed nothing then. */
+  move: oc
+    .input(inSphere.extend({ server: server.nullable().default(null) }))
+    .output(z.object({ sphere: sphereSchema })),
   /** On this device: whether what any program puts into the sphere's folder is shared by itself. */
   watchFolder: oc.input(inSphere.extend({ on: z.boolean() })).output(done),
   /** On this device: how fast all of its items together may go, beside the limits of everything; what is left out stays. */

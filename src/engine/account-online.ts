@@ -10,6 +10,7 @@ import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import type { DirectMail } from '../spheres/direct-mail.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
+import type { RoomMover } from '../spheres/room-mover.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SingleRun } from '../spheres/single-run.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
@@ -43,6 +44,7 @@ interface AccountOnlineDeps {
   readonly run: Pick<SingleRun, 'begin' | 'isOurs'>;
   readonly omemo: Omemo;
   readonly server: ServerKnowledge;
+  readonly mover: Pick<RoomMover, 'takeBack'>;
   /** Of rooms that checks of the server made. */
   readonly note: TrialNote;
   readonly scope: Scope;
@@ -219,9 +221,7 @@ export class AccountOnline implements Disposable {
     await people.begin(server.features, signal);
     await sendPresence(client, ABILITIES);
     directory.forget();
-    for (const sphere of list.all()) {
-      if (sphere.wantsRoom) rooms.keepJoined(sphere.row.room);
-    }
+    for (const room of list.wantedRooms()) rooms.keepJoined(room);
     await direct.begin();
     await this.#catchUp(signal);
     await this.#publishKeys(signal);
@@ -232,6 +232,7 @@ export class AccountOnline implements Disposable {
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);
+    await this.#deps.mover.takeBack();
   }
 
   /** Lists that cannot be written keep nobody from the rest. */

@@ -27,6 +27,7 @@ import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import type { Reading } from '../spheres/reading.ts';
+import type { Relocation } from '../spheres/relocation.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SignalExchange } from '../spheres/signal-exchange.ts';
@@ -53,6 +54,7 @@ interface ReactionsDeps {
     | 'keepJoined'
     | 'leave'
   >;
+  readonly relocation: Relocation;
   readonly outgoing: Outgoing;
   readonly caretaker: Caretaker;
   readonly members: Pick<Members, 'found' | 'inviteAs'>;
@@ -160,6 +162,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   for (const sphere of deps.list.all()) {
     try {
       await settleStanding(deps, sphere);
+      deps.relocation.follow(sphere);
       await feedKeys(deps, sphere);
       if (sphere.row.state === 'joined') deps.caretaker.welcomePending(sphere);
     } catch (error) {
@@ -212,6 +215,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     }
     if (change.kind === 'continued') takeOverLate(deps, change.sphere);
   }
+  if (kinds.has('room') || kinds.has('members')) relocate(deps, sphere, kinds.has('room'));
   if (kinds.has('left') || kinds.has('device-ended')) caretaker.renewEpoch(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
     scope.spawn('renew epoch', (signal) => caretaker.renewEpochLater(sphere, signal));
@@ -244,6 +248,17 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('wanted items', (signal) => deps.items.resumeWaiting(signal));
   }
   outgoing.poke();
+}
+
+/** To the room that the log says, and out of all of them where we are out of the sphere. */
+function relocate(deps: ReactionsDeps, sphere: Sphere, isNew: boolean): void {
+  const { relocation, scope, logs, exchange, vault } = deps;
+  relocation.follow(sphere);
+  scope.spawn('look at former rooms', (signal) => relocation.lookAt(sphere, signal));
+  if (!isNew) return;
+  vault.changed();
+  logs.meet(sphere);
+  scope.spawn('tell addresses', () => exchange.tell(sphere));
 }
 
 /** A room that we only want to tell that we left may not let us in to do so. */
@@ -300,6 +315,7 @@ async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSi
   deps.devices.endGone(sphere);
   new NewOwner(deps).settle(sphere);
   await finishLeaving(deps, sphere);
+  await deps.relocation.lookAt(sphere, signal);
   if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
 }
 

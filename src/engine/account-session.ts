@@ -1,12 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
-import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
 import { MovingIn } from '../people/moving-in.ts';
@@ -15,7 +12,6 @@ import { Typing } from '../people/typing.ts';
 import type { Carrier } from '../spheres/carrier.ts';
 import { Caretaker } from '../spheres/caretaker.ts';
 import { Conversation } from '../spheres/conversation.ts';
-import type { MediaTools } from '../spheres/describe-item.ts';
 import { Delivery } from '../spheres/delivery.ts';
 import type { DeviceCertifier } from '../spheres/device-certifier.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
@@ -26,7 +22,6 @@ import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
-import type { IncomingEphemeral } from '../spheres/incoming-message.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
@@ -39,23 +34,25 @@ import { OwnMove } from '../spheres/own-move.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
+import type { Relocation } from '../spheres/relocation.ts';
+import type { RoomMover } from '../spheres/room-mover.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import { SessionCare } from '../spheres/session-care.ts';
 import { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
 import { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
-import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
 import { freeSpace } from '../torrent/free-space.ts';
 import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
-import type { XmppLogin } from '../xmpp/login.ts';
+import { roomServiceOf } from '../xmpp/features.ts';
 import { ABILITIES } from './abilities.ts';
 import { AccountOnline, type ServerKnowledge } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
+import type { AccountSessionDeps } from './account-session-deps.ts';
 import { followMoves } from './follow-moves.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
@@ -63,8 +60,8 @@ import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openLogs } from './open-logs.ts';
 import { knownMembers } from './known-members.ts';
+import { openMoving } from './open-moving.ts';
 import { openRooms } from './open-rooms.ts';
-import type { OwnIdentity } from './own-identity.ts';
 import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
@@ -72,25 +69,6 @@ import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 import { trialNote } from './trial-note.ts';
 import { vaultStoreOf } from './vault-store.ts';
-
-export interface AccountSessionDeps {
-  readonly login: XmppLogin;
-  readonly storage: Storage;
-  readonly identity: OwnIdentity;
-  /** Opens the account's encryption; tests put an unsafe one in its place to see what that would show. */
-  readonly openOmemo: typeof Omemo.open;
-  readonly feed: SwarmFeed;
-  /** STUN and TURN servers that the person named. */
-  readonly iceServers: readonly IceServer[];
-  /** Whether every item is fetched without being asked for. */
-  readonly keepEverything: boolean;
-  readonly media: MediaTools;
-  readonly accountFolder: string;
-  readonly spheresFolder: string;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly log: Logger;
-}
 
 /** Of what goes to one person outside any sphere. */
 const NO_SPHERE = '' as SphereId;
@@ -127,6 +105,8 @@ export class AccountSession implements AsyncDisposable {
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
   readonly epochs: EpochCare;
+  readonly relocation: Relocation;
+  readonly mover: RoomMover;
   readonly search: HistorySearch;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
@@ -170,7 +150,7 @@ export class AccountSession implements AsyncDisposable {
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
     this.outgoing = this.#openOutgoing(deps, omemo, carrier);
-    ({ logs: this.logs, epochs: this.epochs } = this.#openLogs(deps));
+    ({ logs: this.logs, epochs: this.epochs, relocation: this.relocation, mover: this.mover } = this.#openLogs(deps));
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
@@ -230,9 +210,23 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, ofTwo, devices, vault, reading, delivery, renewal } = this;
+    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover } = this;
     const note = trialNote(this.storage);
-    const told = { exchange, signals, logs, epochs, ofTwo, devices, vault, reading, delivery, renewal, note };
+    const told = {
+      exchange,
+      signals,
+      logs,
+      epochs,
+      ofTwo,
+      devices,
+      vault,
+      reading,
+      delivery,
+      renewal,
+      relocation,
+      mover,
+      note,
+    };
     return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
@@ -302,9 +296,13 @@ export class AccountSession implements AsyncDisposable {
 
   #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {
     const { client, list, own, scope } = this;
-    const { device } = deps.identity.author;
-    const channel = { receive: (message: IncomingEphemeral) => this.#channel.receive(message) };
-    return openRooms({ ...deps, client, list, own, device: device.id, incoming, channel, server, scope });
+    return openRooms({
+      ...{ ...deps, client, list, own, device: deps.identity.author.device.id, scope },
+      service: () => server.features?.muc ?? null,
+      receive: (message, signal) => incoming.receive(message, signal),
+      receiveEphemeral: (message) => this.#channel.receive(message),
+      settle: () => deps.storage.settle(),
+    });
   }
 
   #openOutgoing({ storage, identity, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier) {
@@ -321,10 +319,12 @@ export class AccountSession implements AsyncDisposable {
     return new EphemeralChannel({ ...parts, log: log.child('ephemeral') });
   }
 
-  #openLogs({ storage, clock, random, log }: AccountSessionDeps): ReturnType<typeof openLogs> {
-    const { list, rooms } = this;
+  #openLogs({ storage, clock, random, log }: AccountSessionDeps) {
+    const { client, list, rooms, own } = this;
     const queued = (): void => this.outgoing.poke();
-    return openLogs({ storage, list, channel: this.#channel, rooms, queued, clock, random, log });
+    const parts = { storage, list, channel: this.#channel, rooms, own, queued, clock, random, log };
+    const findService = (server: string, signal: AbortSignal) => roomServiceOf(client, server, signal);
+    return { ...openLogs(parts), ...openMoving({ ...parts, findService }) };
   }
 
   #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {

@@ -1,56 +1,38 @@
-import type { Clock } from '../base/clock.ts';
 import type { BareJid, DeviceKey } from '../base/id.ts';
-import type { Logger } from '../base/log.ts';
-import type { RandomBytes } from '../base/random.ts';
 import type { Scope } from '../base/scope.ts';
-import type { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
-import type { Incoming } from '../spheres/incoming.ts';
+import type { RoomsDeps } from '../spheres/rooms.ts';
 import { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
-import type { Storage } from '../storage/storage.ts';
-import type { XmppClient } from '../xmpp/client.ts';
+import type { XmppPort } from '../xmpp/port.ts';
 import { Room } from '../xmpp/room.ts';
 import { capsTag } from '../xmpp/xep/0115-caps.ts';
 import { ABILITIES } from './abilities.ts';
-import type { ServerKnowledge } from './account-online.ts';
 
-interface OpenRoomsDeps {
-  readonly client: XmppClient;
+type Given = 'service' | 'receive' | 'receiveEphemeral' | 'settle' | 'clock' | 'random' | 'log';
+
+interface OpenRoomsDeps extends Pick<RoomsDeps, Given> {
+  readonly client: XmppPort;
   readonly list: SphereList;
   readonly own: BareJid;
   readonly device: DeviceKey;
-  readonly incoming: Pick<Incoming, 'receive'>;
-  readonly channel: Pick<EphemeralChannel, 'receive'>;
-  readonly server: ServerKnowledge;
-  readonly storage: Pick<Storage, 'settle'>;
   readonly scope: Scope;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly log: Logger;
 }
 
-/** The rooms of our spheres, and where what is said in them goes. */
+/** The rooms of an account's spheres, over its connection. */
 export function openRooms(deps: OpenRoomsDeps): Rooms {
-  const { client, list, own, device, incoming, channel, server, storage, scope, clock, random, log } = deps;
+  const { client, list, own, device, scope, clock, log } = deps;
   const nick = `${own.slice(0, own.indexOf('@'))}-${device.slice(0, 6)}`;
   return new Rooms({
+    ...deps,
     openRoom: (address) => {
-      const mayRebuild = (): boolean => list.ofRoom(address)?.state.members.get(own)?.role === 'owner';
-      const extras = () => [capsTag(ABILITIES)];
-      return new Room({ client, address, nick, clock, log, extras, mayRebuild });
+      // One that the sphere has left is not missed.
+      const isOurs = (room: BareJid): boolean => list.ofRoom(room)?.row.room === room;
+      const mayRebuild = (): boolean => isOurs(address) && list.ofRoom(address)?.role === 'owner';
+      return new Room({ client, address, nick, clock, log, extras: () => [capsTag(ABILITIES)], mayRebuild });
     },
-    service: () => server.features?.muc ?? null,
-    receive: (message, signal) => incoming.receive(message, signal),
-    receiveEphemeral: (message) => channel.receive(message),
-    cursor: {
-      get: (room) => (list.ofRoom(room) ?? list.leftOf(room))?.row.archiveCursor ?? null,
-      set: (room, id) => list.ofRoom(room)?.noteCursor(id),
-    },
-    settle: () => storage.settle(),
+    cursor: { get: (room) => list.cursorOf(room), set: (room, id) => list.noteCursor(room, id) },
     spawn: (name, task) => scope.spawn(name, task),
     signal: scope.signal,
-    clock,
-    random,
     log: log.child('rooms'),
   });
 }

@@ -3,13 +3,16 @@ import { NewOwner } from '../spheres/new-owner.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 
-/** How a sphere gets another owner, or goes on without the one it had. */
+/** How a sphere gets another owner, goes on without the one it had, or goes to another server. */
 export function ownerCalls({
   holder,
   views,
   clock,
   log,
-}: Pick<AppCallsDeps, 'holder' | 'views' | 'clock' | 'log'>): Pick<AppServices['spheres'], 'changeOwner' | 'continue'> {
+}: Pick<AppCallsDeps, 'holder' | 'views' | 'clock' | 'log'>): Pick<
+  AppServices['spheres'],
+  'changeOwner' | 'continue' | 'move'
+> {
   return {
     changeOwner({ sphereId, step }) {
       const newOwner = new NewOwner({ list: holder.session.list, clock });
@@ -18,6 +21,9 @@ export function ownerCalls({
       if (step.kind === 'propose') newOwner.propose(sphereId, step.jid);
       if (step.kind === 'object') newOwner.object(sphereId);
       return Promise.resolve({ ok: true as const });
+    },
+    async move({ sphereId, server }, signal) {
+      return { sphere: views.sphere(await holder.session.mover.move(sphereId, server, signal)) };
     },
     async continue({ sphereId }, signal) {
       const { list, members, own } = holder.session;

@@ -40,6 +40,8 @@ export type SphereChange =
   | { readonly kind: 'moved' }
   /** Somebody said that it goes on in another sphere. */
   | { readonly kind: 'continued'; readonly sphere: SphereId }
+  /** It is in another room from now on. */
+  | { readonly kind: 'room' }
   | { readonly kind: 'epochs' };
 
 /** Lines further back than these are on nobody's screen: they tell who has seen them when they are looked at. */
@@ -131,6 +133,7 @@ export class Effects {
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
     if (event.type === 'accept' || event.type === 'succeed') changes.push({ kind: 'rights' });
     if (event.type === 'moved') changes.push(...this.#followMove(event));
+    if (event.type === 'room') changes.push({ kind: 'room' });
     return changes;
   }
 
@@ -172,6 +175,8 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'rights' }, ...this.#notice(event, 'owner', isToldAgain)];
       case 'moved':
         return [...this.#followMove(event), ...this.#notice(event, 'moved', isToldAgain)];
+      case 'room':
+        return [{ kind: 'room' }, ...this.#notice(event, 'relocated', isToldAgain)];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
       case 'edit':

@@ -1,3 +1,4 @@
+import type { BareJid } from '../base/id.ts';
 import type { MediaKind } from '../contract/views.ts';
 
 const SIGNS: Record<MediaKind, string> = {
@@ -29,6 +30,11 @@ export function itemLine(item: { kind: MediaKind; name: string; bytes: number })
 /** The line of an invitation, for people whose client shows it as an ordinary message. */
 export function invitationLine(sphere: string): string {
   return `✉ “${sphere}” · Spherecast`;
+}
+
+/** The line that leads people with an ordinary client to the room that a sphere is in from now on. */
+export function movedLine(room: BareJid): string {
+  return `➡ xmpp:${room}?join · Spherecast`;
 }
 
 /** Decimal units, as disks and phones count. */

@@ -180,6 +180,7 @@ export class Incoming {
     const delivered = mailbox.peek(sealed, result);
     const first = delivered[0]?.event;
     if (first?.type === 'invite' || first?.type === 'remove') return null;
+    if (first?.type === 'room' && mailbox.invitations.isOpen(sealed.sphere)) return null;
     const sender = { jid: from, omemoIdentityKey: toHex(result.identityKey) };
     const hello = readHello({ delivered, sender, isDeviceProven });
     const offer = { sphereId: sealed.sphere, sender, delivered };

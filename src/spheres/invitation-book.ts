@@ -1,4 +1,4 @@
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, SphereId } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -39,6 +39,11 @@ export class InvitationBook {
     this.#deps = deps;
   }
 
+  /** Whether somebody invited us to this sphere, and we have not answered. */
+  isOpen(sphereId: SphereId): boolean {
+    return this.#deps.storage.invitations.bySphere(sphereId).some(({ state }) => state === 'open');
+  }
+
   /** Takes in an invitation, or that one was taken back. The ids of those that are different now. */
   take({ from, sealed }: IncomingMessage, result: Decrypted, sphere?: Sphere): readonly string[] {
     if (sealed === null) return [];
@@ -46,6 +51,7 @@ export class InvitationBook {
     const entries = openSealed({ messageKey: result.messageKey, context }, sealed.bytes);
     const { delivered } = parseEntries(entries, sealed.sphere);
     if (delivered[0]?.event.type === 'remove') return this.#withdraw(sealed.sphere, delivered);
+    if (delivered[0]?.event.type === 'room') return this.#redirect(sealed.sphere, entries);
     return this.#open({ jid: from, omemoIdentityKey: toHex(result.identityKey) }, sealed.sphere, entries, sphere);
   }
 
@@ -91,6 +97,21 @@ export class InvitationBook {
     });
     for (const { id } of gone) invitations.update(id, { state: 'withdrawn' });
     return gone.map(({ id }) => id);
+  }
+
+  /** The sphere is in another room by now: judged by the log that came with the invitation, too. */
+  #redirect(sphereId: SphereId, entries: readonly EnvelopeEntry[]): readonly string[] {
+    const { invitations } = this.#deps.storage;
+    const open = invitations.bySphere(sphereId).filter(({ state }) => state === 'open');
+    const moved = open.filter((row) => {
+      const known = decodeEnvelope(row.envelope);
+      const added = entries.filter(({ bytes }) => !known.some((entry) => equalBytes(entry.bytes, bytes)));
+      const all = [...known, ...added];
+      const { room } = logOf(sphereId, parseEntries(all, sphereId).delivered);
+      if (room === undefined || room === row.room) return false;
+      return invitations.update(row.id, { room, envelope: encodeEnvelope(all) });
+    });
+    return moved.map(({ id }) => id);
   }
 }
 

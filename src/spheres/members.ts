@@ -44,6 +44,8 @@ export interface RoomService {
   create(room: BareJid, signal: AbortSignal): Promise<void>;
   /** Enters the room and stays in it over reconnects. Rejects with `not-a-member` when the server refuses. */
   join(room: BareJid, signal: AbortSignal): Promise<void>;
+  /** Removes it for good; `next`: where everybody in it finds us. */
+  destroy(room: BareJid, next: BareJid | null, signal: AbortSignal): Promise<void>;
   leave(room: BareJid): Promise<void>;
   /** Stays in the room, or comes into it whenever that is possible. */
   keepJoined(room: BareJid): void;
@@ -58,7 +60,7 @@ export interface RoomService {
   /** Full addresses of those who are in the room at this moment. */
   present(room: BareJid): ReadonlySet<string>;
   /** Tells an account that it may come in. */
-  invite(room: BareJid, jid: BareJid): Promise<void>;
+  invite(room: BareJid, jid: BareJid, keeping?: 'store' | 'no-store'): Promise<void>;
   /** Everybody the room server lets in. */
   affiliations(room: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]>;
   setAffiliation(room: BareJid, jid: BareJid, affiliation: RoomRight, signal: AbortSignal): Promise<void>;
@@ -318,7 +320,7 @@ export class Members {
     const folder = this.#folderOf(continuedSphere(list, logOfInvitation(invitation)));
     const row = await this.#row({ id: sphereId, name, room, invitedBy, folder });
     // A sphere once left keeps its folder, its place and what was read of it.
-    const joined = known === undefined ? row : { ...known, archiveCursor: null, hidden: false };
+    const joined = known === undefined ? row : { ...known, room, archiveCursor: null, hidden: false };
     return list.add({ ...joined, state: 'joined' }, (sphere) => {
       const events = deliveredOf(invitation).map(({ event }) => event);
       list.take(sphere, events);

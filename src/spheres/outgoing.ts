@@ -338,8 +338,14 @@ export class Outgoing {
     return sphereId !== null && this.#deps.storage.spheres.get(sphereId)?.state === 'removed';
   }
 
+  /** For a room that the sphere has left, and that is not there just now. */
+  #isLeftBehind({ sphereId, to, audience }: QueuedEntry): boolean {
+    if (sphereId === null || addressee(parseAudience(audience)) !== undefined) return false;
+    return this.#deps.storage.spheres.get(sphereId)?.room !== to && !this.#deps.carrier.isInRoom(to);
+  }
+
   #isParked(row: QueuedEntry): boolean {
-    if (this.#isEnded(row) || this.#deps.carrier.isKeptOut(row.to)) return true;
+    if (this.#isEnded(row) || this.#deps.carrier.isKeptOut(row.to) || this.#isLeftBehind(row)) return true;
     if (this.#hopeless.has(row.id) || this.#troubles.asideUntil(row.id) > 0) return true;
     return this.#withoutKeys.has(entryOf(row).lane);
   }

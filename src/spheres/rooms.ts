@@ -10,33 +10,12 @@ import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { Element } from '../xmpp/element.ts';
 import { bareJidOf } from '../xmpp/jid.ts';
-import type { Room } from '../xmpp/room.ts';
 import type { Occupant, RoomMessage } from '../xmpp/room-types.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
 import type { RoomRight, RoomService } from './members.ts';
+import type { RoomPort } from './room-port.ts';
 import { readRoomEphemeral, readRoomMessage } from './read-stanza.ts';
-
-/** What is used of one room. */
-export type RoomPort = AsyncDisposable &
-  Pick<
-    Room,
-    | 'state'
-    | 'occupants'
-    | 'onState'
-    | 'onMessage'
-    | 'onOccupants'
-    | 'onExpelled'
-    | 'create'
-    | 'join'
-    | 'keep'
-    | 'invite'
-    | 'affiliations'
-    | 'setAffiliation'
-    | 'send'
-    | 'sendNow'
-    | 'history'
-  >;
 
 export interface RoomsDeps {
   readonly openRoom: (address: BareJid) => RoomPort;
@@ -157,6 +136,11 @@ export class Rooms implements RoomService, AsyncDisposable {
     this.onPresence.emit(address);
   }
 
+  /** Removes a room of ours for good; `next`: where everybody finds us, null for one that nobody knows of. */
+  async destroy(address: BareJid, next: BareJid | null, signal: AbortSignal): Promise<void> {
+    await this.#open(address).room.destroy(next, signal);
+  }
+
   async setAffiliation(address: BareJid, jid: BareJid, affiliation: RoomRight, signal: AbortSignal): Promise<void> {
     const kept = this.#kept.get(address);
     if (kept === undefined) throw new AppError('disconnected', 'not in the room');
@@ -187,6 +171,12 @@ export class Rooms implements RoomService, AsyncDisposable {
   /** Whether the server keeps us out. */
   isRefused(address: BareJid): boolean {
     return this.#kept.get(address)?.room.state.kind === 'refused';
+  }
+
+  /** Whether the server says that there is no such room any more. */
+  isGone(address: BareJid): boolean {
+    const state = this.#kept.get(address)?.room.state;
+    return state?.kind === 'refused' && state.reason === 'destroyed';
   }
 
   isInside(address: BareJid): boolean {

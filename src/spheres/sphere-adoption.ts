@@ -69,7 +69,7 @@ export class SphereAdoption {
     log.addAll([...parts.values()].map(({ event }) => event));
     if (this.#adopting.has(sphereId) || !this.#isOurs(log) || !isFrom(log.state(), sender)) return;
     this.#adopting.add(sphereId);
-    spawn('adopt sphere', (signal) => this.#keepTrying(log.state(), signal));
+    spawn('adopt sphere', (signal) => this.#keepTrying(log, signal));
   }
 
   /** Whether our person came into it by a device of their own, and is in it still. Nobody else can make that up. */
@@ -84,13 +84,13 @@ export class SphereAdoption {
     });
   }
 
-  async #keepTrying(state: SphereState, signal: AbortSignal): Promise<void> {
+  async #keepTrying(offered: SphereLog, signal: AbortSignal): Promise<void> {
     const { list, clock, random, log } = this.#deps;
-    const { sphereId } = state;
+    const { sphereId } = offered;
     try {
       for (let attempt = 0; list.find(sphereId) === undefined; attempt += 1) {
         try {
-          await this.#adopt(state, signal);
+          await this.#adopt(offered, signal);
         } catch (error) {
           signal.throwIfAborted();
           log.warn('sphere not adopted yet', { sphereId, attempt, error });
@@ -106,10 +106,11 @@ export class SphereAdoption {
     }
   }
 
-  async #adopt({ sphereId, name, genesis }: SphereState, signal: AbortSignal): Promise<void> {
+  async #adopt(offered: SphereLog, signal: AbortSignal): Promise<void> {
     const { storage, list, rooms, certifier, makeFolder, clock, log } = this.#deps;
-    if (genesis === null) throw new AppError('internal', 'a sphere of ours without a beginning');
-    const { room } = genesis;
+    const { sphereId, room } = offered;
+    if (room === undefined) throw new AppError('internal', 'a sphere of ours without a beginning');
+    const { name } = offered.state();
     const vouched = await certifier.vouched(signal);
     const folder = await makeFolder(name);
     const position = storage.spheres.list().length;

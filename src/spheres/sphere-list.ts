@@ -7,6 +7,7 @@ import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SphereChange } from './effects.ts';
 import { Effects } from './effects.ts';
+import { FormerRooms } from './former-rooms.ts';
 import { checkAttachments } from './protocol/check-attachments.ts';
 import type { DeliveredEvent } from './protocol/envelope.ts';
 import type { KnownType } from './protocol/event-body.ts';
@@ -32,12 +33,14 @@ export class SphereList {
   /** After the database has it. */
   readonly onChange: Emitter<ChangedSphere>;
   readonly #deps: SphereListDeps;
+  readonly #former: FormerRooms;
   readonly #spheres = new Map<SphereId, { readonly sphere: Sphere; readonly effects: Effects }>();
   /** What has changed so far in a transaction that is under way. */
   readonly #changing = new Map<SphereId, SphereChange[]>();
 
   constructor(deps: SphereListDeps) {
     this.#deps = deps;
+    this.#former = new FormerRooms(deps.storage);
     this.onChange = new Emitter((error) => deps.log.error('sphere listener failed', { error }));
     for (const row of deps.storage.spheres.list()) this.#load(row.id);
   }
@@ -64,8 +67,32 @@ export class SphereList {
     return sphere;
   }
 
+  /** The sphere that is in this room, or was in it before. */
   ofRoom(room: BareJid): Sphere | undefined {
-    return this.all().find(({ row }) => row.room === room && row.state !== 'left' && row.state !== 'removed');
+    const isOpen = ({ row }: Sphere): boolean => row.state !== 'left' && row.state !== 'removed';
+    const here = this.all().find((sphere) => sphere.row.room === room && isOpen(sphere));
+    const former = here ?? this.find(this.#former.sphereOf(room) ?? ('' as SphereId));
+    return former !== undefined && isOpen(former) ? former : undefined;
+  }
+
+  /** Where to be, as far as the server lets us: in a room that the sphere has left for a while too. */
+  wantedRooms(): BareJid[] {
+    return this.all().flatMap(({ id, row, wantsRoom }) => {
+      if (!wantsRoom) return [];
+      return row.state === 'joined' ? [row.room, ...this.#former.roomsOf(id)] : [row.room];
+    });
+  }
+
+  /** The place read to in a room's archive, by the archive's id. */
+  cursorOf(room: BareJid): string | null {
+    const { row } = this.ofRoom(room) ?? this.leftOf(room) ?? {};
+    return row?.room === room ? row.archiveCursor : this.#former.cursor(room);
+  }
+
+  noteCursor(room: BareJid, archiveId: string): void {
+    const sphere = this.ofRoom(room);
+    if (sphere?.row.room === room) sphere.noteCursor(archiveId);
+    else if (sphere !== undefined) this.#former.noteCursor(room, archiveId);
   }
 
   /** The sphere that we left and whose room this was. */

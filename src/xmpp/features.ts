@@ -54,8 +54,12 @@ export async function askServer(client: XmppPort, signal: AbortSignal): Promise<
 }
 
 /** The address of the service that hosts rooms; undefined when there is none, which only answers of all can say. */
-export async function findRoomService(client: XmppPort, signal: AbortSignal): Promise<string | undefined> {
-  const addresses = (await askDiscoItems(client, client.domain, signal)).slice(0, MAX_SERVICES);
+export async function findRoomService(
+  client: XmppPort,
+  signal: AbortSignal,
+  server = client.domain,
+): Promise<string | undefined> {
+  const addresses = (await askDiscoItems(client, server, signal)).slice(0, MAX_SERVICES);
   const answers = await Promise.all(addresses.map((address) => askService(client, address, signal)));
   const found = addresses.find((_, index) => {
     const answer = answers[index];
@@ -66,6 +70,14 @@ export async function findRoomService(client: XmppPort, signal: AbortSignal): Pr
   const silence = answers.find((answer) => answer instanceof AppError && answer.code === 'timed-out');
   if (silence !== undefined) throw silence;
   return undefined;
+}
+
+/** The room service of a server that a person names, which may be that service itself. Rejects with `not-found` when there is none. */
+export async function roomServiceOf(client: XmppPort, server: string, signal: AbortSignal): Promise<string> {
+  if (isRoomService(await askDiscoInfo(client, server, signal))) return server;
+  const service = await findRoomService(client, signal, server);
+  if (service === undefined) throw new AppError('not-found', 'the server has no room service (XEP-0045)');
+  return service;
 }
 
 /** One listed service that is down or silent says nothing about the others. */

@@ -141,9 +141,9 @@ export class Room implements AsyncDisposable {
     if (this.#client.state.kind === 'online') await this.#client.send(leavePresence(this.address, this.#nick));
   }
 
-  async destroy(signal: AbortSignal): Promise<void> {
+  async destroy(next: BareJid | null, signal: AbortSignal): Promise<void> {
+    await destroyRoom(this.#client, this.address, signal, next ?? undefined);
     this.#wanted = false;
-    await destroyRoom(this.#client, this.address, signal);
     this.#occupants.clear();
     this.#setState({ kind: 'outside' });
   }

@@ -9,7 +9,7 @@ import { Room } from '../../src/xmpp/room.ts';
 import type { RoomMessage } from '../../src/xmpp/room-types.ts';
 import { NS_EPHEMERAL, readEphemeral, readSealed } from '../../src/xmpp/sealed.ts';
 import { askDiscoInfo, askDiscoItems } from '../../src/xmpp/xep/0030-disco.ts';
-import { kickOccupant } from '../../src/xmpp/xep/0045-muc.ts';
+import { kickOccupant, NS_MUC_USER } from '../../src/xmpp/xep/0045-muc.ts';
 import { answerDisco, CapsCache, capsTag } from '../../src/xmpp/xep/0115-caps.ts';
 import { originId } from '../../src/xmpp/xep/0359-stanza-ids.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
@@ -207,13 +207,23 @@ describe('leaving', () => {
   test.each([
     ['removed from the members', 'not-a-member', (room: Room) => room.setAffiliation(ben, 'none', never)],
     ['banned', 'banned', (room: Room) => room.setAffiliation(ben, 'outcast', never)],
-    ['outlived by the room', 'destroyed', (room: Room) => room.destroy(never)],
+    ['outlived by the room', 'destroyed', (room: Room) => room.destroy(null, never)],
   ])('a member who is %s is sent out and refused', async (_, reason, act) => {
     const { b, hers, his, address } = await meet();
     await act(hers);
     await until(() => his.state.kind === 'refused', 'the removal');
     expect(his.state).toEqual({ kind: 'refused', reason });
     expect(await codeOf(his.send(line(b, 'still here?', address)))).toBe('disconnected');
+  });
+
+  test('who is in a room that is removed hears which one takes its place', async () => {
+    const { b, hers } = await meet();
+    const next: unknown[] = [];
+    const isDestroy = (stanza: Element) => stanza.getChild('x', NS_MUC_USER)?.getChild('destroy');
+    b.onStanza.on((stanza) => next.push(...[isDestroy(stanza)?.attrs['jid'] ?? []].flat()));
+    await hers.destroy(parseBareJid('next@rooms.b.test'), never);
+    await until(() => next.length > 0, 'the removal');
+    expect([next, hers.state.kind]).toEqual([['next@rooms.b.test'], 'outside']);
   });
 
   test('a member who is kicked comes back by himself', async () => {

@@ -13,6 +13,7 @@ import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { knownMembers } from '../../src/engine/known-members.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
 import { openLogs } from '../../src/engine/open-logs.ts';
+import { openMoving } from '../../src/engine/open-moving.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
 import { personName } from '../../src/engine/person-name.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
@@ -46,6 +47,8 @@ import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
 import { FolderWatch } from '../../src/spheres/folder-watch.ts';
+import type { Relocation } from '../../src/spheres/relocation.ts';
+import type { RoomMover } from '../../src/spheres/room-mover.ts';
 import { Rooms } from '../../src/spheres/rooms.ts';
 import { SessionCare } from '../../src/spheres/session-care.ts';
 import { ShareService } from '../../src/spheres/share-service.ts';
@@ -115,6 +118,8 @@ export class SimSession {
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
   readonly epochs: EpochCare;
+  readonly relocation: Relocation;
+  readonly mover: RoomMover;
   readonly direct: DirectMail;
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
@@ -203,6 +208,11 @@ export class SimSession {
     });
     this.logs = compared;
     this.epochs = epochs;
+    ({ relocation: this.relocation, mover: this.mover } = openMoving({
+      ...{ storage, list: this.list, rooms: this.rooms, channel: this.channel, own, clock, random, log },
+      findService: (service) => server.findService(service),
+      queued: () => this.outgoing.poke(),
+    }));
     this.messages = new Conversation({ list: this.list, storage });
     const following = { list: this.list, storage, spawn, clock };
     this.reading = new Reading({ ...following, queued: () => this.outgoing.poke() });
@@ -290,7 +300,7 @@ export class SimSession {
         reading,
         delivery,
       },
-      ...{ people: this.people, ofTwo: this.ofTwo, onInvitation: this.onInvitation },
+      ...{ people: this.people, ofTwo: this.ofTwo, onInvitation: this.onInvitation, relocation: this.relocation },
       ...{ feed, storage, own, scope, clock, random, log },
       stack: this.#stack,
     });
@@ -303,18 +313,19 @@ export class SimSession {
     await this.link.goOnline();
     this.directory.forget();
     await this.directory.publishOwn(this.own, this.omemo.deviceId, this.omemo.bundle(), signal);
-    for (const sphere of this.list.all()) if (sphere.wantsRoom) this.rooms.keepJoined(sphere.row.room);
+    for (const room of this.list.wantedRooms()) this.rooms.keepJoined(room);
     await this.direct.catchUp();
     await this.devices.begin();
     this.ofTwo.takeInvitations();
     this.vault.begin();
     this.outgoing.keysChanged();
+    await this.mover.takeBack();
   }
 
   /** Whether something waits that could leave now and was not tried in vain before. */
   get canSend(): boolean {
     if (this.link.state.kind !== 'online' || this.outgoing.isIdle) return false;
-    const isReachable = (to: BareJid): boolean => !to.endsWith('@rooms.sim') || this.rooms.isInside(to);
+    const isReachable = (to: BareJid): boolean => !to.includes('@rooms.') || this.rooms.isInside(to);
     return this.storage.outbox.list('queued').some(({ to, attempts }) => attempts === 0 && isReachable(to));
   }
 
@@ -366,10 +377,7 @@ export class SimSession {
       service: () => 'rooms.sim',
       receive: (message, signal) => this.#receive(message, signal),
       receiveEphemeral: (message) => this.channel.receive(message),
-      cursor: {
-        get: (room) => (this.list.ofRoom(room) ?? this.list.leftOf(room))?.row.archiveCursor ?? null,
-        set: (room, id) => this.list.ofRoom(room)?.noteCursor(id),
-      },
+      cursor: { get: (room) => this.list.cursorOf(room), set: (room, id) => this.list.noteCursor(room, id) },
       settle: () => this.storage.settle(),
       spawn: (name, task) => this.scope.spawn(name, task),
       signal: this.scope.signal,

@@ -2,14 +2,14 @@ import { Emitter } from '../../src/base/emitter.ts';
 import { AppError, errorCode } from '../../src/base/errors.ts';
 import type { BareJid } from '../../src/base/id.ts';
 import { ABILITIES } from '../../src/engine/abilities.ts';
-import type { RoomPort } from '../../src/spheres/rooms.ts';
+import type { RoomPort } from '../../src/spheres/room-port.ts';
 import type { Element } from '../../src/xmpp/element.ts';
-import type { Occupant, RoomMessage, RoomState } from '../../src/xmpp/room-types.ts';
+import type { Occupant, RefusalReason, RoomMessage, RoomState } from '../../src/xmpp/room-types.ts';
 import type { Affiliate, Affiliation } from '../../src/xmpp/xep/0045-muc.ts';
 import { capsVersion } from '../../src/xmpp/xep/0115-caps.ts';
 import type { SimLink } from './sim-link.ts';
 import type { SimServer } from './sim-server.ts';
-import { archivedMessage, SimRoom } from './sim-server.ts';
+import { archivedMessage, serviceOf, SimRoom } from './sim-server.ts';
 
 const CAPS = { node: 'https://spherecast.org', ver: capsVersion(ABILITIES) };
 
@@ -53,16 +53,19 @@ export class SimRoomPort implements RoomPort {
 
   async create(): Promise<void> {
     this.#assertOnline();
+    this.#server.assertThere(this.address);
+    if (this.#server.refusing.has(serviceOf(this.address))) throw new AppError('not-allowed', 'no rooms for strangers');
     if (this.#server.rooms.has(this.address)) throw new AppError('conflict', 'the room exists already');
     const room = new SimRoom();
     room.affiliations.set(this.own, 'owner');
     this.#server.rooms.set(this.address, room);
+    await this.#server.onRoomWork('create');
     await this.join();
   }
 
   async join(): Promise<void> {
     this.#assertOnline();
-    if (this.#server.away.has(this.address)) throw new AppError('server-unreachable', 'no answer from the service');
+    this.#server.assertThere(this.address);
     const room = this.#server.room(this.address);
     if (!room.affiliations.has(this.own)) throw new AppError('not-a-member', 'the room is for members');
     this.#isWanted = true;
@@ -70,6 +73,17 @@ export class SimRoomPort implements RoomPort {
     this.#setState({ kind: 'inside' });
     for (const port of room.ports) port.onOccupants.emit(port.occupants);
     await Promise.resolve();
+  }
+
+  async destroy(next: BareJid | null): Promise<void> {
+    this.#assertOnline();
+    this.#server.assertThere(this.address);
+    const room = this.#server.room(this.address);
+    if (room.affiliations.get(this.own) !== 'owner') throw new AppError('not-allowed', 'only its owner removes a room');
+    this.#server.rooms.delete(this.address);
+    this.#server.destroyed.set(this.address, next);
+    this.#isWanted = false;
+    for (const port of room.ports) port.#refuse('destroyed');
   }
 
   keep(): void {
@@ -85,12 +99,14 @@ export class SimRoomPort implements RoomPort {
 
   async affiliations(): Promise<readonly Affiliate[]> {
     this.#assertOnline();
+    this.#server.assertThere(this.address);
     const { affiliations } = this.#server.room(this.address);
     return [...affiliations].map(([jid, affiliation]) => ({ jid, affiliation }));
   }
 
   async setAffiliation(jid: BareJid, affiliation: Affiliation): Promise<void> {
     this.#assertOnline();
+    this.#server.assertThere(this.address);
     const { affiliations } = this.#server.room(this.address);
     const own = affiliations.get(this.own);
     // XEP-0045 §5.2.2: admins decide about members only.
@@ -100,6 +116,8 @@ export class SimRoomPort implements RoomPort {
     if (own !== 'owner' && !(own === 'admin' && isOfMembers)) {
       throw new AppError('not-allowed', 'only the owner decides who is in');
     }
+    await this.#server.onRoomWork('admit');
+    this.#assertOnline();
     this.#server.setAffiliation(this.address, jid, affiliation);
   }
 
@@ -133,8 +151,12 @@ export class SimRoomPort implements RoomPort {
 
   /** The right to be here is gone. */
   throwOut(): void {
+    this.#refuse('not-a-member');
+  }
+
+  #refuse(reason: RefusalReason): void {
     this.#leaveRoom();
-    this.#setState({ kind: 'refused', reason: 'not-a-member' });
+    this.#setState({ kind: 'refused', reason });
   }
 
   /** What the real room does by itself: at once for news, slowly otherwise. */
@@ -154,6 +176,7 @@ export class SimRoomPort implements RoomPort {
     } catch (error) {
       // Where nobody answers nothing is refused.
       if (errorCode(error) === 'server-unreachable') this.#setState({ kind: 'entering' });
+      else if (errorCode(error) === 'not-found') this.#refuse('destroyed');
       else if (errorCode(error) !== 'disconnected') this.throwOut();
     }
   }

@@ -42,8 +42,16 @@ export class SimServer {
   answerHistory: (entries: readonly Kept[], room: BareJid) => readonly Kept[] = (entries) => entries;
   /** What becomes of a live message for one receiver: none, one or several. */
   deliver: (message: RoomMessage, to: BareJid) => readonly RoomMessage[] = (message) => [message];
+  /** What happens meanwhile when a room is made, or somebody gets a right in one. */
+  onRoomWork: (work: 'create' | 'admit') => Promise<void> = () => Promise.resolve();
   /** Rooms whose service does not answer. */
   readonly away = new Set<BareJid>();
+  /** Room services that are gone, with all their rooms. */
+  readonly stopped = new Set<string>();
+  /** Room services that let nobody make a room. */
+  readonly refusing = new Set<string>();
+  /** Rooms that were removed, and the one that takes the place. */
+  readonly destroyed = new Map<BareJid, BareJid | null>();
   /** How many messages were given to it. */
   sent = 0;
   readonly #nowMs: () => number;
@@ -105,6 +113,24 @@ export class SimServer {
     }
   }
 
+  /** A room service goes away for good. */
+  async stop(service: string): Promise<void> {
+    this.stopped.add(service);
+    for (const address of this.rooms.keys()) if (serviceOf(address) === service) await this.setAway(address, true);
+  }
+
+  assertThere(address: BareJid): void {
+    if (!this.away.has(address) && !this.stopped.has(serviceOf(address))) return;
+    throw new AppError('server-unreachable', 'no answer from the service');
+  }
+
+  /** Servers have their rooms at `rooms.` and their name. */
+  async findService(server: string): Promise<string> {
+    const service = server.startsWith('rooms.') ? server : `rooms.${server}`;
+    if (this.stopped.has(service)) throw new AppError('server-unreachable', 'no answer from the server');
+    return service;
+  }
+
   newId(): string {
     this.#ids += 1;
     return `id-${this.#ids}`;
@@ -114,6 +140,10 @@ export class SimServer {
     this.sent += 1;
     return { id: this.newId(), from, stanza, atMs: this.#nowMs() };
   }
+}
+
+export function serviceOf(address: BareJid): string {
+  return address.slice(address.indexOf('@') + 1);
 }
 
 export function liveMessage({ id, from, stanza }: Kept, isStored = true): RoomMessage {

@@ -203,6 +203,21 @@ const changes = [
     describe: () => 'renamed',
   }),
   defineCommand({
+    name: 'sphere move',
+    usage: 'S',
+    summary: 'Moves a sphere to a new room, where its server is to close or works badly: all members come along.',
+    options: { service: { value: 'SERVER', help: 'the server, or its room service; your own when nothing is said' } },
+    positionals: one,
+    shape: sphereAnswerShape,
+    async run({ connect, signal, positionals, values }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const server = values.get('service') ?? null;
+      return await engine.client.spheres.move({ sphereId: sphere.id, server }, { signal });
+    },
+    describe: ({ sphere }) => `moved to ${plain(sphere.room)}`,
+  }),
+  defineCommand({
     name: 'sphere leave',
     usage: 'S',
     summary: 'Leaves a sphere; its files stay on this disk.',

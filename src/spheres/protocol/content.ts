@@ -6,6 +6,7 @@ import { KnownEnds } from './known-ends.ts';
 import type { LogOrder } from './log-order.ts';
 import type { StructuralEvent } from './member-record.ts';
 import { isStructural, RANK } from './member-record.ts';
+import { MovedRooms } from './moved-rooms.ts';
 import type { Membership, Standing } from './membership.ts';
 import type { SphereEpoch, SphereItem, TimelineEntry } from './sphere-state.ts';
 import { Timeline } from './timeline.ts';
@@ -22,6 +23,7 @@ const NEEDS: Record<ContentEvent['type'], number> = {
   item: RANK.member,
   torrent: RANK.member,
   rename: RANK.admin,
+  room: RANK.admin,
   epoch: RANK.admin,
   read: RANK.viewer,
   reaction: RANK.viewer,
@@ -59,6 +61,7 @@ export class Content {
   /** Whom each person says to know. */
   readonly introduced = new Map<PersonId, Set<PersonId>>();
   name = '';
+  readonly #rooms = new MovedRooms();
   readonly #timeline = new Timeline();
   #items = new Map<ItemId, SphereItem>();
   readonly #epochs: SphereEpoch[] = [];
@@ -76,6 +79,11 @@ export class Content {
     this.#membership = deps.membership;
     this.#order = deps.order;
     this.#knownEnds = new KnownEnds({ order: deps.order, ends: deps.membership.ends });
+  }
+
+  /** What moved the sphere to the room that it is in; null while it is in its first one. */
+  get moved(): KnownEvent<'room'> | null {
+    return this.#rooms.newest;
   }
 
   get currentEpoch(): SphereEpoch | null {
@@ -183,6 +191,10 @@ export class Content {
         return ACCEPTED;
       case 'rename':
         this.name = event.body.name;
+        this.#timeline.push({ kind: 'membership', id: event.id, event });
+        return ACCEPTED;
+      case 'room':
+        this.#rooms.add(event, standing.rank === RANK.owner);
         this.#timeline.push({ kind: 'membership', id: event.id, event });
         return ACCEPTED;
       case 'epoch':

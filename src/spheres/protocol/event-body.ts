@@ -184,6 +184,8 @@ const message = z.object({
   mentions: z.array(personId).min(1).max(16).optional(),
 });
 const rename = z.object({ name });
+/** The sphere is in another room from now on. `number` is one above that of the room event in force, 1 for the first. */
+const room = z.object({ room: jid, number: count.min(1) });
 
 /** Everything of these devices up to these numbers was on the person's screen; what was said before stays said. */
 const read = z.object({
@@ -232,6 +234,7 @@ export const eventBodySchemas = {
   torrent,
   message,
   rename,
+  room,
   read,
   reaction,
   edit,

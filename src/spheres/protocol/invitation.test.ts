@@ -71,3 +71,16 @@ test('a secret of another invitation is neither sent nor taken', () => {
   const input = { sphereId, jid: ben.jid, sender: senderOf(eve), isDeviceProven };
   expect(() => readInvitation(input, [swapped, ...rest])).toThrow('do not belong together');
 });
+
+test('an invitation to a sphere that moved leads to the room that it is in now, with what proves it', () => {
+  const { owner } = foundWorld(ana);
+  const admin = admit(owner, eve, 'admin');
+  settle(owner, admin);
+  admin.move('first');
+  owner.receive(admin);
+  owner.move('second');
+  const { invite, secret } = owner.invite(ben.jid);
+  const input = { sphereId: owner.log.sphereId, jid: ben.jid, sender: senderOf(ana), isDeviceProven };
+  const entries = invitationEntries(owner.log, invite, secret);
+  expect(readInvitation(input, entries).room).toBe('second@rooms.example.net');
+});

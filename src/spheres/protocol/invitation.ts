@@ -27,7 +27,7 @@ export interface Invitation {
 
 /**
  * The content of the sealed 1:1 invitation: the invite with its secret, then genesis, membership, the certificates
- * of everyone who decided something, and the name. The element's `event` is the invite's id.
+ * of everyone who decided something, the name, and the room it moved to. The element's `event` is the invite's id.
  */
 export function invitationEntries(
   log: SphereLog,
@@ -77,11 +77,12 @@ export function readInvitation(input: InvitationInput, entries: readonly Envelop
   }
   const log = new SphereLog({ sphereId, isDeviceProven: input.isDeviceProven });
   log.addAll(delivered.map(({ event }) => event));
-  const { genesis, name, accounts, members, devices } = log.state();
+  const { name, accounts, members, devices } = log.state();
+  const { room } = log;
   const from = accounts.get(invite.header.person);
   const role = members.get(jid)?.role;
   const verdict = log.verdict(invite.id);
-  if (genesis === null || from === undefined || role === undefined || verdict?.kind !== 'accepted') {
+  if (room === undefined || from === undefined || role === undefined || verdict?.kind !== 'accepted') {
     throw new AppError('forged', 'whoever sent the invitation had no right to', { verdict });
   }
   const isFromInviter = [...devices.values()].some(
@@ -95,7 +96,7 @@ export function readInvitation(input: InvitationInput, entries: readonly Envelop
     sphereId,
     invite: invite.id,
     name,
-    room: genesis.room,
+    room,
     from,
     fromPerson: invite.header.person,
     jid,
@@ -105,13 +106,13 @@ export function readInvitation(input: InvitationInput, entries: readonly Envelop
   };
 }
 
-/** The events without which nobody's authority can be judged, the newest name, and the sphere that it goes on from. */
+/** The events without which nobody's authority can be judged, the newest name, the room, and the sphere that it goes on from. */
 function foundation(log: SphereLog): readonly SignedEvent[] {
   const events = log.events();
   const deciding = events.filter((event) => isStructural(event) && event.type !== 'device');
   const name = events.findLast((event) => event.type === 'rename' && log.verdict(event.id)?.kind === 'accepted');
   const from = events.find((event) => event.type === 'continues' && log.verdict(event.id)?.kind === 'accepted');
-  const beside = [name, from].filter((event) => event !== undefined);
+  const beside = [name, from, log.moved ?? undefined].filter((event) => event !== undefined) as readonly SignedEvent[];
   const authors = new Set([...deciding, ...beside].map((event) => event.header.device));
   return events.filter(
     (event) =>

@@ -1,4 +1,4 @@
-import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
+import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import type { Annotations } from './annotations.ts';
 import { isCertifiedByPerson } from './certificate.ts';
 import { Content } from './content.ts';
@@ -122,6 +122,17 @@ export class SphereLog {
   /** The sphere that this one goes on from, and those that it goes on in. */
   get continuation(): Pick<Content, 'continues' | 'continued'> {
     return this.#folded().content;
+  }
+
+  /** The room that the sphere is in, as it is now; undefined while its beginning is not here. */
+  get room(): BareJid | undefined {
+    const { membership, content } = this.#folded();
+    return content.moved?.body.room ?? membership.genesis?.body.room;
+  }
+
+  /** What moved the sphere to the room that it is in; null while it is in its first one. */
+  get moved(): KnownEvent<'room'> | null {
+    return this.#folded().content.moved;
   }
 
   /** What was done to messages and how far they were read, as it is now. */

@@ -60,7 +60,17 @@ export type TimelineEntry =
       readonly kind: 'membership';
       readonly id: EventId;
       readonly event: KnownEvent<
-        'genesis' | 'invite' | 'join' | 'decline' | 'leave' | 'remove' | 'role' | 'moved' | 'rename' | OwnershipType
+        | 'genesis'
+        | 'invite'
+        | 'join'
+        | 'decline'
+        | 'leave'
+        | 'remove'
+        | 'role'
+        | 'moved'
+        | 'rename'
+        | 'room'
+        | OwnershipType
       >;
     };
 

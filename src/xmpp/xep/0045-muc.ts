@@ -105,8 +105,10 @@ export async function configureRoom(
   await client.iq('set', room, xml('query', { xmlns: NS_MUC_OWNER }, submitForm(FORM_TYPE, values)), signal);
 }
 
-export async function destroyRoom(client: XmppPort, room: string, signal?: AbortSignal): Promise<void> {
-  await client.iq('set', room, xml('query', { xmlns: NS_MUC_OWNER }, xml('destroy')), signal);
+/** §10.9: `next` is the room that takes its place. */
+export async function destroyRoom(client: XmppPort, room: string, signal?: AbortSignal, next?: string): Promise<void> {
+  const destroy = xml('destroy', next === undefined ? {} : { jid: next });
+  await client.iq('set', room, xml('query', { xmlns: NS_MUC_OWNER }, destroy), signal);
 }
 
 export function readAffiliates(answer: Element): readonly Affiliate[] {

@@ -1,0 +1,104 @@
+import * as z from 'zod';
+import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
+import type { Storage } from '../storage/storage.ts';
+
+const SETTING = 'former-rooms';
+
+const moved = z.object({
+  /** Rooms that the sphere was in before and that this device has not given up yet: how far their archives were read. */
+  rooms: z.record(z.string(), z.object({ cursor: z.string().nullable(), sinceMs: z.number() })),
+  /** When this device followed last. */
+  movedAtMs: z.number(),
+  /** Devices that were heard in the room of now, and when the last one was. */
+  heard: z.array(z.string()),
+  heardAtMs: z.number(),
+  /** Devices that were told of it alone. */
+  told: z.array(z.string()),
+});
+
+export interface Moved {
+  readonly rooms: Readonly<Record<BareJid, { readonly cursor: string | null; readonly sinceMs: number }>>;
+  readonly movedAtMs: number;
+  readonly heard: readonly DeviceKey[];
+  readonly heardAtMs: number;
+  readonly told: readonly DeviceKey[];
+}
+
+/** What this device keeps of the rooms that its spheres have left for other ones. */
+export class FormerRooms {
+  readonly #storage: Pick<Storage, 'settings' | 'transaction'>;
+
+  constructor(storage: Pick<Storage, 'settings' | 'transaction'>) {
+    this.#storage = storage;
+  }
+
+  of(sphereId: SphereId): Moved | undefined {
+    return this.#all()[sphereId];
+  }
+
+  /** Rooms that are still read, newest last. */
+  roomsOf(sphereId: SphereId): BareJid[] {
+    return Object.keys(this.of(sphereId)?.rooms ?? {}) as BareJid[];
+  }
+
+  /** The sphere that was in this room before. */
+  sphereOf(room: BareJid): SphereId | undefined {
+    const found = Object.entries(this.#all()).find(([, { rooms }]) => Object.hasOwn(rooms, room));
+    return found?.[0] as SphereId | undefined;
+  }
+
+  cursor(room: BareJid): string | null {
+    const sphereId = this.sphereOf(room);
+    return (sphereId === undefined ? undefined : this.of(sphereId)?.rooms[room]?.cursor) ?? null;
+  }
+
+  /** It is on the disk later, after what was read. */
+  noteCursor(room: BareJid, cursor: string): void {
+    const sphereId = this.sphereOf(room);
+    const known = sphereId === undefined ? undefined : this.of(sphereId);
+    if (sphereId === undefined || known?.rooms[room] === undefined) return;
+    const rooms = { ...known.rooms, [room]: { ...known.rooms[room], cursor } };
+    this.#storage.transaction(() => this.#put(sphereId, { ...known, rooms }), 'later');
+  }
+
+  /** The sphere goes from one room to another. How far the archive of that one was read, should it come back to it. */
+  exchange(
+    sphereId: SphereId,
+    from: { room: BareJid; cursor: string | null },
+    to: BareJid,
+    nowMs: number,
+  ): string | null {
+    const { rooms = {} } = this.of(sphereId) ?? {};
+    const { [to]: back, ...others } = rooms;
+    const left = { [from.room]: { cursor: from.cursor, sinceMs: nowMs } };
+    this.#put(sphereId, { rooms: { ...others, ...left }, movedAtMs: nowMs, heardAtMs: 0, heard: [], told: [] });
+    return back?.cursor ?? null;
+  }
+
+  note(sphereId: SphereId, kind: 'heard' | 'told', devices: readonly DeviceKey[], nowMs: number): void {
+    const known = this.of(sphereId);
+    const fresh = devices.filter((device) => known?.[kind].includes(device) === false);
+    if (known === undefined || fresh.length === 0) return;
+    const heardAtMs = kind === 'heard' ? nowMs : known.heardAtMs;
+    this.#put(sphereId, { ...known, heardAtMs, [kind]: [...known[kind], ...fresh] });
+  }
+
+  forget(sphereId: SphereId, room: BareJid): void {
+    const known = this.of(sphereId);
+    if (known === undefined) return;
+    const { [room]: _gone, ...rooms } = known.rooms;
+    this.#put(sphereId, Object.keys(rooms).length === 0 ? undefined : { ...known, rooms });
+  }
+
+  #all(): Readonly<Record<SphereId, Moved>> {
+    const schema = z.record(z.string(), moved);
+    return (
+      this.#storage.settings.get(SETTING, (value) => schema.parse(value) as unknown as Record<SphereId, Moved>) ?? {}
+    );
+  }
+
+  #put(sphereId: SphereId, change: Moved | undefined): void {
+    const { [sphereId]: _known, ...rest } = this.#all();
+    this.#storage.settings.set(SETTING, change === undefined ? rest : { ...rest, [sphereId]: change });
+  }
+}

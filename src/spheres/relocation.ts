@@ -1,0 +1,161 @@
+import type { Clock } from '../base/clock.ts';
+import { errorCode } from '../base/errors.ts';
+import type { BareJid, DeviceKey } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import type { Storage } from '../storage/storage.ts';
+import { addressee, parseAudience } from './audience.ts';
+import { devicesToEnd } from './devices-to-end.ts';
+import type { EphemeralChannel } from './ephemeral-channel.ts';
+import { FormerRooms } from './former-rooms.ts';
+import { membershipEntries } from './protocol/invitation.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import { knownDevice } from './recipients.ts';
+import { enqueueRelays } from './relay.ts';
+import type { Rooms } from './rooms.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface RelocationDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'destroy' | 'isCaughtUp' | 'isGone'>;
+  readonly channel: Pick<EphemeralChannel, 'onHere'>;
+  /** Something new stands in the outbox. */
+  readonly queued: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** So long a room that the sphere has left is read, for the sake of those who have not heard of it. */
+const LASTS_MS = 30 * DAY_MS;
+/** Whoever came last may still be reading there what they missed. */
+const REST_MS = HOUR_MS;
+/** Whoever was not heard in the new room by then is told once more, by those who decide before the others. */
+const TELL_AGAIN = { deciding: DAY_MS, others: 3 * DAY_MS };
+
+/** Brings this device to the room that the log says the sphere is in, and gives up those that it was in before. */
+export class Relocation {
+  readonly #deps: RelocationDeps;
+  readonly #former: FormerRooms;
+
+  constructor(deps: RelocationDeps) {
+    this.#deps = deps;
+    this.#former = new FormerRooms(deps.storage);
+    deps.channel.onHere.on(({ sphere, device }) => this.#former.note(sphere.id, 'heard', [device], deps.clock.now()));
+  }
+
+  /** What is said from now on, and what waits, goes to the new room; the old one is read for a while. */
+  follow(sphere: Sphere): void {
+    const { storage, list, rooms, clock, log } = this.#deps;
+    const { room, archiveCursor, state } = sphere.row;
+    const to = sphere.log.room;
+    if (to === undefined || to === room || state === 'left' || state === 'removed') return;
+    const other = list.ofRoom(to);
+    if (other !== undefined && other !== sphere) {
+      // What is said in a room is read as of one sphere: nobody moves one into another's.
+      log.warn('sphere not followed into the room of another one', { sphereId: sphere.id, other: other.id });
+      return;
+    }
+    list.together(sphere, () => {
+      const cursor = this.#former.exchange(sphere.id, { room, cursor: archiveCursor }, to, clock.now());
+      storage.spheres.update(sphere.id, { room: to, archiveCursor: cursor });
+      this.#readdress(sphere, room, to);
+    });
+    rooms.keepJoined(to);
+    log.info('sphere followed to another room', { sphereId: sphere.id });
+  }
+
+  /** What time changes: who is told once more, and which rooms are given up. */
+  async lookAt(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    const { state } = sphere.row;
+    const isOver = state === 'left' || state === 'removed';
+    if (!isOver) this.#tellAgain(sphere);
+    for (const room of this.#former.roomsOf(sphere.id)) {
+      if (isOver || (await this.#isDone(sphere, room, signal))) await this.#giveUp(sphere, room);
+    }
+  }
+
+  /** All but the word that says so in the old room. */
+  #readdress(sphere: Sphere, from: BareJid, to: BareJid): void {
+    const { outbox } = this.#deps.storage;
+    for (const { id, sphereId, to: goesTo, eventId } of [...outbox.queued(), ...outbox.list('failed')]) {
+      if (sphereId === sphere.id && goesTo === from && eventId !== sphere.log.moved?.id) outbox.update(id, { to });
+    }
+  }
+
+  #tellAgain(sphere: Sphere): void {
+    const { storage, clock, queued } = this.#deps;
+    const moved = this.#former.of(sphere.id);
+    const event = sphere.log.moved;
+    const isDeciding = sphere.role === 'owner' || sphere.role === 'admin';
+    const waitMs = isDeciding ? TELL_AGAIN.deciding : TELL_AGAIN.others;
+    if (moved === undefined || event === null || clock.now() - moved.movedAtMs < waitMs) return;
+    const lost = this.#unheard(sphere).filter((device) => !moved.told.includes(device));
+    if (lost.length === 0) return;
+    storage.transaction(() => {
+      const entries = membershipEntries(sphere.log, event as SignedEvent);
+      for (const device of lost) {
+        const known = knownDevice(sphere.state, device);
+        if (known !== undefined) enqueueRelays(sphere, entries, known);
+      }
+      this.#former.note(sphere.id, 'told', lost, clock.now());
+    });
+    queued();
+  }
+
+  /** Devices of members that were not heard in the new room. */
+  #unheard(sphere: Sphere): DeviceKey[] {
+    const heard = new Set<DeviceKey>(this.#former.of(sphere.id)?.heard);
+    const toEnd = devicesToEnd(this.#deps.storage);
+    return [...sphere.state.devices.keys()].filter(
+      (device) => device !== sphere.device && !heard.has(device) && !toEnd.has(device),
+    );
+  }
+
+  async #isDone(sphere: Sphere, room: BareJid, signal: AbortSignal): Promise<boolean> {
+    const { rooms, clock } = this.#deps;
+    const moved = this.#former.of(sphere.id);
+    const sinceMs = moved?.rooms[room]?.sinceMs ?? 0;
+    if (rooms.isGone(room)) return true;
+    const isOld = clock.now() - sinceMs >= LASTS_MS;
+    const isQuiet = clock.now() - Math.max(sinceMs, moved?.heardAtMs ?? 0) >= REST_MS;
+    const isEverybodyHere = isQuiet && this.#unheard(sphere).length === 0;
+    const mayEnd = sphere.role === 'owner' && rooms.isCaughtUp(room) && !this.#isAwaited(sphere, room);
+    return (mayEnd && (isOld || isEverybodyHere) && (await this.#destroy(sphere, room, signal))) || isOld;
+  }
+
+  #isAwaited(sphere: Sphere, room: BareJid): boolean {
+    return this.#deps.storage.outbox.queued().some(({ sphereId, to, audience }) => {
+      return sphereId === sphere.id && to === room && addressee(parseAudience(audience)) === undefined;
+    });
+  }
+
+  async #destroy(sphere: Sphere, room: BareJid, signal: AbortSignal): Promise<boolean> {
+    const { rooms, log } = this.#deps;
+    try {
+      await rooms.destroy(room, sphere.row.room, signal);
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info('room that the sphere has left not removed', { code: errorCode(error), error });
+      return false;
+    }
+  }
+
+  async #giveUp(sphere: Sphere, room: BareJid): Promise<void> {
+    const { storage, list, rooms } = this.#deps;
+    list.together(sphere, () => {
+      this.#former.forget(sphere.id, room);
+      for (const { id, sphereId, to, eventId } of [...storage.outbox.queued(), ...storage.outbox.list('failed')]) {
+        if (sphereId !== sphere.id || to !== room) continue;
+        // Whoever was to hear it there has heard it otherwise.
+        storage.outbox.remove(id);
+        if (storage.messages.get(eventId) !== undefined)
+          storage.messages.update(eventId, { state: 'sent', failure: null });
+      }
+    });
+    await rooms.leave(room);
+  }
+}

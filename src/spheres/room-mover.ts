@@ -1,0 +1,177 @@
+import * as z from 'zod';
+import { toHex } from '../base/bytes.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
+import { parseBareJid } from '../base/id.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { Storage } from '../storage/storage.ts';
+import { roomRights } from './caretaker.ts';
+import { FormerRooms } from './former-rooms.ts';
+import { movedLine } from './human-line.ts';
+import type { RoomService } from './members.ts';
+import { encodeEnvelope } from './protocol/envelope.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import { membershipEntries } from './protocol/invitation.ts';
+import { knownDevices } from './recipients.ts';
+import { enqueueRelays } from './relay.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+
+interface RoomMoverDeps {
+  readonly storage: Storage;
+  readonly list: SphereList;
+  readonly rooms: Pick<RoomService, 'domain' | 'create' | 'destroy' | 'leave' | 'setAffiliation' | 'invite'>;
+  /** The room service that a server has; the address may be that of the service itself. */
+  readonly findService: (server: string, signal: AbortSignal) => Promise<string>;
+  readonly own: BareJid;
+  /** Something new stands in the outbox. */
+  readonly queued: () => void;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** Rooms that were made and that no log names yet: a program that is killed in the middle of a move leaves one behind. */
+const NOTE = 'rooms-made';
+const schema = z.array(z.string().transform((jid) => parseBareJid(jid)));
+const UNANSWERED: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
+/** No such server, none that speaks with ours, or one that does not let us make a room that stays closed. */
+const REFUSED: readonly ErrorCode[] = [
+  ...(['not-allowed', 'not-a-member', 'not-found', 'bad-input'] as const),
+  ...(['server-lacks-rooms', 'server-unreachable', 'timed-out'] as const),
+];
+
+/** Moves a sphere to a new room, at another server or at the same one. */
+export class RoomMover {
+  readonly #deps: RoomMoverDeps;
+  readonly #moving = new Map<SphereId, BareJid>();
+
+  constructor(deps: RoomMoverDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Makes the room, lets everybody in, and only then says so to all: until then nothing has changed for anybody. `server`:
+   * null = our own. Fails with `room-refused` when it does not let us make such a room.
+   */
+  async move(sphereId: SphereId, server: string | null, signal: AbortSignal): Promise<Sphere> {
+    const { list, rooms, findService, random, log } = this.#deps;
+    const sphere = list.getJoined(sphereId);
+    requireAuthority(sphere);
+    if (this.#moving.has(sphereId)) throw new AppError('conflict', 'it is being moved already');
+    const service = server === null ? rooms.domain : await refusing(signal, () => findService(server, signal));
+    const room = parseBareJid(`${toHex(random(16))}@${service}`);
+    this.#moving.set(sphereId, room);
+    this.#note([...this.#made(), room]);
+    try {
+      await refusing(signal, () => this.#make(sphere, room, signal));
+      this.#announce(sphere, room);
+    } catch (error) {
+      // Where nobody answers the next session asks.
+      if (!isUnanswered(error)) await this.#takeBack(room);
+      throw error;
+    } finally {
+      this.#moving.delete(sphereId);
+    }
+    log.info('sphere moved to another room', { sphereId });
+    await this.#inviteGuests(sphere, room);
+    return sphere;
+  }
+
+  /** In each new session: removes what was made for a move that came to nothing. */
+  async takeBack(): Promise<void> {
+    const underWay = new Set(this.#moving.values());
+    for (const room of this.#made()) if (!underWay.has(room)) await this.#takeBack(room);
+  }
+
+  async #make(sphere: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
+    const { rooms, own } = this.#deps;
+    await rooms.create(room, signal);
+    for (const [jid, right] of roomRights(sphere.state)) {
+      if (jid !== own) await rooms.setAffiliation(room, jid, right, signal);
+    }
+  }
+
+  /** From here on it is so: what is to be told stands in the outbox with the event. */
+  #announce(sphere: Sphere, room: BareJid): void {
+    const { list, storage, clock, queued } = this.#deps;
+    list.getJoined(sphere.id);
+    requireAuthority(sphere);
+    const told: DeviceKey[] = [];
+    list.together(sphere, () => {
+      const number = (sphere.log.moved?.body.number ?? 0) + 1;
+      const line = movedLine(room);
+      const event = list.publish(sphere, 'room', { room, number }, { audience: { kind: 'members' }, line });
+      if (sphere.log.moved?.id !== event.id) throw new AppError('conflict', 'the sphere is moved by somebody else');
+      const entries = membershipEntries(sphere.log, event as SignedEvent);
+      for (const { jid, state } of sphere.state.members.values()) {
+        if (state === 'invited') {
+          const to = { audience: { kind: 'account', jid }, line } as const;
+          sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, to);
+        }
+        const devices = state === 'joined' ? knownDevices(sphere.state, jid, sphere.device) : [];
+        if (devices.length > 0) enqueueRelays(sphere, entries, { kind: 'known', jid, devices });
+      }
+      told.push(...sphere.state.devices.keys());
+      this.#note(this.#made().filter((made) => made !== room));
+    });
+    new FormerRooms(storage).note(sphere.id, 'told', told, clock.now());
+    queued();
+  }
+
+  /** Ordinary programs come into a room that they are invited to; whoever has no encryption hears of it only so. */
+  async #inviteGuests({ state }: Sphere, room: BareJid): Promise<void> {
+    for (const member of state.members.values()) {
+      if (member.state !== 'invited') continue;
+      await this.#deps.rooms.invite(room, member.jid, 'store').catch((error: unknown) => {
+        // The word in the old room, and the room that takes its place, lead there as well.
+        this.#deps.log.info('a guest is not invited to the new room', { error });
+      });
+    }
+  }
+
+  /** Without a signal: whoever stops waiting must not leave a room behind. */
+  async #takeBack(room: BareJid): Promise<void> {
+    const { rooms, log } = this.#deps;
+    try {
+      await rooms.destroy(room, null, new AbortController().signal);
+    } catch (error) {
+      // Nobody answered: the next session asks again.
+      if (isUnanswered(error)) return;
+      log.info('a room that was not used is not there', { error });
+    } finally {
+      await rooms.leave(room);
+    }
+    this.#note(this.#made().filter((made) => made !== room));
+  }
+
+  #made(): readonly BareJid[] {
+    return this.#deps.storage.settings.get(NOTE, (value) => schema.parse(value)) ?? [];
+  }
+
+  #note(rooms: readonly BareJid[]): void {
+    this.#deps.storage.settings.set(NOTE, rooms);
+  }
+}
+
+function requireAuthority({ role }: Sphere): void {
+  if (role !== 'owner' && role !== 'admin') throw new AppError('not-allowed', 'only owner and admins move a sphere');
+}
+
+function isUnanswered(error: unknown): boolean {
+  const { cause } = error instanceof AppError ? error : {};
+  return UNANSWERED.includes(errorCode(error)) || (cause !== undefined && isUnanswered(cause));
+}
+
+async function refusing<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!REFUSED.includes(errorCode(error))) throw error;
+    throw new AppError('room-refused', 'no room for the sphere can be made there', {}, error);
+  }
+}
