@@ -39,14 +39,23 @@ describe('their line', () => {
     expect(shown()).toEqual(['hello (edited)']);
   });
 
-  test('is no word of that person any more when a device changes it that nobody certified', async () => {
-    const { hear, lines } = setUp();
-    const persons = (): unknown[] => lines().map(({ person }) => person);
+  test('is neither changed nor taken away by a device that nobody certified: what that says stands beside it', async () => {
+    const { hear, shown, lines } = setUp();
     await hear(fromBen('b1', `${SEALED}helo`));
     await hear(fromBen('b2', `${SEALED}hello`, correctionOf('b1')));
-    expect(persons()).toEqual([BENS]);
     await hear(fromBen('b3', `${SEALED_BY_NOBODY}see https://evil.test`, correctionOf('b1')));
-    expect(persons()).toEqual([null]);
+    await hear(fromBen('b4', `${SEALED_BY_NOBODY}${GONE}`, retractionOf('b1')));
+    expect(shown()).toEqual(['hello (edited)', 'see https://evil.test', GONE]);
+    expect(lines().map(({ person }) => person)).toEqual([BENS, null, null]);
+  });
+
+  test('of nobody certified is changed and taken away by whoever has the account', async () => {
+    const { hear, shown } = setUp();
+    await hear(fromBen('b1', `${SEALED_BY_NOBODY}helo`));
+    await hear(fromBen('b2', `${SEALED_BY_NOBODY}hello`, correctionOf('b1')));
+    expect(shown()).toEqual(['hello (edited)']);
+    await hear(fromBen('b3', `${SEALED}${GONE}`, retractionOf('b1')));
+    expect(shown()).toEqual([' (retracted)']);
   });
 
   test('is changed by nobody else: not by us, not by a stranger, not by an older word that comes late', async () => {

@@ -50,13 +50,15 @@ export class LineChanges {
     // What never came here need not be taken away; what was meant to replace it is said all the same.
     if (target === undefined) return marks.retracts === null ? undefined : { changed: null };
     if ((target.encrypted && !line.encrypted) || !isReadable(target)) return undefined;
+    // Its server can add a device to an account: what a person certainly said nobody else changes.
+    if (!isSigns && target.person !== null && target.person !== person) return undefined;
     const { atMs } = message;
     const text = textOf(message, line);
     const signs = isSigns ? signsOf(text) : [];
     if (signs === undefined || (marks.retracts !== null && !isRetraction(text))) return undefined;
     if (marks.retracts !== null) this.#clear(target, atMs);
     else if (isSigns) this.sign(target, side, { signs, atMs });
-    else this.#replace(target, { text, atMs, person });
+    else this.#replace(target, { text, atMs });
     return { changed: target.id };
   }
 
@@ -72,7 +74,7 @@ export class LineChanges {
   edit(id: EventId, text: string): void {
     const row = this.#own(id);
     if (row.change === 'retracted') throw new AppError('not-found', 'the line was taken back');
-    this.#replace(row, { text, atMs: this.#deps.clock.now(), person: row.person });
+    this.#replace(row, { text, atMs: this.#deps.clock.now() });
     this.#say('edit', row);
   }
 
@@ -102,14 +104,9 @@ export class LineChanges {
     return row;
   }
 
-  /** The words of somebody else with the same account are not those of the person who wrote first. */
-  #replace(
-    row: DirectMessageRow,
-    { text, atMs, person: by }: { text: string; atMs: number; person: PersonId | null },
-  ): void {
+  #replace(row: DirectMessageRow, { text, atMs }: { text: string; atMs: number }): void {
     if (row.change === 'retracted' || atMs < row.changedAtMs) return;
-    const person = row.person === by ? by : null;
-    this.#lines.update(row.id, { text, person, change: 'edited', changedAtMs: atMs });
+    this.#lines.update(row.id, { text, change: 'edited', changedAtMs: atMs });
   }
 
   #clear(row: DirectMessageRow, atMs: number): void {
