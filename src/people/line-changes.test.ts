@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  ANA,
   BEN,
   BENS,
   carbon,
@@ -132,6 +133,42 @@ describe('a line of ours', () => {
     expect(shown()).toEqual(['hello (edited)']);
     await hear(carbon('sent', fromAna('t3', `${SEALED}${GONE}`, retractionOf('t1'))));
     expect(shown()).toEqual([' (retracted)']);
+  });
+});
+
+describe('when the clocks of machines and servers differ', () => {
+  test('what is changed and signed just now counts, whoever does it', async () => {
+    const { hear, talk, shown, lines, clock } = setUp();
+    const { id } = talk.say(BEN, 'helo');
+    await hear(fromBen('b1', `${SEALED}cake`));
+    await hear(fromBen('b2', `${SEALED}cake?`, correctionOf('b1')));
+    await hear(fromBen('b3', null, clear(id, '🎉')));
+    talk.edit(id, 'hello');
+    talk.react(id, ['👍']);
+    clock.turnBack(60_000);
+    talk.edit(id, 'hello!');
+    talk.react(id, ['❤️']);
+    await hear(fromBen('b4', `${SEALED}cake!`, correctionOf('b1')));
+    await hear(fromBen('b5', null, clear(id)));
+    expect(shown()).toEqual(['hello! (edited)', 'cake! (edited)']);
+    expect(lines()[0]?.signs).toMatchObject({ mine: ['❤️'], theirs: [] });
+  });
+
+  test('what the archive tells late takes nothing back that was done since', () => {
+    const { talk, shown, storage, clock } = setUp();
+    const { id } = talk.say(BEN, 'helo');
+    talk.edit(id, 'hello');
+    talk.react(id, ['👍']);
+    const atMs = clock.now() - 1;
+    const line = { text: 'hell', state: 'received', encrypted: true, identityKey: null } as const;
+    const marks = { receipt: null, isLive: false, isMarkable: false, answers: null, isSigns: false, quote: null };
+    const message = { room: null, from: ANA, peer: BEN, id: 't1', archiveId: 'a1', omemo: null, sealed: null };
+    const about = { ...message, body: null, atMs, marks: { ...marks, corrects: id, retracts: null } };
+    storage.directMessages.update(id, { person: null });
+    talk.keep(about, line)();
+    talk.signed({ kind: 'reactions', peer: BEN, isOurs: true, atMs, id, signs: [] }, false);
+    expect(shown()).toEqual(['hello (edited)']);
+    expect(storage.directMessages.get(id)?.signs?.mine).toEqual(['👍']);
   });
 });
 

@@ -21,6 +21,12 @@ interface LineChangesDeps {
 
 type Side = 'mine' | 'theirs';
 
+/** When something was done about a line; `isLive`: just now. */
+interface Moment {
+  readonly atMs: number;
+  readonly isLive: boolean;
+}
+
 const NO_SIGNS: TalkSigns = { mine: [], theirs: [], mineAtMs: 0, theirsAtMs: 0 };
 
 /** What is done about lines after they were said: other words, none at all, signs on them. */
@@ -52,20 +58,21 @@ export class LineChanges {
     if ((target.encrypted && !line.encrypted) || !isReadable(target)) return undefined;
     // Its server can add a device to an account: what a person certainly said nobody else changes.
     if (!isSigns && target.person !== null && target.person !== person) return undefined;
-    const { atMs } = message;
+    const when = { atMs: message.atMs, isLive: marks.isLive };
     const text = textOf(message, line);
     const signs = isSigns ? signsOf(text) : [];
     if (signs === undefined || (marks.retracts !== null && !isRetraction(text))) return undefined;
-    if (marks.retracts !== null) this.#clear(target, atMs);
-    else if (isSigns) this.sign(target, side, { signs, atMs });
-    else this.#replace(target, { text, atMs });
+    if (marks.retracts !== null) this.#clear(target, when.atMs);
+    else if (isSigns) this.sign(target, side, { signs, ...when });
+    else this.#replace(target, { text, ...when });
     return { changed: target.id };
   }
 
   /** Puts all signs of one side on a line; older ones than those that are there do not count. */
-  sign(target: DirectMessageRow, side: Side, { signs, atMs }: { signs: readonly string[]; atMs: number }): boolean {
+  sign(target: DirectMessageRow, side: Side, { signs, ...when }: { signs: readonly string[] } & Moment): boolean {
     const known = this.#lines.get(target.id)?.signs ?? NO_SIGNS;
     const key = side === 'mine' ? 'mineAtMs' : 'theirsAtMs';
+    const atMs = momentAfter(known[key], when);
     if (target.change === 'retracted' || atMs < known[key]) return false;
     return this.#lines.update(target.id, { signs: { ...known, [side]: signs, [key]: atMs } });
   }
@@ -74,7 +81,7 @@ export class LineChanges {
   edit(id: EventId, text: string): void {
     const row = this.#own(id);
     if (row.change === 'retracted') throw new AppError('not-found', 'the line was taken back');
-    this.#replace(row, { text, atMs: this.#deps.clock.now() });
+    this.#replace(row, { text, atMs: this.#deps.clock.now(), isLive: true });
     this.#say('edit', row);
   }
 
@@ -88,7 +95,7 @@ export class LineChanges {
   react(id: EventId, signs: readonly string[]): void {
     const row = this.#lines.get(id);
     if (row === undefined || !isReadable(row)) throw new AppError('not-found', 'no such line');
-    this.sign(row, 'mine', { signs: signsIn(signs), atMs: this.#deps.clock.now() });
+    this.sign(row, 'mine', { signs: signsIn(signs), atMs: this.#deps.clock.now(), isLive: true });
     this.#say('signs', row);
   }
 
@@ -104,7 +111,8 @@ export class LineChanges {
     return row;
   }
 
-  #replace(row: DirectMessageRow, { text, atMs }: { text: string; atMs: number }): void {
+  #replace(row: DirectMessageRow, { text, ...when }: { text: string } & Moment): void {
+    const atMs = momentAfter(row.changedAtMs, when);
     if (row.change === 'retracted' || atMs < row.changedAtMs) return;
     this.#lines.update(row.id, { text, change: 'edited', changedAtMs: atMs });
   }
@@ -117,6 +125,11 @@ export class LineChanges {
     const id = parseEventId(toHex(this.#deps.random(32)));
     this.#deps.storage.talkWords.put({ id, peer, line, kind });
   }
+}
+
+/** What is done just now comes after all that is known, however much the clocks of machines and servers differ. */
+function momentAfter(knownMs: number, { atMs, isLive }: Moment): number {
+  return isLive ? Math.max(atMs, knownMs + 1) : atMs;
 }
 
 function isReadable({ state }: DirectMessageRow): boolean {

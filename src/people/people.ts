@@ -81,7 +81,7 @@ export class People implements Disposable {
 
   /** A word about lines, or about who writes them, that is no line. */
   take(note: TalkNote, isLive: boolean): void {
-    if (note.kind === 'reactions') this.talk.signed(note, note);
+    if (note.kind === 'reactions') this.talk.signed(note, isLive);
     else if (note.kind === 'state') {
       if (isLive) this.onState.emit(note);
     } else this.#acknowledgements.take(note);

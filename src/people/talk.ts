@@ -10,7 +10,6 @@ import type { DirectLine, DirectTalk, TalkNote } from '../spheres/direct-talk.ts
 import type { IncomingMessage } from '../spheres/incoming-message.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Reactions } from '../xmpp/xep/0444-reactions.ts';
 import { withoutQuote } from './compose-line.ts';
 import type { Contacts } from './contacts.ts';
 import { LineChanges } from './line-changes.ts';
@@ -23,6 +22,8 @@ export interface TalkChange {
 
 /** The person who certified that this identity key is that of a device of theirs at this address. */
 export type PersonBehind = (jid: BareJid, identityKey: Uint8Array) => PersonId | null;
+
+type SignsNote = Extract<TalkNote, { kind: 'reactions' }>;
 
 interface TalkDeps {
   readonly storage: Storage;
@@ -133,11 +134,11 @@ export class Talk implements DirectTalk {
   }
 
   /** Signs that came in the clear, as most programs send them: they say nothing about who they know. */
-  signed({ peer, isOurs, atMs }: TalkNote, { id, signs }: Reactions): void {
+  signed({ peer, isOurs, atMs, id, signs }: SignsNote, isLive: boolean): void {
     const { contacts, storage } = this.#deps;
     const line = storage.directMessages.ofStanza(peer, id);
     if (line === undefined || contacts.isStranger(peer) || storage.blocked.has(peer)) return;
-    if (this.#changes.sign(line, isOurs ? 'mine' : 'theirs', { signs, atMs })) this.#changed(line);
+    if (this.#changes.sign(line, isOurs ? 'mine' : 'theirs', { signs, atMs, isLive })) this.#changed(line);
   }
 
   /** Queues a line of ours again that could not be sent. What becomes of the attempt before says nothing about this one. */
