@@ -5,7 +5,7 @@ import { parseBareJid, parsePersonId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
-import type { IncomingMessage } from '../spheres/incoming-message.ts';
+import type { IncomingMessage, LineMarks } from '../spheres/incoming-message.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
 
@@ -53,6 +53,11 @@ const message = (more: Partial<IncomingMessage>): IncomingMessage => ({
   },
   ...more,
 });
+/** Nothing beside the text. */
+const PLAIN: LineMarks = {
+  ...{ receipt: null, isLive: true, isMarkable: false, corrects: null, retracts: null },
+  ...{ answers: null, isSigns: false, quote: null },
+};
 const line = (text: string) => ({ text, state: 'received', encrypted: true, identityKey: null }) as const;
 
 describe('a line', () => {
@@ -74,6 +79,20 @@ describe('a line', () => {
     talk.keep(message({ id, from: ANA, peer: BEN }), line('hi'))();
     talk.keep(message({ id: `${id}.${'b2'.repeat(8)}`, from: ANA, peer: BEN }), line('hi'))();
     expect(storage.directMessages.newest(BEN, 9)).toHaveLength(1);
+  });
+
+  test('that its author tried again is spoken of by its last id: it is taken back, and told to have come', () => {
+    const { storage, talk } = setUp();
+    const id = 'a1'.repeat(32);
+    const again = `${id}.${'b2'.repeat(8)}`;
+    const heard: string[] = [];
+    talk.onHeard.on((told) => heard.push(told.id));
+    for (const one of [id, again, again])
+      talk.keep(message({ id: one, marks: { ...PLAIN, receipt: one } }), line('hi'))();
+    expect(heard).toEqual([id, again]);
+    const about = { ...PLAIN, retracts: again };
+    talk.keep(message({ id: 'm2', marks: about }), line('/me retracted a previous message'))();
+    expect(storage.directMessages.newest(BEN, 9)).toMatchObject([{ text: '', change: 'retracted' }]);
   });
 
   test('that we wrote on another device is ours, makes nobody a stranger and is read', () => {

@@ -94,8 +94,9 @@ export class Talk implements DirectTalk {
     });
     // What we wrote on another device we have read there, and that device says so.
     if (isNew && isOurs) this.#noteRead(peer, true);
+    const isAgain = !isNew && this.#noteAttempt(id, stanzaId, person);
     return () => {
-      if (isNew) this.#tell(message, id, line.state === 'received');
+      if (isNew || isAgain) this.#tell(message, isNew ? id : null, line.state === 'received');
     };
   }
 
@@ -190,6 +191,14 @@ export class Talk implements DirectTalk {
   markRead(peer: BareJid): void {
     this.#noteRead(peer, false);
     this.onRead.emit(peer);
+  }
+
+  /** A line came once more under another id: its author speaks of it by that one from now on, and waits to hear that it came. */
+  #noteAttempt(id: EventId, stanzaId: string | null, person: PersonId | null): boolean {
+    const { directMessages } = this.#deps.storage;
+    const row = directMessages.get(id);
+    const isOther = stanzaId !== null && ATTEMPT.test(stanzaId) && row?.stanzaId !== stanzaId;
+    return isOther && row?.person === person && directMessages.update(id, { stanzaId });
   }
 
   #noteRead(peer: BareJid, isTold: boolean): void {
