@@ -105,6 +105,16 @@ describe('a line', () => {
     expect(storage.directMessages.countUnread(BEN, contacts.get(BEN)?.readPosition ?? 0)).toBe(0);
   });
 
+  test('that we wrote on another device before theirs came, and is told late, has read none of theirs', () => {
+    const { storage, contacts, talk } = setUp();
+    const unread = (): number => storage.directMessages.countUnread(BEN, contacts.get(BEN)?.readPosition ?? 0);
+    talk.keep(message({ id: 'b1', atMs: 20 }), line('are you there?'))();
+    talk.keep(message({ id: 't1', from: ANA, peer: BEN, atMs: 10 }), line('good night'))();
+    expect(unread()).toBe(1);
+    talk.keep(message({ id: 't2', from: ANA, peer: BEN, atMs: 30 }), line('yes'))();
+    expect(unread()).toBe(0);
+  });
+
   test('that cannot be read is shown as such', () => {
     const { storage, talk } = setUp();
     talk.keep(message({}), { text: '', state: 'undecryptable', encrypted: true, identityKey: null })();

@@ -92,8 +92,9 @@ export class Talk implements DirectTalk {
       ...{ id, peer, mine: isOurs, person, stanzaId, atMs, state, failure: null, encrypted },
       ...rest,
     });
-    // What we wrote on another device we have read there, and that device says so.
-    if (isNew && isOurs) this.#noteRead(peer, true);
+    // What we wrote on another device we have read there, and that device says so; not what came after.
+    const isLate = (): boolean => storage.directMessages.isUnreadSince(peer, contact.readPosition, atMs);
+    if (isNew && isOurs && !isLate()) this.#noteRead(peer, true);
     const isAgain = !isNew && this.#noteAttempt(id, stanzaId, person);
     return () => {
       if (isNew || isAgain) this.#tell(message, isNew ? id : null, line.state === 'received');
