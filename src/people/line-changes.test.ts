@@ -99,6 +99,16 @@ describe('their line', () => {
     expect(storage.directMessages.countUnread(BEN, 0)).toBe(1);
   });
 
+  test('that comes after it was taken back is gone, unless somebody else took it back', async () => {
+    const { hear, shown } = setUp();
+    await hear(fromBen('x1', `${SEALED}${GONE}`, retractionOf('b1')));
+    await hear(fromBen('x2', `${SEALED_BY_NOBODY}${GONE}`, retractionOf('b2')));
+    await hear(fromBen('x3', GONE, retractionOf('b3')));
+    await hear(carbon('sent', fromAna('x4', `${SEALED}${GONE}`, retractionOf('b4'))));
+    for (const id of ['b1', 'b2', 'b3', 'b4']) await hear(fromBen(id, `${SEALED}${id}`));
+    expect(shown()).toEqual([' (retracted)', 'b2', 'b3', 'b4']);
+  });
+
   test('is taken away by no words that say something else, whatever a server puts beside them', async () => {
     const { hear, shown } = setUp();
     await hear(fromBen('b1', `${SEALED}do not pay`));

@@ -27,11 +27,18 @@ interface Moment {
   readonly isLive: boolean;
 }
 
+/** Where words came from. */
+type Origin = Pick<DirectMessageRow, 'encrypted' | 'person'>;
+
+/** Lines that were taken back before they came: the oldest are forgotten when there are more. */
+const MAX_EARLY = 200;
 const NO_SIGNS: TalkSigns = { mine: [], theirs: [], mineAtMs: 0, theirsAtMs: 0 };
 
 /** What is done about lines after they were said: other words, none at all, signs on them. */
 export class LineChanges {
   readonly #deps: LineChangesDeps;
+  /** Who took lines back that have not come. */
+  readonly #early = new Map<string, Origin>();
 
   constructor(deps: LineChangesDeps) {
     this.#deps = deps;
@@ -53,11 +60,14 @@ export class LineChanges {
     if (wanted === null) return undefined;
     const isSigns = marks.retracts === null && marks.corrects === null;
     const target = this.#lines.ofStanza(peer, wanted, isSigns ? 'either' : side);
-    // What never came here need not be taken away; what was meant to replace it is said all the same.
-    if (target === undefined) return marks.retracts === null ? undefined : { changed: null };
-    if ((target.encrypted && !line.encrypted) || !isReadable(target)) return undefined;
-    // Its server can add a device to an account: what a person certainly said nobody else changes.
-    if (!isSigns && target.person !== null && target.person !== person) return undefined;
+    const by = { encrypted: line.encrypted, person };
+    if (target === undefined) {
+      // What was meant to replace a line that is not here is said all the same; what takes it away waits for it.
+      if (marks.retracts === null) return undefined;
+      if (isRetraction(line.text)) this.#remember(keyOf(peer, side, wanted), by);
+      return { changed: null };
+    }
+    if (!isReadable(target) || !(isSigns ? isAsSafe(target, by) : mayChange(target, by))) return undefined;
     const when = { atMs: message.atMs, isLive: marks.isLive };
     const text = textOf(message, line);
     const signs = isSigns ? signsOf(text) : [];
@@ -66,6 +76,17 @@ export class LineChanges {
     else if (isSigns) this.sign(target, side, { signs, ...when });
     else this.#replace(target, { text, ...when });
     return { changed: target.id };
+  }
+
+  /** A line has come: if its author took it back before, that is heard now. */
+  takeLate(id: EventId): void {
+    const row = this.#lines.get(id);
+    if (row === undefined || row.stanzaId === null || !isReadable(row)) return;
+    const key = keyOf(row.peer, row.mine ? 'mine' : 'theirs', row.stanzaId);
+    const by = this.#early.get(key);
+    if (by === undefined || !mayChange(row, by)) return;
+    this.#early.delete(key);
+    this.#clear(row, row.atMs);
   }
 
   /** Puts all signs of one side on a line; older ones than those that are there do not count. */
@@ -111,6 +132,12 @@ export class LineChanges {
     return row;
   }
 
+  #remember(key: string, by: Origin): void {
+    const [oldest] = this.#early.keys();
+    if (this.#early.size >= MAX_EARLY && oldest !== undefined) this.#early.delete(oldest);
+    this.#early.set(key, by);
+  }
+
   #replace(row: DirectMessageRow, { text, ...when }: { text: string } & Moment): void {
     const atMs = momentAfter(row.changedAtMs, when);
     if (row.change === 'retracted' || atMs < row.changedAtMs) return;
@@ -130,6 +157,19 @@ export class LineChanges {
 /** What is done just now comes after all that is known, however much the clocks of machines and servers differ. */
 function momentAfter(knownMs: number, { atMs, isLive }: Moment): number {
   return isLive ? Math.max(atMs, knownMs + 1) : atMs;
+}
+
+function keyOf(peer: BareJid, side: Side, stanzaId: string): string {
+  return `${peer}\0${side}\0${stanzaId}`;
+}
+
+function isAsSafe(target: Origin, by: Origin): boolean {
+  return by.encrypted || !target.encrypted;
+}
+
+/** Its server can add a device to an account: what a person certainly said nobody else changes. */
+function mayChange(target: Origin, by: Origin): boolean {
+  return isAsSafe(target, by) && (target.person === null || target.person === by.person);
 }
 
 function isReadable({ state }: DirectMessageRow): boolean {

@@ -95,9 +95,10 @@ export class Talk implements DirectTalk {
     // What we wrote on another device we have read there, and that device says so; not what came after.
     const isLate = (): boolean => storage.directMessages.isUnreadSince(peer, contact.readPosition, atMs);
     if (isNew && isOurs && !isLate()) this.#noteRead(peer, true);
-    const isAgain = !isNew && this.#noteAttempt(id, stanzaId, person);
+    const isHeard = isNew || this.#noteAttempt(id, stanzaId, person);
+    if (isHeard) this.#changes.takeLate(id);
     return () => {
-      if (isNew || isAgain) this.#tell(message, isNew ? id : null, line.state === 'received');
+      if (isHeard) this.#tell(message, id, line.state === 'received');
     };
   }
 
