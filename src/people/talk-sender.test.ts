@@ -222,6 +222,24 @@ test('a line that is taken back before it left says nothing to anybody', async (
   expect(client.sent).toEqual([]);
 });
 
+test('of a line that was changed and signed, and then taken back, only that it was taken back is said', async () => {
+  const { clock, talk, client, storage, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'helo');
+  await expect.poll(() => storage.directMessages.get(id)?.state).toBe('sent');
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  talk.edit(id, 'hello');
+  talk.react(id, ['🎉']);
+  talk.retract(id);
+  client.setState({ kind: 'online', resumed: false });
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return storage.talkWords.list();
+    })
+    .toEqual([]);
+  expect(client.sent.slice(1).map((stanza) => stanza.getChild('retract') !== undefined)).toEqual([true]);
+});
+
 test('a word about a line waits without asking again and again for keys that are not there', async () => {
   const { clock, talk, client, sender, devices, ben } = await setUp();
   const { id } = talk.say(ben.jid, 'helo');
