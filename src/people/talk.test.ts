@@ -155,6 +155,16 @@ describe('what a stranger writes', () => {
   });
 });
 
+test('to somebody who is blocked nothing is said, and no line of ours is changed, signed or taken back', () => {
+  const { storage, talk } = setUp();
+  const { id } = talk.say(BEN, 'Hello');
+  storage.blocked.add(BEN);
+  const ways = [() => talk.edit(id, 'x'), () => talk.react(id, ['👍']), () => talk.retract(id)];
+  for (const way of [() => talk.say(BEN, 'x'), ...ways]) expect(way).toThrow('this person is blocked');
+  expect(storage.directMessages.get(id)).toMatchObject({ text: 'Hello', change: 'none', signs: null });
+  expect(storage.talkWords.list()).toEqual([]);
+});
+
 test('a line of ours that failed is sent again or forgotten', () => {
   const { storage, talk } = setUp();
   const said = talk.say(BEN, 'once');

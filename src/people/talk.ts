@@ -127,6 +127,7 @@ export class Talk implements DirectTalk {
 
   /** Takes a line of ours back for good. */
   retract(id: EventId): void {
+    this.#requireSayable(this.#required(id).peer, '');
     this.#change(id, () => this.#changes.retract(id));
   }
 
