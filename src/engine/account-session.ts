@@ -390,7 +390,7 @@ export class AccountSession implements AsyncDisposable {
       onNote: (note, isLive) => this.people.take(note, isLive),
       bounced: ({ from, id, error }) => {
         this.directory.bounced(from, error);
-        this.people.talk.bounced(from, id);
+        this.people.bounced(from, id);
       },
       hasArchive: () => server.features?.archive ?? false,
       signal: this.scope.signal,

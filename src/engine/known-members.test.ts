@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { two } from '../../test/sim/two-people.ts';
 import { knownMembers } from './known-members.ts';
 
+const noSignal = new AbortController().signal;
+
 test('behind an address and a key stands the person who certified both, and nobody behind a key that a server made up', async () => {
   const { ana, ben } = await two();
   const { storage, list, own, identity } = ana.session;
@@ -15,4 +17,15 @@ test('behind an address and a key stands the person who certified both, and nobo
     null,
     null,
   ]);
+});
+
+test('nobody stands behind a key that is known from a sphere alone which we have left: what ended since is not heard of there', async () => {
+  const { ana, ben, id } = await two();
+  const { storage, list, own, members, omemo, identity } = ben.session;
+  const { personBehind } = knownMembers({ storage, list, own, person: identity.author.person });
+  const key = ana.session.omemo.identityKey;
+  expect(personBehind(ana.jid, key)).toBe(ana.session.identity.author.person);
+  await members.leave(id, noSignal);
+  expect(personBehind(ana.jid, key)).toBeNull();
+  expect(personBehind(own, omemo.identityKey)).toBe(identity.author.person);
 });

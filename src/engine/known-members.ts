@@ -27,7 +27,9 @@ export function knownMembers({ storage, list, own, person }: KnownMembersDeps) {
         .list()
         .some((row) => (row.state === 'here' || row.state === 'known') && isIt(row));
       if (jid === own) return isOurs ? person : null;
-      const devices = list.all().flatMap(({ state }) => [...state.devices.values()]);
+      // What ended since is not heard of in a sphere that we have left.
+      const joined = list.all().filter(({ row }) => row.state === 'joined');
+      const devices = joined.flatMap(({ state }) => [...state.devices.values()]);
       return devices.find(isIt)?.person ?? null;
     },
   };

@@ -80,6 +80,23 @@ describe('a line of ours', () => {
     expect(states()).toEqual(['seen', 'seen', 'sent']);
   });
 
+  test('that goes out again is not seen because a later one is told once more to be', async () => {
+    const { know, hear, talk, storage } = talkOfAna();
+    know('contact', 'both');
+    const [first, second] = [talk.say(BEN, 'one'), talk.say(BEN, 'two')];
+    talk.settle(first, { state: 'failed', failure: 'server-unreachable' });
+    talk.settle(second, { state: 'sent', failure: null });
+    await hear(fromBen('b1', null, displayed(second.id)));
+    talk.retry(first.id);
+    const again = storage.directMessages.get(first.id) ?? first;
+    talk.settle(again, { state: 'sent', failure: null });
+    const state = (): string | undefined => storage.directMessages.get(first.id)?.state;
+    await hear(fromBen('b2', null, displayed(second.id)));
+    expect(state()).toBe('sent');
+    await hear(fromBen('b3', null, displayed(String(again.stanzaId))));
+    expect(state()).toBe('seen');
+  });
+
   test('that is told to have come before the server took it is not sent again', async () => {
     const { know, hear, talk, storage } = talkOfAna();
     know('contact', 'both');

@@ -113,6 +113,8 @@ export class Acknowledgements implements Disposable {
     const { storage } = this.#deps;
     const line = storage.directMessages.ofStanza(peer, id, 'mine');
     if (line === undefined || storage.blocked.has(peer)) return;
+    // What went out again since, and stands before it, nobody has seen by that.
+    if (kind === 'displayed' && line.state === 'seen') return;
     const changed = storage.transaction(() => {
       const tells = storage.contacts.get(peer)?.tells === true;
       if (!tells) storage.contacts.update(peer, { tells: true });

@@ -35,10 +35,12 @@ export function composeLine(deps: ComposeDeps, row: DirectMessageRow): Composed 
   return { text: said.text, beside: [...said.beside, receiptRequest(), markable()] };
 }
 
-/** What we did about a line; undefined when its author gave it no name to speak of it. */
+/** What we did about a line; undefined when its author gave it no name to speak of it, or it was taken back since. */
 export function composeWord(deps: ComposeDeps, kind: TalkWordRow['kind'], row: DirectMessageRow): Composed | undefined {
   const { stanzaId } = row;
   if (stanzaId === null) return undefined;
+  // What was meant for a line that is gone by now would put an empty one in its place.
+  if (row.change === 'retracted' && kind !== 'retract') return undefined;
   if (kind === 'retract') {
     return { text: RETRACTED, beside: [retractionOf(stanzaId), fallbackFor(NS_RETRACTION)] };
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  ANA,
   BEN,
   BENS,
   carbon,
@@ -39,14 +40,23 @@ describe('their line', () => {
     expect(shown()).toEqual(['hello (edited)']);
   });
 
-  test('is no word of that person any more when a device changes it that nobody certified', async () => {
-    const { hear, lines } = setUp();
-    const persons = (): unknown[] => lines().map(({ person }) => person);
+  test('is neither changed nor taken away by a device that nobody certified: what that says stands beside it', async () => {
+    const { hear, shown, lines } = setUp();
     await hear(fromBen('b1', `${SEALED}helo`));
     await hear(fromBen('b2', `${SEALED}hello`, correctionOf('b1')));
-    expect(persons()).toEqual([BENS]);
     await hear(fromBen('b3', `${SEALED_BY_NOBODY}see https://evil.test`, correctionOf('b1')));
-    expect(persons()).toEqual([null]);
+    await hear(fromBen('b4', `${SEALED_BY_NOBODY}${GONE}`, retractionOf('b1')));
+    expect(shown()).toEqual(['hello (edited)', 'see https://evil.test', GONE]);
+    expect(lines().map(({ person }) => person)).toEqual([BENS, null, null]);
+  });
+
+  test('of nobody certified is changed and taken away by whoever has the account', async () => {
+    const { hear, shown } = setUp();
+    await hear(fromBen('b1', `${SEALED_BY_NOBODY}helo`));
+    await hear(fromBen('b2', `${SEALED_BY_NOBODY}hello`, correctionOf('b1')));
+    expect(shown()).toEqual(['hello (edited)']);
+    await hear(fromBen('b3', `${SEALED}${GONE}`, retractionOf('b1')));
+    expect(shown()).toEqual([' (retracted)']);
   });
 
   test('is changed by nobody else: not by us, not by a stranger, not by an older word that comes late', async () => {
@@ -89,6 +99,16 @@ describe('their line', () => {
     expect(storage.directMessages.countUnread(BEN, 0)).toBe(1);
   });
 
+  test('that comes after it was taken back is gone, unless somebody else took it back', async () => {
+    const { hear, shown } = setUp();
+    await hear(fromBen('x1', `${SEALED}${GONE}`, retractionOf('b1')));
+    await hear(fromBen('x2', `${SEALED_BY_NOBODY}${GONE}`, retractionOf('b2')));
+    await hear(fromBen('x3', GONE, retractionOf('b3')));
+    await hear(carbon('sent', fromAna('x4', `${SEALED}${GONE}`, retractionOf('b4'))));
+    for (const id of ['b1', 'b2', 'b3', 'b4']) await hear(fromBen(id, `${SEALED}${id}`));
+    expect(shown()).toEqual([' (retracted)', 'b2', 'b3', 'b4']);
+  });
+
   test('is taken away by no words that say something else, whatever a server puts beside them', async () => {
     const { hear, shown } = setUp();
     await hear(fromBen('b1', `${SEALED}do not pay`));
@@ -123,6 +143,42 @@ describe('a line of ours', () => {
     expect(shown()).toEqual(['hello (edited)']);
     await hear(carbon('sent', fromAna('t3', `${SEALED}${GONE}`, retractionOf('t1'))));
     expect(shown()).toEqual([' (retracted)']);
+  });
+});
+
+describe('when the clocks of machines and servers differ', () => {
+  test('what is changed and signed just now counts, whoever does it', async () => {
+    const { hear, talk, shown, lines, clock } = setUp();
+    const { id } = talk.say(BEN, 'helo');
+    await hear(fromBen('b1', `${SEALED}cake`));
+    await hear(fromBen('b2', `${SEALED}cake?`, correctionOf('b1')));
+    await hear(fromBen('b3', null, clear(id, '🎉')));
+    talk.edit(id, 'hello');
+    talk.react(id, ['👍']);
+    clock.turnBack(60_000);
+    talk.edit(id, 'hello!');
+    talk.react(id, ['❤️']);
+    await hear(fromBen('b4', `${SEALED}cake!`, correctionOf('b1')));
+    await hear(fromBen('b5', null, clear(id)));
+    expect(shown()).toEqual(['hello! (edited)', 'cake! (edited)']);
+    expect(lines()[0]?.signs).toMatchObject({ mine: ['❤️'], theirs: [] });
+  });
+
+  test('what the archive tells late takes nothing back that was done since', () => {
+    const { talk, shown, storage, clock } = setUp();
+    const { id } = talk.say(BEN, 'helo');
+    talk.edit(id, 'hello');
+    talk.react(id, ['👍']);
+    const atMs = clock.now() - 1;
+    const line = { text: 'hell', state: 'received', encrypted: true, identityKey: null } as const;
+    const marks = { receipt: null, isLive: false, isMarkable: false, answers: null, isSigns: false, quote: null };
+    const message = { room: null, from: ANA, peer: BEN, id: 't1', archiveId: 'a1', omemo: null, sealed: null };
+    const about = { ...message, body: null, atMs, marks: { ...marks, corrects: id, retracts: null } };
+    storage.directMessages.update(id, { person: null });
+    talk.keep(about, line)();
+    talk.signed({ kind: 'reactions', peer: BEN, isOurs: true, atMs, id, signs: [] }, false);
+    expect(shown()).toEqual(['hello (edited)']);
+    expect(storage.directMessages.get(id)?.signs?.mine).toEqual(['👍']);
   });
 });
 

@@ -21,11 +21,24 @@ interface LineChangesDeps {
 
 type Side = 'mine' | 'theirs';
 
+/** When something was done about a line; `isLive`: just now. */
+interface Moment {
+  readonly atMs: number;
+  readonly isLive: boolean;
+}
+
+/** Where words came from. */
+type Origin = Pick<DirectMessageRow, 'encrypted' | 'person'>;
+
+/** Lines that were taken back before they came: the oldest are forgotten when there are more. */
+const MAX_EARLY = 200;
 const NO_SIGNS: TalkSigns = { mine: [], theirs: [], mineAtMs: 0, theirsAtMs: 0 };
 
 /** What is done about lines after they were said: other words, none at all, signs on them. */
 export class LineChanges {
   readonly #deps: LineChangesDeps;
+  /** Who took lines back that have not come. */
+  readonly #early = new Map<string, Origin>();
 
   constructor(deps: LineChangesDeps) {
     this.#deps = deps;
@@ -47,23 +60,40 @@ export class LineChanges {
     if (wanted === null) return undefined;
     const isSigns = marks.retracts === null && marks.corrects === null;
     const target = this.#lines.ofStanza(peer, wanted, isSigns ? 'either' : side);
-    // What never came here need not be taken away; what was meant to replace it is said all the same.
-    if (target === undefined) return marks.retracts === null ? undefined : { changed: null };
-    if ((target.encrypted && !line.encrypted) || !isReadable(target)) return undefined;
-    const { atMs } = message;
+    const by = { encrypted: line.encrypted, person };
+    if (target === undefined) {
+      // What was meant to replace a line that is not here is said all the same; what takes it away waits for it.
+      if (marks.retracts === null) return undefined;
+      if (isRetraction(line.text)) this.#remember(keyOf(peer, side, wanted), by);
+      return { changed: null };
+    }
+    if (!isReadable(target) || !(isSigns ? isAsSafe(target, by) : mayChange(target, by))) return undefined;
+    const when = { atMs: message.atMs, isLive: marks.isLive };
     const text = textOf(message, line);
     const signs = isSigns ? signsOf(text) : [];
     if (signs === undefined || (marks.retracts !== null && !isRetraction(text))) return undefined;
-    if (marks.retracts !== null) this.#clear(target, atMs);
-    else if (isSigns) this.sign(target, side, { signs, atMs });
-    else this.#replace(target, { text, atMs, person });
+    if (marks.retracts !== null) this.#clear(target, when.atMs);
+    else if (isSigns) this.sign(target, side, { signs, ...when });
+    else this.#replace(target, { text, ...when });
     return { changed: target.id };
   }
 
+  /** A line has come: if its author took it back before, that is heard now. */
+  takeLate(id: EventId): void {
+    const row = this.#lines.get(id);
+    if (row === undefined || row.stanzaId === null || !isReadable(row)) return;
+    const key = keyOf(row.peer, row.mine ? 'mine' : 'theirs', row.stanzaId);
+    const by = this.#early.get(key);
+    if (by === undefined || !mayChange(row, by)) return;
+    this.#early.delete(key);
+    this.#clear(row, row.atMs);
+  }
+
   /** Puts all signs of one side on a line; older ones than those that are there do not count. */
-  sign(target: DirectMessageRow, side: Side, { signs, atMs }: { signs: readonly string[]; atMs: number }): boolean {
+  sign(target: DirectMessageRow, side: Side, { signs, ...when }: { signs: readonly string[] } & Moment): boolean {
     const known = this.#lines.get(target.id)?.signs ?? NO_SIGNS;
     const key = side === 'mine' ? 'mineAtMs' : 'theirsAtMs';
+    const atMs = momentAfter(known[key], when);
     if (target.change === 'retracted' || atMs < known[key]) return false;
     return this.#lines.update(target.id, { signs: { ...known, [side]: signs, [key]: atMs } });
   }
@@ -72,7 +102,7 @@ export class LineChanges {
   edit(id: EventId, text: string): void {
     const row = this.#own(id);
     if (row.change === 'retracted') throw new AppError('not-found', 'the line was taken back');
-    this.#replace(row, { text, atMs: this.#deps.clock.now(), person: row.person });
+    this.#replace(row, { text, atMs: this.#deps.clock.now(), isLive: true });
     this.#say('edit', row);
   }
 
@@ -86,7 +116,7 @@ export class LineChanges {
   react(id: EventId, signs: readonly string[]): void {
     const row = this.#lines.get(id);
     if (row === undefined || !isReadable(row)) throw new AppError('not-found', 'no such line');
-    this.sign(row, 'mine', { signs: signsIn(signs), atMs: this.#deps.clock.now() });
+    this.sign(row, 'mine', { signs: signsIn(signs), atMs: this.#deps.clock.now(), isLive: true });
     this.#say('signs', row);
   }
 
@@ -102,14 +132,16 @@ export class LineChanges {
     return row;
   }
 
-  /** The words of somebody else with the same account are not those of the person who wrote first. */
-  #replace(
-    row: DirectMessageRow,
-    { text, atMs, person: by }: { text: string; atMs: number; person: PersonId | null },
-  ): void {
+  #remember(key: string, by: Origin): void {
+    const [oldest] = this.#early.keys();
+    if (this.#early.size >= MAX_EARLY && oldest !== undefined) this.#early.delete(oldest);
+    this.#early.set(key, by);
+  }
+
+  #replace(row: DirectMessageRow, { text, ...when }: { text: string } & Moment): void {
+    const atMs = momentAfter(row.changedAtMs, when);
     if (row.change === 'retracted' || atMs < row.changedAtMs) return;
-    const person = row.person === by ? by : null;
-    this.#lines.update(row.id, { text, person, change: 'edited', changedAtMs: atMs });
+    this.#lines.update(row.id, { text, change: 'edited', changedAtMs: atMs });
   }
 
   #clear(row: DirectMessageRow, atMs: number): void {
@@ -120,6 +152,24 @@ export class LineChanges {
     const id = parseEventId(toHex(this.#deps.random(32)));
     this.#deps.storage.talkWords.put({ id, peer, line, kind });
   }
+}
+
+/** What is done just now comes after all that is known, however much the clocks of machines and servers differ. */
+function momentAfter(knownMs: number, { atMs, isLive }: Moment): number {
+  return isLive ? Math.max(atMs, knownMs + 1) : atMs;
+}
+
+function keyOf(peer: BareJid, side: Side, stanzaId: string): string {
+  return `${peer}\0${side}\0${stanzaId}`;
+}
+
+function isAsSafe(target: Origin, by: Origin): boolean {
+  return by.encrypted || !target.encrypted;
+}
+
+/** Its server can add a device to an account: what a person certainly said nobody else changes. */
+function mayChange(target: Origin, by: Origin): boolean {
+  return isAsSafe(target, by) && (target.person === null || target.person === by.person);
 }
 
 function isReadable({ state }: DirectMessageRow): boolean {

@@ -79,9 +79,15 @@ export class People implements Disposable {
     this.#acknowledgements.poke();
   }
 
+  /** What our server took and theirs did not. */
+  bounced(peer: BareJid, stanzaId: string | null): void {
+    this.talk.bounced(peer, stanzaId);
+    this.sender.bounced(peer, stanzaId);
+  }
+
   /** A word about lines, or about who writes them, that is no line. */
   take(note: TalkNote, isLive: boolean): void {
-    if (note.kind === 'reactions') this.talk.signed(note, note);
+    if (note.kind === 'reactions') this.talk.signed(note, isLive);
     else if (note.kind === 'state') {
       if (isLive) this.onState.emit(note);
     } else this.#acknowledgements.take(note);

@@ -222,6 +222,69 @@ test('a line that is taken back before it left says nothing to anybody', async (
   expect(client.sent).toEqual([]);
 });
 
+test('of a line that was changed and signed, and then taken back, only that it was taken back is said', async () => {
+  const { clock, talk, client, storage, ben } = await setUp();
+  const { id } = talk.say(ben.jid, 'helo');
+  await expect.poll(() => storage.directMessages.get(id)?.state).toBe('sent');
+  client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+  talk.edit(id, 'hello');
+  talk.react(id, ['🎉']);
+  talk.retract(id);
+  client.setState({ kind: 'online', resumed: false });
+  await expect
+    .poll(async () => {
+      await clock.advance(60_000);
+      return storage.talkWords.list();
+    })
+    .toEqual([]);
+  expect(client.sent.slice(1).map((stanza) => stanza.getChild('retract') !== undefined)).toEqual([true]);
+});
+
+test('a word about a line that their server sends back is said again, later each time, and to nobody who is blocked', async () => {
+  const { clock, talk, client, storage, sender, ben, sentIds } = await setUp();
+  const { id } = talk.say(ben.jid, 'helo');
+  const sent = async (count: number, waitMs: number): Promise<string> => {
+    await expect
+      .poll(async () => {
+        await clock.advance(waitMs);
+        return client.sent.length;
+      })
+      .toBe(count);
+    return sentIds().at(-1) ?? '';
+  };
+  await expect.poll(() => storage.directMessages.get(id)?.state).toBe('sent');
+  talk.edit(id, 'hello');
+  const word = await sent(2, 100);
+  sender.bounced(parseBareJid('eve@evil.test'), word);
+  expect(storage.talkWords.list()).toEqual([]);
+  sender.bounced(ben.jid, word);
+  // It may come back once for each of their devices.
+  sender.bounced(ben.jid, word);
+  expect(storage.talkWords.list()).toMatchObject([{ line: id, kind: 'edit' }]);
+  await clock.advance(30_000);
+  expect(client.sent).toHaveLength(2);
+  expect(await sent(3, 600_000)).toBe(word);
+  await expect.poll(() => storage.talkWords.list()).toEqual([]);
+  storage.blocked.add(ben.jid);
+  sender.bounced(ben.jid, word);
+  expect(storage.talkWords.list()).toEqual([]);
+});
+
+test('a word about a line that comes back before our own server has told that it took it is not lost', async () => {
+  const { talk, client, storage, sender, ben, sentIds } = await setUp();
+  const { id } = talk.say(ben.jid, 'secret');
+  await expect.poll(() => storage.directMessages.get(id)?.state).toBe('sent');
+  const sendConfirmed = client.sendConfirmed.bind(client);
+  client.sendConfirmed = async (...given) => {
+    await sendConfirmed(...given);
+    sender.bounced(ben.jid, sentIds().at(-1) ?? '');
+  };
+  talk.retract(id);
+  await expect.poll(() => client.sent.length).toBe(2);
+  await expect.poll(() => sender.isIdle).toBe(true);
+  expect(storage.talkWords.list()).toMatchObject([{ line: id, kind: 'retract' }]);
+});
+
 test('a word about a line waits without asking again and again for keys that are not there', async () => {
   const { clock, talk, client, sender, devices, ben } = await setUp();
   const { id } = talk.say(ben.jid, 'helo');

@@ -48,6 +48,12 @@ const PASSING: readonly ErrorCode[] = ['disconnected', 'timed-out', 'cancelled',
 /** What of their device's keys says nothing about the device. */
 const UNHEARD: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
 
+/** Words that come back are said again so often, later each time, and then with the next connection. */
+const MAX_RETURNS = 10;
+const RETURN = { baseMs: 60_000, maxMs: 6 * 3_600_000 };
+/** So many of the words that went out are known when they come back. */
+const MAX_SENT = 200;
+
 /** Waiting mends none of these. */
 const HOPELESS: readonly ErrorCode[] = ['too-large', 'bad-input', 'not-allowed'];
 
@@ -71,6 +77,10 @@ export class TalkSender {
   readonly #doubtful: Set<EventId>;
   /** Words that only other keys of theirs, or a new session, can help on their way. */
   readonly #parked = new Set<EventId>();
+  /** Words that went out, oldest first: the other server may send them back. */
+  readonly #sent = new Map<string, TalkWordRow>();
+  /** Words that came back: how often, and when they may go again, by the monotonic clock. */
+  readonly #returned = new Map<string, { readonly times: number; readonly atMs: number }>();
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();
   /** Whose lines are on their way: somebody whose server does not answer must not hold up the others. */
@@ -94,6 +104,7 @@ export class TalkSender {
   poke(): void {
     this.#notBefore.clear();
     this.#parked.clear();
+    this.#returned.clear();
     this.#work.wake();
   }
 
@@ -103,6 +114,22 @@ export class TalkSender {
     if (row === undefined || !this.#doubtful.has(row.id)) return;
     this.#doubtful.delete(row.id);
     this.#deps.talk.settle(row, { state: 'sent', failure: null });
+  }
+
+  /** What our server took and theirs did not is said again, if it was a word about a line and none like it waits. */
+  bounced(peer: BareJid, stanzaId: string | null): void {
+    const { storage, clock, client } = this.#deps;
+    const word = this.#sent.get(stanzaId ?? '');
+    if (word === undefined || storage.directMessages.get(word.line)?.peer !== peer || storage.blocked.has(peer)) return;
+    const { id, line, kind } = word;
+    this.#sent.delete(id);
+    const isSaidAnew = (other: TalkWordRow): boolean => other.line === line && other.kind === kind && other.id !== id;
+    if (storage.talkWords.list().some(isSaidAnew)) return;
+    const times = (this.#returned.get(id)?.times ?? 0) + 1;
+    const atMs = clock.monotonic() + backoffDelay(times, RETURN, () => client.jitter());
+    this.#returned.set(id, { times, atMs });
+    if (times > MAX_RETURNS) this.#parked.add(id);
+    storage.talkWords.put({ id, peer, line, kind });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -170,13 +197,17 @@ export class TalkSender {
 
   async #sendWords(words: readonly TalkWordRow[], signal: AbortSignal): Promise<void> {
     const { client, storage, log } = this.#deps;
-    for (const { id, peer, line, kind } of words) {
+    for (const word of words) {
+      const { id, peer, line, kind } = word;
       if (signal.aborted || client.state.kind !== 'online') return;
       const row = storage.directMessages.get(line);
       if (row === undefined || row.state === 'queued' || !storage.talkWords.has(id)) continue;
       const composed = row.state === 'failed' ? undefined : composeWord(this.#composing, kind, row);
       try {
-        if (composed !== undefined) await this.#send({ peer, id, ...composed }, signal);
+        if (composed !== undefined) {
+          this.#remember(word);
+          await this.#send({ peer, id, ...composed }, signal);
+        }
       } catch (error) {
         if (signal.aborted) return;
         log.info('a word about a line not sent', { error });
@@ -187,13 +218,26 @@ export class TalkSender {
           continue;
         }
       }
-      storage.talkWords.remove(id);
+      // It may come back before our server has said that it took it.
+      if (this.#isDue(id)) storage.talkWords.remove(id);
       this.#notBefore.delete(peer);
     }
   }
 
   #words(): TalkWordRow[] {
-    return this.#deps.storage.talkWords.list().filter(({ id }) => !this.#parked.has(id));
+    return this.#deps.storage.talkWords.list().filter(({ id }) => this.#isDue(id));
+  }
+
+  #isDue(id: EventId): boolean {
+    return !this.#parked.has(id) && (this.#returned.get(id)?.atMs ?? 0) <= this.#deps.clock.monotonic();
+  }
+
+  #remember(word: TalkWordRow): void {
+    this.#sent.set(word.id, word);
+    const [oldest] = this.#sent.keys();
+    if (this.#sent.size <= MAX_SENT || oldest === undefined) return;
+    this.#sent.delete(oldest);
+    this.#returned.delete(oldest);
   }
 
   get #composing() {

@@ -5,7 +5,7 @@ import { parseBareJid, parsePersonId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
-import type { IncomingMessage } from '../spheres/incoming-message.ts';
+import type { IncomingMessage, LineMarks } from '../spheres/incoming-message.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
 
@@ -53,6 +53,11 @@ const message = (more: Partial<IncomingMessage>): IncomingMessage => ({
   },
   ...more,
 });
+/** Nothing beside the text. */
+const PLAIN: LineMarks = {
+  ...{ receipt: null, isLive: true, isMarkable: false, corrects: null, retracts: null },
+  ...{ answers: null, isSigns: false, quote: null },
+};
 const line = (text: string) => ({ text, state: 'received', encrypted: true, identityKey: null }) as const;
 
 describe('a line', () => {
@@ -76,6 +81,20 @@ describe('a line', () => {
     expect(storage.directMessages.newest(BEN, 9)).toHaveLength(1);
   });
 
+  test('that its author tried again is spoken of by its last id: it is taken back, and told to have come', () => {
+    const { storage, talk } = setUp();
+    const id = 'a1'.repeat(32);
+    const again = `${id}.${'b2'.repeat(8)}`;
+    const heard: string[] = [];
+    talk.onHeard.on((told) => heard.push(told.id));
+    for (const one of [id, again, again])
+      talk.keep(message({ id: one, marks: { ...PLAIN, receipt: one } }), line('hi'))();
+    expect(heard).toEqual([id, again]);
+    const about = { ...PLAIN, retracts: again };
+    talk.keep(message({ id: 'm2', marks: about }), line('/me retracted a previous message'))();
+    expect(storage.directMessages.newest(BEN, 9)).toMatchObject([{ text: '', change: 'retracted' }]);
+  });
+
   test('that we wrote on another device is ours, makes nobody a stranger and is read', () => {
     const { storage, contacts, talk } = setUp();
     talk.keep(message({ from: ANA, peer: BEN }), line('from the phone'))();
@@ -84,6 +103,16 @@ describe('a line', () => {
     ]);
     expect(contacts.get(BEN)).toMatchObject({ standing: 'met' });
     expect(storage.directMessages.countUnread(BEN, contacts.get(BEN)?.readPosition ?? 0)).toBe(0);
+  });
+
+  test('that we wrote on another device before theirs came, and is told late, has read none of theirs', () => {
+    const { storage, contacts, talk } = setUp();
+    const unread = (): number => storage.directMessages.countUnread(BEN, contacts.get(BEN)?.readPosition ?? 0);
+    talk.keep(message({ id: 'b1', atMs: 20 }), line('are you there?'))();
+    talk.keep(message({ id: 't1', from: ANA, peer: BEN, atMs: 10 }), line('good night'))();
+    expect(unread()).toBe(1);
+    talk.keep(message({ id: 't2', from: ANA, peer: BEN, atMs: 30 }), line('yes'))();
+    expect(unread()).toBe(0);
   });
 
   test('that cannot be read is shown as such', () => {
@@ -124,6 +153,16 @@ describe('what a stranger writes', () => {
     expect(talk.admits(message({}))).toBe(false);
     expect(() => talk.say(BEN, 'Hello')).toThrow('this person is blocked');
   });
+});
+
+test('to somebody who is blocked nothing is said, and no line of ours is changed, signed or taken back', () => {
+  const { storage, talk } = setUp();
+  const { id } = talk.say(BEN, 'Hello');
+  storage.blocked.add(BEN);
+  const ways = [() => talk.edit(id, 'x'), () => talk.react(id, ['👍']), () => talk.retract(id)];
+  for (const way of [() => talk.say(BEN, 'x'), ...ways]) expect(way).toThrow('this person is blocked');
+  expect(storage.directMessages.get(id)).toMatchObject({ text: 'Hello', change: 'none', signs: null });
+  expect(storage.talkWords.list()).toEqual([]);
 });
 
 test('a line of ours that failed is sent again or forgotten', () => {

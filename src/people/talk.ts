@@ -10,7 +10,6 @@ import type { DirectLine, DirectTalk, TalkNote } from '../spheres/direct-talk.ts
 import type { IncomingMessage } from '../spheres/incoming-message.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Reactions } from '../xmpp/xep/0444-reactions.ts';
 import { withoutQuote } from './compose-line.ts';
 import type { Contacts } from './contacts.ts';
 import { LineChanges } from './line-changes.ts';
@@ -23,6 +22,8 @@ export interface TalkChange {
 
 /** The person who certified that this identity key is that of a device of theirs at this address. */
 export type PersonBehind = (jid: BareJid, identityKey: Uint8Array) => PersonId | null;
+
+type SignsNote = Extract<TalkNote, { kind: 'reactions' }>;
 
 interface TalkDeps {
   readonly storage: Storage;
@@ -91,10 +92,13 @@ export class Talk implements DirectTalk {
       ...{ id, peer, mine: isOurs, person, stanzaId, atMs, state, failure: null, encrypted },
       ...rest,
     });
-    // What we wrote on another device we have read there, and that device says so.
-    if (isNew && isOurs) this.#noteRead(peer, true);
+    // What we wrote on another device we have read there, and that device says so; not what came after.
+    const isLate = (): boolean => storage.directMessages.isUnreadSince(peer, contact.readPosition, atMs);
+    if (isNew && isOurs && !isLate()) this.#noteRead(peer, true);
+    const isHeard = isNew || this.#noteAttempt(id, stanzaId, person);
+    if (isHeard) this.#changes.takeLate(id);
     return () => {
-      if (isNew) this.#tell(message, id, line.state === 'received');
+      if (isHeard) this.#tell(message, id, line.state === 'received');
     };
   }
 
@@ -123,6 +127,7 @@ export class Talk implements DirectTalk {
 
   /** Takes a line of ours back for good. */
   retract(id: EventId): void {
+    this.#requireSayable(this.#required(id).peer, '');
     this.#change(id, () => this.#changes.retract(id));
   }
 
@@ -133,11 +138,11 @@ export class Talk implements DirectTalk {
   }
 
   /** Signs that came in the clear, as most programs send them: they say nothing about who they know. */
-  signed({ peer, isOurs, atMs }: TalkNote, { id, signs }: Reactions): void {
+  signed({ peer, isOurs, atMs, id, signs }: SignsNote, isLive: boolean): void {
     const { contacts, storage } = this.#deps;
     const line = storage.directMessages.ofStanza(peer, id);
     if (line === undefined || contacts.isStranger(peer) || storage.blocked.has(peer)) return;
-    if (this.#changes.sign(line, isOurs ? 'mine' : 'theirs', { signs, atMs })) this.#changed(line);
+    if (this.#changes.sign(line, isOurs ? 'mine' : 'theirs', { signs, atMs, isLive })) this.#changed(line);
   }
 
   /** Queues a line of ours again that could not be sent. What becomes of the attempt before says nothing about this one. */
@@ -189,6 +194,14 @@ export class Talk implements DirectTalk {
   markRead(peer: BareJid): void {
     this.#noteRead(peer, false);
     this.onRead.emit(peer);
+  }
+
+  /** A line came once more under another id: its author speaks of it by that one from now on, and waits to hear that it came. */
+  #noteAttempt(id: EventId, stanzaId: string | null, person: PersonId | null): boolean {
+    const { directMessages } = this.#deps.storage;
+    const row = directMessages.get(id);
+    const isOther = stanzaId !== null && ATTEMPT.test(stanzaId) && row?.stanzaId !== stanzaId;
+    return isOther && row?.person === person && directMessages.update(id, { stanzaId });
   }
 
   #noteRead(peer: BareJid, isTold: boolean): void {

@@ -6,6 +6,8 @@ import type { TextRange } from '../xmpp/xep/0428-fallback.ts';
 export interface LineMarks {
   /** The id under which its author wants to hear that it came; null = that was not asked of this device. */
   readonly receipt: string | null;
+  /** It came as it was said, not out of the archive. */
+  readonly isLive: boolean;
   readonly isMarkable: boolean;
   /** The message whose text this one replaces, takes away, or answers. */
   readonly corrects: string | null;

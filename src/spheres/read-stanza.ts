@@ -48,7 +48,7 @@ export function readDirectMessage(
   if (child(stanza, 'x', NS_MUC_USER) !== undefined) return undefined;
   const archiveId = archived?.id ?? readStanzaId(stanza, own) ?? null;
   const atMs = Math.max(0, archived?.delayMs ?? nowMs);
-  const marks = readLineMarks(stanza, from !== own && !isCopy);
+  const marks = readLineMarks(stanza, { isFirstHand: from !== own && !isCopy, isLive: archived === null });
   return { room: null, from, peer, id: readId(stanza), archiveId, atMs, marks, ...content };
 }
 

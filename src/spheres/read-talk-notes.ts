@@ -14,11 +14,15 @@ import { NS_REPLY, readAnswered } from '../xmpp/xep/0461-replies.ts';
 import type { TalkNote } from './direct-talk.ts';
 import type { LineMarks } from './incoming-message.ts';
 
-/** What stands beside the text of a message to one person. `isFirstHand`: it came to this device alone. */
-export function readLineMarks(stanza: Element, isFirstHand: boolean): LineMarks {
+/** How a message came: `isFirstHand` to this device alone, `isLive` not out of the archive. */
+type Arrival = { readonly isFirstHand: boolean; readonly isLive: boolean };
+
+/** What stands beside the text of a message to one person. */
+export function readLineMarks(stanza: Element, { isFirstHand, isLive }: Arrival): LineMarks {
   const answers = readAnswered(stanza) ?? null;
   return {
     receipt: (isFirstHand ? readReceiptRequest(stanza) : undefined) ?? null,
+    isLive,
     isMarkable: isMarkable(stanza),
     corrects: readCorrected(stanza) ?? null,
     retracts: readRetracted(stanza) ?? null,

@@ -149,6 +149,12 @@ export class DirectMessageTable {
     return this.#rows.count('peer = @peer AND mine = 0 AND position > @readPosition', { peer, readPosition });
   }
 
+  /** Whether one of theirs that nobody has read is later than this. */
+  isUnreadSince(peer: BareJid, readPosition: number, atMs: number): boolean {
+    const unread = 'peer = @peer AND mine = 0 AND position > @readPosition AND at_ms > @atMs';
+    return this.#rows.count(unread, { peer, readPosition, atMs }) > 0;
+  }
+
   /** What was said with somebody is shown with the address that they have now. */
   changePeer(from: BareJid, to: BareJid): void {
     this.#database.run('UPDATE direct_message SET peer = @to WHERE peer = @from', { from, to });

@@ -1,5 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ContactView } from '../../src/contract/people.ts';
+import { fakeLine } from '../fixtures/fake-people.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
 
 let browser: Browser;
@@ -133,6 +135,18 @@ test('somebody is blocked, and the request of a stranger with an invitation wait
   expect(await screen.by('message-box').count()).toBe(0);
 });
 
+function theBen(screen: Screen): ContactView {
+  const ben = screen.engine.world.people.find(({ jid }) => jid === 'ben@example.org');
+  if (ben === undefined) throw new Error('ben is not there');
+  return ben;
+}
+
+function setUnread(screen: Screen, unread: number): void {
+  const contact = { ...theBen(screen), unread };
+  screen.engine.world.people.splice(screen.engine.world.people.indexOf(theBen(screen)), 1, contact);
+  screen.engine.emit({ kind: 'contact', contact });
+}
+
 async function shareWith(screen: Screen, name: string): Promise<void> {
   await screen.by('person-share').click();
   await screen.page.locator(`[data-testid=picker-entry][data-name="${name}"]`).click();
@@ -165,5 +179,32 @@ test('what is shared with one person needs no sphere, and stands between the wor
   // Among the spheres it is not listed.
   await screen.goHome();
   expect(await screen.page.getByText('Ben Moreau', { exact: true }).count()).toBe(0);
+  expect(screen.complaints).toEqual([]);
+});
+
+test('a line is read only when it is on the screen, not while one looks at what is shared', async () => {
+  await using screen = await people();
+  const ben = theBen(screen);
+  await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
+  await expect.poll(() => theBen(screen).unread).toBe(0);
+  await shareWith(screen, 'holiday.mp4');
+  await screen.by('person-shared').click();
+  await screen.by('item-card').waitFor();
+  const message = fakeLine(ben, false, 'The bus is late');
+  screen.engine.world.messages.push(message);
+  screen.engine.emit({ kind: 'message', message });
+  setUnread(screen, 1);
+  await screen.page
+    .locator('[data-testid=person-row][data-jid="ben@example.org"]')
+    .getByText('1', { exact: true })
+    .waitFor();
+  await screen.settled();
+  expect(theBen(screen).unread).toBe(1);
+  await screen.by('person-shared').click();
+  await expect.poll(() => theBen(screen).unread).toBe(0);
+  await screen.page.getByText('The bus is late').last().waitFor();
+  // The engine counts a moment later what is on the screen by then.
+  setUnread(screen, 1);
+  await expect.poll(() => theBen(screen).unread).toBe(0);
   expect(screen.complaints).toEqual([]);
 });
