@@ -15,7 +15,7 @@ import { TorrentSwarm } from './torrent-swarm.ts';
 
 const PIECE = 64 * 1024;
 const PIECES = 4096;
-const [UNCHOKE, HAVE_NONE] = [1, 15] as const;
+const [UNCHOKE, HAVE, HAVE_NONE] = [1, 4, 15] as const;
 const shape = { length: PIECES * PIECE, pieceLength: PIECE, pieces: randomBytes(PIECES * DIGEST_BYTES) };
 const item = { pieceCount: PIECES, shape };
 const info = {
@@ -27,6 +27,7 @@ const info = {
 /** A torrent of which nothing is here, on a disk that takes nothing. */
 class Beginning implements AsyncDisposable {
   readonly swarm: TorrentSwarm;
+  readonly clock = new VirtualClock(0);
   waiting = 0;
   readonly #torrent: Torrent;
   readonly #stack = new AsyncDisposableStack();
@@ -34,7 +35,7 @@ class Beginning implements AsyncDisposable {
   private constructor(torrent: Torrent, client: TorrentClient) {
     this.#torrent = torrent;
     this.#stack.use(client);
-    const clock = new VirtualClock(0);
+    const { clock } = this;
     const bucket = (): TokenBucket => this.#stack.use(new TokenBucket({ clock, rate: 0 }));
     this.swarm = this.#stack.use(
       new TorrentSwarm({
@@ -112,4 +113,28 @@ test('for a member that holds nothing of what is missing, it is not all looked t
   await expect.poll(() => swarm.links[0]?.wire.peerChoking, { timeout: 20_000 }).toBe(false);
   swarm.refresh();
   expect(beginning.looksOfOneRefresh()).toBeLessThan(200);
+});
+
+test('while no further piece may be begun, what others are late with is asked of a peer that gives', async () => {
+  await using beginning = await Beginning.start();
+  const { swarm, clock } = beginning;
+  const [toLate, late] = duplexPair();
+  swarm.connect(toLate, { ...info, device: parseDeviceKey('b'.repeat(64)) });
+  const wire = new RawWire(late, item, () => undefined);
+  for (const message of [[HAVE_NONE], [HAVE, 0, 0, 0, 7], [UNCHOKE]]) wire.say(...message);
+  const owed = (): number | undefined => {
+    swarm.refresh();
+    return swarm.links[0]?.requests.length;
+  };
+  await expect.poll(owed, { timeout: 20_000 }).toBe(4);
+  const [toGiver, giving] = duplexPair();
+  const giver = new Miser(item);
+  swarm.connect(toGiver, info);
+  giver.connect(giving);
+  await expect.poll(() => swarm.links.some((link) => swarm.isSeed(link)), { timeout: 20_000 }).toBe(true);
+  giver.give(PIECES);
+  await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(8);
+  await expect.poll(() => giver.owed, { timeout: 20_000 }).toBe(0);
+  await clock.advance(3_000);
+  await expect.poll(owed, { timeout: 5_000 }).toBe(0);
 });

@@ -283,7 +283,7 @@ export class TorrentSwarm implements AsyncDisposable {
     if (this.#ask(member) && this.#takeLate(member)) this.#ask(member);
   }
 
-  /** True when nothing that the member holds is left to be asked for. */
+  /** True when there is room for more, and nothing that the member holds is left to be asked for or may be begun. */
   #ask(member: Member): boolean {
     const { link, pieces } = member;
     const { requests } = link;
@@ -291,7 +291,7 @@ export class TorrentSwarm implements AsyncDisposable {
     let mayBegin = true;
     const candidates = this.#picker.candidates(link.id, (index) => pieces.has(index), withFresh);
     for (const { piece, urgent, isFresh } of candidates) {
-      if (isFresh && !mayBegin) return false;
+      if (isFresh && !mayBegin) return true;
       const assembly: Assembly | null = mayBegin ? this.#assemblies.begin(piece) : this.#assemblies.get(piece);
       mayBegin &&= assembly !== null;
       while (assembly !== null && requests.hasRoom) {
@@ -304,7 +304,7 @@ export class TorrentSwarm implements AsyncDisposable {
       if (!requests.hasRoom) return false;
     }
     if (mayBegin) member.spent = this.#picker.returned;
-    return mayBegin;
+    return true;
   }
 
   /** What others are late with is taken back, for this one to be asked. False when there is no such thing. */
