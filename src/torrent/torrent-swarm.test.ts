@@ -7,6 +7,7 @@ import { RawWire } from '../../test/fixtures/raw-wire.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { parseDeviceKey } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
+import { UNIT_BYTES } from './assembly.ts';
 import { TorrentClient } from './client.ts';
 import { TokenBucket } from './limits.ts';
 import { buildMetainfo, DIGEST_BYTES, parseMetainfo } from './metainfo.ts';
@@ -15,7 +16,8 @@ import { TorrentSwarm } from './torrent-swarm.ts';
 
 const PIECE = 64 * 1024;
 const PIECES = 4096;
-const [UNCHOKE, HAVE, HAVE_NONE] = [1, 4, 15] as const;
+const [CHOKE, UNCHOKE, HAVE, REQUEST, BLOCK, HAVE_NONE, REJECT] = [0, 1, 4, 6, 7, 15, 16] as const;
+const BLOCKS = PIECE / UNIT_BYTES;
 const shape = { length: PIECES * PIECE, pieceLength: PIECE, pieces: randomBytes(PIECES * DIGEST_BYTES) };
 const item = { pieceCount: PIECES, shape };
 const info = {
@@ -24,11 +26,50 @@ const info = {
   weDialled: true,
 } as const;
 
+/** A member that has one piece and answers nothing by itself. */
+class Holder {
+  readonly #wire: RawWire;
+  readonly #swarm: TorrentSwarm;
+  readonly #asked: (readonly number[])[] = [];
+
+  constructor(swarm: TorrentSwarm, digit: string) {
+    this.#swarm = swarm;
+    const [ours, theirs] = duplexPair();
+    swarm.connect(ours, { ...info, device: parseDeviceKey(digit.repeat(64)) });
+    this.#wire = new RawWire(theirs, item, ([id, ...request]) => {
+      if (id === REQUEST) this.#asked.push(request);
+    });
+    for (const message of [[HAVE_NONE], [HAVE, 0, 0, 0, 7], [UNCHOKE]]) this.#wire.say(...message);
+  }
+
+  /** Waits until so many requests have come and are not answered. */
+  async owes(count: number): Promise<void> {
+    const owed = (): number => {
+      this.#swarm.refresh();
+      return this.#asked.length;
+    };
+    await expect.poll(owed, { timeout: 5_000 }).toBe(count);
+  }
+
+  giveAll(): void {
+    for (const request of this.#asked.splice(0)) {
+      this.#wire.say(BLOCK, ...request.slice(0, 8), ...Buffer.alloc(UNIT_BYTES));
+    }
+  }
+
+  choke(): void {
+    this.#wire.say(CHOKE);
+    for (const request of this.#asked.splice(0)) this.#wire.say(REJECT, ...request);
+  }
+}
+
 /** A torrent of which nothing is here, on a disk that takes nothing. */
 class Beginning implements AsyncDisposable {
   readonly swarm: TorrentSwarm;
   readonly clock = new VirtualClock(0);
   waiting = 0;
+  /** Pieces fail their check instead of waiting for the disk. */
+  isWrong = false;
   readonly #torrent: Torrent;
   readonly #stack = new AsyncDisposableStack();
 
@@ -46,7 +87,7 @@ class Beginning implements AsyncDisposable {
         borrow: () => Promise.reject(new Error('nothing is here')),
         write: () => {
           this.waiting += 1;
-          return new Promise<boolean>(() => undefined);
+          return this.isWrong ? Promise.resolve(false) : new Promise<boolean>(() => undefined);
         },
         buffers: new PieceBuffers(),
         clock,
@@ -118,15 +159,7 @@ test('for a member that holds nothing of what is missing, it is not all looked t
 test('while no further piece may be begun, what others are late with is asked of a peer that gives', async () => {
   await using beginning = await Beginning.start();
   const { swarm, clock } = beginning;
-  const [toLate, late] = duplexPair();
-  swarm.connect(toLate, { ...info, device: parseDeviceKey('b'.repeat(64)) });
-  const wire = new RawWire(late, item, () => undefined);
-  for (const message of [[HAVE_NONE], [HAVE, 0, 0, 0, 7], [UNCHOKE]]) wire.say(...message);
-  const owed = (): number | undefined => {
-    swarm.refresh();
-    return swarm.links[0]?.requests.length;
-  };
-  await expect.poll(owed, { timeout: 20_000 }).toBe(4);
+  await new Holder(swarm, 'b').owes(BLOCKS);
   const [toGiver, giving] = duplexPair();
   const giver = new Miser(item);
   swarm.connect(toGiver, info);
@@ -136,5 +169,39 @@ test('while no further piece may be begun, what others are late with is asked of
   await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(8);
   await expect.poll(() => giver.owed, { timeout: 20_000 }).toBe(0);
   await clock.advance(3_000);
+  const owed = (): number | undefined => {
+    swarm.refresh();
+    return swarm.links[0]?.requests.length;
+  };
   await expect.poll(owed, { timeout: 5_000 }).toBe(0);
+});
+
+/** Of the two that have a piece the first gave it, it was wrong, and it is asked for it once more. */
+async function askedAgain({ swarm }: Beginning): Promise<[first: Holder, second: Holder]> {
+  const first = new Holder(swarm, 'b');
+  await first.owes(BLOCKS);
+  first.giveAll();
+  await first.owes(BLOCKS);
+  const second = new Holder(swarm, 'c');
+  await expect.poll(() => swarm.links[1]?.wire.peerChoking, { timeout: 5_000 }).toBe(false);
+  await second.owes(0);
+  return [first, second];
+}
+
+test('a piece that failed its check is asked of another member when the one that it was left to chokes', async () => {
+  await using beginning = await Beginning.start();
+  beginning.isWrong = true;
+  const [first, second] = await askedAgain(beginning);
+  first.choke();
+  await second.owes(BLOCKS);
+  expect(beginning.waiting).toBe(1);
+});
+
+test('a piece that failed its check is asked of another member when the one that it was left to is late', async () => {
+  await using beginning = await Beginning.start();
+  beginning.isWrong = true;
+  const [, second] = await askedAgain(beginning);
+  await beginning.clock.advance(3_000);
+  await second.owes(BLOCKS);
+  expect(beginning.waiting).toBe(1);
 });

@@ -262,6 +262,7 @@ export class TorrentSwarm implements AsyncDisposable {
       member.spent = null;
       this.#picker.count(piece, 1);
     });
+    wire.on('choke', () => this.#picker.peerLeft(link.id));
     stream.once('close', () => {
       this.#members.delete(wire);
       this.#picker.countAll((piece) => pieces.has(piece), -1);
@@ -312,12 +313,15 @@ export class TorrentSwarm implements AsyncDisposable {
     const { requests } = link;
     if (requests.isLate) return false;
     const lateMs = Math.max(LATE_MS, requests.answerMs * 2);
-    const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wantedOf(piece, link.id);
+    const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wanted(piece);
     let bytes = 0;
     for (const { link: other } of this.#members.values()) {
       // What our own limit holds back would not come sooner from another one.
       if (other === link || other.isResting) continue;
-      bytes += other.requests.takeBackLate(lateMs, requests.room - bytes, isWanted);
+      for (const { piece, length } of other.requests.takeBackLate(lateMs, requests.room - bytes, isWanted)) {
+        this.#picker.takenBack(piece);
+        bytes += length;
+      }
     }
     return bytes > 0;
   }
