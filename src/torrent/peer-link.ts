@@ -38,6 +38,8 @@ export interface Buckets {
   readonly up: Bucket;
   readonly down: Bucket;
   readonly connections: { open: number };
+  /** What comes is limited for this torrent or its sphere, so that others have use for the rest of the line. */
+  readonly isHeldBack: boolean;
 }
 
 export interface PeerLinkDeps {

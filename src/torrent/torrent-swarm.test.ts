@@ -83,7 +83,7 @@ class Beginning implements AsyncDisposable {
         torrent,
         shape,
         background: null,
-        buckets: { up: bucket(), down: bucket(), connections: { open: 0 } },
+        buckets: { up: bucket(), down: bucket(), connections: { open: 0 }, isHeldBack: false },
         borrow: () => Promise.reject(new Error('nothing is here')),
         write: () => {
           this.waiting += 1;
