@@ -82,6 +82,11 @@ export class BlockRequests {
     return this.#deps.clock.monotonic() - Math.max(oldest.atMs, this.#heardMs);
   }
 
+  /** Nothing could be heard until now, because of our own limit. */
+  rested(): void {
+    this.#heardMs = this.#deps.clock.monotonic();
+  }
+
   /** Whether it is time to ask for more, as often as `hasRoom`. */
   get isLow(): boolean {
     return this.hasRoom && this.#bytes <= this.#window * LOW_WATER;

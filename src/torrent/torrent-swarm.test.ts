@@ -52,14 +52,22 @@ class Holder {
   }
 
   giveAll(): void {
-    for (const request of this.#asked.splice(0)) {
-      this.#wire.say(BLOCK, ...request.slice(0, 8), ...Buffer.alloc(UNIT_BYTES));
-    }
+    this.#give(this.#asked.splice(0));
+  }
+
+  giveFirst(): void {
+    this.#give(this.#asked.splice(0, 1));
   }
 
   choke(): void {
     this.#wire.say(CHOKE);
     for (const request of this.#asked.splice(0)) this.#wire.say(REJECT, ...request);
+  }
+
+  #give(requests: readonly (readonly number[])[]): void {
+    for (const request of requests) {
+      this.#wire.say(BLOCK, ...request.slice(0, 8), ...Buffer.alloc(UNIT_BYTES));
+    }
   }
 }
 
@@ -67,6 +75,7 @@ class Holder {
 class Beginning implements AsyncDisposable {
   readonly swarm: TorrentSwarm;
   readonly clock = new VirtualClock(0);
+  readonly down: TokenBucket;
   waiting = 0;
   /** Pieces fail their check instead of waiting for the disk. */
   isWrong = false;
@@ -78,12 +87,13 @@ class Beginning implements AsyncDisposable {
     this.#stack.use(client);
     const { clock } = this;
     const bucket = (): TokenBucket => this.#stack.use(new TokenBucket({ clock, rate: 0 }));
+    this.down = bucket();
     this.swarm = this.#stack.use(
       new TorrentSwarm({
         torrent,
         shape,
         background: null,
-        buckets: { up: bucket(), down: bucket(), connections: { open: 0 }, isHeldBack: false },
+        buckets: { up: bucket(), down: this.down, connections: { open: 0 }, isHeldBack: false },
         borrow: () => Promise.reject(new Error('nothing is here')),
         write: () => {
           this.waiting += 1;
@@ -204,4 +214,19 @@ test('a piece that failed its check is asked of another member when the one that
   await beginning.clock.advance(3_000);
   await second.owes(BLOCKS);
   expect(beginning.waiting).toBe(1);
+});
+
+test('while our own limit lets us read nothing, the other end is not silent, nor late when we read again', async () => {
+  await using beginning = await Beginning.start();
+  const { swarm, clock, down } = beginning;
+  const member = new Holder(swarm, 'b');
+  await member.owes(BLOCKS);
+  down.setRate(100);
+  member.giveFirst();
+  await expect.poll(() => swarm.links[0]?.isResting, { timeout: 5_000 }).toBe(true);
+  await clock.advance(100_000);
+  expect([swarm.links[0]?.isResting, swarm.links[0]?.silentMs]).toEqual([true, 0]);
+  await clock.advance(100_000);
+  const { isResting, silentMs = Infinity, requests } = swarm.links[0] ?? {};
+  expect([isResting, silentMs < 75_000, (requests?.stalledMs ?? Infinity) < 75_000]).toEqual([false, true, true]);
 });
