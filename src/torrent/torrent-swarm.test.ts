@@ -212,7 +212,10 @@ test('a piece that failed its check is asked of another member when the one that
   beginning.isWrong = true;
   const [, second] = await askedAgain(beginning);
   await beginning.clock.advance(3_000);
-  await second.owes(BLOCKS);
+  await second.owes(1);
+  await beginning.clock.advance(1);
+  second.giveFirst();
+  await second.owes(BLOCKS - 1);
   expect(beginning.waiting).toBe(1);
 });
 
@@ -229,4 +232,21 @@ test('while our own limit lets us read nothing, the other end is not silent, nor
   await clock.advance(100_000);
   const { isResting, silentMs = Infinity, requests } = swarm.links[0] ?? {};
   expect([isResting, silentMs < 75_000, (requests?.stalledMs ?? Infinity) < 75_000]).toEqual([false, true, true]);
+});
+
+test('of what others are late with a member that has given nothing yet is asked for one block, until it gives', async () => {
+  await using beginning = await Beginning.start();
+  const { swarm, clock } = beginning;
+  await new Holder(swarm, 'b').owes(BLOCKS);
+  const newcomer = new Holder(swarm, 'c');
+  await expect.poll(() => swarm.links[1]?.wire.peerChoking, { timeout: 5_000 }).toBe(false);
+  await newcomer.owes(0);
+  await clock.advance(3_000);
+  await newcomer.owes(1);
+  swarm.tick();
+  await newcomer.owes(1);
+  await clock.advance(1);
+  newcomer.giveFirst();
+  await newcomer.owes(BLOCKS - 1);
+  expect(swarm.links[0]?.requests.length).toBe(0);
 });

@@ -311,14 +311,17 @@ export class TorrentSwarm implements AsyncDisposable {
   /** What others are late with is taken back, for this one to be asked. False when there is no such thing. */
   #takeLate({ link, pieces }: Member): boolean {
     const { requests } = link;
-    if (requests.isLate) return false;
+    // It may never give: one block shows whether it does.
+    const isUntried = requests.answerMs === 0;
+    if (requests.isLate || (isUntried && requests.length > 0)) return false;
+    const most = isUntried ? requests.blockBytes : requests.room;
     const lateMs = Math.max(LATE_MS, requests.answerMs * 2);
     const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wanted(piece);
     let bytes = 0;
     for (const { link: other } of this.#members.values()) {
       // What our own limit holds back would not come sooner from another one.
       if (other === link || other.isResting) continue;
-      for (const { piece, length } of other.requests.takeBackLate(lateMs, requests.room - bytes, isWanted)) {
+      for (const { piece, length } of other.requests.takeBackLate(lateMs, most - bytes, isWanted)) {
         this.#picker.takenBack(piece);
         bytes += length;
       }
