@@ -162,11 +162,11 @@ export class SwarmNode implements AsyncDisposable {
 
   /** Of the sphere that lists a public torrent nothing counts but its limits. */
   addPublic(told: readonly PublicSpec[]): Promise<RefusedTorrent[]> {
-    const specs = told.map(({ listedIn, ...spec }) => {
-      this.host.limits.place(spec.infoHash, listedIn, spec.limits);
-      return { ...spec, mediaKey: null };
+    const listing = new Map(told.map(({ infoHash, listedIn }) => [infoHash, listedIn]));
+    const specs = told.map(({ listedIn, ...spec }) => ({ ...spec, mediaKey: null }));
+    return this.public.addAll(specs, ({ infoHash, limits }) => {
+      this.host.limits.place(infoHash, listing.get(infoHash) ?? null, limits);
     });
-    return this.public.addAll(specs);
   }
 
   async remove(infoHash: InfoHash): Promise<void> {
@@ -247,7 +247,10 @@ export class SwarmNode implements AsyncDisposable {
       addresses,
       portMapping: mapPorts ? portMapping : null,
       onChange: (torrent, change) => this.reporter.changed(torrent, change),
-      onRemoved: (torrent) => this.reporter.forget(torrent),
+      onRemoved: (torrent) => {
+        this.reporter.forget(torrent);
+        this.host.limits.forget(torrent.spec.infoHash);
+      },
     });
   }
 
