@@ -162,10 +162,13 @@ export class SwarmNode implements AsyncDisposable {
 
   /** Of the sphere that lists a public torrent nothing counts but its limits. */
   addPublic(told: readonly PublicSpec[]): Promise<RefusedTorrent[]> {
-    const listing = new Map(told.map(({ infoHash, listedIn }) => [infoHash, listedIn]));
-    const specs = told.map(({ listedIn, ...spec }) => ({ ...spec, mediaKey: null }));
+    const lists = new Map<InfoHash, SphereId | null>();
+    const specs = told.map(({ listedIn, ...spec }) => {
+      lists.set(spec.infoHash, listedIn);
+      return { ...spec, mediaKey: null };
+    });
     return this.public.addAll(specs, ({ infoHash, limits }) => {
-      this.host.limits.place(infoHash, listing.get(infoHash) ?? null, limits);
+      this.host.limits.place(infoHash, lists.get(infoHash) ?? null, limits);
     });
   }
 

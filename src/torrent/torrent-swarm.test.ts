@@ -18,6 +18,7 @@ const PIECE = 64 * 1024;
 const PIECES = 4096;
 const [CHOKE, UNCHOKE, HAVE, REQUEST, BLOCK, HAVE_NONE, REJECT] = [0, 1, 4, 6, 7, 15, 16] as const;
 const BLOCKS = PIECE / UNIT_BYTES;
+const SOON = { timeout: 5_000 };
 const shape = { length: PIECES * PIECE, pieceLength: PIECE, pieces: randomBytes(PIECES * DIGEST_BYTES) };
 const item = { pieceCount: PIECES, shape };
 const info = {
@@ -42,14 +43,11 @@ class Holder {
     for (const message of [[HAVE_NONE], [HAVE, 0, 0, 0, 7], [UNCHOKE]]) this.#wire.say(...message);
   }
 
-  /** Waits until so many requests have come and are not answered. */
-  async owes(count: number): Promise<void> {
-    const owed = (): number => {
-      this.#swarm.refresh();
-      return this.#asked.length;
-    };
-    await expect.poll(owed, { timeout: 5_000 }).toBe(count);
-  }
+  /** Requests that have come and are not answered, once it was looked at what to ask for. */
+  readonly owed = (): number => {
+    this.#swarm.refresh();
+    return this.#asked.length;
+  };
 
   giveAll(): void {
     this.#give(this.#asked.splice(0));
@@ -169,7 +167,7 @@ test('for a member that holds nothing of what is missing, it is not all looked t
 test('while no further piece may be begun, what others are late with is asked of a peer that gives', async () => {
   await using beginning = await Beginning.start();
   const { swarm, clock } = beginning;
-  await new Holder(swarm, 'b').owes(BLOCKS);
+  await expect.poll(new Holder(swarm, 'b').owed, SOON).toBe(BLOCKS);
   const [toGiver, giving] = duplexPair();
   const giver = new Miser(item);
   swarm.connect(toGiver, info);
@@ -183,18 +181,18 @@ test('while no further piece may be begun, what others are late with is asked of
     swarm.refresh();
     return swarm.links[0]?.requests.length;
   };
-  await expect.poll(owed, { timeout: 5_000 }).toBe(0);
+  await expect.poll(owed, SOON).toBe(0);
 });
 
 /** Of the two that have a piece the first gave it, it was wrong, and it is asked for it once more. */
 async function askedAgain({ swarm }: Beginning): Promise<[first: Holder, second: Holder]> {
   const first = new Holder(swarm, 'b');
-  await first.owes(BLOCKS);
+  await expect.poll(first.owed, SOON).toBe(BLOCKS);
   first.giveAll();
-  await first.owes(BLOCKS);
+  await expect.poll(first.owed, SOON).toBe(BLOCKS);
   const second = new Holder(swarm, 'c');
-  await expect.poll(() => swarm.links[1]?.wire.peerChoking, { timeout: 5_000 }).toBe(false);
-  await second.owes(0);
+  await expect.poll(() => swarm.links[1]?.wire.peerChoking, SOON).toBe(false);
+  await expect.poll(second.owed, SOON).toBe(0);
   return [first, second];
 }
 
@@ -203,7 +201,7 @@ test('a piece that failed its check is asked of another member when the one that
   beginning.isWrong = true;
   const [first, second] = await askedAgain(beginning);
   first.choke();
-  await second.owes(BLOCKS);
+  await expect.poll(second.owed, SOON).toBe(BLOCKS);
   expect(beginning.waiting).toBe(1);
 });
 
@@ -212,10 +210,10 @@ test('a piece that failed its check is asked of another member when the one that
   beginning.isWrong = true;
   const [, second] = await askedAgain(beginning);
   await beginning.clock.advance(3_000);
-  await second.owes(1);
+  await expect.poll(second.owed, SOON).toBe(1);
   await beginning.clock.advance(1);
   second.giveFirst();
-  await second.owes(BLOCKS - 1);
+  await expect.poll(second.owed, SOON).toBe(BLOCKS - 1);
   expect(beginning.waiting).toBe(1);
 });
 
@@ -223,10 +221,10 @@ test('while our own limit lets us read nothing, the other end is not silent, nor
   await using beginning = await Beginning.start();
   const { swarm, clock, down } = beginning;
   const member = new Holder(swarm, 'b');
-  await member.owes(BLOCKS);
+  await expect.poll(member.owed, SOON).toBe(BLOCKS);
   down.setRate(100);
   member.giveFirst();
-  await expect.poll(() => swarm.links[0]?.isResting, { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => swarm.links[0]?.isResting, SOON).toBe(true);
   await clock.advance(100_000);
   expect([swarm.links[0]?.isResting, swarm.links[0]?.silentMs]).toEqual([true, 0]);
   await clock.advance(100_000);
@@ -237,16 +235,16 @@ test('while our own limit lets us read nothing, the other end is not silent, nor
 test('of what others are late with a member that has given nothing yet is asked for one block, until it gives', async () => {
   await using beginning = await Beginning.start();
   const { swarm, clock } = beginning;
-  await new Holder(swarm, 'b').owes(BLOCKS);
+  await expect.poll(new Holder(swarm, 'b').owed, SOON).toBe(BLOCKS);
   const newcomer = new Holder(swarm, 'c');
-  await expect.poll(() => swarm.links[1]?.wire.peerChoking, { timeout: 5_000 }).toBe(false);
-  await newcomer.owes(0);
+  await expect.poll(() => swarm.links[1]?.wire.peerChoking, SOON).toBe(false);
+  await expect.poll(newcomer.owed, SOON).toBe(0);
   await clock.advance(3_000);
-  await newcomer.owes(1);
+  await expect.poll(newcomer.owed, SOON).toBe(1);
   swarm.tick();
-  await newcomer.owes(1);
+  await expect.poll(newcomer.owed, SOON).toBe(1);
   await clock.advance(1);
   newcomer.giveFirst();
-  await newcomer.owes(BLOCKS - 1);
+  await expect.poll(newcomer.owed, SOON).toBe(BLOCKS - 1);
   expect(swarm.links[0]?.requests.length).toBe(0);
 });

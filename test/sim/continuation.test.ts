@@ -51,7 +51,7 @@ test('a sphere that goes on elsewhere keeps its speed limits, of each of its peo
   const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
   const old = await world.sphere(ana, ben, eva);
   const limits = { up: 1_000, down: 2_000 };
-  for (const { session } of [ben, eva]) session.storage.spheres.update(old.id, { limits });
+  ben.session.storage.spheres.update(old.id, { limits });
   eva.session.storage.spheres.update(old.id, { limits: { up: 0, down: 3_000 } });
   await ana.stop();
   const sphere = await ben.session.continuation.run(old.id, noSignal);
