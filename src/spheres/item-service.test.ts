@@ -236,6 +236,11 @@ test('a second item over the same bytes is refused and leaves the first one alon
   expect(() => items.get(second)).toThrow(expect.objectContaining({ code: 'conflict' }));
   expect(swarm.names()).not.toContain('remove');
   expect([stateOf(ben, first), stateOf(ben, second)]).toEqual(['downloading', 'listed']);
+  // Nor is it sent and received as the second one is to be.
+  await items.arrange(second, { priority: 'high' });
+  expect(swarm.names()).not.toContain('setPriority');
+  await items.arrange(first, { priority: 'low' });
+  expect(swarm.names()).toContain('setPriority');
   // Nor does it take the first one along when it is refused after all, or its sphere is left.
   await items.withdraw(second);
   const other = await ben.session.members.create('Winter', noSignal);

@@ -247,7 +247,7 @@ export class ItemService implements Disposable {
   /** Whether it comes before other downloads, and how fast it may be sent and received. */
   async arrange(itemId: ItemId, change: Partial<Pick<ItemRow, 'priority' | 'limits'>>): Promise<void> {
     this.#book.update(itemId, change);
-    await this.#deps.feed.arrange(this.row(itemId).infoHash, change);
+    if (this.row(itemId).wanted) await this.#deps.feed.arrange(this.row(itemId).infoHash, change);
   }
 
   async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {

@@ -120,7 +120,7 @@ export class Members {
       { name, room, ownerJid: own, policy: { history }, ...(partner === undefined ? {} : { partner }) },
     );
     const { sphereId: id, event: genesis } = founding;
-    const row = await this.#row({ id, name, room, invitedBy: null, folder: this.#folderOf(from) });
+    const row = await this.#row({ id, name, room, invitedBy: null, from });
     return list.add({ ...row, state: 'joined' }, (sphere) => {
       list.take(sphere, [genesis]);
       certifier.certify(sphere, vouched);
@@ -317,8 +317,8 @@ export class Members {
     const { invite, secret } = secretOf(invitation);
     const known = list.find(invitation.sphereId)?.row;
     const { sphereId, name, room, from: invitedBy } = invitation;
-    const folder = this.#folderOf(continuedSphere(list, logOfInvitation(invitation)));
-    const row = await this.#row({ id: sphereId, name, room, invitedBy, folder });
+    const from = continuedSphere(list, logOfInvitation(invitation));
+    const row = await this.#row({ id: sphereId, name, room, invitedBy, from });
     // A sphere once left keeps its folder, its place and what was read of it.
     const joined = known === undefined ? row : { ...known, room, archiveCursor: null, hidden: false };
     return list.add({ ...joined, state: 'joined' }, (sphere) => {
@@ -353,15 +353,17 @@ export class Members {
     return holder === undefined || holder === from ? folder : undefined;
   }
 
-  async #row(input: Pick<SphereRow, 'id' | 'name' | 'room' | 'invitedBy'> & { folder: string | undefined }) {
+  /** `from`: as for `found`; its speed limits are those that the person meant. */
+  async #row(input: Pick<SphereRow, 'id' | 'name' | 'room' | 'invitedBy'> & { from: Sphere | undefined }) {
     const { makeFolder, clock, storage } = this.#deps;
-    const { id, name, room, invitedBy } = input;
+    const { id, name, room, invitedBy, from } = input;
     const nowMs = clock.now();
     const known = storage.spheres.get(id);
-    const folder = known?.folder ?? input.folder ?? (await makeFolder(name));
+    const folder = known?.folder ?? this.#folderOf(from) ?? (await makeFolder(name));
     const position = known?.position ?? storage.spheres.list().length;
-    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false, limits: NO_LIMITS };
-    return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, ...places };
+    const places = { archiveCursor: null, joinedLamport: 0, position, hidden: false };
+    const limits = from?.row.limits ?? NO_LIMITS;
+    return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, limits, ...places };
   }
 
   #role(sphere: Sphere): SphereMember['role'] | undefined {

@@ -91,3 +91,19 @@ test('a limit that is changed holds for connections that stand, and none is left
   tree.forgetSphere(sphere);
   expect([tree.bucketsOf(first).up.rate, buckets.down.open]).toEqual([0, true]);
 });
+
+test('an item is held back by its own limit and by that of its sphere, not by the one that all share', () => {
+  using tree = new LimitTree({ clock: new VirtualClock(0), limits: { up: 0, down: 9_000 } });
+  tree.place(first, sphere);
+  const buckets = tree.bucketsOf(first);
+  const told = [buckets.isHeldBack];
+  for (const down of [7_000, 0]) {
+    tree.set(first, { up: 0, down });
+    told.push(buckets.isHeldBack);
+  }
+  for (const limits of [up(5_000), { up: 0, down: 8_000 }]) {
+    tree.setSphere(sphere, limits);
+    told.push(buckets.isHeldBack);
+  }
+  expect(told).toEqual([false, true, false, false, true]);
+});

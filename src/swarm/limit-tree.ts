@@ -80,11 +80,15 @@ export class LimitTree implements Disposable {
     const { sphereId, limits } = this.#items.get(infoHash) ?? { sphereId: null, limits: NO_LIMITS };
     const own = this.#used.get(infoHash) ?? new Pair(this.#clock, limits);
     this.#used.set(infoHash, own);
-    const pairs = [own, ...(sphereId === null ? [] : [this.#sphere(sphereId)]), this.#all];
+    const narrow = [own, ...(sphereId === null ? [] : [this.#sphere(sphereId)])];
+    const pairs = [...narrow, this.#all];
     return {
       up: new BucketChain(...pairs.map(({ up }) => up)),
       down: new BucketChain(...pairs.map(({ down }) => down)),
       connections: this.#connections,
+      get isHeldBack() {
+        return narrow.some(({ down }) => down.rate > 0);
+      },
     };
   }
 

@@ -115,12 +115,15 @@ export class PublicHost implements AsyncDisposable {
     return this.#running.get(infoHash)?.torrent;
   }
 
-  /** Replaces a torrent of the same info hash; gives those that were refused. */
-  async addAll(specs: readonly HeldSpec[]): Promise<RefusedTorrent[]> {
+  /** Replaces a torrent of the same info hash; gives those that were refused. `prepare` comes right before each of the others. */
+  async addAll(
+    specs: readonly HeldSpec[],
+    prepare: (spec: HeldSpec) => void = () => undefined,
+  ): Promise<RefusedTorrent[]> {
     const refused: RefusedTorrent[] = [];
     for (const spec of specs) {
       try {
-        await this.#changes.run(() => this.#add(spec));
+        await this.#changes.run(() => this.#add(spec, prepare));
       } catch (error) {
         const message = error instanceof Error ? error.message : 'unknown';
         refused.push({ infoHash: spec.infoHash, code: errorCode(error), message });
@@ -156,18 +159,20 @@ export class PublicHost implements AsyncDisposable {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  async #add(spec: HeldSpec): Promise<void> {
+  async #add(spec: HeldSpec, prepare: (spec: HeldSpec) => void): Promise<void> {
     if (this.#deps.isOfSphere(spec.infoHash)) throw new AppError('conflict', 'this torrent is one of a sphere');
     const metainfo = parsePublicMetainfo(spec.metainfo);
     if (metainfo.infoHash !== spec.infoHash) throw new AppError('invalid-torrent', 'another torrent than announced');
     if (spec.mediaKey !== null) throw new AppError('bad-input', 'a public torrent has no key');
     await this.#dispose(spec.infoHash);
+    prepare(spec);
     const torrent = this.#create(spec, metainfo);
     const dials = new StrangerDials(this.#deps);
     try {
       await torrent.start();
     } catch (error) {
       await torrent[Symbol.asyncDispose]();
+      this.#deps.onRemoved(torrent);
       throw error;
     }
     this.#running.set(spec.infoHash, { torrent, metainfo, dials, announcing: null, startBytes: torrent.bytesHave });

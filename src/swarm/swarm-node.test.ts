@@ -1,4 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { expect, test } from 'vitest';
 import { Miser } from '../../test/fixtures/miser.ts';
@@ -11,7 +13,9 @@ import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
+import { encode } from '../torrent/bencode/bencode.ts';
 import { buildMetainfo } from '../torrent/metainfo.ts';
+import { parsePublicMetainfo } from '../torrent/public-metainfo.ts';
 import { EventStream } from './event-stream.ts';
 import { SwarmNode } from './swarm-node.ts';
 
@@ -124,4 +128,45 @@ test('when the last connection to a device breaks in use the router is asked whe
     checks.push(state.routerChecks);
   }
   expect(checks).toEqual([0, 1]);
+});
+
+/** A torrent from elsewhere of which nothing is fetched, with a limit of its own. */
+function publicSpec() {
+  const info = { length: 16_384, name: 'film.mkv', 'piece length': 16_384, pieces: randomBytes(20) };
+  const metainfo = encode({ info });
+  const root = join(tmpdir(), 'never-written');
+  const path = join(root, 'film.mkv');
+  return {
+    infoHash: parsePublicMetainfo(metainfo).infoHash,
+    metainfo,
+    segments: [{ kind: 'file', offset: 0, length: 16_384, path, root, identity: null }] as const,
+    bitfield: null,
+    paused: false,
+    background: false,
+    limits: { up: 0, down: 4_000 },
+    listedIn: sphereId,
+  };
+}
+
+test('a torrent from elsewhere that comes back while it is being removed keeps to its limit', async () => {
+  await using node = await start(['127.0.0.1']);
+  const spec = publicSpec();
+  expect(await node.addPublic([spec])).toEqual([]);
+  await Promise.all([node.remove(spec.infoHash), node.addPublic([spec])]);
+  expect(node.public.find(spec.infoHash)?.state.state).toBe('downloading');
+  expect(node.host.resources.bucketsOf(spec.infoHash).down.rate).toBe(4_000);
+  await node.remove(spec.infoHash);
+  expect(node.host.resources.bucketsOf(spec.infoHash).down.rate).toBe(0);
+});
+
+test('what a sphere says of a torrent that is another one’s leaves the limits of that one alone', async () => {
+  await using item = await SharedItem.make(FILM);
+  await using node = await start(['127.0.0.1']);
+  const metainfo = buildMetainfo(item.shape);
+  const whole = { bitfield: null, paused: true, background: true, segments: item.receiverSegments() };
+  const limits = { up: 0, down: 7_000 };
+  await node.addAll([{ ...metainfo, ...whole, sphereId, mediaKey: item.mediaKey, limits }]);
+  const refused = await node.addPublic([{ ...publicSpec(), infoHash: metainfo.infoHash }]);
+  expect(refused.map(({ code }) => code)).toEqual(['conflict']);
+  expect(node.host.resources.bucketsOf(metainfo.infoHash).down.rate).toBe(7_000);
 });

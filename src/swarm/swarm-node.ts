@@ -162,11 +162,14 @@ export class SwarmNode implements AsyncDisposable {
 
   /** Of the sphere that lists a public torrent nothing counts but its limits. */
   addPublic(told: readonly PublicSpec[]): Promise<RefusedTorrent[]> {
+    const lists = new Map<InfoHash, SphereId | null>();
     const specs = told.map(({ listedIn, ...spec }) => {
-      this.host.limits.place(spec.infoHash, listedIn, spec.limits);
+      lists.set(spec.infoHash, listedIn);
       return { ...spec, mediaKey: null };
     });
-    return this.public.addAll(specs);
+    return this.public.addAll(specs, ({ infoHash, limits }) => {
+      this.host.limits.place(infoHash, lists.get(infoHash) ?? null, limits);
+    });
   }
 
   async remove(infoHash: InfoHash): Promise<void> {
@@ -247,7 +250,10 @@ export class SwarmNode implements AsyncDisposable {
       addresses,
       portMapping: mapPorts ? portMapping : null,
       onChange: (torrent, change) => this.reporter.changed(torrent, change),
-      onRemoved: (torrent) => this.reporter.forget(torrent),
+      onRemoved: (torrent) => {
+        this.reporter.forget(torrent);
+        this.host.limits.forget(torrent.spec.infoHash);
+      },
     });
   }
 

@@ -165,6 +165,28 @@ test('a download of less importance waits while another is moving, and goes on a
   clearInterval(ticking);
 });
 
+test('a download with a limit of its own is none that those of less importance wait for', async () => {
+  const make = (): Promise<SharedItem> =>
+    SharedItem.make({ ...LAYOUT, files: [{ name: 'film.mp4', content: randomBytes(300_000) }] });
+  await using first = await make();
+  await using last = await make();
+  await using sharer = new Home(anna);
+  await using receiver = new Home(ben);
+  const specs = [specOf(last, { priority: 'low' }), specOf(first, { limits: { up: 0, down: 1000 } })] as const;
+  const [low, normal] = specs;
+  for (const item of [first, last]) await sharer.host.add(fullCopy(item));
+  for (const spec of specs) await receiver.host.add(spec);
+  await join(sharer.host, receiver.host, normal);
+  const rate = (): number => receiver.host.get(normal.infoHash).state.downBps;
+  await expect.poll(rate, { timeout: 20_000, interval: 10 }).toBeGreaterThan(0);
+  const ticking = setInterval(() => receiver.host.tick(), 50);
+  receiver.host.tick();
+  await join(sharer.host, receiver.host, low);
+  await expect.poll(() => receiver.host.get(low.infoHash).state.state, { timeout: 5_000 }).toBe('complete');
+  expect(receiver.host.get(normal.infoHash).state.state).toBe('downloading');
+  clearInterval(ticking);
+});
+
 test('an item keeps to its own limit when sent and when received, also to one that was set while it was idle', async () => {
   const make = (): Promise<SharedItem> =>
     SharedItem.make({ ...LAYOUT, files: [{ name: 'film.mp4', content: randomBytes(1_000_000) }] });

@@ -142,6 +142,8 @@ export class TorrentHost implements AsyncDisposable {
 
   remove(infoHash: InfoHash): Promise<void> {
     return this.#changes.run(async () => {
+      // What is not here may be a public torrent, whose limits hold.
+      if (!this.#torrents.has(infoHash)) return;
       await this.#dispose(infoHash);
       this.limits.forget(infoHash);
     });
@@ -286,6 +288,7 @@ export class TorrentHost implements AsyncDisposable {
       await torrent.start();
     } catch (error) {
       await this.#dispose(spec.infoHash);
+      this.limits.forget(spec.infoHash);
       throw error;
     }
   }

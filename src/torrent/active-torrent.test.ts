@@ -92,7 +92,7 @@ class End implements AsyncDisposable {
         clock,
         files,
         pieces: { crypto: sameThread, plain: new PieceBuffers(), sealed: new PieceBuffers() },
-        buckets: { ...buckets, connections: { open: 0 } },
+        buckets: { ...buckets, connections: { open: 0 }, isHeldBack: false },
         checkMs: () => 30_000,
         random: Math.random,
         log: silentLogger,

@@ -190,9 +190,9 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     this.priority = priority;
   }
 
-  /** Whether bytes come, so that others may have to wait. */
+  /** Whether bytes come as fast as the line takes them, so that others may have to wait. */
   get isMoving(): boolean {
-    return this.serves && this.#swarm !== null && this.#swarm.wantsAnything && this.#swarm.rates.down > 0;
+    return this.appetite === 'eager' && (this.#swarm?.rates.down ?? 0) > 0 && !this.#deps.buckets.isHeldBack;
   }
 
   /** Asks for nothing while others of more importance are moving; what a reader waits for is always asked for. */

@@ -125,10 +125,10 @@ test('what is late is taken back, of the pieces named and no more than asked for
   for (const assembly of [first, second, second]) ask(assembly);
   await clock.advance(3_000);
   ask(second);
-  const late = (bytes: number): number => requests.takeBackLate(2_000, bytes, (index) => index === 2);
-  expect([late(UNIT_BYTES), requests.isLate, requests.length]).toEqual([UNIT_BYTES, true, 3]);
+  const late = (bytes: number): number => requests.takeBackLate(2_000, bytes, (index) => index === 2).size;
+  expect([late(UNIT_BYTES), requests.isLate, requests.length]).toEqual([1, true, 3]);
   expect(takenBack).toEqual([asked[2]]);
-  expect([late(10 * UNIT_BYTES), late(10 * UNIT_BYTES)]).toEqual([UNIT_BYTES, 0]);
+  expect([late(10 * UNIT_BYTES), late(10 * UNIT_BYTES)]).toEqual([1, 0]);
   expect(second.reserve(10 * UNIT_BYTES)).toEqual({ offset: 0, length: 2 * UNIT_BYTES });
   expect(requests.answerMs).toBe(0);
   if (asked[0] !== undefined) answer(asked[0]);

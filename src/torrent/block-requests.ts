@@ -82,6 +82,11 @@ export class BlockRequests {
     return this.#deps.clock.monotonic() - Math.max(oldest.atMs, this.#heardMs);
   }
 
+  /** Nothing could be heard until now, because of our own limit. */
+  rested(): void {
+    this.#heardMs = this.#deps.clock.monotonic();
+  }
+
   /** Whether it is time to ask for more, as often as `hasRoom`. */
   get isLow(): boolean {
     return this.hasRoom && this.#bytes <= this.#window * LOW_WATER;
@@ -152,13 +157,13 @@ export class BlockRequests {
 
   /**
    * Takes back what has been waited for longer than `ms`, of the pieces that `isWanted` names: about `mostBytes`, what
-   * was asked for last first. Gives how much that was.
+   * was asked for last first. Gives what that was.
    */
-  takeBackLate(ms: number, mostBytes: number, isWanted: (piece: number) => boolean): number {
+  takeBackLate(ms: number, mostBytes: number, isWanted: (piece: number) => boolean): ReadonlySet<BlockHeader> {
     const beforeMs = this.#deps.clock.monotonic() - ms;
-    if ((this.#pending[0]?.atMs ?? Infinity) > beforeMs) return 0;
-    let bytes = 0;
     const late = new Set<BlockHeader>();
+    if ((this.#pending[0]?.atMs ?? Infinity) > beforeMs) return late;
+    let bytes = 0;
     for (const pending of this.#pending.toReversed()) {
       if (bytes >= mostBytes) break;
       if (pending.atMs > beforeMs || !isWanted(pending.piece)) continue;
@@ -167,7 +172,7 @@ export class BlockRequests {
     }
     if (bytes > 0) this.#isLate = true;
     this.takeBack((block) => late.has(block));
-    return bytes;
+    return late;
   }
 
   /** Nothing of it will come any more. */

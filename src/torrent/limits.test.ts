@@ -89,3 +89,19 @@ test('a waiter that gives up does not use up the rate', async () => {
   await clock.advance(200);
   await expect(staying).resolves.toBeUndefined();
 });
+
+test('a debt that takes months is waited for in parts: no timer runs that long, and one that is longer ends at once', () => {
+  const slept: number[] = [];
+  const clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    sleep: (ms: number) => {
+      slept.push(ms);
+      return new Promise<void>(() => undefined);
+    },
+  };
+  const bucket = new TokenBucket({ clock, rate: 1 });
+  bucket.debit(10_000_000);
+  void bucket.take(1, never);
+  expect(slept).toEqual([60_000]);
+});

@@ -3,6 +3,8 @@ import type { Clock } from '../base/clock.ts';
 /** What a busy machine may be late without losing what it could have sent meanwhile. */
 const BURST_SECONDS = 0.5;
 const SHORTEST_SLEEP_MS = 5;
+/** What a timer is set to holds only up to 24 days. */
+const LONGEST_SLEEP_MS = 60_000;
 
 /** What a transfer draws from. */
 export interface Bucket {
@@ -110,8 +112,8 @@ export class TokenBucket implements Bucket, Disposable {
     if (this.#wake !== null || this.#waiters.length === 0) return;
     const wake = new AbortController();
     this.#wake = wake;
-    const sleepMs = Math.max(SHORTEST_SLEEP_MS, ((1 - this.#balance) / Math.max(this.#rate, 1)) * 1000);
-    void this.#grantAfter(sleepMs, wake);
+    const dueMs = ((1 - this.#balance) / Math.max(this.#rate, 1)) * 1000;
+    void this.#grantAfter(Math.min(LONGEST_SLEEP_MS, Math.max(SHORTEST_SLEEP_MS, dueMs)), wake);
   }
 
   async #grantAfter(sleepMs: number, wake: AbortController): Promise<void> {

@@ -38,6 +38,8 @@ export interface Buckets {
   readonly up: Bucket;
   readonly down: Bucket;
   readonly connections: { open: number };
+  /** What comes is limited for this torrent or its sphere, so that others have use for the rest of the line. */
+  readonly isHeldBack: boolean;
 }
 
 export interface PeerLinkDeps {
@@ -78,7 +80,7 @@ export class PeerLink {
   #heardMs: number;
   #movedMs: number;
   #isLetGo = false;
-  #isResting = false;
+  #resting: 'limit' | 'unsent' | null = null;
   #brokeInUse = false;
   #corked = false;
   #unsent = 0;
@@ -110,9 +112,12 @@ export class PeerLink {
     });
   }
 
-  /** Both sides send at least a keep-alive every 55 s: who is silent for longer is gone, whatever the system says. */
+  /**
+   * Both sides send at least a keep-alive every 55 s: who is silent for longer is gone, whatever the system says. Where
+   * our own limit lets us read nothing, nobody is silent.
+   */
   get silentMs(): number {
-    return this.#deps.clock.monotonic() - this.#heardMs;
+    return this.#resting === 'limit' ? 0 : this.#deps.clock.monotonic() - this.#heardMs;
   }
 
   /** Since the last block, in either direction. */
@@ -136,7 +141,7 @@ export class PeerLink {
 
   /** Our own limit holds back what the other end would give. */
   get isResting(): boolean {
-    return this.#isResting;
+    return this.#resting !== null;
   }
 
   /** Whether it was we who ended it. */
@@ -152,7 +157,7 @@ export class PeerLink {
   /** Once a second. */
   tick(): void {
     // Under a limit we do not even look whether there is something to hear.
-    if (this.#isResting) this.#liveness.heard();
+    if (this.isResting) this.#liveness.heard();
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
     if (this.#liveness.tick(this.#isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
@@ -305,8 +310,8 @@ export class PeerLink {
         this.#fail(error);
         return;
       }
-      if (!buckets.down.open) this.#restUntil(buckets.down.take(0, this.#abort.signal));
-      else if (this.#unsent > MOST_UNSENT) this.#restUntil(drained(stream, this.#abort.signal));
+      if (!buckets.down.open) this.#rest('limit', buckets.down.take(0, this.#abort.signal));
+      else if (this.#unsent > MOST_UNSENT) this.#rest('unsent', drained(stream, this.#abort.signal));
     };
     let isDirect = false;
     stream.on('data', (chunk: Buffer) => {
@@ -323,12 +328,16 @@ export class PeerLink {
     return this.requests.receive(header);
   }
 
-  #restUntil(ready: Promise<void>): void {
-    const { stream } = this.#deps;
+  #rest(why: 'limit' | 'unsent', ready: Promise<void>): void {
+    const { stream, clock } = this.#deps;
     stream.pause();
-    this.#isResting = true;
+    this.#resting = why;
     const goOn = (): void => {
-      this.#isResting = false;
+      this.#resting = null;
+      if (why === 'limit') {
+        this.#heardMs = clock.monotonic();
+        this.requests.rested();
+      }
       if (!stream.destroyed) stream.resume();
     };
     // A rejected wait means the connection has closed meanwhile.

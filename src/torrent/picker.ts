@@ -118,8 +118,14 @@ export class PiecePicker {
     this.#returned += 1;
   }
 
+  /** Nothing comes from this peer any more, or not now. */
   peerLeft(peer: string): void {
     for (const [piece, owner] of this.#alone) if (owner === peer) this.#alone.set(piece, null);
+  }
+
+  /** Part of the piece was taken back, to be asked for elsewhere. */
+  takenBack(piece: number): void {
+    if (this.#alone.has(piece)) this.#alone.set(piece, null);
   }
 
   /** What to ask this peer for, the most wanted first. */
@@ -138,11 +144,6 @@ export class PiecePicker {
     }
     if (!withFresh) return;
     for (const piece of this.#fresh) if (usable(piece)) yield { piece, urgent: false, isFresh: true };
-  }
-
-  /** Whether the piece is one to ask this peer for, should it hold it. */
-  wantedOf(piece: number, peer: string): boolean {
-    return this.wanted(piece) && this.#mayAsk(piece, peer);
   }
 
   #mayAsk(piece: number, peer: string): boolean {

@@ -262,6 +262,7 @@ export class TorrentSwarm implements AsyncDisposable {
       member.spent = null;
       this.#picker.count(piece, 1);
     });
+    wire.on('choke', () => this.#picker.peerLeft(link.id));
     stream.once('close', () => {
       this.#members.delete(wire);
       this.#picker.countAll((piece) => pieces.has(piece), -1);
@@ -283,7 +284,7 @@ export class TorrentSwarm implements AsyncDisposable {
     if (this.#ask(member) && this.#takeLate(member)) this.#ask(member);
   }
 
-  /** True when nothing that the member holds is left to be asked for. */
+  /** True when there is room for more, and nothing that the member holds is left to be asked for or may be begun. */
   #ask(member: Member): boolean {
     const { link, pieces } = member;
     const { requests } = link;
@@ -291,7 +292,7 @@ export class TorrentSwarm implements AsyncDisposable {
     let mayBegin = true;
     const candidates = this.#picker.candidates(link.id, (index) => pieces.has(index), withFresh);
     for (const { piece, urgent, isFresh } of candidates) {
-      if (isFresh && !mayBegin) return false;
+      if (isFresh && !mayBegin) return true;
       const assembly: Assembly | null = mayBegin ? this.#assemblies.begin(piece) : this.#assemblies.get(piece);
       mayBegin &&= assembly !== null;
       while (assembly !== null && requests.hasRoom) {
@@ -304,20 +305,26 @@ export class TorrentSwarm implements AsyncDisposable {
       if (!requests.hasRoom) return false;
     }
     if (mayBegin) member.spent = this.#picker.returned;
-    return mayBegin;
+    return true;
   }
 
   /** What others are late with is taken back, for this one to be asked. False when there is no such thing. */
   #takeLate({ link, pieces }: Member): boolean {
     const { requests } = link;
-    if (requests.isLate) return false;
+    // It may never give: one block shows whether it does.
+    const isUntried = requests.answerMs === 0;
+    if (requests.isLate || (isUntried && requests.length > 0)) return false;
+    const most = isUntried ? requests.blockBytes : requests.room;
     const lateMs = Math.max(LATE_MS, requests.answerMs * 2);
-    const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wantedOf(piece, link.id);
+    const isWanted = (piece: number): boolean => pieces.has(piece) && this.#picker.wanted(piece);
     let bytes = 0;
     for (const { link: other } of this.#members.values()) {
       // What our own limit holds back would not come sooner from another one.
       if (other === link || other.isResting) continue;
-      bytes += other.requests.takeBackLate(lateMs, requests.room - bytes, isWanted);
+      for (const { piece, length } of other.requests.takeBackLate(lateMs, most - bytes, isWanted)) {
+        this.#picker.takenBack(piece);
+        bytes += length;
+      }
     }
     return bytes > 0;
   }

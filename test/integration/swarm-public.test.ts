@@ -79,7 +79,11 @@ class Home implements AsyncDisposable {
         log: silentLogger,
         policy,
         resolve: systemResolve,
-        resources: { files, crypto: sameThread, bucketsOf: () => ({ up, down, connections: { open: 0 } }) },
+        resources: {
+          files,
+          crypto: sameThread,
+          bucketsOf: () => ({ up, down, connections: { open: 0 }, isHeldBack: false }),
+        },
         isOfSphere: (infoHash) => ofSphere.includes(infoHash),
         addresses: ['127.0.0.1'],
         portMapping: null,

@@ -46,6 +46,21 @@ test('with the owner gone and no admin, a new sphere holds every item, and nobod
   expect(sphere.state.members.has(ana.jid)).toBe(false);
 });
 
+test('a sphere that goes on elsewhere keeps its speed limits, of each of its people their own', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
+  const old = await world.sphere(ana, ben, eva);
+  const limits = { up: 1_000, down: 2_000 };
+  ben.session.storage.spheres.update(old.id, { limits });
+  eva.session.storage.spheres.update(old.id, { limits: { up: 0, down: 3_000 } });
+  await ana.stop();
+  const sphere = await ben.session.continuation.run(old.id, noSignal);
+  await world.quiet();
+  await world.accept(eva);
+  expect(sphere.row.limits).toEqual(limits);
+  expect(eva.session.list.get(sphere.id).row.limits).toEqual({ up: 0, down: 3_000 });
+});
+
 test('who has not come along yet goes on being served where they are, also after a restart', async () => {
   const world = new SimWorld();
   const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];

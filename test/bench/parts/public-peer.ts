@@ -32,7 +32,7 @@ const host = new PublicHost({
   resources: {
     files: new FilePool(),
     crypto: new PieceThreads(),
-    bucketsOf: () => ({ up: bucket(), down: bucket(), connections: { open: 0 } }),
+    bucketsOf: () => ({ up: bucket(), down: bucket(), connections: { open: 0 }, isHeldBack: false }),
   },
   isOfSphere: () => false,
   addresses: ['127.0.0.1'],
