@@ -23,7 +23,7 @@ import type { SphereList } from './sphere-list.ts';
 import { tellAlone } from './tell-alone.ts';
 
 /** What comparing logs with those who are there tells of what is not here. */
-export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lackOf'>;
+export type ComparedLogs = Pick<LogExchange, 'isGathered' | 'isComplete' | 'isExhausted' | 'lackOf'>;
 
 /** Since when the end of each waits, by the clock. */
 type Ends = ReturnType<typeof noteWaitingEnds>;
@@ -150,7 +150,7 @@ export class DeviceEnds {
     const ending = new Set(isIn ? this.#othersIn(sphere).filter((device) => gone.has(device)) : []);
     const isDone = isIn && ending.size === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
-    if (isDone && (logs().isComplete(sphere) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
+    if (isDone && (logs().isComplete(sphere, gone) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
     const untried = [...ending].filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
     const since = noteWaitingEnds(storage, sphere.id, untried, clock.now());
     const due = untried.length === 0 ? [] : this.#dueIn(sphere, { since, ending, gone });
@@ -191,8 +191,8 @@ export class DeviceEnds {
   #hasAllOf(sphere: Sphere, { device, sinceMs, ending, lack, isAlone }: Ending): boolean {
     const { rooms, clock } = this.#deps;
     const logs = this.#deps.logs();
-    if (logs.isComplete(sphere)) return true;
-    if (!rooms.isCaughtUp(sphere.row.room)) return false;
+    if (logs.isComplete(sphere, ending)) return true;
+    if (!rooms.isCaughtUp(sphere.row.room) || !logs.isGathered(sphere)) return false;
     // Who has it may not be there for weeks; its person may decide otherwise.
     if (lack.byOthers.has(device)) {
       this.#forgetComplete(sphere);
@@ -234,7 +234,7 @@ export class DeviceEnds {
     return Math.abs(this.#deps.clock.now() - (this.#complete()[sphere.id] ?? -Infinity)) < LATELY_MS;
   }
 
-  /** Of a sphere that we were out of nobody knows what was said meanwhile; what is lacking by others' word is not forgotten. */
+  /** Of a sphere that we were out of nobody knows what was said meanwhile; what was told of is not forgotten. */
   #noteComplete(sphere: Sphere): void {
     const { storage, clock } = this.#deps;
     if (sphere.row.state !== 'joined') {
@@ -250,7 +250,12 @@ export class DeviceEnds {
     const nowMs = clock.monotonic();
     if (atMs === undefined || nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
     this.#lookedAtMs.set(sphere.id, nowMs);
-    if (this.#lackIn(sphere).byOthers.size > 0) this.#forgetComplete(sphere);
+    const toEnd = devicesToEnd(storage);
+    const { byOthers } = this.#lackIn(sphere);
+    const { byThemselves } = this.#deps.logs().lackOf(sphere, new Set());
+    // One that is not lost yet may have given to others what it tells of.
+    const isLacking = byOthers.size > 0 || [...byThemselves].some((device) => !toEnd.has(device));
+    if (isLacking) this.#forgetComplete(sphere);
   }
 
   #forgetComplete({ id }: Sphere): void {
@@ -260,8 +265,7 @@ export class DeviceEnds {
 
   /** As far as those present know; or all of it was here lately, and the archive gave what was said since. */
   #isComplete(sphere: Sphere): boolean {
-    const logs = this.#deps.logs();
-    if (logs.isComplete(sphere)) return true;
+    if (this.#deps.logs().isComplete(sphere, devicesToEnd(this.#deps.storage))) return true;
     const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
     if (!isRead || !this.#wasComplete(sphere)) return false;
     const { byOthers, byThemselves } = this.#lackIn(sphere);
