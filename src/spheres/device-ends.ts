@@ -42,7 +42,7 @@ interface Ending {
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present' | 'occupants'>;
   readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
@@ -154,10 +154,7 @@ export class DeviceEnds {
     const untried = [...ending].filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
     const since = noteWaitingEnds(storage, sphere.id, untried, clock.now());
     const due = untried.length === 0 ? [] : this.#dueIn(sphere, { since, ending, gone });
-    for (const device of due) {
-      this.#tried.add(`${sphere.id} ${device}`);
-      this.#endIn(sphere, device);
-    }
+    for (const device of due) this.#tryIn(sphere, device);
     const rest = untried.filter((device) => !due.includes(device));
     noteWaitingEnds(storage, sphere.id, rest, clock.now());
     for (const device of gone) if (!rest.includes(device)) this.#heldBackMs.delete(`${sphere.id} ${device}`);
@@ -207,13 +204,14 @@ export class DeviceEnds {
 
   /** Whether its person has said that its end need not wait, and those who are there had time to give what they have. */
   #isDueAtOnce(sphere: Sphere, { device, ending }: Ending): boolean {
-    const { storage, logs, isOnline, clock } = this.#deps;
+    const { storage, rooms, logs, isOnline, clock } = this.#deps;
     if (!endsAtOnce(storage, sphere.id).has(device) || !isOnline()) return false;
     const key = `${sphere.id} ${device}`;
     const nowMs = clock.monotonic();
     const heldBackMs = this.#heldBackMs.get(key) ?? nowMs;
     this.#heldBackMs.set(key, heldBackMs);
-    return logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
+    const isNobodyThere = rooms.isCaughtUp(sphere.row.room) && rooms.occupants(sphere.row.room).length <= 1;
+    return isNobodyThere || logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
   }
 
   /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */
@@ -300,6 +298,18 @@ export class DeviceEnds {
 
   #isEndedIn({ endedDevices }: SphereState, device: DeviceKey): boolean {
     return endedDevices.get(device) === this.#deps.author.person;
+  }
+
+  #tryIn(sphere: Sphere, device: DeviceKey): void {
+    const key = `${sphere.id} ${device}`;
+    // Writing it has this looked at once more.
+    this.#tried.add(key);
+    try {
+      this.#endIn(sphere, device);
+    } catch (error) {
+      this.#tried.delete(key);
+      throw error;
+    }
   }
 
   #endIn(sphere: Sphere, device: DeviceKey): void {

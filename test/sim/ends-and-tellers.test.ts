@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { xml } from '../../src/xmpp/element.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 import { idOf, saidAndShared, say, sphereAt, textsAt, twoSpheres, unheard } from './two-spheres.ts';
 
@@ -96,4 +97,26 @@ test('what a computer told of itself before it was lost is waited for, also afte
   await ana.start();
   await world.until(() => sphereAt(ana, 'Summer').endedDevices.has(lost));
   expect([ana, ben].map((one) => textsAt(one))).toEqual([['for ana alone'], ['for ana alone']]);
+});
+
+test('a line that an ordinary program encrypted for others is no reason to ask, nor to doubt that all is here', async () => {
+  const { world, ana, ben } = await twoSpheres();
+  await world.pass(5 * MINUTE);
+  const sphere = ben.session.sphere('Summer');
+  const asking: string[] = [];
+  for (const { name, session } of [ana, ben]) {
+    const say = session.channel.say.bind(session.channel);
+    session.channel.say = async (of, kind, body) => {
+      if ('isAsking' in body || kind === 'want') asking.push(name);
+      return await say(of, kind, body);
+    };
+  }
+  const header = xml('header', { sid: '5' }, xml('iv', {}, 'AAAAAAAAAAAAAAAA'), xml('key', { rid: '7' }, 'AAAA'));
+  const encrypted = xml('encrypted', { xmlns: 'eu.siacs.conversations.axolotl' }, header, xml('payload', {}, 'AAAA'));
+  world.server.sayInRoom(sphere.row.room, ana.jid, xml('message', { id: 'ordinary' }, encrypted));
+  await world.quiet();
+  expect(ben.session.texts()).toContain('(undecryptable)');
+  expect(ben.session.logs.isComplete(sphere)).toBe(true);
+  await world.pass(2 * MINUTE);
+  expect(asking).toEqual([]);
 });
