@@ -102,7 +102,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       outgoing.poke();
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
-      deps.logs.meet(sphere);
+      deps.logs.caughtUp(sphere);
       caretaker.renewEpoch(sphere);
       deps.devices.endGone(sphere);
       new NewOwner(deps).settle(sphere);
@@ -114,13 +114,14 @@ export function joinReactions(deps: ReactionsDeps): void {
       outgoing.poke();
       const sphere = list.ofRoom(room);
       if (sphere === undefined) return;
-      deps.logs.meet(sphere, accounts);
+      deps.logs.arrived(sphere, accounts);
       deps.epochs.changed(sphere);
       scope.spawn('tell addresses', () => exchange.tell(sphere));
       // Somebody is here under a new address: the one before is not let in any more.
       const hasMoved = [...sphere.state.moved.values()].some((jid) => accounts?.has(jid) === true);
       if (hasMoved) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
     }),
+    deps.logs.onGathered.on((sphere) => deps.devices.endGone(sphere)),
     rooms.onPresence.on((room) => settleRefused(deps, room)),
     rooms.onExpelled.on((room) => {
       const sphere = list.ofRoom(room);

@@ -285,7 +285,7 @@ export class AccountSession implements AsyncDisposable {
       ...{ storage, omemo, mailbox, nowMs, log: log.child('incoming') },
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
-      onUnread: (sphere) => this.logs.meet(sphere),
+      onUnread: (sphere, isEvent) => this.logs.unread(sphere, isEvent),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
       talk: this.people.talk,

@@ -25,7 +25,7 @@ interface DevicesDeps {
   readonly omemo: Omemo;
   readonly identity: OwnIdentity;
   readonly own: BareJid;
-  readonly rooms: Pick<Rooms, 'keepJoined' | 'isCaughtUp' | 'listed' | 'present'>;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'isCaughtUp' | 'listed' | 'present' | 'occupants'>;
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
   readonly logs: () => ComparedLogs;

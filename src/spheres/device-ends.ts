@@ -23,7 +23,7 @@ import type { SphereList } from './sphere-list.ts';
 import { tellAlone } from './tell-alone.ts';
 
 /** What comparing logs with those who are there tells of what is not here. */
-export type ComparedLogs = Pick<LogExchange, 'isComplete' | 'isExhausted' | 'lackOf'>;
+export type ComparedLogs = Pick<LogExchange, 'isGathered' | 'isComplete' | 'isExhausted' | 'lackOf'>;
 
 /** Since when the end of each waits, by the clock. */
 type Ends = ReturnType<typeof noteWaitingEnds>;
@@ -42,7 +42,7 @@ interface Ending {
 interface DeviceEndsDeps {
   readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present' | 'occupants'>;
   readonly logs: () => ComparedLogs;
   readonly comeback: Pick<Comeback, 'endsOthers' | 'endsOthersIn' | 'hasEndedOthers' | 'sinceMs'>;
   readonly author: Author;
@@ -150,14 +150,11 @@ export class DeviceEnds {
     const ending = new Set(isIn ? this.#othersIn(sphere).filter((device) => gone.has(device)) : []);
     const isDone = isIn && ending.size === 0 && comeback.endsOthersIn(sphere.id);
     // Whoever is not listed yet may be in what is still to come.
-    if (isDone && (logs().isComplete(sphere) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
+    if (isDone && (logs().isComplete(sphere, gone) || this.#isAlone(sphere, gone))) comeback.hasEndedOthers(sphere.id);
     const untried = [...ending].filter((device) => !this.#tried.has(`${sphere.id} ${device}`));
     const since = noteWaitingEnds(storage, sphere.id, untried, clock.now());
     const due = untried.length === 0 ? [] : this.#dueIn(sphere, { since, ending, gone });
-    for (const device of due) {
-      this.#tried.add(`${sphere.id} ${device}`);
-      this.#endIn(sphere, device);
-    }
+    for (const device of due) this.#tryIn(sphere, device);
     const rest = untried.filter((device) => !due.includes(device));
     noteWaitingEnds(storage, sphere.id, rest, clock.now());
     for (const device of gone) if (!rest.includes(device)) this.#heldBackMs.delete(`${sphere.id} ${device}`);
@@ -191,8 +188,8 @@ export class DeviceEnds {
   #hasAllOf(sphere: Sphere, { device, sinceMs, ending, lack, isAlone }: Ending): boolean {
     const { rooms, clock } = this.#deps;
     const logs = this.#deps.logs();
-    if (logs.isComplete(sphere)) return true;
-    if (!rooms.isCaughtUp(sphere.row.room)) return false;
+    if (logs.isComplete(sphere, ending)) return true;
+    if (!rooms.isCaughtUp(sphere.row.room) || !logs.isGathered(sphere)) return false;
     // Who has it may not be there for weeks; its person may decide otherwise.
     if (lack.byOthers.has(device)) {
       this.#forgetComplete(sphere);
@@ -207,13 +204,14 @@ export class DeviceEnds {
 
   /** Whether its person has said that its end need not wait, and those who are there had time to give what they have. */
   #isDueAtOnce(sphere: Sphere, { device, ending }: Ending): boolean {
-    const { storage, logs, isOnline, clock } = this.#deps;
+    const { storage, rooms, logs, isOnline, clock } = this.#deps;
     if (!endsAtOnce(storage, sphere.id).has(device) || !isOnline()) return false;
     const key = `${sphere.id} ${device}`;
     const nowMs = clock.monotonic();
     const heldBackMs = this.#heldBackMs.get(key) ?? nowMs;
     this.#heldBackMs.set(key, heldBackMs);
-    return logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
+    const isNobodyThere = rooms.isCaughtUp(sphere.row.room) && rooms.occupants(sphere.row.room).length <= 1;
+    return isNobodyThere || logs().isExhausted(sphere, ending) || nowMs - heldBackMs >= HELD_BACK_MS;
   }
 
   /** Whether there is nobody but those who are gone; who came in by what is not here yet stands on the room's list. */
@@ -234,7 +232,7 @@ export class DeviceEnds {
     return Math.abs(this.#deps.clock.now() - (this.#complete()[sphere.id] ?? -Infinity)) < LATELY_MS;
   }
 
-  /** Of a sphere that we were out of nobody knows what was said meanwhile; what is lacking by others' word is not forgotten. */
+  /** Of a sphere that we were out of nobody knows what was said meanwhile; what was told of is not forgotten. */
   #noteComplete(sphere: Sphere): void {
     const { storage, clock } = this.#deps;
     if (sphere.row.state !== 'joined') {
@@ -250,7 +248,12 @@ export class DeviceEnds {
     const nowMs = clock.monotonic();
     if (atMs === undefined || nowMs - (this.#lookedAtMs.get(sphere.id) ?? -Infinity) < LOOK_EVERY_MS) return;
     this.#lookedAtMs.set(sphere.id, nowMs);
-    if (this.#lackIn(sphere).byOthers.size > 0) this.#forgetComplete(sphere);
+    const toEnd = devicesToEnd(storage);
+    const { byOthers } = this.#lackIn(sphere);
+    const { byThemselves } = this.#deps.logs().lackOf(sphere, new Set());
+    // One that is not lost yet may have given to others what it tells of.
+    const isLacking = byOthers.size > 0 || [...byThemselves].some((device) => !toEnd.has(device));
+    if (isLacking) this.#forgetComplete(sphere);
   }
 
   #forgetComplete({ id }: Sphere): void {
@@ -260,8 +263,7 @@ export class DeviceEnds {
 
   /** As far as those present know; or all of it was here lately, and the archive gave what was said since. */
   #isComplete(sphere: Sphere): boolean {
-    const logs = this.#deps.logs();
-    if (logs.isComplete(sphere)) return true;
+    if (this.#deps.logs().isComplete(sphere, devicesToEnd(this.#deps.storage))) return true;
     const isRead = this.#deps.rooms.isCaughtUp(sphere.row.room);
     if (!isRead || !this.#wasComplete(sphere)) return false;
     const { byOthers, byThemselves } = this.#lackIn(sphere);
@@ -296,6 +298,18 @@ export class DeviceEnds {
 
   #isEndedIn({ endedDevices }: SphereState, device: DeviceKey): boolean {
     return endedDevices.get(device) === this.#deps.author.person;
+  }
+
+  #tryIn(sphere: Sphere, device: DeviceKey): void {
+    const key = `${sphere.id} ${device}`;
+    // Writing it has this looked at once more.
+    this.#tried.add(key);
+    try {
+      this.#endIn(sphere, device);
+    } catch (error) {
+      this.#tried.delete(key);
+      throw error;
+    }
   }
 
   #endIn(sphere: Sphere, device: DeviceKey): void {

@@ -26,7 +26,7 @@ export interface IncomingDeps {
   readonly sphereOfRoom: (room: NonNullable<IncomingMessage['room']>) => Sphere | undefined;
   readonly sphereOfId: (id: SphereId) => Sphere | undefined;
   /** A line could not be read: what it said is asked for. */
-  readonly onUnread: (sphere: Sphere) => void;
+  readonly onUnread: (sphere: Sphere, isEvent: boolean) => void;
   /** After the transaction: what became different. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
   /** A room has a message that this device sent. */
@@ -239,7 +239,7 @@ export class Incoming {
     const isHere = sealed !== null && this.#sphereOf(message)?.log.has(sealed.event) === true;
     if (isHere && state === 'undecryptable') return this.#finish(message, { kind: 'nothing' });
     const sphere = this.#sphereOf(message);
-    if (sphere !== undefined) this.#deps.onUnread(sphere);
+    if (sphere !== undefined) this.#deps.onUnread(sphere, sealed !== null);
     return this.#deps.storage.transaction(() => {
       this.#markSeen(message);
       return this.#line(message, { state, text: '', encrypted: true });

@@ -1,5 +1,6 @@
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
@@ -13,7 +14,6 @@ import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
 import type { EnvelopeEntry } from './protocol/envelope.ts';
 import { encodedLength } from './protocol/envelope.ts';
-import type { Tip } from './protocol/gaps.ts';
 import { isAhead } from './protocol/gaps.ts';
 import type { Missing } from './protocol/sphere-log.ts';
 import { AskForKeys } from './ask-for-keys.ts';
@@ -22,14 +22,16 @@ import type { SphereChange } from './effects.ts';
 import { devicesToEnd } from './devices-to-end.ts';
 import { headsMessages } from './heads-messages.ts';
 import { historyFor } from './history.ts';
+import { isAnyMissing } from './is-any-missing.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
 import { mostWanted } from './most-wanted.ts';
 import type { Lack } from './lack-of.ts';
-import { isOfSomebody, lackOf, toldBy, toldIn } from './lack-of.ts';
+import { lackOf } from './lack-of.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntry } from './relay.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import { ToldHeads } from './told-heads.ts';
 
 interface LogExchangeDeps {
   readonly storage: Storage;
@@ -61,10 +63,7 @@ interface Round {
   /** How many events the log had when last looked at, and how many devices it knew. */
   size: number;
   devices: number;
-  /** What each device told of last. */
-  readonly heard: Map<DeviceKey, readonly Tip[]>;
-  /** Who told it since we came last: what others knew weeks ago says nothing of now. */
-  readonly current: Set<DeviceKey>;
+  readonly told: ToldHeads;
   readonly asked: Map<DeviceKey, Asked>;
   /** Who lacked something, as they told last. */
   readonly lacking: Set<DeviceKey>;
@@ -95,17 +94,16 @@ const HEARD = { burst: 32, intervalMs: 2_000 };
 const ANSWERED = { burst: 48, intervalMs: 60_000 };
 /** Of each sphere: those who cannot come to the same, whatever the reason, do not keep each other busy. */
 const TOLD = { burst: 32, intervalMs: 30_000 };
-/** Of each sphere. */
 const READ_BACK = { burst: 2, intervalMs: 600_000 };
 const MAX_ANSWER_BYTES = 256 * 1024;
-/** 50 people with 16 devices each, and those who have gone. */
-const MAX_HEARD_TIPS = 2048;
 
 /**
  * Compares logs with the devices that are present: each tells its heads, whoever lacks something asks for it, and gets it
  * alone, as it was signed. So nothing depends on the server's having delivered or kept it.
  */
 export class LogExchange {
+  /** Everybody who is there has had the time to tell what they have. */
+  readonly onGathered: Emitter<Sphere>;
   readonly #deps: LogExchangeDeps;
   readonly #rounds = new Map<SphereId, Round>();
   /** When who said anything last. */
@@ -120,6 +118,7 @@ export class LogExchange {
 
   constructor(deps: LogExchangeDeps) {
     this.#deps = deps;
+    this.onGathered = new Emitter((error) => deps.log.error('listener of the logs failed', { error }));
     this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: REST_MS });
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
     this.#answering = new RateLimit({ ...deps, ...ANSWERED });
@@ -132,11 +131,28 @@ export class LogExchange {
     deps.channel.on('want', (from, body) => this.#answer(from, body));
   }
 
-  /** Somebody came who may have other events than we, by these accounts; null = we did. */
+  /** Somebody came by these accounts; null = we did. */
+  arrived(sphere: Sphere, accounts: ReadonlySet<BareJid> | null): void {
+    this.#round(sphere).told.came(accounts);
+    this.meet(sphere, accounts);
+  }
+
+  /** The room's archive has been read: what was told meanwhile is heard after it. */
+  caughtUp(sphere: Sphere): void {
+    this.#round(sphere).told.gather();
+    this.meet(sphere);
+  }
+
+  /** Somebody said what cannot be read; `isEvent`: something of the sphere, which others may have. */
+  unread(sphere: Sphere, isEvent: boolean): void {
+    if (isEvent) this.#round(sphere).told.unread();
+    this.meet(sphere);
+  }
+
+  /** There may be somebody, by these accounts or by any, who has other events than we. */
   meet(sphere: Sphere, accounts: ReadonlySet<BareJid> | null = null): void {
     const round = this.#round(sphere);
     round.metAtMs = this.#now;
-    if (accounts === null) round.current.clear();
     // Who was asked in vain may just not have been there.
     const jidOf = (device: DeviceKey): BareJid | null => sphere.state.devices.get(device)?.jid ?? null;
     mayAskAgain(round.asked, (device) => accounts === null || accounts.has(jidOf(device) as BareJid));
@@ -152,12 +168,12 @@ export class LogExchange {
     if (sphere.log.size === round.size) return;
     round.size = sphere.log.size;
     round.tells = 0;
-    const missingBy = this.#missingBy(sphere, round);
+    const missingBy = round.told.missingBy(sphere);
     // Who did not give what is missing has it no more than before because of something else that came.
     mayAskAgain(round.asked, (device, { what }) => what !== JSON.stringify(missingBy(device)));
     // What is missing now may be on its way, or be the rest of an answer.
     if (this.#whom(sphere, round, missingBy) !== undefined) round.askAtMs = this.#now + REST_MS;
-    const isMissing = isAny(sphere.log.missing());
+    const isMissing = isAnyMissing(sphere.log.missing());
     if (isMissing) void this.#readBack(sphere);
     const delayMs = backoffDelay(0, isMissing ? RETELL : GROWTH, this.#fraction);
     // Two devices that came at the same time are unknown to each other: what either says, the other cannot read.
@@ -169,36 +185,35 @@ export class LogExchange {
 
   /** Whether nobody is known to have something that we could get now. */
   isSettled(sphere: Sphere): boolean {
-    const round = this.#rounds.get(sphere.id);
-    return round === undefined || round.askAtMs > this.#now + ANSWER_MS;
+    return this.#round(sphere).askAtMs > this.#now + ANSWER_MS;
   }
 
-  /** Whether everything is here that anybody present knows of, and somebody is present. */
-  isComplete(sphere: Sphere): boolean {
-    const heard = this.#current(sphere);
-    if (heard.length === 0 || !this.#deps.isCaughtUp(sphere.row.room)) return false;
-    return heard.every(
-      ([, tips]) => !sphere.log.missing(tips).ranges.some(({ device }) => isOfSomebody(sphere, device)),
-    );
+  /** Whether everybody who is there has had the time to tell what they have: the first one may have the least. */
+  isGathered(sphere: Sphere): boolean {
+    return this.#round(sphere).told.isGathered;
+  }
+
+  /** Whether everything is here that anybody told of, and somebody is there (other than `butFor`). */
+  isComplete(sphere: Sphere, butFor?: ReadonlySet<DeviceKey>): boolean {
+    return this.#isAnybodyHeard(sphere, butFor) && this.#round(sphere).told.isHere(sphere);
   }
 
   /**
-   * Whether somebody present was heard (other than `butFor`), and nobody has more to give now: what is missing nevertheless was asked for in
-   * vain. Who leaves a gap, or makes one up, must not have us wait for ever.
+   * Whether somebody is there (other than `butFor`), and nobody has more to give now: what is missing nevertheless was
+   * asked for in vain. Who leaves a gap, or makes one up, must not have us wait for ever.
    */
-  isExhausted(sphere: Sphere, butFor: ReadonlySet<DeviceKey> = new Set()): boolean {
-    const isAnyHeard = this.#current(sphere).some(([device]) => !butFor.has(device));
-    return isAnyHeard && this.#deps.isCaughtUp(sphere.row.room) && this.isSettled(sphere);
+  isExhausted(sphere: Sphere, butFor?: ReadonlySet<DeviceKey>): boolean {
+    return this.#isAnybodyHeard(sphere, butFor) && this.isSettled(sphere);
   }
 
   /** What is not here by all that was ever told; those that are ended count as one. */
   lackOf(sphere: Sphere, ending: ReadonlySet<DeviceKey>): Lack {
-    return lackOf(sphere, this.#rounds.get(sphere.id)?.heard ?? new Map(), ending);
+    return lackOf(sphere, this.#round(sphere).told.all, ending);
   }
 
-  #current(sphere: Sphere): [DeviceKey, readonly Tip[]][] {
-    const { heard, current } = this.#round(sphere);
-    return toldIn(sphere, heard).filter(([device]) => current.has(device));
+  #isAnybodyHeard(sphere: Sphere, butFor?: ReadonlySet<DeviceKey>): boolean {
+    const { told } = this.#round(sphere);
+    return told.isGathered && told.isAnybodyThere(sphere, butFor) && this.#deps.isCaughtUp(sphere.row.room);
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -213,8 +228,9 @@ export class LogExchange {
       if (round.askAtMs <= this.#now) await this.#ask(sphere, round);
       if (Math.min(round.tellAtMs, round.answerAtMs) <= this.#now) await this.#tell(sphere, round);
       const keysMs = await this.#keys.pass(sphere, this.#speakers(round));
-      const { askAtMs, tellAtMs, answerAtMs } = round;
-      nextMs = Math.min(nextMs, askAtMs, tellAtMs, answerAtMs, keysMs, this.#certifying.pass(sphere));
+      const gatheredMs = round.told.announce(() => this.onGathered.emit(sphere));
+      const dueMs = Math.min(round.askAtMs, round.tellAtMs, round.answerAtMs, gatheredMs);
+      nextMs = Math.min(nextMs, dueMs, keysMs, this.#certifying.pass(sphere));
     }
     return Math.max(50, nextMs - this.#now);
   }
@@ -236,8 +252,7 @@ export class LogExchange {
       metAtMs: this.#now,
       size: sphere.log.size,
       devices: sphere.state.devices.size,
-      heard: new Map(),
-      current: new Set(),
+      told: new ToldHeads(this.#deps.clock),
       asked: new Map(),
       lacking: new Set(),
     };
@@ -262,7 +277,7 @@ export class LogExchange {
     const againMs = isMissing ? backoffDelay(round.tells, RETELL, this.#fraction) : DAY_MS;
     round.tells += 1;
     round.tellAtMs = this.#now + againMs;
-    const isAsking = !isAnswer && (isMissing || round.current.size === 0);
+    const isAsking = !isAnswer && (isMissing || !round.told.isAnybodyThere(sphere));
     for (const part of headsMessages(sphere.log.tips()))
       await this.#deps.channel.say(sphere, 'heads', isAsking ? { ...part, isAsking } : part);
   }
@@ -272,15 +287,12 @@ export class LogExchange {
     // Without heads it says only that a key is lacking.
     if (heads.length === 0 || !this.#hearing.take(`${sphere.id} ${device}`)) return;
     const round = this.#round(sphere);
-    const isCovered = ({ device: of }: Pick<Tip, 'device'>): boolean =>
+    const isCovered = ({ device: of }: { readonly device: DeviceKey }): boolean =>
       (body.after === undefined || of > body.after) && (body.until === undefined || of <= body.until);
-    const isNewToUs = !round.heard.has(device);
-    const last = round.heard.get(device) ?? [];
-    round.current.add(device);
-    round.heard.set(device, [...(body.after === undefined ? [] : last), ...heads].slice(-MAX_HEARD_TIPS));
+    const isNewToUs = !round.told.all.has(device);
+    round.told.note(device, body);
     if (body.isAsking === true) round.lacking.add(device);
     else if (round.lacking.delete(device)) mayAskSoon(round.asked, device);
-    const lacks = isAny(sphere.log.missing(heads));
     if (isNewToUs) this.#keys.heard(sphere);
     const isKnown = heads.some((tip) => tip.device === sphere.device);
     if (isCovered(sphere)) this.#certifying.heard({ sphere, device }, isKnown);
@@ -292,7 +304,8 @@ export class LogExchange {
       round.answerAtMs = Infinity;
       if (!this.#isLacking(sphere, round)) round.tellAtMs = this.#now + DAY_MS;
     }
-    if (lacks && round.askAtMs > this.#now + ANSWER_MS) round.askAtMs = this.#now + this.#fraction() * REST_MS;
+    if (isAnyMissing(sphere.log.missing(heads)) && this.isSettled(sphere))
+      round.askAtMs = this.#now + this.#fraction() * REST_MS;
     this.#work.wake();
   }
 
@@ -308,7 +321,7 @@ export class LogExchange {
     const after = atMs === undefined ? undefined : storage.seen.lastBefore(room, atMs);
     if (after === undefined || !this.#readingBack.take(sphere.id)) return;
     try {
-      await readBack(room, after, () => isAny(sphere.log.missing()));
+      await readBack(room, after, () => isAnyMissing(sphere.log.missing()));
     } catch (error) {
       // Members are asked as well, and there is a next time.
       log.info('archive not read again', { error });
@@ -317,34 +330,25 @@ export class LogExchange {
 
   /** Whether something is not here that must be somewhere, or that somebody told of. */
   #isLacking(sphere: Sphere, round: Round): boolean {
-    return this.#whom(sphere, round) !== undefined || isAny(sphere.log.missing());
+    return this.#whom(sphere, round) !== undefined || isAnyMissing(sphere.log.missing());
   }
 
   /** Who told of anything, or is present. */
-  #speakers({ heard }: Round): ReadonlySet<DeviceKey> {
+  #speakers({ told }: Round): ReadonlySet<DeviceKey> {
     const sinceMs = this.#now - PRESENT_MS;
     const present = [...this.#presentMs].flatMap(([device, atMs]) => (atMs > sinceMs ? [device] : []));
-    return new Set([...heard.keys(), ...present]);
+    return new Set([...told.all.keys(), ...present]);
   }
 
   /** The device to ask next and what for; undefined when nobody has told of anything that is not here. */
-  #whom(sphere: Sphere, round: Round, missingBy = this.#missingBy(sphere, round)): Candidate | undefined {
+  #whom(sphere: Sphere, round: Round, missingBy = round.told.missingBy(sphere)): Candidate | undefined {
     const candidates = [...this.#speakers(round)].flatMap((device): Candidate[] => {
       if (device === sphere.device || !sphere.state.devices.has(device)) return [];
       const missing = missingBy(device);
       const asked = askedFor(JSON.stringify(missing), round.asked.get(device));
-      return isAny(missing) ? [{ device, missing, ...asked }] : [];
+      return isAnyMissing(missing) ? [{ device, missing, ...asked }] : [];
     });
     return candidates.toSorted(byTurn)[0];
-  }
-
-  /** What a device may have that is not here: who told nothing may have what others told of, who may not give it. */
-  #missingBy(sphere: Sphere, round: Round): (device: DeviceKey) => Missing {
-    let told: readonly Tip[] | undefined;
-    const allTold = (): readonly Tip[] => (told ??= toldBy(sphere, round.heard));
-    const known = new Map<DeviceKey, Missing>();
-    const missing = (device: DeviceKey): Missing => sphere.log.missing(round.heard.get(device) ?? allTold());
-    return (device) => known.get(device) ?? (known.set(device, missing(device)).get(device) as Missing);
   }
 
   async #ask(sphere: Sphere, round: Round): Promise<void> {
@@ -393,8 +397,4 @@ export class LogExchange {
     log.info('log passed on', { sphereId: sphere.id, events: entries.length });
     queued();
   }
-}
-
-function isAny({ ranges, ids }: Missing): boolean {
-  return ranges.length > 0 || ids.length > 0;
 }

@@ -4,6 +4,7 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
 import { RateLimit } from '../base/rate-limit.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
@@ -24,12 +25,13 @@ import type { Rooms } from './rooms.ts';
 import type { OfferedSphere, SphereAdoption } from './sphere-adoption.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import { UnlistEnded } from './unlist-ended.ts';
 import type { Comeback } from './comeback.ts';
 
 interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present' | 'occupants'>;
   readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
   readonly logs: () => ComparedLogs;
   readonly adoption: Pick<SphereAdoption, 'offered'>;
@@ -44,6 +46,7 @@ interface OwnDevicesDeps {
   /** Something new stands in the outbox. */
   readonly queued: () => void;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly log: Logger;
 }
 
@@ -67,10 +70,9 @@ export class OwnDevices {
   readonly #givingAgain: RateLimit;
   readonly #asking: RecurringWork;
   readonly #ends: DeviceEnds;
+  readonly #unlisting: UnlistEnded;
   /** Before the first session there is nothing to introduce. */
   #isBegun = false;
-  /** Whether ended devices may still stand on the account's list. */
-  #isUnlistingDue = false;
 
   constructor(deps: OwnDevicesDeps) {
     this.#deps = deps;
@@ -78,6 +80,7 @@ export class OwnDevices {
     this.#givingAgain = new RateLimit({ ...deps, ...GIVEN_AGAIN });
     this.#asking = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: SEEN_EVERY_MS });
     this.#ends = new DeviceEnds(deps);
+    this.#unlisting = new UnlistEnded(deps);
     this.onChange = new Emitter((error) => deps.log.error('device listener failed', { error }));
   }
 
@@ -100,7 +103,7 @@ export class OwnDevices {
     this.#ends.begin();
     this.#isBegun = true;
     if (this.isEnded) return;
-    this.#isUnlistingDue = true;
+    this.#unlistSoon();
     const listed = await directory.askDeviceIds(own);
     if (listed.some((deviceId) => deviceId !== omemo.deviceId)) {
       this.#introduce(own);
@@ -108,6 +111,7 @@ export class OwnDevices {
     }
     this.#asking.wake();
     for (const sphere of this.#deps.list.all()) this.sphereChanged(sphere);
+    this.endGone(...this.#deps.list.all());
   }
 
   /** Makes this device known in spheres that are here from before it was a device of its own: first of all it says. */
@@ -203,8 +207,8 @@ export class OwnDevices {
       this.#ends.note(device, isAtOnce);
       this.#noteEnd(device);
     });
-    this.endGone(...list.all());
     this.#unlistSoon();
+    this.endGone(...list.all());
   }
 
   /** Whether it is taken away still: not everything that it said is here. */
@@ -214,13 +218,19 @@ export class OwnDevices {
 
   /** Whether nothing more is for one of ours with this OMEMO device. */
   isGone(omemoDeviceId: number): boolean {
-    const row = this.#deps.storage.ownDevices.list().find((one) => one.omemoDeviceId === omemoDeviceId);
-    return row !== undefined && (this.#ends.isWaiting(row.device) || this.#isEnded(row));
+    const rows = this.#deps.storage.ownDevices.list().filter((one) => one.omemoDeviceId === omemoDeviceId);
+    const isGone = (row: OwnDeviceRow): boolean => this.#ends.isWaiting(row.device) || this.#isEnded(row);
+    // One that is lost may have certified another under the id of one that is not, or under its own.
+    const isKept = rows.some((row) => (row.state === 'here' || row.state === 'known') && !isGone(row));
+    return !isKept && rows.some((row) => isGone(row));
   }
 
   /** Whoever is gone for good is ended wherever everything that they said is here. */
   endGone(...spheres: readonly Sphere[]): void {
-    if (!this.#ends.settle(spheres)) return;
+    const wasHoldingBack = this.#ends.isHoldingBack;
+    const isOther = this.#ends.settle(spheres);
+    if (this.#ends.isHoldingBack && !wasHoldingBack) this.#asking.wake();
+    if (!isOther) return;
     // Until it knew of its end it may have put itself back.
     this.#unlistSoon();
     this.onChange.emit();
@@ -234,14 +244,14 @@ export class OwnDevices {
   }
 
   async #pass(): Promise<number> {
-    const { comeback, list, isOnline } = this.#deps;
+    const { comeback, list } = this.#deps;
     // Whoever may ask again is woken.
     if (!this.#isBegun || this.isEnded) return IDLE_MS;
     if (this.#ends.isHoldingBack) this.endGone(...list.all());
-    if (this.#isUnlistingDue && isOnline()) await this.#unlistEnded();
+    const unlistMs = await this.#unlisting.pass(() => this.#endedIds());
     for (const jid of comeback.due()) this.#introduce(jid);
-    const againMs = this.#isUnlistingDue || this.#ends.isHoldingBack ? SOON_MS : IDLE_MS;
-    return Math.max(50, Math.min(comeback.nextMs, againMs));
+    const heldBackMs = this.#ends.isHoldingBack ? SOON_MS : IDLE_MS;
+    return Math.max(50, Math.min(comeback.nextMs, unlistMs, heldBackMs));
   }
 
   /** Whether it is to have what we have. */
@@ -269,21 +279,13 @@ export class OwnDevices {
   }
 
   #unlistSoon(): void {
-    this.#isUnlistingDue = true;
+    this.#unlisting.due();
     this.#asking.wake();
   }
 
-  /** Others write to whatever is on the list. */
-  async #unlistEnded(): Promise<void> {
-    const { directory, own, storage, log } = this.#deps;
-    const ended = storage.ownDevices.list().filter((row) => this.#isEnded(row));
-    const deviceIds = ended.map(({ omemoDeviceId }) => omemoDeviceId);
-    try {
-      if (deviceIds.length > 0) await directory.unlistOwn(own, deviceIds);
-      this.#isUnlistingDue = false;
-    } catch (error) {
-      log.info('ended devices not unlisted', { error });
-    }
+  #endedIds(): number[] {
+    const ended = this.#deps.storage.ownDevices.list().filter((row) => this.#isEnded(row));
+    return ended.map(({ omemoDeviceId }) => omemoDeviceId).filter((id) => this.isGone(id));
   }
 
   get #name(): string {
@@ -304,7 +306,12 @@ export class OwnDevices {
   #note({ device, jid, omemoDeviceId, omemoIdentityKey, name }: Hello): boolean {
     const { storage, clock, own, log, comeback } = this.#deps;
     const known = storage.ownDevices.get(device);
-    if (known?.state === 'ended' || this.#ends.isWaiting(device)) return false;
+    if (known?.state === 'ended') return false;
+    if (this.#ends.isWaiting(device)) {
+      // One that lives and was taken for lost clears itself by it, though it gets nothing until then.
+      if (known !== undefined && name !== null) storage.ownDevices.update(device, { name });
+      return false;
+    }
     const nowMs = clock.now();
     storage.ownDevices.put({
       ...{ device, jid, omemoDeviceId, omemoIdentityKey },

@@ -137,3 +137,20 @@ test('a computer whose end waits gets nothing although it puts itself back on th
   await world.pass(MINUTE);
   expect(account.deviceIds).toEqual([here]);
 });
+
+test('at once comes within minutes although the program is started anew and nobody is there', async () => {
+  const { world, ana, ben, laptop, lost } = await twoSpheres();
+  await sayBehindGap(world, laptop);
+  await laptop.stop();
+  ben.session.devices.end(lost);
+  await world.pass(10 * MINUTE);
+  await ana.stop();
+  await ben.stop();
+  await ben.start();
+  await world.pass(MINUTE);
+  ben.session.devices.end(lost, true);
+  await ben.stop();
+  await ben.start();
+  await world.pass(2 * MINUTE);
+  expect(sphereAt(ben, 'Summer').endedDevices.has(lost)).toBe(true);
+});

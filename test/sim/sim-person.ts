@@ -173,7 +173,7 @@ export class SimSession {
       mailbox,
       sphereOfRoom: (room) => this.list.ofRoom(room),
       sphereOfId: (id) => this.list.find(id),
-      onUnread: (sphere) => this.logs.meet(sphere),
+      onUnread: (sphere, isEvent) => this.logs.unread(sphere, isEvent),
       onChanges: (sphere, changes) => this.list.announce(sphere, changes),
       onOwn: (message) => this.outgoing.arrived(message),
       onInvitation: (id) => this.onInvitation.emit(id),
