@@ -26,6 +26,7 @@ import { NewOwner } from '../spheres/new-owner.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
+import { ReadArchives } from '../spheres/read-archives.ts';
 import type { Reading } from '../spheres/reading.ts';
 import type { Relocation } from '../spheres/relocation.ts';
 import type { Rooms } from '../spheres/rooms.ts';
@@ -50,6 +51,7 @@ interface ReactionsDeps {
     | 'isInside'
     | 'isCaughtUp'
     | 'isRefused'
+    | 'isGone'
     | 'held'
     | 'keepJoined'
     | 'leave'
@@ -269,10 +271,11 @@ function settleRefused(deps: ReactionsDeps, room: BareJid): void {
 
 function openLateItems(deps: ReactionsDeps): LateItems {
   const { rooms, logs, scope } = deps;
+  const archives = new ReadArchives(deps);
   const late = new LateItems({
     ...deps,
     isComplete: (sphere) => logs.isComplete(sphere),
-    isRead: (room) => rooms.isCaughtUp(room) || rooms.isRefused(room),
+    isRead: (room) => archives.isRead(room) || rooms.isRefused(room),
   });
   scope.spawn('list late items', (signal) => late.run(signal));
   return late;
@@ -323,11 +326,12 @@ async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSi
  * What was taken away before this moment is erased: nobody can put it back any more, and we would have learned of it.
  * With a gap that nobody fills the word that puts it back may be in it; it has once more as long to come.
  */
-function erasedBefore({ rooms, logs, clock }: ReactionsDeps, sphere: Sphere): number {
+function erasedBefore(deps: ReactionsDeps, sphere: Sphere): number {
+  const { logs, clock } = deps;
   const { state, room } = sphere.row;
   const now = clock.now();
   const isAlone = sphere.state.devices.size <= 1;
-  const isUpToDate = isAlone ? rooms.isCaughtUp(room) : logs.isComplete(sphere);
+  const isUpToDate = isAlone ? new ReadArchives(deps).isRead(room) : logs.isComplete(sphere);
   if (state === 'left' || state === 'removed' || isUpToDate) return now - UNDO_MS;
   return logs.isExhausted(sphere) ? now - 2 * UNDO_MS : -Infinity;
 }

@@ -262,3 +262,48 @@ test('nobody is led into the room of another sphere', async () => {
   expect(ana.session.list.get(sphere.id).log.room).toBe(second.row.room);
   expect(ana.session.list.get(sphere.id).row.room).toBe(old);
 });
+
+test('what a computer said in the room that was left is not refused because the computer is ended before it was read', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const old = sphere.row.room;
+  const phone = await world.another(ben);
+  await world.until(() => ana.session.sphere().state.devices.size === 3);
+  const lost = phone.session.identity.device.id;
+  await ana.stop();
+  await ben.stop();
+  phone.session.messages.say(sphere.id, 'the last word');
+  await world.quiet();
+  await phone.stop();
+  let isSilent = true;
+  world.server.answerHistory = (entries, room) => {
+    if (isSilent && room === old) throw new Error('the archive is slow');
+    return entries;
+  };
+  await ana.start();
+  await ben.start();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  expect(roomOf(ben)).toBe(roomOf(ana));
+  ben.session.devices.end(lost);
+  await world.pass(2 * HOUR);
+  expect(ana.session.sphere().state.endedDevices.has(lost)).toBe(false);
+  isSilent = false;
+  await world.until(() => ana.session.sphere().state.endedDevices.has(lost));
+  expect([ana, ben].map(({ session }) => session.texts())).toEqual([['the last word'], ['the last word']]);
+});
+
+test('a computer is ended although the server of the room that was left is gone, when others are there', async () => {
+  const { world, ana, ben, sphere } = await family();
+  const phone = await world.another(ben);
+  await world.until(() => ana.session.sphere().state.devices.size === 4);
+  const lost = phone.session.identity.device.id;
+  await phone.stop();
+  await world.server.stop('rooms.sim');
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  ben.session.devices.end(lost);
+  await world.pass(5 * HOUR);
+  expect(ana.session.sphere().state.endedDevices.has(lost)).toBe(true);
+});
