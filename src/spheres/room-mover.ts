@@ -15,6 +15,7 @@ import type { RoomService } from './members.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { membershipEntries } from './protocol/invitation.ts';
+import { MovedRooms } from './protocol/moved-rooms.ts';
 import { knownDevices } from './recipients.ts';
 import { enqueueRelays } from './relay.ts';
 import type { Sphere } from './sphere.ts';
@@ -102,7 +103,7 @@ export class RoomMover {
     requireAuthority(sphere);
     const told: DeviceKey[] = [];
     list.together(sphere, () => {
-      const number = (sphere.log.moved?.body.number ?? 0) + 1;
+      const number = MovedRooms.nextNumber(sphere.log.moved);
       const line = movedLine(room);
       const event = list.publish(sphere, 'room', { room, number }, { audience: { kind: 'members' }, line });
       if (sphere.log.moved?.id !== event.id) throw new AppError('conflict', 'the sphere is moved by somebody else');
