@@ -7,6 +7,8 @@ import { addressee, parseAudience } from './audience.ts';
 import { devicesToEnd } from './devices-to-end.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
 import { FormerRooms } from './former-rooms.ts';
+import { movedLine } from './human-line.ts';
+import { encodeEnvelope } from './protocol/envelope.ts';
 import { membershipEntries } from './protocol/invitation.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { knownDevice } from './recipients.ts';
@@ -48,7 +50,7 @@ export class Relocation {
 
   /** What is said from now on, and what waits, goes to the new room; the old one is read for a while. */
   follow(sphere: Sphere): void {
-    const { storage, list, rooms, clock, log } = this.#deps;
+    const { storage, list, rooms, queued, clock, log } = this.#deps;
     const { room, archiveCursor, state } = sphere.row;
     const to = sphere.log.room;
     if (to === undefined || to === room || state === 'left' || state === 'removed') return;
@@ -62,8 +64,10 @@ export class Relocation {
       const cursor = this.#former.exchange(sphere.id, { room, cursor: archiveCursor }, to, clock.now());
       storage.spheres.update(sphere.id, { room: to, archiveCursor: cursor });
       this.#readdress(sphere, room, to);
+      this.#tellInvited(sphere);
     });
     rooms.keepJoined(to);
+    queued();
     log.info('sphere followed to another room', { sphereId: sphere.id });
   }
 
@@ -82,6 +86,21 @@ export class Relocation {
     const { outbox } = this.#deps.storage;
     for (const { id, sphereId, to: goesTo, eventId } of [...outbox.queued(), ...outbox.list('failed')]) {
       if (sphereId === sphere.id && goesTo === from && eventId !== sphere.log.moved?.id) outbox.update(id, { to });
+    }
+  }
+
+  /** Those who have not answered yet know the room of their invitation: whom we invited ourselves, and all when we moved it. */
+  #tellInvited(sphere: Sphere): void {
+    const { log } = sphere;
+    // When a move is refused after all, what came with it shows that.
+    const event = log.moved ?? log.events().findLast(({ type }) => type === 'room');
+    if (event?.type !== 'room') return;
+    const line = movedLine(sphere.row.room);
+    for (const { jid, state } of sphere.state.members.values()) {
+      const isOurs = event.header.device === sphere.device || hasInvited(sphere, jid);
+      if (state !== 'invited' || !isOurs) continue;
+      const envelope = encodeEnvelope(membershipEntries(log, event));
+      sphere.enqueueEnvelope(event.id, envelope, jid, { audience: { kind: 'account', jid }, line });
     }
   }
 
@@ -121,7 +140,9 @@ export class Relocation {
     if (rooms.isGone(room)) return true;
     const isOld = clock.now() - sinceMs >= LASTS_MS;
     const isQuiet = clock.now() - Math.max(sinceMs, moved?.heardAtMs ?? 0) >= REST_MS;
-    const isEverybodyHere = isQuiet && this.#unheard(sphere).length === 0;
+    // Who has not answered an invitation, or has another program, is heard nowhere.
+    const isAnybodyInvited = [...sphere.state.members.values()].some(({ state }) => state === 'invited');
+    const isEverybodyHere = isQuiet && !isAnybodyInvited && this.#unheard(sphere).length === 0;
     const mayEnd = sphere.role === 'owner' && rooms.isCaughtUp(room) && !this.#isAwaited(sphere, room);
     return (mayEnd && (isOld || isEverybodyHere) && (await this.#destroy(sphere, room, signal))) || isOld;
   }
@@ -158,4 +179,8 @@ export class Relocation {
     });
     await rooms.leave(room);
   }
+}
+
+function hasInvited({ log, device }: Sphere, jid: BareJid): boolean {
+  return log.events().some(({ type, header, body }) => type === 'invite' && header.device === device && body.jid === jid);
 }

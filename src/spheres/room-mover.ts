@@ -12,7 +12,6 @@ import { roomRights } from './caretaker.ts';
 import { FormerRooms } from './former-rooms.ts';
 import { movedLine } from './human-line.ts';
 import type { RoomService } from './members.ts';
-import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { membershipEntries } from './protocol/invitation.ts';
 import { MovedRooms } from './protocol/moved-rooms.ts';
@@ -109,10 +108,6 @@ export class RoomMover {
       if (sphere.log.moved?.id !== event.id) throw new AppError('conflict', 'the sphere is moved by somebody else');
       const entries = membershipEntries(sphere.log, event as SignedEvent);
       for (const { jid, state } of sphere.state.members.values()) {
-        if (state === 'invited') {
-          const to = { audience: { kind: 'account', jid }, line } as const;
-          sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, to);
-        }
         const devices = state === 'joined' ? knownDevices(sphere.state, jid, sphere.device) : [];
         if (devices.length > 0) enqueueRelays(sphere, entries, { kind: 'known', jid, devices });
       }

@@ -307,3 +307,54 @@ test('a computer is ended although the server of the room that was left is gone,
   await world.pass(5 * HOUR);
   expect(ana.session.sphere().state.endedDevices.has(lost)).toBe(true);
 });
+
+test('the old room is not removed while somebody who is invited may still come by it', async () => {
+  const { world, ana, sphere, old } = await family();
+  const zoe = await world.person('zoe');
+  await ana.session.members.invite(sphere.id, zoe.jid, noSignal);
+  await world.quiet();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.pass(5 * HOUR);
+  expect(world.server.rooms.has(old)).toBe(true);
+  await world.accept(zoe);
+  await world.pass(5 * HOUR);
+  expect(world.server.destroyed.get(old)).toBe(roomOf(zoe));
+});
+
+test('who was invited by somebody of whom the mover did not know learns of the new room from whoever invited', async () => {
+  const { world, ana, ben, sphere } = await family();
+  const zoe = await world.person('zoe');
+  ana.session.members.setRole(sphere.id, ben.jid, 'admin');
+  await world.quiet();
+  const { deliver } = world.server;
+  world.server.deliver = (message, to) => (to === ana.jid ? [] : [message]);
+  await ben.session.members.invite(sphere.id, zoe.jid, noSignal);
+  await world.quiet();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  world.server.deliver = deliver;
+  await world.quiet();
+  const [invitation] = zoe.session.storage.invitations.list('open');
+  expect(invitation?.room).toBe(roomOf(ana));
+  await world.accept(zoe);
+  await world.pass(120_000);
+  expect([roomOf(zoe), zoe.session.sphere().role]).toEqual([roomOf(ana), 'member']);
+});
+
+test('an invitation leads back to the old room when the move turns out to be refused', async () => {
+  const { world, ana, ben, eva, sphere, old } = await family();
+  const zoe = await world.person('zoe');
+  for (const { jid } of [ben, eva]) ana.session.members.setRole(sphere.id, jid, 'admin');
+  await world.quiet();
+  await eva.session.members.invite(sphere.id, zoe.jid, noSignal);
+  await world.quiet();
+  ana.session.link.goOffline();
+  await ben.session.mover.move(sphere.id, 'bens.sim', noSignal);
+  await world.quiet();
+  const roomOfInvitation = () => zoe.session.storage.invitations.list('open').map(({ room }) => room);
+  expect(roomOfInvitation()).toEqual([roomOf(ben)]);
+  const removal = ana.session.members.remove(sphere.id, ben.jid, noSignal);
+  await ana.session.goOnline();
+  await removal;
+  await world.pass(120_000);
+  expect([roomOf(eva), ...roomOfInvitation()]).toEqual([old, old]);
+});
