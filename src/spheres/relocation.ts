@@ -20,7 +20,7 @@ import type { SphereList } from './sphere-list.ts';
 interface RelocationDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'destroy' | 'isCaughtUp' | 'isGone'>;
+  readonly rooms: Pick<Rooms, 'onPresence' | 'keepJoined' | 'leave' | 'destroy' | 'isCaughtUp' | 'isGone'>;
   readonly channel: Pick<EphemeralChannel, 'onHere'>;
   /** Something new stands in the outbox. */
   readonly queued: () => void;
@@ -46,6 +46,7 @@ export class Relocation {
     this.#deps = deps;
     this.#former = new FormerRooms(deps.storage);
     deps.channel.onHere.on(({ sphere, device }) => this.#former.note(sphere.id, 'heard', [device], deps.clock.now()));
+    deps.rooms.onPresence.on((room) => void this.#giveUpIfGone(room));
   }
 
   /** What is said from now on, and what waits, goes to the new room; the old one is read for a while. */
@@ -165,6 +166,19 @@ export class Relocation {
     }
   }
 
+  /** At once: whoever makes it again at that server must not find us there. */
+  async #giveUpIfGone(room: BareJid): Promise<void> {
+    const { list, rooms, log } = this.#deps;
+    const sphereId = rooms.isGone(room) ? this.#former.sphereOf(room) : undefined;
+    const sphere = sphereId === undefined ? undefined : list.find(sphereId);
+    try {
+      if (sphere !== undefined) await this.#giveUp(sphere, room);
+    } catch (error) {
+      // It is looked at again within the hour.
+      log.warn('room that is gone not given up', { error });
+    }
+  }
+
   async #giveUp(sphere: Sphere, room: BareJid): Promise<void> {
     const { storage, list, rooms } = this.#deps;
     list.together(sphere, () => {
@@ -182,5 +196,7 @@ export class Relocation {
 }
 
 function hasInvited({ log, device }: Sphere, jid: BareJid): boolean {
-  return log.events().some(({ type, header, body }) => type === 'invite' && header.device === device && body.jid === jid);
+  return log
+    .events()
+    .some(({ type, header, body }) => type === 'invite' && header.device === device && body.jid === jid);
 }

@@ -291,6 +291,8 @@ test('what a computer said in the room that was left is not refused because the 
   expect(ana.session.sphere().state.endedDevices.has(lost)).toBe(false);
   isSilent = false;
   await world.until(() => ana.session.sphere().state.endedDevices.has(lost));
+  // Whoever reads it later than the end still may.
+  await world.pass(5 * 60_000);
   expect([ana, ben].map(({ session }) => session.texts())).toEqual([['the last word'], ['the last word']]);
 });
 
@@ -357,4 +359,29 @@ test('an invitation leads back to the old room when the move turns out to be ref
   await removal;
   await world.pass(120_000);
   expect([roomOf(eva), ...roomOfInvitation()]).toEqual([old, old]);
+});
+
+test('who is removed after the move has no place in the old room any more, and says nothing to us there', async () => {
+  const { world, ana, ben, eva, sphere, old } = await family();
+  await eva.stop();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  await ana.session.members.remove(sphere.id, ben.jid, noSignal);
+  await world.pass(60_000);
+  expect([...world.server.room(old).affiliations.keys()]).toEqual([ana.jid, eva.jid]);
+  world.server.sayInRoom(old, ben.jid, xml('message', {}, xml('body', {}, 'still here')));
+  world.server.sayInRoom(old, eva.jid, xml('message', {}, xml('body', {}, 'from another program')));
+  await world.quiet();
+  expect(ana.session.texts()).toEqual(['from another program']);
+});
+
+test('a room that was left is given up as soon as it is gone, and one that is made in its place is not entered', async () => {
+  const { world, ana, ben, eva, sphere, old } = await family();
+  await eva.stop();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  expect(ben.session.list.wantedRooms()).toEqual([roomOf(ana), old]);
+  await ana.session.rooms.destroy(old, null, noSignal);
+  await world.quiet();
+  expect(ben.session.list.wantedRooms()).toEqual([roomOf(ana)]);
 });
