@@ -6,6 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import { addressee, parseAudience } from './audience.ts';
 import { devicesToEnd } from './devices-to-end.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
+import type { Moved } from './former-rooms.ts';
 import { FormerRooms } from './former-rooms.ts';
 import { movedLine } from './human-line.ts';
 import { encodeEnvelope } from './protocol/envelope.ts';
@@ -34,18 +35,34 @@ const DAY_MS = 24 * HOUR_MS;
 const LASTS_MS = 30 * DAY_MS;
 /** Whoever came last may still be reading there what they missed. */
 const REST_MS = HOUR_MS;
-/** Whoever was not heard in the new room by then is told once more, by those who decide before the others. */
-const TELL_AGAIN = { deciding: DAY_MS, others: 3 * DAY_MS };
+/**
+ * Whoever was not heard in the new room by then is told once more, by those who decide before the others; and again, because
+ * servers do not keep for ever what nobody fetches.
+ */
+const TELL = {
+  deciding: { afterMs: DAY_MS, againMs: 7 * DAY_MS },
+  others: { afterMs: 3 * DAY_MS, againMs: 28 * DAY_MS },
+  /** Who is there, but in a room that was left. */
+  strayedAgainMs: DAY_MS,
+};
+/** Whoever was away for longer is brought in anew. */
+const TOLD_FOR_MS = 365 * DAY_MS;
 
 /** Brings this device to the room that the log says the sphere is in, and gives up those that it was in before. */
 export class Relocation {
   readonly #deps: RelocationDeps;
   readonly #former: FormerRooms;
+  /** Devices of a sphere that were heard in a room that it has left, and not in that of now since. */
+  readonly #strayed = new Set<string>();
 
   constructor(deps: RelocationDeps) {
     this.#deps = deps;
     this.#former = new FormerRooms(deps.storage);
-    deps.channel.onHere.on(({ sphere, device }) => this.#former.note(sphere.id, 'heard', [device], deps.clock.now()));
+    deps.channel.onHere.on(({ sphere, device, room }) => {
+      const isHere = room === sphere.row.room;
+      this.#strayed[isHere ? 'delete' : 'add'](`${sphere.id} ${device}`);
+      if (isHere) this.#former.noteHeard(sphere.id, device, deps.clock.now());
+    });
     deps.rooms.onPresence.on((room) => void this.#giveUpIfGone(room));
   }
 
@@ -80,6 +97,10 @@ export class Relocation {
     for (const room of this.#former.roomsOf(sphere.id)) {
       if (isOver || (await this.#isDone(sphere, room, signal))) await this.#giveUp(sphere, room);
     }
+    const moved = this.#former.of(sphere.id);
+    if (moved === undefined || Object.keys(moved.rooms).length > 0) return;
+    const isOld = this.#deps.clock.now() - moved.movedAtMs >= TOLD_FOR_MS;
+    if (isOver || isOld || this.#unheard(sphere).length === 0) this.#former.end(sphere.id);
   }
 
   /** All but the word that says so in the old room. */
@@ -109,10 +130,9 @@ export class Relocation {
     const { storage, clock, queued } = this.#deps;
     const moved = this.#former.of(sphere.id);
     const event = sphere.log.moved;
-    const isDeciding = sphere.role === 'owner' || sphere.role === 'admin';
-    const waitMs = isDeciding ? TELL_AGAIN.deciding : TELL_AGAIN.others;
-    if (moved === undefined || event === null || clock.now() - moved.movedAtMs < waitMs) return;
-    const lost = this.#unheard(sphere).filter((device) => !moved.told.includes(device));
+    if (moved === undefined || event === null) return;
+    const nowMs = clock.now();
+    const lost = this.#unheard(sphere).filter((device) => nowMs >= this.#dueAtMs(sphere, moved, device));
     if (lost.length === 0) return;
     storage.transaction(() => {
       const entries = membershipEntries(sphere.log, event as SignedEvent);
@@ -120,9 +140,18 @@ export class Relocation {
         const known = knownDevice(sphere.state, device);
         if (known !== undefined) enqueueRelays(sphere, entries, known);
       }
-      this.#former.note(sphere.id, 'told', lost, clock.now());
+      this.#former.noteTold(sphere.id, lost, nowMs);
     });
+    for (const device of lost) this.#strayed.delete(`${sphere.id} ${device}`);
     queued();
+  }
+
+  /** When a device that was not heard is told next. */
+  #dueAtMs({ id, role }: Sphere, { movedAtMs, told }: Moved, device: DeviceKey): number {
+    const { afterMs, againMs } = TELL[role === 'owner' || role === 'admin' ? 'deciding' : 'others'];
+    const toldAtMs = told[device];
+    if (this.#strayed.has(`${id} ${device}`)) return (toldAtMs ?? -Infinity) + TELL.strayedAgainMs;
+    return toldAtMs === undefined ? movedAtMs + afterMs : toldAtMs + againMs;
   }
 
   /** Devices of members that were not heard in the new room. */

@@ -114,7 +114,7 @@ export class RoomMover {
       told.push(...sphere.state.devices.keys());
       this.#note(this.#made().filter((made) => made !== room));
     });
-    new FormerRooms(storage).note(sphere.id, 'told', told, clock.now());
+    new FormerRooms(storage).noteTold(sphere.id, told, clock.now());
     queued();
   }
 
