@@ -80,6 +80,8 @@ export class Relocation {
     }
     list.together(sphere, () => {
       const cursor = this.#former.exchange(sphere.id, { room, cursor: archiveCursor }, to, clock.now());
+      const isOurs = sphere.log.moved?.header.device === sphere.device;
+      if (isOurs) this.#former.noteTold(sphere.id, [...sphere.state.devices.keys()], clock.now());
       storage.spheres.update(sphere.id, { room: to, archiveCursor: cursor });
       this.#readdress(sphere, room, to);
       this.#tellInvited(sphere);

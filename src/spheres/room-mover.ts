@@ -2,14 +2,13 @@ import * as z from 'zod';
 import { toHex } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import { roomRights } from './caretaker.ts';
-import { FormerRooms } from './former-rooms.ts';
 import { movedLine } from './human-line.ts';
 import type { RoomService } from './members.ts';
 import type { SignedEvent } from './protocol/event.ts';
@@ -70,8 +69,8 @@ export class RoomMover {
       await refusing(signal, () => this.#make(sphere, room, signal));
       this.#announce(sphere, room);
     } catch (error) {
-      // Where nobody answers the next session asks.
-      if (!isUnanswered(error)) await this.#takeBack(room);
+      // Once it is said the room stays; and where nobody answers the next session asks.
+      if (sphere.log.room !== room && !isUnanswered(error)) await this.#takeBack(room);
       throw error;
     } finally {
       this.#moving.delete(sphereId);
@@ -97,10 +96,9 @@ export class RoomMover {
 
   /** From here on it is so: what is to be told stands in the outbox with the event. */
   #announce(sphere: Sphere, room: BareJid): void {
-    const { list, storage, clock, queued } = this.#deps;
+    const { list, queued } = this.#deps;
     list.getJoined(sphere.id);
     requireAuthority(sphere);
-    const told: DeviceKey[] = [];
     list.together(sphere, () => {
       const number = MovedRooms.nextNumber(sphere.log.moved);
       const line = movedLine(room);
@@ -111,10 +109,8 @@ export class RoomMover {
         const devices = state === 'joined' ? knownDevices(sphere.state, jid, sphere.device) : [];
         if (devices.length > 0) enqueueRelays(sphere, entries, { kind: 'known', jid, devices });
       }
-      told.push(...sphere.state.devices.keys());
       this.#note(this.#made().filter((made) => made !== room));
     });
-    new FormerRooms(storage).noteTold(sphere.id, told, clock.now());
     queued();
   }
 

@@ -145,3 +145,21 @@ test.each([12, 40])(
   },
   120_000,
 );
+
+test('a disk that is full as soon as the word of a move is kept does not take the new room away', async () => {
+  const { world, ana, ben, sphere } = await family();
+  const { settings } = ana.session.storage;
+  const set = settings.set.bind(settings);
+  ana.session.list.onChange.on(({ changes }) => {
+    if (!changes.some(({ kind }) => kind === 'room')) return;
+    settings.set = () => {
+      throw new Error('the disk is full');
+    };
+  });
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal).catch(() => undefined);
+  settings.set = set;
+  await world.quiet();
+  expect(ana.session.sphere().log.room).toMatch(/@rooms\.other\.sim$/);
+  expect(world.server.destroyed).toEqual(new Map());
+  expect(roomOf(ben)).toBe(roomOf(ana));
+});
