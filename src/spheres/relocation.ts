@@ -33,6 +33,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** So long a room that the sphere has left is read, for the sake of those who have not heard of it. */
 const LASTS_MS = 30 * DAY_MS;
+/** Whoever moves it on and on has us in no more rooms. */
+const MOST_READ = 8;
 /** Whoever came last may still be reading there what they missed. */
 const REST_MS = HOUR_MS;
 /**
@@ -96,8 +98,10 @@ export class Relocation {
     const { state } = sphere.row;
     const isOver = state === 'left' || state === 'removed';
     if (!isOver) this.#tellAgain(sphere);
-    for (const room of this.#former.roomsOf(sphere.id)) {
-      if (isOver || (await this.#isDone(sphere, room, signal))) await this.#giveUp(sphere, room);
+    const former = this.#former.roomsOf(sphere.id);
+    for (const [index, room] of former.entries()) {
+      const isTooMany = index < former.length - MOST_READ;
+      if (isOver || isTooMany || (await this.#isDone(sphere, room, signal))) await this.#giveUp(sphere, room);
     }
     const moved = this.#former.of(sphere.id);
     if (moved === undefined || Object.keys(moved.rooms).length > 0) return;
