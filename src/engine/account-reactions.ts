@@ -254,10 +254,12 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
 
 /** To the room that the log says, and out of all of them where we are out of the sphere. */
 function relocate(deps: ReactionsDeps, sphere: Sphere, isNew: boolean): void {
-  const { relocation, scope, logs, exchange, vault } = deps;
+  const { relocation, scope, caretaker, logs, exchange, vault } = deps;
   relocation.follow(sphere);
   scope.spawn('look at former rooms', (signal) => relocation.lookAt(sphere, signal));
   if (!isNew) return;
+  // Whoever came or went while the room was made.
+  scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   vault.changed();
   logs.meet(sphere);
   scope.spawn('tell addresses', () => exchange.tell(sphere));

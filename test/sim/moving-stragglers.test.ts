@@ -163,3 +163,29 @@ test('a disk that is full as soon as the word of a move is kept does not take th
   expect(world.server.destroyed).toEqual(new Map());
   expect(roomOf(ben)).toBe(roomOf(ana));
 });
+
+test('who is invited while the new room is made is let into it at once', async () => {
+  const { world, ana, sphere } = await family();
+  const zoe = await world.person('zoe');
+  let isInvited = false;
+  world.server.onRoomWork = async (work) => {
+    if (work !== 'admit' || isInvited) return;
+    isInvited = true;
+    await ana.session.members.invite(sphere.id, zoe.jid, noSignal);
+  };
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  expect(world.server.room(roomOf(ana)).affiliations.get(zoe.jid)).toBe('member');
+});
+
+test('of many rooms that a sphere has left only the newest are read', async () => {
+  const { world, ana, ben, eva, sphere, old } = await family();
+  await eva.stop();
+  for (let move = 0; move < 10; move += 1) {
+    await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+    await world.quiet();
+  }
+  const rooms = ben.session.list.wantedRooms();
+  expect([rooms.length, rooms.includes(old), rooms[0]]).toEqual([9, false, roomOf(ana)]);
+  expect(ben.session.rooms.isInside(old)).toBe(false);
+});
