@@ -35,13 +35,20 @@ interface RoomMoverDeps {
 
 /** Rooms that were made and that no log names yet: a program that is killed in the middle of a move leaves one behind. */
 const NOTE = 'rooms-made';
-const schema = z.array(z.string().transform((jid) => parseBareJid(jid)));
+const schema = z.array(z.object({ room: z.string().transform((jid) => parseBareJid(jid)), atMs: z.number() }));
+/** A server that was gone for so long is not asked to remove one any more. */
+const ASKED_FOR_MS = 30 * 24 * 3_600_000;
 const UNANSWERED: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
 /** No such server, none that speaks with ours, or one that does not let us make a room that stays closed. */
 const REFUSED: readonly ErrorCode[] = [
   ...(['not-allowed', 'not-a-member', 'not-found', 'bad-input'] as const),
   ...(['server-lacks-rooms', 'server-unreachable', 'timed-out'] as const),
 ];
+
+interface Made {
+  readonly room: BareJid;
+  readonly atMs: number;
+}
 
 /** Moves a sphere to a new room, at another server or at the same one. */
 export class RoomMover {
@@ -57,20 +64,23 @@ export class RoomMover {
    * null = our own. Fails with `room-refused` when it does not let us make such a room.
    */
   async move(sphereId: SphereId, server: string | null, signal: AbortSignal): Promise<Sphere> {
-    const { list, rooms, findService, random, log } = this.#deps;
+    const { list, rooms, findService, clock, random, log } = this.#deps;
     const sphere = list.getJoined(sphereId);
     requireAuthority(sphere);
     if (this.#moving.has(sphereId)) throw new AppError('conflict', 'it is being moved already');
     const service = server === null ? rooms.domain : await refusing(signal, () => findService(server, signal));
     const room = parseBareJid(`${toHex(random(16))}@${service}`);
     this.#moving.set(sphereId, room);
-    this.#note([...this.#made(), room]);
+    this.#note([...this.#made(), { room, atMs: clock.now() }]);
     try {
       await refusing(signal, () => this.#make(sphere, room, signal));
       this.#announce(sphere, room);
     } catch (error) {
       // Once it is said the room stays; and where nobody answers the next session asks.
-      if (sphere.log.room !== room && !isUnanswered(error)) await this.#takeBack(room);
+      if (sphere.log.room !== room && !isUnanswered(error)) {
+        // Without a signal: whoever stops waiting must not leave a room behind.
+        await this.#takeBack(room, new AbortController().signal);
+      }
       throw error;
     } finally {
       this.#moving.delete(sphereId);
@@ -81,9 +91,13 @@ export class RoomMover {
   }
 
   /** In each new session: removes what was made for a move that came to nothing. */
-  async takeBack(): Promise<void> {
+  async takeBack(signal: AbortSignal): Promise<void> {
     const underWay = new Set(this.#moving.values());
-    for (const room of this.#made()) if (!underWay.has(room)) await this.#takeBack(room);
+    for (const { room, atMs } of this.#made()) {
+      if (underWay.has(room)) continue;
+      await this.#takeBack(room, signal);
+      if (this.#deps.clock.now() - atMs >= ASKED_FOR_MS) this.#forget(room);
+    }
   }
 
   async #make(sphere: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
@@ -109,7 +123,7 @@ export class RoomMover {
         const devices = state === 'joined' ? knownDevices(sphere.state, jid, sphere.device) : [];
         if (devices.length > 0) enqueueRelays(sphere, entries, { kind: 'known', jid, devices });
       }
-      this.#note(this.#made().filter((made) => made !== room));
+      this.#forget(room);
     });
     queued();
   }
@@ -125,27 +139,30 @@ export class RoomMover {
     }
   }
 
-  /** Without a signal: whoever stops waiting must not leave a room behind. */
-  async #takeBack(room: BareJid): Promise<void> {
+  async #takeBack(room: BareJid, signal: AbortSignal): Promise<void> {
     const { rooms, log } = this.#deps;
     try {
-      await rooms.destroy(room, null, new AbortController().signal);
+      await rooms.destroy(room, null, signal);
     } catch (error) {
       // Nobody answered: the next session asks again.
-      if (isUnanswered(error)) return;
+      if (signal.aborted || isUnanswered(error)) return;
       log.info('a room that was not used is not there', { error });
     } finally {
       await rooms.leave(room);
     }
-    this.#note(this.#made().filter((made) => made !== room));
+    this.#forget(room);
   }
 
-  #made(): readonly BareJid[] {
+  #made(): readonly Made[] {
     return this.#deps.storage.settings.get(NOTE, (value) => schema.parse(value)) ?? [];
   }
 
-  #note(rooms: readonly BareJid[]): void {
-    this.#deps.storage.settings.set(NOTE, rooms);
+  #forget(room: BareJid): void {
+    this.#note(this.#made().filter((made) => made.room !== room));
+  }
+
+  #note(made: readonly Made[]): void {
+    this.#deps.storage.settings.set(NOTE, made);
   }
 }
 

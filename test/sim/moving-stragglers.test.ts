@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { AppError } from '../../src/base/errors.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { DAY, HOUR, family, roomOf } from './moving-family.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
@@ -188,4 +189,20 @@ test('of many rooms that a sphere has left only the newest are read', async () =
   const rooms = ben.session.list.wantedRooms();
   expect([rooms.length, rooms.includes(old), rooms[0]]).toEqual([9, false, roomOf(ana)]);
   expect(ben.session.rooms.isInside(old)).toBe(false);
+});
+
+test('a room that was made in vain at a server that is gone is not asked for without end', async () => {
+  const { world, ana, sphere } = await family();
+  world.server.onRoomWork = async () => {
+    await world.server.stop('rooms.other.sim');
+    throw new AppError('server-unreachable', 'no answer from the service');
+  };
+  const moved = ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await expect(moved).rejects.toMatchObject({ code: 'room-refused' });
+  const noted = () => ana.session.storage.settings.get('rooms-made', (value) => value as unknown[]);
+  await ana.session.mover.takeBack(noSignal);
+  expect(noted()).toHaveLength(1);
+  await world.pass(31 * DAY);
+  await ana.session.mover.takeBack(noSignal);
+  expect(noted()).toEqual([]);
 });
