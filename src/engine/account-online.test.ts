@@ -35,7 +35,7 @@ function newList(from: string, deviceId: number): Element {
 }
 
 /** An account whose server fails as `failing` says, for as many questions as it says. */
-function signIn(failing: { error: AppError; times: number }) {
+function signIn(failing: { error: AppError; times: number }, takeBack?: (signal: AbortSignal) => Promise<void>) {
   const clock = new VirtualClock();
   const scope = new Scope({ log: silentLogger });
   onTestFinished(async () => await scope[Symbol.asyncDispose]());
@@ -73,7 +73,7 @@ function signIn(failing: { error: AppError; times: number }) {
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
     note: memoryNote(),
-    mover: { takeBack: done },
+    mover: { takeBack: takeBack ?? done },
     list: { wantedRooms: () => [] } as never,
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
@@ -113,6 +113,13 @@ test('one slow answer of the server does not fail the sign-in', async () => {
   await clock.advance(5_000);
   await ready;
   expect(server.features).toMatchObject({ muc: 'rooms.a.test', pep: true });
+});
+
+test('a server where a room is to be removed, and that does not answer, keeps nobody from signing in', async () => {
+  const { clock, server, ready } = signIn({ error: slow, times: 0 }, (signal) => new VirtualClock().sleep(1, signal));
+  await clock.advance(5_000);
+  await ready;
+  expect(server.features).not.toBeNull();
 });
 
 test('a connection that is lost while the first session is set up is no failure either', async () => {

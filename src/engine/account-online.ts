@@ -232,7 +232,8 @@ export class AccountOnline implements Disposable {
     outgoing.keysChanged();
     people.poke();
     await sweepTrialRooms(this.#deps);
-    await this.#deps.mover.takeBack();
+    // At a server that does not answer that takes its time.
+    this.#deps.scope.spawn('take back rooms', (stop) => this.#deps.mover.takeBack(stop));
   }
 
   /** Lists that cannot be written keep nobody from the rest. */

@@ -26,6 +26,7 @@ import { NewOwner } from '../spheres/new-owner.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
+import { ReadArchives } from '../spheres/read-archives.ts';
 import type { Reading } from '../spheres/reading.ts';
 import type { Relocation } from '../spheres/relocation.ts';
 import type { Rooms } from '../spheres/rooms.ts';
@@ -50,6 +51,7 @@ interface ReactionsDeps {
     | 'isInside'
     | 'isCaughtUp'
     | 'isRefused'
+    | 'isGone'
     | 'held'
     | 'keepJoined'
     | 'leave'
@@ -253,10 +255,12 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
 
 /** To the room that the log says, and out of all of them where we are out of the sphere. */
 function relocate(deps: ReactionsDeps, sphere: Sphere, isNew: boolean): void {
-  const { relocation, scope, logs, exchange, vault } = deps;
+  const { relocation, scope, caretaker, logs, exchange, vault } = deps;
   relocation.follow(sphere);
   scope.spawn('look at former rooms', (signal) => relocation.lookAt(sphere, signal));
   if (!isNew) return;
+  // Whoever came or went while the room was made.
+  scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   vault.changed();
   logs.meet(sphere);
   scope.spawn('tell addresses', () => exchange.tell(sphere));
@@ -270,10 +274,11 @@ function settleRefused(deps: ReactionsDeps, room: BareJid): void {
 
 function openLateItems(deps: ReactionsDeps): LateItems {
   const { rooms, logs, scope } = deps;
+  const archives = new ReadArchives(deps);
   const late = new LateItems({
     ...deps,
     isComplete: (sphere) => logs.isComplete(sphere),
-    isRead: (room) => rooms.isCaughtUp(room) || rooms.isRefused(room),
+    isRead: (room) => archives.isRead(room) || rooms.isRefused(room),
   });
   scope.spawn('list late items', (signal) => late.run(signal));
   return late;
@@ -324,11 +329,12 @@ async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSi
  * What was taken away before this moment is erased: nobody can put it back any more, and we would have learned of it.
  * With a gap that nobody fills the word that puts it back may be in it; it has once more as long to come.
  */
-function erasedBefore({ rooms, logs, clock }: ReactionsDeps, sphere: Sphere): number {
+function erasedBefore(deps: ReactionsDeps, sphere: Sphere): number {
+  const { logs, clock } = deps;
   const { state, room } = sphere.row;
   const now = clock.now();
   const isAlone = sphere.state.devices.size <= 1;
-  const isUpToDate = isAlone ? rooms.isCaughtUp(room) : logs.isComplete(sphere);
+  const isUpToDate = isAlone ? new ReadArchives(deps).isRead(room) : logs.isComplete(sphere);
   if (state === 'left' || state === 'removed' || isUpToDate) return now - UNDO_MS;
   return logs.isExhausted(sphere) ? now - 2 * UNDO_MS : -Infinity;
 }

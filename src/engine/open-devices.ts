@@ -9,6 +9,7 @@ import { DeviceCertifier } from '../spheres/device-certifier.ts';
 import type { ComparedLogs } from '../spheres/device-ends.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { OwnDevices } from '../spheres/own-devices.ts';
+import { ReadArchives } from '../spheres/read-archives.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import { SphereAdoption } from '../spheres/sphere-adoption.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
@@ -25,7 +26,7 @@ interface DevicesDeps {
   readonly omemo: Omemo;
   readonly identity: OwnIdentity;
   readonly own: BareJid;
-  readonly rooms: Pick<Rooms, 'keepJoined' | 'isCaughtUp' | 'listed' | 'present' | 'occupants'>;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'isCaughtUp' | 'isGone' | 'listed' | 'present' | 'occupants'>;
   readonly makeFolder: (name: string) => Promise<string>;
   readonly onInvitation: (id: string) => void;
   readonly logs: () => ComparedLogs;
@@ -49,8 +50,15 @@ export function openDevices(deps: DevicesDeps): {
   const certifier = new DeviceCertifier({ ...deps, author, person });
   const comeback = new Comeback(deps);
   const adoption = new SphereAdoption({ ...deps, certifier, person: person.id, log: log.child('adoption') });
+  const archives = new ReadArchives(deps);
+  const rooms = {
+    isCaughtUp: (room: BareJid) => archives.isRead(room),
+    listed: (room: BareJid) => deps.rooms.listed(room),
+    present: (room: BareJid) => deps.rooms.present(room),
+    occupants: (room: BareJid) => deps.rooms.occupants(room),
+  };
   const devices = new OwnDevices({
-    ...{ ...deps, adoption, certifier, comeback, author, log: log.child('devices') },
+    ...{ ...deps, rooms, adoption, certifier, comeback, author, log: log.child('devices') },
     // The name that people see in their own network anyway.
     defaultName: hostname().split('.', 1)[0] ?? '',
   });

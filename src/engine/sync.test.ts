@@ -11,8 +11,8 @@ const sessionThat = (kind: 'connecting' | 'online'): Watched => ({
   outgoing: { isIdle: true },
   people: { sender: { isIdle: true } },
   vault: { isSettled: true },
-  list: { all: () => [] },
-  rooms: { isRefused: () => false, isCaughtUp: () => true },
+  list: { all: () => [], wantedRooms: () => [] },
+  rooms: { isRefused: () => false, isInside: () => true, isCaughtUp: () => true },
   logs: { isSettled: () => true },
 });
 

@@ -14,8 +14,8 @@ export interface Watched {
   readonly outgoing: Pick<AccountSession['outgoing'], 'isIdle'>;
   readonly people: { readonly sender: Pick<AccountSession['people']['sender'], 'isIdle'> };
   readonly vault: Pick<AccountSession['vault'], 'isSettled'>;
-  readonly list: Pick<AccountSession['list'], 'all'>;
-  readonly rooms: Pick<AccountSession['rooms'], 'isRefused' | 'isCaughtUp'>;
+  readonly list: Pick<AccountSession['list'], 'all' | 'wantedRooms'>;
+  readonly rooms: Pick<AccountSession['rooms'], 'isRefused' | 'isInside' | 'isCaughtUp'>;
   readonly logs: Pick<AccountSession['logs'], 'isSettled'>;
 }
 
@@ -44,6 +44,8 @@ export async function waitUntilIdle(
 
 function isIdle({ client, outgoing, people, list, rooms, logs, vault }: Watched): boolean {
   if (client.state.kind !== 'online' || !outgoing.isIdle || !people.sender.isIdle || !vault.isSettled) return false;
+  // Those that a sphere has left too, but for what is at a server that is gone.
+  if (list.wantedRooms().some((room) => rooms.isInside(room) && !rooms.isCaughtUp(room))) return false;
   return list
     .all()
     .filter(({ row }) => row.state === 'joined')

@@ -7,6 +7,7 @@ import { randomFraction } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import { bareJidOf } from '../xmpp/jid.ts';
 import type { RoomRight, RoomService } from './members.ts';
+import { FormerRooms } from './former-rooms.ts';
 import { isLateAnswer } from './late-answer.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import type { SphereState } from './protocol/sphere-state.ts';
@@ -103,34 +104,58 @@ export class Caretaker {
    * crash, when somebody left, was removed or got other rights while they were away, or when the server changed it.
    */
   async tidyRoom(sphere: Sphere, signal: AbortSignal): Promise<void> {
-    const { rooms, own, log } = this.#deps;
+    await this.#trying(signal, () => this.#tidy(sphere, signal));
+    for (const room of new FormerRooms(this.#deps.storage).roomsOf(sphere.id)) {
+      await this.#trying(signal, () => this.#shutOut(sphere, room, signal));
+    }
+  }
+
+  async #tidy(sphere: Sphere, signal: AbortSignal): Promise<void> {
+    const { rooms, own } = this.#deps;
     const { room } = sphere.row;
     const { members } = sphere.state;
+    const listed = await rooms.affiliations(room, signal);
+    const role = members.get(own)?.state === 'joined' ? members.get(own)?.role : undefined;
+    if (role !== 'owner' && role !== 'admin') return;
+    const rights = roomRights(sphere.state);
+    const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
+    // A new owner of the sphere gets the room from whoever has it.
+    const ownsRoom = given.get(own) === 'owner';
+    for (const { jid, state } of members.values()) {
+      const has = given.get(jid) ?? 'none';
+      const wanted = rights.get(jid) ?? 'none';
+      // Rights of owners are for the owner to change; who is refused the door is let in by whoever may.
+      const isForOwner = has === 'owner' || has === 'admin' || wanted === 'owner' || wanted === 'admin';
+      const isAllowed = !isForOwner || role === 'owner' || (members.get(jid)?.role === 'owner' && ownsRoom);
+      if (jid === own || has === wanted || !isAllowed) continue;
+      await rooms.setAffiliation(room, jid, wanted, signal);
+      if (state === 'joined' && (has === 'none' || has === 'outcast')) await rooms.invite(room, jid);
+    }
+    const present = new Set([...rooms.present(room)].map((full) => bareJidOf(full)));
+    for (const [before, now] of sphere.state.moved) {
+      const has = given.get(before) ?? 'none';
+      // Until they are in under the new address, the old one is how they reach us.
+      if (has === 'none' || !present.has(now) || before === own) continue;
+      if (has === 'member' || role === 'owner') await rooms.setAffiliation(room, before, 'none', signal);
+    }
+  }
+
+  /** Of a room that the sphere has left for another one: whoever is gone from the sphere is gone from there too. */
+  async #shutOut({ state: { members } }: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
+    const { rooms, own } = this.#deps;
+    const { state, role } = members.get(own) ?? {};
+    if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) return;
+    for (const { jid, affiliation } of await rooms.affiliations(room, signal)) {
+      const isGone = ['left', 'removed'].includes(members.get(jid)?.state ?? '');
+      const isAllowed = role === 'owner' || affiliation === 'member';
+      if (isGone && isAllowed && jid !== own) await rooms.setAffiliation(room, jid, 'none', signal);
+    }
+  }
+
+  async #trying(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const { log } = this.#deps;
     try {
-      const listed = await rooms.affiliations(room, signal);
-      const role = members.get(own)?.state === 'joined' ? members.get(own)?.role : undefined;
-      if (role !== 'owner' && role !== 'admin') return;
-      const rights = roomRights(sphere.state);
-      const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
-      // A new owner of the sphere gets the room from whoever has it.
-      const ownsRoom = given.get(own) === 'owner';
-      for (const { jid, state } of members.values()) {
-        const has = given.get(jid) ?? 'none';
-        const wanted = rights.get(jid) ?? 'none';
-        // Rights of owners are for the owner to change; who is refused the door is let in by whoever may.
-        const isForOwner = has === 'owner' || has === 'admin' || wanted === 'owner' || wanted === 'admin';
-        const isAllowed = !isForOwner || role === 'owner' || (members.get(jid)?.role === 'owner' && ownsRoom);
-        if (jid === own || has === wanted || !isAllowed) continue;
-        await rooms.setAffiliation(room, jid, wanted, signal);
-        if (state === 'joined' && (has === 'none' || has === 'outcast')) await rooms.invite(room, jid);
-      }
-      const present = new Set([...rooms.present(room)].map((full) => bareJidOf(full)));
-      for (const [before, now] of sphere.state.moved) {
-        const has = given.get(before) ?? 'none';
-        // Until they are in under the new address, the old one is how they reach us.
-        if (has === 'none' || !present.has(now) || before === own) continue;
-        if (has === 'member' || role === 'owner') await rooms.setAffiliation(room, before, 'none', signal);
-      }
+      await work();
     } catch (error) {
       signal.throwIfAborted();
       // The next time we come into the room it is looked at again.

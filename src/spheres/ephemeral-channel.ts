@@ -51,8 +51,8 @@ const RESERVED = 60_000;
 export class EphemeralChannel {
   /** Another device said something that was believed. */
   readonly onHeard: Emitter<DeviceKey>;
-  /** The same, in the room that the sphere is in, under any key that is here. */
-  readonly onHere: Emitter<Speaker>;
+  /** The same, under any key that is here; `room`: the one that the sphere is in, or one that it has left. */
+  readonly onHere: Emitter<Speaker & { readonly room: BareJid }>;
   /** Something is said under a key that is not here; the server may have made that up. */
   readonly onUnheard: Emitter<Sphere>;
   /** A device told its heads, or that it lacks the newest key. */
@@ -141,7 +141,7 @@ export class EphemeralChannel {
       const { device, counter } = opened;
       this.#lastCounters.set(key(sphere.id, device), counter);
       if (device === sphere.device) return;
-      if (message.room === sphere.row.room) this.onHere.emit({ sphere, device });
+      this.onHere.emit({ sphere, device, room: message.room });
       if (opened.kind === 'heads') this.onHeads.emit({ sphere, device, isCurrent: age === 0 });
       if (age >= BELIEVED_EPOCHS) return;
       if (opened.kind !== 'unknown') await this.#listeners[opened.kind]?.({ sphere, device }, opened.body as never);

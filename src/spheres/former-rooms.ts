@@ -12,8 +12,8 @@ const moved = z.object({
   /** Devices that were heard in the room of now, and when the last one was. */
   heard: z.array(z.string()),
   heardAtMs: z.number(),
-  /** Devices that were told of it alone. */
-  told: z.array(z.string()),
+  /** Devices that were told of it alone, and when last. */
+  told: z.record(z.string(), z.number()),
 });
 
 export interface Moved {
@@ -21,7 +21,7 @@ export interface Moved {
   readonly movedAtMs: number;
   readonly heard: readonly DeviceKey[];
   readonly heardAtMs: number;
-  readonly told: readonly DeviceKey[];
+  readonly told: Readonly<Record<DeviceKey, number>>;
 }
 
 /** What this device keeps of the rooms that its spheres have left for other ones. */
@@ -71,23 +71,33 @@ export class FormerRooms {
     const { rooms = {} } = this.of(sphereId) ?? {};
     const { [to]: back, ...others } = rooms;
     const left = { [from.room]: { cursor: from.cursor, sinceMs: nowMs } };
-    this.#put(sphereId, { rooms: { ...others, ...left }, movedAtMs: nowMs, heardAtMs: 0, heard: [], told: [] });
+    this.#put(sphereId, { rooms: { ...others, ...left }, movedAtMs: nowMs, heardAtMs: 0, heard: [], told: {} });
     return back?.cursor ?? null;
   }
 
-  note(sphereId: SphereId, kind: 'heard' | 'told', devices: readonly DeviceKey[], nowMs: number): void {
+  noteHeard(sphereId: SphereId, device: DeviceKey, nowMs: number): void {
     const known = this.of(sphereId);
-    const fresh = devices.filter((device) => known?.[kind].includes(device) === false);
-    if (known === undefined || fresh.length === 0) return;
-    const heardAtMs = kind === 'heard' ? nowMs : known.heardAtMs;
-    this.#put(sphereId, { ...known, heardAtMs, [kind]: [...known[kind], ...fresh] });
+    if (known === undefined || known.heard.includes(device)) return;
+    this.#put(sphereId, { ...known, heardAtMs: nowMs, heard: [...known.heard, device] });
+  }
+
+  noteTold(sphereId: SphereId, devices: readonly DeviceKey[], nowMs: number): void {
+    const known = this.of(sphereId);
+    if (known === undefined) return;
+    const now = Object.fromEntries(devices.map((device) => [device, nowMs]));
+    this.#put(sphereId, { ...known, told: { ...known.told, ...now } });
   }
 
   forget(sphereId: SphereId, room: BareJid): void {
     const known = this.of(sphereId);
     if (known === undefined) return;
     const { [room]: _gone, ...rooms } = known.rooms;
-    this.#put(sphereId, Object.keys(rooms).length === 0 ? undefined : { ...known, rooms });
+    this.#put(sphereId, { ...known, rooms });
+  }
+
+  /** Nobody is to be told of it any more. */
+  end(sphereId: SphereId): void {
+    if (this.of(sphereId) !== undefined) this.#put(sphereId, undefined);
   }
 
   #all(): Readonly<Record<SphereId, Moved>> {

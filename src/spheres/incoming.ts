@@ -250,7 +250,7 @@ export class Incoming {
   #line(message: IncomingMessage, line: Line, identityKey: Uint8Array | null = null): Outcome {
     if (message.room === null) return this.#talk(message, line, identityKey);
     const sphere = this.#sphereOf(message);
-    if (sphere === undefined) return { kind: 'nothing' };
+    if (sphere === undefined || isByGone(sphere, message)) return { kind: 'nothing' };
     // Under the event's own id, so that the event takes its place should a member pass it on.
     const id = (line.state === 'undecryptable' ? message.sealed?.event : undefined) ?? lineId(message);
     const { createdAtMs, joinedLamport } = sphere.row;
@@ -344,6 +344,12 @@ function isForAll({ type, header }: SignedEvent, [first]: readonly { readonly ev
 
 function isOpen({ row }: Sphere): boolean {
   return row.state === 'joined' || row.state === 'joining';
+}
+
+/** Nobody may be left to shut them out of a room that the sphere has left. */
+function isByGone({ row, state: { members, moved } }: Sphere, { room, from }: IncomingMessage): boolean {
+  const { state } = members.get(moved.get(from) ?? from) ?? {};
+  return room !== row.room && state !== 'joined' && state !== 'invited';
 }
 
 function scopeOf(message: IncomingMessage): string {

@@ -2,19 +2,18 @@ import * as z from 'zod';
 import { toHex } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import { roomRights } from './caretaker.ts';
-import { FormerRooms } from './former-rooms.ts';
 import { movedLine } from './human-line.ts';
 import type { RoomService } from './members.ts';
-import { encodeEnvelope } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { membershipEntries } from './protocol/invitation.ts';
+import { MovedRooms } from './protocol/moved-rooms.ts';
 import { knownDevices } from './recipients.ts';
 import { enqueueRelays } from './relay.ts';
 import type { Sphere } from './sphere.ts';
@@ -36,13 +35,20 @@ interface RoomMoverDeps {
 
 /** Rooms that were made and that no log names yet: a program that is killed in the middle of a move leaves one behind. */
 const NOTE = 'rooms-made';
-const schema = z.array(z.string().transform((jid) => parseBareJid(jid)));
+const schema = z.array(z.object({ room: z.string().transform((jid) => parseBareJid(jid)), atMs: z.number() }));
+/** A server that was gone for so long is not asked to remove one any more. */
+const ASKED_FOR_MS = 30 * 24 * 3_600_000;
 const UNANSWERED: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
 /** No such server, none that speaks with ours, or one that does not let us make a room that stays closed. */
 const REFUSED: readonly ErrorCode[] = [
   ...(['not-allowed', 'not-a-member', 'not-found', 'bad-input'] as const),
   ...(['server-lacks-rooms', 'server-unreachable', 'timed-out'] as const),
 ];
+
+interface Made {
+  readonly room: BareJid;
+  readonly atMs: number;
+}
 
 /** Moves a sphere to a new room, at another server or at the same one. */
 export class RoomMover {
@@ -58,20 +64,23 @@ export class RoomMover {
    * null = our own. Fails with `room-refused` when it does not let us make such a room.
    */
   async move(sphereId: SphereId, server: string | null, signal: AbortSignal): Promise<Sphere> {
-    const { list, rooms, findService, random, log } = this.#deps;
+    const { list, rooms, findService, clock, random, log } = this.#deps;
     const sphere = list.getJoined(sphereId);
     requireAuthority(sphere);
     if (this.#moving.has(sphereId)) throw new AppError('conflict', 'it is being moved already');
     const service = server === null ? rooms.domain : await refusing(signal, () => findService(server, signal));
     const room = parseBareJid(`${toHex(random(16))}@${service}`);
     this.#moving.set(sphereId, room);
-    this.#note([...this.#made(), room]);
+    this.#note([...this.#made(), { room, atMs: clock.now() }]);
     try {
       await refusing(signal, () => this.#make(sphere, room, signal));
       this.#announce(sphere, room);
     } catch (error) {
-      // Where nobody answers the next session asks.
-      if (!isUnanswered(error)) await this.#takeBack(room);
+      // Once it is said the room stays; and where nobody answers the next session asks.
+      if (sphere.log.room !== room && !isUnanswered(error)) {
+        // Without a signal: whoever stops waiting must not leave a room behind.
+        await this.#takeBack(room, new AbortController().signal);
+      }
       throw error;
     } finally {
       this.#moving.delete(sphereId);
@@ -82,9 +91,13 @@ export class RoomMover {
   }
 
   /** In each new session: removes what was made for a move that came to nothing. */
-  async takeBack(): Promise<void> {
+  async takeBack(signal: AbortSignal): Promise<void> {
     const underWay = new Set(this.#moving.values());
-    for (const room of this.#made()) if (!underWay.has(room)) await this.#takeBack(room);
+    for (const { room, atMs } of this.#made()) {
+      if (underWay.has(room)) continue;
+      await this.#takeBack(room, signal);
+      if (this.#deps.clock.now() - atMs >= ASKED_FOR_MS) this.#forget(room);
+    }
   }
 
   async #make(sphere: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
@@ -97,28 +110,21 @@ export class RoomMover {
 
   /** From here on it is so: what is to be told stands in the outbox with the event. */
   #announce(sphere: Sphere, room: BareJid): void {
-    const { list, storage, clock, queued } = this.#deps;
+    const { list, queued } = this.#deps;
     list.getJoined(sphere.id);
     requireAuthority(sphere);
-    const told: DeviceKey[] = [];
     list.together(sphere, () => {
-      const number = (sphere.log.moved?.body.number ?? 0) + 1;
+      const number = MovedRooms.nextNumber(sphere.log.moved);
       const line = movedLine(room);
       const event = list.publish(sphere, 'room', { room, number }, { audience: { kind: 'members' }, line });
       if (sphere.log.moved?.id !== event.id) throw new AppError('conflict', 'the sphere is moved by somebody else');
       const entries = membershipEntries(sphere.log, event as SignedEvent);
       for (const { jid, state } of sphere.state.members.values()) {
-        if (state === 'invited') {
-          const to = { audience: { kind: 'account', jid }, line } as const;
-          sphere.enqueueEnvelope(event.id, encodeEnvelope(entries), jid, to);
-        }
         const devices = state === 'joined' ? knownDevices(sphere.state, jid, sphere.device) : [];
         if (devices.length > 0) enqueueRelays(sphere, entries, { kind: 'known', jid, devices });
       }
-      told.push(...sphere.state.devices.keys());
-      this.#note(this.#made().filter((made) => made !== room));
+      this.#forget(room);
     });
-    new FormerRooms(storage).note(sphere.id, 'told', told, clock.now());
     queued();
   }
 
@@ -133,27 +139,30 @@ export class RoomMover {
     }
   }
 
-  /** Without a signal: whoever stops waiting must not leave a room behind. */
-  async #takeBack(room: BareJid): Promise<void> {
+  async #takeBack(room: BareJid, signal: AbortSignal): Promise<void> {
     const { rooms, log } = this.#deps;
     try {
-      await rooms.destroy(room, null, new AbortController().signal);
+      await rooms.destroy(room, null, signal);
     } catch (error) {
       // Nobody answered: the next session asks again.
-      if (isUnanswered(error)) return;
+      if (signal.aborted || isUnanswered(error)) return;
       log.info('a room that was not used is not there', { error });
     } finally {
       await rooms.leave(room);
     }
-    this.#note(this.#made().filter((made) => made !== room));
+    this.#forget(room);
   }
 
-  #made(): readonly BareJid[] {
+  #made(): readonly Made[] {
     return this.#deps.storage.settings.get(NOTE, (value) => schema.parse(value)) ?? [];
   }
 
-  #note(rooms: readonly BareJid[]): void {
-    this.#deps.storage.settings.set(NOTE, rooms);
+  #forget(room: BareJid): void {
+    this.#note(this.#made().filter((made) => made.room !== room));
+  }
+
+  #note(made: readonly Made[]): void {
+    this.#deps.storage.settings.set(NOTE, made);
   }
 }
 

@@ -1,22 +1,7 @@
 import { expect, test } from 'vitest';
-import type { BareJid } from '../../src/base/id.ts';
-
 import { attr, xml } from '../../src/xmpp/element.ts';
-import type { SimPerson } from './sim-world.ts';
+import { DAY, HOUR, family, roomOf } from './moving-family.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-
-async function family() {
-  const world = new SimWorld();
-  const [ana, ben, eva] = [await world.person('ana'), await world.person('ben'), await world.person('eva')];
-  const sphere = await world.sphere(ana, ben, eva);
-  const old = sphere.row.room;
-  return { world, ana, ben, eva, sphere, old };
-}
-
-const roomOf = ({ session }: SimPerson): BareJid => session.sphere().row.room;
 
 test('a sphere moves to another server: everybody follows, with what waited, and writes there', async () => {
   const { world, ana, ben, eva, sphere, old } = await family();

@@ -319,7 +319,7 @@ export class SimSession {
     this.ofTwo.takeInvitations();
     this.vault.begin();
     this.outgoing.keysChanged();
-    await this.mover.takeBack();
+    await this.mover.takeBack(signal);
   }
 
   /** Whether something waits that could leave now and was not tried in vain before. */

@@ -68,6 +68,33 @@ test('a move that a removed admin wrote beyond the line of the removal counts fo
   expect(everybody.map(({ log }) => log.moved?.id)).toEqual(everybody.map(() => known.id));
 });
 
+test('an admin who writes the highest number there is keeps nobody from moving the sphere', () => {
+  const { owner, admin, member, everybody } = family();
+  const far = admin.write('room', { room: 'far@rooms.example.net', number: Number.MAX_SAFE_INTEGER });
+  settle(...everybody);
+  expect(owner.log.moved?.id).toBe(far.id);
+  const [back, again] = [owner.move('back'), owner.move('again')];
+  settle(...everybody);
+  expect(member.log.moved?.id).toBe(again.id);
+  expect(again.body.number).toBe(back.body.number + 1);
+});
+
+test('whoever knows only the newest moves finds the room that those who know all of them find', () => {
+  const { owner, admin, everybody } = family();
+  for (const name of ['one', 'two', 'three']) {
+    owner.move(name);
+    settle(...everybody);
+  }
+  const together = [admin.move('bens'), owner.move('anas')];
+  settle(...everybody);
+  const foundation = owner.log
+    .events()
+    .filter(({ type, id }) => type !== 'room' || together.some((one) => one.id === id));
+  const log = new SphereLog({ sphereId: owner.log.sphereId, isDeviceProven });
+  log.addAll(foundation);
+  expect([owner.log.room, log.room]).toEqual(['anas@rooms.example.net', 'anas@rooms.example.net']);
+});
+
 /** Owner, admins and a member move the sphere without always knowing of each other, while admins come and go. */
 function restlessSphere(seed: number): SphereLog {
   const next = seededNumbers(seed);
@@ -79,6 +106,8 @@ function restlessSphere(seed: number): SphereLog {
     const chance = next(12);
     if (chance === 0) owner.remove((next(2) === 0 ? ben : kim).jid);
     else if (chance === 1) owner.setRole(ben.jid, next(2) === 0 ? 'member' : 'admin');
+    else if (chance === 2)
+      writer.write('room', { room: `far${step}@rooms.example.net`, number: Number.MAX_SAFE_INTEGER });
     else writer.move(`room${step}`);
   }
   settle(owner, admin, other, member);

@@ -13,6 +13,11 @@ export class MovedRooms {
     return this.#current?.event ?? null;
   }
 
+  /** What the next move takes to be the one that holds. */
+  static nextNumber(newest: KnownEvent<'room'> | null): number {
+    return newest === null ? 1 : numberOf(newest) + 1;
+  }
+
   /** Events in force come in canonical order. */
   add(event: KnownEvent<'room'>, isOwners: boolean): void {
     const move = { event, isOwners };
@@ -20,7 +25,12 @@ export class MovedRooms {
   }
 }
 
+/** Nobody has seen more moves than events: so none is so high that whoever knows of it could not write a higher one. */
+function numberOf({ body, header }: KnownEvent<'room'>): number {
+  return Math.min(body.number, header.lamport);
+}
+
 function isStronger(move: Move, current: Move): boolean {
-  const ahead = move.event.body.number - current.event.body.number;
+  const ahead = numberOf(move.event) - numberOf(current.event);
   return ahead === 0 ? move.isOwners && !current.isOwners : ahead > 0;
 }
