@@ -93,6 +93,12 @@ const personShape = z.object({
   subscription: z.string().describe('none, to when you see when they are online, from, or both'),
   asked: z.boolean(),
   wants: z.boolean(),
+  movedFrom: z
+    .object({ jid: z.string(), name: z.string(), isConfirmed: z.boolean() })
+    .nullable()
+    .describe(
+      'the address by which you know them: person follow takes the new one; not confirmed: only a sphere says so',
+    ),
   online: z.boolean(),
   unread: z.number().int(),
 });

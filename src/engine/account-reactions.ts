@@ -37,7 +37,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
-import { followMoves } from './follow-moves.ts';
+import { offerMoves } from './offer-moves.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
@@ -120,6 +120,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       // Somebody is here under a new address: the one before is not let in any more.
       const hasMoved = [...sphere.state.moved.values()].some((jid) => accounts?.has(jid) === true);
       if (hasMoved) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
+      if (hasMoved) scope.spawn('offer who moved', (signal) => offerMoves(deps, signal));
     }),
     rooms.onPresence.on((room) => settleRefused(deps, room)),
     rooms.onExpelled.on((room) => {
@@ -223,7 +224,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
-  if (kinds.has('moved')) scope.spawn('follow who moved', (signal) => followMoves(deps, signal));
+  if (kinds.has('moved')) scope.spawn('offer who moved', (signal) => offerMoves(deps, signal));
   if (kinds.has('members')) {
     scope.spawn('settle', () => settleStanding(deps, sphere));
     meetPartner(deps, sphere);
@@ -305,6 +306,7 @@ async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = LOOK_AGAIN_MS) {
     await clock.sleep(waitMs, signal);
     await attempt(() => forgetDeleted(deps, signal));
+    await attempt(() => offerMoves(deps, signal));
     for (const sphere of list.all()) await attempt(() => lookAtSphere(deps, sphere, signal));
   }
 }

@@ -53,7 +53,7 @@ import { ABILITIES } from './abilities.ts';
 import { AccountOnline, type ServerKnowledge } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import type { AccountSessionDeps } from './account-session-deps.ts';
-import { followMoves } from './follow-moves.ts';
+import { offerMoves } from './offer-moves.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
@@ -251,7 +251,7 @@ export class AccountSession implements AsyncDisposable {
     const { list, people, own, scope } = this;
     const settleMoves = async (signal: AbortSignal): Promise<void> => {
       await new MovingIn({ ...people, storage, own }).finish(signal);
-      await followMoves({ list, people, storage, log }, signal);
+      await offerMoves({ list, people, storage, log }, signal);
     };
     return { settleMoves, scope, clock, log: log.child('account') };
   }

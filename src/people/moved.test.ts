@@ -60,7 +60,7 @@ test('somebody on our list whose old account says where they went is offered und
   const { contacts, list, request, client } = setUp(NEW);
   await list(OLD, 'both');
   await request(NEW, OLD);
-  expect(contacts.moved.oldOf(NEW)).toBe(OLD);
+  expect(contacts.moved.formerOf(NEW)).toEqual({ from: OLD, isConfirmed: true });
   expect(contacts.get(NEW)).toMatchObject({ standing: 'request', wants: true });
   expect(contacts.get(OLD)).toMatchObject({ standing: 'contact' });
   expect(client.subscriptions).toEqual([]);
@@ -74,7 +74,7 @@ test.each([
   const { contacts, list, request, asked } = setUp(statement);
   await list(OLD, subscription);
   await request(NEW, OLD);
-  expect(contacts.moved.oldOf(NEW)).toBeUndefined();
+  expect(contacts.moved.formerOf(NEW)).toBeUndefined();
   expect(contacts.get(NEW)).toMatchObject({ standing: 'request', wants: true });
   expect(asked).toEqual(subscription === 'to' ? [] : [OLD]);
 });
