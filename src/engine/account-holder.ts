@@ -24,6 +24,7 @@ import { AccountSession } from './account-session.ts';
 import { changeAccount } from './change-account.ts';
 import { leaveAccount } from './leave-account.ts';
 import { loginOf, parseServer } from './login-of.ts';
+import { proveAccount } from './prove-account.ts';
 import { followNotices } from './notices.ts';
 import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
@@ -153,7 +154,8 @@ export class AccountHolder implements AsyncDisposable {
       const login = loginOf(account);
       await this.#requireNobody(input.jid);
       if (input.register) await registerAccount({ ...login, token: tokenOf(input) }, { clock, random, log }, signal);
-      await leaveAccount({ session, clock, random, log }, { login, isLost: input.isLost }, signal);
+      const prove = (limited: AbortSignal): Promise<void> => proveAccount({ login, clock, random, log }, limited);
+      await leaveAccount({ session, prove }, { to: input.jid, isLost: input.isLost }, signal);
       await this.#close();
       try {
         using storage = await this.#openStorage(session.own);
