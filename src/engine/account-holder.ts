@@ -18,6 +18,7 @@ import type { Storage } from '../storage/storage.ts';
 import { openStorage } from '../storage/storage.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
+import { retractMoved } from '../xmpp/xep/0283-moved.ts';
 import { changePassword, removeOwnAccount } from '../xmpp/xep/0077-own-account.ts';
 import { accountFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
@@ -164,6 +165,16 @@ export class AccountHolder implements AsyncDisposable {
         // From there, or from here when the disk did not take it.
         await this.#restore();
       }
+    });
+  }
+
+  /** Takes a move back that is not at its end. `conflict` when there is none. */
+  stay(signal: AbortSignal): Promise<void> {
+    return this.#queue.run(async () => {
+      const { client, move, own } = this.session;
+      if (move.goingTo === null) throw new AppError('conflict', 'this is the address in all spheres');
+      await retractMoved(client, signal);
+      await move.say(own, signal);
     });
   }
 

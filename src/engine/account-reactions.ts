@@ -186,7 +186,7 @@ function followOutgoing(deps: ReactionsDeps): (() => void)[] {
   return [
     outgoing.onSent.on(({ eventId, sphereId }) => {
       const own = sphereId === null ? undefined : list.find(sphereId);
-      if (own?.state.members.get(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
+      if (own?.placeOf(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
       const message = storage.messages.get(eventId);
       const sphere = message === undefined ? undefined : list.find(message.sphereId);
       if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
@@ -356,7 +356,7 @@ async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<
 
 /** With whom we share alone is somebody we know: there is where their files are shown. */
 function meetPartner({ people, own }: ReactionsDeps, sphere: Sphere): void {
-  const partner = sphere.row.state === 'joined' ? partnerIn(sphere.state, own) : null;
+  const partner = sphere.row.state === 'joined' ? partnerIn(sphere.state, sphere.ownJid(own)) : null;
   if (partner === null) return;
   people.contacts.meet(partner, true);
   people.contacts.onChange.emit(partner);

@@ -36,6 +36,11 @@ export class MovingIn {
     storage.settings.set(SETTING, noted);
   }
 
+  /** Whether something is still to be done at this account. */
+  get isDue(): boolean {
+    return this.#noted?.to === this.#deps.own;
+  }
+
   /** In each session until all is done: what was done is crossed off at once. */
   async finish(signal: AbortSignal): Promise<void> {
     const { storage, contacts, blocked, own } = this.#deps;

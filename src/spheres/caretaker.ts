@@ -48,7 +48,7 @@ export class Caretaker {
     if (joined.type !== 'join' || joined.header.device === sphere.device) return;
     const invite = sphere.log.get(joined.body.invite);
     const isOurs = invite?.header.person === sphere.person;
-    const me = sphere.state.members.get(this.#deps.own);
+    const me = sphere.placeOf(this.#deps.own);
     if (me?.state !== 'joined' || (!isOurs && me.role !== 'owner')) return;
     // Whoever answers over and over gets no log without end.
     if (isLateAnswer(sphere, joined) && this.#hasWelcomed(sphere, joined.header.device)) return;
@@ -93,9 +93,8 @@ export class Caretaker {
     if (sphere.row.state === 'joined') this.renewEpoch(sphere);
   }
 
-  #isToRenew({ state }: Sphere): boolean {
-    const me = state.members.get(this.#deps.own);
-    return me?.state === 'joined' && (me.role === 'owner' || me.role === 'admin') && state.isEpochDue;
+  #isToRenew({ role, state }: Sphere): boolean {
+    return (role === 'owner' || role === 'admin') && state.isEpochDue;
   }
 
   /**
@@ -108,7 +107,7 @@ export class Caretaker {
     const { members } = sphere.state;
     try {
       const listed = await rooms.affiliations(room, signal);
-      const role = members.get(own)?.state === 'joined' ? members.get(own)?.role : undefined;
+      const { role } = sphere;
       if (role !== 'owner' && role !== 'admin') return;
       const rights = roomRights(sphere.state);
       const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
