@@ -98,10 +98,13 @@ export class Mailbox {
     result: Decrypted,
     deliveries: readonly CheckedDelivery[],
   ): boolean {
-    const event = deliveries[0]?.event;
-    if (event?.type !== 'moved' || event.body.to !== from) return false;
-    const device = sphere.state.devices.get(event.header.device);
-    return device?.person === event.header.person && device.omemoIdentityKey === toHex(result.identityKey);
+    const identity = toHex(result.identityKey);
+    // It may stand anywhere in what is passed on to somebody who missed it.
+    return deliveries.some(({ event }) => {
+      if (event.type !== 'moved' || event.body.to !== from) return false;
+      const device = sphere.state.devices.get(event.header.device);
+      return device?.person === event.header.person && device.omemoIdentityKey === identity;
+    });
   }
 
   /** Whether another device of our person sealed it. */
