@@ -119,7 +119,7 @@ test('after a move of ours everybody on the old list is on the new one and hears
 });
 
 test('one address that the new server refuses keeps nobody else off the new list', async () => {
-  const { storage, client, contacts, list } = setUp(null);
+  const { storage, client, list } = setUp(null);
   await list(OLD, 'both');
   await list(parseBareJid('zoe@old.test'), 'to');
   MovingIn.note(storage, { from: parseBareJid('ana@before.test'), to: client.jid });
@@ -128,7 +128,12 @@ test('one address that the new server refuses keeps nobody else off the new list
     if (jid === OLD) throw new AppError('not-allowed', 'no', { condition: 'not-allowed', type: 'cancel' });
     added.push(jid);
   };
-  const moving = new MovingIn({ storage, contacts: { add, get: () => undefined }, blocked: { block: add }, own: client.jid });
+  const moving = new MovingIn({
+    storage,
+    contacts: { add, get: () => undefined },
+    blocked: { block: add },
+    own: client.jid,
+  });
   await moving.finish(never);
   expect(added).toEqual(['zoe@old.test']);
 });
