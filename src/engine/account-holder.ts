@@ -30,6 +30,7 @@ import { followNotices } from './notices.ts';
 import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
 import { noteMoved, noteSignedIn, readSignedIn } from './signed-in.ts';
+import { requireSettled } from './require-settled.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import { Warnings } from './warnings.ts';
 import type { ViewSource } from './view-source.ts';
@@ -153,6 +154,7 @@ export class AccountHolder implements AsyncDisposable {
       if (session.own === input.jid) throw new AppError('conflict', 'this is our own address');
       const account = await accountOf(input);
       const login = loginOf(account);
+      if (!input.isLost) requireSettled(session.storage);
       await this.#requireNobody(input.jid);
       if (input.register) await registerAccount({ ...login, token: tokenOf(input) }, { clock, random, log }, signal);
       const prove = (limited: AbortSignal): Promise<void> => proveAccount({ login, clock, random, log }, limited);

@@ -247,14 +247,9 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #settling({ storage, clock, log }: AccountSessionDeps) {
-    const { list, people, own, scope } = this;
-    const parts = { client: this.client, list, people, storage, own, log };
-    return {
-      settleMoves: (signal: AbortSignal) => settleMoves(parts, signal),
-      scope,
-      clock,
-      log: log.child('account'),
-    };
+    const parts = { ...this.#parts(), storage, own: this.own, log };
+    const settle = (signal: AbortSignal): Promise<void> => settleMoves(parts, signal);
+    return { settleMoves: settle, scope: this.scope, clock, log: log.child('account') };
   }
 
   #keepEverything({ storage, clock, log }: AccountSessionDeps): void {
