@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   'secrets-unavailable',
   'cannot-decrypt',
   'kit-invalid',
+  'answers-wait',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -14,7 +14,15 @@ export const invitedShape = okShape.extend({
   trouble: z.string().nullable().describe('nobody-there or server-silent, when their server says so at once'),
 });
 
-const accountShape = z.object({ jid: z.string(), state: z.string() });
+const accountShape = z.object({
+  jid: z.string(),
+  state: z.string(),
+  goingTo: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('the account by which you go in spheres already: account move goes on there, account stay takes it back'),
+});
 export const accountAnswerShape = z.object({ account: accountShape.nullable() });
 
 export const kitShape = z.object({
@@ -93,6 +101,12 @@ const personShape = z.object({
   subscription: z.string().describe('none, to when you see when they are online, from, or both'),
   asked: z.boolean(),
   wants: z.boolean(),
+  movedFrom: z
+    .object({ jid: z.string(), name: z.string(), isConfirmed: z.boolean() })
+    .nullable()
+    .describe(
+      'the address by which you know them: person follow takes the new one; not confirmed: only a sphere says so',
+    ),
   online: z.boolean(),
   unread: z.number().int(),
 });

@@ -86,6 +86,8 @@ const account = {
    * until now cannot be reached any more.
    */
   move: oc.input(login.extend({ isLost: z.boolean().default(false) })).output(z.object({ account: accountSchema })),
+  /** Takes a move back that is not at its end on this device: in all spheres the person goes by this account again. */
+  stay: oc.output(done),
   /** Removes the account from its server for good, and signs out. What is on this computer stays. */
   delete: oc.input(z.object({ password: z.string().max(1024) })).output(done),
 };

@@ -21,8 +21,11 @@ export const contactSchema = z.object({
   asked: z.boolean(),
   /** They asked us and have no answer. */
   wants: z.boolean(),
-  /** The address by which we know them: at that account they say to be here now. null for everybody else. */
-  movedFrom: z.object({ jid: bareJidSchema, name: z.string() }).nullable(),
+  /**
+   * The address by which we know them; null for everybody else. `isConfirmed`: the account there says that they are here now.
+   * Otherwise it could not be asked, and a sphere says so.
+   */
+  movedFrom: z.object({ jid: bareJidSchema, name: z.string(), isConfirmed: z.boolean() }).nullable(),
   blocked: z.boolean(),
   online: z.boolean(),
   unread: count,

@@ -33,6 +33,8 @@ export const accountSchema = z.object({
   /** This device first, then the person's others; absent where only the connection is told of. */
   devices: z.array(deviceSchema).optional(),
   warnings: z.array(z.enum(WARNINGS)).optional(),
+  /** The account by which the person goes in spheres already, when a move there is not at its end on this device. */
+  goingTo: bareJidSchema.nullable().optional(),
 });
 export type AccountView = z.infer<typeof accountSchema>;
 

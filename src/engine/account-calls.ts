@@ -19,6 +19,10 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
       await holder.move(input, signal);
       return { account: accountIn(views) };
     },
+    async stay(signal) {
+      await holder.stay(signal);
+      return DONE;
+    },
     async export({ folder, withFiles }, signal) {
       const parent = folder ?? homedir();
       return await exportAccount({ session: holder.session, views, clock }, { parent, withFiles }, signal);

@@ -18,16 +18,19 @@ import type { Storage } from '../storage/storage.ts';
 import { openStorage } from '../storage/storage.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
+import { retractMoved } from '../xmpp/xep/0283-moved.ts';
 import { changePassword, removeOwnAccount } from '../xmpp/xep/0077-own-account.ts';
 import { accountFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
 import { changeAccount } from './change-account.ts';
 import { leaveAccount } from './leave-account.ts';
 import { loginOf, parseServer } from './login-of.ts';
+import { proveAccount } from './prove-account.ts';
 import { followNotices } from './notices.ts';
 import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
 import { noteMoved, noteSignedIn, readSignedIn } from './signed-in.ts';
+import { requireSettled } from './require-settled.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import { Warnings } from './warnings.ts';
 import type { ViewSource } from './view-source.ts';
@@ -151,9 +154,11 @@ export class AccountHolder implements AsyncDisposable {
       if (session.own === input.jid) throw new AppError('conflict', 'this is our own address');
       const account = await accountOf(input);
       const login = loginOf(account);
+      if (!input.isLost) requireSettled(session.storage);
       await this.#requireNobody(input.jid);
       if (input.register) await registerAccount({ ...login, token: tokenOf(input) }, { clock, random, log }, signal);
-      await leaveAccount({ session, clock, random, log }, { login, isLost: input.isLost }, signal);
+      const prove = (limited: AbortSignal): Promise<void> => proveAccount({ login, clock, random, log }, limited);
+      await leaveAccount({ session, prove }, { to: input.jid, isLost: input.isLost }, signal);
       await this.#close();
       try {
         using storage = await this.#openStorage(session.own);
@@ -162,6 +167,16 @@ export class AccountHolder implements AsyncDisposable {
         // From there, or from here when the disk did not take it.
         await this.#restore();
       }
+    });
+  }
+
+  /** Takes a move back that is not at its end. `conflict` when there is none. */
+  stay(signal: AbortSignal): Promise<void> {
+    return this.#queue.run(async () => {
+      const { client, move, own } = this.session;
+      if (move.goingTo === null) throw new AppError('conflict', 'this is the address in all spheres');
+      await retractMoved(client, signal);
+      await move.say(own, signal);
     });
   }
 

@@ -77,7 +77,7 @@ function signIn(failing: { error: AppError; times: number }, takeBack?: (signal:
     list: { wantedRooms: () => [] } as never,
     rooms: {} as never,
     outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
-    directory: { forget: () => undefined, learn: () => false, publishOwn } as never,
+    directory: { forget: () => undefined, learn: () => false, publishOwn, unlistOwn: done } as never,
     direct: { begin: done, catchUp, onMissed } as never,
     people: { begin: done, poke: () => void (pokes += 1) } as never,
     devices: { begin: done, isEnded: false } as never,
@@ -298,4 +298,32 @@ test('a computer that is left on finds a copy that was started meanwhile', async
   run.isOnly = false;
   await clock.advance(6 * 3_600_000);
   expect(online.isCopied).toBe(true);
+});
+
+test('all that lies at an account is read before it is left, also when its session has just begun', async () => {
+  const { clock, online, archive } = signIn({ error: slow, times: 1 });
+  const read = online.readMail(noSignal);
+  await clock.advance(6_000);
+  await read;
+  expect(archive.read).toBe(2);
+  await online.retire(noSignal);
+  expect(archive.read).toBe(3);
+});
+
+test('an account whose archive cannot be read is not left, and this device is listed there as before', async () => {
+  const { online, archive, ready, keys } = signIn({ error: slow, times: 0 });
+  await ready;
+  archive.fails = true;
+  await expect(online.retire(noSignal)).rejects.toBe(slow);
+  await Promise.resolve();
+  expect(keys.published).toBe(2);
+});
+
+test('an account that is not reached is not left unread', async () => {
+  const { clock, client, online, ready } = signIn({ error: slow, times: 0 });
+  await ready;
+  client.setState({ kind: 'offline', error: lost });
+  const read = online.readMail(noSignal).catch((error: unknown) => error);
+  await clock.advance(60_000);
+  expect(await read).toMatchObject({ code: 'disconnected' });
 });

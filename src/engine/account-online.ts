@@ -56,6 +56,9 @@ interface AccountOnlineDeps {
 
 const RETRY = { baseMs: 5_000, maxMs: 300_000 };
 const CARE_MS = 5_000;
+/** So long, looking so often, a session that was just begun is waited for. */
+const SET_UP_MS = 30_000;
+const LOOK_MS = 250;
 /** A computer that is left on keeps its keys fresh too. */
 const CARE_EVERY_MS = 6 * 3_600_000;
 /** So often a first sign-in is tried before the person hears that it does not work. */
@@ -133,15 +136,36 @@ export class AccountOnline implements Disposable {
     return this.#isCopied;
   }
 
-  /** The person leaves this account: whoever writes to it should not believe that this device reads it. */
+  /** When it returns all that lies at the account is here; rejects when that cannot be known. */
+  async readMail(signal: AbortSignal): Promise<void> {
+    const { clock, client, direct } = this.#deps;
+    const isSetUp = (): boolean => client.state.kind === 'online' && this.#setUpSession === this.#session;
+    for (let waitedMs = 0; !isSetUp() && waitedMs < SET_UP_MS; waitedMs += LOOK_MS) await clock.sleep(LOOK_MS, signal);
+    if (!isSetUp()) throw new AppError('disconnected', 'what lies at the account cannot be read now');
+    await direct.catchUp();
+    signal.throwIfAborted();
+  }
+
+  /**
+   * The person leaves this account: whoever writes to it should not believe that this device reads it. What came until then is
+   * here when it returns; when that fails the account is not left.
+   */
   async retire(signal: AbortSignal): Promise<void> {
-    const { directory, client, omemo, log } = this.#deps;
+    const { directory, client, omemo, scope, log } = this.#deps;
     this.#isRetired = true;
     try {
-      await directory.unlistOwn(client.jid, [omemo.deviceId], signal);
+      try {
+        await directory.unlistOwn(client.jid, [omemo.deviceId], signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.info('own device stays on the list of the old account', { error });
+      }
+      await this.readMail(signal);
     } catch (error) {
-      signal.throwIfAborted();
-      log.info('own device stays on the list of the old account', { error });
+      this.#isRetired = false;
+      this.#isUnlisted = true;
+      scope.spawn('list own device', (ongoing) => this.#listOwn(ongoing));
+      throw error;
     }
   }
 

@@ -38,7 +38,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
-import { followMoves } from './follow-moves.ts';
+import { offerMoves } from './offer-moves.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
@@ -122,6 +122,7 @@ export function joinReactions(deps: ReactionsDeps): void {
       // Somebody is here under a new address: the one before is not let in any more.
       const hasMoved = [...sphere.state.moved.values()].some((jid) => accounts?.has(jid) === true);
       if (hasMoved) scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
+      if (hasMoved) scope.spawn('offer who moved', (signal) => offerMoves(deps, signal));
     }),
     deps.logs.onGathered.on((sphere) => deps.devices.endGone(sphere)),
     rooms.onPresence.on((room) => settleRefused(deps, room)),
@@ -188,7 +189,7 @@ function followOutgoing(deps: ReactionsDeps): (() => void)[] {
   return [
     outgoing.onSent.on(({ eventId, sphereId }) => {
       const own = sphereId === null ? undefined : list.find(sphereId);
-      if (own?.state.members.get(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
+      if (own?.placeOf(deps.own)?.state === 'left') scope.spawn('settle', () => settleStanding(deps, own));
       const message = storage.messages.get(eventId);
       const sphere = message === undefined ? undefined : list.find(message.sphereId);
       if (sphere !== undefined) list.announce(sphere, [{ kind: 'message', id: eventId }]);
@@ -226,7 +227,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   if (kinds.has('left') || kinds.has('declined') || kinds.has('rights')) {
     scope.spawn('tidy room', (signal) => caretaker.tidyRoom(sphere, signal));
   }
-  if (kinds.has('moved')) scope.spawn('follow who moved', (signal) => followMoves(deps, signal));
+  if (kinds.has('moved')) scope.spawn('offer who moved', (signal) => offerMoves(deps, signal));
   if (kinds.has('members')) {
     scope.spawn('settle', () => settleStanding(deps, sphere));
     meetPartner(deps, sphere);
@@ -311,6 +312,7 @@ async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = LOOK_AGAIN_MS) {
     await clock.sleep(waitMs, signal);
     await attempt(() => forgetDeleted(deps, signal));
+    await attempt(() => offerMoves(deps, signal));
     for (const sphere of list.all()) await attempt(() => lookAtSphere(deps, sphere, signal));
   }
 }
@@ -361,7 +363,7 @@ async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<
 
 /** With whom we share alone is somebody we know: there is where their files are shown. */
 function meetPartner({ people, own }: ReactionsDeps, sphere: Sphere): void {
-  const partner = sphere.row.state === 'joined' ? partnerIn(sphere.state, own) : null;
+  const partner = sphere.row.state === 'joined' ? partnerIn(sphere.state, sphere.ownJid(own)) : null;
   if (partner === null) return;
   people.contacts.meet(partner, true);
   people.contacts.onChange.emit(partner);
@@ -388,11 +390,9 @@ function hasReturned({ storage }: ReactionsDeps, sphere: Sphere, changes: readon
 async function feedKeys({ feed, storage }: ReactionsDeps, sphere: Sphere): Promise<void> {
   const { state } = sphere.row;
   if (state === 'left' || state === 'removed') return;
-  const epochs = sphere.epochs.slice(0, ACCEPTED_EPOCHS).map(({ secrets }) => ({
-    admission: secrets.admission,
-    tracker: secrets.tracker,
-    lan: secrets.lan,
-  }));
+  const epochs = sphere.epochs
+    .slice(0, ACCEPTED_EPOCHS)
+    .map(({ secrets: { admission, tracker, lan } }) => ({ admission, tracker, lan }));
   const toEnd = devicesToEnd(storage);
   const devices = [...sphere.state.devices.keys()].filter((device) => !toEnd.has(device));
   await feed.setSphere(sphere.id, { epochs, devices, limits: sphere.row.limits });

@@ -6,7 +6,6 @@ import type { Logger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
-import { MovingIn } from '../people/moving-in.ts';
 import { People } from '../people/people.ts';
 import { Typing } from '../people/typing.ts';
 import type { Carrier } from '../spheres/carrier.ts';
@@ -53,7 +52,6 @@ import { ABILITIES } from './abilities.ts';
 import { AccountOnline, type ServerKnowledge } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import type { AccountSessionDeps } from './account-session-deps.ts';
-import { followMoves } from './follow-moves.ts';
 import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
@@ -65,6 +63,7 @@ import { openRooms } from './open-rooms.ts';
 import { openOwnRun } from './own-run.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
+import { settleMoves } from './settle-moves.ts';
 import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
 import { trialNote } from './trial-note.ts';
@@ -248,12 +247,9 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #settling({ storage, clock, log }: AccountSessionDeps) {
-    const { list, people, own, scope } = this;
-    const settleMoves = async (signal: AbortSignal): Promise<void> => {
-      await new MovingIn({ ...people, storage, own }).finish(signal);
-      await followMoves({ list, people, storage, log }, signal);
-    };
-    return { settleMoves, scope, clock, log: log.child('account') };
+    const parts = { ...this.#parts(), storage, own: this.own, log };
+    const settle = (signal: AbortSignal): Promise<void> => settleMoves(parts, signal);
+    return { settleMoves: settle, scope: this.scope, clock, log: log.child('account') };
   }
 
   #keepEverything({ storage, clock, log }: AccountSessionDeps): void {

@@ -83,6 +83,7 @@ function accountRouter(account: AppServices['account']) {
     delete: os.account.delete.handler(({ input, signal }) => account.delete(input, given(signal))),
     kit: os.account.kit.handler(({ input, signal }) => account.kit(input, given(signal))),
     renameDevice: os.account.renameDevice.handler(({ input, signal }) => account.renameDevice(input, given(signal))),
+    stay: os.account.stay.handler(({ signal }) => account.stay(given(signal))),
     removeDevice: os.account.removeDevice.handler(({ input, signal }) => account.removeDevice(input, given(signal))),
     confirmDevice: os.account.confirmDevice.handler(({ input, signal }) => account.confirmDevice(input, given(signal))),
     readWarning: os.account.readWarning.handler(({ input, signal }) => account.readWarning(input, given(signal))),

@@ -4,6 +4,7 @@ import { AppError } from '../base/errors.ts';
 import { safetyNumber } from '../spheres/protocol/safety-number.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
+import { toldMoves } from '../spheres/told-moves.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 
@@ -40,9 +41,13 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
       return DONE;
     },
     async follow({ jid: to }, signal) {
-      const from = contacts().moved.oldOf(to);
-      if (from === undefined) throw new AppError('not-found', 'nobody we know has moved there');
+      const former = contacts().moved.formerOf(to);
+      if (former === undefined) throw new AppError('not-found', 'nobody we know has moved there');
+      const { list, storage } = holder.session;
+      const { from } = former;
       await contacts().follow({ from, to }, signal);
+      const moves = list.all().flatMap((sphere) => toldMoves(sphere));
+      for (const move of moves) if (move.from === from && move.to === to) storage.verified.move(move.person, to);
       return DONE;
     },
     async block({ jid, report }, signal) {

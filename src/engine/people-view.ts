@@ -40,9 +40,10 @@ export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row
 }
 
 function movedFromOf(storage: Storage, people: PeopleViewDeps['people'], jid: BareJid): ContactView['movedFrom'] {
-  const old = people.contacts.moved.oldOf(jid);
-  const row = old === undefined ? undefined : storage.contacts.get(old);
-  return row === undefined ? null : { jid: row.jid, name: contactName(row) };
+  const former = people.contacts.moved.formerOf(jid);
+  const row = former === undefined ? undefined : storage.contacts.get(former.from);
+  if (former === undefined || row === undefined) return null;
+  return { jid: row.jid, name: contactName(row), isConfirmed: former.isConfirmed };
 }
 
 /** What was shared with them alone last; a sphere in which nothing was says nothing. */

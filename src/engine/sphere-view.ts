@@ -40,10 +40,10 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     watchesFolder: deps.folderWatch.isOn(sphere),
     limits: row.limits,
     history: state.genesis?.policy.history ?? 'all',
-    myRole: state.members.get(own)?.role ?? 'member',
+    myRole: sphere.placeOf(own)?.role ?? 'member',
     state: viewState(deps, sphere),
     members: viewMembers(deps, sphere),
-    partner: partnerIn(state, own),
+    partner: partnerIn(state, sphere.ownJid(own)),
     offeredTo: sphere.jidOf(sphere.log.ownership.offer?.to ?? NOBODY) ?? null,
     candidates: candidacies(sphere).map(viewCandidate),
     mayObject: mayObject(sphere),
@@ -57,8 +57,9 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
 }
 
 /** What is shared with one person alone goes by their name. */
-function nameOf({ storage, own }: SphereViewDeps, { row, state }: Sphere): string {
-  const partner = partnerIn(state, own);
+function nameOf({ storage, own }: SphereViewDeps, sphere: Sphere): string {
+  const { row, state } = sphere;
+  const partner = partnerIn(state, sphere.ownJid(own));
   if (partner === null) return state.name === '' ? row.name : state.name;
   return contactName(storage.contacts.get(partner) ?? { jid: partner, name: null, nick: null });
 }
@@ -133,7 +134,7 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
     devices: member.person === null ? 0 : devices.length,
     state: hasDeclined(member) ? 'declined' : member.state === 'joined' ? 'joined' : 'invited',
     online,
-    isMe: member.jid === deps.own,
+    isMe: member.jid === sphere.ownJid(deps.own),
     identity: identity === 'unverified' && introducedBy.length > 0 ? 'introduced' : identity,
     introducedBy,
     isForked: devices.some(({ device }) => sphere.state.forks.has(device)),

@@ -68,6 +68,9 @@ export class ViewSource {
       session.client.onState.on(() => this.accountChanged()),
       session.devices.onChange.on(() => this.accountChanged()),
       session.list.onChange.on((changed) => this.#sphereChanged(session, changed, pace)),
+      session.list.onChange.on(({ changes }) => {
+        if (changes.some(({ kind }) => kind === 'moved')) this.accountChanged();
+      }),
       session.rooms.onPresence.on((room) => {
         const sphere = session.list.ofRoom(room);
         if (sphere !== undefined) this.emitSphere(sphere);
@@ -100,7 +103,7 @@ export class ViewSource {
     const own = this.#session.devices;
     const devices = own.list().map((row) => viewDevice(row, own.isEnding(row.device)));
     const warnings = [...Warnings.list(this.#session.storage)];
-    return { jid: this.#session.own, state, error: view, devices, warnings };
+    return { jid: this.#session.own, state, error: view, devices, warnings, goingTo: this.#session.move.goingTo };
   }
 
   sphere(sphere: Sphere): SphereView {

@@ -7,6 +7,7 @@ import type { XmppPort } from '../xmpp/port.ts';
 import { errorCondition } from '../xmpp/stanza-error.ts';
 import type { BlockNews } from '../xmpp/xep/0191-blocking.ts';
 import { blockAccount, fetchBlockList, onBlockNews, unblockAccount } from '../xmpp/xep/0191-blocking.ts';
+import { MovingIn } from './moving-in.ts';
 
 interface BlockListDeps {
   readonly client: XmppPort;
@@ -61,8 +62,9 @@ export class BlockList implements Disposable {
   }
 
   #replace(jids: readonly BareJid[]): void {
-    const { blocked } = this.#deps.storage;
-    const listed = new Set(jids);
+    const { storage } = this.#deps;
+    const { blocked } = storage;
+    const listed = new Set([...jids, ...MovingIn.blocked(storage)]);
     const gone = blocked.list().filter((jid) => !listed.has(jid));
     this.#learn({ kind: 'unblocked', jids: gone });
     this.#learn({ kind: 'blocked', jids });

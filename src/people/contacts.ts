@@ -19,6 +19,7 @@ import {
 } from '../xmpp/roster.ts';
 import { fetchMoved, movedFrom, readMovedFrom } from '../xmpp/xep/0283-moved.ts';
 import { conversationIdOf } from './conversation-id.ts';
+import type { ToldMove } from '../spheres/told-moves.ts';
 import { MovedBook } from './moved-book.ts';
 import { PresenceBook } from './presence-book.ts';
 
@@ -159,9 +160,24 @@ export class Contacts implements Disposable {
     this.#put({ ...latest, standing: 'contact', name: name ?? latest.name, asked: !isSeen, wants: false });
   }
 
+  /** Shows that somebody we know has another address now, as far as that is proved. Whether nothing is left to be done. */
+  async offer(move: ToldMove, signal: AbortSignal): Promise<boolean> {
+    const { from, to } = move;
+    const { blocked } = this.#deps.storage;
+    // Whom we shut out gets nothing by moving; they may be let in again.
+    if (blocked.has(from) || blocked.has(to)) return false;
+    const former = await this.moved.check(move, signal);
+    if (former === undefined || this.meet(to, false) === undefined) return false;
+    this.moved.note(to, former);
+    this.onChange.emit(to);
+    return true;
+  }
+
   /** Somebody on our list goes on under another address: name, place and all that was said go along. */
   async follow({ from, to }: Moved, signal: AbortSignal): Promise<void> {
     const { client, storage, clock } = this.#deps;
+    if (storage.blocked.has(from) || storage.blocked.has(to))
+      throw new AppError('not-allowed', 'this person is blocked');
     const before = this.#required(from);
     const isListed = before.standing === 'contact';
     if (isListed) await this.add(to, { name: before.name }, signal);
@@ -199,6 +215,7 @@ export class Contacts implements Disposable {
     const row = this.#required(jid);
     // RFC 6121 §3.1.6: without an answer the server asks again in every session.
     if (row.wants) await sendSubscription(this.#deps.client, jid, 'unsubscribed');
+    this.moved.forget(jid);
     if (row.standing === 'request') this.#contacts.remove(jid);
     else this.#contacts.update(jid, { wants: false });
     this.onChange.emit(jid);
@@ -289,7 +306,7 @@ export class Contacts implements Disposable {
   async #checkMove({ from, to }: Moved, signal: AbortSignal): Promise<void> {
     const isSeen = ['from', 'both'].includes(this.#contacts.get(from)?.subscription ?? 'none');
     if (!isSeen || (await fetchMoved(this.#deps.client, from, signal)) !== to) return;
-    this.moved.note({ from, to });
+    this.moved.note(to, { from, isConfirmed: true });
     this.onChange.emit(to);
   }
 

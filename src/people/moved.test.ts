@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import type { BareJid, EventId } from '../base/id.ts';
+import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
@@ -60,7 +61,7 @@ test('somebody on our list whose old account says where they went is offered und
   const { contacts, list, request, client } = setUp(NEW);
   await list(OLD, 'both');
   await request(NEW, OLD);
-  expect(contacts.moved.oldOf(NEW)).toBe(OLD);
+  expect(contacts.moved.formerOf(NEW)).toEqual({ from: OLD, isConfirmed: true });
   expect(contacts.get(NEW)).toMatchObject({ standing: 'request', wants: true });
   expect(contacts.get(OLD)).toMatchObject({ standing: 'contact' });
   expect(client.subscriptions).toEqual([]);
@@ -74,7 +75,7 @@ test.each([
   const { contacts, list, request, asked } = setUp(statement);
   await list(OLD, subscription);
   await request(NEW, OLD);
-  expect(contacts.moved.oldOf(NEW)).toBeUndefined();
+  expect(contacts.moved.formerOf(NEW)).toBeUndefined();
   expect(contacts.get(NEW)).toMatchObject({ standing: 'request', wants: true });
   expect(asked).toEqual(subscription === 'to' ? [] : [OLD]);
 });
@@ -115,6 +116,26 @@ test('after a move of ours everybody on the old list is on the new one and hears
   const oldIn = (stanza: Element): string | undefined =>
     stanza.getChild('moved', NS_MOVED)?.getChild('old-jid')?.getText();
   expect(client.sent.map(oldIn)).toEqual([ours.from, ours.from]);
+});
+
+test('one address that the new server refuses keeps nobody else off the new list', async () => {
+  const { storage, client, list } = setUp(null);
+  await list(OLD, 'both');
+  await list(parseBareJid('zoe@old.test'), 'to');
+  MovingIn.note(storage, { from: parseBareJid('ana@before.test'), to: client.jid });
+  const added: string[] = [];
+  const add = async (jid: BareJid): Promise<void> => {
+    if (jid === OLD) throw new AppError('not-allowed', 'no', { condition: 'not-allowed', type: 'cancel' });
+    added.push(jid);
+  };
+  const moving = new MovingIn({
+    storage,
+    contacts: { add, get: () => undefined },
+    blocked: { block: add },
+    own: client.jid,
+  });
+  await moving.finish(never);
+  expect(added).toEqual(['zoe@old.test']);
 });
 
 test('what is still to be done after a move is left alone at another account', async () => {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { BareJid } from '../base/id.ts';
 import { bareJidSchema } from '../contract/ids.ts';
 import type { Storage } from '../storage/storage.ts';
+import { errorCondition, mayPass } from '../xmpp/stanza-error.ts';
 import type { BlockList } from './block-list.ts';
 import type { Contacts } from './contacts.ts';
 
@@ -36,6 +37,16 @@ export class MovingIn {
     storage.settings.set(SETTING, noted);
   }
 
+  /** Whom the account of before shut out, and the one of now does not yet. */
+  static blocked({ settings }: Pick<Storage, 'settings'>): readonly BareJid[] {
+    return settings.get(SETTING, (value) => schema.parse(value))?.blocked ?? [];
+  }
+
+  /** Whether something is still to be done at this account. */
+  get isDue(): boolean {
+    return this.#noted?.to === this.#deps.own;
+  }
+
   /** In each session until all is done: what was done is crossed off at once. */
   async finish(signal: AbortSignal): Promise<void> {
     const { storage, contacts, blocked, own } = this.#deps;
@@ -43,14 +54,27 @@ export class MovingIn {
       const [contact] = noted.contacts;
       const [stranger] = noted.blocked;
       if (stranger !== undefined) {
-        await blocked.block(stranger, { report: false }, signal);
+        const block = (): Promise<void> => blocked.block(stranger, { report: false }, signal);
+        if (stranger !== own) await this.#unlessRefused(block, signal);
         storage.settings.set(SETTING, { ...noted, blocked: noted.blocked.slice(1) });
       } else if (contact === undefined) storage.settings.remove(SETTING);
       else {
         const { jid, name } = contact;
-        if (jid !== own) await contacts.add(jid, { name, old: noted.from }, signal);
+        const add = (): Promise<void> => contacts.add(jid, { name, old: noted.from }, signal);
+        if (jid !== own) await this.#unlessRefused(add, signal);
         storage.settings.set(SETTING, { ...noted, contacts: noted.contacts.slice(1) });
       }
+    }
+  }
+
+  /** What the server does not take of one of them keeps nobody else out. */
+  async #unlessRefused(task: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      signal.throwIfAborted();
+      // Without an answer it is tried again.
+      if (errorCondition(error) === undefined || mayPass(error)) throw error;
     }
   }
 

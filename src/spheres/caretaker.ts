@@ -49,7 +49,7 @@ export class Caretaker {
     if (joined.type !== 'join' || joined.header.device === sphere.device) return;
     const invite = sphere.log.get(joined.body.invite);
     const isOurs = invite?.header.person === sphere.person;
-    const me = sphere.state.members.get(this.#deps.own);
+    const me = sphere.placeOf(this.#deps.own);
     if (me?.state !== 'joined' || (!isOurs && me.role !== 'owner')) return;
     // Whoever answers over and over gets no log without end.
     if (isLateAnswer(sphere, joined) && this.#hasWelcomed(sphere, joined.header.device)) return;
@@ -94,9 +94,8 @@ export class Caretaker {
     if (sphere.row.state === 'joined') this.renewEpoch(sphere);
   }
 
-  #isToRenew({ state }: Sphere): boolean {
-    const me = state.members.get(this.#deps.own);
-    return me?.state === 'joined' && (me.role === 'owner' || me.role === 'admin') && state.isEpochDue;
+  #isToRenew({ role, state }: Sphere): boolean {
+    return (role === 'owner' || role === 'admin') && state.isEpochDue;
   }
 
   /**
@@ -115,7 +114,7 @@ export class Caretaker {
     const { room } = sphere.row;
     const { members } = sphere.state;
     const listed = await rooms.affiliations(room, signal);
-    const role = members.get(own)?.state === 'joined' ? members.get(own)?.role : undefined;
+    const { role } = sphere;
     if (role !== 'owner' && role !== 'admin') return;
     const rights = roomRights(sphere.state);
     const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
@@ -141,10 +140,9 @@ export class Caretaker {
   }
 
   /** Of a room that the sphere has left for another one: whoever is gone from the sphere is gone from there too. */
-  async #shutOut({ state: { members } }: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
+  async #shutOut({ role, state: { members } }: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
     const { rooms, own } = this.#deps;
-    const { state, role } = members.get(own) ?? {};
-    if (state !== 'joined' || (role !== 'owner' && role !== 'admin')) return;
+    if (role !== 'owner' && role !== 'admin') return;
     for (const { jid, affiliation } of await rooms.affiliations(room, signal)) {
       const isGone = ['left', 'removed'].includes(members.get(jid)?.state ?? '');
       const isAllowed = role === 'owner' || affiliation === 'member';

@@ -48,6 +48,7 @@ export type SphereChange =
 const MAX_TOLD = 60;
 
 const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
+const MOVED: readonly SphereChange[] = [{ kind: 'members' }, { kind: 'rights' }, { kind: 'moved' }];
 const OF_MEMBERS = new Set([
   ...['genesis', 'device', 'device-end', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename'],
   'moved',
@@ -132,7 +133,7 @@ export class Effects {
     if (event.type === 'epoch') changes.push({ kind: 'epochs' });
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
     if (event.type === 'accept' || event.type === 'succeed') changes.push({ kind: 'rights' });
-    if (event.type === 'moved') changes.push(...this.#followMove(event));
+    if (event.type === 'moved') changes.push(...MOVED);
     if (event.type === 'room') changes.push({ kind: 'room' });
     return changes;
   }
@@ -174,7 +175,7 @@ export class Effects {
       case 'succeed':
         return [{ kind: 'members' }, { kind: 'rights' }, ...this.#notice(event, 'owner', isToldAgain)];
       case 'moved':
-        return [...this.#followMove(event), ...this.#notice(event, 'moved', isToldAgain)];
+        return [...MOVED, ...this.#notice(event, 'moved', isToldAgain)];
       case 'room':
         return [{ kind: 'room' }, ...this.#notice(event, 'relocated', isToldAgain)];
       case 'genesis':
@@ -193,12 +194,6 @@ export class Effects {
       default:
         return OF_MEMBERS.has(event.type) ? [{ kind: 'members' }] : [];
     }
-  }
-
-  #followMove({ header: { person } }: KnownEvent<'moved'>): SphereChange[] {
-    const jid = this.#sphere.jidOf(person);
-    if (jid !== undefined) this.#storage.verified.move(person, jid);
-    return [{ kind: 'members' }, { kind: 'rights' }, { kind: 'moved' }];
   }
 
   #showContribution(event: KnownEvent<'message'> | ItemEvent, isToldAgain: boolean): SphereChange[] {

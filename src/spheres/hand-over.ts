@@ -36,9 +36,9 @@ export function foundationOf(sphere: Sphere, storage: Storage, person: PersonId)
     .map((event) => relayEntry(event, sphere, storage, history));
 }
 
-/** Whether a person is in the sphere, at this account. */
+/** Whether a person is in the sphere, at this account or at one that they have said to move to from there. */
 export function isJoinedAs({ state }: Sphere, person: PersonId, jid: BareJid): boolean {
-  const member = state.members.get(jid);
+  const member = state.members.get(state.moved.get(jid) ?? jid);
   return member?.state === 'joined' && member.person === person;
 }
 

@@ -75,7 +75,7 @@ export class InvitationBook {
     if (others.length >= MAX_OPEN_INVITATIONS || ofSender.length >= MAX_OPEN_OF_ONE) return [];
     const state = storage.spheres.get(sphereId)?.state;
     const isHere = state === 'joined' || state === 'joining';
-    if (isHere && sphere?.state.members.get(own)?.state === 'joined') return [];
+    if (isHere && sphere?.placeOf(own)?.state === 'joined') return [];
     for (const { id } of older) invitations.update(id, { state: 'replaced' });
     const { invite: id, name, room, from } = invitation;
     invitations.put({

@@ -8,6 +8,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Effects, SphereChange } from './effects.ts';
 import type { IncomingMessage } from './incoming-message.ts';
 import { InvitationBook } from './invitation-book.ts';
+import { certifiedAt } from './protocol/certified-at.ts';
 import { checkAttachments, hasText, isTextOf } from './protocol/check-attachments.ts';
 import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
 import { attachment, findAttachment, parseEntries } from './protocol/envelope.ts';
@@ -87,10 +88,7 @@ export class Mailbox {
 
   /** Whether a message outside the room was sealed by a certified device of a member. */
   isFromMember(sphere: Sphere, message: IncomingMessage, result: Decrypted): boolean {
-    const identity = toHex(result.identityKey);
-    return [...sphere.state.devices.values()].some(
-      ({ jid, omemoIdentityKey }) => jid === message.from && omemoIdentityKey === identity,
-    );
+    return certifiedAt(sphere.log, { jid: message.from, omemoIdentityKey: toHex(result.identityKey) }) !== undefined;
   }
 
   /** Whether a member's device says by itself that its person has the account now that the message came from. */
@@ -100,10 +98,13 @@ export class Mailbox {
     result: Decrypted,
     deliveries: readonly CheckedDelivery[],
   ): boolean {
-    const event = deliveries[0]?.event;
-    if (event?.type !== 'moved' || event.body.to !== from) return false;
-    const device = sphere.state.devices.get(event.header.device);
-    return device?.person === event.header.person && device.omemoIdentityKey === toHex(result.identityKey);
+    const identity = toHex(result.identityKey);
+    // It may stand anywhere in what is passed on to somebody who missed it.
+    return deliveries.some(({ event }) => {
+      if (event.type !== 'moved' || event.body.to !== from) return false;
+      const device = sphere.state.devices.get(event.header.device);
+      return device?.person === event.header.person && device.omemoIdentityKey === identity;
+    });
   }
 
   /** Whether another device of our person sealed it. */

@@ -219,7 +219,8 @@ export class Members {
     const { list, rooms, own, log } = this.#deps;
     const sphere = list.getJoined(sphereId);
     this.#requireAuthority(sphere);
-    if (jid === own) throw new AppError('not-allowed', 'one leaves a sphere, one is not removed by oneself');
+    if (jid === own || jid === sphere.ownJid(own))
+      throw new AppError('not-allowed', 'one leaves a sphere, one is not removed by oneself');
     const { room } = sphere.row;
     const member = sphere.state.members.get(jid);
     if (member === undefined && rooms.listed(room).has(jid)) {
@@ -260,7 +261,7 @@ export class Members {
     if (member === undefined || (member.state !== 'joined' && member.state !== 'invited')) {
       throw new AppError('not-found', 'no such member');
     }
-    if (jid === own) throw new AppError('not-allowed', 'nobody gives rights to themselves');
+    if (jid === sphere.ownJid(own)) throw new AppError('not-allowed', 'nobody gives rights to themselves');
     this.#requireAbove(sphere, member.role);
     this.#requireAbove(sphere, role);
     if (member.role === role) return;
@@ -277,7 +278,7 @@ export class Members {
 
   /** undefined where nothing is said in the log. */
   #sayGoodbye(sphere: Sphere): SignedEvent | undefined {
-    const role = this.#role(sphere);
+    const { role } = sphere;
     // The owner cannot hand over yet: the sphere goes on for the others, with its keys as they are.
     if (role === undefined || role === 'owner') return undefined;
     // Our other computers are no member's any more then, and are told by themselves.
@@ -366,19 +367,13 @@ export class Members {
     return { id, name, room, folder, state: 'joining' as const, invitedBy, createdAtMs: nowMs, limits, ...places };
   }
 
-  #role(sphere: Sphere): SphereMember['role'] | undefined {
-    const me = sphere.state.members.get(this.#deps.own);
-    return me?.state === 'joined' ? me.role : undefined;
-  }
-
-  #hasAuthority(sphere: Sphere): boolean {
-    const role = this.#role(sphere);
+  #hasAuthority({ role }: Sphere): boolean {
     return role === 'owner' || role === 'admin';
   }
 
   /** Nobody acts on somebody of their own rank or above, and nobody makes others their equals. */
   #requireAbove(sphere: Sphere, role: SphereMember['role']): void {
-    const own = this.#role(sphere);
+    const own = sphere.role;
     if (own === undefined || RANK[own] < RANK.admin || RANK[own] <= RANK[role]) {
       throw new AppError('not-allowed', 'one’s own rights do not reach so far');
     }

@@ -19,6 +19,7 @@ interface OwnMoveDeps {
   readonly flushed: (events: readonly EventId[], signal: AbortSignal) => Promise<void>;
   readonly queued: () => void;
   readonly person: PersonId;
+  readonly own: BareJid;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -34,6 +35,16 @@ export class OwnMove {
 
   constructor(deps: OwnMoveDeps) {
     this.#deps = deps;
+  }
+
+  /** Another account by which our person goes in a sphere: a move that is not at its end on this device. */
+  get goingTo(): BareJid | null {
+    const { person, own } = this.#deps;
+    return (
+      this.#spheres()
+        .map((sphere) => sphere.jidOf(person))
+        .find((jid) => jid !== undefined && jid !== own) ?? null
+    );
   }
 
   /** Fails with `conflict` when somebody else has the address in one of our spheres. */

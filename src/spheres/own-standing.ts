@@ -48,7 +48,7 @@ function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['
   if (state === 'left' && !isBack(sphere, own)) return state;
   // Our person is in it still, by other devices than this one.
   if (sphere.state.endedDevices.has(sphere.device)) return 'removed';
-  switch (sphere.state.members.get(own)?.state) {
+  switch (sphere.placeOf(own)?.state) {
     case 'joined':
       return state === 'removed' || state === 'left' ? 'joined' : state;
     case 'removed':
@@ -67,8 +67,9 @@ function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['
 }
 
 /** By another computer of ours, after the last time that we left. An owner leaves without a word in the log. */
-function isBack({ state, log, person }: Sphere, own: BareJid): boolean {
-  const me = state.members.get(own);
+function isBack(sphere: Sphere, own: BareJid): boolean {
+  const { log, person } = sphere;
+  const me = sphere.placeOf(own);
   if (me?.state !== 'joined' || me.person !== person || me.role === 'owner') return false;
   const ours = log.events().filter(({ type, header, id }) => {
     const isJoin = type === 'join' && log.verdict(id)?.kind === 'accepted';

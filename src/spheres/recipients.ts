@@ -67,7 +67,7 @@ export class Recipients implements RecipientBook {
     const state = this.#stateOf(row);
     if (state === undefined) return undefined;
     for (const device of devicesOf(state)) {
-      if (device.jid !== address.jid) continue;
+      if (!isAt(state, device, address.jid)) continue;
       if (device.omemoDeviceId === address.deviceId) return fromHex(device.omemoIdentityKey ?? '');
       const vouched = device.vouched.find((other) => other.deviceId === address.deviceId);
       if (vouched !== undefined) return fromHex(vouched.identityKey);
@@ -77,10 +77,9 @@ export class Recipients implements RecipientBook {
 
   certifiedDevice(row: OutboxRow, address: DeviceAddress): DeviceKey | undefined {
     const state = this.#stateOf(row);
-    const found = (state === undefined ? [] : devicesOf(state)).find(
-      ({ jid, omemoDeviceId }) => jid === address.jid && omemoDeviceId === address.deviceId,
-    );
-    return found?.device;
+    if (state === undefined) return undefined;
+    const isIt = (device: SphereDevice): boolean => device.omemoDeviceId === address.deviceId;
+    return devicesOf(state).find((device) => isIt(device) && isAt(state, device, address.jid))?.device;
   }
 
   async #resolve(row: OutboxRow, audience: Audience): Promise<DeviceAddress[]> {
@@ -97,9 +96,34 @@ export class Recipients implements RecipientBook {
       case 'members':
         return this.#ofMembers(state, devices);
       case 'certified':
-        return fairly([...Map.groupBy(devices.flatMap(addressOf), ({ jid }) => jid).values()]);
+        return fairly([...Map.groupBy(await this.#reached(state, devices), ({ jid }) => jid).values()]);
       case 'device':
-        return devices.filter(({ device }) => device === audience.device).flatMap(addressOf);
+        return await this.#reached(
+          state,
+          devices.filter(({ device }) => device === audience.device),
+        );
+    }
+  }
+
+  async #reached(state: SphereState, devices: readonly SphereDevice[]): Promise<DeviceAddress[]> {
+    return (await Promise.all(devices.map((device) => this.#whereItIs(state, device)))).flat();
+  }
+
+  /** A device whose person has said to move, and that is not at the new account yet, still reads at the one before. */
+  async #whereItIs({ moved }: SphereState, device: SphereDevice): Promise<DeviceAddress[]> {
+    const before = [...moved].findLast(([, now]) => now === device.jid)?.[0];
+    const at = addressOf(device);
+    const [address] = at;
+    if (before === undefined || address === undefined) return at;
+    const { jid, deviceId } = address;
+    try {
+      if ((await this.#directory.deviceIds(jid)).includes(deviceId)) return at;
+      // It may have come a moment ago.
+      const isThere = (await this.#directory.askDeviceIds(jid)).includes(deviceId);
+      return isThere ? at : [{ jid: before, deviceId }];
+    } catch {
+      // Where the new server cannot be asked nothing says that it is not there.
+      return at;
     }
   }
 
@@ -108,7 +132,8 @@ export class Recipients implements RecipientBook {
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
       const certified = devices.filter(({ person }) => person === member.person);
-      if (certified.length > 0) accounts.push([...certified.flatMap(addressOf), ...certified.flatMap(vouchedBy)]);
+      const reached = await this.#reached(state, certified);
+      if (certified.length > 0) accounts.push([...reached, ...certified.flatMap(vouchedBy)]);
       else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
     return fairly(accounts);
@@ -146,6 +171,11 @@ function fairly(accounts: readonly (readonly DeviceAddress[])[]): DeviceAddress[
     .toSorted((a, b) => a.rank - b.rank)
     .slice(0, MAX_RECIPIENTS)
     .map(({ address }) => address);
+}
+
+/** Whether a device reads at an account: its own, or one that its person has said to move away from. */
+function isAt({ moved }: SphereState, { jid }: SphereDevice, account: BareJid): boolean {
+  return jid === account || (jid !== null && moved.get(account) === jid);
 }
 
 function addressesOf(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[] {

@@ -75,7 +75,8 @@ export class SphereAdoption {
   /** Whether our person came into it by a device of their own, and is in it still. Nobody else can make that up. */
   #isOurs(log: SphereLog): boolean {
     const { own, person } = this.#deps;
-    const me = log.state().members.get(own);
+    const { members, moved } = log.state();
+    const me = members.get(moved.get(own) ?? own);
     if (me?.state !== 'joined' || me.person !== person || me.began === null) return false;
     const began = log.get(me.began);
     return log.events().some((event) => {
@@ -126,7 +127,7 @@ export class SphereAdoption {
     const { storage, list, certifier, own } = this.#deps;
     list.takePast(sphere, [...(this.#offered.get(sphere.id)?.values() ?? [])]);
     // What was said before our person came is no news; what they have read since, their other devices tell.
-    const began = sphere.state.members.get(own)?.began ?? null;
+    const began = sphere.placeOf(own)?.began ?? null;
     const joinedLamport = (began === null ? undefined : sphere.log.get(began))?.header.lamport ?? 0;
     storage.spheres.update(sphere.id, { joinedLamport });
     certifier.certify(sphere, vouched);

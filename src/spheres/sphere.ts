@@ -19,7 +19,7 @@ import { isDeviceProven } from './device-proof.ts';
 import type { Author, ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
 import { buildEvent, readStoredEvent } from './protocol/event.ts';
 import { SphereLog } from './protocol/sphere-log.ts';
-import type { SphereState } from './protocol/sphere-state.ts';
+import type { SphereMember, SphereState } from './protocol/sphere-state.ts';
 import { isUnjudged, UnjudgedAttachments } from './unjudged-attachments.ts';
 
 type EventInput<T extends KnownType> = Parameters<typeof buildEvent<T>>[3];
@@ -124,6 +124,18 @@ export class Sphere {
   get role(): SphereRole | undefined {
     return [...this.state.members.values()].find(({ person, state }) => person === this.person && state === 'joined')
       ?.role;
+  }
+
+  /** Our person's record: wherever they are in; while they move that is not the account that this device is at, `own`. */
+  placeOf(own: BareJid): SphereMember | undefined {
+    const { members } = this.state;
+    const isIn = ({ person, state }: SphereMember): boolean => person === this.person && state === 'joined';
+    return [...members.values()].find(isIn) ?? members.get(own) ?? members.get(this.jidOf(this.person) ?? own);
+  }
+
+  /** The account that our person is a member with. */
+  ownJid(own: BareJid): BareJid {
+    return this.placeOf(own)?.jid ?? own;
   }
 
   /** What this device said last when it left. */

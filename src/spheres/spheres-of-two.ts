@@ -58,7 +58,7 @@ export class SpheresOfTwo {
   /** All that were ever shared in with somebody: two that were made at the same time are both kept. */
   all(jid: BareJid): Sphere[] {
     const { list, own } = this.#deps;
-    return list.all().filter(({ state }) => partnerIn(state, own) === jid);
+    return list.all().filter((sphere) => partnerIn(sphere.state, sphere.ownJid(own)) === jid);
   }
 
   /** Whose invitation is taken without asking; it is not shown. */

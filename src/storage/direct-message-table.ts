@@ -145,6 +145,11 @@ export class DirectMessageTable {
     return this.#rows.count('peer = @peer', { peer });
   }
 
+  /** Whether a device of this person has written to us from that address. */
+  hasFrom(peer: BareJid, person: PersonId): boolean {
+    return this.#rows.count('peer = @peer AND mine = 0 AND person = @person', { peer, person }) > 0;
+  }
+
   countUnread(peer: BareJid, readPosition: number): number {
     return this.#rows.count('peer = @peer AND mine = 0 AND position > @readPosition', { peer, readPosition });
   }

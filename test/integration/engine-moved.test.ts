@@ -85,7 +85,10 @@ test('a person who moves to another server keeps spheres, people and talks, and 
   await Promise.all([anna.sees(sphere, 'from the new account'), ben.sees(sphere, 'there you are')]);
   expect(await readFile(await ben.get(sphere, item))).toEqual(content);
 
-  // Who shares a sphere with them goes along by what its log proves, history and all.
+  // Nobody goes along without being asked, whether a sphere says it or the old account.
+  await eventually('anna is asked', async () => (await contact(anna, NEW))?.movedFrom?.isConfirmed || undefined);
+  expect((await contact(anna, ben.jid))?.conversationId).toBe(atAnna);
+  await anna.ask((client) => client.people.follow({ jid: NEW }));
   const moved = await eventually('anna has the new address', async () => {
     const found = await contact(anna, NEW);
     return found?.subscription === 'both' ? found : undefined;
@@ -96,12 +99,11 @@ test('a person who moves to another server keeps spheres, people and talks, and 
   await anna.say(moved.conversationId, 'still us');
   await ben.sees(annas.conversationId, 'still us');
 
-  // Everybody else is asked, by what the old account states.
   const asked = await eventually('carl is asked', async () => {
     const found = await contact(carl, NEW);
     return (found?.movedFrom ?? null) === null ? undefined : found;
   });
-  expect(asked).toMatchObject({ standing: 'request', movedFrom: { jid: ben.jid, name: 'Our Ben' } });
+  expect(asked).toMatchObject({ standing: 'request', movedFrom: { jid: ben.jid, name: 'Our Ben', isConfirmed: true } });
   await carl.ask((client) => client.people.follow({ jid: NEW }));
   await eventually('carl follows', async () => (await contact(carl, NEW))?.subscription === 'both' || undefined);
   expect(await contact(carl, NEW)).toMatchObject({ standing: 'contact', name: 'Our Ben', movedFrom: null });

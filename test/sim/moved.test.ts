@@ -152,3 +152,41 @@ test('nobody moves to an address that somebody in their spheres has', async () =
       .some(({ type }) => type === 'moved'),
   ).toBe(false);
 });
+
+test('an owner whose program ends in the middle of a move is the owner still, goes on deciding, and can say that they stay', async () => {
+  const { world, ana, ben, eve, id } = await three();
+  const zoe = await world.person('zoe');
+  const to = parseBareJid('ana@new.sim');
+  await ana.session.move.say(to, noSignal);
+  await ana.stop();
+  await ana.start();
+  await world.quiet();
+  expect(ana.session.move.goingTo).toBe(to);
+  ana.session.members.rename(id, 'Still hers');
+  await world.bringIn(ana, zoe);
+  await world.until(() => zoe.session.sphere().epochs.length === 1);
+  await ana.session.members.remove(id, eve.jid, noSignal);
+  await world.quiet();
+  zoe.session.messages.say(id, 'welcomed');
+  await world.until(() => ana.session.texts().includes('welcomed') && ben.session.texts().includes('welcomed'));
+  expect(ben.session.sphere().state.name).toBe('Still hers');
+  await ana.session.move.say(ana.jid, noSignal);
+  await world.quiet();
+  expect(ana.session.move.goingTo).toBeNull();
+  expect(membersIn(ben)).toContain('ana@home.sim owner joined');
+  zoe.session.messages.say(id, 'still here');
+  await world.until(() => ana.session.texts().includes('still here'));
+});
+
+test('somebody who leaves in the middle of a move says so', async () => {
+  const { world, ana, ben, id } = await three();
+  ana.session.members.setRole(id, ben.jid, 'admin');
+  await world.quiet();
+  await ben.session.move.say(NEW, noSignal);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  await ben.session.members.leave(id, noSignal);
+  await world.quiet();
+  expect(membersIn(ana)).toContain('ben@new.sim admin left');
+});

@@ -68,6 +68,16 @@ export const accountCommands = [
       account === null ? 'no account' : `moved to ${account.jid}: make a new recovery kit (account kit)`,
   }),
   defineCommand({
+    name: 'account stay',
+    summary: 'Takes a move back that did not come to its end: in all spheres you go by this account again.',
+    shape: okShape,
+    async run({ connect, signal }) {
+      using engine = await connect();
+      return await engine.client.account.stay(undefined, { signal });
+    },
+    describe: () => 'you are still here',
+  }),
+  defineCommand({
     name: 'account export',
     usage: 'FOLDER',
     summary: 'Writes everything of this account below a folder as JSON: people, conversations, items, logs. No keys.',

@@ -59,7 +59,9 @@ export const engineCommands = [
       // Without an account there is nothing to share with anybody.
       if (account === null) return `${address}\naccount  none: sign in with spherecast account add`;
       const rates = `↓ ${sizeInWords(swarm.downBps)}/s ↑ ${sizeInWords(swarm.upBps)}/s`;
-      return `${address}\naccount  ${account.jid} (${account.state})\nsharing  ${swarm.state}, ${rates}`;
+      const going =
+        (account.goingTo ?? null) === null ? '' : `\nmoving   to ${account.goingTo}: account move or account stay`;
+      return `${address}\naccount  ${account.jid} (${account.state})${going}\nsharing  ${swarm.state}, ${rates}`;
     },
   }),
   defineCommand({

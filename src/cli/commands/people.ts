@@ -17,7 +17,11 @@ export const peopleCommands = [
     },
     describe: ({ people }) =>
       table(
-        people.map(({ jid, name, standing, online }) => [plain(name), standing, online ? 'online' : 'offline', jid]),
+        people.map(({ jid, name, standing, online, movedFrom }) => {
+          const where =
+            movedFrom === null ? '' : `was ${movedFrom.jid}${movedFrom.isConfirmed ? '' : ' (not confirmed)'}`;
+          return [plain(name), standing, online ? 'online' : 'offline', jid, where];
+        }),
         'nobody yet',
       ),
   }),
@@ -67,6 +71,18 @@ export const peopleCommands = [
       const jid = parseBareJid(positionals[0] ?? '');
       if (flags.has('off')) return await engine.client.people.unblock({ jid }, { signal });
       return await engine.client.people.block({ jid, report: flags.has('report') }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
+    name: 'person follow',
+    usage: 'JID',
+    summary: 'Somebody you know has moved to this address: name, place on your list and all that was said go along.',
+    positionals: one,
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      return await engine.client.people.follow({ jid: parseBareJid(positionals[0] ?? '') }, { signal });
     },
     describe: () => 'done',
   }),

@@ -207,9 +207,10 @@ export class HistorySearch implements Disposable {
   }
 
   /** What is shared with one person alone is found where they are. */
-  #viewPlace({ state }: Sphere): FoundLineView['place'] {
+  #viewPlace(sphere: Sphere): FoundLineView['place'] {
     const { people, own } = this.#deps;
-    const jid = partnerIn(state, own);
+    const { state } = sphere;
+    const jid = partnerIn(state, sphere.ownJid(own));
     const contact = jid === null ? undefined : people.contacts.get(jid);
     if (contact === undefined) return { kind: 'sphere', name: state.name };
     return { kind: 'talk', jid: contact.jid, name: contactName(contact) };

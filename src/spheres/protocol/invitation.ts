@@ -1,5 +1,6 @@
 import { AppError } from '../../base/errors.ts';
 import type { BareJid, EventId, PersonId, SphereId } from '../../base/id.ts';
+import { certifiedAt } from './certified-at.ts';
 import type { DeliveredEvent, EnvelopeEntry } from './envelope.ts';
 import { attachment, entryOf, findAttachment, parseEntries } from './envelope.ts';
 import type { SphereRole } from './event-body.ts';
@@ -77,7 +78,7 @@ export function readInvitation(input: InvitationInput, entries: readonly Envelop
   }
   const log = new SphereLog({ sphereId, isDeviceProven: input.isDeviceProven });
   log.addAll(delivered.map(({ event }) => event));
-  const { name, accounts, members, devices } = log.state();
+  const { name, accounts, members } = log.state();
   const { room } = log;
   const from = accounts.get(invite.header.person);
   const role = members.get(jid)?.role;
@@ -85,13 +86,9 @@ export function readInvitation(input: InvitationInput, entries: readonly Envelop
   if (room === undefined || from === undefined || role === undefined || verdict?.kind !== 'accepted') {
     throw new AppError('forged', 'whoever sent the invitation had no right to', { verdict });
   }
-  const isFromInviter = [...devices.values()].some(
-    (device) =>
-      device.person === invite.header.person &&
-      device.jid === input.sender.jid &&
-      device.omemoIdentityKey === input.sender.omemoIdentityKey,
-  );
-  if (!isFromInviter) throw new AppError('forged', 'the invitation was not sent by the one it names');
+  // Whoever is about to move has a certificate for each account.
+  if (certifiedAt(log, input.sender)?.person !== invite.header.person)
+    throw new AppError('forged', 'the invitation was not sent by the one it names');
   return {
     sphereId,
     invite: invite.id,

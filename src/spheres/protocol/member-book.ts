@@ -19,9 +19,10 @@ export class MemberBook {
   at(jid: BareJid): MemberRecord | undefined {
     const record = this.members.get(jid);
     const person = this.moved.get(jid);
-    if (person === undefined || record?.state === 'joined' || record?.state === 'invited') return record;
+    // Whoever was asked there since is meant, also once they have gone.
+    if (person === undefined || record !== undefined) return record;
     const account = this.accounts.get(person);
-    return (account === undefined ? undefined : this.members.get(account)) ?? record;
+    return account === undefined ? undefined : this.members.get(account);
   }
 
   joinedAs(person: PersonId): MemberRecord | undefined {

@@ -173,6 +173,21 @@ test('an address that was moved away from can be asked anew, and is somebody els
   expect([...owner.log.state().moved]).toEqual([]);
 });
 
+test('somebody who is removed from an address by two admins at once does not take along who moved away from there', () => {
+  const { owner } = foundWorld(ana);
+  const guest = admit(owner, ben);
+  const other = admit(owner, eve, 'admin');
+  settle(owner, guest, other);
+  guest.moveTo(benNew);
+  settle(owner, guest, other);
+  owner.invite(ben.jid);
+  settle(owner, other);
+  owner.remove(ben.jid);
+  other.remove(ben.jid);
+  settle(owner, guest, other);
+  expect(membersOf(owner)).toContain('ben@new.example member joined');
+});
+
 test('a leave and a handover that were said under the old address count at the new one', () => {
   const { owner } = foundWorld(ana);
   const guest = admit(owner, ben);

@@ -34,7 +34,9 @@ export const useWorld = defineStore('world', () => {
   const personList = computed(() => byActivity.value.filter(({ standing }) => standing !== 'request'));
   /** People who are not on the list and want something. */
   const requestList = computed(() =>
-    byActivity.value.filter(({ standing, wants }) => standing === 'request' || (wants && standing !== 'contact')),
+    byActivity.value.filter(({ standing, wants, movedFrom }) => {
+      return standing === 'request' || movedFrom !== null || (wants && standing !== 'contact');
+    }),
   );
   const itemList = computed(() => Array.from(state.items.values()).sort((a, b) => b.atMs - a.atMs));
   const jobList = computed(() => Array.from(state.jobs.values()));

@@ -74,6 +74,16 @@ export async function publishItem(
   await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB }, publish, must), signal);
 }
 
+/** §7.2: takes an item of our own account back; whoever follows the node hears of it. */
+export async function retractItem(
+  client: XmppPort,
+  { node, id }: Pick<Publication, 'node' | 'id'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const retract = xml('retract', { node, notify: 'true' }, xml('item', { id }));
+  await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB }, retract), signal);
+}
+
 export async function createNode(client: XmppPort, node: string, signal?: AbortSignal): Promise<void> {
   await client.iq('set', undefined, xml('pubsub', { xmlns: NS_PUBSUB }, xml('create', { node })), signal);
 }

@@ -4,7 +4,7 @@ import { parseBareJid } from '../../base/id.ts';
 import { attr, child, type Element, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
 import { errorCondition, goneTo } from '../stanza-error.ts';
-import { fetchItems } from './0060-pubsub.ts';
+import { fetchItems, retractItem } from './0060-pubsub.ts';
 import { publishToPep } from './0163-pep.ts';
 
 export const NS_MOVED = 'urn:xmpp:moved:1';
@@ -15,6 +15,16 @@ const NOTHING = new Set(['item-not-found', 'service-unavailable', 'feature-not-i
 export async function publishMoved(client: XmppPort, to: BareJid, signal?: AbortSignal): Promise<void> {
   const payload = xml('moved', { xmlns: NS_MOVED }, xml('new-jid', {}, to));
   await publishToPep(client, { node: NS_MOVED, id: ITEM_ID, payload }, 'open', signal);
+}
+
+/** What was said so is taken back: we are here again. */
+export async function retractMoved(client: XmppPort, signal?: AbortSignal): Promise<void> {
+  try {
+    await retractItem(client, { node: NS_MOVED, id: ITEM_ID }, signal);
+  } catch (error) {
+    // It was never said here.
+    if (!NOTHING.has(errorCondition(error) ?? '')) throw error;
+  }
 }
 
 /** §4.3: where an account says that its owner went; undefined when it says nothing. */

@@ -1,0 +1,28 @@
+import type { BareJid } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { MovingIn } from '../people/moving-in.ts';
+import type { People } from '../people/people.ts';
+import type { SphereList } from '../spheres/sphere-list.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { XmppPort } from '../xmpp/port.ts';
+import { retractMoved } from '../xmpp/xep/0283-moved.ts';
+import { offerMoves } from './offer-moves.ts';
+
+interface SettleDeps {
+  readonly client: XmppPort;
+  readonly list: Pick<SphereList, 'all'>;
+  readonly people: Pick<People, 'contacts' | 'blocked'>;
+  readonly storage: Storage;
+  readonly own: BareJid;
+  readonly log: Logger;
+}
+
+/** What is still to be done after we, or people we know, have moved to another account. */
+export async function settleMoves(deps: SettleDeps, signal: AbortSignal): Promise<void> {
+  const { contacts, blocked } = deps.people;
+  const moving = new MovingIn({ ...deps, contacts, blocked });
+  // We may have left this account for another one before.
+  if (moving.isDue) await retractMoved(deps.client, signal);
+  await moving.finish(signal);
+  await offerMoves(deps, signal);
+}
