@@ -3,13 +3,12 @@ import type { BareJid } from '../base/id.ts';
 import { bareJidSchema } from '../contract/ids.ts';
 import type { Storage } from '../storage/storage.ts';
 import { errorCondition, mayPass } from '../xmpp/stanza-error.ts';
-import type { BlockList } from './block-list.ts';
 import type { Contacts } from './contacts.ts';
 
 interface MovingInDeps {
   readonly storage: Pick<Storage, 'settings'>;
   readonly contacts: Pick<Contacts, 'add' | 'get'>;
-  readonly blocked: Pick<BlockList, 'block'>;
+  readonly blocked: { block(jid: BareJid, options: { readonly report: boolean }, signal: AbortSignal): Promise<void> };
   readonly own: BareJid;
 }
 
