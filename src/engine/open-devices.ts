@@ -11,6 +11,7 @@ import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { OwnDevices } from '../spheres/own-devices.ts';
 import { ReadArchives } from '../spheres/read-archives.ts';
 import type { Rooms } from '../spheres/rooms.ts';
+import type { Sphere } from '../spheres/sphere.ts';
 import { SphereAdoption } from '../spheres/sphere-adoption.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { VaultStore } from '../spheres/vault.ts';
@@ -57,8 +58,15 @@ export function openDevices(deps: DevicesDeps): {
     present: (room: BareJid) => deps.rooms.present(room),
     occupants: (room: BareJid) => deps.rooms.occupants(room),
   };
+  const isReadForNow = (sphere: Sphere): boolean => archives.isReadForNow(sphere.row.room);
+  const logs: ComparedLogs = {
+    isGathered: (...of) => deps.logs().isGathered(...of),
+    isComplete: (...of) => isReadForNow(of[0]) && deps.logs().isComplete(...of),
+    isExhausted: (...of) => isReadForNow(of[0]) && deps.logs().isExhausted(...of),
+    lackOf: (...of) => deps.logs().lackOf(...of),
+  };
   const devices = new OwnDevices({
-    ...{ ...deps, rooms, adoption, certifier, comeback, author, log: log.child('devices') },
+    ...{ ...deps, rooms, logs: () => logs, adoption, certifier, comeback, author, log: log.child('devices') },
     // The name that people see in their own network anyway.
     defaultName: hostname().split('.', 1)[0] ?? '',
   });
