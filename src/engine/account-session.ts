@@ -247,7 +247,7 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #settling({ storage, clock, log }: AccountSessionDeps) {
-    const parts = { ...this.#parts(), storage, own: this.own, log };
+    const parts = { ...this.#parts(), storage, own: this.own, scope: this.scope, log };
     const settle = (signal: AbortSignal): Promise<void> => settleMoves(parts, signal);
     return { settleMoves: settle, scope: this.scope, clock, log: log.child('account') };
   }

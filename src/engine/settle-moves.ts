@@ -1,5 +1,6 @@
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { Scope } from '../base/scope.ts';
 import { MovingIn } from '../people/moving-in.ts';
 import type { People } from '../people/people.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
@@ -14,6 +15,7 @@ interface SettleDeps {
   readonly people: Pick<People, 'contacts' | 'blocked'>;
   readonly storage: Storage;
   readonly own: BareJid;
+  readonly scope: Pick<Scope, 'spawn'>;
   readonly log: Logger;
 }
 
@@ -24,5 +26,6 @@ export async function settleMoves(deps: SettleDeps, signal: AbortSignal): Promis
   // We may have left this account for another one before.
   if (moving.isDue) await retractMoved(deps.client, signal);
   await moving.finish(signal);
-  await offerMoves(deps, signal);
+  // Their servers may take their time, or be gone.
+  deps.scope.spawn('offer who moved', (stop) => offerMoves(deps, stop));
 }

@@ -3,7 +3,7 @@ import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import type { BareJid, EventId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
-import { parseBareJid } from '../base/id.ts';
+import { parseBareJid, parseEventId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { openStorage } from '../storage/storage.ts';
@@ -83,7 +83,9 @@ test.each([
 test('whoever is followed keeps name, place and talk, and the old address leaves the list', async () => {
   const { contacts, list, request, storage, client } = setUp(NEW);
   await list(OLD, 'both');
-  storage.directMessages.add(line(OLD));
+  const said = line(OLD);
+  storage.directMessages.add(said);
+  storage.talkWords.put({ id: parseEventId('e'.repeat(64)), peer: OLD, line: said.id, kind: 'retract' });
   await request(NEW, OLD);
   const followed: object[] = [];
   contacts.onMoved.on((moved) => followed.push(moved));
@@ -91,6 +93,7 @@ test('whoever is followed keeps name, place and talk, and the old address leaves
   expect(contacts.get(NEW)).toMatchObject({ standing: 'contact', name: 'Benny', wants: false });
   expect(contacts.get(OLD)).toBeUndefined();
   expect(storage.directMessages.newest(NEW, 5).map(({ text }) => text)).toEqual(['hello']);
+  expect(storage.talkWords.list().map(({ peer }) => peer)).toEqual([NEW]);
   expect(client.subscriptions).toEqual([`subscribed ${NEW}`, `subscribe ${NEW}`]);
   expect(client.asked.at(-1)?.getChild('item')?.attrs).toMatchObject({ jid: OLD, subscription: 'remove' });
   expect(followed).toEqual([{ from: OLD, to: NEW }]);

@@ -134,17 +134,18 @@ export class Caretaker {
     for (const [before, now] of sphere.state.moved) {
       const has = given.get(before) ?? 'none';
       // Until they are in under the new address, the old one is how they reach us.
-      if (has === 'none' || !present.has(now) || before === own) continue;
+      const isGone = ['left', 'removed'].includes(members.get(now)?.state ?? '');
+      if (has === 'none' || (!present.has(now) && !isGone) || before === own) continue;
       if (has === 'member' || role === 'owner') await rooms.setAffiliation(room, before, 'none', signal);
     }
   }
 
   /** Of a room that the sphere has left for another one: whoever is gone from the sphere is gone from there too. */
-  async #shutOut({ role, state: { members } }: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
+  async #shutOut({ role, state: { members, moved } }: Sphere, room: BareJid, signal: AbortSignal): Promise<void> {
     const { rooms, own } = this.#deps;
     if (role !== 'owner' && role !== 'admin') return;
     for (const { jid, affiliation } of await rooms.affiliations(room, signal)) {
-      const isGone = ['left', 'removed'].includes(members.get(jid)?.state ?? '');
+      const isGone = ['left', 'removed'].includes(members.get(moved.get(jid) ?? jid)?.state ?? '');
       const isAllowed = role === 'owner' || affiliation === 'member';
       if (isGone && isAllowed && jid !== own) await rooms.setAffiliation(room, jid, 'none', signal);
     }

@@ -346,10 +346,11 @@ function isOpen({ row }: Sphere): boolean {
   return row.state === 'joined' || row.state === 'joining';
 }
 
-/** Nobody may be left to shut them out of a room that the sphere has left. */
-function isByGone({ row, state: { members, moved } }: Sphere, { room, from }: IncomingMessage): boolean {
+/** Nobody may be left to shut them out of a room that the sphere has left; what they said there before counts. */
+function isByGone({ row, log, state: { members, moved } }: Sphere, { room, from, atMs }: IncomingMessage): boolean {
   const { state } = members.get(moved.get(from) ?? from) ?? {};
-  return room !== row.room && state !== 'joined' && state !== 'invited';
+  const isSince = atMs >= (log.moved?.header.wallMs ?? 0);
+  return room !== row.room && isSince && state !== 'joined' && state !== 'invited';
 }
 
 function scopeOf(message: IncomingMessage): string {

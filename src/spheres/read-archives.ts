@@ -47,6 +47,8 @@ export class ReadArchives {
     const { list, rooms } = this.#deps;
     const sphere = list.ofRoom(room);
     const former = sphere === undefined ? [] : this.#former.roomsOf(sphere.id);
+    // What was read once, and is away again, is waited for anew.
+    for (const one of former) if (rooms.isCaughtUp(one)) this.#waitingMs.delete(one);
     return former.filter((one) => !rooms.isCaughtUp(one) && !rooms.isGone(one));
   }
 }

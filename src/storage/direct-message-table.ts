@@ -163,6 +163,8 @@ export class DirectMessageTable {
   /** What was said with somebody is shown with the address that they have now. */
   changePeer(from: BareJid, to: BareJid): void {
     this.#database.run('UPDATE direct_message SET peer = @to WHERE peer = @from', { from, to });
+    // What is still to be said about these lines goes there too.
+    this.#database.run('UPDATE talk_word SET peer = @to WHERE peer = @from', { from, to });
   }
 
   update(id: EventId, changes: Partial<Omit<DirectMessageRow, 'id' | 'position'>>): boolean {

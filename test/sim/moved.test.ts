@@ -48,6 +48,20 @@ test('who moves to another account keeps sphere, lines and keys, and is let in b
   expect(lines.filter(({ text }) => text === 'moved')).toHaveLength(1);
 });
 
+test('who is removed after a move has no place in the room under the address of before either', async () => {
+  const { world, ana, ben, id, room } = await three();
+  await ana.stop();
+  await ben.moveTo(NEW);
+  await world.quiet();
+  await ben.stop();
+  await ana.start();
+  await world.until(() => ana.session.sphere().state.members.has(NEW));
+  await ana.session.members.remove(id, NEW, noSignal);
+  await world.pass(60_000);
+  const rights = world.server.room(room).affiliations;
+  expect([OLD, NEW].filter((jid) => rights.has(jid))).toEqual([]);
+});
+
 test('what was ours under the old account is ours under the new one', async () => {
   const { world, ben, id } = await three();
   ben.session.messages.say(id, 'mine');

@@ -116,6 +116,21 @@ test('who is removed after the move has no place in the old room any more, and s
   expect(ana.session.texts()).toEqual(['from another program']);
 });
 
+test('what somebody said in the old room before the move is shown also when it is read after their removal', async () => {
+  const { world, ana, ben, eva, sphere, old } = await family();
+  const said = xml('message', {}, xml('body', {}, 'on Monday'));
+  await eva.stop();
+  world.server.sayInRoom(old, ben.jid, said);
+  await world.pass(60_000);
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  await ana.session.members.remove(sphere.id, ben.jid, noSignal);
+  await world.pass(60_000);
+  await eva.start();
+  await world.until(() => eva.session.texts().includes('on Monday'));
+  expect(eva.session.texts()).toEqual(['on Monday']);
+});
+
 test('a room that was left is given up as soon as it is gone, and one that is made in its place is not entered', async () => {
   const { world, ana, ben, eva, sphere, old } = await family();
   await eva.stop();
