@@ -19,7 +19,6 @@ const accountShape = z.object({
   state: z.string(),
   goingTo: z
     .string()
-    .nullable()
     .optional()
     .describe('the account by which you go in spheres already: account move goes on there, account stay takes it back'),
 });

@@ -34,7 +34,7 @@ export const accountSchema = z.object({
   devices: z.array(deviceSchema).optional(),
   warnings: z.array(z.enum(WARNINGS)).optional(),
   /** The account by which the person goes in spheres already, when a move there is not at its end on this device. */
-  goingTo: bareJidSchema.nullable().optional(),
+  goingTo: bareJidSchema.optional(),
 });
 export type AccountView = z.infer<typeof accountSchema>;
 

@@ -103,7 +103,9 @@ export class ViewSource {
     const own = this.#session.devices;
     const devices = own.list().map((row) => viewDevice(row, own.isEnding(row.device)));
     const warnings = [...Warnings.list(this.#session.storage)];
-    return { jid: this.#session.own, state, error: view, devices, warnings, goingTo: this.#session.move.goingTo };
+    const { goingTo } = this.#session.move;
+    const going = goingTo === null ? {} : { goingTo };
+    return { jid: this.#session.own, state, error: view, devices, warnings, ...going };
   }
 
   sphere(sphere: Sphere): SphereView {

@@ -60,7 +60,7 @@ export const engineCommands = [
       if (account === null) return `${address}\naccount  none: sign in with spherecast account add`;
       const rates = `↓ ${sizeInWords(swarm.downBps)}/s ↑ ${sizeInWords(swarm.upBps)}/s`;
       const going =
-        (account.goingTo ?? null) === null ? '' : `\nmoving   to ${account.goingTo}: account move or account stay`;
+        account.goingTo === undefined ? '' : `\nmoving   to ${account.goingTo}: account move or account stay`;
       return `${address}\naccount  ${account.jid} (${account.state})${going}\nsharing  ${swarm.state}, ${rates}`;
     },
   }),
