@@ -94,7 +94,7 @@ export class Recipients implements RecipientBook {
     const devices = devicesOf(state).filter(({ device }) => !toEnd.has(device));
     switch (audience.kind) {
       case 'members':
-        return this.#ofMembers(state, devices);
+        return this.#ofMembers(state, devices, toEnd);
       case 'certified':
         return fairly([...Map.groupBy(await this.#reached(state, devices), ({ jid }) => jid).values()]);
       case 'device':
@@ -127,14 +127,23 @@ export class Recipients implements RecipientBook {
     }
   }
 
-  async #ofMembers(state: SphereState, devices: readonly SphereDevice[]): Promise<DeviceAddress[]> {
+  async #ofMembers(
+    state: SphereState,
+    devices: readonly SphereDevice[],
+    toEnd: ReadonlySet<DeviceKey>,
+  ): Promise<DeviceAddress[]> {
+    // Others of its person may have vouched for it before.
+    const barred = devicesOf(state).filter(({ device }) => toEnd.has(device));
+    const isBarred = ({ jid, deviceId }: DeviceAddress): boolean =>
+      barred.some((device) => device.jid === jid && device.omemoDeviceId === deviceId);
     const accounts: DeviceAddress[][] = [];
     for (const member of state.members.values()) {
       if (member.state !== 'joined' && member.state !== 'invited') continue;
       const certified = devices.filter(({ person }) => person === member.person);
       const reached = await this.#reached(state, certified);
-      if (certified.length > 0) accounts.push([...reached, ...certified.flatMap(vouchedBy)]);
-      else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
+      if (certified.length > 0) {
+        accounts.push([...reached, ...certified.flatMap(vouchedBy).filter((address) => !isBarred(address))]);
+      } else accounts.push(addressesOf(member.jid, await this.#directory.deviceIds(member.jid)));
     }
     return fairly(accounts);
   }
