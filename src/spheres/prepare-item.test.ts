@@ -15,9 +15,10 @@ import { describeItem } from './describe-item.ts';
 import type { PreparedItem } from './prepare-item.ts';
 import { draftItem, hashDraft } from './prepare-item.ts';
 import type { SwarmCalls } from './swarm-feed.ts';
+import { PieceTags } from '../torrent/piece-tags.ts';
 
 const never = new AbortController().signal;
-const hasher = new Hasher({ clock: systemClock });
+const hasher = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom) });
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prepare-item-'));

@@ -19,7 +19,7 @@ import type { Resolve } from '../torrent/guarded-lookup.ts';
 import type { AddressPolicy } from '../torrent/internet-address.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
-import type { PieceCrypto } from '../torrent/piece-crypto.ts';
+import type { PieceTools } from '../torrent/seal-piece.ts';
 import { PublicAnnouncer } from '../torrent/public-announcer.ts';
 import type { PublicMetainfo } from '../torrent/public-metainfo.ts';
 import { parsePublicMetainfo } from '../torrent/public-metainfo.ts';
@@ -47,7 +47,8 @@ export type PublicTorrent = ActiveTorrent<HeldSpec>;
 /** What the public torrents have in common with those of spheres: the computer's disk, threads and line. */
 export interface PublicResources {
   readonly files: FilePool;
-  readonly crypto: PieceCrypto;
+  readonly crypto: PieceTools['crypto'];
+  readonly tags: PieceTools['tags'];
   readonly bucketsOf: (infoHash: InfoHash) => Buckets;
 }
 
@@ -90,7 +91,7 @@ export class PublicHost implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #bans = new Bans();
   readonly #announcer: PublicAnnouncer;
-  readonly #pieces: { crypto: PieceCrypto; plain: PieceBuffers; sealed: PieceBuffers };
+  readonly #pieces: PieceTools;
   #port: StrangerPort | null = null;
   #dialling = 0;
 
@@ -98,7 +99,8 @@ export class PublicHost implements AsyncDisposable {
     this.#deps = deps;
     this.#client = new TorrentClient({ log: deps.log });
     this.#scope = new Scope({ log: deps.log });
-    this.#pieces = { crypto: deps.resources.crypto, plain: new PieceBuffers(), sealed: new PieceBuffers() };
+    const { crypto, tags } = deps.resources;
+    this.#pieces = { crypto, plain: new PieceBuffers(), sealed: new PieceBuffers(), tags };
     this.#announcer = new PublicAnnouncer({ ...deps, port: () => this.port });
   }
 

@@ -18,6 +18,7 @@ import { buildMetainfo } from '../torrent/metainfo.ts';
 import { parsePublicMetainfo } from '../torrent/public-metainfo.ts';
 import { EventStream } from './event-stream.ts';
 import { SwarmNode } from './swarm-node.ts';
+import { PieceTags } from '../torrent/piece-tags.ts';
 
 const sphereId = parseSphereId('5'.repeat(64));
 const infoHash = parseInfoHash('1'.repeat(40));
@@ -35,6 +36,7 @@ function start(
     random: systemRandom,
     log: silentLogger,
     stream: new EventStream<SwarmEvent>(),
+    tags: new PieceTags(systemRandom),
     portMapping: { ...never, checkNow },
     lanNetwork: { interfaces: () => [], open: () => Promise.reject(new Error('no network')) },
     loadRtc: () => Promise.reject(new Error('no WebRTC')),

@@ -16,6 +16,7 @@ import { answerCall } from '../torrent/admission.ts';
 import { Announcer, isTrackerUrl } from '../torrent/announcer.ts';
 import { TorrentClient } from '../torrent/client.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
+import type { PieceTags } from '../torrent/piece-tags.ts';
 import type { Resolve } from '../torrent/guarded-lookup.ts';
 import { systemResolve } from '../torrent/guarded-lookup.ts';
 import type { AddressPolicy } from '../torrent/internet-address.ts';
@@ -47,6 +48,7 @@ export interface NodeDeps {
   readonly random: RandomBytes;
   readonly log: Logger;
   readonly stream: EventStream<SwarmEvent>;
+  readonly tags: PieceTags;
   readonly portMapping: PortMapping;
   readonly lanNetwork: LanNetwork;
   /** Fails where there is no WebRTC. */
@@ -86,7 +88,7 @@ export class SwarmNode implements AsyncDisposable {
   private constructor(deps: NodeDeps, options: NodeOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { clock, random, log, stream } = deps;
+    const { clock, random, log, stream, tags } = deps;
     this.#admission = { clock, random, self: options.self };
     this.#client = this.#stack.use(new TorrentClient({ log }));
     this.host = this.#stack.use(
@@ -97,6 +99,7 @@ export class SwarmNode implements AsyncDisposable {
         client: this.#client,
         device: options.self.device,
         limits: options.limits,
+        tags,
         seeks: (sphereId, infoHash) => this.#sought.has(sphereId, infoHash),
         offers: (sphereId, infoHash) => this.offered.get(sphereId, infoHash) !== undefined,
         onChange: (torrent, change) => this.#changed(torrent, change),

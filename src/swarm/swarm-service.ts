@@ -10,6 +10,7 @@ import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import { ed25519PrivateKey } from '../torrent/ed25519.ts';
 import { Hasher } from '../torrent/hasher.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
+import { PieceTags } from '../torrent/piece-tags.ts';
 import { EventStream } from './event-stream.ts';
 import type { PortMapping } from './port-mapping.ts';
 import type { NodeDeps } from './swarm-node.ts';
@@ -41,6 +42,7 @@ export interface StartOptions {
 /** What the process holds: hashing at any time, and a node between `start` and `stop`. */
 export class SwarmService implements AsyncDisposable {
   readonly hasher: Hasher;
+  readonly #tags: PieceTags;
   readonly #deps: SwarmServiceDeps;
   readonly #stream = new EventStream<SwarmEvent>();
   readonly #changes = new SerialQueue();
@@ -48,8 +50,10 @@ export class SwarmService implements AsyncDisposable {
 
   constructor(deps: SwarmServiceDeps) {
     this.#deps = deps;
+    this.#tags = new PieceTags(deps.random);
     this.hasher = new Hasher({
       clock: deps.clock,
+      tags: this.#tags,
       ...(deps.hashWorkerUrl === undefined ? {} : { workerUrl: deps.hashWorkerUrl }),
     });
   }
@@ -65,7 +69,10 @@ export class SwarmService implements AsyncDisposable {
     return this.#changes.run(async () => {
       await this.#end();
       const self = { device: options.deviceKey, privateKey: ed25519PrivateKey(options.devicePrivateKey) };
-      this.#node = await SwarmNode.start({ ...this.#deps, stream: this.#stream }, { ...options, self });
+      this.#node = await SwarmNode.start(
+        { ...this.#deps, tags: this.#tags, stream: this.#stream },
+        { ...options, self },
+      );
       return this.#node.ports;
     });
   }

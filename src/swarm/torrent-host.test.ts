@@ -13,6 +13,8 @@ import { TorrentClient } from '../torrent/client.ts';
 import { buildMetainfo } from '../torrent/metainfo.ts';
 import type { TorrentSpec } from '../torrent/torrent-spec.ts';
 import { TorrentHost } from './torrent-host.ts';
+import { PieceTags } from '../torrent/piece-tags.ts';
+import { systemRandom } from '../base/random.ts';
 
 type Key = Uint8Array<ArrayBuffer>;
 const PIECE = 16 * 1024;
@@ -37,6 +39,7 @@ class Home implements AsyncDisposable {
         client,
         device,
         limits,
+        tags: new PieceTags(systemRandom),
         seeks: () => false,
         offers: () => false,
         onChange: () => undefined,

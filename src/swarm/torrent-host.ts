@@ -19,7 +19,9 @@ import { spheresOf } from '../torrent/torrent-spec.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
+import type { PieceTags } from '../torrent/piece-tags.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
+import type { PieceTools } from '../torrent/seal-piece.ts';
 import { callsFor } from './calls-for.ts';
 import { FileWatch } from './file-watch.ts';
 import { letFirstGo } from './let-first-go.ts';
@@ -43,6 +45,7 @@ export interface TorrentHostDeps {
   readonly client: TorrentClient;
   readonly device: DeviceKey;
   readonly limits: LimitsView;
+  readonly tags: PieceTags;
   /** Whether the metainfo of a torrent that is not here is looked for. */
   readonly seeks: (sphereId: SphereId, infoHash: InfoHash) => boolean;
   /** Whether the metainfo of a torrent that never comes here is given to members of the sphere. */
@@ -66,11 +69,12 @@ export class TorrentHost implements AsyncDisposable {
   readonly #bans = new Bans();
   readonly #files = new FilePool();
   readonly #threads = new PieceThreads();
-  readonly #pieces = { crypto: this.#threads, plain: new PieceBuffers(), sealed: new PieceBuffers() };
+  readonly #pieces: PieceTools;
   readonly #changes = new SerialQueue();
 
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
+    this.#pieces = { crypto: this.#threads, plain: new PieceBuffers(), sealed: new PieceBuffers(), tags: deps.tags };
     this.limits = new LimitTree(deps);
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });
@@ -88,7 +92,7 @@ export class TorrentHost implements AsyncDisposable {
   /** What torrents outside of spheres use too. */
   get resources(): PublicResources {
     const bucketsOf = (infoHash: InfoHash): Buckets => this.limits.bucketsOf(infoHash);
-    return { files: this.#files, crypto: this.#threads, bucketsOf };
+    return { files: this.#files, crypto: this.#threads, tags: this.#deps.tags, bucketsOf };
   }
 
   has(infoHash: InfoHash): boolean {

@@ -19,9 +19,8 @@ import { FilePool } from './file-pool.ts';
 import { isServed } from './is-served.ts';
 import { TokenBucket } from './limits.ts';
 import { buildMetainfo } from './metainfo.ts';
-import { PieceBuffers } from './piece-buffers.ts';
-import { sameThread } from './piece-crypto.ts';
 import type { TorrentSpec } from './torrent-spec.ts';
+import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 
 const PIECE = 16 * 1024;
 const [UNCHOKE, INTERESTED, REQUEST, HAVE_ALL, HAVE_NONE] = [1, 2, 6, 14, 15] as const;
@@ -91,7 +90,7 @@ class End implements AsyncDisposable {
         client,
         clock,
         files,
-        pieces: { crypto: sameThread, plain: new PieceBuffers(), sealed: new PieceBuffers() },
+        pieces: pieceTools(),
         buckets: { ...buckets, connections: { open: 0 }, isHeldBack: false },
         checkMs: () => 30_000,
         random: Math.random,

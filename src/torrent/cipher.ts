@@ -2,7 +2,7 @@ import { createCipheriv, hkdfSync } from 'node:crypto';
 import { AppError } from '../base/errors.ts';
 
 const MEDIA_KEY_BYTES = 32;
-const BLOCK = 16;
+export const BLOCK = 16;
 const LABEL = 'spherecast-ctr-v1';
 /** Small steps stay in the processor's cache; one cipher over all of them saves the key schedule. */
 const STEP = 64 * 1024;

@@ -9,10 +9,14 @@ export interface HashJob {
   readonly pieceLength: number;
   /** The AES key, not the media key; null = plain. */
   readonly key: Uint8Array | null;
+  /** With which plain pieces get their tags. */
+  readonly plainKey: Uint8Array;
   /** What the files were before the first byte was read, in the order of the file segments. */
   readonly identities: readonly FileIdentity[];
   /** Receives the digests: 20 bytes for each piece. */
   readonly pieces: SharedArrayBuffer;
+  /** Receives the tags: 16 bytes for each piece. */
+  readonly tags: SharedArrayBuffer;
   /** One 64-bit count of bytes done, then one 32-bit flag: not 0 = cancelled. */
   readonly control: SharedArrayBuffer;
 }

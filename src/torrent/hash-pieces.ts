@@ -3,13 +3,14 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { AppError } from '../base/errors.ts';
 import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
-import type { CipherStream } from './cipher.ts';
-import { cipherStream, releaseOutput } from './cipher.ts';
+import { releaseOutput } from './cipher.ts';
 import { fileError } from './file-error.ts';
 import { fileIdentity, sameIdentity } from './file-identity.ts';
 import type { HashJob } from './hash-job.ts';
 import { cancelFlag, doneCounter } from './hash-job.ts';
 import { DIGEST_BYTES, pieceSize } from './metainfo.ts';
+import { pieceCipher, plainTag } from './piece-cipher.ts';
+import { TAG_BYTES } from './piece-tags.ts';
 
 /** Reads of this size stay in the processor's cache between reading, encrypting and hashing. */
 const READ_BYTES = 128 * 1024;
@@ -21,6 +22,7 @@ export class PieceHasher {
   readonly #job: HashJob;
   readonly #space: ByteSpace;
   readonly #digests: Uint8Array;
+  readonly #tags: Uint8Array;
   readonly #done: BigInt64Array;
   readonly #cancelled: Int32Array;
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -31,16 +33,15 @@ export class PieceHasher {
     this.#job = job;
     this.#space = new ByteSpace(job.segments, job.length);
     this.#digests = new Uint8Array(job.pieces);
+    this.#tags = new Uint8Array(job.tags);
     this.#done = doneCounter(job.control);
     this.#cancelled = cancelFlag(job.control);
   }
 
   /** Ends early, leaving digests out, when the job is cancelled. */
   run(first: number, count: number): void {
-    const { key, pieceLength } = this.#job;
-    const cipher = key === null ? null : cipherStream(key, first * pieceLength);
     try {
-      for (let index = first; index < first + count && !this.#isCancelled(); index += 1) this.#piece(index, cipher);
+      for (let index = first; index < first + count && !this.#isCancelled(); index += 1) this.#piece(index);
       this.#close();
     } finally {
       if (this.#open !== null) closeSync(this.#open.fd);
@@ -52,22 +53,25 @@ export class PieceHasher {
     return Atomics.load(this.#cancelled, 0) !== 0;
   }
 
-  #piece(index: number, cipher: CipherStream | null): void {
+  #piece(index: number): void {
+    const { key, plainKey, pieceLength } = this.#job;
+    const [offset, length] = [index * pieceLength, pieceSize(this.#job, index)];
     const hash = createHash('sha1');
-    for (const span of this.#space.plan(index * this.#job.pieceLength, pieceSize(this.#job, index))) {
+    const cipher = key === null ? null : pieceCipher(key, { offset, length });
+    const mac = key === null ? plainTag(plainKey) : null;
+    for (const span of this.#space.plan(offset, length)) {
       for (let at = 0; at < span.length; at += READ_BYTES) {
         if (this.#isCancelled()) return;
         const bytes = this.#bytes(span, at, Math.min(READ_BYTES, span.length - at));
-        if (cipher === null) hash.update(bytes);
-        else {
-          const encrypted = cipher.update(bytes);
-          hash.update(encrypted);
-          releaseOutput(encrypted);
-        }
+        const sealed = cipher?.update(bytes) ?? bytes;
+        hash.update(sealed);
+        mac?.update(bytes);
+        if (sealed !== bytes) releaseOutput(sealed);
         Atomics.add(this.#done, 0, BigInt(bytes.length));
       }
     }
     this.#digests.set(hash.digest(), index * DIGEST_BYTES);
+    this.#tags.set((mac ?? cipher)?.tag() ?? [], index * TAG_BYTES);
   }
 
   #bytes(span: Span, at: number, length: number): Uint8Array {

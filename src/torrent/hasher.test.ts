@@ -12,6 +12,8 @@ import { readIdentity } from './file-identity.ts';
 import type { HashRequest } from './hasher.ts';
 import { Hasher } from './hasher.ts';
 import { buildMetainfo } from './metainfo.ts';
+import { PieceTags } from '../torrent/piece-tags.ts';
+import { systemRandom } from '../base/random.ts';
 
 const PIECE = 16 * 1024;
 const never = new AbortController().signal;
@@ -21,7 +23,7 @@ let hasher: Hasher;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hasher-'));
-  hasher = new Hasher({ clock: systemClock });
+  hasher = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom) });
 });
 afterAll(async () => {
   await hasher[Symbol.asyncDispose]();
@@ -270,7 +272,7 @@ test('impossible sizes are refused', async () => {
 });
 
 test('closing the hasher ends what is under way and takes nothing new', async () => {
-  const other = new Hasher({ clock: systemClock, workers: 1 });
+  const other = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom), workers: 1 });
   const path = await makeFile(new Uint8Array());
   await truncate(path, 2 ** 33);
   const request: HashRequest = {

@@ -9,6 +9,8 @@ import type { HashJob } from './hash-job.ts';
 import { CONTROL_BYTES, doneCounter } from './hash-job.ts';
 import { HashPool } from './hash-pool.ts';
 import { DIGEST_BYTES, checkGeometry, pieceCount } from './metainfo.ts';
+import type { PieceTags } from './piece-tags.ts';
+import { TAG_BYTES } from './piece-tags.ts';
 
 export interface HashRequest {
   readonly segments: readonly Segment[];
@@ -37,6 +39,8 @@ export interface HashResult {
 
 export interface HasherDeps {
   readonly clock: Clock;
+  /** Learns what was hashed: it needs no second SHA-1 before it is served. */
+  readonly tags: PieceTags;
   /** Worker threads; two when left out. */
   readonly workers?: number;
   /** Where the bundler put the worker's entry; the source file beside this one when left out. */
@@ -52,10 +56,12 @@ const DEFAULT_WORKERS = 2;
 export class Hasher implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #pool: HashPool;
+  readonly #tags: PieceTags;
   #nextId = 1;
 
   constructor(deps: HasherDeps) {
     this.#clock = deps.clock;
+    this.#tags = deps.tags;
     this.#pool = new HashPool({
       workers: deps.workers ?? DEFAULT_WORKERS,
       url: deps.workerUrl ?? new URL('./hash-worker.ts', import.meta.url),
@@ -88,7 +94,9 @@ export class Hasher implements AsyncDisposable {
       pieceLength: request.pieceLength,
       key: request.mediaKey === null ? null : cipherKey(request.mediaKey),
       identities,
+      plainKey: this.#tags.plainKey,
       pieces: new SharedArrayBuffer(pieceCount(request) * DIGEST_BYTES),
+      tags: new SharedArrayBuffer(pieceCount(request) * TAG_BYTES),
       control: new SharedArrayBuffer(CONTROL_BYTES),
     };
     new Uint8Array(job.pieces).set(known);
@@ -97,7 +105,9 @@ export class Hasher implements AsyncDisposable {
     files.forEach((file, index) => {
       if (!isSame(after[index], identities[index])) throw changed(file);
     });
-    return { pieces: new Uint8Array(job.pieces).slice(), identities };
+    const pieces = new Uint8Array(job.pieces).slice();
+    this.#tags.of(pieces, pieceCount(request)).set(new Uint8Array(job.tags));
+    return { pieces, identities };
   }
 
   async #run(

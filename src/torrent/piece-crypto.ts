@@ -1,5 +1,7 @@
-import { createHash, hash } from 'node:crypto';
-import { cipherStream, releaseOutput } from './cipher.ts';
+import { createHash } from 'node:crypto';
+import { toHex } from '../base/bytes.ts';
+import { releaseOutput } from './cipher.ts';
+import { pieceCipher, plainTag } from './piece-cipher.ts';
 
 /** Small steps stay in the processor's cache between cipher, hash and copy; one cipher over all saves the key schedule. */
 const STEP = 64 * 1024;
@@ -12,30 +14,44 @@ export interface PieceJob {
   /** As long as `from`; not written to without a key. */
   readonly into: Uint8Array;
   readonly key: Uint8Array | null;
+  /** With which plain pieces get their tags. */
+  readonly plainKey: Uint8Array;
   /** Where the piece begins in the torrent's byte space. */
   readonly offset: number;
-  /** False when it is known already that the piece is right: the digest is half of the work. */
+  /** False when its tag says enough: the digest is most of the work. */
   readonly digested: boolean;
 }
 
-/** Does such jobs somewhere, and gives the SHA-1 of the ciphertext in hex, '' when it is not asked for. */
+/** What tells one piece from another, in hex. */
+export interface PieceMarks {
+  /** The SHA-1 of the ciphertext, '' when it was not asked for. */
+  readonly digest: string;
+  /** Of what was locked; '' where there is none, see `PieceTags`. */
+  readonly tag: string;
+}
+
+/** Does such jobs somewhere. */
 export interface PieceCrypto {
-  run(job: PieceJob): Promise<string>;
+  run(job: PieceJob): Promise<PieceMarks>;
 }
 
 /** Does the job on this thread. */
-export function runPieceJob({ kind, from, into, key, offset, digested }: PieceJob): string {
-  if (key === null) return digested ? hash('sha1', from, 'hex') : '';
+export function runPieceJob({ kind, from, into, key, plainKey, offset, digested }: PieceJob): PieceMarks {
   const digest = digested ? createHash('sha1') : null;
-  const cipher = cipherStream(key, offset);
+  const cipher = key === null ? null : pieceCipher(key, { offset, length: from.length });
+  const mac = key === null && kind === 'lock' ? plainTag(plainKey) : null;
   for (let at = 0; at < from.length; at += STEP) {
     const input = from.subarray(at, at + STEP);
-    const output = cipher.update(input);
+    const output = cipher?.update(input) ?? input;
     digest?.update(kind === 'lock' ? output : input);
+    mac?.update(input);
+    if (output === input) continue;
     into.set(output, at);
     releaseOutput(output);
   }
-  return digest?.digest('hex') ?? '';
+  // The tag of what is unlocked would be of the plain bytes.
+  const tag = kind === 'lock' ? (mac ?? cipher)?.tag() : undefined;
+  return { digest: digest?.digest('hex') ?? '', tag: toHex(tag ?? new Uint8Array()) };
 }
 
 /** For whoever has no threads. */

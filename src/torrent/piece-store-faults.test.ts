@@ -18,11 +18,14 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ItemLayout } from '../../test/fixtures/shared-item.ts';
+import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 import { SharedItem, readPiece } from '../../test/fixtures/shared-item.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { Segment } from '../contract/swarm.ts';
 import { readIdentity } from './file-identity.ts';
+import type { PieceJob } from './piece-crypto.ts';
+import type { PieceTools } from './seal-piece.ts';
 
 const PIECE = 16 * 1024;
 const never = new AbortController().signal;
@@ -319,3 +322,43 @@ test.skipIf(!asRoot)('a disk that cannot be written to is a disk error, not a mi
     execFileSync('umount', [received]);
   }
 });
+
+const countDigests = (tools: PieceTools) => {
+  const counted = { tools, digests: 0 };
+  const run = (job: PieceJob) => {
+    if (job.digested) counted.digests += 1;
+    return tools.crypto.run(job);
+  };
+  return Object.assign(counted, { tools: { ...tools, crypto: { run } } });
+};
+
+test('a piece needs one SHA-1 in the life of a process, and none when this process hashed the file', async () => {
+  await using item = await SharedItem.make(film());
+  const later = countDigests(pieceTools());
+  for (let round = 0; round < 3; round += 1) {
+    const { store } = item.openShared({ cacheBytes: 0, tools: later.tools });
+    for (const index of [0, 1, 1]) await readPiece(store, index);
+  }
+  const hashing = countDigests(SharedItem.tools);
+  const { store } = item.openShared({ cacheBytes: 0, tools: hashing.tools });
+  for (const index of [0, 1, 1]) await readPiece(store, index);
+  expect([later.digests, hashing.digests]).toEqual([2, 0]);
+});
+
+for (const [what, plain] of [
+  ['an encrypted', false],
+  ['a plain', true],
+] as const) {
+  test(`an edit of ${what} item that its identity does not show is not served, also when its tags are known`, async () => {
+    await using item = await SharedItem.make(film(200_000, plain));
+    const path = item.original('film.mp4');
+    const { store } = item.openShared({ cacheBytes: 0, tools: SharedItem.tools });
+    const second = await readPiece(store, 1);
+    await edit(path, 5000, ((await readFile(path))[5000] ?? 0) ^ 1);
+    const identity = await readIdentity(path);
+    const segments = item.segments.map((segment) => (segment.kind === 'file' ? { ...segment, identity } : segment));
+    const { store: deceived } = item.openShared({ cacheBytes: 0, tools: SharedItem.tools, segments });
+    expect(Buffer.compare(await readPiece(deceived, 1), second)).toBe(0);
+    await expect(readPiece(deceived, 0)).rejects.toMatchObject({ code: 'file-changed' });
+  });
+}

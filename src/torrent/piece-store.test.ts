@@ -6,9 +6,8 @@ import type { ItemLayout } from '../../test/fixtures/shared-item.ts';
 import { SharedItem, readPiece } from '../../test/fixtures/shared-item.ts';
 import { cipherKey, cipherRange } from './cipher.ts';
 import { readIdentity } from './file-identity.ts';
-import { PieceBuffers } from './piece-buffers.ts';
-import { sameThread } from './piece-crypto.ts';
 import type { PieceStore } from './piece-store.ts';
+import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 
 const PIECE = 16 * 1024;
 const never = new AbortController().signal;
@@ -234,9 +233,9 @@ test('a wrong piece is told and nothing of it reaches the disk', async () => {
 });
 
 test('a borrowed piece stays what it is until it is let go, and its memory never held plain bytes', async () => {
-  const buffers = { plain: new PieceBuffers(), sealed: new PieceBuffers() };
+  const buffers = pieceTools();
   await using item = await SharedItem.make(layout());
-  const { store } = item.openShared({ cacheBytes: 0, tools: { crypto: sameThread, ...buffers } });
+  const { store } = item.openShared({ cacheBytes: 0, tools: buffers });
   const [first, again] = await Promise.all([store.borrow(0), store.borrow(0)]);
   const kept = Buffer.from(first.bytes);
   for (const index of all(item).slice(1, -1)) (await store.borrow(index)).letGo();

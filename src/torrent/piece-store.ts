@@ -1,5 +1,5 @@
 import { clearBit, hasBit } from '../base/bitfield.ts';
-import { toHex } from '../base/bytes.ts';
+import { fromHex, toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import { ByteSpace } from './byte-space.ts';
@@ -9,9 +9,8 @@ import type { FilePool } from './file-pool.ts';
 import { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
-import { PieceBuffers } from './piece-buffers.ts';
 import { PieceCache } from './piece-cache.ts';
-import { sameThread } from './piece-crypto.ts';
+import { TAG_BYTES } from './piece-tags.ts';
 import type { PieceTools, ReadFile, SealedPiece } from './seal-piece.ts';
 import { sealPiece } from './seal-piece.ts';
 import type { Successor } from './store-file.ts';
@@ -37,8 +36,7 @@ export interface PieceStoreDeps {
   readonly onFault: (fault: StoreFault | null) => void;
   /** Checked pieces kept in memory, in bytes; 16 MiB when left out. */
   readonly cacheBytes?: number;
-  /** Own memory and this thread when left out. */
-  readonly tools?: PieceTools;
+  readonly tools: PieceTools;
 }
 
 const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
@@ -54,10 +52,9 @@ interface Loading {
 /**
  * The pieces of one torrent: ciphertext towards the swarm, plain files on the disk.
  *
- * What `read` gives was compared with the piece's SHA-1 since the store was opened. The comparison is repeated at
- * every reading from the disk unless the files of the piece are fixed (shared, or complete and synced) and have the
- * same identity before and after the reading. A file that is still being written changes with each of our own
- * writes, so its pieces are compared at every reading until `sync`.
+ * What `read` gives has the piece's SHA-1: that is computed at the first reading since the process started or hashed
+ * the files, and each later reading is compared with the tag that came out beside it. Files that are fixed (shared, or
+ * complete and synced) have the same identity before and after the reading besides.
  */
 export class PieceStore implements AsyncDisposable {
   readonly shape: TorrentShape;
@@ -68,8 +65,7 @@ export class PieceStore implements AsyncDisposable {
   readonly #cache: PieceCache;
   readonly #tools: PieceTools;
   readonly #loading = new Map<number, Loading>();
-  /** Pieces compared since opening whose files are all fixed. */
-  readonly #checked = new Set<number>();
+  readonly #tags: Uint8Array;
   readonly #faults = new Map<number, StoreFault>();
   /** How touched files looked when their content was compared last. */
   #compared = '';
@@ -88,7 +84,8 @@ export class PieceStore implements AsyncDisposable {
     this.#key = deps.mediaKey === null ? null : cipherKey(deps.mediaKey);
     this.#onFault = deps.onFault;
     this.#cache = new PieceCache(deps.cacheBytes ?? DEFAULT_CACHE_BYTES);
-    this.#tools = deps.tools ?? { crypto: sameThread, plain: new PieceBuffers(), sealed: new PieceBuffers() };
+    this.#tools = deps.tools;
+    this.#tags = deps.tools.tags.of(deps.shape.pieces, pieceCount(deps.shape));
   }
 
   get pieceLength(): number {
@@ -141,12 +138,20 @@ export class PieceStore implements AsyncDisposable {
     const scratch = this.#key === null ? null : this.#tools.plain.take(size);
     try {
       const plain = scratch ?? bytes;
-      const job = { kind: 'unlock', from: bytes, into: plain, key: this.#key, offset, digested: true } as const;
-      const digest = await this.#tools.crypto.run(job);
+      const { crypto, tags } = this.#tools;
+      const keys = { key: this.#key, plainKey: tags.plainKey };
+      const { digest } = await crypto.run({
+        kind: 'unlock',
+        from: bytes,
+        into: plain,
+        ...keys,
+        offset,
+        digested: true,
+      });
       if (digest !== this.#digestOf(index)) return false;
       const spans = this.#space.plan(offset, size);
       for (const span of spans) checkSpan(span, plain);
-      this.#forget(index);
+      this.#cache.delete(index);
       for (const span of spans) {
         const part = plain.subarray(span.at, span.at + span.length);
         if (span.kind === 'file') await this.#onFile(span.file, (file) => file.write(part, span.position));
@@ -182,7 +187,7 @@ export class PieceStore implements AsyncDisposable {
     for (const index of indices) {
       this.#require(index);
       signal.throwIfAborted();
-      this.#forget(index);
+      this.#cache.delete(index);
       const { piece, digest } = await this.#fromDisk(index, true);
       this.#tools.sealed.give(piece);
       if (digest !== this.#digestOf(index)) bad.push(index);
@@ -247,7 +252,6 @@ export class PieceStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#cache.clear();
-    this.#checked.clear();
     await Promise.allSettled(Array.from(this.#loading.values(), ({ piece }) => piece));
     await Promise.all(this.#files.map((file) => file.close()));
   }
@@ -268,16 +272,7 @@ export class PieceStore implements AsyncDisposable {
 
   async #load(index: number): Promise<HeldPiece> {
     try {
-      const files = this.#filesOf(index);
-      // Asked before reading: what is read from a file being written says nothing about the file once it is finished.
-      const fixed = files.every((file) => this.#files[file]?.fixed === true);
-      let read = await this.#fromDisk(index, !this.#checked.has(index));
-      // A fault of the file takes the trust in its pieces away, also while one of them is read.
-      if (read.digest === '' && !this.#checked.has(index)) read = await this.#fromDisk(index, true);
-      if (read.digest !== '') {
-        if (read.digest !== this.#digestOf(index)) throw this.#differs(index, files);
-        if (fixed) this.#checked.add(index);
-      }
+      const read = await this.#checked(index);
       // From here to the end nobody else runs, so that everybody who waits is counted.
       const held = new HeldPiece(read.piece, this.#tools.sealed, this.#loading.get(index)?.waiting ?? 0);
       if (!this.#closed) this.#cache.set(index, held);
@@ -285,6 +280,23 @@ export class PieceStore implements AsyncDisposable {
     } finally {
       this.#loading.delete(index);
     }
+  }
+
+  /** A piece from the disk that is certain to be right. */
+  async #checked(index: number): Promise<SealedPiece> {
+    const known = this.#tags.subarray(index * TAG_BYTES, (index + 1) * TAG_BYTES);
+    if (known.some((byte) => byte !== 0)) {
+      const read = await this.#fromDisk(index, false);
+      if (read.tag === toHex(known)) return read;
+      this.#tools.sealed.give(read.piece);
+    }
+    const read = await this.#fromDisk(index, true);
+    if (read.digest !== this.#digestOf(index)) {
+      this.#tools.sealed.give(read.piece);
+      throw this.#differs(index, this.#filesOf(index));
+    }
+    known.set(fromHex(read.tag) ?? []);
+    return read;
   }
 
   #fromDisk(index: number, digested: boolean): Promise<SealedPiece> {
@@ -373,24 +385,12 @@ export class PieceStore implements AsyncDisposable {
     const known = this.#faults.get(index);
     const kind = error?.code === 'file-changed' ? 'changed' : error?.code === 'file-missing' ? 'missing' : null;
     if (error !== null && kind !== null) {
-      this.#distrust(index);
+      this.#cache.clear();
       if (known?.kind === kind) return;
       const fault: StoreFault = { kind, file: index, path: this.#files[index]?.path ?? '' };
       this.#faults.set(index, fault);
       this.#onFault(fault);
     } else if (error === null && this.#faults.delete(index) && this.#faults.size === 0) this.#onFault(null);
-  }
-
-  #distrust(file: number): void {
-    const pieces = this.#space.piecesOf(file, this.shape.pieceLength);
-    if (pieces === null) return;
-    for (const index of this.#checked) if (index >= pieces.first && index <= pieces.last) this.#checked.delete(index);
-    this.#cache.clear();
-  }
-
-  #forget(index: number): void {
-    this.#checked.delete(index);
-    this.#cache.delete(index);
   }
 }
 

@@ -7,12 +7,13 @@ import { runPieceJob } from './piece-crypto.ts';
 import { PieceThreads } from './piece-threads.ts';
 
 const key = cipherKey(new Uint8Array(32).fill(3));
+const plainKey = new Uint8Array(32).fill(5);
 const buffers = new PieceBuffers();
 
 function job(kind: PieceJob['kind'], bytes: Uint8Array, changes: Partial<PieceJob> = {}): PieceJob {
   const from = buffers.take(bytes.length);
   from.set(bytes);
-  return { kind, from, into: buffers.take(bytes.length), key, offset: 160, digested: true, ...changes };
+  return { kind, from, into: buffers.take(bytes.length), key, plainKey, offset: 160, digested: true, ...changes };
 }
 
 /** The first job starts the first thread. */
@@ -23,6 +24,7 @@ async function started(count: number): Promise<PieceThreads> {
   return threads;
 }
 
+const digestOf = async (threads: PieceThreads, each: PieceJob) => (await threads.run(each)).digest;
 const sha1 = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('hex');
 
 test('threads give the same as one pass over the bytes, and one piece is unlocked as it was locked', async () => {
@@ -31,18 +33,18 @@ test('threads give the same as one pass over the bytes, and one piece is unlocke
   for (const plain of pieces) {
     const locking = job('lock', plain);
     const sealed = cipherRange(key, 160, plain);
-    expect([await threads.run(locking), Buffer.compare(locking.into, sealed)]).toEqual([sha1(sealed), 0]);
+    expect([await digestOf(threads, locking), Buffer.compare(locking.into, sealed)]).toEqual([sha1(sealed), 0]);
     const unlocking = job('unlock', sealed);
-    expect([await threads.run(unlocking), Buffer.compare(unlocking.into, plain)]).toEqual([sha1(sealed), 0]);
-    expect(runPieceJob(job('lock', plain, { key: null }))).toBe(sha1(plain));
-    expect(runPieceJob(job('lock', plain, { digested: false }))).toBe('');
+    expect([await digestOf(threads, unlocking), Buffer.compare(unlocking.into, plain)]).toEqual([sha1(sealed), 0]);
+    expect(runPieceJob(job('lock', plain, { key: null })).digest).toBe(sha1(plain));
+    expect(runPieceJob(job('lock', plain, { digested: false })).digest).toBe('');
   }
 });
 
 test('answers belong to their jobs, however many wait', async () => {
   await using threads = await started(2);
   const jobs = Array.from({ length: 30 }, (_, index) => job('lock', randomBytes(index * 1000 + 1)));
-  const digests = await Promise.all(jobs.map((each) => threads.run(each)));
+  const digests = await Promise.all(jobs.map((each) => digestOf(threads, each)));
   expect(digests).toEqual(jobs.map(({ into }) => sha1(into)));
 });
 
@@ -52,15 +54,37 @@ test('without threads the work is done all the same', async () => {
     url: new URL('data:text/javascript,throw new Error("no thread")'),
   });
   const [first, second] = [job('lock', randomBytes(1000)), job('lock', randomBytes(1000))];
-  expect([await threads.run(first), await threads.run(second)]).toEqual([sha1(first.into), sha1(second.into)]);
+  expect([await digestOf(threads, first), await digestOf(threads, second)]).toEqual([
+    sha1(first.into),
+    sha1(second.into),
+  ]);
   const third = job('lock', randomBytes(1000));
-  expect(await threads.run(third)).toBe(sha1(third.into));
+  expect(await digestOf(threads, third)).toBe(sha1(third.into));
 });
 
 test('the first pieces do not wait for a thread that is still starting', async () => {
   const url = new URL('data:text/javascript,await new Promise(() => setInterval(() => 0, 1000))');
   await using threads = new PieceThreads({ threads: 2, url });
   const jobs = Array.from({ length: 3 }, () => job('lock', randomBytes(1000)));
-  for (const each of jobs) expect(await threads.run(each)).toBe(sha1(each.into));
+  for (const each of jobs) expect(await digestOf(threads, each)).toBe(sha1(each.into));
   expect(threads.ready).toBe(0);
+});
+
+test('a tag is the same for the same piece in any thread, and another for every other piece, key and place', async () => {
+  await using threads = await started(2);
+  const plain = randomBytes(70_000);
+  const other = Uint8Array.from(plain, (byte, index) => (index === 69_999 ? byte ^ 1 : byte));
+  const [longer, key2] = [Buffer.concat([plain, Buffer.alloc(1)]), cipherKey(new Uint8Array(32).fill(4))];
+  for (const keys of [{}, { key: null }]) {
+    const tagOf = async (bytes: Uint8Array, changes: Partial<PieceJob> = {}) =>
+      (await threads.run(job('lock', bytes, { ...keys, digested: false, ...changes }))).tag;
+    const tag = runPieceJob(job('lock', plain, keys)).tag;
+    expect(tag).toMatch(/^[0-9a-f]{32}$/);
+    expect([await tagOf(plain), await tagOf(plain)]).toEqual([tag, tag]);
+    for (const wrong of [await tagOf(other), await tagOf(longer), await tagOf(plain, { key: key2 })]) {
+      expect(wrong).not.toBe(tag);
+    }
+  }
+  expect(runPieceJob(job('lock', plain, { offset: 176 })).tag).not.toBe(runPieceJob(job('lock', plain)).tag);
+  expect(runPieceJob(job('unlock', plain)).tag).toBe('');
 });

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { PieceCrypto, PieceJob } from './piece-crypto.ts';
+import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import { runPieceJob } from './piece-crypto.ts';
 
 interface Waiting {
   readonly job: PieceJob;
-  readonly resolve: (digest: string) => void;
+  readonly resolve: (marks: PieceMarks) => void;
 }
 
 interface Thread {
@@ -37,7 +37,7 @@ export class PieceThreads implements PieceCrypto, AsyncDisposable {
     return this.#threads.filter(({ isReady }) => isReady).length;
   }
 
-  run(job: PieceJob): Promise<string> {
+  run(job: PieceJob): Promise<PieceMarks> {
     const thread = this.#next();
     if (thread === null) return Promise.resolve(runPieceJob(job));
     return new Promise((resolve) => {
@@ -65,9 +65,9 @@ export class PieceThreads implements PieceCrypto, AsyncDisposable {
   #start(): void {
     const worker = new Worker(this.#url, { name: 'pieces', execArgv: [], stdin: false });
     const thread: Thread = { worker, waiting: [], isReady: false };
-    worker.on('message', (digest: string | null) => {
-      if (digest === null) thread.isReady = true;
-      else thread.waiting.shift()?.resolve(digest);
+    worker.on('message', (marks: PieceMarks | null) => {
+      if (marks === null) thread.isReady = true;
+      else thread.waiting.shift()?.resolve(marks);
       if (thread.waiting.length === 0) worker.unref();
     });
     worker.on('error', () => this.#lose(thread));

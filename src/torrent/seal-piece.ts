@@ -1,21 +1,22 @@
 import type { ByteSpace } from './byte-space.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
-import type { PieceCrypto } from './piece-crypto.ts';
+import type { PieceCrypto, PieceMarks } from './piece-crypto.ts';
+import type { PieceTags } from './piece-tags.ts';
 
 /** What all stores of a process share; plain bytes and what goes to peers never lie in the same memory. */
 export interface PieceTools {
   readonly crypto: PieceCrypto;
   readonly plain: PieceBuffers;
   readonly sealed: PieceBuffers;
+  readonly tags: PieceTags;
 }
 
 /** Fills `part` from a file's position. */
 export type ReadFile = (file: number, part: Uint8Array, position: number) => Promise<void>;
 
-/** A piece as it goes to the swarm, and its SHA-1 unless that was not asked for. */
-export interface SealedPiece {
+/** A piece as it goes to the swarm. */
+export interface SealedPiece extends PieceMarks {
   readonly piece: Buffer<SharedArrayBuffer>;
-  readonly digest: string;
 }
 
 /** Puts a piece together from files, inline bytes and padding, and enciphers it where there is a key. */
@@ -33,8 +34,9 @@ export async function sealPiece(
       else if (span.kind === 'bytes') part.set(span.bytes);
       else if (span.kind === 'file') await read(span.file, part, span.position);
     }
-    const digest = await tools.crypto.run({ kind: 'lock', from, into, key, offset, digested });
-    return { piece: into, digest };
+    const { plainKey } = tools.tags;
+    const marks = await tools.crypto.run({ kind: 'lock', from, into, key, plainKey, offset, digested });
+    return { piece: into, ...marks };
   } finally {
     if (from !== into) tools.plain.give(from);
   }

@@ -19,6 +19,8 @@ import { measureEngineStarts } from './parts/engine-start.ts';
 import { cpuOf, memoryOf } from './parts/process-use.ts';
 import type { BenchOptions, BenchResult } from './parts/report.ts';
 import { compare, runBench } from './parts/report.ts';
+import { PieceTags } from '../../src/torrent/piece-tags.ts';
+import { systemRandom } from '../../src/base/random.ts';
 
 /**
  * A swarm process that seeds a thousand items nobody asks for: its start, and what it costs while it waits. Items that
@@ -61,7 +63,7 @@ interface Measured {
 }
 
 async function makeSpecs(folder: string, sphereId: SphereId): Promise<AddedTorrent[]> {
-  await using hasher = new Hasher({ clock: systemClock });
+  await using hasher = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom) });
   const specs: AddedTorrent[] = [];
   for (let index = 0; index < ITEMS; index += 1) {
     const path = join(folder, `${index}.jpg`);

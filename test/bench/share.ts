@@ -9,6 +9,8 @@ import { systemClock } from '../../src/base/system-clock.ts';
 import { Hasher } from '../../src/torrent/hasher.ts';
 import type { BenchOptions, BenchResult, Sample } from './parts/report.ts';
 import { GIB, MissingPeer, compare, runBench } from './parts/report.ts';
+import { PieceTags } from '../../src/torrent/piece-tags.ts';
+import { systemRandom } from '../../src/base/random.ts';
 
 /** Hashing and encrypting a file for sharing, beside libtorrent and mktorrent hashing it without encryption. */
 const PYTHON = '/usr/bin/python3';
@@ -88,7 +90,7 @@ async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> 
     const path = join(folder, 'film.mp4');
     await makeFile(path, bytes);
     const mediaKey = randomFillSync(new Uint8Array(32));
-    await using hasher = new Hasher({ clock: systemClock });
+    await using hasher = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom) });
     // Not counted: the swarm process has its threads from the first item on, as the peer's interpreter is not counted.
     await measureOurs(hasher, path, bytes, mediaKey);
     const samples: Record<'speed' | 'cpu' | 'plainSpeed' | 'plainCpu' | 'mkSpeed' | 'mkCpu', Sample[]> = {

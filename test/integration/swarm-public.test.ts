@@ -25,6 +25,7 @@ import type { PublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { parsePublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { OpenTracker } from '../fixtures/open-tracker.ts';
 import { fullBitfield } from './swarm-peer.ts';
+import { PieceTags } from '../../src/torrent/piece-tags.ts';
 
 const PEER = fileURLToPath(new URL('../fixtures/libtorrent-swarm.py', import.meta.url));
 const FILES = { 'one.bin': randomBytes(150_001), 'deep/two.bin': randomBytes(70_000), empty: Buffer.alloc(0) };
@@ -82,6 +83,7 @@ class Home implements AsyncDisposable {
         resources: {
           files,
           crypto: sameThread,
+          tags: new PieceTags(systemRandom),
           bucketsOf: () => ({ up, down, connections: { open: 0 }, isHeldBack: false }),
         },
         isOfSphere: (infoHash) => ofSphere.includes(infoHash),

@@ -17,6 +17,7 @@ import { mediaOfNothing } from '../../fixtures/media-of-nothing.ts';
 import { fullBitfield } from '../../integration/swarm-peer.ts';
 import type { StoppedPerson } from './stopped-person.ts';
 import { openStopped } from './stopped-person.ts';
+import { PieceTags } from '../../../src/torrent/piece-tags.ts';
 
 /** Items of one transaction. */
 const TOGETHER = 500;
@@ -34,7 +35,7 @@ export async function addItems(
   using stopped = await openStopped(person);
   const { folder } = stopped.list.get(sphereId).row;
   await mkdir(folder, { recursive: true });
-  await using hasher = new Hasher({ clock: systemClock });
+  await using hasher = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom) });
   const example = await lookAt(join(folder, 'example.jpg'));
   await rm(join(folder, 'example.jpg'));
   for (let from = 0; from < items.listed; from += TOGETHER) {

@@ -13,6 +13,7 @@ import { TokenBucket } from '../../../src/torrent/limits.ts';
 import { pieceCount } from '../../../src/torrent/metainfo.ts';
 import { PieceThreads } from '../../../src/torrent/piece-threads.ts';
 import { parsePublicMetainfo } from '../../../src/torrent/public-metainfo.ts';
+import { PieceTags } from '../../../src/torrent/piece-tags.ts';
 
 /**
  * One end of a public torrent: `public-peer.ts seed|leech TORRENT FOLDER`. Prints "ready", begins when a line comes in, and
@@ -32,6 +33,7 @@ const host = new PublicHost({
   resources: {
     files: new FilePool(),
     crypto: new PieceThreads(),
+    tags: new PieceTags(systemRandom),
     bucketsOf: () => ({ up: bucket(), down: bucket(), connections: { open: 0 }, isHeldBack: false }),
   },
   isOfSphere: () => false,
