@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, diffieHellman, verify } from 'node:crypto';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, equalBytes, fromHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
@@ -9,6 +9,7 @@ const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 // RFC 8410 §7 and §4: what stands before the 32 raw bytes in DER.
 const PRIVATE_DER = bytesOf('302e020100300506032b656e04220420');
 const PUBLIC_DER = bytesOf('302a300506032b656e032100');
+const EDWARDS_DER = bytesOf('302a300506032b6570032100');
 const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31));
 // XEdDSA §2.1, hash_1: 2^256 - 2 in little-endian.
 const HASH_1 = Uint8Array.of(0xfe, ...new Uint8Array(31).fill(0xff));
@@ -76,9 +77,11 @@ export function verifyXeddsa(publicKey: Uint8Array, message: Uint8Array, signatu
   edwardsKey[31] = (edwardsKey[31] ?? 0) | ((plain[63] ?? 0) & 0x80);
   plain[63] = (plain[63] ?? 0) & 0x7f;
   try {
-    return ed25519.verify(plain, message, edwardsKey, { zip215: false });
+    // From here on it is an Ed25519 signature (XEdDSA §2.2), and OpenSSL is ten times faster than JavaScript.
+    const key = createPublicKey({ key: der(EDWARDS_DER, edwardsKey), format: 'der', type: 'spki' });
+    return verify(null, message, key, plain);
   } catch {
-    // A key or a signature that is no point at all: thrown by the decoder, and simply not valid.
+    // A key that is no point at all is simply not one that signed.
     return false;
   }
 }
