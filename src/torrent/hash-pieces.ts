@@ -57,21 +57,19 @@ export class PieceHasher {
     const { key, plainKey, pieceLength } = this.#job;
     const [offset, length] = [index * pieceLength, pieceSize(this.#job, index)];
     const hash = createHash('sha1');
-    const cipher = key === null ? null : pieceCipher(key, { offset, length });
-    const mac = key === null ? plainTag(plainKey) : null;
+    const cipher = key === null ? plainTag(plainKey) : pieceCipher(key, { offset, length });
     for (const span of this.#space.plan(offset, length)) {
       for (let at = 0; at < span.length; at += READ_BYTES) {
         if (this.#isCancelled()) return;
         const bytes = this.#bytes(span, at, Math.min(READ_BYTES, span.length - at));
-        const sealed = cipher?.update(bytes) ?? bytes;
+        const sealed = cipher.update(bytes);
         hash.update(sealed);
-        mac?.update(bytes);
         if (sealed !== bytes) releaseOutput(sealed);
         Atomics.add(this.#done, 0, BigInt(bytes.length));
       }
     }
     this.#digests.set(hash.digest(), index * DIGEST_BYTES);
-    this.#tags.set((mac ?? cipher)?.tag() ?? [], index * TAG_BYTES);
+    this.#tags.set(cipher.tag(), index * TAG_BYTES);
   }
 
   #bytes(span: Span, at: number, length: number): Uint8Array {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { FileSegment } from './byte-space.ts';
@@ -106,8 +107,16 @@ export class Hasher implements AsyncDisposable {
       if (!isSame(after[index], identities[index])) throw changed(file);
     });
     const pieces = new Uint8Array(job.pieces).slice();
-    this.#tags.of(pieces, pieceCount(request)).set(new Uint8Array(job.tags));
+    this.#learnTags(pieces, new Uint8Array(job.tags), known.length / DIGEST_BYTES);
     return { pieces, identities };
+  }
+
+  #learnTags(pieces: Uint8Array, tags: Uint8Array, first: number): void {
+    const count = pieces.length / DIGEST_BYTES;
+    const list = this.#tags.of(pieces, count);
+    for (let index = first; index < count; index += 1) {
+      list.set(index, { over: 'sealed', tag: toHex(tags.subarray(index * TAG_BYTES, (index + 1) * TAG_BYTES)) });
+    }
   }
 
   async #run(

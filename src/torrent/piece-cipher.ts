@@ -1,4 +1,5 @@
-import { createCipheriv } from 'node:crypto';
+import type { CipherGCM, DecipherGCM } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import { RecentMap } from '../base/recent-map.ts';
@@ -6,10 +7,22 @@ import type { CipherStream } from './cipher.ts';
 import { BLOCK, cipherRange, cipherStream } from './cipher.ts';
 import { CounterGcm } from './counter-gcm.ts';
 
+/** Where a piece lies in its torrent's byte space; both in bytes. */
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** The key stream over one piece. */
 export interface PieceCipher extends CipherStream {
   /** After the last `update`: 16 bytes that tell this output from any other, or none where that cannot be had. */
   tag(): Uint8Array;
+}
+
+/** The key stream over a piece of which it is known what it should be. */
+export interface KnownPieceCipher extends CipherStream {
+  /** After the last `update`: whether it was that piece. */
+  isRight(): boolean;
 }
 
 /** A key costs half a millisecond to prepare; a folder's items are read in turns. */
@@ -20,34 +33,62 @@ const NO_TAG = new Uint8Array();
 const keys = new RecentMap<string, CounterGcm>(KEPT_KEYS);
 
 /** Enciphers the piece that begins at `offset` of the torrent's byte space, or deciphers it, as `cipherStream` does. */
-export function pieceCipher(key: Uint8Array, { offset, length }: { offset: number; length: number }): PieceCipher {
+export function pieceCipher(key: Uint8Array, place: Place): PieceCipher {
   if (!hasCounterGcm()) {
-    const stream = cipherStream(key, offset);
+    const stream = cipherStream(key, place.offset);
     return { update: (bytes) => stream.update(bytes), tag: () => NO_TAG };
   }
-  return gcm(key, offset, length);
-}
-
-/** A tag over what is not enciphered, under a key of this process. */
-export function plainTag(key: Uint8Array): { update(bytes: Uint8Array): void; tag(): Uint8Array } {
-  const mac = createCipheriv('aes-256-gcm', key, new Uint8Array(BLOCK));
-  const tag = (): Uint8Array => {
-    mac.final();
-    return mac.getAuthTag();
-  };
-  return { update: (bytes) => void mac.setAAD(bytes), tag };
-}
-
-function gcm(key: Uint8Array, offset: number, length: number): PieceCipher {
-  if (offset % BLOCK !== 0 || (offset % SPAN_BYTES) + length > SPAN_BYTES) {
-    throw new AppError('bad-input', 'no piece lies there', { offset, length });
-  }
-  const cipher = createCipheriv('aes-256-gcm', key, counters(key).iv(offset / BLOCK));
+  const cipher = gcm(key, place);
   const tag = (): Uint8Array => {
     cipher.final();
     return cipher.getAuthTag();
   };
   return { update: (bytes) => cipher.update(bytes), tag };
+}
+
+/**
+ * Enciphers a piece whose plain bytes had a tag when they were deciphered by `pieceCipher`; null where there are no tags.
+ * GCM's deciphering is the same key stream, with a tag over its input.
+ */
+export function knownPieceCipher(key: Uint8Array, place: Place, tag: Uint8Array): KnownPieceCipher | null {
+  if (!hasCounterGcm()) return null;
+  const cipher = createDecipheriv('aes-256-gcm', key, ivAt(key, place)).setAuthTag(tag);
+  return { update: (bytes) => cipher.update(bytes), isRight: () => ends(cipher) };
+}
+
+function ends(cipher: DecipherGCM): boolean {
+  try {
+    cipher.final();
+    return true;
+  } catch {
+    // Node.js has no other way to say that the tag is another one.
+    return false;
+  }
+}
+
+/** For what is not enciphered: the bytes stay, and their tag is made under a key of this process. */
+export function plainTag(key: Uint8Array): PieceCipher {
+  const mac = createCipheriv('aes-256-gcm', key, new Uint8Array(BLOCK));
+  const update = (bytes: Uint8Array): Uint8Array => {
+    mac.setAAD(bytes);
+    return bytes;
+  };
+  const tag = (): Uint8Array => {
+    mac.final();
+    return mac.getAuthTag();
+  };
+  return { update, tag };
+}
+
+function gcm(key: Uint8Array, place: Place): CipherGCM {
+  return createCipheriv('aes-256-gcm', key, ivAt(key, place));
+}
+
+function ivAt(key: Uint8Array, { offset, length }: Place): Uint8Array {
+  if (offset % BLOCK !== 0 || (offset % SPAN_BYTES) + length > SPAN_BYTES) {
+    throw new AppError('bad-input', 'no piece lies there', { offset, length });
+  }
+  return counters(key).iv(offset / BLOCK);
 }
 
 function counters(key: Uint8Array): CounterGcm {
@@ -68,7 +109,9 @@ function hasCounterGcm(): boolean {
 function agrees(offset: number): boolean {
   const [key, plain] = [new Uint8Array(32).fill(7), new Uint8Array(100).fill(1)];
   try {
-    return Buffer.compare(gcm(key, offset, plain.length).update(plain), cipherRange(key, offset, plain)) === 0;
+    return (
+      Buffer.compare(gcm(key, { offset, length: plain.length }).update(plain), cipherRange(key, offset, plain)) === 0
+    );
   } catch {
     return false;
   }

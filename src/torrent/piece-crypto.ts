@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { toHex } from '../base/bytes.ts';
+import { fromHex, toHex } from '../base/bytes.ts';
 import { releaseOutput } from './cipher.ts';
-import { pieceCipher, plainTag } from './piece-cipher.ts';
+import type { PieceCipher } from './piece-cipher.ts';
+import { knownPieceCipher, pieceCipher, plainTag } from './piece-cipher.ts';
 
 /** Small steps stay in the processor's cache between cipher, hash and copy; one cipher over all saves the key schedule. */
 const STEP = 64 * 1024;
@@ -18,15 +19,17 @@ export interface PieceJob {
   readonly plainKey: Uint8Array;
   /** Where the piece begins in the torrent's byte space. */
   readonly offset: number;
-  /** False when its tag says enough: the digest is most of the work. */
+  /** False when a tag says enough: the digest is most of the work. */
   readonly digested: boolean;
+  /** To lock: the tag with which this piece was unlocked; then the answer is that tag or, if it is another piece, ''. */
+  readonly unlockTag?: string | null;
 }
 
 /** What tells one piece from another, in hex. */
 export interface PieceMarks {
   /** The SHA-1 of the ciphertext, '' when it was not asked for. */
   readonly digest: string;
-  /** Of what was locked; '' where there is none, see `PieceTags`. */
+  /** Over what came out, see `PieceTags`; '' where there is none. */
   readonly tag: string;
 }
 
@@ -36,22 +39,28 @@ export interface PieceCrypto {
 }
 
 /** Does the job on this thread. */
-export function runPieceJob({ kind, from, into, key, plainKey, offset, digested }: PieceJob): PieceMarks {
+export function runPieceJob(job: PieceJob): PieceMarks {
+  const { kind, from, into, digested } = job;
   const digest = digested ? createHash('sha1') : null;
-  const cipher = key === null ? null : pieceCipher(key, { offset, length: from.length });
-  const mac = key === null && kind === 'lock' ? plainTag(plainKey) : null;
+  const work = workOf(job);
   for (let at = 0; at < from.length; at += STEP) {
     const input = from.subarray(at, at + STEP);
-    const output = cipher?.update(input) ?? input;
+    const output = work.update(input);
     digest?.update(kind === 'lock' ? output : input);
-    mac?.update(input);
     if (output === input) continue;
     into.set(output, at);
     releaseOutput(output);
   }
-  // The tag of what is unlocked would be of the plain bytes.
-  const tag = kind === 'lock' ? (mac ?? cipher)?.tag() : undefined;
-  return { digest: digest?.digest('hex') ?? '', tag: toHex(tag ?? new Uint8Array()) };
+  return { digest: digest?.digest('hex') ?? '', tag: toHex(work.tag()) };
+}
+
+function workOf({ kind, from, key, plainKey, offset, unlockTag }: PieceJob): PieceCipher {
+  if (key === null) return plainTag(plainKey);
+  const place = { offset, length: from.length };
+  const tag = kind === 'lock' ? fromHex(unlockTag ?? '') : undefined;
+  const known = tag === undefined || tag.length === 0 ? null : knownPieceCipher(key, place, tag);
+  if (known === null || tag === undefined) return pieceCipher(key, place);
+  return { update: (bytes) => known.update(bytes), tag: () => (known.isRight() ? tag : new Uint8Array()) };
 }
 
 /** For whoever has no threads. */

@@ -345,6 +345,20 @@ test('a piece needs one SHA-1 in the life of a process, and none when this proce
   expect([later.digests, hashing.digests]).toEqual([2, 0]);
 });
 
+test('a piece that was received needs no second SHA-1 to be served on, and an edit of it is noticed all the same', async () => {
+  await using item = await SharedItem.make(film());
+  const { store: shared } = item.openShared();
+  const receiving = countDigests(pieceTools());
+  const { store } = item.openReceiver({ cacheBytes: 0, tools: receiving.tools });
+  const pieces = await Promise.all([0, 1].map((index) => readPiece(shared, index)));
+  for (const [index, piece] of pieces.entries()) expect(await store.write(index, piece)).toBe(true);
+  expect(Buffer.compare(await readPiece(store, 0), pieces[0] ?? new Uint8Array())).toBe(0);
+  expect(receiving.digests).toBe(2);
+  const path = item.received('film.mp4');
+  await edit(path, PIECE + 5, ((await readFile(path))[PIECE + 5] ?? 0) ^ 1);
+  await expect(readPiece(store, 1)).rejects.toMatchObject({ code: 'file-changed' });
+});
+
 for (const [what, plain] of [
   ['an encrypted', false],
   ['a plain', true],

@@ -1,5 +1,5 @@
-import { clearBit, hasBit } from '../base/bitfield.ts';
-import { fromHex, toHex } from '../base/bytes.ts';
+import { clearBit, hasAnyBit } from '../base/bitfield.ts';
+import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import { ByteSpace } from './byte-space.ts';
@@ -10,8 +10,8 @@ import { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 import { PieceCache } from './piece-cache.ts';
-import { TAG_BYTES } from './piece-tags.ts';
-import type { PieceTools, ReadFile, SealedPiece } from './seal-piece.ts';
+import type { TagList } from './piece-tags.ts';
+import type { PieceTools, ReadFile, SealCheck, SealedPiece } from './seal-piece.ts';
 import { sealPiece } from './seal-piece.ts';
 import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
@@ -41,6 +41,7 @@ export interface PieceStoreDeps {
 
 const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
 const SYNC_BATCH = 16;
+const BY_DIGEST: SealCheck = { digested: true, unlockTag: null };
 let stores = 0;
 
 /** A piece being read, and how many wait for it. */
@@ -65,7 +66,7 @@ export class PieceStore implements AsyncDisposable {
   readonly #cache: PieceCache;
   readonly #tools: PieceTools;
   readonly #loading = new Map<number, Loading>();
-  readonly #tags: Uint8Array;
+  readonly #tags: TagList;
   readonly #faults = new Map<number, StoreFault>();
   /** How touched files looked when their content was compared last. */
   #compared = '';
@@ -140,7 +141,7 @@ export class PieceStore implements AsyncDisposable {
       const plain = scratch ?? bytes;
       const { crypto, tags } = this.#tools;
       const keys = { key: this.#key, plainKey: tags.plainKey };
-      const { digest } = await crypto.run({
+      const { digest, tag } = await crypto.run({
         kind: 'unlock',
         from: bytes,
         into: plain,
@@ -149,6 +150,7 @@ export class PieceStore implements AsyncDisposable {
         digested: true,
       });
       if (digest !== this.#digestOf(index)) return false;
+      this.#tags.set(index, { over: this.#key === null ? 'sealed' : 'plain', tag });
       const spans = this.#space.plan(offset, size);
       for (const span of spans) checkSpan(span, plain);
       this.#cache.delete(index);
@@ -172,7 +174,7 @@ export class PieceStore implements AsyncDisposable {
     for (const [index, file] of this.#files.entries()) {
       signal.throwIfAborted();
       const pieces = this.#space.piecesOf(index, this.shape.pieceLength);
-      if (pieces === null || !hasAny(usable, pieces) || (await file.resume())) continue;
+      if (pieces === null || !hasAnyBit(usable, pieces) || (await file.resume())) continue;
       for (let piece = pieces.first; piece <= pieces.last; piece += 1) clearBit(usable, piece);
     }
     return usable;
@@ -188,7 +190,7 @@ export class PieceStore implements AsyncDisposable {
       this.#require(index);
       signal.throwIfAborted();
       this.#cache.delete(index);
-      const { piece, digest } = await this.#fromDisk(index, true);
+      const { piece, digest } = await this.#fromDisk(index);
       this.#tools.sealed.give(piece);
       if (digest !== this.#digestOf(index)) bad.push(index);
     }
@@ -284,24 +286,26 @@ export class PieceStore implements AsyncDisposable {
 
   /** A piece from the disk that is certain to be right. */
   async #checked(index: number): Promise<SealedPiece> {
-    const known = this.#tags.subarray(index * TAG_BYTES, (index + 1) * TAG_BYTES);
-    if (known.some((byte) => byte !== 0)) {
-      const read = await this.#fromDisk(index, false);
-      if (read.tag === toHex(known)) return read;
+    const known = this.#tags.get(index);
+    if (known !== null) {
+      const read = await this.#fromDisk(index, {
+        digested: false,
+        unlockTag: known.over === 'plain' ? known.tag : null,
+      });
+      if (read.tag === known.tag) return read;
       this.#tools.sealed.give(read.piece);
     }
-    const read = await this.#fromDisk(index, true);
+    const read = await this.#fromDisk(index);
     if (read.digest !== this.#digestOf(index)) {
       this.#tools.sealed.give(read.piece);
-      throw this.#differs(index, this.#filesOf(index));
+      throw this.#differs(index);
     }
-    known.set(fromHex(read.tag) ?? []);
+    this.#tags.set(index, { over: 'sealed', tag: read.tag });
     return read;
   }
 
-  #fromDisk(index: number, digested: boolean): Promise<SealedPiece> {
-    const read: ReadFile = (file, part, position) => this.#onFile(file, (one) => one.read(part, position));
-    return this.#assemble(index, digested, read);
+  #fromDisk(index: number, check: SealCheck = BY_DIGEST): Promise<SealedPiece> {
+    return this.#assemble(index, check, (file, part, at) => this.#onFile(file, (one) => one.read(part, at)));
   }
 
   async #touched(): Promise<Map<number, Successor>> {
@@ -333,7 +337,7 @@ export class PieceStore implements AsyncDisposable {
 
   async #isWhole(index: number, read: ReadFile): Promise<boolean> {
     try {
-      const { piece, digest } = await this.#assemble(index, true, read);
+      const { piece, digest } = await this.#assemble(index, BY_DIGEST, read);
       this.#tools.sealed.give(piece);
       return digest === this.#digestOf(index);
     } catch (error) {
@@ -343,9 +347,9 @@ export class PieceStore implements AsyncDisposable {
     }
   }
 
-  #assemble(index: number, digested: boolean, read: ReadFile): Promise<SealedPiece> {
+  #assemble(index: number, check: SealCheck, read: ReadFile): Promise<SealedPiece> {
     const range = { offset: index * this.shape.pieceLength, length: this.size(index) };
-    return sealPiece({ space: this.#space, tools: this.#tools, key: this.#key }, { ...range, digested }, read);
+    return sealPiece({ space: this.#space, tools: this.#tools, key: this.#key }, { ...range, ...check }, read);
   }
 
   #digestOf(index: number): string {
@@ -353,9 +357,9 @@ export class PieceStore implements AsyncDisposable {
   }
 
   /** Right identity, wrong content: a damaged disk, or an edit that the identity does not show. */
-  #differs(index: number, files: readonly number[]): AppError {
+  #differs(index: number): AppError {
     const error = new AppError('file-changed', 'a piece on the disk is not what it was', { index });
-    for (const file of files) {
+    for (const file of this.#filesOf(index)) {
       if (this.#files[file]?.fixed !== true) continue;
       this.#files[file].condemn();
       this.#note(file, error);
@@ -392,9 +396,4 @@ export class PieceStore implements AsyncDisposable {
       this.#onFault(fault);
     } else if (error === null && this.#faults.delete(index) && this.#faults.size === 0) this.#onFault(null);
   }
-}
-
-function hasAny(bitfield: Uint8Array, { first, last }: { first: number; last: number }): boolean {
-  for (let index = first; index <= last; index += 1) if (hasBit(bitfield, index)) return true;
-  return false;
 }

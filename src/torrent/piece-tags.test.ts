@@ -2,23 +2,36 @@ import { expect, test } from 'vitest';
 import { PieceTags } from './piece-tags.ts';
 
 const tags = () => new PieceTags((length) => new Uint8Array(length).fill(9));
+const sealed = (byte: string) => ({ over: 'sealed', tag: byte.repeat(16) }) as const;
 
-test('what was learnt of a list of pieces is there when the same list comes again', () => {
+test('what was found out about a list of pieces is there when the same list comes again', () => {
   const book = tags();
-  const digests = new Uint8Array(40).fill(1);
-  book.of(digests, 2).set([1, 2, 3]);
-  expect(Array.from(book.of(Uint8Array.from(digests), 2).subarray(0, 4))).toEqual([1, 2, 3, 0]);
-  expect(book.of(new Uint8Array(40).fill(2), 2).every((byte) => byte === 0)).toBe(true);
+  const digests = new Uint8Array(60).fill(1);
+  book.of(digests, 3).set(0, sealed('00'));
+  book.of(digests, 3).set(1, { over: 'plain', tag: '2a'.repeat(16) });
+  const again = book.of(Uint8Array.from(digests), 3);
+  expect([0, 1, 2].map((index) => again.get(index))).toEqual([
+    sealed('00'),
+    { over: 'plain', tag: '2a'.repeat(16) },
+    null,
+  ]);
+  expect(book.of(new Uint8Array(60).fill(2), 3).get(0)).toBeNull();
+});
+
+test('a tag that could not be made is none', () => {
+  const list = tags().of(new Uint8Array(20), 1);
+  list.set(0, { over: 'sealed', tag: '' });
+  expect(list.get(0)).toBeNull();
 });
 
 test('lists that nobody asked for lately are forgotten, and the one in use is not, however long', () => {
   const book = tags();
-  const list = (number: number) => book.of(new Uint8Array(20).fill(number), 200_000);
-  list(1).set([1]);
-  list(2).set([2]);
+  const list = (number: number, pieces = 200_000) => book.of(new Uint8Array(20).fill(number), pieces);
+  list(1).set(7, sealed('01'));
+  list(2).set(7, sealed('02'));
   list(1);
-  list(3).set([3]);
-  expect([list(1)[0], list(2)[0]]).toEqual([1, 0]);
-  book.of(new Uint8Array(20).fill(4), 1_000_000).set([4]);
-  expect(book.of(new Uint8Array(20).fill(4), 1_000_000)[0]).toBe(4);
+  list(3).set(7, sealed('03'));
+  expect([list(1).get(7), list(2).get(7)]).toEqual([sealed('01'), null]);
+  list(4, 1_000_000).set(7, sealed('04'));
+  expect(list(4, 1_000_000).get(7)).toEqual(sealed('04'));
 });

@@ -86,5 +86,24 @@ test('a tag is the same for the same piece in any thread, and another for every 
     }
   }
   expect(runPieceJob(job('lock', plain, { offset: 176 })).tag).not.toBe(runPieceJob(job('lock', plain)).tag);
-  expect(runPieceJob(job('unlock', plain)).tag).toBe('');
+});
+
+test('the tag with which a piece was unlocked tells whether it is locked again', async () => {
+  await using threads = await started(1);
+  const sealed = randomBytes(70_000);
+  const unlocking = job('unlock', sealed);
+  const { tag } = await threads.run(unlocking);
+  const lock = (bytes: Uint8Array, unlockTag: string) => job('lock', bytes, { digested: false, unlockTag });
+  const again = lock(unlocking.into, tag);
+  expect([await threads.run(again), Buffer.compare(again.into, sealed)]).toEqual([{ digest: '', tag }, 0]);
+  const other = Uint8Array.from(unlocking.into, (byte, index) => (index === 69_999 ? byte ^ 1 : byte));
+  expect(runPieceJob(lock(other, tag)).tag).toBe('');
+  expect(
+    runPieceJob(
+      lock(
+        unlocking.into,
+        tag.replace(/./, (digit) => (digit === '0' ? '1' : '0')),
+      ),
+    ).tag,
+  ).toBe('');
 });

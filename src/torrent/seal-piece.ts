@@ -1,6 +1,6 @@
 import type { ByteSpace } from './byte-space.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
-import type { PieceCrypto, PieceMarks } from './piece-crypto.ts';
+import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import type { PieceTags } from './piece-tags.ts';
 
 /** What all stores of a process share; plain bytes and what goes to peers never lie in the same memory. */
@@ -19,10 +19,13 @@ export interface SealedPiece extends PieceMarks {
   readonly piece: Buffer<SharedArrayBuffer>;
 }
 
+/** By what the piece will be compared. */
+export type SealCheck = Pick<Required<PieceJob>, 'digested' | 'unlockTag'>;
+
 /** Puts a piece together from files, inline bytes and padding, and enciphers it where there is a key. */
 export async function sealPiece(
   { space, tools, key }: { space: ByteSpace; tools: PieceTools; key: Uint8Array | null },
-  { offset, length, digested }: { offset: number; length: number; digested: boolean },
+  { offset, length, ...check }: SealCheck & { offset: number; length: number },
   read: ReadFile,
 ): Promise<SealedPiece> {
   const into = tools.sealed.take(length);
@@ -35,7 +38,7 @@ export async function sealPiece(
       else if (span.kind === 'file') await read(span.file, part, span.position);
     }
     const { plainKey } = tools.tags;
-    const marks = await tools.crypto.run({ kind: 'lock', from, into, key, plainKey, offset, digested });
+    const marks = await tools.crypto.run({ kind: 'lock', from, into, key, plainKey, offset, ...check });
     return { piece: into, ...marks };
   } finally {
     if (from !== into) tools.plain.give(from);
