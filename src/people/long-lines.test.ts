@@ -167,6 +167,23 @@ test('a long text that was cut off goes on with the pieces that have not left, a
   expect(text.startsWith(lines()[0]?.text.split('\n…\n')[0] ?? '?')).toBe(true);
 });
 
+test('of a long line that is taken back while it comes nothing stays, and nothing comes again', async () => {
+  const { ana, his, ben, begin, receive, lines, sent } = await setUp();
+  const { sender } = begin();
+  const { id } = ana.talk.say(ben.jid, longText(60_000));
+  await sent(id);
+  const pieces = ana.client.sent.splice(0).map(reading);
+  for (const piece of pieces.slice(0, 2)) await receive(piece);
+  ana.talk.retract(id);
+  await expect.poll(() => sender.isIdle, { timeout: 20_000 }).toBe(true);
+  for (const piece of ana.client.sent.map(reading)) await receive(piece);
+  const [line] = lines();
+  const kept = (): unknown[] => his.storage.talkParts.list(line?.id as EventId).map(({ piece }) => piece);
+  expect([line?.text, line?.change, kept()]).toEqual(['', 'retracted', [null]]);
+  for (const piece of pieces.slice(2)) await receive(piece);
+  expect([lines().length, lines()[0]?.text, kept()]).toEqual([1, '', [null]]);
+});
+
 test('pieces that come again after all of a long line are nothing new', async () => {
   const { ana, ben, his, begin, receive, lines, sent } = await setUp();
   begin();

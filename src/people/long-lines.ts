@@ -31,8 +31,6 @@ export interface LongLine {
 
 /** A piece that comes later than this after all others makes no line longer. */
 const KEPT_MS = 30 * 86_400_000;
-/** Stands for all pieces of a line that was put together. */
-const ALL = -1;
 
 /** Puts together what is too long for one message. What came is never hidden because something else has not. */
 export class LongLines {
@@ -50,16 +48,13 @@ export class LongLines {
     const id = idOf(message, line, part);
     const atMs = clock.now();
     talkParts.removeBefore(atMs - KEPT_MS);
-    if (talkParts.has(id, ALL)) return { known: id };
+    if (talkParts.isClosed(id)) return { known: id };
     const piece: Piece = { text: line.text, id: message.id, marks: message.marks ?? null };
     talkParts.put({ line: id, number, count, atMs, piece: JSON.stringify(piece) });
     const rows = talkParts.list(id);
     const pieces = Array.from({ length: count }, (_, at) => pieceOf(rows.find((row) => row.number === at)));
     const isWhole = pieces.every((one) => one !== undefined);
-    if (isWhole) {
-      talkParts.remove(id);
-      talkParts.put({ line: id, number: ALL, count, atMs, piece: null });
-    }
+    if (isWhole) talkParts.close(id, atMs);
     const marks = marksOf(message, pieces);
     const whole = { ...message, id: nameOf(message, part), ...(marks === undefined ? {} : { marks }) };
     return { id, message: whole, text: joined(pieces), isWhole };

@@ -23,6 +23,9 @@ const COLUMNS: Columns<TalkPartRow> = {
   piece: nullable(sealedText('piece')),
 };
 
+/** Stands for all pieces of a line. */
+const ALL = -1;
+
 /** Long lines of talks that come or leave piece by piece. */
 export class TalkPartTable {
   readonly #database: Database;
@@ -49,6 +52,16 @@ export class TalkPartTable {
   /** Whether some of the line is here and some is not. */
   isOpen(line: EventId): boolean {
     return this.#rows.selectOne('WHERE line = @line AND piece IS NOT NULL LIMIT 1', { line }) !== undefined;
+  }
+
+  /** All of the line is here, or nothing of it is wanted any more: what comes of it again is nothing new. */
+  close(line: EventId, atMs: number): void {
+    this.remove(line);
+    this.put({ line, number: ALL, count: 0, atMs, piece: null });
+  }
+
+  isClosed(line: EventId): boolean {
+    return this.has(line, ALL);
   }
 
   remove(line: EventId): void {
