@@ -63,7 +63,10 @@ test('200,000 bytes said in a sphere and to one person arrive byte for byte at r
   await Promise.all([anna.sync(), ben.sync()]);
   expect(await ben.log(sphere)).toEqual(await anna.log(sphere));
 
-  for (const [at, jid] of [[anna, ben.jid], [ben, anna.jid]] as const) {
+  for (const [at, jid] of [
+    [anna, ben.jid],
+    [ben, anna.jid],
+  ] as const) {
     await at.ask((client) => client.people.add({ jid: parseBareJid(jid) }));
   }
   const talkAt = async (at: Person, jid: string): Promise<SphereId> =>
