@@ -12,6 +12,7 @@ import { systemRandom } from '../base/random.ts';
 import { Omemo } from '../omemo/omemo.ts';
 import { readDirectMessage } from '../spheres/read-stanza.ts';
 import { attr, type Element } from '../xmpp/element.ts';
+import { correctionOf } from '../xmpp/xep/0308-correction.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
 import { TalkSender } from './talk-sender.ts';
@@ -197,6 +198,20 @@ test('pieces that come again after all of a long line are nothing new', async ()
   const { stanzaId } = ana.storage.directMessages.get(id) ?? {};
   expect(lines()).toMatchObject([{ text: longText(60_000), stanzaId }]);
   expect(his.storage.talkParts.isOpen(lines()[0]?.id as EventId)).toBe(false);
+});
+
+test('a long line takes the place of no other because a server says so', async () => {
+  const { ana, ben, begin, receive, lines, sent } = await setUp();
+  begin();
+  const short = ana.talk.say(ben.jid, 'hello');
+  await sent(short.id);
+  const { id } = ana.talk.say(ben.jid, longText(60_000));
+  await sent(id);
+  const [hello, first, ...rest] = ana.client.sent.map(reading);
+  if (hello === undefined || first === undefined) throw new Error('two lines were said');
+  first.children = [...first.children, correctionOf(short.id)];
+  for (const stanza of [hello, first, ...rest]) await receive(stanza);
+  expect(lines().map(({ text }) => text)).toEqual(['hello', longText(60_000)]);
 });
 
 test('what the server puts beside a line makes no piece of it', async () => {

@@ -55,7 +55,7 @@ export class LongLines {
     const pieces = Array.from({ length: count }, (_, at) => pieceOf(rows.find((row) => row.number === at)));
     const isWhole = pieces.every((one) => one !== undefined);
     if (isWhole) talkParts.close(id, atMs);
-    const marks = marksOf(message, pieces);
+    const marks = marksOf(message, pieces, part);
     const whole = { ...message, id: nameOf(message, part), ...(marks === undefined ? {} : { marks }) };
     return { id, message: whole, text: joined(pieces), isWhole };
   }
@@ -76,12 +76,17 @@ function nameOf({ id }: IncomingMessage, { number, count }: LinePart): string | 
 }
 
 /** The first piece says what the line is about, the last one what its author wants to hear of it. */
-function marksOf({ marks }: IncomingMessage, pieces: readonly (Piece | undefined)[]): LineMarks | undefined {
+function marksOf(
+  { marks }: IncomingMessage,
+  pieces: readonly (Piece | undefined)[],
+  { isChange }: LinePart,
+): LineMarks | undefined {
   const [first, last] = [pieces[0]?.marks, pieces.at(-1)?.marks];
   if (marks === undefined) return undefined;
   const { corrects = null, answers = null, quote = null } = first ?? {};
   const { receipt = null, isMarkable = false } = last ?? {};
-  return { ...marks, retracts: null, isSigns: false, corrects, answers, quote, receipt, isMarkable };
+  const about = { retracts: null, isSigns: false, corrects: isChange ? corrects : null, answers, quote };
+  return { ...marks, ...about, receipt, isMarkable };
 }
 
 function pieceOf(row: TalkPartRow | undefined): Piece | undefined {

@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.ts';
 import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { KnownEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
-import { eventsOfText, MAX_PIECE_BYTES } from './protocol/long-text.ts';
+import { eventsOfText, isLongText, MAX_PIECE_BYTES } from './protocol/long-text.ts';
 import type { Dispatch, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
@@ -94,6 +94,10 @@ export class Conversation {
     const { sphere, kind } = this.#failed(sphereId, id);
     if (kind !== 'text') throw new AppError('not-allowed', 'only what was written is taken back');
     this.#takeBack(sphere, id);
+    // Parts of a long one may have left: nobody is to wait for the rest.
+    const counts = sphere.log.verdict(id)?.kind === 'accepted';
+    if (!counts || !isLongText(sphere.log.get(id))) return;
+    this.#list.publish(sphere, 'retract', { target: id, isUndone: false }, { audience: { kind: 'certified' } });
   }
 
   /** Together with other words that it was given since. */

@@ -192,3 +192,41 @@ test('of texts that are begun and never ended the words are not kept', async () 
   expect(textsKept(ben)).toBe(1);
   expect(ben.session.texts()).toEqual(['something else']);
 });
+
+/** A text of three events, of which the second cannot leave. */
+async function failing() {
+  const { world, ana, ben } = await two();
+  const { storage } = ana.session;
+  const text = longText(20_000);
+  const id = say(ana, text);
+  const [, part] = eventsOfText(ana.session.sphere().log, id);
+  const [row] = storage.outbox.byEvent(part as EventId);
+  if (row === undefined) throw new Error('nothing is queued');
+  storage.outbox.update(row.id, { envelope: Uint8Array.of(1, 2, 3) });
+  await world.quiet();
+  return { world, ana, ben, id, text, row };
+}
+
+test('a long text of which one part cannot leave has failed as a whole, and goes out whole when it is tried again', async () => {
+  const { world, ana, ben, id, text, row } = await failing();
+  const { storage } = ana.session;
+  expect(storage.messages.get(id)).toMatchObject({ state: 'failed', failure: 'bad-input' });
+  expect(ben.session.texts()).toEqual([]);
+  storage.outbox.update(row.id, { envelope: row.envelope });
+  ana.session.messages.retry(ana.session.sphere().id, id);
+  await world.quiet();
+  expect(ben.session.texts()).toEqual([text]);
+  expect(storage.messages.get(id)?.state).toBe('sent');
+});
+
+test('a long text that could not leave and is deleted leaves none of its words and no gap', async () => {
+  const { world, ana, ben, id } = await failing();
+  ana.session.messages.remove(ana.session.sphere().id, id);
+  await world.quiet();
+  // What had left already is taken away.
+  expect(ben.session.texts()).toEqual(['']);
+  expect(ana.session.texts()).toEqual([]);
+  expect(textsKept(ana)).toBe(0);
+  expect(ben.session.sphere().log.missing()).toEqual({ ranges: [], ids: [] });
+  expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
+});
