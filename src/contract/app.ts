@@ -286,6 +286,8 @@ const messages = {
       }),
     )
     .output(z.object({ message: messageSchema })),
+  /** All of a text of which lists and events carry the beginning. */
+  text: oc.input(ofMessage).output(z.object({ text: z.string() })),
   /** Another text for a message of ours. */
   edit: oc
     .input(ofMessage.extend({ text: z.string().min(1).max(200_000) }))

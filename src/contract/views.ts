@@ -266,6 +266,10 @@ export const messageSchema = z.object({
   person: personIdSchema.nullable(),
   kind: z.enum(['text', 'item', 'notice']),
   text: z.string(),
+  /** Of a long text `text` is the beginning: so many characters are left out, and `messages.text` gives all. */
+  more: count.optional(),
+  /** Only the beginning of its text has come. */
+  arriving: z.literal(true).optional(),
   itemId: itemIdSchema.nullable(),
   atMs: count,
   /** `guest` lines come from ordinary XMPP clients; `undecryptable` and `forged` are shown, never hidden. */

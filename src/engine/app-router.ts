@@ -38,6 +38,7 @@ export function createAppRouter(deps: RouterDeps) {
     messages: {
       list: os.messages.list.handler(({ input, signal }) => services.messages.list(input, given(signal))),
       say: os.messages.say.handler(({ input, signal }) => services.messages.say(input, given(signal))),
+      text: os.messages.text.handler(({ input, signal }) => services.messages.text(input, given(signal))),
       edit: os.messages.edit.handler(({ input, signal }) => services.messages.edit(input, given(signal))),
       retract: os.messages.retract.handler(({ input, signal }) => services.messages.retract(input, given(signal))),
       react: os.messages.react.handler(({ input, signal }) => services.messages.react(input, given(signal))),

@@ -69,7 +69,7 @@ async function writeTalks({ session, views }: ExportDeps, folder: string, signal
     const messages: MessageView[] = [];
     for (let last = 0; ;) {
       const page = directMessages.after(jid, last, PAGE);
-      messages.push(...page.map((row) => views.directMessage(row)));
+      messages.push(...page.map((row) => whole(views.directMessage(row), row)));
       last = page.at(-1)?.position ?? last;
       if (page.length < PAGE) break;
     }
@@ -81,13 +81,17 @@ async function writeTalks({ session, views }: ExportDeps, folder: string, signal
   return count;
 }
 
+function whole({ more: _more, ...view }: MessageView, { text }: { readonly text: string }): MessageView {
+  return { ...view, text };
+}
+
 async function writeSphere({ session, views }: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal) {
   await makeFolder(folder);
   const messages: MessageView[] = [];
   for (let last = { place: 0, lamport: 0, order: 0 }; ;) {
     signal.throwIfAborted();
     const page = session.storage.messages.after(sphere.id, last, PAGE);
-    messages.push(...page.map((row) => views.message(row)));
+    messages.push(...page.map((row) => whole(views.message(row), row)));
     last = page.at(-1) ?? last;
     if (page.length < PAGE) break;
   }

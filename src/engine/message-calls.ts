@@ -1,3 +1,4 @@
+import { AppError } from '../base/errors.ts';
 import type { EventId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
@@ -30,6 +31,11 @@ export function messageCalls({ holder, views, profile }: AppCallsDeps): AppServi
     },
     say({ sphereId, text, replyTo = null, mentions = [] }) {
       return Promise.resolve({ message: view(holder.session.messages.say(sphereId, text, { replyTo, mentions })) });
+    },
+    text({ sphereId, messageId }) {
+      const row = holder.session.storage.messages.get(messageId);
+      if (row?.sphereId !== sphereId) throw new AppError('not-found', 'no such line');
+      return Promise.resolve({ text: row.text });
     },
     edit({ sphereId, messageId, text }) {
       holder.session.messages.edit(sphereId, messageId, text);

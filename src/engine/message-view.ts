@@ -1,5 +1,6 @@
 import type { BareJid, EventId, ItemId, PersonId } from '../base/id.ts';
 import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
+import { isArriving } from '../spheres/current-text.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import { deletionOf } from '../spheres/deletion.ts';
 import type { ItemEvent, SignedEvent } from '../spheres/protocol/event.ts';
@@ -11,10 +12,11 @@ import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { personName } from './person-name.ts';
 import { senderOf } from './sender-of.ts';
+import { beginningOf, shownText } from './shown-text.ts';
 
 interface MessageViewDeps {
   readonly list: Pick<SphereList, 'find'>;
-  readonly storage: Pick<Storage, 'messages'>;
+  readonly storage: Pick<Storage, 'messages' | 'attachments'>;
   readonly delivery: Pick<Delivery, 'reached'>;
   readonly own: BareJid;
 }
@@ -37,7 +39,10 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     mine,
     person: event?.header.person ?? null,
     kind: row.kind,
-    text: row.text,
+    ...shownText(row.text),
+    ...(sphere !== undefined && event?.type === 'message' && isArriving(sphere, deps.storage, event)
+      ? { arriving: true as const }
+      : {}),
     itemId: row.itemId,
     atMs: row.atMs,
     state: row.state === 'sent' ? stateOf(delivery) : row.state,
@@ -78,7 +83,7 @@ function viewDelivery({ delivery, own }: MessageViewDeps, sphere: Sphere, event:
 function viewQuote({ storage, list }: MessageViewDeps, id: EventId): QuoteView {
   const row = storage.messages.get(id);
   if (row === undefined || row.kind === 'notice') return { id, kind: 'text', fromName: '', text: null };
-  const text = row.text.length > QUOTE_LENGTH ? `${row.text.slice(0, QUOTE_LENGTH).toWellFormed()}…` : row.text;
+  const text = row.text.length > QUOTE_LENGTH ? `${beginningOf(row.text, QUOTE_LENGTH)}…` : row.text;
   const fromName = personName(senderOf(list.find(row.sphereId), row));
   return { id, kind: row.kind, fromName, text: text === '' ? null : text };
 }

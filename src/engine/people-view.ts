@@ -9,6 +9,10 @@ import type { ContactRow } from '../storage/contact-table.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { contactName, personName } from './person-name.ts';
+import { beginningOf, shownText } from './shown-text.ts';
+
+/** What is shown of a line in a list, and where another one answers it. */
+const QUOTE_LENGTH = 200;
 
 interface PeopleViewDeps {
   readonly storage: Storage;
@@ -24,9 +28,7 @@ export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row
   const unreadLines = storage.directMessages.countUnread(jid, readPosition);
   // Strangers get nobody's attention.
   const unread = standing === 'request' ? 0 : shared.reduce((sum, one) => sum + one.unread, unreadLines);
-  const newest = [...shared, { atMs: latest?.atMs ?? 0, line: latest?.text ?? null }].sort(
-    (a, b) => b.atMs - a.atMs,
-  )[0];
+  const newest = [...shared, { atMs: latest?.atMs ?? 0, line: lineOf(latest) }].sort((a, b) => b.atMs - a.atMs)[0];
   return {
     ...{ jid, standing, subscription, asked, wants, unread },
     conversationId: conversationIdOf(jid),
@@ -49,7 +51,12 @@ function movedFromOf(storage: Storage, people: PeopleViewDeps['people'], jid: Ba
 /** What was shared with them alone last; a sphere in which nothing was says nothing. */
 function viewShared(storage: Storage, own: BareJid, { row }: Sphere) {
   const latest = storage.messages.newest(row.id, 1).find(({ kind }) => kind !== 'notice');
-  return { unread: storage.messages.countUnread(row, own), atMs: latest?.atMs ?? 0, line: latest?.text ?? null };
+  return { unread: storage.messages.countUnread(row, own), atMs: latest?.atMs ?? 0, line: lineOf(latest) };
+}
+
+/** As much of it as a list shows. */
+function lineOf(latest: { readonly text: string } | undefined): string | null {
+  return latest === undefined ? null : beginningOf(latest.text, QUOTE_LENGTH);
 }
 
 export function viewDirectMessage(
@@ -60,7 +67,9 @@ export function viewDirectMessage(
   const contact = storage.contacts.get(peer);
   const theirName = contact === undefined ? personName(peer) : contactName(contact);
   return {
-    ...{ id, mine, person, text, atMs, state, failure, encrypted, change },
+    ...{ id, mine, person, atMs, state, failure, encrypted, change },
+    ...shownText(text),
+    ...(!mine && storage.talkParts.isOpen(id) ? { arriving: true as const } : {}),
     sphereId: conversationIdOf(peer),
     from: mine ? own : peer,
     fromName: mine ? personName(own) : theirName,
@@ -81,9 +90,6 @@ interface Names {
   readonly theirs: string;
 }
 
-/** What is shown of a line that another one answers. */
-const QUOTE_LENGTH = 200;
-
 /** Which of their devices has it is nobody's to know: all count as one. */
 function viewDelivery({ state }: DirectMessageRow, theirName: string, tells: boolean): DeliveryView {
   const isSeen = state === 'seen';
@@ -98,7 +104,7 @@ function viewDelivery({ state }: DirectMessageRow, theirName: string, tells: boo
 function viewQuote({ directMessages }: Storage, id: EventId, names: Names): QuoteView {
   const row = directMessages.get(id);
   if (row === undefined) return { id, kind: 'text', fromName: '', text: null };
-  const text = row.text.length > QUOTE_LENGTH ? `${row.text.slice(0, QUOTE_LENGTH).toWellFormed()}…` : row.text;
+  const text = row.text.length > QUOTE_LENGTH ? `${beginningOf(row.text, QUOTE_LENGTH)}…` : row.text;
   return { id, kind: 'text', fromName: row.mine ? names.mine : names.theirs, text: text === '' ? null : text };
 }
 

@@ -35,6 +35,11 @@ export function withTalks(deps: AppCallsDeps, spheres: AppServices['messages']):
       const said = holder.session.people.talk.say(peer, input.text, replyTo);
       return Promise.resolve({ message: views.directMessage(said) });
     },
+    text(input, signal) {
+      const peer = peerOf(input.sphereId);
+      if (peer === undefined) return spheres.text(input, signal);
+      return Promise.resolve({ text: ofPeer(peer, input.messageId).text });
+    },
     retry(input, signal) {
       const peer = peerOf(input.sphereId);
       if (peer === undefined) return spheres.retry(input, signal);

@@ -12,9 +12,12 @@ import { signsIn } from '../xmpp/xep/0444-reactions.ts';
 import { NS_REPLY, replyTo } from '../xmpp/xep/0461-replies.ts';
 
 /** What goes out: the text is encrypted, what stands beside it is not. */
-interface Composed {
+export interface Composed {
   readonly text: string;
+  /** What it is about. */
   readonly beside: readonly Element[];
+  /** What we want to hear of it. */
+  readonly asks?: readonly Element[];
 }
 
 interface ComposeDeps {
@@ -32,7 +35,7 @@ const NO_SIGNS = '–';
 /** A line of ours, with the beginning of what it answers for programs that show no answers. */
 export function composeLine(deps: ComposeDeps, row: DirectMessageRow): Composed {
   const said = answer(deps, row, row.text);
-  return { text: said.text, beside: [...said.beside, receiptRequest(), markable()] };
+  return { ...said, asks: [receiptRequest(), markable()] };
 }
 
 /** What we did about a line; undefined when its author gave it no name to speak of it, or it was taken back since. */

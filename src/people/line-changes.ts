@@ -142,10 +142,18 @@ export class LineChanges {
     const atMs = momentAfter(row.changedAtMs, when);
     if (row.change === 'retracted' || atMs < row.changedAtMs) return;
     this.#lines.update(row.id, { text, change: 'edited', changedAtMs: atMs });
+    this.#forgetPieces(row);
   }
 
   #clear(row: DirectMessageRow, atMs: number): void {
     this.#lines.update(row.id, { text: '', change: 'retracted', changedAtMs: atMs, signs: null, replyTo: null });
+    this.#forgetPieces(row);
+  }
+
+  /** Of a long line that is still coming: what it said before is gone, and so is what comes of it later. */
+  #forgetPieces({ id }: DirectMessageRow): void {
+    const { talkParts } = this.#deps.storage;
+    if (talkParts.isOpen(id)) talkParts.close(id, this.#deps.clock.now());
   }
 
   #say(kind: TalkWordRow['kind'], { id: line, peer }: DirectMessageRow): void {

@@ -1,20 +1,26 @@
 import { backoffDelay } from '../base/backoff.ts';
+import { fromUtf8 } from '../base/bytes.ts';
+import { cutText } from '../base/cut-text.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid, EventId } from '../base/id.ts';
+import { parseEventId } from '../base/id.ts';
+import type { RandomBytes } from '../base/random.ts';
 import type { Logger } from '../base/log.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Encrypted } from '../omemo/encrypting.ts';
 import type { Omemo } from '../omemo/omemo.ts';
-import type { DeviceAddress, OmemoBundle, OmemoMessage } from '../omemo/types.ts';
+import type { DeviceAddress, OmemoBundle } from '../omemo/types.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { TalkWordRow } from '../storage/talk-word-table.ts';
 import type { Element } from '../xmpp/element.ts';
+import { partElement } from '../xmpp/line-part.ts';
 import { encryptedMessage } from '../xmpp/message.ts';
 import type { XmppPort } from '../xmpp/port.ts';
-import { composeLine, composeWord } from './compose-line.ts';
+import { type Composed, composeLine, composeWord } from './compose-line.ts';
+import { type LinePart, longLineId, MAX_LINE_BYTES, pieceId, sealPart, wholeId } from './line-part.ts';
 import type { Talk } from './talk.ts';
 
 /** What is known of people's OMEMO devices. */
@@ -36,6 +42,7 @@ interface TalkSenderDeps {
   /** Whether our archive was read since the connection is there: it tells what has left before. */
   readonly isMailRead: () => boolean;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly log: Logger;
 }
 
@@ -63,11 +70,20 @@ interface Waiting {
   readonly words: readonly TalkWordRow[];
 }
 
-interface Outbound {
+interface Outbound extends Composed {
+  readonly peer: BareJid;
+  readonly id: string;
+  /** The same for every attempt. */
+  readonly name: string;
+  readonly isChange?: boolean;
+}
+
+interface Piece {
   readonly peer: BareJid;
   readonly id: string;
   readonly text: string;
   readonly beside: readonly Element[];
+  readonly part?: LinePart;
 }
 
 /** Sends what was said one to one: in order, each line once, encrypted for all devices of both. */
@@ -110,8 +126,15 @@ export class TalkSender {
 
   /** Our archive holds a message that this device sent. */
   arrived(stanzaId: string): void {
-    const row = this.#deps.storage.directMessages.queued().find((queued) => queued.stanzaId === stanzaId);
+    const { directMessages, talkParts } = this.#deps.storage;
+    const row = directMessages.queued().find((queued) => queued.stanzaId === wholeId(stanzaId));
     if (row === undefined || !this.#doubtful.has(row.id)) return;
+    if (row.stanzaId !== stanzaId) {
+      const line = parseEventId(longLineId(row.id, composeLine(this.#composing, row).text));
+      const number = Number(stanzaId.slice(wholeId(stanzaId).length + 1));
+      talkParts.put({ line, number, count: 0, atMs: this.#deps.clock.now(), piece: null });
+      return;
+    }
     this.#doubtful.delete(row.id);
     this.#deps.talk.settle(row, { state: 'sent', failure: null });
   }
@@ -119,7 +142,7 @@ export class TalkSender {
   /** What our server took and theirs did not is said again, if it was a word about a line and none like it waits. */
   bounced(peer: BareJid, stanzaId: string | null): void {
     const { storage, clock, client } = this.#deps;
-    const word = this.#sent.get(stanzaId ?? '');
+    const word = this.#sent.get(wholeId(stanzaId ?? ''));
     if (word === undefined || storage.directMessages.get(word.line)?.peer !== peer || storage.blocked.has(peer)) return;
     const { id, line, kind } = word;
     this.#sent.delete(id);
@@ -206,7 +229,7 @@ export class TalkSender {
       try {
         if (composed !== undefined) {
           this.#remember(word);
-          await this.#send({ peer, id, ...composed }, signal);
+          await this.#send({ peer, id, name: id, isChange: kind === 'edit', ...composed }, signal);
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -260,7 +283,7 @@ export class TalkSender {
     const { talk, log } = this.#deps;
     try {
       const { peer, id, stanzaId } = row;
-      await this.#send({ peer, id: stanzaId ?? id, ...composeLine(this.#composing, row) }, signal);
+      await this.#send({ peer, id: stanzaId ?? id, name: id, ...composeLine(this.#composing, row) }, signal);
     } catch (error) {
       if (signal.aborted) return;
       const code = errorCode(error);
@@ -279,16 +302,38 @@ export class TalkSender {
     talk.settle(row, { state: 'sent', failure: null });
   }
 
-  async #send({ peer, text, id, beside }: Outbound, signal: AbortSignal): Promise<void> {
-    const { client, devices } = this.#deps;
+  /** A long text piece by piece, which other programs show as lines: after a cut those that have not left yet. */
+  async #send(
+    { peer, id, name, text, beside, asks = [], isChange = false }: Outbound,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { talkParts } = this.#deps.storage;
+    const pieces = cutText(text, MAX_LINE_BYTES).map((bytes) => fromUtf8(bytes) ?? '');
+    const count = pieces.length;
+    if (count === 1) return await this.#sendPiece({ peer, id, text, beside: [...beside, ...asks] }, signal);
+    const of = longLineId(name, text);
+    const line = parseEventId(of);
+    for (const [number, piece] of pieces.entries()) {
+      if (talkParts.has(line, number)) continue;
+      const about = [...(number === 0 ? beside : []), ...(number === count - 1 ? asks : [])];
+      const part = { of, number, count, isChange };
+      await this.#sendPiece({ peer, id: pieceId(id, part), text: piece, beside: about, part }, signal);
+      talkParts.put({ line, number, count, atMs: this.#deps.clock.now(), piece: null });
+    }
+    talkParts.remove(line);
+  }
+
+  async #sendPiece({ peer, text, id, beside, part }: Piece, signal: AbortSignal): Promise<void> {
+    const { client, devices, random } = this.#deps;
     const theirs = await devices.askDeviceIds(peer);
     if (theirs.length === 0 && devices.trouble(peer) === 'server-silent') {
       throw new AppError('server-unreachable', 'their server does not answer');
     }
     const ours = await devices.deviceIds(client.jid);
     const recipients = [...addresses(peer, theirs), ...addresses(client.jid, ours)];
-    const message = await this.#encrypt({ peer, recipients, text }, signal);
-    const stanza = { to: peer, type: 'chat', id, omemo: message, hasLine: true, beside } as const;
+    const { message, messageKey } = await this.#encrypt({ peer, recipients, text }, signal);
+    const mark = part === undefined ? [] : [partElement(sealPart(messageKey, part, random))];
+    const stanza = { to: peer, type: 'chat', id, omemo: message, hasLine: true, beside: [...beside, ...mark] } as const;
     await client.sendConfirmed(encryptedMessage(stanza), signal);
   }
 
@@ -296,7 +341,7 @@ export class TalkSender {
   async #encrypt(
     { peer, recipients, text }: { peer: BareJid; recipients: readonly DeviceAddress[]; text: string },
     signal: AbortSignal,
-  ): Promise<OmemoMessage> {
+  ): Promise<Encrypted> {
     const { devices, omemo, storage } = this.#deps;
     const unheard: unknown[] = [];
     const fetchBundle = async (address: DeviceAddress, stop: AbortSignal): Promise<OmemoBundle> => {
@@ -313,7 +358,7 @@ export class TalkSender {
         (result, changes) => {
           requireReached(result, peer);
           storage.transaction(() => storage.omemo.apply(changes));
-          return result.message;
+          return result;
         },
         signal,
       );

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { MAX_TEXT_BYTES } from '../base/cut-text.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId } from '../base/id.ts';
@@ -13,6 +14,8 @@ import type { Storage } from '../storage/storage.ts';
 import { withoutQuote } from './compose-line.ts';
 import type { Contacts } from './contacts.ts';
 import { LineChanges } from './line-changes.ts';
+import { type LinePart, MAX_LINE_BYTES, openPart, wholeId } from './line-part.ts';
+import { LongLines } from './long-lines.ts';
 
 /** A line was added, is different now, or is gone. */
 export interface TalkChange {
@@ -37,8 +40,6 @@ interface TalkDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** Fits into a stanza of any server beside the keys of all devices. */
-const MAX_TEXT_BYTES = 48 * 1024;
 /** Of somebody we have not answered so many lines of such a length are kept. */
 const MAX_LINES_OF_STRANGER = 20;
 const MAX_STRANGER_TEXT = 1000;
@@ -54,6 +55,7 @@ export class Talk implements DirectTalk {
   readonly onHeard: Emitter<{ readonly peer: BareJid; readonly id: string }>;
   readonly #deps: TalkDeps;
   readonly #changes: LineChanges;
+  readonly #long: LongLines;
 
   constructor(deps: TalkDeps) {
     this.#deps = deps;
@@ -62,6 +64,7 @@ export class Talk implements DirectTalk {
     this.onRead = new Emitter(deps.onError);
     this.onHeard = new Emitter(deps.onError);
     this.#changes = new LineChanges(deps);
+    this.#long = new LongLines(deps);
   }
 
   admits({ from, peer, sealed }: IncomingMessage): boolean {
@@ -81,6 +84,8 @@ export class Talk implements DirectTalk {
     if (peer === null || contact === undefined) return () => undefined;
     const isStranger = contact.standing === 'request';
     if (isStranger && storage.directMessages.count(peer) >= MAX_LINES_OF_STRANGER) return () => undefined;
+    const part = isStranger ? undefined : partOf(message, line);
+    if (part !== undefined) return this.#keepPart(message, line, part, person);
     const said = isStranger ? line.text.slice(0, MAX_STRANGER_TEXT).toWellFormed() : line.text;
     const done = this.#changes.take(message, { ...line, text: said }, person);
     if (done !== undefined) return () => this.#tell(message, done.changed);
@@ -92,14 +97,37 @@ export class Talk implements DirectTalk {
       ...{ id, peer, mine: isOurs, person, stanzaId, atMs, state, failure: null, encrypted },
       ...rest,
     });
-    // What we wrote on another device we have read there, and that device says so; not what came after.
-    const isLate = (): boolean => storage.directMessages.isUnreadSince(peer, contact.readPosition, atMs);
-    if (isNew && isOurs && !isLate()) this.#noteRead(peer, true);
+    if (isNew && isOurs) this.#noteWrittenElsewhere(peer, atMs);
     const isHeard = isNew || this.#noteAttempt(id, stanzaId, person);
     if (isHeard) this.#changes.takeLate(id);
     return () => {
       if (isHeard) this.#tell(message, id, line.state === 'received');
     };
+  }
+
+  /** A line grows with every piece of it, whatever their order; a change waits for all of its words. */
+  #keepPart(message: IncomingMessage, line: DirectLine, part: LinePart, person: PersonId | null): () => void {
+    const { own, storage } = this.#deps;
+    const { directMessages } = storage;
+    const long = this.#long.take(message, line, part);
+    if ('known' in long) {
+      const isHeard = part.number === part.count - 1 && this.#noteAttempt(long.known, message.id, person);
+      return () => (isHeard ? this.#tell(message, long.known) : undefined);
+    }
+    const { id, isWhole } = long;
+    const { peer, atMs, marks, id: stanzaId } = long.message;
+    if (peer === null || (part.isChange && !isWhole)) return () => undefined;
+    const done = this.#changes.take(long.message, { ...line, text: long.text }, person);
+    if (done !== undefined) return () => this.#tell(long.message, done.changed);
+    const mine = message.from === own;
+    const rest = { markable: !mine && marks?.isMarkable === true, ...this.#answer(long.message, long.text) };
+    const row = { id, peer, mine, person, stanzaId, atMs, failure: null, encrypted: true, ...rest };
+    const isNew = directMessages.add({ ...row, state: mine ? 'sent' : 'received' });
+    // What was changed or taken back meanwhile stays so.
+    if (!isNew && directMessages.get(id)?.change === 'none') directMessages.update(id, rest);
+    if (isNew && mine) this.#noteWrittenElsewhere(peer, atMs);
+    this.#changes.takeLate(id);
+    return () => this.#tell(long.message, id, isWhole);
   }
 
   /** Keeps the line and queues it; it goes out whenever the server can be reached. */
@@ -184,8 +212,9 @@ export class Talk implements DirectTalk {
   bounced(peer: BareJid, stanzaId: string | null): void {
     const { directMessages } = this.#deps.storage;
     // Of this device's lines every attempt begins with the line's own id.
-    const row = stanzaId === null ? undefined : directMessages.get(stanzaId.split('.')[0] as EventId);
-    if (row?.mine !== true || row.peer !== peer || row.stanzaId !== stanzaId) return;
+    const said = stanzaId === null ? undefined : wholeId(stanzaId);
+    const row = said === undefined ? undefined : directMessages.get(said.split('.')[0] as EventId);
+    if (row?.mine !== true || row.peer !== peer || row.stanzaId !== said) return;
     if (!['queued', 'sent'].includes(row.state)) return;
     directMessages.update(row.id, { state: 'failed', failure: 'server-unreachable' });
     this.#changed(row);
@@ -202,6 +231,13 @@ export class Talk implements DirectTalk {
     const row = directMessages.get(id);
     const isOther = stanzaId !== null && ATTEMPT.test(stanzaId) && row?.stanzaId !== stanzaId;
     return isOther && row?.person === person && directMessages.update(id, { stanzaId });
+  }
+
+  /** What we wrote on another device we have read there, and that device says so; not what came after. */
+  #noteWrittenElsewhere(peer: BareJid, atMs: number): void {
+    const { contacts, storage } = this.#deps;
+    const readPosition = contacts.get(peer)?.readPosition ?? 0;
+    if (!storage.directMessages.isUnreadSince(peer, readPosition, atMs)) this.#noteRead(peer, true);
   }
 
   #noteRead(peer: BareJid, isTold: boolean): void {
@@ -260,6 +296,12 @@ export class Talk implements DirectTalk {
     if (row.state !== 'failed') throw new AppError('not-found', 'no such failed line');
     return row;
   }
+}
+
+/** Which piece of a longer line it is. */
+function partOf({ part }: IncomingMessage, { state, messageKey, text }: DirectLine): LinePart | undefined {
+  if (part === undefined || messageKey === undefined || state !== 'received') return undefined;
+  return toUtf8(text).length > MAX_LINE_BYTES ? undefined : openPart(messageKey, part);
 }
 
 /** What `retry` puts behind the id of a line. */

@@ -15,8 +15,10 @@ import type { SphereChange } from './effects.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
 import type { History } from './history.ts';
 import { historyFor } from './history.ts';
+import { lackingTexts } from './lacking-texts.ts';
 import { mostWanted } from './most-wanted.ts';
 import type { ItemEvent } from './protocol/event.ts';
+import { isLongText } from './protocol/long-text.ts';
 import type { Sphere } from './sphere.ts';
 
 interface AskForKeysDeps {
@@ -51,7 +53,7 @@ const ITEM_KINDS: readonly SphereChange['kind'][] = ['item', 'item-deletion', 'i
 /**
  * Comparing logs shows which events are lacking, not what belongs beside one that is here. Where the key or the list of
  * files of an item in force is not here, or only a made-up one, the members are asked for its event once more; where the
- * key of its epoch is not, for the event of that.
+ * key of its epoch is not, for the event of that; and where words of a long text are not, for the event with these.
  */
 export class AskForKeys {
   readonly #deps: AskForKeysDeps;
@@ -69,7 +71,9 @@ export class AskForKeys {
 
   /** Whether there is something to look at because of it. */
   changed(sphere: Sphere, changes: readonly SphereChange[]): boolean {
-    if (!changes.some(({ kind }) => ITEM_KINDS.includes(kind))) return false;
+    const isOfText = (change: SphereChange): boolean =>
+      change.kind === 'message' && isLongText(sphere.log.get(change.id));
+    if (!changes.some((change) => ITEM_KINDS.includes(change.kind) || isOfText(change))) return false;
     // What belongs to a deleted item is forgotten one day, and it may be put back.
     for (const change of changes) {
       if (change.kind === 'item-deletion') this.#whole.delete(change.id as string as EventId);
@@ -133,6 +137,7 @@ export class AskForKeys {
       if (isEpochLacking(sphere, history, event.body.epoch) && this.#isOnList(event)) found.add(event.body.epoch);
       await this.#breather.breathe();
     }
+    for (const id of lackingTexts(sphere, this.#deps.storage)) found.add(id);
     const lacking = [...found];
     const known = new Set(round.lacking);
     round.lacking = lacking;
@@ -145,11 +150,12 @@ export class AskForKeys {
   async #ask(sphere: Sphere, round: Round, devices: Iterable<DeviceKey>): Promise<void> {
     const before = round.lacking.length;
     const lacking: EventId[] = [];
+    const texts = new Set(lackingTexts(sphere, this.#deps.storage));
     for (const id of round.lacking) {
       const item = sphere.state.items.get(id as string as ItemId);
       const isItemLacking = item?.replacedBy === null && this.#isLacking(sphere, item.event);
       const isEpoch = sphere.log.get(id)?.type === 'epoch';
-      if (isItemLacking || (isEpoch && sphere.opening(id) === undefined)) lacking.push(id);
+      if (texts.has(id) || isItemLacking || (isEpoch && sphere.opening(id) === undefined)) lacking.push(id);
       await this.#breather.breathe();
     }
     round.lacking = lacking;

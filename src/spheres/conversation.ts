@@ -1,4 +1,5 @@
-import { toUtf8 } from '../base/bytes.ts';
+import { fromUtf8, toUtf8 } from '../base/bytes.ts';
+import { cutText, MAX_TEXT_BYTES } from '../base/cut-text.ts';
 import { AppError } from '../base/errors.ts';
 import type { EventId, PersonId, SphereId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
@@ -6,16 +7,20 @@ import type { Storage } from '../storage/storage.ts';
 import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { KnownEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
+import { eventsOfText, isLongText, MAX_PIECE_BYTES } from './protocol/long-text.ts';
 import type { Dispatch, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
-
-/** Fits into a stanza beside the keys for as many devices as a sphere may have. */
-const MAX_TEXT_BYTES = 8 * 1024;
 
 /** What a text refers to. */
 export interface About {
   readonly replyTo?: EventId | null;
   readonly mentions?: readonly PersonId[];
+}
+
+/** What an event says of its text. */
+interface Said {
+  readonly textSha256: string;
+  readonly parts?: number;
 }
 
 /** Says things in spheres. */
@@ -31,18 +36,18 @@ export class Conversation {
   /** Keeps the message and queues it; what it says goes out whenever the server can be reached. */
   say(sphereId: SphereId, text: string, about: About = {}): EventId {
     const sphere = this.#list.getJoined(sphereId);
-    const { textSha256, ...dispatch } = written(text);
     const { replyTo = null, mentions = [] } = about;
-    const body = { textSha256, replyTo, ...(mentions.length === 0 ? {} : { mentions: [...mentions] }) };
-    return this.#list.publish(sphere, 'message', body, dispatch).id;
+    const rest = { replyTo, ...(mentions.length === 0 ? {} : { mentions: [...mentions] }) };
+    return this.#write(sphere, text, (said, dispatch) =>
+      this.#list.publish(sphere, 'message', { ...said, ...rest }, dispatch),
+    ).id;
   }
 
   /** Gives a text of ours other words. */
   edit(sphereId: SphereId, target: EventId, text: string): void {
     const { sphere, event } = this.#said(sphereId, target);
     if (event.header.person !== sphere.person) throw new AppError('not-allowed', 'only one’s own words are changed');
-    const { textSha256, ...dispatch } = written(text);
-    this.#list.publish(sphere, 'edit', { target, textSha256 }, dispatch);
+    this.#write(sphere, text, (said, dispatch) => this.#list.publish(sphere, 'edit', { target, ...said }, dispatch));
   }
 
   /** Takes a text off everybody's screen: one of ours or, for owner and admins, anybody's. `isUndone` puts it back. */
@@ -77,7 +82,8 @@ export class Conversation {
     if (sphere.log.verdict(id)?.kind !== 'accepted') throw new AppError(failure ?? 'not-allowed', 'it does not count');
     this.#list.getJoined(sphereId);
     this.#storage.transaction(() => {
-      for (const row of outbox.byEvent(id)) outbox.update(row.id, { state: 'queued', attempts: 0 });
+      const rows = eventsOfText(sphere.log, id).flatMap((event) => outbox.byEvent(event));
+      for (const row of rows) outbox.update(row.id, { state: 'queued', attempts: 0 });
       messages.update(id, { state: 'queued', failure: null });
     });
     this.#list.announce(sphere, [{ kind: 'message', id }]);
@@ -88,12 +94,17 @@ export class Conversation {
     const { sphere, kind } = this.#failed(sphereId, id);
     if (kind !== 'text') throw new AppError('not-allowed', 'only what was written is taken back');
     this.#takeBack(sphere, id);
+    // Parts of a long one may have left: nobody is to wait for the rest.
+    const counts = sphere.log.verdict(id)?.kind === 'accepted';
+    if (!counts || !isLongText(sphere.log.get(id))) return;
+    this.#list.publish(sphere, 'retract', { target: id, isUndone: false }, { audience: { kind: 'certified' } });
   }
 
   /** Together with other words that it was given since. */
   #takeBack(sphere: Sphere, id: EventId): void {
     const { messages, outbox, attachments } = this.#storage;
-    const texts = [id, ...sphere.log.annotations.editsOf(id)];
+    const { annotations } = sphere.log;
+    const texts = [id, ...annotations.editsOf(id)].flatMap((text) => eventsOfText(sphere.log, text));
     this.#storage.transaction(() => {
       messages.remove(id);
       for (const text of texts) {
@@ -111,6 +122,21 @@ export class Conversation {
     this.#list.announce(sphere, [{ kind: 'message-gone', id }]);
   }
 
+  /** A long text goes out in several lines, which other programs show one after the other. */
+  #write<T>(sphere: Sphere, text: string, say: (said: Said, dispatch: Dispatch) => T): T {
+    const bytes = toUtf8(text).length;
+    if (bytes > MAX_TEXT_BYTES) {
+      throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
+    }
+    const pieces = cutText(text, MAX_PIECE_BYTES).map(written);
+    const parts = pieces.slice(0, -1);
+    const last = pieces.at(-1) ?? written(new Uint8Array());
+    return this.#list.together(sphere, () => {
+      for (const { said, dispatch } of parts) this.#list.publish(sphere, 'part', said, dispatch);
+      return say({ ...last.said, ...(parts.length === 0 ? {} : { parts: parts.length }) }, last.dispatch);
+    });
+  }
+
   #said(sphereId: SphereId, id: EventId): { readonly sphere: Sphere; readonly event: KnownEvent<'message'> } {
     const sphere = this.#list.getJoined(sphereId);
     const event = sphere.log.get(id);
@@ -126,12 +152,12 @@ export class Conversation {
   }
 }
 
-/** How a text goes out: as the line that every client shows. */
-function written(text: string): Dispatch & { readonly textSha256: string } {
-  const bytes = toUtf8(text);
-  if (bytes.length > MAX_TEXT_BYTES) {
-    throw new AppError('too-large', 'the message is too long', { bytes: bytes.length, maxBytes: MAX_TEXT_BYTES });
-  }
-  const audience = { kind: 'members' } as const;
-  return { textSha256: sha256Hex(bytes), audience, kept: [attachment('text', bytes)], line: text };
+/** How a piece goes out: as the line that every client shows. */
+function written(bytes: Uint8Array): { readonly said: Said; readonly dispatch: Dispatch } {
+  const dispatch: Dispatch = {
+    audience: { kind: 'members' },
+    kept: [attachment('text', bytes)],
+    line: fromUtf8(bytes) ?? '',
+  };
+  return { said: { textSha256: sha256Hex(bytes) }, dispatch };
 }

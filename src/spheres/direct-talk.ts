@@ -21,6 +21,8 @@ export interface DirectLine {
   readonly encrypted: boolean;
   /** The OMEMO identity key of whoever encrypted it; null when that is not known. */
   readonly identityKey: Uint8Array | null;
+  /** What opens that which stands sealed beside it. */
+  readonly messageKey?: Uint8Array | undefined;
 }
 
 /** What becomes of the lines between us and one person. */

@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.ts';
-import type { ErrorCode } from '../base/errors.ts';
 import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import { NO_LIMITS } from '../contract/views.ts';
 import type { MessageRow } from '../storage/message-table.ts';
@@ -7,12 +6,15 @@ import type { Storage } from '../storage/storage.ts';
 import { currentText } from './current-text.ts';
 import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
+import { learnPerson } from './learn-person.ts';
 import { deletionOf } from './deletion.ts';
 import type { ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
 import { compareEvents } from './protocol/log-order.ts';
+import { textsWith } from './protocol/long-text.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
 import { isLateAnswer } from './late-answer.ts';
+import { isTakenBack } from './is-taken-back.ts';
 import type { Sphere } from './sphere.ts';
 import { versionsOf } from './versions.ts';
 
@@ -47,7 +49,6 @@ export type SphereChange =
 /** Lines further back than these are on nobody's screen: they tell who has seen them when they are looked at. */
 const MAX_TOLD = 60;
 
-const REFUSALS: readonly ErrorCode[] = ['not-a-member', 'not-allowed'];
 const MOVED: readonly SphereChange[] = [{ kind: 'members' }, { kind: 'rights' }, { kind: 'moved' }];
 const OF_MEMBERS = new Set([
   ...['genesis', 'device', 'device-end', 'invite', 'join', 'decline', 'leave', 'remove', 'role', 'rename'],
@@ -180,7 +181,10 @@ export class Effects {
         return [{ kind: 'room' }, ...this.#notice(event, 'relocated', isToldAgain)];
       case 'genesis':
         return [{ kind: 'members' }, ...this.#notice(event, 'created', isToldAgain)];
+      case 'part':
+        return this.#takePart(event);
       case 'edit':
+        return [...this.#readLate(event), ...this.#refreshTarget(event.body.target)];
       case 'retract':
         return this.#refreshTarget(event.body.target);
       case 'reaction':
@@ -188,7 +192,8 @@ export class Effects {
       case 'read':
         return this.#markRead(event);
       case 'introduce':
-        return this.#learnPerson(event);
+        learnPerson({ sphere: this.#sphere, storage: this.#storage, clock: this.#clock }, event);
+        return [{ kind: 'members' }];
       case 'continued':
         return [{ kind: 'continued', sphere: event.body.sphere }];
       default:
@@ -208,8 +213,27 @@ export class Effects {
     if (text === undefined) return [];
     const { replyTo } = event.body;
     const line = this.#line(event, { kind: 'text', text, itemId: null, replyTo }, isToldAgain);
+    // It is here already, and more of its text may have come.
+    if (line.length === 0 && event.body.parts !== undefined) return this.#refreshTarget(event.id);
     // An item tells how many comments it has.
     return replyTo === null ? line : [...line, ...this.#shown(replyTo)];
+  }
+
+  /** Usually before the text that it begins; one that was missing makes that longer. */
+  #takePart(part: KnownEvent<'part'>): SphereChange[] {
+    const { log } = this.#sphere;
+    const texts = textsWith(log, part).filter(({ id }) => log.verdict(id)?.kind === 'accepted');
+    const shown = texts.flatMap((text) =>
+      text.type === 'message' ? this.#showContribution(text, true) : this.#refreshTarget(text.body.target),
+    );
+    return [...this.#readLate(part), ...shown];
+  }
+
+  /** What could not be read has a line of its own until somebody passes it on. */
+  #readLate({ id }: SignedEvent): SphereChange[] {
+    if (this.#storage.messages.get(id)?.state !== 'undecryptable') return [];
+    this.#storage.messages.remove(id);
+    return [{ kind: 'message-gone', id }];
   }
 
   /** After an edit or a retraction, in whatever order they came. */
@@ -318,21 +342,6 @@ export class Effects {
     });
   }
 
-  /** Whom we know on one of our devices we know on all. */
-  #learnPerson({ header, body: { person } }: KnownEvent<'introduce'>): SphereChange[] {
-    const { verified } = this.#storage;
-    const jid = this.#sphere.jidOf(person);
-    if (header.person !== this.#sphere.person || jid === undefined) return [{ kind: 'members' }];
-    // An older word may come after the one that took it back.
-    const isKnown = this.#sphere.log.introduced.get(header.person)?.has(person) === true;
-    if (!isKnown) verified.remove(person);
-    else if (!verified.has(person)) {
-      verified.removeAccount(jid);
-      verified.put({ person, jid, atMs: this.#clock.now() });
-    }
-    return [{ kind: 'members' }];
-  }
-
   #learnEpoch(event: KnownEvent<'epoch'>): SphereChange[] {
     const key = this.#storage.attachments.get(event.id, 'epoch-key');
     if (key === undefined)
@@ -353,6 +362,8 @@ export class Effects {
     isToldAgain: boolean,
   ): SphereChange[] {
     const { messages } = this.#storage;
+    const { person, log } = this.#sphere;
+    const { annotations } = log;
     const { id, header } = event;
     // The first event of a sphere is told to nobody: there is nobody yet.
     const isOwn = header.device === this.#sphere.device && event.type !== 'genesis';
@@ -366,7 +377,7 @@ export class Effects {
       state: isOwn ? ('queued' as const) : ('received' as const),
       failure: null,
       encrypted: true,
-      read: header.person === this.#sphere.person || line.kind === 'notice' || this.#isReadElsewhere(event),
+      read: header.person === person || line.kind === 'notice' || annotations.isReadBy(person, event),
     };
     if (messages.add(row, isToldAgain) !== undefined) return [{ kind: 'message', id }];
     const known = messages.get(id);
@@ -376,19 +387,10 @@ export class Effects {
     return [{ kind: 'message', id }];
   }
 
-  #isReadElsewhere(event: SignedEvent): boolean {
-    return this.#sphere.log.annotations.isReadBy(this.#sphere.person, event);
-  }
-
   #restore(id: EventId): void {
     const { messages, outbox } = this.#storage;
     const entries = outbox.byEvent(id);
     for (const entry of entries) outbox.update(entry.id, { state: 'queued' });
     messages.update(id, { state: entries.length > 0 ? 'queued' : 'sent', failure: null });
   }
-}
-
-/** Whether a line of ours is told not to count. */
-function isTakenBack({ state, failure }: MessageRow): boolean {
-  return state === 'failed' && failure !== null && REFUSALS.includes(failure);
 }

@@ -1,5 +1,6 @@
 import type { EventId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
+import { eventsOfText } from './protocol/long-text.ts';
 import type { Sphere } from './sphere.ts';
 
 /**
@@ -13,7 +14,9 @@ export function eraseRetracted({ storage }: { readonly storage: Storage }, spher
     const word = event === undefined ? undefined : annotations.retraction(event);
     // By the time it came to this computer: the author's clock may say anything.
     const cameMs = word === undefined ? undefined : storage.events.get(word.id)?.receivedAtMs;
-    return cameMs === undefined || cameMs > before ? [] : [target, ...annotations.editsOf(target)];
+    return cameMs === undefined || cameMs > before
+      ? []
+      : [target, ...annotations.editsOf(target)].flatMap((id) => eventsOfText(sphere.log, id));
   });
   const texts = ids.filter((id) => storage.attachments.has(id, 'text'));
   if (texts.length === 0) return 0;

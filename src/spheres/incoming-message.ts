@@ -32,6 +32,8 @@ export interface IncomingMessage {
   readonly archiveId: string | null;
   readonly omemo: OmemoMessage | null;
   readonly sealed: { readonly sphere: SphereId; readonly event: EventId; readonly bytes: Uint8Array } | null;
+  /** Says, to whoever can read it, of which longer text its text is a piece. */
+  readonly part?: Uint8Array | undefined;
   /** Text that came without encryption. */
   readonly body: string | null;
   /** What stands beside the text in a message between two people. */

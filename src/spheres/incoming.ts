@@ -225,8 +225,7 @@ export class Incoming {
 
   #showGuestLine(message: IncomingMessage, result: Decrypted): Outcome {
     if (result.text === null) return { kind: 'nothing' };
-    const { text, identityKey } = result;
-    return this.#line(message, { state: 'guest', text, encrypted: true }, identityKey);
+    return this.#line(message, { state: 'guest', text: result.text, encrypted: true }, result);
   }
 
   #showForged(message: IncomingMessage): Outcome {
@@ -247,8 +246,8 @@ export class Incoming {
   }
 
   /** A line that stands for no event gets an id made from its place in the archive. */
-  #line(message: IncomingMessage, line: Line, identityKey: Uint8Array | null = null): Outcome {
-    if (message.room === null) return this.#talk(message, line, identityKey);
+  #line(message: IncomingMessage, line: Line, read?: Decrypted): Outcome {
+    if (message.room === null) return this.#talk(message, line, read);
     const sphere = this.#sphereOf(message);
     if (sphere === undefined || isByGone(sphere, message)) return { kind: 'nothing' };
     // Under the event's own id, so that the event takes its place should a member pass it on.
@@ -277,7 +276,7 @@ export class Incoming {
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
   }
 
-  #talk(message: IncomingMessage, line: Line, identityKey: Uint8Array | null): Outcome {
+  #talk(message: IncomingMessage, line: Line, read?: Decrypted): Outcome {
     const { talk } = this.#deps;
     // What cannot be read and is of a sphere comes to us in another way.
     if (talk === undefined || message.sealed !== null) return { kind: 'nothing' };
@@ -285,7 +284,7 @@ export class Incoming {
     const state = known.find((one) => one === line.state) ?? 'received';
     // A message that only carries a key says nothing, read or not.
     if (state !== 'received' && message.omemo?.payload === null) return { kind: 'nothing' };
-    return { kind: 'then', tell: talk.keep(message, { ...line, state, identityKey }) };
+    return { kind: 'then', tell: talk.keep(message, { ...line, state, ...keysOf(read) }) };
   }
 
   /** Keys and history for others are not ours, nor is what was said before we came: a welcome brings that. */
@@ -328,6 +327,10 @@ export class Incoming {
     if (omemo === null || key === undefined) return undefined;
     return createHash('sha256').update(`${from}\0${omemo.senderDeviceId}\0`).update(key.data).digest('hex');
   }
+}
+
+function keysOf(read: Decrypted | undefined): Pick<DirectLine, 'identityKey' | 'messageKey'> {
+  return { identityKey: read?.identityKey ?? null, messageKey: read?.messageKey };
 }
 
 /** A room's archive gives it again: the place read to is on the disk after what was read. */

@@ -31,7 +31,7 @@ export interface CheckedDelivery {
   readonly kept: readonly Attachment[];
 }
 
-const HUMAN = new Set(['message', 'edit', 'item', 'torrent']);
+const HUMAN = new Set(['message', 'edit', 'part', 'item', 'torrent']);
 
 /** Opens the sealed part of decrypted messages and takes in what is inside. Runs within the caller's transaction. */
 export class Mailbox {

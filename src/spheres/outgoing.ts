@@ -273,9 +273,12 @@ export class Outgoing {
     const { storage } = this.#deps;
     this.#troubles.forget(row.id);
     if (this.#isLine(row)) {
+      const events = storage.events.untilTextEnds(row.eventId);
       storage.transaction(() => {
-        storage.outbox.update(row.id, { state: 'failed' });
-        storage.messages.update(row.eventId, { state: 'failed', failure: code });
+        for (const { id } of events.flatMap((event) => storage.outbox.byEvent(event))) {
+          storage.outbox.update(id, { state: 'failed' });
+        }
+        storage.messages.update(events.at(-1) ?? row.eventId, { state: 'failed', failure: code });
       });
     } else this.#hopeless.set(row.id, code);
     this.onFailed.emit(row);
@@ -284,7 +287,8 @@ export class Outgoing {
   /** What somebody wrote or shared: they see what becomes of it, and can try again. */
   #isLine(row: OutboxRow): boolean {
     if (isExtra(row) || row.line === null) return false;
-    return this.#deps.storage.messages.get(row.eventId)?.state === 'queued';
+    const { messages, events } = this.#deps.storage;
+    return messages.get(events.untilTextEnds(row.eventId).at(-1) ?? row.eventId)?.state === 'queued';
   }
 
   #throwIfFailed(row: OutboxRow): void {

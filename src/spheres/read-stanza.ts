@@ -4,6 +4,7 @@ import { parseBareJid } from '../base/id.ts';
 import type { Element } from '../xmpp/element.ts';
 import { attr, child, childText } from '../xmpp/element.ts';
 import { splitJid } from '../xmpp/jid.ts';
+import { readPart } from '../xmpp/line-part.ts';
 import type { RoomMessage } from '../xmpp/room-types.ts';
 import { stanzaError } from '../xmpp/stanza-error.ts';
 import { readEphemeral, readSealed } from '../xmpp/sealed.ts';
@@ -81,11 +82,12 @@ export function readRoomEphemeral(room: BareJid, message: RoomMessage): Incoming
   return part === undefined ? undefined : { room, ...part };
 }
 
-function readContent(stanza: Element): Pick<IncomingMessage, 'omemo' | 'sealed' | 'body'> | undefined {
+function readContent(stanza: Element): Pick<IncomingMessage, 'omemo' | 'sealed' | 'part' | 'body'> | undefined {
   const omemo = readOmemoMessage(stanza) ?? null;
   const sealed = readSealed(stanza) ?? null;
   const body = omemo === null ? (childText(stanza, 'body') ?? null) : null;
-  return omemo === null && body === null ? undefined : { omemo, sealed, body };
+  const part = readPart(stanza);
+  return omemo === null && body === null ? undefined : { omemo, sealed, ...(part === undefined ? {} : { part }), body };
 }
 
 function readId(stanza: Element): string | null {

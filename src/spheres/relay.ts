@@ -6,6 +6,7 @@ import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envel
 import { attachment, encodeEnvelope, entryOf, MAX_ATTACHMENTS, splitEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
+import { textsWith } from './protocol/long-text.ts';
 import type { Sphere } from './sphere.ts';
 import { UnjudgedAttachments } from './unjudged-attachments.ts';
 
@@ -22,8 +23,13 @@ const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
  * chain, and no removal could be judged.
  */
 export function relayEntry(event: SignedEvent, sphere: Sphere, storage: Storage, history: History): EnvelopeEntry {
-  const isOpen = event.type === 'epoch' ? history.isEpochOpen(event) : history.isOpen(event);
+  const isOpen = event.type === 'epoch' ? history.isEpochOpen(event) : isOpenIn(sphere, history, event);
   return entryOf(event, isOpen ? attachmentsOf(event, sphere, storage) : []);
+}
+
+/** A text that somebody may read they may read from its beginning, also when they came while it was on its way. */
+function isOpenIn({ log }: Sphere, history: History, event: SignedEvent): boolean {
+  return history.isOpen(event) || (event.type === 'part' && textsWith(log, event).some((text) => history.isOpen(text)));
 }
 
 /** Queues entries in as few messages as they fit into. Their order stays. */

@@ -9,6 +9,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import { addressee, parseAudience } from './audience.ts';
 import { continuedSphere } from './continued-sphere.ts';
+import { forgetUnclaimed } from './forget-unclaimed.ts';
 import { MediaKeyCopies } from './media-key-copies.ts';
 import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
@@ -220,10 +221,13 @@ export class Sphere {
 
   /** Takes in an event of anybody, in the caller's transaction. False when it was here already or is not kept. */
   take(event: SignedEvent, attachments: readonly Attachment[]): boolean {
-    if (!this.#keep(event, attachments)) return false;
-    if (this.#log.add(event) !== 'held' || this.#hasRoomToWait(event)) return true;
-    this.drop(event.id);
-    return false;
+    const isNew = this.#keep(event, attachments);
+    if (isNew && this.#log.add(event) === 'held' && !this.#hasRoomToWait(event)) {
+      this.drop(event.id);
+      return false;
+    }
+    forgetUnclaimed({ log: this.#log, storage: this.#storage }, event);
+    return isNew;
   }
 
   /** As if the event had never come, in the caller's transaction. */

@@ -29,6 +29,9 @@ const COLUMNS: Columns<EventRow> = {
   receivedAtMs: integer('received_at_ms'),
 };
 
+/** Of one text. */
+const MAX_PARTS = 32;
+
 export class EventTable {
   readonly #rows: Rows<EventRow, 'id'>;
 
@@ -66,6 +69,17 @@ export class EventTable {
     const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence > @from AND sequence <= @to
       ORDER BY sequence DESC LIMIT @limit`;
     return this.#rows.select(rest, { sphereId, device, ...range, limit }).map(({ id }) => id);
+  }
+
+  /** The events that end with this one's text: it and what its device said next, up to the first that is no `part`. */
+  untilTextEnds(id: EventId): EventId[] {
+    const first = this.get(id);
+    if (first?.type !== 'part') return [id];
+    const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence > @sequence ORDER BY sequence LIMIT @limit`;
+    const { sphereId, device, sequence } = first;
+    const next = this.#rows.select(rest, { sphereId, device, sequence, limit: MAX_PARTS });
+    const end = next.findIndex(({ type }) => type !== 'part');
+    return end === -1 ? [id] : [id, ...next.slice(0, end + 1).map((row) => row.id)];
   }
 
   count(sphereId: SphereId): number {

@@ -5,6 +5,7 @@ import { ContactTable } from './contact-table.ts';
 import type { Database, DatabaseDeps, OnDisk } from './database.ts';
 import { openDatabase } from './database.ts';
 import { DirectMessageTable } from './direct-message-table.ts';
+import { TalkPartTable } from './talk-part-table.ts';
 import { TalkWordTable } from './talk-word-table.ts';
 import { EpochTable } from './epoch-table.ts';
 import { EventTable } from './event-table.ts';
@@ -50,6 +51,7 @@ export class Storage implements Disposable {
   readonly contacts: ContactTable;
   readonly blocked: BlockedTable;
   readonly directMessages: DirectMessageTable;
+  readonly talkParts: TalkPartTable;
   readonly talkWords: TalkWordTable;
   readonly reached: ReachedTable;
   readonly seen: SeenTable;
@@ -80,6 +82,7 @@ export class Storage implements Disposable {
     this.contacts = new ContactTable(deps);
     this.blocked = new BlockedTable(deps);
     this.directMessages = new DirectMessageTable(deps);
+    this.talkParts = new TalkPartTable(deps);
     this.talkWords = new TalkWordTable(deps);
     this.reached = new ReachedTable(deps);
     this.seen = new SeenTable(deps);

@@ -303,6 +303,32 @@ test('a text that could not be kept comes back into the box', async () => {
   expect(await screen.by('message-box').inputValue()).toBe('fail');
 });
 
+test('of a long text the beginning is shown, and all of it on a click; what is too long stays in the box', async () => {
+  await using screen = await Screen.open(browser);
+  const { sea, ben } = theSea(screen);
+  const { messages } = screen.engine.world;
+  messages.push(
+    fakeMessage(sea, ben, 'Once upon a time', { more: 190_000 }),
+    fakeMessage(sea, ben, 'This one is', { more: 10, arriving: true }),
+  );
+  await screen.goToSphere();
+  const [first] = [screen.by('message-show-whole').first()];
+  await first.click();
+  await expect.poll(async () => (await screen.by('message-whole').textContent())?.length).toBe(190_016);
+  await first.click();
+  await screen.by('message-whole').waitFor({ state: 'detached' });
+  await screen.by('message-arriving').waitFor();
+  const box = screen.by('message-box');
+  const tooLong = '😀'.repeat(50_001);
+  await box.fill(tooLong);
+  await screen.by('message-too-long').waitFor();
+  await box.press('Enter');
+  expect([await screen.by('message-send').isDisabled(), await box.inputValue()]).toEqual([true, tooLong]);
+  await box.fill('😀'.repeat(50_000));
+  await screen.by('message-too-long').waitFor({ state: 'detached' });
+  expect(await screen.looks('chat-long-text')).toEqual([]);
+});
+
 test('a line that cannot be read is shown, not hidden', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();

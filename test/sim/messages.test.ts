@@ -253,13 +253,6 @@ test('a message into the room that is no message of a sphere is shown as a guest
   expect(line).toMatchObject({ text: 'from my phone', state: 'guest', encrypted: false, from: ana.jid });
 });
 
-test('a message that does not fit into a stanza is refused before it is kept', async () => {
-  const { ana } = await three();
-  const lines = ana.session.lines().length;
-  expect(() => say(ana, 'x'.repeat(13_000))).toThrow(/too long/);
-  expect(ana.session.lines()).toHaveLength(lines);
-});
-
 test('the id of a stanza is the same for every attempt to send it', async () => {
   const { world, ana } = await three();
   const ids: string[] = [];

@@ -148,7 +148,7 @@ export const messageCommands = [
           messages = [...page.messages, ...messages];
           if (page.messages.length < PAGE) break;
         }
-        return { messages };
+        return { messages: await whole(messages) };
       }
 
       async function readForwards(from: string, wanted: number) {
@@ -165,7 +165,18 @@ export const messageCommands = [
           messages.push(...page.messages);
           if (page.messages.length < PAGE) break;
         }
-        return { messages };
+        return { messages: await whole(messages) };
+      }
+
+      /** Of long texts a page has the beginning. */
+      async function whole(messages: readonly MessageView[]) {
+        const read: MessageView[] = [];
+        for (const { more, ...message } of messages) {
+          const which = { sphereId, messageId: message.id };
+          const text = more === undefined ? message.text : (await engine.client.messages.text(which, { signal })).text;
+          read.push({ ...message, text });
+        }
+        return read;
       }
     },
     describe: ({ messages }) =>

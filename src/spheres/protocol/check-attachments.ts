@@ -4,6 +4,7 @@ import { epochCommitment } from './epoch.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import { isItemEvent } from './event.ts';
 import { KEY_BYTES, sha256Hex } from './keys.ts';
+import { MAX_PIECE_BYTES, saysText } from './long-text.ts';
 import { WRAPPED_KEY_BYTES } from './media-key.ts';
 
 export interface CheckedAttachments {
@@ -29,13 +30,15 @@ export function checkAttachments(event: SignedEvent, attachments: readonly Attac
 }
 
 /** Events that are a text which a person wrote. */
-export function hasText(event: SignedEvent): event is KnownEvent<'message' | 'edit'> {
-  return event.type === 'message' || event.type === 'edit';
+export function hasText(event: SignedEvent): event is KnownEvent<'message' | 'edit' | 'part'> {
+  return saysText(event) || event.type === 'part';
 }
 
 /** True when `text` is the text that the event commits to. */
 export function isTextOf(event: SignedEvent, text: Uint8Array): boolean {
-  return hasText(event) && sha256Hex(text) === event.body.textSha256 && fromUtf8(text) !== undefined;
+  if (!hasText(event) || sha256Hex(text) !== event.body.textSha256) return false;
+  const isPiece = event.type === 'part' || event.body.parts !== undefined;
+  return (!isPiece || text.length <= MAX_PIECE_BYTES) && fromUtf8(text) !== undefined;
 }
 
 function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint8Array): boolean {

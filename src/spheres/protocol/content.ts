@@ -18,6 +18,7 @@ type ContentEvent = Exclude<SignedEvent, StructuralEvent>;
 /** What each kind of content needs; types this version does not know are for later versions to judge. */
 const NEEDS: Record<ContentEvent['type'], number> = {
   message: RANK.viewer,
+  part: RANK.viewer,
   unknown: RANK.viewer,
   malformed: RANK.viewer,
   item: RANK.member,
@@ -47,7 +48,7 @@ export interface ContentSnapshot {
 }
 
 /** Content that changes nothing but the timeline, or that counts the same however often it is applied. */
-const LINES: ReadonlySet<string> = new Set(['message', 'read', 'unknown', 'malformed']);
+const LINES: ReadonlySet<string> = new Set(['message', 'part', 'read', 'unknown', 'malformed']);
 
 /** What was shared, said and named, folded in canonical order over a settled membership. */
 export class Content {
@@ -216,6 +217,7 @@ export class Content {
       case 'continues':
         this.continues ??= event.body.sphere;
         return ACCEPTED;
+      case 'part':
       case 'unknown':
         return ACCEPTED;
       case 'malformed':

@@ -176,13 +176,21 @@ const torrent = z
     replaces: null,
   }));
 
+/** Enough for 200,000 bytes, with room for whole lines. */
+export const MAX_PARTS = 32;
+/** How many `part` events right before it begin its text; left out: it is all of it. */
+const parts = z.number().int().min(1).max(MAX_PARTS).optional();
+
 const message = z.object({
   textSha256: sha256,
+  parts,
   /** A message that is answered, or an item that is commented on. */
   replyTo: eventId.nullable(),
   /** People the text speaks to; a reader that does not know it merely does not point that out. */
   mentions: z.array(personId).min(1).max(16).optional(),
 });
+/** A piece of the text that a message or an edit of the same device ends. */
+const part = z.object({ textSha256: sha256 });
 const rename = z.object({ name });
 /** The sphere is in another room from now on. `number` is one above that of the room event in force, 1 for the first. */
 const room = z.object({ room: jid, number: count.min(1) });
@@ -197,7 +205,7 @@ const read = z.object({
 /** All that the person has to say to it in signs; a later one takes the place of this one. */
 const reaction = z.object({ target: eventId, signs: z.array(z.string().min(1).max(32)).max(8) });
 /** Another text for a message of the same person. */
-const edit = z.object({ target: eventId, textSha256: sha256 });
+const edit = z.object({ target: eventId, textSha256: sha256, parts });
 /** Takes a message off everybody's screen, or puts it back. */
 const retract = z.object({ target: eventId, isUndone: z.boolean() });
 
@@ -233,6 +241,7 @@ export const eventBodySchemas = {
   item,
   torrent,
   message,
+  part,
   rename,
   room,
   read,

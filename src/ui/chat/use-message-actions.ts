@@ -2,6 +2,7 @@ import type { MessageView } from '../../contract/views.ts';
 import { useEngine } from '../stores/engine.ts';
 import { useNotify } from '../use-notify.ts';
 import { useTask } from '../use-task.ts';
+import { wholeText } from './whole-text.ts';
 
 /** What one can do with a line; whatever fails is told. */
 export function useMessageActions() {
@@ -21,6 +22,7 @@ export function useMessageActions() {
     },
     retract: ({ sphereId, id }: MessageView, isUndone: boolean) =>
       run(() => engine.call((client) => client.messages.retract({ sphereId, messageId: id, isUndone }))),
-    copy: ({ text }: MessageView) => run(() => navigator.clipboard.writeText(text)),
+    copy: (message: MessageView) =>
+      run(async () => navigator.clipboard.writeText(await engine.call((client) => wholeText(client, message)))),
   };
 }
