@@ -173,6 +173,7 @@ test('a photo has comments too; what is typed there turns no photo', async () =>
   await screen.page.keyboard.press('ArrowLeft');
   await screen.by('comment-send').click();
   await screen.by('comments-panel').getByText('Who painted it?').waitFor();
+  await screen.page.locator('.pswp__item[aria-hidden=false] .pswp__img').waitFor();
   await screen.picture('comments-photo');
   expect(await screen.page.locator('.photo-caption').textContent()).toContain('Lighthouse');
   await screen.page.keyboard.press('Escape');
