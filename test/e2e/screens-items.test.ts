@@ -168,12 +168,17 @@ test('a photo has comments too; what is typed there turns no photo', async () =>
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
   await screen.tile('Lighthouse').getByTestId('item-open').click();
+  await screen.by('comments').waitFor();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('photo-before-comments');
   await screen.by('comments').click();
   await screen.by('comment-box').fill('Who painted it?');
   await screen.page.keyboard.press('ArrowLeft');
   await screen.by('comment-send').click();
   await screen.by('comments-panel').getByText('Who painted it?').waitFor();
-  await screen.page.locator('.pswp__item[aria-hidden=false] .pswp__img').waitFor();
+  const photo = screen.page.locator('.pswp__item[aria-hidden=false] img.pswp__img:not(.pswp__img--placeholder)');
+  await expect.poll(() => screen.property(photo.first(), 'naturalWidth')).toBeGreaterThan(0);
+  await expect.poll(async () => (await photo.first().boundingBox())?.width ?? 0).toBeGreaterThan(200);
   await screen.picture('comments-photo');
   expect(await screen.page.locator('.photo-caption').textContent()).toContain('Lighthouse');
   await screen.page.keyboard.press('Escape');
