@@ -64,6 +64,21 @@ const account = {
   kit: oc
     .input(z.object({ password: z.string().max(1024) }))
     .output(z.object({ lines: z.array(z.string()), code: z.string() })),
+  /**
+   * What the people on our list see of us: a name, empty = what the address says; a picture, in base64 or out of a file, null =
+   * none. What is left out stays. Rejects with `bad-input` for what is no picture, or a name like an address.
+   */
+  setProfile: oc
+    .input(
+      z.object({
+        name: z.string().trim().max(60).optional(),
+        picture: z
+          .union([z.object({ base64: z.string().min(4).max(700_000) }), z.object({ path })])
+          .nullable()
+          .optional(),
+      }),
+    )
+    .output(done),
   /** What this device is called on the person's other ones. */
   renameDevice: oc.input(z.object({ name: z.string().trim().min(1).max(80) })).output(done),
   /** Nothing that follows is for this device of the person any more. `isAtOnce`: also when not all that it said is here. */
@@ -296,6 +311,8 @@ const messages = {
   retract: oc.input(ofMessage.extend({ isUndone: z.boolean().default(false) })).output(done),
   /** All our signs on a line, in place of those before. */
   react: oc.input(ofMessage.extend({ signs: z.array(z.string().min(1).max(32)).max(8) })).output(done),
+  /** What was said about an item, oldest first; `lineId` is what another comment answers. */
+  comments: oc.input(ofItem).output(z.object({ lineId: eventIdSchema, messages: z.array(messageSchema) })),
   /** The person writes there, or no longer does; said again every few seconds while it goes on. */
   typing: oc.input(inSphere.extend({ isTyping: z.boolean() })).output(done),
   /** Sends a line of ours again that failed. */

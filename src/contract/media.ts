@@ -30,11 +30,23 @@ export const previewSchema = z.object({
 });
 export type Preview = z.infer<typeof previewSchema>;
 
+/** A person's picture, as a square. */
+export const portraitSchema = z.object({
+  /** For others. */
+  png: bytesSchema,
+  side: count,
+  /** The same as WebP, to be shown here. */
+  image: bytesSchema,
+});
+export type Portrait = z.infer<typeof portraitSchema>;
+
 const file = z.object({ path: z.string() });
 
 export const mediaContract = {
   probe: oc.input(file).output(probeSchema),
   /** null when nothing in the file can be drawn. */
   preview: oc.input(file).output(previewSchema.nullable()),
+  /** null when the bytes are no picture. */
+  portrait: oc.input(z.object({ bytes: bytesSchema })).output(portraitSchema.nullable()),
 };
 export type MediaContract = typeof mediaContract;

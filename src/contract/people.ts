@@ -35,9 +35,14 @@ export const contactSchema = z.object({
 });
 export type ContactView = z.infer<typeof contactSchema>;
 
+/** What somebody looks like: the address of a small picture on the engine's own port, null = nothing is known. */
+export const pictureSchema = z.object({ jid: bareJidSchema, url: z.string().nullable() });
+export type PictureView = z.infer<typeof pictureSchema>;
+
 export const peopleEvents = [
   z.object({ kind: z.literal('contact'), contact: contactSchema }),
   z.object({ kind: z.literal('contact-removed'), jid: bareJidSchema, conversationId: sphereIdSchema }),
+  pictureSchema.extend({ kind: z.literal('picture') }),
 ] as const;
 
 const ofPerson = z.object({ jid: bareJidSchema });

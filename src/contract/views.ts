@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
-import { contactSchema, peopleEvents } from './people.ts';
+import { contactSchema, peopleEvents, pictureSchema } from './people.ts';
 import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 
 /** What the engine shows of its state. All sizes are bytes, all times milliseconds since the epoch. */
@@ -30,6 +30,8 @@ export const accountSchema = z.object({
   /** `failed` needs the person (a wrong password), `offline` mends itself. */
   state: z.enum(['connecting', 'online', 'offline', 'failed']),
   error: errorSchema.nullable(),
+  /** What we call ourselves; absent where we say nothing. */
+  name: z.string().optional(),
   /** This device first, then the person's others; absent where only the connection is told of. */
   devices: z.array(deviceSchema).optional(),
   warnings: z.array(z.enum(WARNINGS)).optional(),
@@ -331,6 +333,7 @@ export const snapshotSchema = z.object({
   spheres: z.array(sphereSchema),
   invitations: z.array(invitationSchema),
   people: z.array(contactSchema),
+  pictures: z.array(pictureSchema),
   items: z.array(itemSchema),
   jobs: z.array(shareJobSchema),
   swarm: swarmSchema,

@@ -2,6 +2,8 @@ import { EPHEMERAL_NAMESPACE } from '../spheres/protocol/ephemeral.ts';
 import { SEALED_NAMESPACE } from '../spheres/protocol/seal.ts';
 import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
 import { NS_CHAT_STATES } from '../xmpp/xep/0085-chat-states.ts';
+import { NS_AVATAR_METADATA } from '../xmpp/xep/0084-avatar.ts';
+import { NS_NICK } from '../xmpp/xep/0172-nickname.ts';
 import { NS_RECEIPTS } from '../xmpp/xep/0184-receipts.ts';
 import { NS_CORRECTION } from '../xmpp/xep/0308-correction.ts';
 import { NS_MARKERS } from '../xmpp/xep/0333-markers.ts';
@@ -27,6 +29,8 @@ export const ABILITIES: DiscoInfo = {
     NS_FALLBACK,
     NS_REACTIONS,
     `${DEVICE_LIST_NODE}+notify`,
+    `${NS_AVATAR_METADATA}+notify`,
+    `${NS_NICK}+notify`,
     SEALED_NAMESPACE,
     EPHEMERAL_NAMESPACE,
   ],

@@ -7,6 +7,7 @@ import { readServerInvitation } from '../base/xmpp-uri.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import { Comeback } from '../spheres/comeback.ts';
+import type { PortraitTools } from '../people/portraits.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import { exportPkcs8 } from '../spheres/protocol/keys.ts';
 import type { RecoveryKit } from '../spheres/protocol/recovery-kit.ts';
@@ -37,7 +38,7 @@ import type { ViewSource } from './view-source.ts';
 
 interface AccountHolderDeps extends ServicesDeps {
   readonly feed: SwarmFeed;
-  readonly mediaTools: MediaTools;
+  readonly mediaTools: MediaTools & PortraitTools;
   readonly views: ViewSource;
   readonly openOmemo: typeof Omemo.open;
 }

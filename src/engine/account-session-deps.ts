@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { IceServer } from '../contract/swarm.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { PortraitTools } from '../people/portraits.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -21,7 +22,7 @@ export interface AccountSessionDeps {
   readonly iceServers: readonly IceServer[];
   /** Whether every item is fetched without being asked for. */
   readonly keepEverything: boolean;
-  readonly media: MediaTools;
+  readonly media: MediaTools & PortraitTools;
   readonly accountFolder: string;
   readonly spheresFolder: string;
   readonly clock: Clock;

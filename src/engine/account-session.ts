@@ -61,6 +61,7 @@ import { knownMembers } from './known-members.ts';
 import { openMoving } from './open-moving.ts';
 import { openRooms } from './open-rooms.ts';
 import { openOwnRun } from './own-run.ts';
+import { PeopleNames } from './people-names.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { settleMoves } from './settle-moves.ts';
@@ -96,6 +97,7 @@ export class AccountSession implements AsyncDisposable {
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly names: PeopleNames;
   readonly typing: Typing;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
@@ -141,6 +143,7 @@ export class AccountSession implements AsyncDisposable {
     this.list = new SphereList({ storage, author: identity.author, own: this.own, clock, log });
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
+    this.names = new PeopleNames(this);
     const incoming = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
@@ -180,7 +183,7 @@ export class AccountSession implements AsyncDisposable {
     this.#watchComputer(deps, log);
     if (deps.keepEverything) this.#keepEverything(deps);
     this.#joinReactions(deps, log);
-    const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, log };
+    const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, names: this.names, log };
     this.search = this.#stack.use(new HistorySearch(searched));
     this.#stack.use(this.scope);
   }

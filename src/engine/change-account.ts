@@ -14,7 +14,10 @@ export function changeAccount(storage: Storage, from: BareJid, account: AccountR
   const { omemo, outbox } = storage;
   storage.transaction(() => {
     MovingIn.note(storage, { from, to: account.jid });
+    const { nick } = storage.account;
     storage.account.put(account);
+    storage.account.setNick(nick);
+    storage.portraits.move(from, account.jid);
     omemo.forgetSessions();
     DirectMail.forget(storage);
     Vault.forget(storage);

@@ -178,6 +178,8 @@ function coalescingKey(event: AppEvent): string | undefined {
       return `typing ${event.sphereId}`;
     case 'swarm':
       return 'swarm';
+    case 'picture':
+      return `picture ${event.jid}`;
     case 'account':
     case 'sphere':
     case 'sphere-removed':

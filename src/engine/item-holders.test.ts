@@ -5,9 +5,9 @@ import { itemHolders } from './item-holders.ts';
 test('who has an item: we first, then what devices said of themselves and who shared it', async () => {
   const { ana, ben, itemId, world } = await sharedFilm();
   const look = ({ session }: typeof ana) => {
-    const { items, source, rooms } = session;
+    const { items, source, rooms, names } = session;
     const row = items.row(itemId);
-    const holders = itemHolders({ items, rooms }, session.sphere(), row, source.event(session.sphere(), itemId));
+    const holders = itemHolders({ items, rooms, names }, session.sphere(), row, source.event(session.sphere(), itemId));
     return holders.map(({ jid, isMe, online, bytesHave }) => ({ jid, isMe, online, bytesHave }));
   };
   expect(look(ana)).toEqual([

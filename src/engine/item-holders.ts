@@ -5,11 +5,12 @@ import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { ItemRow } from '../storage/item-table.ts';
-import { personName } from './person-name.ts';
+import type { PeopleNames } from './people-names.ts';
 
 interface ItemHoldersDeps {
   readonly items: Pick<ItemService, 'holders' | 'heard'>;
   readonly rooms: Pick<Rooms, 'present'>;
+  readonly names: Pick<PeopleNames, 'of'>;
 }
 
 /**
@@ -32,7 +33,7 @@ export function itemHolders(deps: ItemHoldersDeps, sphere: Sphere, row: ItemRow,
   const holders = joined.map(({ jid, person }): HolderView => {
     const isMe = person === sphere.person;
     const bytesHave = isMe ? Math.min(row.bytesHave, bytes) : person === null ? null : (known.get(person) ?? null);
-    return { jid, name: personName(jid), isMe, online: isMe || present.has(jid), bytesHave };
+    return { jid, name: deps.names.of(jid), isMe, online: isMe || present.has(jid), bytesHave };
   });
   return holders.toSorted((a, b) => Number(b.isMe) - Number(a.isMe) || (b.bytesHave ?? -1) - (a.bytesHave ?? -1));
 }

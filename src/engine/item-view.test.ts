@@ -59,8 +59,8 @@ test('a file nobody looked into is judged by its name alone', () => {
 test('copies are those of members: the sharer’s, and of whoever was seen with all of it', async () => {
   const { ana, ben, itemId, world } = await sharedFilm();
   const copies = (person: typeof ana): number | undefined => {
-    const { storage, items, source } = person.session;
-    return viewItem({ storage, items, source }, person.session.sphere(), items.row(itemId))?.copies;
+    const { storage, items, source, names } = person.session;
+    return viewItem({ storage, items, source, names }, person.session.sphere(), items.row(itemId))?.copies;
   };
   expect([copies(ana), copies(ben)]).toEqual([0, 1]);
   const { holders } = ana.session.storage;
@@ -74,9 +74,9 @@ test('copies are those of members: the sharer’s, and of whoever was seen with 
 
 test('an item shows its sharer, its files and its state, and never more bytes than it has', async () => {
   const { ben, ana, itemId } = await sharedFilm();
-  const { storage, items, source } = ben.session;
+  const { storage, items, source, names } = ben.session;
   storage.items.update(itemId, { bytesHave: 10_000_000 });
-  expect(viewItem({ storage, items, source }, ben.session.sphere(), items.row(itemId))).toMatchObject({
+  expect(viewItem({ storage, items, source, names }, ben.session.sphere(), items.row(itemId))).toMatchObject({
     from: ana.jid,
     mine: false,
     kind: 'other',

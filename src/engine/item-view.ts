@@ -10,12 +10,13 @@ import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { typeOf } from './file-probe.ts';
 import { viewFiles } from './item-files.ts';
-import { personName } from './person-name.ts';
+import type { PeopleNames } from './people-names.ts';
 
 interface ItemViewDeps {
   readonly storage: Storage;
   readonly items: ItemService;
   readonly source: ItemSource;
+  readonly names: Pick<PeopleNames, 'of'>;
 }
 
 /** An item as people see it: what its event says, and how far this device is with it. */
@@ -46,7 +47,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     state: row.state,
     error: deps.items.error(row.itemId),
     from,
-    fromName: personName(from),
+    fromName: deps.names.of(from),
     mine,
     plain: body.plain,
     isPublic: event.type === 'torrent',
@@ -62,7 +63,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     durationMs: body.media.durationMs,
     files: viewFiles(manifest, row, body.pieceLength),
     undoUntilMs,
-    ...viewDeletion(sphere, event),
+    ...viewDeletion(deps, sphere, event),
   };
 }
 
@@ -71,11 +72,15 @@ export function hasPreview({ attachments }: Storage, { id, body }: ItemEvent): b
   return body.previewSha256 !== null && attachments.has(id, 'preview');
 }
 
-function viewDeletion(sphere: Sphere, event: ItemEvent): Pick<ItemView, 'deletedBy' | 'mayPutBack'> {
+function viewDeletion(
+  { names }: Pick<ItemViewDeps, 'names'>,
+  sphere: Sphere,
+  event: ItemEvent,
+): Pick<ItemView, 'deletedBy' | 'mayPutBack'> {
   const word = deletionOf(sphere, event);
   if (word === undefined) return { deletedBy: null, mayPutBack: true };
   const by = sphere.jidOf(word.header.person);
-  return { deletedBy: by === undefined ? '' : personName(by), mayPutBack: mayPutBack(sphere, event) };
+  return { deletedBy: by === undefined ? '' : names.of(by), mayPutBack: mayPutBack(sphere, event) };
 }
 
 /** Whoever shared an item has it; everybody else was seen with all of its pieces. Who has gone serves us no more. */

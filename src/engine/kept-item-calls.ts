@@ -57,10 +57,10 @@ export function keptItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => Item
       return limits;
     },
     holders({ sphereId, itemId }) {
-      const { items, list, rooms } = holder.session;
+      const { items, list, rooms, names } = holder.session;
       const event = requireInSphere(deps, sphereId, itemId);
       const { bytes, copies } = view(itemId);
-      const holders = itemHolders({ items, rooms }, list.get(sphereId), items.row(itemId), event);
+      const holders = itemHolders({ items, rooms, names }, list.get(sphereId), items.row(itemId), event);
       return Promise.resolve({ bytes, copies, holders });
     },
     async recheck({ sphereId, itemId }, signal) {

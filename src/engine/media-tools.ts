@@ -4,8 +4,9 @@ import { errorCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import { withinTime } from '../base/within-time.ts';
-import type { MediaContract, Preview, Probe } from '../contract/media.ts';
+import type { MediaContract, Portrait, Preview, Probe } from '../contract/media.ts';
 import { kindOfType, typeOfName } from '../player/media-type.ts';
+import type { PortraitTools } from '../people/portraits.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import type { ChildProcess } from './child-process.ts';
 
@@ -19,7 +20,7 @@ interface MediaToolsDeps {
 const TIMEOUT_MS = 25_000;
 
 /** Asks the media process, one file at a time; a file that kills or stalls it is shared all the same, undescribed. */
-export function createMediaTools({ process, clock, log }: MediaToolsDeps): MediaTools {
+export function createMediaTools({ process, clock, log }: MediaToolsDeps): MediaTools & PortraitTools {
   const queue = new SerialQueue();
 
   function ask<T>(
@@ -49,6 +50,9 @@ export function createMediaTools({ process, clock, log }: MediaToolsDeps): Media
     },
     preview(path, signal): Promise<Preview | null> {
       return ask('preview', (client, limited) => client.preview({ path }, { signal: limited }), signal);
+    },
+    portrait(bytes, signal): Promise<Portrait | null> {
+      return ask('portrait', (client, limited) => client.portrait({ bytes }, { signal: limited }), signal);
     },
   };
 }

@@ -3,6 +3,7 @@ import type { EventId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { itemComments } from './item-comments.ts';
 import { readConfig } from './profile.ts';
 
 const DONE = { ok: true as const };
@@ -48,6 +49,11 @@ export function messageCalls({ holder, views, profile }: AppCallsDeps): AppServi
     react({ sphereId, messageId, signs }) {
       holder.session.messages.react(sphereId, messageId, signs);
       return Promise.resolve(DONE);
+    },
+    comments({ sphereId, itemId }) {
+      const { list, storage } = holder.session;
+      const { lineId, rows } = itemComments(storage, list.get(sphereId), itemId);
+      return Promise.resolve({ lineId, messages: rows.map((row) => views.message(row)) });
     },
     typing({ sphereId, isTyping }) {
       if (!isTyping || readConfig(profile).tellTyping) holder.session.typing.say(sphereId, isTyping);

@@ -10,7 +10,7 @@ import type { SphereList } from '../spheres/sphere-list.ts';
 import { versionsOf } from '../spheres/versions.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { personName } from './person-name.ts';
+import type { PeopleNames } from './people-names.ts';
 import { senderOf } from './sender-of.ts';
 import { beginningOf, shownText } from './shown-text.ts';
 
@@ -18,6 +18,7 @@ interface MessageViewDeps {
   readonly list: Pick<SphereList, 'find'>;
   readonly storage: Pick<Storage, 'messages' | 'attachments'>;
   readonly delivery: Pick<Delivery, 'reached'>;
+  readonly names: Pick<PeopleNames, 'of'>;
   readonly own: BareJid;
 }
 
@@ -35,7 +36,7 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     id: row.id,
     sphereId: row.sphereId,
     from,
-    fromName: personName(from),
+    fromName: deps.names.of(from),
     mine,
     person: event?.header.person ?? null,
     kind: row.kind,
@@ -51,7 +52,7 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     encrypted: row.encrypted,
     delivery,
     replyTo: row.replyTo === null ? null : viewQuote(deps, row.replyTo),
-    reactions: sphere === undefined ? [] : viewReactions(sphere, row.id),
+    reactions: sphere === undefined ? [] : viewReactions(deps, sphere, row.id),
     change: changeOf(sphere, event),
     mentionsMe:
       sphere !== undefined && event?.type === 'message' && event.body.mentions?.includes(sphere.person) === true,
@@ -64,7 +65,7 @@ function stateOf(delivery: DeliveryView | null): MessageView['state'] {
   return delivery.reached > 0 ? 'delivered' : 'sent';
 }
 
-function viewDelivery({ delivery, own }: MessageViewDeps, sphere: Sphere, event: SignedEvent): DeliveryView {
+function viewDelivery({ delivery, own, names }: MessageViewDeps, sphere: Sphere, event: SignedEvent): DeliveryView {
   const { state, log, person } = sphere;
   const { annotations } = log;
   const said = delivery.reached(sphere, event.header);
@@ -75,25 +76,25 @@ function viewDelivery({ delivery, own }: MessageViewDeps, sphere: Sphere, event:
   return {
     devices: devices.length,
     reached: reached.length,
-    seenBy: others.filter((member) => isSeen(member.person)).map(({ jid }) => personName(jid)),
-    unknown: others.filter((member) => member.state === 'invited').map(({ jid }) => personName(jid)),
+    seenBy: others.filter((member) => isSeen(member.person)).map(({ jid }) => names.of(jid)),
+    unknown: others.filter((member) => member.state === 'invited').map(({ jid }) => names.of(jid)),
   };
 }
 
-function viewQuote({ storage, list }: MessageViewDeps, id: EventId): QuoteView {
+function viewQuote({ storage, list, names }: MessageViewDeps, id: EventId): QuoteView {
   const row = storage.messages.get(id);
   if (row === undefined || row.kind === 'notice') return { id, kind: 'text', fromName: '', text: null };
   const text = row.text.length > QUOTE_LENGTH ? `${beginningOf(row.text, QUOTE_LENGTH)}…` : row.text;
-  const fromName = personName(senderOf(list.find(row.sphereId), row));
+  const fromName = names.of(senderOf(list.find(row.sphereId), row));
   return { id, kind: row.kind, fromName, text: text === '' ? null : text };
 }
 
-function viewReactions(sphere: Sphere, id: EventId): ReactionView[] {
+function viewReactions({ names }: MessageViewDeps, sphere: Sphere, id: EventId): ReactionView[] {
   return sphere.log.annotations.reactions(id).map(({ sign, people }) => ({
     sign,
     people: people.flatMap((person) => {
       const jid = sphere.jidOf(person);
-      return jid === undefined ? [] : [personName(jid)];
+      return jid === undefined ? [] : [names.of(jid)];
     }),
     mine: people.includes(sphere.person),
   }));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Emitter } from '../base/emitter.ts';
 import { followNotices } from './notices.ts';
+import { personName } from './person-name.ts';
 
 function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state: string }>, isStranger = false) {
   const onItem = new Emitter<string>();
@@ -29,6 +30,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
     people: { contacts: { isStranger: () => isStranger, onMoved } },
+    names: { of: personName },
     ofTwo: { isTaken: () => false },
     onInvitation,
   };

@@ -8,7 +8,6 @@ import type { Sphere } from '../spheres/sphere.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
-import { contactName, personName } from './person-name.ts';
 import { senderOf } from './sender-of.ts';
 
 type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
@@ -22,7 +21,7 @@ const TOLD: Partial<Record<ItemState, string>> = {
 
 /** Tells the person what happened without their doing; the returned function ends it. */
 export function followNotices(session: AccountSession, tell: (notice: Notice) => void): () => void {
-  const { storage, items, list, source } = session;
+  const { storage, items, list, source, names } = session;
   const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
   const forks = new Set(
     list
@@ -46,14 +45,14 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const sphere = list.find(row.sphereId);
       const code = TOLD[row.state];
       if (code === undefined || before === undefined || sphere === undefined) return;
-      tell({ code, params: { name: viewItem({ storage, items, source }, sphere, row)?.name ?? '' } });
+      tell({ code, params: { name: viewItem({ storage, items, source, names }, sphere, row)?.name ?? '' } });
     }),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
       if (invitation?.state !== 'open' || session.ofTwo.isTaken(invitation)) return;
       // Strangers disturb nobody.
       if (session.people.contacts.isStranger(invitation.from)) return;
-      tell({ code: 'invited', params: { person: personName(invitation.from), sphere: invitation.name } });
+      tell({ code: 'invited', params: { person: names.of(invitation.from), sphere: invitation.name } });
     }),
     followMoved(session, tell),
     followFailures(session, tell),
@@ -64,11 +63,11 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const before = spheres.get(sphere.id);
       spheres.set(sphere.id, state);
       for (const { key, device } of forkedDevices(sphere)) {
-        if (!forks.has(key)) tell(forkNotice(sphere, device));
+        if (!forks.has(key)) tell(forkNotice(session, sphere, device));
         forks.add(key);
       }
       for (const { jid, person } of changedPeople(session, sphere)) {
-        const params = { person: personName(jid), sphere: sphere.state.name };
+        const params = { person: names.of(jid), sphere: sphere.state.name };
         if (!strangers.has(person)) tell({ code: 'identity-changed', params });
         strangers.add(person);
       }
@@ -80,15 +79,14 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   };
 }
 
-function followMoved({ storage, people }: AccountSession, tell: (notice: Notice) => void): () => void {
-  return people.contacts.onMoved.on(({ from, to }) => {
-    const contact = storage.contacts.get(to) ?? { jid: from, name: null, nick: null };
-    tell({ code: 'moved', params: { person: contactName(contact), address: to } });
+function followMoved({ people, names }: AccountSession, tell: (notice: Notice) => void): () => void {
+  return people.contacts.onMoved.on(({ to }) => {
+    tell({ code: 'moved', params: { person: names.of(to), address: to } });
   });
 }
 
 /** Somebody speaks to us by name. */
-function followMentions({ storage, list, own }: AccountSession, tell: (notice: Notice) => void): () => void {
+function followMentions({ storage, list, own, names }: AccountSession, tell: (notice: Notice) => void): () => void {
   const told = new Set<string>();
   return list.onChange.on(({ sphere, changes }) => {
     for (const change of changes) {
@@ -97,12 +95,15 @@ function followMentions({ storage, list, own }: AccountSession, tell: (notice: N
       if (row === undefined || row.read || row.from === own || told.has(row.id)) continue;
       if (event?.type !== 'message' || event.body.mentions?.includes(sphere.person) !== true) continue;
       told.add(row.id);
-      tell({ code: 'mentioned', params: { person: personName(senderOf(sphere, row)), sphere: sphere.state.name } });
+      tell({ code: 'mentioned', params: { person: names.of(senderOf(sphere, row)), sphere: sphere.state.name } });
     }
   });
 }
 
-function followFailures({ outgoing, storage, list }: AccountSession, tell: (notice: Notice) => void): () => void {
+function followFailures(
+  { outgoing, storage, list, names }: AccountSession,
+  tell: (notice: Notice) => void,
+): () => void {
   const refused = new Set<string>();
   const look = (entry: OutboxRow): void => {
     // A line says it itself.
@@ -112,7 +113,7 @@ function followFailures({ outgoing, storage, list }: AccountSession, tell: (noti
     const params = { sphere: sphere?.state.name ?? '' };
     // What takes an invitation back goes the same way, without a line.
     if (audience.kind !== 'account' || entry.line === null) tell({ code: 'not-sent', params });
-    else tell({ code: 'invitation-not-sent', params: { ...params, person: personName(audience.jid) } });
+    else tell({ code: 'invitation-not-sent', params: { ...params, person: names.of(audience.jid) } });
   };
   const stops = [
     outgoing.onFailed.on(look),
@@ -149,12 +150,12 @@ function forkedDevices({ id, state }: Sphere): { readonly key: string; readonly 
   return ofMembers.map((device) => ({ key: `${id} ${device}`, device }));
 }
 
-function forkNotice({ state, person }: Sphere, device: DeviceKey): Notice {
+function forkNotice({ names }: AccountSession, { state, person }: Sphere, device: DeviceKey): Notice {
   const sphere = state.name;
   const who = state.devices.get(device)?.person;
   if (who === person) return { code: 'forked-own', params: { sphere } };
   const jid = who === undefined ? undefined : state.accounts.get(who);
-  return { code: 'forked', params: { sphere, person: jid === undefined ? '' : personName(jid) } };
+  return { code: 'forked', params: { sphere, person: jid === undefined ? '' : names.of(jid) } };
 }
 
 /** Members under an address of which somebody else was verified. */

@@ -8,7 +8,7 @@ import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { ContactRow } from '../storage/contact-table.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { contactName, personName } from './person-name.ts';
+import type { PeopleNames } from './people-names.ts';
 import { beginningOf, shownText } from './shown-text.ts';
 
 /** What is shown of a line in a list, and where another one answers it. */
@@ -19,9 +19,10 @@ interface PeopleViewDeps {
   readonly people: Pick<People, 'contacts'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'all'>;
   readonly own: BareJid;
+  readonly names: Pick<PeopleNames, 'of'>;
 }
 
-export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row: ContactRow): ContactView {
+export function viewContact({ storage, people, ofTwo, own, names }: PeopleViewDeps, row: ContactRow): ContactView {
   const { jid, standing, subscription, asked, wants, sinceMs, readPosition } = row;
   const [latest] = storage.directMessages.newest(jid, 1);
   const shared = ofTwo.all(jid).map((sphere) => viewShared(storage, own, sphere));
@@ -32,8 +33,8 @@ export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row
   return {
     ...{ jid, standing, subscription, asked, wants, unread },
     conversationId: conversationIdOf(jid),
-    name: contactName(row),
-    movedFrom: movedFromOf(storage, people, jid),
+    name: names.of(jid),
+    movedFrom: movedFromOf({ storage, people, names }, jid),
     blocked: storage.blocked.has(jid),
     online: people.contacts.isOnline(jid),
     lastLine: newest?.line?.slice(0, 200) ?? null,
@@ -41,11 +42,14 @@ export function viewContact({ storage, people, ofTwo, own }: PeopleViewDeps, row
   };
 }
 
-function movedFromOf(storage: Storage, people: PeopleViewDeps['people'], jid: BareJid): ContactView['movedFrom'] {
+function movedFromOf(
+  { storage, people, names }: Pick<PeopleViewDeps, 'storage' | 'people' | 'names'>,
+  jid: BareJid,
+): ContactView['movedFrom'] {
   const former = people.contacts.moved.formerOf(jid);
   const row = former === undefined ? undefined : storage.contacts.get(former.from);
   if (former === undefined || row === undefined) return null;
-  return { jid: row.jid, name: contactName(row), isConfirmed: former.isConfirmed };
+  return { jid: row.jid, name: names.of(row.jid), isConfirmed: former.isConfirmed };
 }
 
 /** What was shared with them alone last; a sphere in which nothing was says nothing. */
@@ -60,25 +64,24 @@ function lineOf(latest: { readonly text: string } | undefined): string | null {
 }
 
 export function viewDirectMessage(
-  { storage, own }: Pick<PeopleViewDeps, 'storage' | 'own'>,
+  { storage, own, names }: Pick<PeopleViewDeps, 'storage' | 'own' | 'names'>,
   row: DirectMessageRow,
 ): MessageView {
   const { id, peer, mine, person, text, atMs, state, failure, encrypted, position, change } = row;
   const contact = storage.contacts.get(peer);
-  const theirName = contact === undefined ? personName(peer) : contactName(contact);
+  const [ownName, theirName] = [names.of(own), names.of(peer)];
   return {
     ...{ id, mine, person, atMs, state, failure, encrypted, change },
     ...shownText(text),
     ...(!mine && storage.talkParts.isOpen(id) ? { arriving: true as const } : {}),
     sphereId: conversationIdOf(peer),
     from: mine ? own : peer,
-    fromName: mine ? personName(own) : theirName,
+    fromName: mine ? ownName : theirName,
     kind: 'text',
     itemId: null,
     delivery: mine ? viewDelivery(row, theirName, contact?.tells === true) : null,
-    replyTo:
-      row.replyTo === null ? null : viewQuote(storage, row.replyTo, { mine: personName(own), theirs: theirName }),
-    reactions: viewSigns(row, { mine: personName(own), theirs: theirName }),
+    replyTo: row.replyTo === null ? null : viewQuote(storage, row.replyTo, { mine: ownName, theirs: theirName }),
+    reactions: viewSigns(row, { mine: ownName, theirs: theirName }),
     mentionsMe: false,
     order: String(position).padStart(16, '0'),
   };

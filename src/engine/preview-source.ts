@@ -7,15 +7,21 @@ import type { AccountHolder } from './account-holder.ts';
 import type { PreviewSource } from './http-server.ts';
 
 const NAME = /^([0-9a-f]{64})(?:-(\d{1,5}))?$/;
+const PORTRAIT = /^portrait-([0-9a-f]{40})$/;
 /** Of a big folder's pictures so many stay in memory, some ten kilobytes each; nothing of them is written anywhere. */
 const KEPT = 500;
 
-/** Previews of the signed-in account's items: `<item>` as its sharer drew it, `<item>-<file>` drawn here when asked for. */
+/**
+ * Previews of the signed-in account's items: `<item>` as its sharer drew it, `<item>-<file>` drawn here when asked for; and
+ * `portrait-<id>`, what a person looks like.
+ */
 export function previewsOf(holder: AccountHolder, media: Pick<MediaTools, 'preview'>): PreviewSource {
   const kept = new Map<string, Uint8Array>();
   return {
     async read(id, signal) {
       try {
+        const [, portrait] = PORTRAIT.exec(id) ?? [];
+        if (portrait !== undefined) return holder.session.storage.portraits.image(portrait);
         const [, item = '', file] = NAME.exec(id) ?? [];
         const itemId = parseItemId(item);
         if (file === undefined) return holder.session.storage.attachments.get(itemId as never, 'preview');

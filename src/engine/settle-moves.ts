@@ -12,7 +12,7 @@ import { offerMoves } from './offer-moves.ts';
 interface SettleDeps {
   readonly client: XmppPort;
   readonly list: Pick<SphereList, 'all'>;
-  readonly people: Pick<People, 'contacts' | 'blocked'>;
+  readonly people: Pick<People, 'contacts' | 'blocked' | 'profile'>;
   readonly storage: Storage;
   readonly own: BareJid;
   readonly scope: Pick<Scope, 'spawn'>;
@@ -24,8 +24,10 @@ export async function settleMoves(deps: SettleDeps, signal: AbortSignal): Promis
   const { contacts, blocked } = deps.people;
   const moving = new MovingIn({ ...deps, contacts, blocked });
   // We may have left this account for another one before.
-  if (moving.isDue) await retractMoved(deps.client, signal);
+  const isNew = moving.isDue;
+  if (isNew) await retractMoved(deps.client, signal);
   await moving.finish(signal);
   // Their servers may take their time, or be gone.
   deps.scope.spawn('offer who moved', (stop) => offerMoves(deps, stop));
+  if (isNew) await deps.people.profile.publishAgain(signal);
 }

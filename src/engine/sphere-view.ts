@@ -16,7 +16,7 @@ import type { Sphere } from '../spheres/sphere.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { hasPreview } from './item-view.ts';
-import { contactName, personName } from './person-name.ts';
+import type { PeopleNames } from './people-names.ts';
 
 interface SphereViewDeps {
   readonly storage: Storage;
@@ -24,6 +24,7 @@ interface SphereViewDeps {
   readonly directory: Pick<DeviceDirectory, 'trouble'>;
   readonly own: BareJid;
   readonly folderWatch: Pick<FolderWatch, 'isOn'>;
+  readonly names: Pick<PeopleNames, 'of'>;
 }
 
 const NOBODY = '' as PersonId;
@@ -45,7 +46,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     members: viewMembers(deps, sphere),
     partner: partnerIn(state, sphere.ownJid(own)),
     offeredTo: sphere.jidOf(sphere.log.ownership.offer?.to ?? NOBODY) ?? null,
-    candidates: candidacies(sphere).map(viewCandidate),
+    candidates: candidacies(sphere).map((one) => viewCandidate(deps, one)),
     mayObject: mayObject(sphere),
     mayContinue: mayContinue(sphere),
     continued: viewContinued(deps, sphere),
@@ -57,25 +58,25 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
 }
 
 /** What is shared with one person alone goes by their name. */
-function nameOf({ storage, own }: SphereViewDeps, sphere: Sphere): string {
+function nameOf({ names, own }: SphereViewDeps, sphere: Sphere): string {
   const { row, state } = sphere;
   const partner = partnerIn(state, sphere.ownJid(own));
   if (partner === null) return state.name === '' ? row.name : state.name;
-  return contactName(storage.contacts.get(partner) ?? { jid: partner, name: null, nick: null });
+  return names.of(partner);
 }
 
 /** The one of them that we are in, if there is one. */
-function viewContinued({ storage }: SphereViewDeps, sphere: Sphere): SphereView['continued'] {
+function viewContinued({ storage, names }: SphereViewDeps, sphere: Sphere): SphereView['continued'] {
   const said = [...sphere.log.continuation.continued];
   const known = said.find(([id]) => storage.spheres.get(id) !== undefined);
   const [id, event] = known ?? said[0] ?? [];
   if (id === undefined || event === undefined) return null;
   const by = sphere.jidOf(event.header.person);
-  return { sphereId: known === undefined ? null : id, by: by === undefined ? '' : personName(by) };
+  return { sphereId: known === undefined ? null : id, by: by === undefined ? '' : names.of(by) };
 }
 
-function viewCandidate({ jid, voters, needed, atMs }: Candidacy): CandidateView {
-  return { jid, name: personName(jid), voters: voters.map((voter) => personName(voter)), needed, atMs };
+function viewCandidate({ names }: SphereViewDeps, { jid, voters, needed, atMs }: Candidacy): CandidateView {
+  return { jid, name: names.of(jid), voters: voters.map((voter) => names.of(voter)), needed, atMs };
 }
 
 function viewState({ rooms }: SphereViewDeps, sphere: Sphere): SphereView['state'] {
@@ -112,24 +113,24 @@ export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] 
   // Without the log there is nobody to compare with.
   const listed = sphere.state.genesis === null ? [] : [...deps.rooms.listed(room)];
   const unknown = listed.filter((jid) => !members.has(jid));
-  return [...known, ...unknown.map((jid) => viewWaiting(jid, present.has(jid)))];
+  return [...known, ...unknown.map((jid) => viewWaiting(deps, jid, present.has(jid)))];
 }
 
 /** Whom only the server lets in: gets nothing of what is sealed. */
-function viewWaiting(jid: BareJid, online: boolean): MemberView {
+function viewWaiting({ names }: SphereViewDeps, jid: BareJid, online: boolean): MemberView {
   const nobody = { person: null, role: 'member', devices: 0, isMe: false, trouble: null, isForked: false } as const;
   const identity = 'unverified' as const;
-  return { jid, name: personName(jid), state: 'waiting', online, ...nobody, identity, introducedBy: [] };
+  return { jid, name: names.of(jid), state: 'waiting', online, ...nobody, identity, introducedBy: [] };
 }
 
 function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, online: boolean): MemberView {
   const devices = [...sphere.state.devices.values()].filter((device) => device.person === member.person);
   const identity = identityOf(deps.storage, member);
-  const introducedBy = introducers(deps.storage, sphere, member);
+  const introducedBy = introducers(deps, sphere, member);
   return {
     jid: member.jid,
     person: member.person,
-    name: personName(member.jid),
+    name: deps.names.of(member.jid),
     role: member.role,
     devices: member.person === null ? 0 : devices.length,
     state: hasDeclined(member) ? 'declined' : member.state === 'joined' ? 'joined' : 'invited',
@@ -143,12 +144,13 @@ function viewMember(deps: SphereViewDeps, sphere: Sphere, member: SphereMember, 
 }
 
 /** Members whose number we compared, and who say the same of this one. */
-function introducers({ verified }: Storage, sphere: Sphere, { person, state }: SphereMember): string[] {
+function introducers({ storage, names }: SphereViewDeps, sphere: Sphere, { person, state }: SphereMember): string[] {
+  const { verified } = storage;
   if (person === null || state !== 'joined') return [];
   return [...sphere.state.members.values()].flatMap((other) => {
     const isKnown = other.person !== null && other.person !== person && other.state === 'joined';
     if (!isKnown || other.person === null || !verified.has(other.person)) return [];
-    return sphere.log.introduced.get(other.person)?.has(person) === true ? [personName(other.jid)] : [];
+    return sphere.log.introduced.get(other.person)?.has(person) === true ? [names.of(other.jid)] : [];
   });
 }
 

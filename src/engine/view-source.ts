@@ -21,21 +21,23 @@ import type { TalkChange } from '../people/talk.ts';
 import type { ChangedSphere } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Sphere } from '../spheres/sphere.ts';
-import type { ContactView } from '../contract/people.ts';
+import type { ContactView, PictureView } from '../contract/people.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { MessageRow } from '../storage/message-table.ts';
+import type { PortraitRow } from '../storage/portrait-table.ts';
 import { viewAccountState } from './account-online.ts';
 import type { AccountSession } from './account-session.ts';
 import { viewDevice } from './device-view.ts';
 import { viewItem } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
-import { contactName, personName } from './person-name.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
 import { Warnings } from './warnings.ts';
 
 /** A sphere in which many lines come at once is shown anew at most so often: what it shows is read from all of them. */
 const SPHERE_PACE = { burst: 4, intervalMs: 250 };
+/** Lines further back are told anew when they are looked at. */
+const ON_SCREEN = 60;
 
 /** Shows the state of the engine, whole or change by change. */
 export class ViewSource {
@@ -45,6 +47,8 @@ export class ViewSource {
   #session: AccountSession | null = null;
   /** Spheres that are not on the person's list. */
   readonly #hidden = new Set<SphereId>();
+  /** What people were shown as last. */
+  readonly #names = new Map<BareJid, string>();
   #limits: LimitsView = { up: 0, down: 0 };
   #swarm: Omit<SwarmView, 'state' | 'paused' | 'port'> = { downBps: 0, upBps: 0, mapped: null, peers: 0 };
   #wasPaused = false;
@@ -62,6 +66,9 @@ export class ViewSource {
     this.#session = session;
     this.#hidden.clear();
     for (const { id, row } of session.list.all()) if (row.hidden) this.#hidden.add(id);
+    this.#names.clear();
+    const known = [session.own, ...session.people.contacts.list().map(({ jid }) => jid)];
+    for (const jid of known) this.#names.set(jid, session.names.of(jid));
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>) => session.scope.spawn(name, task);
     const pace = new Throttle({ ...SPHERE_PACE, clock: this.#clock, spawn });
     const stops = [
@@ -83,6 +90,7 @@ export class ViewSource {
       session.shares.onJob.on((job) => this.onEvent.emit({ kind: 'job', job })),
       session.onInvitation.on((id) => this.#invitationChanged(session, id)),
       session.people.contacts.onChange.on((jid) => this.#personChanged(session, jid)),
+      session.people.portraits.onChange.on((jid) => this.#profileChanged(session, jid)),
       session.typing.onChange.on((id) => this.#typingChanged(session, id)),
       session.people.talk.onChange.on((change) => this.#talkChanged(session, change)),
     ];
@@ -105,7 +113,9 @@ export class ViewSource {
     const warnings = [...Warnings.list(this.#session.storage)];
     const { goingTo } = this.#session.move;
     const going = goingTo === null ? {} : { goingTo };
-    return { jid: this.#session.own, state, error: view, devices, warnings, ...going };
+    const nick = this.#session.storage.account.nick;
+    const name = nick === null ? {} : { name: nick };
+    return { jid: this.#session.own, state, error: view, ...name, devices, warnings, ...going };
   }
 
   sphere(sphere: Sphere): SphereView {
@@ -114,19 +124,19 @@ export class ViewSource {
   }
 
   items(sphere: Sphere): ItemView[] {
-    const { storage, items, source } = this.#required();
+    const { storage, items, source, names } = this.#required();
     const views = storage.items
       .list(sphere.id)
-      .flatMap((row) => viewItem({ storage, items, source }, sphere, row) ?? []);
+      .flatMap((row) => viewItem({ storage, items, source, names }, sphere, row) ?? []);
     return views.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
   }
 
   item(itemId: ItemId): ItemView | undefined {
-    const { storage, items, source, list } = this.#required();
+    const { storage, items, source, list, names } = this.#required();
     const row = storage.items.get(itemId);
     const sphere = row === undefined ? undefined : list.find(row.sphereId);
     if (row === undefined || sphere === undefined) return undefined;
-    return viewItem({ storage, items, source }, sphere, row);
+    return viewItem({ storage, items, source, names }, sphere, row);
   }
 
   message(row: MessageRow): MessageView {
@@ -178,6 +188,7 @@ export class ViewSource {
       spheres: spheres.map((sphere) => this.sphere(sphere)),
       invitations: session === null ? [] : this.invitations(),
       people: session === null ? [] : this.people(),
+      pictures: session === null ? [] : session.storage.portraits.list().map(viewPicture),
       items: spheres.flatMap((sphere) => this.items(sphere)),
       jobs: session?.shares.jobs() ?? [],
       swarm: this.swarm(),
@@ -258,7 +269,32 @@ export class ViewSource {
     const theirs = session.storage.invitations.list('open').filter(({ from }) => from === jid);
     for (const { id } of theirs) this.#invitationChanged(session, id);
     if (row === undefined) this.#personGone(jid);
-    else this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
+    else {
+      this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
+      this.#nameChanged(session, jid);
+    }
+  }
+
+  #profileChanged(session: AccountSession, jid: BareJid): void {
+    const id = session.storage.portraits.idOf(jid);
+    this.onEvent.emit({ kind: 'picture', ...(id === undefined ? { jid, url: null } : viewPicture({ jid, id })) });
+    if (jid !== session.own) return;
+    this.accountChanged();
+    this.#nameChanged(session, jid);
+  }
+
+  /** It stands in spheres and beside lines, too. */
+  #nameChanged(session: AccountSession, jid: BareJid): void {
+    const name = session.names.of(jid);
+    const before = this.#names.get(jid);
+    this.#names.set(jid, name);
+    if (before === undefined || before === name) return;
+    for (const sphere of session.list.all()) {
+      if (!sphere.state.members.has(jid) || sphere.row.hidden) continue;
+      this.emitSphere(sphere);
+      const lines = session.storage.messages.newest(sphere.id, ON_SCREEN).filter(({ from }) => from === jid);
+      for (const row of lines) this.onEvent.emit({ kind: 'message', message: this.message(row) });
+    }
   }
 
   #personGone(jid: BareJid): void {
@@ -273,10 +309,7 @@ export class ViewSource {
 
   #typingChanged(session: AccountSession, sphereId: SphereId): void {
     if (session !== this.#session) return;
-    const people = session.typing.whoIn(sphereId).map((jid) => {
-      const contact = sphereId === conversationIdOf(jid) ? session.people.contacts.get(jid) : undefined;
-      return contact === undefined ? personName(jid) : contactName(contact);
-    });
+    const people = session.typing.whoIn(sphereId).map((jid) => session.names.of(jid));
     this.onEvent.emit({ kind: 'typing', sphereId, people });
   }
 
@@ -301,4 +334,8 @@ export class ViewSource {
     if (this.#session === null) throw new AppError('no-account', 'nobody is signed in');
     return this.#session;
   }
+}
+
+function viewPicture({ jid, id }: Pick<PortraitRow, 'jid' | 'id'>): PictureView {
+  return { jid, url: `/preview/portrait-${id}` };
 }

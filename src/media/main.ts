@@ -3,6 +3,7 @@ import { implement } from '@orpc/server';
 import { mediaContract } from '../contract/media.ts';
 import type { ProcessEnd } from '../contract/process-channel.ts';
 import { processChannel, serveChannel } from '../contract/process-channel.ts';
+import { drawPortrait } from './portrait.ts';
 import { previewFile } from './preview.ts';
 import { probeFile } from './probe.ts';
 
@@ -18,6 +19,7 @@ const os = implement(mediaContract);
 const router = os.router({
   probe: os.probe.handler(({ input }) => inTime(() => probeFile(input.path))),
   preview: os.preview.handler(({ input }) => inTime(() => previewFile(input.path))),
+  portrait: os.portrait.handler(({ input }) => inTime(() => drawPortrait(input.bytes))),
 });
 
 /** Native code cannot be interrupted: a file that takes too long costs the process. */

@@ -188,6 +188,7 @@ export class Contacts implements Disposable {
       const readPosition = Math.max(known.readPosition, before.readPosition);
       this.#contacts.put({ ...known, standing, name: known.name ?? before.name, nick, avatar, sinceMs, readPosition });
       storage.directMessages.changePeer(from, to);
+      storage.portraits.move(from, to);
       this.#contacts.remove(from);
       this.moved.forget(to);
     });

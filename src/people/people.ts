@@ -12,6 +12,8 @@ import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
+import { OwnProfile } from './own-profile.ts';
+import { Portraits, type PortraitTools } from './portraits.ts';
 import type { PersonBehind } from './talk.ts';
 import { Talk } from './talk.ts';
 import type { DeviceFinder } from './talk-sender.ts';
@@ -27,6 +29,7 @@ interface PeopleDeps {
   readonly personBehind: PersonBehind;
   readonly sharesSphere: (jid: BareJid) => boolean;
   readonly isMailRead: () => boolean;
+  readonly media: PortraitTools;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -37,6 +40,9 @@ interface PeopleDeps {
 export class People implements Disposable {
   readonly contacts: Contacts;
   readonly blocked: BlockList;
+  readonly portraits: Portraits;
+  /** Our own name and picture. */
+  readonly profile: OwnProfile;
   readonly talk: Talk;
   readonly sender: TalkSender;
   /** Somebody says what they do: writing, or no longer. */
@@ -50,6 +56,8 @@ export class People implements Disposable {
     this.contacts = new Contacts(deps);
     this.blocked = new BlockList(deps);
     this.blocked.onChange.on((jid) => this.contacts.onChange.emit(jid));
+    this.portraits = new Portraits({ ...deps, contacts: this.contacts, tools: deps.media });
+    this.profile = new OwnProfile({ ...deps, portraits: this.portraits, tools: deps.media });
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
     this.talk = new Talk({ ...deps, contacts: this.contacts, own: client.jid, onError });
     this.sender = new TalkSender({ ...deps, talk: this.talk });
@@ -95,6 +103,7 @@ export class People implements Disposable {
 
   [Symbol.dispose](): void {
     this.#acknowledgements[Symbol.dispose]();
+    this.portraits[Symbol.dispose]();
     this.blocked[Symbol.dispose]();
     this.contacts[Symbol.dispose]();
   }

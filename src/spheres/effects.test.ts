@@ -111,9 +111,9 @@ test('what lies beyond a removal is shown nowhere, whatever arrives first', asyn
     expect(zoe.session.sphere().log.verdict(itemId as never)).toMatchObject({ kind: 'refused' });
     expect(zoe.session.texts()).toEqual(['before']);
     expect(zoe.session.lines().some((line) => line.itemId === itemId)).toBe(false);
-    const { storage, items, source } = zoe.session;
+    const { storage, items, source, names } = zoe.session;
     const row = storage.items.get(itemId);
-    const shown = row === undefined ? row : viewItem({ storage, items, source }, zoe.session.sphere(), row);
+    const shown = row === undefined ? row : viewItem({ storage, items, source, names }, zoe.session.sphere(), row);
     expect(shown).toBeUndefined();
     expect(() => source.event(zoe.session.sphere(), itemId)).toThrow(/no such item/);
     expect(gone.includes('item-gone')).toBe(order === 'removal last');

@@ -14,17 +14,24 @@ export interface AccountRow {
   readonly ca: string | null;
 }
 
-const COLUMNS: Columns<AccountRow & { readonly id: number }> = {
+interface KeptAccount extends AccountRow {
+  readonly id: number;
+  /** What we call ourselves towards the people on our list. */
+  readonly nick: string | null;
+}
+
+const COLUMNS: Columns<KeptAccount> = {
   id: integer('id'),
   jid: text('jid'),
   password: sealedText('password'),
   server: nullable(text('server')),
   ca: nullable(text('ca')),
+  nick: nullable(sealedText('nick')),
 };
 
 /** Holds at most one account. */
 export class AccountTable {
-  readonly #rows: Rows<AccountRow & { readonly id: number }, 'id'>;
+  readonly #rows: Rows<KeptAccount, 'id'>;
 
   constructor(deps: { database: Database }) {
     this.#rows = new Rows({ database: deps.database, table: 'account', columns: COLUMNS, key: ['id'] });
@@ -35,8 +42,19 @@ export class AccountTable {
     return row === undefined ? undefined : { jid: row.jid, password: row.password, server: row.server, ca: row.ca };
   }
 
+  /** Another account has no nickname yet. */
   put(account: AccountRow): void {
-    this.#rows.put({ id: 1, ...account });
+    const before = this.#rows.get({ id: 1 });
+    const nick = before?.jid === account.jid ? before.nick : null;
+    this.#rows.put({ id: 1, ...account, nick });
+  }
+
+  get nick(): string | null {
+    return this.#rows.get({ id: 1 })?.nick ?? null;
+  }
+
+  setNick(nick: string | null): void {
+    this.#rows.update({ id: 1 }, { nick });
   }
 
   remove(): boolean {

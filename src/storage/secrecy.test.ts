@@ -36,6 +36,8 @@ function filesWith(folder: string): string[] {
 function writeSecrets(storage: Storage): void {
   const pair = { privateKey: bytes, publicKey: new Uint8Array(33) };
   storage.account.put({ ...account, password: CANARY });
+  storage.account.setNick(CANARY);
+  storage.portraits.put({ jid: account.jid, id: 'a'.repeat(40), image: bytes });
   storage.identity.put({ ...identity, personPrivateKey: bytes, devicePrivateKey: bytes });
   storage.omemo.apply({
     ...omemoChanges,

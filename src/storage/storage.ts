@@ -20,6 +20,7 @@ import { OmemoTable } from './omemo-table.ts';
 import { OutboxTable } from './outbox-table.ts';
 import { OwnDeviceTable } from './own-device-table.ts';
 import { PlaybackTable } from './playback-table.ts';
+import { PortraitTable } from './portrait-table.ts';
 import { ReachedTable } from './reached-table.ts';
 import { SeenTable } from './seen-table.ts';
 import { SettingTable } from './setting-table.ts';
@@ -53,6 +54,7 @@ export class Storage implements Disposable {
   readonly directMessages: DirectMessageTable;
   readonly talkParts: TalkPartTable;
   readonly talkWords: TalkWordTable;
+  readonly portraits: PortraitTable;
   readonly reached: ReachedTable;
   readonly seen: SeenTable;
   readonly verified: VerifiedPersonTable;
@@ -84,6 +86,7 @@ export class Storage implements Disposable {
     this.directMessages = new DirectMessageTable(deps);
     this.talkParts = new TalkPartTable(deps);
     this.talkWords = new TalkWordTable(deps);
+    this.portraits = new PortraitTable(deps);
     this.reached = new ReachedTable(deps);
     this.seen = new SeenTable(deps);
     this.verified = new VerifiedPersonTable(deps);

@@ -367,3 +367,19 @@ test('what was seen is seen once per scope, until it is pruned', () => {
   expect(storage.seen.prune(15)).toBe(1);
   expect([storage.seen.has('room', 'x'), storage.seen.has('keys', 'x')]).toEqual([false, true]);
 });
+
+test('a portrait goes along to another address, and what we call ourselves stays with the account', () => {
+  const { portraits } = storage;
+  const image = Uint8Array.of(1, 2, 3);
+  portraits.put({ jid: ana, id: 'a'.repeat(40), image });
+  portraits.move(ana, ben);
+  expect(portraits.list()).toEqual([{ jid: ben, id: 'a'.repeat(40) }]);
+  expect(portraits.image('a'.repeat(40))).toEqual(image);
+  expect([portraits.idOf(ana), portraits.remove(ben), portraits.remove(ben)]).toEqual([undefined, true, false]);
+  storage.account.put(account);
+  storage.account.setNick('Ana');
+  storage.account.put({ ...account, password: 'changed' });
+  expect(storage.account.nick).toBe('Ana');
+  storage.account.put({ ...account, jid: ben });
+  expect(storage.account.nick).toBeNull();
+});

@@ -10,6 +10,7 @@ import { createTranslations } from './i18n/create-translations.ts';
 import { createScreens } from './router.ts';
 import { refuseStrayDrops } from './share/refuse-stray-drops.ts';
 import { engineLineKey, useEngine } from './stores/engine.ts';
+import { useCommentLines } from './stores/comments.ts';
 import { useMessages } from './stores/messages.ts';
 import { useNotices } from './stores/notices.ts';
 import { usePreferences } from './stores/preferences.ts';
@@ -27,6 +28,7 @@ const connection = new EngineConnection({
     onSnapshot(snapshot) {
       useWorld().applySnapshot(snapshot);
       const talks = snapshot.people.map(({ conversationId }) => conversationId);
+      if (snapshot.account === null) useCommentLines().clear();
       useMessages().keepOnly(new Set([...snapshot.spheres.map(({ id }) => id), ...talks]));
       // Conversations that cannot be refreshed now keep what they show; opening one again asks again.
       useMessages()
@@ -37,8 +39,14 @@ const connection = new EngineConnection({
       useWorld().applyEvent(event);
       if (event.kind === 'sphere-removed') useMessages().forgetSphere(event.sphereId);
       if (event.kind === 'contact-removed') useMessages().forgetSphere(event.conversationId);
-      if (event.kind === 'message') useMessages().applyMessage(event.message);
-      if (event.kind === 'message-removed') useMessages().forgetMessage(event.sphereId, event.messageId);
+      if (event.kind === 'message') {
+        useMessages().applyMessage(event.message);
+        useCommentLines().apply(event.message);
+      }
+      if (event.kind === 'message-removed') {
+        useMessages().forgetMessage(event.sphereId, event.messageId);
+        useCommentLines().forget(event.messageId);
+      }
       if (event.kind === 'notice') useNotices().push({ code: event.code, params: event.params });
     },
   },

@@ -142,3 +142,48 @@ test('slower hours and a port of one’s own are set by a person, in words and b
   await screen.picture('settings-network');
   expect(screen.complaints).toEqual([]);
 });
+
+test('what is said about an item stands beside it, and in the chat as an answer to it', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.tile('Sunset').getByTestId('item-open').click();
+  await screen.by('comments').click();
+  await screen.page.getByText('No comments yet').waitFor();
+  await screen.picture('comments-none');
+  await screen.by('comment-box').fill('That was the best evening.');
+  await screen.page.keyboard.press('Enter');
+  await screen.by('comments-panel').getByText('That was the best evening.').waitFor();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('comments-film');
+  await screen.page.keyboard.press('Escape');
+  await screen.by('comments-panel').waitFor({ state: 'detached' });
+  expect(await screen.by('comments').textContent()).toContain('1');
+  await screen.by('player-back').click();
+  const line = screen.by('message').filter({ hasText: 'That was the best evening.' });
+  await line.getByTestId('message-quote').filter({ hasText: 'Sunset' }).waitFor();
+  expect(screen.complaints).toEqual([]);
+});
+
+test('a photo has comments too; what is typed there turns no photo', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.tile('Lighthouse').getByTestId('item-open').click();
+  await screen.by('comments').waitFor();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('photo-before-comments');
+  await screen.by('comments').click();
+  await screen.by('comment-box').fill('Who painted it?');
+  await screen.page.keyboard.press('ArrowLeft');
+  await screen.by('comment-send').click();
+  await screen.by('comments-panel').getByText('Who painted it?').waitFor();
+  const photo = screen.page.locator('.pswp__item[aria-hidden=false] img.pswp__img:not(.pswp__img--placeholder)');
+  await expect.poll(() => screen.property(photo.first(), 'naturalWidth')).toBeGreaterThan(0);
+  await expect.poll(async () => (await photo.first().boundingBox())?.width ?? 0).toBeGreaterThan(200);
+  await screen.picture('comments-photo');
+  expect(await screen.page.locator('.photo-caption').textContent()).toContain('Lighthouse');
+  await screen.page.keyboard.press('Escape');
+  await screen.by('comments-panel').waitFor({ state: 'detached' });
+  await screen.page.keyboard.press('Escape');
+  await screen.tile('Lighthouse').waitFor();
+  expect(screen.complaints).toEqual([]);
+});

@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ContactView } from '../../src/contract/people.ts';
 import { fakeLine } from '../fixtures/fake-people.ts';
+import { landscape } from '../fixtures/landscape.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
 
 let browser: Browser;
@@ -206,5 +207,28 @@ test('a line is read only when it is on the screen, not while one looks at what 
   // The engine counts a moment later what is on the screen by then.
   setUnread(screen, 1);
   await expect.poll(() => theBen(screen).unread).toBe(0);
+  expect(screen.complaints).toEqual([]);
+});
+
+test('people have faces where they stand, and one gives oneself a name and a picture', async () => {
+  await using screen = await people();
+  await screen.page
+    .locator('[data-testid=person-row][data-jid="ben@example.org"]')
+    .getByTestId('person-picture')
+    .waitFor();
+  await screen.picture('people-faces');
+  await screen.by('account-chip').click();
+  await screen.by('profile-change').click();
+  await screen.by('profile-name').fill('Anna 🌊');
+  const buffer = await landscape(3, 900, 600);
+  await screen.by('profile-file').setInputFiles({ name: 'me.webp', mimeType: 'image/webp', buffer });
+  await screen.by('profile').getByTestId('person-picture').waitFor();
+  await screen.picture('profile');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('profile-keep').click();
+  await screen.by('profile').waitFor({ state: 'detached' });
+  await screen.by('account-chip').getByText('Anna 🌊').waitFor();
+  await screen.by('account-chip').getByTestId('person-picture').waitFor();
+  await screen.picture('profile-kept');
   expect(screen.complaints).toEqual([]);
 });

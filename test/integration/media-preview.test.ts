@@ -1,10 +1,11 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeSamples } from '../fixtures/samples.ts';
 import { playability } from '../../src/player/playability.ts';
+import { drawPortrait } from '../../src/media/portrait.ts';
 import { previewFile } from '../../src/media/preview.ts';
 import { probeFile } from '../../src/media/probe.ts';
 
@@ -130,4 +131,28 @@ test('a picture that claims to be larger than memory has no preview', async () =
   writeFileSync(at('bomb.png'), Buffer.concat([header, size, Buffer.from('0802000000', 'hex'), Buffer.alloc(64)]));
   expect(await previewFile(at('bomb.png'))).toBeNull();
   expect(await probeFile(at('bomb.png'))).toMatchObject({ kind: 'image', width: null, height: null });
+});
+
+test('a person’s picture is a small square without metadata, and nothing but a picture is one', async () => {
+  await sharp(at('photo.jpg')).withMetadata({ orientation: 6 }).toFile(at('face.jpg'));
+  for (const name of ['photo.png', 'face.jpg', 'photo.webp', 'moving.gif']) {
+    const portrait = await drawPortrait(readFileSync(at(name)));
+    if (portrait === null) throw new Error(`${name} is no picture`);
+    const [png, shown] = await Promise.all(
+      [portrait.png, portrait.image].map((one) => sharp(Buffer.from(one)).metadata()),
+    );
+    expect([png?.format, png?.width, png?.height, png?.exif]).toEqual(['png', portrait.side, portrait.side, undefined]);
+    expect([shown?.format, shown?.width, shown?.exif]).toEqual(['webp', portrait.side, undefined]);
+    expect(portrait.png.length).toBeLessThanOrEqual(80 * 1024);
+  }
+  const noise = { type: 'gaussian', mean: 128, sigma: 80 } as const;
+  const loud = sharp({ create: { width: 900, height: 700, channels: 3, background: 'black', noise } }).png();
+  expect((await drawPortrait(await loud.toBuffer()))?.png.length).toBeLessThanOrEqual(80 * 1024);
+  const none = [
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+    '',
+    '\u0089PNG\r\n\u001a\n and nothing',
+  ];
+  for (const text of none) expect([text, await drawPortrait(Buffer.from(text, 'latin1'))]).toEqual([text, null]);
+  for (const name of ['end.mp4', 'photo.avif']) expect(await drawPortrait(readFileSync(at(name)))).toBeNull();
 });

@@ -42,8 +42,8 @@ test('who moves to another account keeps sphere, lines and keys, and is let in b
   expect(eve.session.texts().toSorted()).toEqual(ana.session.texts().toSorted());
   expect(ben.session.sphere().state.items.has(item)).toBe(true);
   expect(ben.session.sphere().epochs.length).toBe(1);
-  const { list, storage, delivery } = eve.session;
-  const lines = eve.session.lines().map((row) => viewMessage({ list, storage, delivery, own: eve.jid }, row));
+  const { list, storage, delivery, names } = eve.session;
+  const lines = eve.session.lines().map((row) => viewMessage({ list, storage, delivery, names, own: eve.jid }, row));
   expect(lines.filter(({ text }) => text.startsWith('from the')).map(({ from }) => from)).toEqual([NEW, NEW]);
   expect(lines.filter(({ text }) => text === 'moved')).toHaveLength(1);
 });
@@ -67,8 +67,8 @@ test('what was ours under the old account is ours under the new one', async () =
   ben.session.messages.say(id, 'mine');
   await world.quiet();
   await ben.moveTo(NEW);
-  const { list, storage, delivery } = ben.session;
-  const lines = ben.session.lines().map((row) => viewMessage({ list, storage, delivery, own: NEW }, row));
+  const { list, storage, delivery, names } = ben.session;
+  const lines = ben.session.lines().map((row) => viewMessage({ list, storage, delivery, names, own: NEW }, row));
   expect(lines.filter(({ text }) => text === 'mine').map(({ mine }) => mine)).toEqual([true]);
   expect(storage.messages.countUnread(ben.session.sphere().row, NEW)).toBe(0);
 });

@@ -15,6 +15,7 @@ import { openIdentity } from '../../src/engine/own-identity.ts';
 import { openLogs } from '../../src/engine/open-logs.ts';
 import { openMoving } from '../../src/engine/open-moving.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
+import { PeopleNames } from '../../src/engine/people-names.ts';
 import { personName } from '../../src/engine/person-name.ts';
 import { makeSphereFolder } from '../../src/engine/sphere-folder.ts';
 import { Omemo } from '../../src/omemo/omemo.ts';
@@ -90,6 +91,7 @@ export class SimSession {
   readonly omemo: Omemo;
   readonly directory: DeviceDirectory;
   readonly people: People;
+  readonly names: PeopleNames;
   readonly typing: Typing;
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
@@ -162,9 +164,11 @@ export class SimSession {
         ...knownMembers({ storage, list: this.list, own, person: author.person }),
         sharesSphere: () => false,
         isMailRead: () => true,
+        media: mediaOfNothing,
         spawn: (name, task) => this.scope.spawn(name, task),
       }),
     );
+    this.names = new PeopleNames(this);
     const nowMs = (): number => clock.now();
     const mailbox = new Mailbox({ storage, own, effectsOf: (sphere) => this.list.effectsOf(sphere), nowMs, log });
     this.incoming = new Incoming({
@@ -280,7 +284,6 @@ export class SimSession {
       }),
     );
     const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
-    const { people } = this;
     joinReactions({
       ...{
         list,
@@ -296,7 +299,6 @@ export class SimSession {
         epochs,
         devices,
         vault,
-        people,
         reading,
         delivery,
       },

@@ -105,6 +105,32 @@ export const accountCommands = [
     describe: ({ lines }) => lines.join('\n'),
   }),
   defineCommand({
+    name: 'account name',
+    usage: '[NAME]',
+    summary: 'What the people on your list see as your name; without NAME the first part of your address.',
+    positionals: { min: 0, max: 1 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      return await engine.client.account.setProfile({ name: positionals[0] ?? '' }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
+    name: 'account picture',
+    usage: '[FILE]',
+    summary: 'What the people on your list see as your picture, made small and square; without FILE none.',
+    positionals: { min: 0, max: 1 },
+    shape: okShape,
+    async run({ connect, signal, positionals, io }) {
+      using engine = await connect();
+      const [file] = positionals;
+      const picture = file === undefined ? null : { path: path.resolve(io.cwd, file) };
+      return await engine.client.account.setProfile({ picture }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
     name: 'account devices',
     summary: 'Lists the computers of this person.',
     shape: devicesShape,

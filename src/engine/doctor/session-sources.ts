@@ -13,7 +13,6 @@ import type { Sphere } from '../../spheres/sphere.ts';
 import type { SwarmFeed } from '../../spheres/swarm-feed.ts';
 import type { AccountHolder } from '../account-holder.ts';
 import type { AccountSession } from '../account-session.ts';
-import { personName } from '../person-name.ts';
 import type { ViewSource } from '../view-source.ts';
 import { trialNote } from '../trial-note.ts';
 import { askServer } from './ask-server.ts';
@@ -75,8 +74,8 @@ export class SessionSources implements DoctorSources {
       return [...sphere.state.devices.values()].flatMap(({ person, device }) => {
         const member = joined.find((one) => one.person === person);
         if (member === undefined || device === own) return [];
-        const { jid, online } = member;
-        return [{ sphereId: sphere.id, sphere: view.name, jid, name: personName(jid), device, online, waits }];
+        const { jid, name, online } = member;
+        return [{ sphereId: sphere.id, sphere: view.name, jid, name, device, online, waits }];
       });
     });
   }

@@ -11,14 +11,14 @@ import { HistorySearch } from './history-search.ts';
 
 /** Virtual time stands still where nobody moves it: the reading goes by the real one. */
 function searchOf({ session }: SimPerson) {
-  const { storage, list, people, own } = session;
+  const { storage, list, people, own, names } = session;
   const clock = {
     ...systemClock,
     sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal),
   };
   const scope = new Scope({ log: silentLogger });
   const spawn = scope.spawn.bind(scope);
-  const search = new HistorySearch({ storage, list, people, own, spawn, clock, log: silentLogger });
+  const search = new HistorySearch({ storage, list, people, own, names, spawn, clock, log: silentLogger });
   onTestFinished(async () => {
     await scope[Symbol.asyncDispose]();
     search[Symbol.dispose]();

@@ -16,7 +16,7 @@ import type { MessageRow } from '../../storage/message-table.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { TextIndex } from '../../storage/text-index.ts';
 import { viewDirectMessage } from '../people-view.ts';
-import { contactName, personName } from '../person-name.ts';
+import type { PeopleNames } from '../people-names.ts';
 import { senderOf } from '../sender-of.ts';
 
 interface HistorySearchDeps {
@@ -24,6 +24,7 @@ interface HistorySearchDeps {
   readonly list: SphereList;
   readonly people: Pick<People, 'contacts' | 'talk'>;
   readonly own: BareJid;
+  readonly names: Pick<PeopleNames, 'of'>;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -190,7 +191,7 @@ export class HistorySearch implements Disposable {
   }
 
   #viewLine(id: EventId, places: ReadonlyMap<SphereId, Place>, terms: readonly string[]): FoundLineView | undefined {
-    const { storage, own } = this.#deps;
+    const { storage, own, names } = this.#deps;
     const row = storage.messages.get(id);
     const place = row === undefined ? undefined : places.get(row.sphereId);
     if (row === undefined || place?.kind !== 'sphere') return undefined;
@@ -202,18 +203,18 @@ export class HistorySearch implements Disposable {
     const excerpt = searchExcerpt(this.#textOf(row) ?? '', terms);
     if (excerpt === undefined) return undefined;
     const where = this.#viewPlace(place.sphere);
-    const who = { from, fromName: personName(from), mine: from === own };
+    const who = { from, fromName: names.of(from), mine: from === own };
     return { sphereId, messageId: id, itemId, place: where, ...who, atMs, ...viewExcerpt(excerpt) };
   }
 
   /** What is shared with one person alone is found where they are. */
   #viewPlace(sphere: Sphere): FoundLineView['place'] {
-    const { people, own } = this.#deps;
+    const { people, own, names } = this.#deps;
     const { state } = sphere;
     const jid = partnerIn(state, sphere.ownJid(own));
     const contact = jid === null ? undefined : people.contacts.get(jid);
     if (contact === undefined) return { kind: 'sphere', name: state.name };
-    return { kind: 'talk', jid: contact.jid, name: contactName(contact) };
+    return { kind: 'talk', jid: contact.jid, name: names.of(contact.jid) };
   }
 
   #viewTalk(id: EventId, places: ReadonlyMap<SphereId, Place>, terms: readonly string[]): FoundLineView | undefined {
@@ -223,8 +224,8 @@ export class HistorySearch implements Disposable {
     const excerpt = searchExcerpt(row.text, terms);
     if (excerpt === undefined) return undefined;
     const { sphereId, from, fromName, mine, atMs } = viewDirectMessage(this.#deps, row);
-    const { jid } = row.mine ? place.contact : { jid: from };
-    const name = place.contact.name ?? place.contact.nick ?? personName(jid);
+    const { jid } = place.contact;
+    const name = this.#deps.names.of(jid);
     const who = { from, fromName, mine };
     return {
       sphereId,

@@ -17,6 +17,7 @@ function snapshotAt(seq: number): Snapshot {
     spheres: [],
     invitations: [],
     people: [],
+    pictures: [],
     items: [],
     jobs: [],
     swarm,

@@ -1,4 +1,4 @@
-import type { ContactView } from '../../contract/people.ts';
+import type { ContactView, PictureView } from '../../contract/people.ts';
 import type {
   AccountView,
   AppEvent,
@@ -21,6 +21,8 @@ export interface WorldState {
   readonly invitations: Map<string, InvitationView>;
   /** By address. */
   readonly people: Map<string, ContactView>;
+  /** Addresses of what people look like, by their own. */
+  readonly pictures: Map<string, string>;
   readonly items: Map<string, ItemView>;
   /** Taken off the list on this device, and can be put back. */
   readonly removed: Map<string, ItemView>;
@@ -39,6 +41,7 @@ export function emptyWorld(): WorldState {
     spheres: new Map(),
     invitations: new Map(),
     people: new Map(),
+    pictures: new Map(),
     items: new Map(),
     removed: new Map(),
     jobs: new Map(),
@@ -61,6 +64,8 @@ export function applySnapshot(world: WorldState, snapshot: Snapshot): void {
   refill(world.invitations, snapshot.invitations);
   world.people.clear();
   for (const person of snapshot.people) world.people.set(person.jid, person);
+  world.pictures.clear();
+  for (const picture of snapshot.pictures) putPicture(world, picture);
   refill(
     world.items,
     snapshot.items.filter(({ undoUntilMs }) => undoUntilMs === null),
@@ -97,6 +102,11 @@ function progressItem(world: WorldState, item: Omit<ItemView, 'files'>): void {
   if (known !== undefined) putItem(world, { ...item, files: known.files });
 }
 
+function putPicture({ pictures }: WorldState, { jid, url }: PictureView): void {
+  if (url === null) pictures.delete(jid);
+  else pictures.set(jid, url);
+}
+
 /** Applying a fact twice does no harm. */
 export function applyEvent(world: WorldState, event: AppEvent): void {
   switch (event.kind) {
@@ -124,6 +134,9 @@ export function applyEvent(world: WorldState, event: AppEvent): void {
       break;
     case 'contact-removed':
       world.people.delete(event.jid);
+      break;
+    case 'picture':
+      putPicture(world, event);
       break;
     case 'item':
       putItem(world, event.item);

@@ -17,6 +17,7 @@ function loaded() {
     spheres: [sea, hills],
     invitations: [],
     people: [],
+    pictures: [{ jid: ME, url: '/preview/portrait-1' }],
     items: [film, song],
     jobs: [],
     swarm: world.swarm,
@@ -82,4 +83,15 @@ test('an item that was taken off the list is shown among the removed ones only, 
   expect([world.items.has(film.id), world.removed.has(film.id)]).toEqual([false, true]);
   applyEvent(world, { kind: 'item', item: film });
   expect([world.items.has(film.id), world.removed.has(film.id)]).toEqual([true, false]);
+});
+
+test('what somebody looks like is shown until they take it away, or somebody else signs in', () => {
+  const { world, snapshot } = loaded();
+  expect(world.pictures.get(ME)).toBe('/preview/portrait-1');
+  applyEvent(world, { kind: 'picture', jid: ME, url: '/preview/portrait-2' });
+  expect(world.pictures.get(ME)).toBe('/preview/portrait-2');
+  applyEvent(world, { kind: 'picture', jid: ME, url: null });
+  expect(world.pictures.size).toBe(0);
+  applySnapshot(world, { ...snapshot, pictures: [] });
+  expect(world.pictures.size).toBe(0);
 });

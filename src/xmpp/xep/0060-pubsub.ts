@@ -48,15 +48,16 @@ export function readItems(items: Element | undefined): readonly PubsubItem[] {
     .map((item) => ({ id: attr(item, 'id') ?? '', payload: item.getChildElements()[0] }));
 }
 
-/** The items of a node, oldest first; `owner` undefined asks our own account. */
+/** The items of a node, oldest first, or those with these ids; `owner` undefined asks our own account. */
 export async function fetchItems(
   client: XmppPort,
   owner: BareJid | undefined,
   node: string,
-  options: { readonly max?: number },
+  options: { readonly max?: number; readonly ids?: readonly string[] },
   signal?: AbortSignal,
 ): Promise<readonly PubsubItem[]> {
-  const question = xml('pubsub', { xmlns: NS_PUBSUB }, xml('items', { node, max_items: options.max }));
+  const wanted = options.ids?.map((id) => xml('item', { id })) ?? [];
+  const question = xml('pubsub', { xmlns: NS_PUBSUB }, xml('items', { node, max_items: options.max }, ...wanted));
   const answer = await client.iq('get', owner === client.jid ? undefined : owner, question, signal);
   return readItems(child(child(answer, 'pubsub', NS_PUBSUB), 'items'));
 }

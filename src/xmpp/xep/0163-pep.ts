@@ -13,8 +13,8 @@ import {
   readNodeConfig,
 } from './0060-pubsub.ts';
 
-/** Who may read a node: `open` everybody, `whitelist` our own devices. */
-export type AccessModel = 'open' | 'whitelist';
+/** Who may read a node: `open` everybody, `presence` those who may see when we are online, `whitelist` our own devices. */
+export type AccessModel = 'open' | 'presence' | 'whitelist';
 
 const ACCESS = 'pubsub#access_model';
 /**

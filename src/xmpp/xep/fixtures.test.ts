@@ -9,9 +9,13 @@ import { StreamParser } from '../stream-parser.ts';
 import { readForm } from './0004-data-forms.ts';
 import { readDiscoInfo, readDiscoItems } from './0030-disco.ts';
 import { readAffiliates, readArchivedAuthor, readMucPresence } from './0045-muc.ts';
+import { readVCardPhoto } from './0054-vcard.ts';
 import { readPubsubEvent } from './0060-pubsub.ts';
+import { readAvatarNews } from './0084-avatar.ts';
 import { readChatState } from './0085-chat-states.ts';
 import { capsVersion, readCapsTag } from './0115-caps.ts';
+import { readVCardNews } from './0153-vcard-avatar.ts';
+import { readNickNews } from './0172-nickname.ts';
 import { readReceipt, readReceiptRequest } from './0184-receipts.ts';
 import { readBlockList } from './0191-blocking.ts';
 import { readDelay } from './0203-delay.ts';
@@ -44,14 +48,18 @@ type Reader = (stanza: Element, argument: string) => unknown;
 const readers: Readonly<Record<string, Reader>> = {
   isMarkable,
   readAnswered,
+  readAvatarNews,
   readChatState,
   readCorrected,
   readDisplayed,
   readFallbackRange,
+  readNickNews,
   readReactions,
   readReceipt,
   readReceiptRequest,
   readRetracted,
+  readVCardNews,
+  readVCardPhoto,
   capsVersion: (stanza) => capsVersion(readDiscoInfo(stanza)),
   readAffiliates,
   readArchivedAuthor,

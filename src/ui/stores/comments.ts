@@ -1,0 +1,51 @@
+import { defineStore } from 'pinia';
+import { reactive } from 'vue';
+import type { EventId, SphereId } from '../../base/id.ts';
+import type { ItemView, MessageView } from '../../contract/views.ts';
+import { useEngine } from './engine.ts';
+import { useMessages } from './messages.ts';
+
+/** What was said about the items that were looked at: lines of their conversations that answer them. */
+export const useCommentLines = defineStore('comments', () => {
+  const engine = useEngine();
+  const messages = useMessages();
+  /** By the line that they answer, oldest first. */
+  const comments = reactive(new Map<string, MessageView[]>());
+
+  /** Loads what was said about an item; the line that another comment answers. */
+  async function open({ sphereId, id: itemId }: Pick<ItemView, 'sphereId' | 'id'>): Promise<EventId> {
+    const { lineId, messages: lines } = await engine.call((client) => client.messages.comments({ sphereId, itemId }));
+    comments.set(lineId, lines);
+    return lineId;
+  }
+
+  /** Says something about an item; it stands in the chat as well. */
+  async function say(sphereId: SphereId, replyTo: EventId, text: string): Promise<void> {
+    const { message } = await engine.call((client) => client.messages.say({ sphereId, text, replyTo }));
+    messages.applyMessage(message);
+    apply(message);
+  }
+
+  function apply(message: MessageView): void {
+    const lines = comments.get(message.replyTo?.id ?? '');
+    const index = lines?.findIndex(({ id }) => id === message.id) ?? -1;
+    if (lines === undefined) return;
+    if (index >= 0) lines[index] = message;
+    else lines.push(message);
+    lines.sort((a, b) => (a.order < b.order ? -1 : 1));
+  }
+
+  function forget(messageId: string): void {
+    for (const lines of comments.values()) {
+      const index = lines.findIndex(({ id }) => id === messageId);
+      if (index >= 0) lines.splice(index, 1);
+    }
+  }
+
+  /** The next person at this page finds nothing of before. */
+  function clear(): void {
+    comments.clear();
+  }
+
+  return { comments, open, say, apply, forget, clear };
+});
