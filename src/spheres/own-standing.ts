@@ -47,7 +47,8 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
 /** The room may not have it, and the computer that said it may never come back: whoever decides hears it from this one too. */
 function passOnLeaving(list: StandingDeps['list'], sphere: Sphere): void {
   const left = sphere.lastWord;
-  if (left !== undefined && left.header.device !== sphere.device) list.together(sphere, () => tellLeaders(sphere, left));
+  if (left === undefined || left.header.device === sphere.device) return;
+  list.together(sphere, () => tellLeaders(sphere, left));
 }
 
 function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['state'] {

@@ -168,7 +168,6 @@ test('a line that a room swallows without a word lets the others pass after two 
   expect(ana.session.storage.messages.get(poison)?.state).toBe('queued');
   // Each attempt waits for the room's answer, and with it all that is to be sent.
   expect(answer.times).toBeLessThan(40);
-  const { times } = answer;
   answer.error = null;
   await world.pass(900_000);
   expect([copiesInRoom(parts), ben.session.texts().filter((text) => text === 'poison')]).toEqual([12, ['poison']]);
