@@ -215,8 +215,12 @@ export class AccountOnline implements Disposable {
     const beginning = this.#beginning;
     for (let attempt = 0; beginning === this.#beginning && client.state.kind === 'online'; attempt += 1) {
       try {
+        // Asked while the run is settled: on a slow line each question takes a second.
+        const asking = checkServer(client, signal);
+        asking.catch(() => undefined);
         if (!this.#deps.devices.isEnded && !(await this.#deps.run.begin(signal))) return void this.#copied();
-        await this.#setUp(signal);
+        this.#deps.server.features = await asking;
+        await this.#setUp(this.#deps.server.features, signal);
         this.#setUpSession = session;
         break;
       } catch (error) {
@@ -239,10 +243,9 @@ export class AccountOnline implements Disposable {
     if (isFinal || this.#failures >= FIRST_ATTEMPTS) this.#first.reject(error);
   }
 
-  async #setUp(signal: AbortSignal): Promise<void> {
-    const { client, server, directory, list, rooms, direct, outgoing, people, devices } = this.#deps;
-    server.features = await checkServer(client, signal);
-    await people.begin(server.features, signal);
+  async #setUp(features: ServerFeatures, signal: AbortSignal): Promise<void> {
+    const { client, directory, list, rooms, direct, outgoing, people, devices } = this.#deps;
+    await people.begin(features, signal);
     await sendPresence(client, ABILITIES);
     directory.forget();
     for (const room of list.wantedRooms()) rooms.keepJoined(room);
@@ -276,9 +279,11 @@ export class AccountOnline implements Disposable {
   async #publishKeys(signal: AbortSignal): Promise<void> {
     const { client, directory, omemo, devices, log } = this.#deps;
     try {
+      // What was read may have used up keys; on a slow line a bundle takes two seconds, so it goes out once.
+      await omemo.careForKeys(signal);
+      this.#isBundleStale = false;
       if (!devices.isEnded) await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
       this.#isUnlisted = false;
-      await this.#careForKeys(signal);
     } catch (error) {
       signal.throwIfAborted();
       if (client.state.kind !== 'online') throw error;

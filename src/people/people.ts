@@ -68,10 +68,12 @@ export class People implements Disposable {
 
   /** In each new session, before presence is sent. */
   async begin(features: { readonly carbons: boolean }, signal: AbortSignal): Promise<void> {
+    const carbons = features.carbons ? this.#enableCarbons(signal) : undefined;
+    await Promise.all([this.blocked.begin(signal), this.contacts.begin(signal), carbons]);
+  }
+
+  async #enableCarbons(signal: AbortSignal): Promise<void> {
     const { client, log } = this.#deps;
-    await this.blocked.begin(signal);
-    await this.contacts.begin(signal);
-    if (!features.carbons) return;
     try {
       await enableCarbons(client, signal);
     } catch (error) {

@@ -123,10 +123,14 @@ export class DeviceDirectory {
 
   /** Makes our own device findable: bundle first, so that nobody meets an id without keys. */
   async publishOwn(own: BareJid, deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void> {
-    await this.#nodes.publishBundle(deviceId, bundle, signal);
+    const [seen] = await Promise.all([
+      this.#nodes.deviceList(own, signal),
+      this.#nodes.publishBundle(deviceId, bundle, signal),
+    ]);
+    this.#remember(own, Promise.resolve(seen), KEPT_MS);
+    if (seen.includes(deviceId)) return;
     // Asked anew, and a failure is one: a list written over would shut our other devices out.
     const listed = await this.#nodes.deviceList(own, signal);
-    if (listed.includes(deviceId)) return;
     const complete = [...listed, deviceId];
     await this.#nodes.publishDeviceList(complete, signal);
     this.#remember(own, Promise.resolve(complete), KEPT_MS);

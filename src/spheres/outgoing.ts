@@ -236,7 +236,7 @@ export class Outgoing {
     }
   }
 
-  #failed({ row, lane }: Entry, pass: Pass, wasPoked: boolean, error: unknown): void {
+  #failed({ row, audience, lane }: Entry, pass: Pass, wasPoked: boolean, error: unknown): void {
     const { storage, clock, random, log } = this.#deps;
     const code = errorCode(error);
     const level = code === 'disconnected' && errorCondition(error) === undefined ? 'debug' : 'warn';
@@ -244,7 +244,7 @@ export class Outgoing {
     this.#doubtful.add(row.id);
     if (code !== 'cannot-encrypt') storage.outbox.update(row.id, { attempts: row.attempts + 1 });
     const fraction = (): number => randomFraction(random);
-    const trouble = troubleOf(error);
+    const trouble = troubleOf(error, addressee(audience) === undefined);
     const outcome = trouble === null ? 'held' : this.#troubles.note(row, trouble);
     const isRefusedLine = outcome === 'refused' && this.#isLine(row);
     if (isRefusedLine || (trouble === null && HOPELESS.includes(code))) {
@@ -360,8 +360,10 @@ function entryOf<Row extends QueuedEntry>(row: Row): Entry<Row> {
 }
 
 /** RFC 6120 §8.3.2: an answer says whether the same may go through later. null: nobody answered with an error. */
-function troubleOf(error: unknown): TroubleKind | null {
+function troubleOf(error: unknown, isForRoom: boolean): TroubleKind | null {
   const code = errorCode(error);
+  // XEP-0045 §7.4: a room sends back what it takes. Whether it did all the same, its archive tells before the next attempt.
+  if (code === 'timed-out' && isForRoom) return 'silence';
   if (code === 'server-unreachable') return 'fault';
   return code === 'disconnected' || errorCondition(error) === undefined ? null : 'refusal';
 }

@@ -32,7 +32,7 @@ interface OwnDevicesDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly rooms: Pick<Rooms, 'isCaughtUp' | 'listed' | 'present' | 'occupants'>;
-  readonly directory: Pick<DeviceDirectory, 'askDeviceIds' | 'unlistOwn'>;
+  readonly directory: Pick<DeviceDirectory, 'deviceIds' | 'unlistOwn'>;
   readonly logs: () => ComparedLogs;
   readonly adoption: Pick<SphereAdoption, 'offered'>;
   readonly certifier: DeviceCertifier;
@@ -104,7 +104,7 @@ export class OwnDevices {
     this.#isBegun = true;
     if (this.isEnded) return;
     this.#unlistSoon();
-    const listed = await directory.askDeviceIds(own);
+    const listed = await directory.deviceIds(own);
     if (listed.some((deviceId) => deviceId !== omemo.deviceId)) {
       this.#introduce(own);
       comeback.add(own);

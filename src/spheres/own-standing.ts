@@ -7,11 +7,12 @@ import type { ItemService } from './item-service.ts';
 import type { Rooms } from './rooms.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import { tellLeaders } from './tell-leaders.ts';
 
 interface StandingDeps {
   readonly storage: Storage;
   readonly list: SphereList;
-  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'isRefused' | 'held'>;
+  readonly rooms: Pick<Rooms, 'keepJoined' | 'leave' | 'isRefused' | 'isInside' | 'held'>;
   readonly items: Pick<ItemService, 'stopSphere'>;
   readonly own: BareJid;
   /** An invitation to a sphere that we are in needs no answer any more. */
@@ -38,8 +39,16 @@ export async function settleStanding(deps: StandingDeps, sphere: Sphere): Promis
     rooms.keepJoined(room);
     return;
   }
+  if (after === 'left' && !rooms.isInside(room)) passOnLeaving(list, sphere);
   // Both begin now: whoever is let in again meanwhile must not lose room and swarm to what ends late.
   await Promise.all([items.stopSphere(sphere), after === 'left' ? finishLeaving(deps, sphere) : rooms.leave(room)]);
+}
+
+/** The room may not have it, and the computer that said it may never come back: whoever decides hears it from this one too. */
+function passOnLeaving(list: StandingDeps['list'], sphere: Sphere): void {
+  const left = sphere.lastWord;
+  if (left === undefined || left.header.device === sphere.device) return;
+  list.together(sphere, () => tellLeaders(sphere, left));
 }
 
 function standingOf({ storage, own }: StandingDeps, sphere: Sphere): SphereRow['state'] {

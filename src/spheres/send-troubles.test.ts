@@ -150,3 +150,25 @@ test('a line that its author deletes while it waits does not leave, nor do other
   expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
   expect(ben.session.sphere().log.missing()).toEqual({ ranges: [], ids: [] });
 });
+
+test('a line that a room swallows without a word lets the others pass after two minutes, and is sent once when the room takes it', async () => {
+  const parts = await two();
+  const { world, ana, ben, say } = parts;
+  const poison = say('poison');
+  const answer = answering(parts, poison);
+  answer.error = new AppError('timed-out', 'the room says nothing');
+  say('after it');
+  await world.pass(120_000);
+  expect(copiesInRoom(parts)).toBe(1);
+  for (let number = 0; number < 10; number += 1) {
+    say(`line ${number}`);
+    await world.pass(5_000);
+  }
+  expect(copiesInRoom(parts)).toBe(11);
+  expect(ana.session.storage.messages.get(poison)?.state).toBe('queued');
+  // Each attempt waits for the room's answer, and with it all that is to be sent.
+  expect(answer.times).toBeLessThan(40);
+  answer.error = null;
+  await world.pass(900_000);
+  expect([copiesInRoom(parts), ben.session.texts().filter((text) => text === 'poison')]).toEqual([12, ['poison']]);
+});

@@ -5,8 +5,8 @@ import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { QueuedEntry } from '../storage/outbox-table.ts';
 
-/** `fault`: the same may go through later. `refusal`: it was understood and is not wanted. */
-export type TroubleKind = 'fault' | 'refusal';
+/** `fault`: the same may go through later. `refusal`: it was understood and is not wanted. `silence`: a room says nothing of it. */
+export type TroubleKind = 'fault' | 'refusal' | 'silence';
 
 interface Trouble {
   readonly kind: TroubleKind;
@@ -18,7 +18,7 @@ interface Trouble {
 }
 
 /** So long an entry holds up those after it, for the sake of their order: what is wrong is rarely wrong with it alone. */
-const HOLDS_MS: Readonly<Record<TroubleKind, number>> = { fault: 30 * 60_000, refusal: 60_000 };
+const HOLDS_MS: Readonly<Record<TroubleKind, number>> = { fault: 30 * 60_000, refusal: 60_000, silence: 60_000 };
 /** Whoever is on for a short while at a time must not wait for one line for ever. */
 const MAX_HELD_TRIES = 30;
 /** Each attempt uses up keys of all who are to read it: whatever happens meanwhile, none is made before. */
@@ -84,12 +84,17 @@ export class SendTroubles {
   sent({ id, to }: QueuedEntry): boolean {
     this.#troubles.delete(id);
     this.#faults.delete(to);
-    return this.tryAgain(to);
+    // What is swallowed while others go through has all of them wait for the room's word at each attempt.
+    return this.#tryAgain((one) => one.to === to && one.kind !== 'silence');
   }
 
-  /** Of one destination, or all. */
-  tryAgain(to?: BareJid): boolean {
-    const aside = [...this.#troubles].filter(([, one]) => one.asideUntilMs > 0 && (to ?? one.to) === one.to);
+  /** All of them. */
+  tryAgain(): void {
+    this.#tryAgain(() => true);
+  }
+
+  #tryAgain(isMeant: (one: Trouble) => boolean): boolean {
+    const aside = [...this.#troubles].filter(([, one]) => one.asideUntilMs > 0 && isMeant(one));
     for (const [id, one] of aside) this.#troubles.set(id, { ...one, asideUntilMs: 0 });
     return aside.length > 0;
   }

@@ -139,9 +139,9 @@ export class Sphere {
     return this.placeOf(own)?.jid ?? own;
   }
 
-  /** What this device said last when it left. */
+  /** What our person said last when leaving, by whichever computer. */
   get lastWord(): SignedEvent | undefined {
-    return this.log.events().findLast(({ type, header }) => type === 'leave' && header.device === this.device);
+    return this.log.events().findLast(({ type, header }) => type === 'leave' && header.person === this.person);
   }
 
   /** Whether we are to be in its room: it is ours, or we have still to say there that we left. */

@@ -27,9 +27,12 @@ export interface ServerProfile {
 
 /** Rejects with `server-lacks-pep` or `server-lacks-rooms` when spheres cannot work on this server. */
 export async function checkServer(client: XmppPort, signal: AbortSignal): Promise<ServerFeatures> {
+  // Beside the other questions: on a slow line each one after the other takes a second.
+  const finding = findRoomService(client, signal);
+  finding.catch(() => undefined);
   const { pep, features } = await askServer(client, signal);
   if (!pep) throw new AppError('server-lacks-pep', 'the server has no personal eventing (XEP-0163)');
-  const muc = await findRoomService(client, signal);
+  const muc = await finding;
   if (muc === undefined) throw new AppError('server-lacks-rooms', 'the server has no room service (XEP-0045)');
   return {
     muc,

@@ -6,6 +6,10 @@ import type { MessageView } from '../../src/contract/views.ts';
 import { attr, type Element, xml } from '../../src/xmpp/element.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { Room } from '../../src/xmpp/room.ts';
+import { readReceiptRequest, receipt } from '../../src/xmpp/xep/0184-receipts.ts';
+import { correctionOf, readCorrected } from '../../src/xmpp/xep/0308-correction.ts';
+import { readRetracted, retractionOf } from '../../src/xmpp/xep/0424-retraction.ts';
+import { readAnswered, replyTo } from '../../src/xmpp/xep/0461-replies.ts';
 import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { EngineWorld, passwordOf, type Person } from '../fixtures/engine-world.ts';
@@ -108,6 +112,14 @@ describe.skipIf(!hasProfanity())('profanity', () => {
     profanity.type('/correct hello anna');
     const edited = await line(({ text }) => text === 'hello anna');
     expect(edited).toMatchObject({ id: first.id, change: 'edited', encrypted: true });
+    // And what we answer, change and take back, which it shows as lines.
+    await owner.ask((client) => client.messages.say({ sphereId: talk, text: 'indeed', replyTo: edited.id }));
+    await profanity.shows(/> hello anna\s[\s\S]*indeed/);
+    const answer = await line(({ text, state }) => text === 'indeed' && state === 'delivered');
+    await owner.ask((client) => client.messages.edit({ sphereId: talk, messageId: answer.id, text: 'indeed so' }));
+    await profanity.shows(/indeed so/);
+    await owner.ask((client) => client.messages.retract({ sphereId: talk, messageId: answer.id }));
+    await profanity.shows(/retracted a previous message/);
   });
 });
 
@@ -129,6 +141,59 @@ describe.skipIf(!hasOldmemo())('python-oldmemo', () => {
       await us.say(paul, `${text} yourself`);
       expect(await next()).toBe(`${text} yourself`);
     }
+  });
+
+  test('talks with a whole program of ours: lines, receipts, answers, changes, and what is taken back', async () => {
+    await using them = await OldmemoPeer.start(world.prosody, 'paul', 'pw');
+    const heard = collect(them.client);
+    const talk = await owner.ask(async (client) => (await client.people.open({ jid: paul })).person.conversationId);
+    const line = (isWanted: (view: MessageView) => boolean): Promise<MessageView> =>
+      eventually('the line', async () => (await owner.messages(talk)).find(isWanted));
+    const next = async (): Promise<{ stanza: Element; text: string | null }> => {
+      await until(() => heard.length > 0, 'a message');
+      const stanza = heard.shift() ?? xml('message');
+      return { stanza, text: await them.decrypt(anna, stanza) };
+    };
+    const write = async (text: string, ...beside: Element[]): Promise<string> => {
+      const id = them.client.newId();
+      await them.client.send(xml('message', { to: anna, type: 'chat', id }, await them.encrypt(text, anna), ...beside));
+      return id;
+    };
+
+    await owner.say(talk, 'hello paul');
+    const hello = await next();
+    expect([hello.text, readReceiptRequest(hello.stanza)]).toEqual(['hello paul', attr(hello.stanza, 'id')]);
+    await them.client.send(xml('message', { to: anna, type: 'chat' }, receipt(attr(hello.stanza, 'id') ?? '')));
+    await line(({ text, state }) => text === 'hello paul' && state === 'delivered');
+
+    const first = await write('helo anna ö', xml('body', {}, '…'));
+    const typo = await line(({ text, encrypted }) => text === 'helo anna ö' && encrypted);
+    await write('hello anna ö', correctionOf(first));
+    expect(await line(({ text }) => text === 'hello anna ö')).toMatchObject({ id: typo.id, change: 'edited' });
+    await owner.ask((client) => client.messages.say({ sphereId: talk, text: 'welcome', replyTo: typo.id }));
+    const welcome = await next();
+    expect([welcome.text, readAnswered(welcome.stanza)]).toEqual([
+      expect.stringMatching(/^> hello anna ö\s+welcome$/),
+      first,
+    ]);
+    await write('thanks', replyTo({ to: anna, id: attr(welcome.stanza, 'id') ?? '' }));
+    const mine = await line(({ text }) => text === 'welcome');
+    expect((await line(({ text }) => text === 'thanks')).replyTo).toMatchObject({ id: mine.id, text: 'welcome' });
+
+    await owner.ask((client) => client.messages.edit({ sphereId: talk, messageId: mine.id, text: 'most welcome' }));
+    const changed = await next();
+    expect([changed.text, readCorrected(changed.stanza)]).toEqual([
+      expect.stringContaining('most welcome'),
+      attr(welcome.stanza, 'id'),
+    ]);
+    await owner.ask((client) => client.messages.retract({ sphereId: talk, messageId: mine.id }));
+    const gone = await next();
+    expect([gone.text, readRetracted(gone.stanza)]).toEqual([
+      expect.stringContaining('retracted a previous message'),
+      attr(welcome.stanza, 'id'),
+    ]);
+    await write("/me retracted a previous message, but it's unsupported by your client.", retractionOf(first));
+    expect(await line(({ id, change }) => id === typo.id && change === 'retracted')).toMatchObject({ text: '' });
   });
 
   test('talks in a sphere, both ways, and gets what is shared as a line', async () => {

@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import { askServer } from '../../src/engine/doctor/ask-server.ts';
+import type { AccountSession } from '../../src/engine/account-session.ts';
+import type { DirectMessageRow } from '../../src/storage/direct-message-table.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
 import { makeTestCa } from '../fixtures/certificates.ts';
 import { startCutProxy } from '../fixtures/cut-proxy.ts';
@@ -72,12 +74,41 @@ async function liveTogether(here: XmppServer, there: XmppServer): Promise<string
   await sees(ben, id, 'while you were away');
   await sees(ana, id, 'typed without a connection');
 
+  await talkAlone(ana, ben);
+
   await ana.session.members.remove(id, parseBareJid(ben.session.own), soon());
   await eventually('ben is off the list', async () => ((await room()).includes(ben.session.own) ? undefined : true));
   return texts(ana, id).filter((text) => text !== LONG);
 }
 
-test.skipIf(!hasEjabberd())('a sphere lives on ejabberd', async () => {
+/** What two people say to each other outside any sphere: they meet, talk, answer, change, sign and take back. */
+async function talkAlone({ session: ana }: RawMember, { session: ben }: RawMember): Promise<void> {
+  const line = (at: AccountSession, from: AccountSession, isWanted: (row: DirectMessageRow) => boolean) =>
+    eventually(`the line at ${at.own}`, async () => at.storage.directMessages.newest(from.own, 50).find(isWanted));
+  const isFriend = async ({ people }: AccountSession, { own }: AccountSession): Promise<true | undefined> =>
+    people.contacts.get(own)?.subscription === 'both' && people.contacts.isOnline(own) ? true : undefined;
+
+  await ana.people.contacts.add(ben.own, { name: null }, soon());
+  await eventually('ben is asked', async () => ben.people.contacts.get(ana.own)?.wants === true || undefined);
+  await ben.people.contacts.add(ana.own, { name: null }, soon());
+  await eventually('they see each other', async () => (await isFriend(ana, ben)) && (await isFriend(ben, ana)));
+
+  const { id } = ana.people.talk.say(ben.own, 'helo alone');
+  const heard = await line(ben, ana, ({ text }) => text === 'helo alone');
+  await line(ana, ben, (row) => row.id === id && row.state === 'delivered');
+  ben.people.talk.markRead(ana.own);
+  await line(ana, ben, (row) => row.id === id && row.state === 'seen');
+  ana.people.talk.edit(id, 'hello alone');
+  await line(ben, ana, (row) => row.id === heard.id && row.text === 'hello alone' && row.change === 'edited');
+  ben.people.talk.say(ana.own, 'yes', heard.id);
+  await line(ana, ben, ({ text, replyTo }) => text === 'yes' && replyTo === id);
+  ben.people.talk.react(heard.id, ['🎉']);
+  await line(ana, ben, (row) => row.id === id && row.signs?.theirs.includes('🎉') === true);
+  ana.people.talk.retract(id);
+  await line(ben, ana, (row) => row.id === heard.id && row.change === 'retracted' && row.text === '');
+}
+
+test.skipIf(!hasEjabberd())('a sphere lives on ejabberd, and a talk', async () => {
   await using server = await startEjabberd();
   expect((await liveTogether(server, server)).toSorted()).toEqual(SAID);
   const { client } = (await member(server, 'cleo')).session;
@@ -88,7 +119,7 @@ test.skipIf(!hasEjabberd())('a sphere lives on ejabberd', async () => {
   expect(rest).toEqual(['channel-binding', 'starttls-record', 'direct-tls-record', 'relays']);
 });
 
-test('a sphere lives across two servers', async () => {
+test('a sphere lives across two servers, and a talk', async () => {
   await using ca = await makeTestCa();
   const network = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
   const federation = { 'a.test': `${network}.2`, 'b.test': `${network}.3` };

@@ -231,3 +231,15 @@ test('whoever left while the room was away, and is asked anew, is in again and m
   await world.until(() => ana.session.texts().includes('back'));
   expect(ben.session.texts()).toEqual(['where are you?', 'back']);
 });
+
+test('a sphere left by one computer while the room was away is left also when that computer never comes back', async () => {
+  const { world, ana, ben, laptop, id, room } = await twoComputers();
+  await world.server.setAway(room, true);
+  await ben.session.members.leave(id, noSignal);
+  await world.until(() => stateOf(laptop) === 'left');
+  await ben.stop();
+  await world.server.setAway(room, false);
+  await world.pass(5 * MINUTE);
+  expect(ana.session.sphere().state.members.get(ben.jid)?.state).toBe('left');
+  expect(laptop.session.storage.outbox.queued()).toEqual([]);
+});

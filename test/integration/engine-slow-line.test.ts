@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { eventually } from '../fixtures/engine-process.ts';
+import { passwordOf } from '../fixtures/engine-world.ts';
+import type { Prosody } from '../fixtures/prosody.ts';
+import { startProsody } from '../fixtures/prosody.ts';
+import type { RawHome } from '../fixtures/raw-member.ts';
+import { RawMember } from '../fixtures/raw-member.ts';
+import type { SlowLine } from '../fixtures/slow-line.ts';
+import { startSlowLine } from '../fixtures/slow-line.ts';
+
+const CONTACTS = 20;
+const SPHERES = ['Summer', 'Winter', 'Garden'];
+/** A line of before broadband, by satellite. */
+const LINE = { bitsPerSecond: 56_000, roundTripMs: 800 };
+const SIGN_IN_MS = 20_000;
+const MESSAGE_MS = 3_000;
+/** As long as the connection is asked once whether it is still there. */
+const IDLE_MS = 31_000;
+const IDLE_BYTES_A_MINUTE = 1_024;
+
+let prosody: Prosody;
+let ana: RawMember;
+let ben: RawMember;
+let line: SlowLine;
+let home: RawHome;
+let spheres: string[];
+const soon = (): AbortSignal => AbortSignal.timeout(30_000);
+
+beforeAll(async () => {
+  prosody = await startProsody({ users: { ana: passwordOf('ana'), ben: passwordOf('ben') } });
+  line = await startSlowLine({ host: prosody.host, port: prosody.c2sPort }, LINE);
+  home = { folder: await mkdtemp(join(tmpdir(), 'spherecast-slow-')), masterKey: systemRandom(32) };
+  ben = await RawMember.start(prosody, 'ben');
+  await using member = await RawMember.start(prosody, 'ana', home);
+  spheres = [];
+  for (const name of SPHERES) {
+    const { id } = await ben.session.members.create(name, soon());
+    await ben.session.members.invite(id, parseBareJid(member.session.own), soon());
+    spheres.push(await member.join(name));
+  }
+  for (let number = 0; number < CONTACTS; number += 1) {
+    await member.session.people.contacts.add(parseBareJid(`friend${number}@a.test`), { name: null }, soon());
+  }
+});
+
+afterAll(async () => {
+  await ana[Symbol.asyncDispose]();
+  await ben[Symbol.asyncDispose]();
+  await line[Symbol.asyncDispose]();
+  await prosody[Symbol.asyncDispose]();
+  await rm(home.folder, { recursive: true, force: true });
+});
+
+const says = (who: RawMember, sphere: string, text: string): unknown => who.session.messages.say(sphere as never, text);
+
+/** How long until a member has a line, from now on. */
+async function timeUntil({ session }: RawMember, sphere: string, text: string): Promise<number> {
+  const begunMs = performance.now();
+  const isHere = (): boolean =>
+    session.storage.messages.newest(sphere as never, 50).some((message) => message.text === text);
+  await eventually(text, async () => (isHere() ? true : undefined), 60_000);
+  return performance.now() - begunMs;
+}
+
+/** Ana comes online over the slow line; how long that and what was said meanwhile took. */
+async function signIn(number: number): Promise<number> {
+  for (const sphere of spheres) says(ben, sphere, `while you were away ${number}`);
+  await eventually('ben has said it', async () => (ben.session.outgoing.isIdle ? true : undefined));
+  const begunMs = performance.now();
+  ana = await RawMember.start({ ...prosody, host: line.host, c2sPort: line.port }, 'ana', home, 60_000);
+  for (const sphere of spheres) await timeUntil(ana, sphere, `while you were away ${number}`);
+  return performance.now() - begunMs;
+}
+
+test('over a line of 56 kbit/s with 800 ms there and back one signs in, hears what was missed, and talks', async () => {
+  let tookMs = await signIn(1);
+  // A machine that is busy takes its time besides: the quickest of three counts.
+  for (let number = 2; number <= 3 && tookMs >= SIGN_IN_MS; number += 1) {
+    await ana[Symbol.asyncDispose]();
+    tookMs = await signIn(number);
+  }
+  const [sphere = ''] = spheres;
+  says(ana, sphere, 'from afar');
+  const sentMs = await timeUntil(ben, sphere, 'from afar');
+  says(ben, sphere, 'to afar');
+  const heardMs = await timeUntil(ana, sphere, 'to afar');
+  console.info('over a slow line', JSON.stringify({ tookMs, sentMs, heardMs }));
+  expect(tookMs).toBeLessThan(SIGN_IN_MS);
+  expect(Math.max(sentMs, heardMs)).toBeLessThan(MESSAGE_MS);
+});
+
+test('whoever is online and says nothing needs less than a kilobyte per minute', async () => {
+  await sleep(5_000);
+  const before = line.passed.up + line.passed.down;
+  await sleep(IDLE_MS);
+  const idle = ((line.passed.up + line.passed.down - before) * 60_000) / IDLE_MS;
+  console.info('idle', JSON.stringify({ idle }));
+  expect(idle).toBeGreaterThan(0);
+  expect(idle).toBeLessThan(IDLE_BYTES_A_MINUTE);
+});
