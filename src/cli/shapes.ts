@@ -75,6 +75,9 @@ const sphereShape = z.object({
   partner: z.string().nullable().describe('the person with whom it is shared alone; null for all other spheres'),
 });
 export const sphereAnswerShape = z.object({ sphere: sphereShape });
+export const movedFolderShape = sphereAnswerShape.extend({
+  stayed: z.number().describe('files that were changed meanwhile and stayed in the old place'),
+});
 export const spheresShape = z.object({ spheres: z.array(sphereShape) });
 
 export const membersShape = z.object({

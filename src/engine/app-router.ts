@@ -118,6 +118,10 @@ function sphereRouter(spheres: AppServices['spheres']) {
     setRole: os.spheres.setRole.handler(({ input, signal }) => spheres.setRole(input, given(signal))),
     setLimits: os.spheres.setLimits.handler(({ input, signal }) => spheres.setLimits(input, given(signal))),
     watchFolder: os.spheres.watchFolder.handler(({ input, signal }) => spheres.watchFolder(input, given(signal))),
+    moveFolder: os.spheres.moveFolder.handler(({ input, signal }) => spheres.moveFolder(input, given(signal))),
+    cancelFolderMove: os.spheres.cancelFolderMove.handler(({ input, signal }) =>
+      spheres.cancelFolderMove(input, given(signal)),
+    ),
     changeOwner: os.spheres.changeOwner.handler(({ input, signal }) => spheres.changeOwner(input, given(signal))),
     continue: os.spheres.continue.handler(({ input, signal }) => spheres.continue(input, given(signal))),
     rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
