@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
 import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 import { peopleContract } from './people.ts';
+import { profileContract } from './profiles.ts';
 import { searchCall } from './search.ts';
 import { settingsContract } from './settings.ts';
 import {
@@ -368,6 +369,7 @@ const system = {
 export const appContract = {
   account,
   people: peopleContract,
+  profiles: profileContract,
   spheres,
   items,
   messages,
