@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { ProfileView } from '../../src/contract/profiles.ts';
 import { EngineProcess, eventually } from '../fixtures/engine-process.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
@@ -57,22 +57,24 @@ test('a person is taken off the list and put back, and the way back is not lost'
 
 test('a second person is added, has an engine of their own, and the two go to and fro', async () => {
   const data = await mkdtemp(join(tmpdir(), 'computer-'));
-  const env = { HOME: data, XDG_DATA_HOME: data };
+  // For the engines and for the command line alike.
+  for (const name of ['HOME', 'XDG_DATA_HOME']) vi.stubEnv(name, data);
   const people = join(data, 'spherecast-people');
-  await using engine = await EngineProcess.start({ address: '127.0.0.3', env, profile: join(data, 'spherecast') });
+  const running = async (): Promise<string[]> => {
+    const files = await readdir(people, { recursive: true }).catch(() => []);
+    return files.filter((file) => file.endsWith('engine.json'));
+  };
   onTestFinished(async () => {
-    for (const id of await readdir(people)) {
-      const file = await readFile(join(people, id, 'engine.json'), 'utf8').catch(() => null);
-      if (file !== null) process.kill((JSON.parse(file) as { pid: number }).pid);
+    vi.unstubAllEnvs();
+    for (const file of await running()) {
+      process.kill((JSON.parse(await readFile(join(people, file), 'utf8')) as { pid: number }).pid);
     }
-    await eventually('the second engine ends', async () => {
-      const ids = await readdir(people);
-      const left = await Promise.all(ids.map((id) => readdir(join(people, id)).catch(() => [] as string[])));
-      return left.flat().includes('engine.json') ? undefined : true;
-    });
+    await eventually('the second engine ends', async () => ((await running()).length === 0 ? true : undefined));
     await rm(data, { recursive: true, force: true });
   });
+  await using engine = await EngineProcess.start({ address: '127.0.0.3', profile: join(data, 'spherecast') });
   const page = await browser.newPage({ locale: 'en-GB' });
+  page.setDefaultTimeout(15_000);
   const requests: string[] = [];
   page.on('request', (request) => requests.push(`${request.url()} ${request.headers()['referer'] ?? ''}`));
   await page.goto(engine.url);
