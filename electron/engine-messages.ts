@@ -14,6 +14,8 @@ export const toEngineSchema = z.discriminatedUnion('kind', [
     port: z.number().int().nullable(),
     /** null = a fresh one. */
     token: z.string().nullable(),
+    /** Nobody said for whom the application is started. */
+    asksWho: z.boolean(),
   }),
   z.object({ kind: z.literal('stop') }),
   z.object({ kind: z.literal('only-copies'), id }),

@@ -30,7 +30,7 @@ function started() {
 
 test('the first start leaves port and token to the engine', () => {
   const { child, states } = started();
-  expect(child().messages).toEqual([{ kind: 'start', profile: '/p', port: null, token: null }]);
+  expect(child().messages).toEqual([{ kind: 'start', profile: '/p', port: null, token: null, asksWho: false }]);
   child().emit('message', READY);
   expect(states).toEqual(['running']);
 });
@@ -41,7 +41,7 @@ test('after a crash the engine comes back with the same port and token', async (
   child().emit('exit', 139);
   await clock.advance(1000);
   expect(forker.children).toHaveLength(2);
-  expect(child().messages[0]).toEqual({ kind: 'start', profile: '/p', port: 4000, token: 't' });
+  expect(child().messages[0]).toEqual({ kind: 'start', profile: '/p', port: 4000, token: 't', asksWho: false });
   child().emit('message', READY);
   expect(states).toEqual(['running', 'restarting', 'running']);
 });

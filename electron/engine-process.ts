@@ -35,6 +35,8 @@ export type EngineState =
 interface EngineProcessDeps<Port> {
   /** undefined = the platform's data folder. */
   readonly profile: string | undefined;
+  /** Nobody said for whom the application is started: the page asks. */
+  readonly asksWho?: boolean;
   readonly forker: UtilityForker<Port>;
   readonly sealer: SecretSealer;
   readonly clock: Clock;
@@ -132,7 +134,7 @@ export class EngineProcess<Port> {
 
   /** Resolves when the process is gone. */
   #runOnce(address: EngineAddress | undefined): Promise<Outcome> {
-    const { forker, clock, profile } = this.#deps;
+    const { forker, clock, profile, asksWho = false } = this.#deps;
     const child = forker.fork('engine.js', { args: [], execArgv: [], serviceName: 'Spherecast engine' });
     this.#child = child;
     const children = new UtilityChildren<Port>({
@@ -153,7 +155,7 @@ export class EngineProcess<Port> {
       } else this.#hear(message, children);
     });
     const { port = null, token = null } = address ?? {};
-    child.postMessage({ kind: 'start', profile: profile ?? null, port, token } satisfies ToEngine);
+    child.postMessage({ kind: 'start', profile: profile ?? null, port, token, asksWho } satisfies ToEngine);
     return new Promise((resolve) => {
       child.once('exit', () => {
         this.#child = undefined;

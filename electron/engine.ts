@@ -46,6 +46,7 @@ async function start(options: Extract<ToEngine, { kind: 'start' }>): Promise<voi
       ...(options.port === null ? {} : { port: options.port }),
       ...(options.token === null ? {} : { token: options.token }),
       launcher,
+      asksWho: options.asksWho,
       // A profile that was first used without the window keeps its key where it is.
       secretStores: [secrets.storeIn(folder), desktopKeychain(folder)],
     });

@@ -27,6 +27,10 @@ function served() {
         calls.push(input);
         return ['/home/anna/film.mp4'];
       },
+      openProfile: (...input) => {
+        calls.push(input);
+        return true;
+      },
     },
   });
   const ask = (channel: string, args: readonly unknown[], senderFrame: unknown = { url: OWN, parent: null }) =>

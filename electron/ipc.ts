@@ -6,6 +6,7 @@ import { CHANNELS } from './channels.ts';
 const inputs = {
   notify: z.tuple([z.string().max(300), z.string().max(2000)]),
   pickFiles: z.tuple([z.object({ folders: z.boolean() })]),
+  openProfile: z.tuple([z.string().max(64)]),
 } satisfies { [Name in ChannelName]: z.ZodType<Channels[Name]['input']> };
 
 export type IpcHandlers = {
@@ -25,6 +26,7 @@ interface IpcDeps {
 export function serveIpc(deps: IpcDeps): void {
   serve(deps, 'notify');
   serve(deps, 'pickFiles');
+  serve(deps, 'openProfile');
 }
 
 function serve<Name extends ChannelName>({ ipcMain, isOwnPage, handlers }: IpcDeps, name: Name): void {

@@ -17,3 +17,10 @@ export function readLaunchOptions(line: readonly string[], cwd: string): LaunchO
   }
   return { profile };
 }
+
+/** The command line that starts the same program for another profile. */
+export function lineForProfile(line: readonly string[], folder: string): string[] {
+  const isOld = (part: string, index: number): boolean =>
+    part === '--profile' || part.startsWith('--profile=') || line[index - 1] === '--profile';
+  return [...line.filter((part, index) => !isOld(part, index)), '--profile', folder];
+}

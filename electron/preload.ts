@@ -16,4 +16,5 @@ contextBridge.exposeInMainWorld('desktop', {
   pathForFile: (file: File): string => webUtils.getPathForFile(file),
   notify: (title: string, body: string): void => void ask('notify', title, body),
   pickFiles: (options: { folders: boolean }): Promise<string[]> => ask('pickFiles', { folders: options.folders }),
+  openProfile: (id: string): Promise<boolean> => ask('openProfile', id),
 });

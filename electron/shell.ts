@@ -38,6 +38,8 @@ interface ShellDeps {
   readonly words: Words;
   readonly clock: Clock;
   readonly platform: string;
+  /** Starts the application for another person of this computer, or shows their window; false when nobody has that id. */
+  readonly openProfile: (id: string) => boolean;
   /** Where the bundled programs and pictures lie. */
   readonly folder: string;
 }
@@ -150,6 +152,12 @@ export class DesktopShell {
       notify: (title, body) => {
         this.#notify(title, body);
         return null;
+      },
+      openProfile: (id) => {
+        const isThere = this.#deps.openProfile(id);
+        // What is shared goes on; this person opens their window again from here or from the icon.
+        if (isThere) this.#window.current?.close();
+        return isThere;
       },
       pickFiles: async ({ folders }) => {
         const options: Electron.OpenDialogOptions = {

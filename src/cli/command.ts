@@ -19,6 +19,8 @@ export interface ServeOptions {
   /** Gets log lines worth showing. */
   readonly onLog: (line: string) => void;
   readonly verbose: boolean;
+  /** Nobody said for whom it is started: the page asks. */
+  readonly asksWho: boolean;
 }
 
 /** An engine that runs in this process. */

@@ -51,6 +51,7 @@ export const readyShape = z.object({
   url: z.string().describe('address that opens the application'),
   pid: z.number().int(),
   version: z.string(),
+  already: z.boolean().optional().describe('with --ask: it ran before, and goes on'),
 });
 
 export const statusShape = z.object({
@@ -75,6 +76,9 @@ const sphereShape = z.object({
   partner: z.string().nullable().describe('the person with whom it is shared alone; null for all other spheres'),
 });
 export const sphereAnswerShape = z.object({ sphere: sphereShape });
+export const movedFolderShape = sphereAnswerShape.extend({
+  stayed: z.number().describe('files that were changed meanwhile and stayed in the old place'),
+});
 export const spheresShape = z.object({ spheres: z.array(sphereShape) });
 
 export const membersShape = z.object({
@@ -226,3 +230,14 @@ export const logShape = z.object({
 });
 
 export const errorShape = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+const profileShape = z.object({
+  id: z.string(),
+  name: z.string().describe('as the person wrote it; empty when they have not'),
+  account: z.string().nullable().describe('the account it is signed in with'),
+  folder: z.string().describe('to be named with --profile'),
+  listed: z.boolean().describe('false: taken off the list, with everything still there'),
+  running: z.boolean(),
+});
+export const profilesShape = z.object({ profiles: z.array(profileShape) });
+export const profileAnswerShape = z.object({ profile: profileShape });

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
 import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 import { peopleContract } from './people.ts';
+import { profileContract } from './profiles.ts';
 import { searchCall } from './search.ts';
 import { settingsContract } from './settings.ts';
 import {
@@ -155,6 +156,14 @@ const spheres = {
     .output(z.object({ sphere: sphereSchema })),
   /** On this device: whether what any program puts into the sphere's folder is shared by itself. */
   watchFolder: oc.input(inSphere.extend({ on: z.boolean() })).output(done),
+  /**
+   * On this device: moves the sphere's folder into the folder `into`, with everything in it. `stayed`: files that were
+   * changed meanwhile are left where they were. Ending the call ends the waiting only.
+   */
+  moveFolder: oc
+    .input(inSphere.extend({ into: path }))
+    .output(z.object({ sphere: sphereSchema, stayed: z.number().int().nonnegative() })),
+  cancelFolderMove: oc.input(inSphere).output(done),
   /** On this device: how fast all of its items together may go, beside the limits of everything; what is left out stays. */
   setLimits: oc.input(inSphere.extend(limitsSchema.partial().shape)).output(limitsSchema),
   leave: oc.input(inSphere).output(done),
@@ -379,6 +388,7 @@ const system = {
 export const appContract = {
   account,
   people: peopleContract,
+  profiles: profileContract,
   spheres,
   items,
   messages,

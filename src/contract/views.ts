@@ -93,6 +93,8 @@ export const sphereSchema = z.object({
   folder: z.string(),
   /** Whether what is put into the folder is shared by itself. */
   watchesFolder: z.boolean(),
+  /** Its folder is on the way to another place; null = it is not. */
+  folderMove: z.object({ bytesDone: count, bytesTotal: count }).nullable(),
   /** Of this device, for all items of the sphere together. */
   limits: limitsSchema,
   /** What those who join later get of what was said and shared before. */

@@ -18,13 +18,14 @@ import { DirectMail } from '../spheres/direct-mail.ts';
 import { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
-import { FolderWatch } from '../spheres/folder-watch.ts';
+import type { FolderMove } from '../spheres/folder-move.ts';
+import type { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
 import { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
-import { KeyRenewal } from '../spheres/key-renewal.ts';
+import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
@@ -37,7 +38,7 @@ import type { Relocation } from '../spheres/relocation.ts';
 import type { RoomMover } from '../spheres/room-mover.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import { SessionCare } from '../spheres/session-care.ts';
-import { ShareService } from '../spheres/share-service.ts';
+import type { ShareService } from '../spheres/share-service.ts';
 import { SignalExchange } from '../spheres/signal-exchange.ts';
 import { SphereList } from '../spheres/sphere-list.ts';
 import { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
@@ -62,6 +63,7 @@ import { openMoving } from './open-moving.ts';
 import { openRooms } from './open-rooms.ts';
 import { openOwnRun } from './own-run.ts';
 import { PeopleNames } from './people-names.ts';
+import { openSharing } from './open-sharing.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { settleMoves } from './settle-moves.ts';
@@ -93,6 +95,7 @@ export class AccountSession implements AsyncDisposable {
   readonly items: ItemService;
   readonly renewal: KeyRenewal;
   readonly folderWatch: FolderWatch;
+  readonly folderMove: FolderMove;
   readonly source: ItemSource;
   readonly waiter: HaveWaiter;
   readonly directory: DeviceDirectory;
@@ -125,6 +128,7 @@ export class AccountSession implements AsyncDisposable {
     await mkdir(path.join(deps.accountFolder, 'scratch'), { recursive: true, mode: 0o700 });
     const session = new AccountSession(deps, omemo);
     session.devices.certifyHere();
+    await session.folderMove.settle();
     session.shares.resume();
     return session;
   }
@@ -169,13 +173,9 @@ export class AccountSession implements AsyncDisposable {
     const scratchFolder = path.join(deps.accountFolder, 'scratch');
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
     this.items = this.#stack.use(this.#openItems(deps, log));
-    const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
-    this.shares = this.#stack.use(
-      new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log }),
-    );
-    this.folderWatch = new FolderWatch({ ...this.#following(deps), shares: this.shares, log });
-    this.scope.spawn('watch folders', (signal) => this.folderWatch.run(signal));
-    this.renewal = new KeyRenewal({ ...this.#following(deps), shares: this.shares, random, log: log.child('keys') });
+    const sharing = openSharing({ ...deps, ...this.#following(deps), items: this.items, log });
+    ({ folderWatch: this.folderWatch, folderMove: this.folderMove, renewal: this.renewal } = sharing);
+    this.shares = this.#stack.use(sharing.shares);
     const direct = this.#stack.use(this.#openDirectMail(deps, incoming, server));
     const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
     const serving = { ...this.#parts(), ...this.#settling(deps), omemo, direct, server, run };

@@ -4,6 +4,7 @@ import { appContract } from '../contract/app.ts';
 import type { AppServices } from './app-services.ts';
 import { browseFolder } from './browse-folder.ts';
 import type { EventLog } from './event-log.ts';
+import type { ProfileCalls } from './profile-calls.ts';
 import { toRpcError } from './rpc-error.ts';
 
 /** The engine's own facts, which no service knows. */
@@ -22,10 +23,12 @@ interface RouterDeps {
   readonly services: AppServices;
   readonly events: EventLog;
   readonly host: EngineHost;
+  readonly profiles: ProfileCalls;
   readonly log: Logger;
 }
 
 const os = implement(appContract);
+const DONE = { ok: true as const };
 
 /** Joins the contract of UI and command line to the services. */
 export function createAppRouter(deps: RouterDeps) {
@@ -69,6 +72,7 @@ export function createAppRouter(deps: RouterDeps) {
         translated(await services.doctor.check(input, given(signal)), deps.log),
       ),
     },
+    profiles: profileRouter(deps.profiles),
     system: systemRouter(deps),
   });
 }
@@ -121,6 +125,10 @@ function sphereRouter(spheres: AppServices['spheres']) {
     setRole: os.spheres.setRole.handler(({ input, signal }) => spheres.setRole(input, given(signal))),
     setLimits: os.spheres.setLimits.handler(({ input, signal }) => spheres.setLimits(input, given(signal))),
     watchFolder: os.spheres.watchFolder.handler(({ input, signal }) => spheres.watchFolder(input, given(signal))),
+    moveFolder: os.spheres.moveFolder.handler(({ input, signal }) => spheres.moveFolder(input, given(signal))),
+    cancelFolderMove: os.spheres.cancelFolderMove.handler(({ input, signal }) =>
+      spheres.cancelFolderMove(input, given(signal)),
+    ),
     changeOwner: os.spheres.changeOwner.handler(({ input, signal }) => spheres.changeOwner(input, given(signal))),
     continue: os.spheres.continue.handler(({ input, signal }) => spheres.continue(input, given(signal))),
     rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
@@ -153,6 +161,20 @@ function itemRouter(items: AppServices['items']) {
     setPriority: os.items.setPriority.handler(({ input, signal }) => items.setPriority(input, given(signal))),
     holders: os.items.holders.handler(({ input, signal }) => items.holders(input, given(signal))),
     recheck: os.items.recheck.handler(({ input, signal }) => items.recheck(input, given(signal))),
+  };
+}
+
+function profileRouter(profiles: ProfileCalls) {
+  const { list } = profiles;
+  return {
+    list: os.profiles.list.handler(() => profiles.all()),
+    add: os.profiles.add.handler(({ input }) => profiles.add(input.name)),
+    rename: os.profiles.rename.handler(({ input }) => list.rename(input.id, input.name).then(() => DONE)),
+    setListed: os.profiles.setListed.handler(({ input }) => list.setListed(input.id, input.on).then(() => DONE)),
+    setStartsWithLast: os.profiles.setStartsWithLast.handler(({ input }) =>
+      list.setStartsWithLast(input.on).then(() => DONE),
+    ),
+    open: os.profiles.open.handler(({ input, signal }) => profiles.open(input.id, given(signal))),
   };
 }
 

@@ -102,6 +102,36 @@ test('the address a browser is started with, which all users of the computer can
   expect((await ask(started, pathname + search)).status).toBe(401);
 });
 
+const ARRIVAL = { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+
+test('a person who comes from the page of another engine is let in once, by a ticket that only programs get', async () => {
+  await using started = await startTestEngine();
+  expect((await ask(started, '/ticket')).status).toBe(401);
+  const { url } = JSON.parse((await ask(started, '/ticket', { headers: bearer(started) })).body) as { url: string };
+  expect(url).not.toContain(started.engine.token);
+  const target = url.slice(started.engine.origin.length);
+  const page = await ask(started, target, { headers: ARRIVAL });
+  expect([page.status, page.headers['referrer-policy']]).toEqual([200, 'no-referrer']);
+  expect(page.body).toContain('content="0;url=/"');
+  const cookie = String(page.headers['set-cookie']).split(';')[0] ?? '';
+  expect((await ask(started, '/', { headers: { cookie } })).status).toBe(200);
+  expect((await ask(started, target, { headers: ARRIVAL })).status).toBe(403);
+});
+
+test('a foreign page leads nobody in: neither by the token, nor from elsewhere, nor unseen', async () => {
+  await using started = await startTestEngine();
+  const { engine } = started;
+  const ticket = (): string => engine.urlForOnce().slice(engine.origin.length);
+  const refused = async (target: string, change: Record<string, string>) =>
+    (await ask(started, target, { headers: { ...ARRIVAL, ...change } })).status;
+  expect(await refused(`/?token=${engine.token}`, {})).toBe(403);
+  expect(await refused(ticket(), { 'sec-fetch-site': 'cross-site' })).toBe(403);
+  expect(await refused(ticket(), { 'sec-fetch-mode': 'no-cors' })).toBe(403);
+  expect(await refused(ticket(), { 'sec-fetch-dest': 'iframe' })).toBe(403);
+  expect(await refused(ticket(), { origin: 'http://127.0.0.1:1' })).toBe(403);
+  expect(await refused('/', bearer(started))).toBe(403);
+});
+
 test('a cookie of an earlier launch of the same profile still opens the page', async () => {
   await using first = await startTestEngine();
   const cookie = String((await ask(first, `/?token=${first.engine.token}`)).headers['set-cookie']).split(';')[0] ?? '';

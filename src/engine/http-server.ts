@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Target } from './request-guard.ts';
-import { parseTarget, refuseForeign } from './request-guard.ts';
+import { isArrival, parseTarget, refuseForeign } from './request-guard.ts';
 import type { RpcSocket } from './rpc-socket.ts';
 import type { SessionGuard } from './session.ts';
 import { serveStatic } from './static-files.ts';
@@ -108,15 +108,36 @@ export class HttpServer implements AsyncDisposable {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refused = refuseForeign(factsOf(request), this.#port);
-    if (refused !== undefined) return refuse(response, refused);
     const target = parseTarget(request.url);
+    if (refused !== undefined && this.#comeOver(target, request, response)) return;
+    if (refused !== undefined) return refuse(response, refused);
     if (target === undefined) return refuse(response, 404);
     const [first, ...rest] = target.segments;
+    if (first === 'ticket' && this.#deps.session.isProgram(request.headers.authorization)) {
+      return tell(response, { url: `${this.origin}/?token=${this.#deps.session.ticket()}` });
+    }
     if (first === 'media') return orNotFound(response, await this.#deps.media(rest, request, response));
     if (this.#signIn(target, response)) return;
     if (!this.#deps.session.isAuthorised(request.headers, this.#port)) return refuseSession(request, response);
     if (first === 'preview') return orNotFound(response, await this.#preview(rest, response));
     return orNotFound(response, await serveStatic(this.#deps.uiFolder, target.segments, request, response));
+  }
+
+  /**
+   * Lets a person in who comes from the page of another engine of this computer. Nobody else can know the ticket that the
+   * address has; the page leads on by itself, because what follows a foreign page is foreign to the browser.
+   */
+  #comeOver(target: Target | undefined, request: IncomingMessage, response: ServerResponse): boolean {
+    if (target?.segments.join('/') !== '' || !isArrival(factsOf(request), request.headers, this.#port)) return false;
+    if (!this.#deps.session.takesTicket(target.query.get('token'))) return false;
+    response.writeHead(200, {
+      'set-cookie': this.#deps.session.setCookie(this.#port),
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'cache-control': 'no-store',
+    });
+    response.end(COME_OVER);
+    return true;
   }
 
   /** Turns the launch's token or a ticket into a cookie and takes it out of the address bar. */
@@ -194,6 +215,13 @@ function refuse(response: ServerResponse, status: number): void {
   response.writeHead(status, { 'content-length': 0, connection: 'close', 'cache-control': 'no-store' });
   response.end();
 }
+
+function tell(response: ServerResponse, value: object): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(value));
+}
+
+const COME_OVER = '<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>Spherecast</title>';
 
 const OPEN_AGAIN = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Spherecast</title>
 <style>body{font:18px/1.5 system-ui,sans-serif;max-width:34em;margin:20vh auto;padding:0 1em}</style>

@@ -54,6 +54,8 @@ const configSchema = z.object({
       iceServers: z.array(iceServerSchema).max(8).default([]),
     })
     .prefault({}),
+  /** Where sphere folders are made, when it is not the usual place; absolute. */
+  spheresFolder: z.string().refine(path.isAbsolute).optional().catch(undefined),
   /** Fetch every item of every sphere, as a computer does that is left on for the others. */
   keepEverything: z.boolean().default(false),
   /** Whether others see when the person writes. */
@@ -71,17 +73,23 @@ export type ProfileConfig = z.infer<typeof configSchema>;
 
 /** The paths of a profile; without `folder` those of the platform's data folder. Touches nothing. */
 export function locateProfile(folder?: string, home: string = homedir()): Profile {
-  const own = folder === undefined ? path.join(dataFolder(home), dataFolderName()) : path.resolve(folder);
+  const usual = path.join(dataFolder(home), dataFolderName());
+  const own = folder === undefined ? usual : path.resolve(folder);
   return {
     folder: own,
     accountsFolder: path.join(own, 'accounts'),
     logsFolder: path.join(own, 'logs'),
-    spheresFolder: folder === undefined ? path.join(home, 'Spherecast') : path.join(own, 'spheres'),
+    spheresFolder: own === usual ? path.join(home, 'Spherecast') : path.join(own, 'spheres'),
     playlistsFolder: path.join(own, 'playlists'),
     lockFile: path.join(own, 'lock'),
     engineFile: path.join(own, 'engine.json'),
     configFile: path.join(own, 'config.json'),
   };
+}
+
+/** With the places that its person, or whoever made it, has chosen. */
+export function withChosenPlaces(profile: Profile): Profile {
+  return { ...profile, spheresFolder: readConfig(profile).spheresFolder ?? profile.spheresFolder };
 }
 
 function dataFolder(home: string): string {

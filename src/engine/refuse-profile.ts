@@ -16,6 +16,13 @@ export async function refuseProfile(profile: Profile, paths: readonly string[]):
   }
 }
 
+/** Fails with `not-allowed` when a sphere's folder would come to lie among the keys and messages of this installation. */
+export async function refuseInProfile(profile: Profile, place: string): Promise<void> {
+  const [secret, open, real] = [await realOf(profile.folder), await realOf(profile.spheresFolder), await realOf(place)];
+  if (!isWithin(secret, real) || (isWithin(open, real) && open !== secret)) return;
+  throw new AppError('not-allowed', 'the keys of Spherecast itself lie in there', { path: place });
+}
+
 /** What is not there is refused when it is to be read. */
 async function realOf(file: string): Promise<string> {
   try {

@@ -19,6 +19,17 @@ export function refuseForeign(facts: RequestFacts, port: number): 403 | 405 | un
   return facts.method === 'GET' || facts.method === 'HEAD' ? undefined : 405;
 }
 
+/** Whether a page of this computer leads the person here, in a window or tab as a whole. */
+export function isArrival(
+  facts: RequestFacts,
+  headers: { readonly 'sec-fetch-mode'?: unknown; readonly 'sec-fetch-dest'?: unknown },
+  port: number,
+): boolean {
+  const isWhole = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+  const isNear = facts.fetchSite === 'same-site' && facts.method === 'GET';
+  return isWhole && isNear && refuseForeign({ ...facts, fetchSite: undefined }, port) === undefined;
+}
+
 /** A request target taken apart; `segments` are decoded. */
 export interface Target {
   readonly segments: readonly string[];

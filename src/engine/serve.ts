@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import type { LogEntry } from '../base/log.ts';
 import { withoutPrivate } from './log-file.ts';
 import { logUncaught } from './log-uncaught.ts';
@@ -14,15 +15,18 @@ export interface ServeOptions {
   /** Gets warnings and errors as readable lines, everything when verbose. */
   readonly onLog: (line: string) => void;
   readonly verbose: boolean;
+  readonly asksWho: boolean;
 }
 
 /** How the command line runs an engine in its own process: with these services, ended by the usual signals. */
 export function serveWith(createServices: CreateServices): (options: ServeOptions) => Promise<Engine> {
-  return async ({ profile, port, duties, onLog, verbose }) => {
+  return async ({ profile, port, duties, onLog, verbose, asksWho }) => {
     const shown = verbose ? ['debug', 'info', 'warn', 'error'] : ['warn', 'error'];
     const starting = startEngine({
       createServices,
       duties,
+      asksWho,
+      startProfile,
       ...(profile === undefined ? {} : { profile }),
       ...(port === undefined ? {} : { port }),
       onLog: (entry) => {
@@ -34,6 +38,15 @@ export function serveWith(createServices: CreateServices): (options: ServeOption
     logUncaught(engine.log);
     return engine;
   };
+}
+
+/** By the program that runs now. It has nothing of ours open, and goes on when we end. */
+function startProfile(folder: string): void {
+  const program = [...process.execArgv, process.argv[1] ?? '', '--profile', folder, 'serve', '--no-open'];
+  const child = spawn(process.execPath, program, { detached: true, stdio: 'ignore', windowsHide: true });
+  // Whoever waits for it hears that it does not come.
+  child.on('error', () => undefined);
+  child.unref();
 }
 
 /** Ends the engine on SIGTERM, SIGINT and SIGHUP, also while it starts; after 4.5 s the process ends whatever hangs. */

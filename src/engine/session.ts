@@ -35,6 +35,16 @@ export class SessionGuard {
     return ticket;
   }
 
+  /** The same for a ticket alone; it is used up. */
+  takesTicket(candidate: string | null): boolean {
+    return candidate !== null && this.#tickets.has(candidate) && this.signsIn(candidate);
+  }
+
+  /** Whether this is a program that has the token, which no page is ever told. */
+  isProgram(authorization: string | undefined): boolean {
+    return authorization?.startsWith('Bearer ') === true && this.#isToken(authorization.slice('Bearer '.length));
+  }
+
   /** Whether a page with this token may have a cookie; a ticket is used up. */
   signsIn(candidate: string | null): boolean {
     if (candidate === null) return false;

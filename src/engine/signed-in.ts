@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
@@ -34,6 +35,16 @@ export async function readSignedIn(accountsFolder: string): Promise<BareJid | un
   // A damaged note must not look like a new profile: the only account there is was the one.
   const known = await knownAccounts(accountsFolder);
   return known.length === 1 ? known[0] : undefined;
+}
+
+/** The same of a profile that another engine may run for: nothing is touched, a note that cannot be read says nobody. */
+export function signedInOf(accountsFolder: string): BareJid | undefined {
+  try {
+    return readNote(readFileSync(noteFile(accountsFolder), 'utf8'))?.jid ?? undefined;
+  } catch {
+    // Missing or unreadable: there is nobody to show.
+    return undefined;
+  }
 }
 
 /** From now on this profile is signed in with the account that its person has moved to, whenever the program ends. */

@@ -8,6 +8,7 @@ import type { Sphere } from '../spheres/sphere.ts';
 import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { folderCalls } from './folder-calls.ts';
 import { ownerCalls } from './owner-calls.ts';
 import { viewMembers } from './sphere-view.ts';
 
@@ -110,12 +111,7 @@ export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
       holder.session.members.rename(sphereId, name);
       return Promise.resolve(DONE);
     },
-    async watchFolder({ sphereId, on }) {
-      const sphere = holder.session.list.get(sphereId);
-      await holder.session.folderWatch.setOn(sphere, on);
-      views.emitSphere(sphere);
-      return DONE;
-    },
+    ...folderCalls(deps),
     setLimits: (change) => setLimits(deps, change),
     leave: (which, signal) => leave(holder.session, which, signal),
     invitations: () => Promise.resolve({ invitations: views.invitations() }),

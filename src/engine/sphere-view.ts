@@ -7,6 +7,7 @@ import { hasDeclined } from '../spheres/members.ts';
 import type { Candidacy } from '../spheres/new-owner.ts';
 import { candidacies, mayObject } from '../spheres/new-owner.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
+import type { FolderMove } from '../spheres/folder-move.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import { partnerIn } from '../spheres/partner-in.ts';
@@ -25,6 +26,7 @@ interface SphereViewDeps {
   readonly own: BareJid;
   readonly folderWatch: Pick<FolderWatch, 'isOn'>;
   readonly names: Pick<PeopleNames, 'of'>;
+  readonly folderMove: Pick<FolderMove, 'progress'>;
 }
 
 const NOBODY = '' as PersonId;
@@ -39,6 +41,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     room: row.room,
     folder: row.folder,
     watchesFolder: deps.folderWatch.isOn(sphere),
+    folderMove: deps.folderMove.progress(sphere.id),
     limits: row.limits,
     history: state.genesis?.policy.history ?? 'all',
     myRole: sphere.placeOf(own)?.role ?? 'member',

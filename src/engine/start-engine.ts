@@ -27,8 +27,11 @@ import {
   locateProfile,
   readConfig,
   removeEngineFile,
+  withChosenPlaces,
   writeEngineFile,
 } from './profile.ts';
+import { ProfileCalls } from './profile-calls.ts';
+import { ProfileList } from './profile-list.ts';
 import { lockProfile } from './profile-lock.ts';
 import { RpcSocket } from './rpc-socket.ts';
 import type { MasterKey, SecretStore } from './secrets.ts';
@@ -78,6 +81,10 @@ export interface EngineOptions {
   readonly uiFolder?: string;
   /** For this run, in place of what the profile says. */
   readonly duties?: Duties;
+  /** Nobody said for whom the application is started: the page asks. */
+  readonly asksWho?: boolean;
+  /** Starts an engine for the profile in this folder, which outlives this one. */
+  readonly startProfile?: (folder: string) => void;
   readonly launcher?: ProcessLauncher;
   /** Tried before the profile's own file, in this order. */
   readonly secretStores?: readonly SecretStore[];
@@ -111,8 +118,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await using starting = new AsyncDisposableStack();
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
-  const profile = locateProfile(options.profile);
-  createProfileFolders(profile);
+  const located = locateProfile(options.profile);
+  createProfileFolders(located);
+  const profile = withChosenPlaces(located);
   starting.use(lockProfile(profile.lockFile));
   rmSync(profile.playlistsFolder, { recursive: true, force: true });
   const log = createEngineLog(profile, clock, options.onLog);
@@ -137,7 +145,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const events = new EventLog({ clock, scope });
   starting.defer(running.services.onEvent.on((event) => events.append(event)));
   const host = { version, pid: process.pid, url, home: homedir(), shutDown };
-  const router = createAppRouter({ services: running.services, events, host, log });
+  const profiles = profilesOf(options, profile, { clock, random });
+  const router = createAppRouter({ services: running.services, events, host, profiles, log });
   const session = new SessionGuard({ token, cookieKey: derive(masterKey.key, 'browser-session'), clock, random });
   const server = starting.use(
     new HttpServer({
@@ -158,18 +167,19 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   stop.take(starting.move());
   log.info('engine started', { version, port: server.port });
   const end = (): Promise<void> => stop.run();
-  return {
-    version,
-    log,
-    pid: process.pid,
-    origin,
-    token,
-    url: url(),
-    urlForOnce: () => `${origin}/?token=${session.ticket()}`,
-    stopped: stop.done,
-    stop: end,
-    [Symbol.asyncDispose]: end,
-  };
+  const urlForOnce = (): string => `${origin}/?token=${session.ticket()}`;
+  const about = { version, log, pid: process.pid, origin, token, url: url() };
+  return { ...about, urlForOnce, stopped: stop.done, stop: end, [Symbol.asyncDispose]: end };
+}
+
+/** Who uses this computer beside the person of this profile. */
+function profilesOf(
+  { asksWho = false, startProfile }: EngineOptions,
+  { folder }: Profile,
+  { clock, random }: { clock: Clock; random: RandomBytes },
+): ProfileCalls {
+  const list = new ProfileList({ clock, random });
+  return new ProfileCalls({ list, current: folder, asksWho, start: startProfile, clock });
 }
 
 function withDuties(config: ProfileConfig, { extraPorts, keepEverything }: Duties = {}): ProfileConfig {

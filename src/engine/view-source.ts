@@ -75,6 +75,7 @@ export class ViewSource {
       session.client.onState.on(() => this.accountChanged()),
       session.devices.onChange.on(() => this.accountChanged()),
       session.list.onChange.on((changed) => this.#sphereChanged(session, changed, pace)),
+      session.folderMove.onProgress.on((id) => this.#sphereSoon(session, id, pace)),
       session.list.onChange.on(({ changes }) => {
         if (changes.some(({ kind }) => kind === 'moved')) this.accountChanged();
       }),
@@ -242,9 +243,15 @@ export class ViewSource {
       if (isOffList) this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
     }
     const isTalk = changes.length > 0 && changes.every(({ kind }) => kind === 'message');
-    if (!isTalk) return this.emitSphere(sphere);
-    void pace.run(sphere.id, () => {
-      if (session === this.#session && session.list.find(sphere.id) === sphere) this.emitSphere(sphere);
+    if (isTalk) this.#sphereSoon(session, sphere.id, pace);
+    else this.emitSphere(sphere);
+  }
+
+  /** What changes many times a second is shown less often. */
+  #sphereSoon(session: AccountSession, sphereId: SphereId, pace: Throttle): void {
+    void pace.run(sphereId, () => {
+      const sphere = session.list.find(sphereId);
+      if (session === this.#session && sphere !== undefined) this.emitSphere(sphere);
       return Promise.resolve();
     });
   }

@@ -13,10 +13,20 @@ export async function findPlace(
   event: ItemEvent,
   signal: AbortSignal,
 ): Promise<ReceivePlace> {
-  const { folder } = sphere.row;
   const metainfo = await source.metainfo(sphere, event, signal);
-  if (event.type === 'torrent') return publicPlace(folder, publicMetainfo(event, metainfo), signal);
+  if (event.type === 'torrent') {
+    return settled(sphere, (folder) => publicPlace(folder, publicMetainfo(event, metainfo), signal));
+  }
   const manifest = await source.manifest(sphere, event, signal);
   const bytes = source.manifestBytes(event.id as string as ItemId) ?? new Uint8Array();
-  return receivePlace(folder, event, { manifest, bytes }, signal);
+  return settled(sphere, (folder) => receivePlace(folder, event, { manifest, bytes }, signal));
+}
+
+/** Decided anew when the folder was moved in the same moment. */
+async function settled(sphere: Sphere, place: (folder: string) => Promise<ReceivePlace>): Promise<ReceivePlace> {
+  for (;;) {
+    const { folder } = sphere.row;
+    const found = await place(folder);
+    if (sphere.row.folder === folder) return found;
+  }
 }

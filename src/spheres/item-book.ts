@@ -66,6 +66,7 @@ export class ItemBook {
   isInForce(row: ItemRow): boolean {
     if (!isOnList(row)) return false;
     const { sphereId, itemId } = row;
+    if (this.#deps.list.moving.has(sphereId)) return false;
     const sphere = this.#deps.list.find(sphereId);
     if (sphere === undefined || sphere.row.state === 'left' || sphere.row.state === 'removed') return false;
     return sphere.state.items.get(itemId)?.replacedBy === null;

@@ -32,6 +32,8 @@ interface SphereListDeps {
 export class SphereList {
   /** After the database has it. */
   readonly onChange: Emitter<ChangedSphere>;
+  /** Spheres whose folder is being moved: nothing in it is read or written. */
+  readonly moving = new Set<SphereId>();
   readonly #deps: SphereListDeps;
   readonly #former: FormerRooms;
   readonly #spheres = new Map<SphereId, { readonly sphere: Sphere; readonly effects: Effects }>();

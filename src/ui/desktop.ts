@@ -4,6 +4,8 @@ export interface Desktop {
   /** The real path of a dropped file or folder. */
   pathForFile(file: File): string;
   notify(title: string, body: string): void;
+  /** Opens the window of another person of this computer, and closes this one. */
+  openProfile?(id: string): Promise<boolean>;
   /** The system's own file dialog; resolves with real paths, none when cancelled. */
   pickFiles?(options: { readonly folders: boolean }): Promise<string[]>;
 }

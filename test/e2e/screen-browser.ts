@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { findFirstCommand, HEADLESS_CHROMIUM } from '../../tools/bootstrap/packages.mjs';
 import { FakeEngine } from '../fixtures/fake-engine.ts';
+import type { FakeHost } from '../fixtures/fake-router.ts';
 import { familyWorld } from '../fixtures/fake-world.ts';
 import { AppPage, OF_COLOURS, OF_WCAG } from './app-page.ts';
 
@@ -29,6 +30,11 @@ const LOOKS = [
   { look: 'narrow', colorScheme: 'light', viewport: { width: 400, height: 800 } },
 ] as const;
 
+interface ScreenOptions extends BrowserContextOptions {
+  readonly signedIn?: boolean;
+  readonly people?: NonNullable<FakeHost['people']>;
+}
+
 /** A page on an engine of its own that knows a made-up family. */
 export class Screen extends AppPage implements AsyncDisposable {
   readonly engine: FakeEngine;
@@ -38,9 +44,10 @@ export class Screen extends AppPage implements AsyncDisposable {
     this.engine = engine;
   }
 
-  static async open(browser: Browser, options: BrowserContextOptions & { signedIn?: boolean } = {}): Promise<Screen> {
-    const { signedIn = true, ...context } = options;
-    const engine = new FakeEngine({ uiFolder, world: await familyWorld(), signedIn });
+  static async open(browser: Browser, options: ScreenOptions = {}): Promise<Screen> {
+    const { signedIn = true, people, ...context } = options;
+    const shared = people === undefined ? {} : { people };
+    const engine = new FakeEngine({ uiFolder, world: await familyWorld(), signedIn, ...shared });
     await engine.start();
     const page = await browser.newPage({ viewport: WIDE, locale: 'en-GB', ...context });
     page.setDefaultTimeout(15_000);

@@ -47,6 +47,7 @@ import type { OwnDevices } from '../../src/spheres/own-devices.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
+import { FolderMove } from '../../src/spheres/folder-move.ts';
 import { FolderWatch } from '../../src/spheres/folder-watch.ts';
 import type { Relocation } from '../../src/spheres/relocation.ts';
 import type { RoomMover } from '../../src/spheres/room-mover.ts';
@@ -112,6 +113,7 @@ export class SimSession {
   readonly source: ItemSource;
   readonly shares: ShareService;
   readonly folderWatch: FolderWatch;
+  readonly folderMove: FolderMove;
   readonly renewal: KeyRenewal;
   readonly channel: EphemeralChannel;
   readonly exchange: EndpointExchange;
@@ -263,10 +265,10 @@ export class SimSession {
     this.source = new ItemSource({ storage, feed, waiter, scratchFolder: join(folder.folder, 'scratch') });
     this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
-    this.shares = this.#stack.use(
-      new ShareService({ storage, list, feed, media: mediaOfNothing, activate, clock, random, log }),
-    );
-    this.folderWatch = new FolderWatch({ storage, list: this.list, shares: this.shares, spawn, clock, log });
+    const sharing = { storage, list, feed, spawn, clock, random, log };
+    this.shares = this.#stack.use(new ShareService({ ...sharing, media: mediaOfNothing, activate }));
+    this.folderWatch = new FolderWatch({ ...sharing, shares: this.shares });
+    this.folderMove = new FolderMove({ ...sharing, items: this.items });
     this.renewal = new KeyRenewal({ storage, list, shares: this.shares, clock, random, log });
     this.direct = this.#stack.use(
       new DirectMail({

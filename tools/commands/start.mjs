@@ -72,7 +72,13 @@ async function serve(runtime, args) {
   const { before, after, open } = splitArguments(args);
   const json = after.includes('--json');
   const main = [SPHERECAST, '--json', ...before];
-  const options = [...(open ? [] : ['--no-open']), ...after.filter((arg) => arg !== '--json')];
+  // Whoever is named is not asked for; nor is anybody where no page opens.
+  const asks = open && !before.some((arg) => arg.startsWith('--profile'));
+  const options = [
+    ...(open ? [] : ['--no-open']),
+    ...(asks ? ['--ask'] : []),
+    ...after.filter((arg) => arg !== '--json'),
+  ];
   const cwd = process.env['INIT_CWD'] ?? root;
   const env = childEnvironment(runtime);
   const child = spawn(runtime, [...main, 'serve', ...options], { cwd, env, stdio: ['inherit', 'pipe', 'inherit'] });
@@ -106,21 +112,22 @@ async function serve(runtime, args) {
  * @param {boolean} json
  */
 function announce(line, open, json) {
-  const { url, failure } = readLine(line);
+  const { url, failure, already = false } = readLine(line);
   if (!json && failure !== undefined) say(`Spherecast could not start: ${failure}`);
   else if (json || url === undefined) console.log(line);
+  else if (already) console.log(`Spherecast runs already, at ${url}`);
   else console.log(open ? `Spherecast runs at ${url} (Ctrl-C ends it)` : url);
 }
 
 /**
  * What a line of the program says: where the engine is, or why it did not start.
  * @param {string} line
- * @returns {{ url?: string, failure?: string, code?: string }}
+ * @returns {{ url?: string, failure?: string, code?: string, already?: boolean }}
  */
 export function readLine(line) {
   try {
     const value = JSON.parse(line);
-    if (typeof value?.url === 'string') return { url: value.url };
+    if (typeof value?.url === 'string') return { url: value.url, ...(value.already === true && { already: true }) };
     const { message, code } = value?.error ?? {};
     return typeof message === 'string' ? { failure: message, code } : {};
   } catch {

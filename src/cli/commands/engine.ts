@@ -1,3 +1,9 @@
+import { systemClock } from '../../base/system-clock.ts';
+import { systemRandom } from '../../base/random.ts';
+import { locateProfile, readEngineFile } from '../../engine/profile.ts';
+import { addressForOnce } from '../../engine/profile-calls.ts';
+import { ProfileList } from '../../engine/profile-list.ts';
+import { productVersion } from '../../engine/version.ts';
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
@@ -18,14 +24,26 @@ export const engineCommands = [
         help: 'also let members in on these ports, for those whose network only lets 443 or 80 through',
       },
       'keep-everything': { help: 'fetch every item of every sphere, to give it to those who come later' },
+      ask: {
+        help: 'without --profile: begin with whoever used Spherecast here last, and let the page ask who is there',
+      },
       'no-open': { help: 'do not open the application in the browser' },
     },
     shape: readyShape,
     async run({ values, flags, startEngine, openPage, print, io, verbose, profileOption, signal }) {
       const port = values.get('port');
+      const asksWho = flags.has('ask') && profileOption === undefined;
+      const folder = asksWho ? lastUsed() : profileOption;
+      const running = asksWho ? readEngineFile(locateProfile(folder)) : undefined;
+      if (running !== undefined) {
+        if (!flags.has('no-open')) await openPage(await addressForOnce(running, signal));
+        const { url, token, pid } = running;
+        return { url: `${url}/?token=${token}`, pid, version: productVersion(), already: true };
+      }
       const also = values.get('also-port')?.split(',');
       const engine = await startEngine({
-        profile: profileOption,
+        profile: folder,
+        asksWho,
         port: port === undefined ? undefined : wholeNumber('port', port),
         duties: {
           ...(also === undefined ? {} : { extraPorts: memberPorts(also) }),
@@ -44,7 +62,8 @@ export const engineCommands = [
       await engine.stopped;
       return undefined;
     },
-    describe: ({ url }) => `Spherecast runs at ${url} (Ctrl-C ends it)`,
+    describe: ({ url, already }) =>
+      already === true ? `Spherecast runs already, at ${url}` : `Spherecast runs at ${url} (Ctrl-C ends it)`,
   }),
   defineCommand({
     name: 'status',
@@ -97,6 +116,10 @@ export const engineCommands = [
     describe: ({ events }) => events.map((event) => JSON.stringify(event)).join('\n'),
   }),
 ];
+
+function lastUsed(): string | undefined {
+  return new ProfileList({ clock: systemClock, random: systemRandom }).last?.folder;
+}
 
 function memberPorts(texts: readonly string[]): number[] {
   const ports = texts.map((text) => wholeNumber('also-port', text, 1));

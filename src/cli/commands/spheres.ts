@@ -1,7 +1,16 @@
+import path from 'node:path';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { resolveInvitation, resolveSphere } from '../resolve.ts';
-import { invitationsShape, invitedShape, membersShape, okShape, sphereAnswerShape, spheresShape } from '../shapes.ts';
+import {
+  invitationsShape,
+  invitedShape,
+  membersShape,
+  movedFolderShape,
+  okShape,
+  sphereAnswerShape,
+  spheresShape,
+} from '../shapes.ts';
 import { plain, table } from '../words.ts';
 
 const TROUBLES: Readonly<Record<string, string>> = {
@@ -216,6 +225,21 @@ const changes = [
       return await engine.client.spheres.move({ sphereId: sphere.id, server }, { signal });
     },
     describe: ({ sphere }) => `moved to ${plain(sphere.room)}`,
+  }),
+  defineCommand({
+    name: 'sphere folder',
+    usage: 'S DIR',
+    summary: 'Moves the folder of a sphere into another folder, on this disk or another, with everything in it.',
+    positionals: two,
+    shape: movedFolderShape,
+    async run({ connect, signal, positionals, io }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const into = path.resolve(io.cwd, positionals[1] ?? '');
+      return await engine.client.spheres.moveFolder({ sphereId: sphere.id, into }, { signal });
+    },
+    describe: ({ sphere, stayed }) =>
+      `${plain(sphere.name)} is at ${plain(sphere.folder)}${stayed === 0 ? '' : `; ${stayed} files changed meanwhile and stayed`}`,
   }),
   defineCommand({
     name: 'sphere leave',
