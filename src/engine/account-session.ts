@@ -170,8 +170,9 @@ export class AccountSession implements AsyncDisposable {
     this.source = new ItemSource({ storage, feed, waiter: this.waiter, scratchFolder });
     this.items = this.#stack.use(this.#openItems(deps, log));
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
+    const letGo: ItemService['edits']['letGo'] = (itemId) => this.items.edits.letGo(itemId);
     this.shares = this.#stack.use(
-      new ShareService({ storage, list: this.list, feed, media: deps.media, activate, clock, random, log }),
+      new ShareService({ storage, list: this.list, feed, media: deps.media, activate, letGo, clock, random, log }),
     );
     this.folderWatch = new FolderWatch({ ...this.#following(deps), shares: this.shares, log });
     this.scope.spawn('watch folders', (signal) => this.folderWatch.run(signal));
