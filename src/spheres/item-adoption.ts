@@ -8,7 +8,6 @@ import type { Storage } from '../storage/storage.ts';
 import { removeCopy } from '../torrent/remove-copy.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
-import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { originOf } from './origin.ts';
 import type { Sphere } from './sphere.ts';
@@ -39,7 +38,7 @@ interface Move {
 
 const RETRY_MS = 60_000;
 /** In which all of it, or all that was chosen of it, lies on this disk, or lay there. */
-const KEPT: readonly ItemRow['state'][] = ['complete', 'partial', 'changed', 'missing', 'listed'];
+const KEPT: readonly ItemRow['state'][] = ['complete', 'sharing', 'partial', 'changed', 'missing', 'listed'];
 const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0, wanted: false, paused: false };
 
 /**
@@ -145,8 +144,7 @@ export class ItemAdoption {
     // What another sphere does not take over goes on where it is, for those who are there.
     if (from !== sphere && !isTaken) return;
     // Whoever shares the new version has it where the old one lay.
-    const isInPlace = old.layout !== null && isReadInPlace(old);
-    const isBeside = !isInPlace && (old.path === null || old.path !== next.path);
+    const isBeside = old.path === null || old.path !== next.path;
     if (!isSame && isBeside) return this.#setAside(old, next, signal);
     storage.transaction(() => {
       if (isTaken) book.update(newId, placeOf(old));
