@@ -4,7 +4,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { silentLogger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
-import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { FileIdentity } from '../contract/swarm.ts';
 import type { FileSegment } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { cipherKey } from './cipher.ts';
@@ -12,22 +12,12 @@ import { readIdentity, sameIdentity } from './file-identity.ts';
 import type { HashJob } from './hash-job.ts';
 import { CONTROL_BYTES, doneCounter } from './hash-job.ts';
 import { HashPool } from './hash-pool.ts';
+import type { HashRequest } from './hash-request.ts';
 import { DIGEST_BYTES, checkGeometry, pieceCount } from './metainfo.ts';
 import type { PieceTags } from './piece-tags.ts';
 import { TAG_BYTES } from './piece-tags.ts';
 import { areKnownPieces, KNOWN_REQUEST } from './self-check.ts';
 import { stockHash } from './stock-hash.ts';
-
-export interface HashRequest {
-  readonly segments: readonly Segment[];
-  /** Of the whole torrent, padding included, in bytes. */
-  readonly length: number;
-  readonly pieceLength: number;
-  /** null = the bytes are hashed as they are. */
-  readonly mediaKey: Uint8Array | null;
-  /** Digests of the first pieces that an earlier run found over the same files under the same key. */
-  readonly known?: Uint8Array | undefined;
-}
 
 export interface HashProgress {
   /** Padding included. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../base/errors.ts';
 import { cipherKey } from './cipher.ts';
-import type { HashRequest } from './hasher.ts';
+import type { HashRequest } from './hash-request.ts';
 import { runPieceJob } from './piece-crypto.ts';
 
 const PIECE = 16 * 1024;

@@ -9,7 +9,7 @@ import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { cipherKey, cipherStream } from './cipher.ts';
 import { fileError } from './file-error.ts';
-import type { HashRequest } from './hasher.ts';
+import type { HashRequest } from './hash-request.ts';
 import { DIGEST_BYTES, pieceCount } from './metainfo.ts';
 
 const READ_BYTES = 128 * 1024;
