@@ -59,7 +59,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     upBps: live?.upBps ?? 0,
     path: row.path,
     earlierPath: earlierPath(deps.storage, sphere, row),
-    basedOn: viewBasis(sphere, event),
+    basedOn: viewBasis(deps.names, sphere, event),
     previewUrl: hasPreview(deps.storage, event) ? `/preview/${row.itemId}` : null,
     thumbhash: body.thumbhash,
     width: body.media.width,
@@ -80,10 +80,10 @@ function earlierPath({ items }: Storage, { state }: Sphere, { itemId }: ItemRow)
   return null;
 }
 
-function viewBasis(sphere: Sphere, { body }: ItemEvent): ItemView['basedOn'] {
+function viewBasis(names: ItemViewDeps['names'], sphere: Sphere, { body }: ItemEvent): ItemView['basedOn'] {
   const basis = sphere.state.items.get(body.basedOn as string as ItemId)?.event;
   if (basis === undefined) return null;
-  return { name: basis.body.name, fromName: personName(sphere.jidOf(basis.header.person) ?? sphere.row.room) };
+  return { name: basis.body.name, fromName: names.of(sphere.jidOf(basis.header.person) ?? sphere.row.room) };
 }
 
 /** Only what announces a picture is looked for: of ten thousand items that have none that would take a while. */

@@ -91,7 +91,7 @@ function followMoved({ people, names }: AccountSession, tell: (notice: Notice) =
 }
 
 /** What is here of an item is not what it is any more. */
-function followVersions({ storage, list }: AccountSession, tell: (notice: Notice) => void): () => void {
+function followVersions({ storage, list, names }: AccountSession, tell: (notice: Notice) => void): () => void {
   const told = new Set<ItemId>();
   return list.onChange.on(({ sphere, changes }) => {
     for (const change of changes) {
@@ -103,7 +103,7 @@ function followVersions({ storage, list }: AccountSession, tell: (notice: Notice
       if (old === undefined || event === undefined || !isHere || told.has(change.id)) continue;
       if (hasSameBytes(old, event) || event.header.person === sphere.person) continue;
       told.add(change.id);
-      const person = personName(sphere.jidOf(event.header.person) ?? sphere.row.room);
+      const person = names.of(sphere.jidOf(event.header.person) ?? sphere.row.room);
       tell({ code: 'new-version', params: { person, name: event.body.name } });
     }
   });

@@ -185,6 +185,9 @@ test('a photo has comments too; what is typed there turns no photo', async () =>
   await screen.by('comments-panel').waitFor({ state: 'detached' });
   await screen.page.keyboard.press('Escape');
   await screen.tile('Lighthouse').waitFor();
+  expect(screen.complaints).toEqual([]);
+});
+
 test('whoever edited a file is asked what becomes of it, and a new version says that a copy of the old one is here', async () => {
   await using screen = await Screen.open(browser);
   const { items } = screen.engine.state;

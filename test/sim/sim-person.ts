@@ -264,9 +264,8 @@ export class SimSession {
     this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
     const letGo: ItemService['edits']['letGo'] = (itemId) => this.items.edits.letGo(itemId);
-    this.shares = this.#stack.use(
-      new ShareService({ storage, list, feed, media: mediaOfNothing, activate, letGo, clock, random, log }),
-    );
+    this.shares = new ShareService({ storage, list, feed, media: mediaOfNothing, activate, letGo, clock, random, log });
+    this.#stack.use(this.shares);
     this.folderWatch = new FolderWatch({ storage, list: this.list, shares: this.shares, spawn, clock, log });
     this.renewal = new KeyRenewal({ storage, list, shares: this.shares, clock, random, log });
     this.direct = this.#stack.use(
