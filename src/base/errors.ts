@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'torrent-version-2',
   'strangers-see',
   'swarm-unavailable',
+  'transfer-unsafe',
   'profile-in-use',
   'database-newer',
   'database-damaged',

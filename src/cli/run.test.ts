@@ -153,6 +153,13 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   await json(['remove', 'Family', 'film.mp4', '--for-everybody']);
   expect(services.asked.at(-1)?.input).toMatchObject({ copy: 'keep', forEverybody: true });
   expect(await json(['restore', 'Family', 'film.mp4'])).toMatchObject({ item: { name: 'film.mp4' } });
+  for (const [fate, call] of [
+    ['share', 'shareVersion'],
+    ['keep', 'keepEdited'],
+  ] as const) {
+    expect(await json(['edited', 'Family', 'film.mp4', fate])).toMatchObject({ item: { name: 'film.mp4' } });
+    expect(services.asked.at(-1)).toMatchObject({ call, input: { itemId: ITEM_ID } });
+  }
   expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
   expect(await json(['priority', 'Family', 'film.mp4', 'high'])).toEqual({ ok: true });
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, priority: 'high' });

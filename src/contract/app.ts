@@ -266,6 +266,10 @@ const items = {
     .output(done.extend({ kept: z.number().int().nonnegative() })),
   /** Puts a removed or deleted item back on the list, for 30 days. */
   restore: oc.input(ofItem).output(z.object({ item: itemSchema })),
+  /** Shares an item whose file was edited as it is now: our own in place of what it was, that of others beside it. */
+  shareVersion: oc.input(ofItem).output(z.object({ item: itemSchema })),
+  /** A received file that was edited stays as it is and is not shared; the item stands on the list as not here. */
+  keepEdited: oc.input(ofItem).output(z.object({ item: itemSchema })),
   /** Reads the item on this disk again; resolves at the end. Damage of a received copy is fetched again. */
   recheck: oc.input(ofItem).output(z.object({ item: itemSchema, damaged: z.number().int().nonnegative() })),
 };

@@ -208,6 +208,10 @@ export const itemSchema = z.object({
   upBps: count,
   /** Absolute path of the item on this disk, once there is one. */
   path: z.string().nullable(),
+  /** Where the copy of the version before it lies, which is not what this one is; null = there is none. */
+  earlierPath: z.string().nullable(),
+  /** Whose item it is an edited copy of, and what that is called; both stand on the list. */
+  basedOn: z.object({ name: z.string(), fromName: z.string() }).nullable(),
   /** Address of the preview picture on the engine's own port. */
   previewUrl: z.string().nullable(),
   /** base64 of a thumbhash, for the blur shown before the preview. */

@@ -7,6 +7,7 @@ import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { editedItemCalls } from './edited-item-calls.ts';
 import { probeOf } from './file-probe.ts';
 import { keptItemCalls } from './kept-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
@@ -73,6 +74,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       return DONE;
     },
     ...keptItemCalls(deps, view),
+    ...editedItemCalls(deps, view),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ItemId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
 import { kindOfType } from '../player/media-type.ts';
 import { deletionOf, mayPutBack } from '../spheres/deletion.ts';
@@ -6,6 +7,7 @@ import type { ItemSource } from '../spheres/item-source.ts';
 import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { Manifest, ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import { versionBefore } from '../spheres/versions.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { typeOf } from './file-probe.ts';
@@ -56,6 +58,8 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     downBps: live?.downBps ?? 0,
     upBps: live?.upBps ?? 0,
     path: row.path,
+    earlierPath: earlierPath(deps.storage, sphere, row),
+    basedOn: viewBasis(deps.names, sphere, event),
     previewUrl: hasPreview(deps.storage, event) ? `/preview/${row.itemId}` : null,
     thumbhash: body.thumbhash,
     width: body.media.width,
@@ -65,6 +69,21 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     undoUntilMs,
     ...viewDeletion(deps, sphere, event),
   };
+}
+
+/** What was here of versions with other bytes stays where it lies; the newest of them is shown. */
+function earlierPath({ items }: Storage, { state }: Sphere, { itemId }: ItemRow): string | null {
+  for (let id = versionBefore(state.items, itemId); id !== null; id = versionBefore(state.items, id)) {
+    const path = items.get(id)?.path;
+    if (path !== undefined && path !== null) return path;
+  }
+  return null;
+}
+
+function viewBasis(names: ItemViewDeps['names'], sphere: Sphere, { body }: ItemEvent): ItemView['basedOn'] {
+  const basis = sphere.state.items.get(body.basedOn as string as ItemId)?.event;
+  if (basis === undefined) return null;
+  return { name: basis.body.name, fromName: names.of(sphere.jidOf(basis.header.person) ?? sphere.row.room) };
 }
 
 /** Only what announces a picture is looked for: of ten thousand items that have none that would take a while. */

@@ -5,6 +5,7 @@ import { parseAudience } from '../spheres/audience.ts';
 import { viewItem } from './item-view.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import { hasSameBytes, versionsOf } from '../spheres/versions.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
@@ -45,7 +46,10 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const sphere = list.find(row.sphereId);
       const code = TOLD[row.state];
       if (code === undefined || before === undefined || sphere === undefined) return;
-      tell({ code, params: { name: viewItem({ storage, items, source, names }, sphere, row)?.name ?? '' } });
+      const view = viewItem({ storage, items, source, names }, sphere, row);
+      // What was edited of somebody else's asks for another answer than a file of one's own.
+      const isCopy = row.state === 'changed' && view?.mine === false && !view.isPublic;
+      tell({ code: isCopy ? 'copy-edited' : code, params: { name: view?.name ?? '' } });
     }),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
@@ -55,6 +59,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       tell({ code: 'invited', params: { person: names.of(invitation.from), sphere: invitation.name } });
     }),
     followMoved(session, tell),
+    followVersions(session, tell),
     followFailures(session, tell),
     followMentions(session, tell),
     followDevices(session, tell),
@@ -82,6 +87,25 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
 function followMoved({ people, names }: AccountSession, tell: (notice: Notice) => void): () => void {
   return people.contacts.onMoved.on(({ to }) => {
     tell({ code: 'moved', params: { person: names.of(to), address: to } });
+  });
+}
+
+/** What is here of an item is not what it is any more. */
+function followVersions({ storage, list, names }: AccountSession, tell: (notice: Notice) => void): () => void {
+  const told = new Set<ItemId>();
+  return list.onChange.on(({ sphere, changes }) => {
+    for (const change of changes) {
+      if (change.kind !== 'item-replaced') continue;
+      const { items } = sphere.state;
+      const old = items.get(change.id)?.event;
+      const event = items.get(versionsOf(items, change.id).at(-1) ?? change.id)?.event;
+      const isHere = storage.items.get(change.id)?.state === 'complete';
+      if (old === undefined || event === undefined || !isHere || told.has(change.id)) continue;
+      if (hasSameBytes(old, event) || event.header.person === sphere.person) continue;
+      told.add(change.id);
+      const person = names.of(sphere.jidOf(event.header.person) ?? sphere.row.room);
+      tell({ code: 'new-version', params: { person, name: event.body.name } });
+    }
   });
 }
 

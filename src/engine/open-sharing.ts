@@ -27,7 +27,8 @@ interface SharingDeps {
 export function openSharing(deps: SharingDeps) {
   const { items, spawn } = deps;
   const activate: ItemService['activate'] = (itemId, signal) => items.activate(itemId, signal);
-  const shares = new ShareService({ ...deps, activate });
+  const letGo: ItemService['edits']['letGo'] = (itemId) => items.edits.letGo(itemId);
+  const shares = new ShareService({ ...deps, activate, letGo });
   const folderWatch = new FolderWatch({ ...deps, shares });
   spawn('watch folders', (signal) => folderWatch.run(signal));
   const renewal = new KeyRenewal({ ...deps, shares, log: deps.log.child('keys') });

@@ -1,5 +1,5 @@
-import type { ItemId } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
+import type { Descent } from './edited-item.ts';
 import { itemName } from './human-line.ts';
 import type { PreparedItem } from './prepare-item.ts';
 import type { Attachment } from './protocol/envelope.ts';
@@ -13,8 +13,8 @@ import type { HeldEpoch } from './sphere.ts';
 /** Metainfo up to here travels beside the event; beyond, members ask each other for it. */
 export const INLINE_METAINFO_BYTES = 24 * 1024;
 
-/** The event of an item; `replaces` names the one that gets a new key by it. */
-export function bodyOf(item: PreparedItem, epoch: HeldEpoch | null, replaces: ItemId | null): EventInput<'item'> {
+export function bodyOf(item: PreparedItem, epoch: HeldEpoch | null, descent: Descent): EventInput<'item'> {
+  const { replaces, basedOn } = descent;
   const { description, layout, manifest, metainfo, tree } = item;
   return {
     name: itemName(tree.name),
@@ -32,6 +32,7 @@ export function bodyOf(item: PreparedItem, epoch: HeldEpoch | null, replaces: It
     thumbhash: description.thumbhash,
     previewSha256: description.preview === null ? null : sha256Hex(description.preview.image),
     replaces,
+    ...(basedOn === null ? {} : { basedOn }),
   };
 }
 

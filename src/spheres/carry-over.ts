@@ -87,8 +87,8 @@ export function carryItem(
     list.publish(to, 'torrent', { ...passed, root: media.kind === 'folder' ? 'folder' : 'file', origin }, dispatch);
     return;
   }
-  const carried = { ...body, epoch, replaces: null, origin };
-  list.publish(to, 'item', carried, dispatch);
+  const { basedOn: _ofOtherSphere, ...own } = body;
+  list.publish(to, 'item', { ...own, epoch, replaces: null, origin }, dispatch);
 }
 
 /**

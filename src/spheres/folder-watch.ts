@@ -1,5 +1,4 @@
 import { basename, dirname, join } from 'node:path';
-import * as z from 'zod';
 import type { Clock } from '../base/clock.ts';
 import type { SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
@@ -9,10 +8,12 @@ import type { Storage } from '../storage/storage.ts';
 import { collisionKey } from '../torrent/safe-name.ts';
 import type { EntryLook, FolderEntry } from './folder-entries.ts';
 import { listEntries, lookAtEntry } from './folder-entries.ts';
-import { folderHolder, folderKin, spheresOfFolder } from './folder-spheres.ts';
+import { folderHolder, folderKin } from './folder-spheres.ts';
 import type { ShareService } from './share-service.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
+import type { Watch } from './watch-settings.ts';
+import { WatchSettings } from './watch-settings.ts';
 
 interface FolderWatchDeps {
   readonly storage: Pick<Storage, 'items' | 'settings' | 'shareJobs'>;
@@ -29,10 +30,6 @@ const LOOK_MS = 3_000;
 const QUIET_MS = 8_000;
 /** Looking at a large folder again takes no more than this part of the time. */
 const REST = 50;
-
-/** Of a folder, whichever of its spheres it is kept for. `left`: what lay there before it was watched, and stays as it is. */
-const watchSchema = z.object({ on: z.boolean(), left: z.array(z.string()) });
-type Watch = z.infer<typeof watchSchema>;
 
 /** An entry that is being watched for coming to rest. */
 interface Waiting {
@@ -54,6 +51,7 @@ interface OwnFiles {
  */
 export class FolderWatch {
   readonly #deps: FolderWatchDeps;
+  readonly #settings: WatchSettings;
   /** Spheres that may have had a folder before folders were watched; that of a new one was made empty. */
   readonly #old: ReadonlySet<SphereId>;
   readonly #waiting = new Map<string, Waiting>();
@@ -66,17 +64,18 @@ export class FolderWatch {
 
   constructor(deps: FolderWatchDeps) {
     this.#deps = deps;
+    this.#settings = new WatchSettings(deps);
     this.#old = new Set(deps.list.all().map(({ id }) => id));
   }
 
   isOn(sphere: Sphere): boolean {
-    return this.#watch(sphere)?.on ?? true;
+    return this.#settings.get(sphere)?.on ?? true;
   }
 
   /** For all spheres that have the folder. What was put there while it was off stays unshared. */
   async setOn(sphere: Sphere, on: boolean): Promise<void> {
     if (this.isOn(sphere) === on) return;
-    this.#store(sphere, { on, left: on ? this.#strange(sphere, await listEntries(sphere.row.folder)) : [] });
+    this.#settings.set(sphere, { on, left: on ? this.#strange(sphere, await listEntries(sphere.row.folder)) : [] });
   }
 
   /** Until the signal aborts. */
@@ -93,7 +92,7 @@ export class FolderWatch {
     const mayShare = isHolder && sphere.role !== 'viewer' && sphere.epochs.length > 0;
     if (!mayShare || !this.isOn(sphere)) return;
     const entries = await listEntries(sphere.row.folder);
-    const watch = this.#watch(sphere) ?? this.#begin(sphere, entries);
+    const watch = this.#settings.get(sphere) ?? this.#begin(sphere, entries);
     const left = new Set(watch.left);
     let ours: OwnFiles | undefined;
     for (const entry of entries) {
@@ -111,9 +110,9 @@ export class FolderWatch {
   }
 
   #begin(sphere: Sphere, entries: readonly FolderEntry[]): Watch {
-    const isNew = !this.#old.has(sphere.id) && this.#sharing(sphere).length <= 1;
+    const isNew = !this.#old.has(sphere.id) && this.#settings.sharing(sphere).length <= 1;
     const watch = { on: true, left: isNew ? [] : this.#strange(sphere, entries) };
-    this.#store(sphere, watch);
+    this.#settings.set(sphere, watch);
     return watch;
   }
 
@@ -173,27 +172,6 @@ export class FolderWatch {
       }
     });
   }
-
-  /** What was left in one sphere is not shared by another that has the folder, nor what is put there while it is off. */
-  #watch(sphere: Sphere): Watch | undefined {
-    const stored = this.#sharing(sphere).flatMap((id) => this.#stored(id) ?? []);
-    if (stored.length === 0) return undefined;
-    // What was said of this sphere counts; one that is new takes over what was said of those before it.
-    const on = this.#stored(sphere.id)?.on ?? stored.every((watch) => watch.on);
-    return { on, left: [...new Set(stored.flatMap(({ left }) => left))] };
-  }
-
-  #stored(sphereId: SphereId): Watch | undefined {
-    return this.#deps.storage.settings.get(settingOf(sphereId), (value) => watchSchema.parse(value));
-  }
-
-  #store(sphere: Sphere, watch: Watch): void {
-    for (const id of this.#sharing(sphere)) this.#deps.storage.settings.set(settingOf(id), watch);
-  }
-
-  #sharing(sphere: Sphere): SphereId[] {
-    return spheresOfFolder(this.#deps.list.all(), sphere).map(({ id }) => id);
-  }
 }
 
 /** Also under another name: moved, or the link of a disk that has no other. */
@@ -203,8 +181,6 @@ function isAmong({ paths, looks, lengths }: OwnFiles, { path }: FolderEntry, { i
 }
 
 const lookOf = ({ inode, size, mtimeNs }: FileIdentity): string => `${inode} ${size} ${mtimeNs}`;
-
-const settingOf = (sphereId: SphereId): string => `folder-watch ${sphereId}`;
 
 /** File systems differ in how they write a name back. */
 const keyOf = (path: string): string => join(dirname(path), collisionKey(basename(path)));

@@ -1,18 +1,19 @@
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { removeCopy } from '../torrent/remove-copy.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { originOf } from './origin.ts';
-import type { ItemEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
-import { versionsOf } from './versions.ts';
+import { hasSameBytes, versionsOf } from './versions.ts';
 
 interface ItemAdoptionDeps {
   readonly storage: Storage;
@@ -36,11 +37,13 @@ interface Move {
 }
 
 const RETRY_MS = 60_000;
+/** In which all of it, or all that was chosen of it, lies on this disk, or lay there. */
+const KEPT: readonly ItemRow['state'][] = ['complete', 'sharing', 'partial', 'changed', 'missing', 'listed'];
 const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0, wanted: false, paused: false };
 
 /**
- * Moves what this disk has of an item to the version that took its place, or to the sphere that goes on with it: nothing
- * is fetched twice.
+ * Moves what this disk has of an item to the version of the same bytes that took its place, or to the sphere that goes on
+ * with it: nothing is fetched twice.
  */
 export class ItemAdoption {
   readonly #deps: ItemAdoptionDeps;
@@ -103,6 +106,29 @@ export class ItemAdoption {
     }
   }
 
+  /**
+   * The new version has other bytes. A copy of the old one is the person's to keep: it stays, known and not served. Half
+   * of one is of no use to anybody, and whoever wanted all of it wants the new one.
+   */
+  async #setAside(old: ItemRow, next: ItemRow, signal: AbortSignal): Promise<void> {
+    const { storage, book, feed, source, resume } = this.#deps;
+    const { itemId, path, layout, wanted, paused, chosen, priority, limits, removedAtMs } = old;
+    const isKept = isWholeCopy(book, old);
+    if (isKept && !wanted && removedAtMs === 0) return;
+    if (wanted) await feed.remove(old.infoHash);
+    // While it is still known whose it is: what is nobody's would be shared as new.
+    if (!isKept && path !== null && layout !== null) await removeCopy({ path, segments: layout }, signal);
+    if (!isKept) await rm(source.parts(old.infoHash).path, { recursive: true, force: true });
+    const isWanted = wanted && !isKept && chosen === null;
+    const wish = isWanted ? { wanted, paused, state: paused ? ('paused' as const) : ('queued' as const) } : {};
+    storage.transaction(() => {
+      if (isBare(next)) book.update(next.itemId, { priority, limits, removedAtMs, ...wish });
+      const place = isKept ? { wanted: false, paused: false } : NOWHERE;
+      book.update(itemId, { ...place, state: 'listed', removedAtMs: 0 });
+    });
+    await resume(next.itemId, signal);
+  }
+
   async #move({ from, oldId, to: sphere, newId }: Move, signal: AbortSignal): Promise<void> {
     const { storage, book, feed, source, resume } = this.#deps;
     const [before, event] = [source.event(from, oldId), source.event(sphere, newId)];
@@ -117,6 +143,9 @@ export class ItemAdoption {
     const isTaken = isSame && isBare(next) && (from === sphere || next.deletedAtMs === 0);
     // What another sphere does not take over goes on where it is, for those who are there.
     if (from !== sphere && !isTaken) return;
+    // Whoever shares the new version has it where the old one lay.
+    const isBeside = old.path === null || old.path !== next.path;
+    if (!isSame && isBeside) return this.#setAside(old, next, signal);
     storage.transaction(() => {
       if (isTaken) book.update(newId, placeOf(old));
       book.update(oldId, { ...NOWHERE, state: 'listed', removedAtMs: 0 });
@@ -124,6 +153,11 @@ export class ItemAdoption {
     if (old.wanted) await feed.remove(old.infoHash);
     await resume(newId, signal);
   }
+}
+
+function isWholeCopy(book: ItemBook, row: ItemRow): boolean {
+  if (row.layout === null) return false;
+  return KEPT.includes(row.state) || (row.state !== 'failed' && book.isWhole(row));
 }
 
 /** What is verified of it stays so: each piece is read again under the new key before it is first served. */
@@ -135,11 +169,4 @@ function placeOf(old: ItemRow): Partial<ItemRow> {
 /** Nothing of it is here or wanted. */
 function isBare({ layout, wanted, removedAtMs }: ItemRow): boolean {
   return layout === null && !wanted && removedAtMs === 0;
-}
-
-/** Whether both name the same files, in the same places of the torrent's bytes. */
-function hasSameBytes({ body: a }: ItemEvent, { body: b }: ItemEvent): boolean {
-  const isSameList = a.manifest.sha256 === b.manifest.sha256 && a.manifest.offset === b.manifest.offset;
-  const isSameRoot = (a.media.kind === 'folder') === (b.media.kind === 'folder') && a.name === b.name;
-  return isSameList && isSameRoot && a.bytes === b.bytes && a.pieceLength === b.pieceLength;
 }

@@ -8,6 +8,7 @@ import type { ItemRow } from '../storage/item-table.ts';
 import { removeCopy, removeLinks } from '../torrent/remove-copy.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
+import type { ItemEdits } from './item-edits.ts';
 import { ShareLink } from './share-link.ts';
 import type { ItemSource } from './item-source.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -25,6 +26,7 @@ export type CopyFate = 'keep' | 'delete' | 'forget';
 interface ItemRemovalDeps {
   readonly source: Pick<ItemSource, 'parts'>;
   readonly book: ItemBook;
+  readonly edits: Pick<ItemEdits, 'disown'>;
   readonly list: SphereList;
   readonly feed: SwarmFeed;
   readonly clock: Clock;
@@ -54,6 +56,7 @@ export class ItemRemoval {
     if (copy === 'keep') return 0;
     const stayed = await removeCopy({ path: row.path, segments: row.layout }, signal);
     await rm(this.#deps.source.parts(row.infoHash).path, { recursive: true, force: true });
+    if (stayed > 0) this.#deps.edits.disown(row);
     const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
     book.update(itemId, { ...nowhere, wanted: false, paused: false, chosen: null, state: 'listed' });
     return stayed;

@@ -17,6 +17,7 @@ import { formerSpheres } from './carry-over.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemAdoption } from './item-adoption.ts';
 import { ItemBook } from './item-book.ts';
+import { ItemEdits } from './item-edits.ts';
 import { ItemProgress } from './item-progress.ts';
 import { ItemRecheck } from './item-recheck.ts';
 import type { CopyFate } from './item-removal.ts';
@@ -25,6 +26,8 @@ import type { ItemSource } from './item-source.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
+import { untilItemEnds } from './until-item-ends.ts';
+import { WatchSettings } from './watch-settings.ts';
 
 interface ItemServiceDeps {
   readonly storage: Storage;
@@ -48,6 +51,8 @@ const AT_REST: readonly ItemState[] = ['failed', 'changed', 'missing', 'disk-ful
 
 /** Fetches items, serves them on, pauses them: what this device does with what was shared. */
 export class ItemService implements Disposable {
+  /** What becomes of copies that the person edited. */
+  readonly edits: ItemEdits;
   readonly #deps: ItemServiceDeps;
   readonly #book: ItemBook;
   readonly #progress: ItemProgress;
@@ -60,7 +65,8 @@ export class ItemService implements Disposable {
     this.#deps = deps;
     this.#book = new ItemBook(deps);
     this.#progress = new ItemProgress({ ...deps, book: this.#book });
-    this.#removal = new ItemRemoval({ ...deps, book: this.#book });
+    this.edits = new ItemEdits({ ...deps, book: this.#book, settings: new WatchSettings(deps) });
+    this.#removal = new ItemRemoval({ ...deps, book: this.#book, edits: this.edits });
     const activate = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.activate(itemId, signal);
     this.#recheck = new ItemRecheck({ ...deps, book: this.#book, activate });
     const resume = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.#resume(this.row(itemId), signal);
@@ -183,6 +189,7 @@ export class ItemService implements Disposable {
     this.#deps.list.getJoined(row.sphereId);
     const isLost = row.layout !== null && !this.#book.isMine(row) && this.#isLost(row);
     // What lies there now may be the person's own work: the item gets a new place beside it.
+    if (isLost) this.edits.disown(row);
     const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
     const isQueued = isLost || row.layout === null;
     this.#book.update(itemId, {
@@ -197,25 +204,13 @@ export class ItemService implements Disposable {
   }
 
   /** Resolves when the item is verified on disk; rejects when it fails. */
-  async wait(itemId: ItemId, signal: AbortSignal): Promise<void> {
-    const ended = Promise.withResolvers<void>();
-    const check = (): void => {
+  wait(itemId: ItemId, signal: AbortSignal): Promise<void> {
+    const end = (): 'done' | ErrorView | null => {
       const row = this.row(itemId);
-      if (this.#book.isDone(row) || row.state === 'partial') ended.resolve();
-      const error = this.error(itemId);
-      if (AT_REST.includes(row.state) && error !== null) ended.reject(new AppError(error.code, error.message));
+      if (this.#book.isDone(row) || row.state === 'partial') return 'done';
+      return AT_REST.includes(row.state) ? this.error(itemId) : null;
     };
-    const stop = this.onItem.on((changed) => changed === itemId && check());
-    const onAbort = (): void => ended.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      check();
-      if (signal.aborted) onAbort();
-      await ended.promise;
-    } finally {
-      stop();
-      signal.removeEventListener('abort', onAbort);
-    }
+    return untilItemEnds(this.onItem, itemId, end, signal);
   }
 
   /** Resolves when it is decided where the item's files go. */

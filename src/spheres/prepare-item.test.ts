@@ -9,7 +9,7 @@ import { mediaOfNothing } from '../../test/fixtures/media-of-nothing.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { enumerateTree } from '../torrent/enumerate.ts';
-import type { HashRequest } from '../torrent/hasher.ts';
+import type { HashRequest } from '../torrent/hash-request.ts';
 import { Hasher } from '../torrent/hasher.ts';
 import { describeItem } from './describe-item.ts';
 import type { PreparedItem } from './prepare-item.ts';

@@ -252,6 +252,7 @@ function withHardLinks(world: SimWorld, { session }: SimPerson): ShareService {
   return new ShareService({
     ...{ storage, list, feed, media: mediaOfNothing, clock: world.clock, random: systemRandom, log: silentLogger },
     activate: (itemId, signal) => session.items.activate(itemId, signal),
+    letGo: (itemId) => session.items.edits.letGo(itemId),
     platform: 'win32',
   });
 }

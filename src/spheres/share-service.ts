@@ -19,6 +19,8 @@ import { DIGEST_BYTES, pieceCount } from '../torrent/metainfo.ts';
 import { attachmentsOf, bodyOf } from './announcement.ts';
 import type { MediaTools } from './describe-item.ts';
 import { describeItem } from './describe-item.ts';
+import type { Descent } from './edited-item.ts';
+import { descentOf, unlikeBefore } from './edited-item.ts';
 import { itemLine } from './human-line.ts';
 import { fullBitfield } from './piece-map.ts';
 import type { ItemDraft, PreparedItem } from './prepare-item.ts';
@@ -38,6 +40,8 @@ interface ShareServiceDeps {
   readonly media: MediaTools;
   /** The item is stored and announced: seed it. */
   readonly activate: (itemId: ItemId, signal: AbortSignal) => Promise<void>;
+  /** The files of this item are another's from now on. */
+  readonly letGo: (itemId: ItemId) => Promise<void>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -101,8 +105,7 @@ export class ShareService implements AsyncDisposable {
     // Fails now rather than after an hour of hashing.
     void sphere.currentEpoch;
     if (signal.aborted) throw new AppError('cancelled', 'nobody waits for the share', {}, signal.reason);
-    const { plain } = input;
-    const rows = input.paths.map((path) => this.#begin(sphere, { path, plain, replaces: null }));
+    const rows = input.paths.map((path) => this.#begin(sphere, { path, plain: input.plain, replaces: null }));
     const results = Promise.allSettled(rows.map((row) => this.#enqueue(row)));
     const ended = await Promise.race([results, untilAborted(signal)]);
     const failed = ended.find((result) => result.status === 'rejected');
@@ -190,8 +193,10 @@ export class ShareService implements AsyncDisposable {
       const prepared = await this.#hash(draft, row.id, job);
       signal.throwIfAborted();
       this.#show(job, { phase: 'sending', bytesDone: tree.totalBytes });
-      const itemId = this.#announce(sphere, prepared, row);
+      const descent = this.#descent(sphere, row, tree);
+      const itemId = this.#announce(sphere, prepared, row, descent);
       link.keep();
+      if (descent.basedOn !== null) await this.#deps.letGo(descent.basedOn);
       await this.#deps.activate(itemId, signal);
       return itemId;
     } finally {
@@ -202,11 +207,12 @@ export class ShareService implements AsyncDisposable {
 
   /** What an earlier run had begun, if the files are still the same. */
   async #draft(tree: EnumeratedTree, row: ShareJobRow, job: Job): Promise<ItemDraft> {
-    const { media, random, storage } = this.#deps;
+    const { media, random, storage, list } = this.#deps;
     const begun = row.draft === null ? null : draftOf(tree, row.draft);
     if (begun !== null) return begun;
     if (row.replaces !== null) return this.#renewed(tree, row, row.replaces);
-    const description = await describeItem(tree, media, job.abort.signal);
+    const described = await describeItem(tree, media, job.abort.signal);
+    const description = unlikeBefore(storage, this.#descent(list.get(row.sphereId), row, tree), described);
     const draft = draftItem({ tree, description, plain: row.plain }, random);
     storage.shareJobs.update(row.id, { draft: encodeDraft(draft), pieces: new Uint8Array() });
     return draft;
@@ -240,7 +246,7 @@ export class ShareService implements AsyncDisposable {
   }
 
   /** From here on the item exists: event, key, layout and outgoing message are kept together. */
-  #announce(sphere: Sphere, item: PreparedItem, { id, path, replaces }: ShareJobRow): ItemId {
+  #announce(sphere: Sphere, item: PreparedItem, { id, path }: ShareJobRow, descent: Descent): ItemId {
     const { storage, list, clock, random } = this.#deps;
     // Hashing takes its time: the membership may have ended meanwhile.
     list.getJoined(sphere.id);
@@ -248,8 +254,9 @@ export class ShareService implements AsyncDisposable {
     if (storage.items.byInfoHash(item.infoHash).length > 0) throw new AppError('conflict', 'this was shared already');
     const epoch = item.mediaKey === null ? null : sphere.currentEpoch;
     const { attachments, kept } = attachmentsOf(item, epoch, random);
-    const body = bodyOf(item, epoch, replaces);
-    // For people nothing new is there.
+    const body = bodyOf(item, epoch, descent);
+    const { replaces } = descent;
+    // The line of the first version leads to the newest one.
     const line =
       replaces === null ? itemLine({ kind: body.media.kind, name: item.tree.name, bytes: body.bytes }) : null;
     if (replaces !== null) this.#requireReplaceable(sphere, replaces);
@@ -281,6 +288,10 @@ export class ShareService implements AsyncDisposable {
     });
   }
 
+  #descent(sphere: Sphere, { replaces, path }: ShareJobRow, tree: EnumeratedTree): Descent {
+    return replaces === null ? descentOf(this.#deps.storage, sphere, path, tree) : { replaces, basedOn: null };
+  }
+
   /** Hashing takes its time: it may have been taken off the list meanwhile, or got another version. */
   #requireReplaceable(sphere: Sphere, itemId: ItemId): void {
     const item = sphere.state.items.get(itemId);
@@ -291,7 +302,8 @@ export class ShareService implements AsyncDisposable {
 
   async #link(sphere: Sphere, row: ShareJobRow, tree: EnumeratedTree, signal: AbortSignal): Promise<ShareLink> {
     const { log, platform, storage } = this.#deps;
-    if (row.replaces !== null) return ShareLink.none({ log });
+    // What takes the place of another has its link already.
+    if (this.#descent(sphere, row, tree).replaces !== null) return ShareLink.none({ log });
     if (row.link !== null) return ShareLink.placed({ path: row.link, target: row.path }, { log });
     const place = { folder: sphere.row.folder, name: tree.name, target: row.path, kind: tree.root };
     const link = await ShareLink.place({ ...place, ...(platform === undefined ? {} : { platform }) }, { log }, signal);

@@ -1,4 +1,5 @@
 import type { ItemId } from '../base/id.ts';
+import type { ItemEvent } from './protocol/event.ts';
 import type { SphereItem } from './protocol/sphere-state.ts';
 
 type Items = ReadonlyMap<ItemId, SphereItem>;
@@ -22,4 +23,11 @@ export function versionBefore(items: Items, id: ItemId): ItemId | null {
   const replaces = items.get(id)?.event.body.replaces ?? null;
   const old = replaces === null ? undefined : items.get(replaces as string as ItemId);
   return old?.replacedBy === id ? old.id : null;
+}
+
+/** Whether both name the same files, in the same places of the torrent's bytes. */
+export function hasSameBytes({ body: a }: ItemEvent, { body: b }: ItemEvent): boolean {
+  const isSameList = a.manifest.sha256 === b.manifest.sha256 && a.manifest.offset === b.manifest.offset;
+  const isSameRoot = (a.media.kind === 'folder') === (b.media.kind === 'folder') && a.name === b.name;
+  return isSameList && isSameRoot && a.bytes === b.bytes && a.pieceLength === b.pieceLength;
 }

@@ -1,7 +1,7 @@
 import { implement } from '@orpc/server';
 import type { Hashing } from '../contract/swarm.ts';
 import { swarmContract } from '../contract/swarm.ts';
-import type { HashRequest } from '../torrent/hasher.ts';
+import type { HashRequest } from '../torrent/hash-request.ts';
 import { EventStream } from './event-stream.ts';
 import type { SwarmService } from './swarm-service.ts';
 

@@ -54,6 +54,7 @@ export class SwarmService implements AsyncDisposable {
     this.hasher = new Hasher({
       clock: deps.clock,
       tags: this.#tags,
+      log: deps.log,
       ...(deps.hashWorkerUrl === undefined ? {} : { workerUrl: deps.hashWorkerUrl }),
     });
   }

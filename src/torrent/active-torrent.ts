@@ -16,6 +16,7 @@ import { PieceStore } from './piece-store.ts';
 import type { ActiveTorrentDeps, Appetite, HeldSpec, TorrentChange, TorrentSpec } from './torrent-spec.ts';
 import { backgroundOf, filesAreFixed, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';
 import type { ConnectionInfo } from './torrent-swarm.ts';
+import { torrentPhase } from './torrent-phase.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
 
 /** How often files are looked at (without reading them) while something is wrong. */
@@ -226,13 +227,10 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   get #phase(): TorrentState['state'] {
-    if (this.#failure !== null) return 'failed';
-    if (this.#fault !== null) return this.#fault.kind;
-    if (!this.#started) return 'starting';
-    if (this.#paused) return 'paused';
-    if (this.#settled) return 'complete';
-    if (this.#diskFull) return 'disk-full';
-    return !this.#isWanted && this.#swarm?.wantsAnything === false ? 'partial' : 'downloading';
+    const faults = { hasFailed: this.#failure !== null, fault: this.#fault?.kind ?? null, isDiskFull: this.#diskFull };
+    const run = { isStarted: this.#started, isPaused: this.#paused, isSettled: this.#settled };
+    const lacksWanted = this.#swarm?.wantsAnything !== false;
+    return torrentPhase({ ...faults, ...run, lacksWanted, isChosen: !this.#isWanted });
   }
 
   /** Whether all of it is to come. */

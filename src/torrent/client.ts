@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type WebTorrent from 'webtorrent';
 import type { ParsedTorrent, Torrent } from 'webtorrent';
 import { AppError } from '../base/errors.ts';
+import { checkParts, checkPieces } from './self-check.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metainfo } from './metainfo.ts';
@@ -10,6 +11,16 @@ import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 
 /** webtorrent counts its own dialled connections only; ours are counted by the dialer. */
 const NO_LIMIT = 1_000_000;
+
+/** What is used of webtorrent 3.0.21 and bittorrent-protocol 5.0.9 beyond what they promise. */
+const TORRENT_PARTS = [
+  ...['addPeer', 'removePeer', '_peers', '_verifyPieces', '_updateWire', '_updateWireWrapper', '_update'],
+  ...['_markVerified', '_markUnverified'],
+];
+const WIRE_PARTS = [
+  ...['handshake', 'reject', 'choke', 'unchoke', 'have', 'keepAlive', 'use', 'push', '_onHandshakeBuffer'],
+  ...['_onMessage', '_onRequest', '_onCancel', '_onReject', '_onExtended'],
+];
 
 /** Pieces never pass through webtorrent, see src/torrent/torrent-swarm.ts. */
 const NO_STORE = {
@@ -39,7 +50,10 @@ export class TorrentClient implements AsyncDisposable {
     this.#log = deps.log;
   }
 
-  /** Loading the library takes longer than the rest of a start, so that it comes with its first use or a moment later. */
+  /**
+   * Fails with `transfer-unsafe`, and so does everything after it, where pieces or the library are not what they must be.
+   * Loading the library takes longer than the rest of a start, so that it comes with its first use or a moment later.
+   */
   async load(): Promise<void> {
     await (this.#client ??= this.#open());
   }
@@ -60,6 +74,7 @@ export class TorrentClient implements AsyncDisposable {
     });
     // The store checks every piece before it is first served, so the start needs no look at the disk.
     torrent._verifyPieces = (done) => done(null);
+    checkParts(torrent, TORRENT_PARTS, 'torrent');
     await new Promise<void>((resolve, reject) => {
       torrent.once('ready', resolve);
       torrent.once('error', (cause: unknown) =>
@@ -79,7 +94,12 @@ export class TorrentClient implements AsyncDisposable {
   }
 
   async #open(): Promise<WebTorrent> {
-    const { default: Client } = await import('webtorrent');
+    checkPieces();
+    const [{ default: Client }, { default: Wire }] = await Promise.all([
+      import('webtorrent'),
+      import('bittorrent-protocol'),
+    ]);
+    checkParts(Wire.prototype as object, WIRE_PARTS, 'wire');
     const client = new Client({
       dht: false,
       lsd: false,
@@ -92,6 +112,7 @@ export class TorrentClient implements AsyncDisposable {
       secure: 0,
       maxConns: NO_LIMIT,
     });
+    checkParts(client, ['_connPool'], 'client');
     const { tcpServer } = client._connPool;
     // The listener cannot be switched off, so nothing answers on it until it is closed.
     tcpServer.removeAllListeners('connection');

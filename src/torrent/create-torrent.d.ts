@@ -1,4 +1,4 @@
-/** The part of create-torrent that is compared with our own hasher. */
+/** The part of create-torrent that our own hasher is compared with, and that hashes where that one cannot. */
 declare module 'create-torrent' {
   import type { Readable } from 'node:stream';
 

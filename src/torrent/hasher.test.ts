@@ -9,7 +9,7 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { FileSegment } from './byte-space.ts';
 import { readIdentity } from './file-identity.ts';
-import type { HashRequest } from './hasher.ts';
+import type { HashRequest } from './hash-request.ts';
 import { Hasher } from './hasher.ts';
 import { buildMetainfo } from './metainfo.ts';
 import { PieceTags } from '../torrent/piece-tags.ts';

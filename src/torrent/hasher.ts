@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
-import { AppError } from '../base/errors.ts';
-import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { silentLogger } from '../base/log.ts';
+import { untilAborted } from '../base/until-aborted.ts';
+import type { FileIdentity } from '../contract/swarm.ts';
 import type { FileSegment } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { cipherKey } from './cipher.ts';
@@ -9,20 +12,12 @@ import { readIdentity, sameIdentity } from './file-identity.ts';
 import type { HashJob } from './hash-job.ts';
 import { CONTROL_BYTES, doneCounter } from './hash-job.ts';
 import { HashPool } from './hash-pool.ts';
+import type { HashRequest } from './hash-request.ts';
 import { DIGEST_BYTES, checkGeometry, pieceCount } from './metainfo.ts';
 import type { PieceTags } from './piece-tags.ts';
 import { TAG_BYTES } from './piece-tags.ts';
-
-export interface HashRequest {
-  readonly segments: readonly Segment[];
-  /** Of the whole torrent, padding included, in bytes. */
-  readonly length: number;
-  readonly pieceLength: number;
-  /** null = the bytes are hashed as they are. */
-  readonly mediaKey: Uint8Array | null;
-  /** Digests of the first pieces that an earlier run found over the same files under the same key. */
-  readonly known?: Uint8Array | undefined;
-}
+import { areKnownPieces, KNOWN_REQUEST } from './self-check.ts';
+import { stockHash } from './stock-hash.ts';
 
 export interface HashProgress {
   /** Padding included. */
@@ -42,6 +37,7 @@ export interface HasherDeps {
   readonly clock: Clock;
   /** Learns what was hashed: it needs no second SHA-1 before it is served. */
   readonly tags: PieceTags;
+  readonly log?: Logger;
   /** Worker threads; two when left out. */
   readonly workers?: number;
   /** Where the bundler put the worker's entry; the source file beside this one when left out. */
@@ -58,11 +54,14 @@ export class Hasher implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #pool: HashPool;
   readonly #tags: PieceTags;
+  readonly #log: Logger;
   #nextId = 1;
+  #soundness: Promise<boolean> | null = null;
 
   constructor(deps: HasherDeps) {
     this.#clock = deps.clock;
     this.#tags = deps.tags;
+    this.#log = deps.log ?? silentLogger;
     this.#pool = new HashPool({
       workers: deps.workers ?? DEFAULT_WORKERS,
       url: deps.workerUrl ?? new URL('./hash-worker.ts', import.meta.url),
@@ -81,13 +80,67 @@ export class Hasher implements AsyncDisposable {
   ): Promise<HashResult> {
     signal.throwIfAborted();
     checkGeometry(request);
-    const known = knownDigests(request);
+    const first = knownDigests(request).length / DIGEST_BYTES;
     const { files } = new ByteSpace(request.segments, request.length);
     const identities = await lookAt(files, signal);
     files.forEach((file, index) => {
       const now = identities[index];
       if (now?.size !== file.length || !isSame(now, file.identity ?? now)) throw changed(file);
     });
+    const isSound = await this.#isSound(signal);
+    const found = isSound
+      ? await this.#fast(request, identities, onProgress, signal)
+      : { pieces: await this.#stock(request, onProgress, signal), tags: null };
+    const after = await lookAt(files, signal);
+    files.forEach((file, index) => {
+      if (!isSame(after[index], identities[index])) throw changed(file);
+    });
+    const { pieces, tags } = found;
+    if (tags !== null) this.#learnTags(pieces, tags, first);
+    return { pieces, identities };
+  }
+
+  /** Looked at once, with bytes whose digests are known. */
+  async #isSound(signal: AbortSignal): Promise<boolean> {
+    this.#soundness ??= this.#check();
+    return Promise.race([this.#soundness, untilAborted(signal)]);
+  }
+
+  async #check(): Promise<boolean> {
+    try {
+      const { pieces } = await this.#fast(KNOWN_REQUEST, [], () => undefined, new AbortController().signal);
+      if (areKnownPieces(pieces)) return true;
+      this.#log.error('the hasher gives wrong digests: create-torrent hashes in its place');
+    } catch (error) {
+      // It is being closed.
+      if (errorCode(error) === 'cancelled') return true;
+      this.#log.error('the hasher does not work: create-torrent hashes in its place', { error });
+    }
+    return false;
+  }
+
+  /** Begins anew each time: what it finds it tells at the end. */
+  async #stock(
+    request: HashRequest,
+    onProgress: (progress: HashProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    let toldMs = this.#clock.monotonic();
+    const onBytes = (bytesDone: number): void => {
+      if (this.#clock.monotonic() - toldMs < PROGRESS_MS) return;
+      toldMs = this.#clock.monotonic();
+      onProgress({ bytesDone, pieces: new Uint8Array() });
+    };
+    return stockHash(request, onBytes, signal);
+  }
+
+  async #fast(
+    request: HashRequest,
+    identities: readonly FileIdentity[],
+    onProgress: (progress: HashProgress) => void,
+    signal: AbortSignal,
+  ): Promise<{ pieces: Uint8Array<ArrayBuffer>; tags: Uint8Array }> {
+    const known = knownDigests(request);
     const job: HashJob = {
       id: this.#nextId++,
       segments: request.segments,
@@ -102,13 +155,7 @@ export class Hasher implements AsyncDisposable {
     };
     new Uint8Array(job.pieces).set(known);
     await this.#run(job, known.length / DIGEST_BYTES, onProgress, signal);
-    const after = await lookAt(files, signal);
-    files.forEach((file, index) => {
-      if (!isSame(after[index], identities[index])) throw changed(file);
-    });
-    const pieces = new Uint8Array(job.pieces).slice();
-    this.#learnTags(pieces, new Uint8Array(job.tags), known.length / DIGEST_BYTES);
-    return { pieces, identities };
+    return { pieces: new Uint8Array(job.pieces).slice(), tags: new Uint8Array(job.tags) };
   }
 
   #learnTags(pieces: Uint8Array, tags: Uint8Array, first: number): void {

@@ -9,7 +9,7 @@ import { fileError, systemCode } from './file-error.ts';
 import { fileIdentity, readIdentity, sameIdentity } from './file-identity.ts';
 import type { FilePool } from './file-pool.ts';
 
-type State =
+export type FileState =
   /** Nothing is on the disk yet: the first write makes the file. */
   | { readonly kind: 'new' }
   /** Being written by us: it must be there, and its identity moves with every write. */
@@ -32,7 +32,7 @@ export class StoreFile {
   readonly #root: string | null;
   readonly #pool: FilePool;
   readonly #key: string;
-  #state: State;
+  #state: FileState;
 
   constructor(deps: { segment: FileSegment; pool: FilePool; key: string }) {
     const { path, root, length, identity } = deps.segment;

@@ -187,3 +187,24 @@ test('a photo has comments too; what is typed there turns no photo', async () =>
   await screen.tile('Lighthouse').waitFor();
   expect(screen.complaints).toEqual([]);
 });
+
+test('whoever edited a file is asked what becomes of it, and a new version says that a copy of the old one is here', async () => {
+  await using screen = await Screen.open(browser);
+  const { items } = screen.engine.state;
+  for (const item of items.filter(({ state }) => state === 'changed')) item.state = 'complete';
+  const found = items.find(({ name, mine }) => name.startsWith('Lighthouse') && !mine);
+  Object.assign(found ?? {}, { state: 'changed' });
+  const boat = items.find(({ name }) => name.startsWith('Boat trip'));
+  Object.assign(boat ?? {}, { state: 'listed', earlierPath: '/home/anna/Spherecast/Summer/boat.mp4' });
+  await screen.goToSphere();
+  const card = screen.by('edited-item');
+  await card.getByText('You changed “Lighthouse').waitFor();
+  await screen.tile('Boat trip').getByText('new version', { exact: true }).waitFor();
+  expect(await screen.violations()).toEqual([]);
+  await screen.picture('edited-item');
+  await card.getByTestId('edited-original').waitFor();
+  await card.getByTestId('edited-keep').click();
+  await card.waitFor({ state: 'detached' });
+  expect(found).toMatchObject({ state: 'listed', path: null });
+  expect(screen.complaints).toEqual([]);
+});

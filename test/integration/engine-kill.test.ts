@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld } from '../fixtures/engine-world.ts';
@@ -9,6 +10,8 @@ import { openNetworkRecorder, type NetworkRecorder } from '../fixtures/network-r
 
 const MiB = 1024 * 1024;
 const FILM_BYTES = 48 * MiB;
+/** 200 in a long run and 40 in others, with those of swarm processes alone (swarm-faults.test.ts). */
+const KILLS = process.env['SPHERECAST_LONG'] === '1' ? 18 : 6;
 
 let recorder: NetworkRecorder;
 let world: EngineWorld;
@@ -106,6 +109,46 @@ test('a share whose engine is killed while it hashes goes on by itself after the
   });
   expect(item.bytes).toBe(768 * MiB);
 });
+
+test(
+  `engines killed ${KILLS} times, in turn while one hashes, one fetches and one gives, lose nothing of what was shared`,
+  { timeout: 30_000 * KILLS },
+  async () => {
+    const content = new Map<string, Buffer>();
+    await ben.run('limit', '--down', '8000000');
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const name = `often-${kill}.bin`;
+      const path = join(world.folder, name);
+      content.set(name, randomBytes(24 * MiB));
+      await writeFile(path, content.get(name) ?? '');
+      // Hashing is over soon: what is not announced yet is shared by the next run.
+      const sharing = anna.share(sphere, path).catch(() => undefined);
+      if (kill % 3 === 0) await killAndRestart(anna, 300);
+      await sharing;
+      const item = await eventually('the item is shared', async () =>
+        (await ben.items(sphere)).find((one) => one.name === name),
+      );
+      await ben.run('get', sphere, item.id);
+      if (kill % 3 === 1) await killAndRestart(ben, 2_000);
+      if (kill % 3 === 2) await killAndRestart(anna, 2_000);
+      const names = (await ben.items(sphere)).map((one) => one.name);
+      expect(names.filter((one) => content.has(one)).toSorted()).toEqual([...content.keys()].toSorted());
+    }
+    await ben.run('limit', '--down', '0');
+    for (const item of (await ben.items(sphere)).filter((one) => content.has(one.name))) {
+      const got = await readFile(await ben.get(sphere, item.id));
+      expect(Buffer.compare(got, content.get(item.name) ?? Buffer.of())).toBe(0);
+      content.delete(item.name);
+    }
+    expect([...content.keys()]).toEqual([]);
+  },
+);
+
+async function killAndRestart(person: Person, withinMs: number): Promise<void> {
+  await sleep(Math.random() * withinMs);
+  await person.engine.killHard();
+  await person.restart();
+}
 
 test('a download limit holds over a whole transfer', async () => {
   const bytes = 20 * MiB;

@@ -243,21 +243,18 @@ export async function share(
     const segments: Segment[] = [
       { kind: 'file', offset: 0, length, path, root: null, identity: step.identities[0] ?? null },
     ];
-    const bitfield = fullBitfield(total / pieceLength);
     const item = { path, length, mediaKey, metainfo, infoHash, pieceLength, segments, total };
-    await peer.add({
-      sphereId,
-      infoHash,
-      metainfo,
-      mediaKey,
-      segments,
-      bitfield,
-      paused: false,
-      background: true,
-    });
+    await serve(peer, sphereId, item);
     return item;
   }
   throw new Error('hashing ended without a result');
+}
+
+/** Seeds what was hashed before. */
+export async function serve(peer: SwarmPeer, sphereId: SphereId, item: TestItem): Promise<void> {
+  const { infoHash, metainfo, mediaKey, segments, total, pieceLength } = item;
+  const bitfield = fullBitfield(total / pieceLength);
+  await peer.add({ sphereId, infoHash, metainfo, mediaKey, segments, bitfield, paused: false, background: true });
 }
 
 export async function receive(

@@ -265,8 +265,9 @@ export class SimSession {
     this.source = new ItemSource({ storage, feed, waiter, scratchFolder: join(folder.folder, 'scratch') });
     this.items = new ItemService({ storage, list, feed, source: this.source, waiter, spawn, clock, log });
     const activate: ItemService['activate'] = (itemId, signal) => this.items.activate(itemId, signal);
+    const letGo: ItemService['edits']['letGo'] = (itemId) => this.items.edits.letGo(itemId);
     const sharing = { storage, list, feed, spawn, clock, random, log };
-    this.shares = this.#stack.use(new ShareService({ ...sharing, media: mediaOfNothing, activate }));
+    this.shares = this.#stack.use(new ShareService({ ...sharing, media: mediaOfNothing, activate, letGo }));
     this.folderWatch = new FolderWatch({ ...sharing, shares: this.shares });
     this.folderMove = new FolderMove({ ...sharing, items: this.items });
     this.renewal = new KeyRenewal({ storage, list, shares: this.shares, clock, random, log });

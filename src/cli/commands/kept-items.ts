@@ -1,7 +1,10 @@
 import { defineCommand } from '../command.ts';
+import { usageFailure } from '../failure.ts';
 import { resolveItem, resolveSphere } from '../resolve.ts';
 import { gotItemShape, holdersShape, recheckedShape, removedShape } from '../shapes.ts';
 import { percent, plain, table } from '../words.ts';
+
+const FATES: ReadonlySet<string> = new Set(['share', 'keep', 'original']);
 
 /** What becomes of an item that is on this device. */
 export const keptItemCommands = [
@@ -39,6 +42,27 @@ export const keptItemCommands = [
       return await engine.client.items.restore({ sphereId: sphere.id, itemId }, { signal });
     },
     describe: ({ item }) => `${plain(item.name)}  ${item.state}`,
+  }),
+  defineCommand({
+    name: 'edited',
+    usage: 'S ITEM share|keep|original',
+    summary:
+      'Says what becomes of an item whose file was edited here: share it as it is now (your own takes the place of the ' +
+      'old one, that of others stands beside theirs), keep it for yourself, or get the original again beside it.',
+    positionals: { min: 3, max: 3 },
+    shape: gotItemShape,
+    async run({ connect, signal, positionals }) {
+      const [, , fate = ''] = positionals;
+      if (!FATES.has(fate)) throw usageFailure(`share, keep or original, not ${fate}`);
+      using engine = await connect();
+      const { items } = engine.client;
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const item = { sphereId: sphere.id, itemId };
+      if (fate === 'share') return await items.shareVersion(item, { signal });
+      return await (fate === 'keep' ? items.keepEdited(item, { signal }) : items.get(item, { signal }));
+    },
+    describe: ({ item }) => `${plain(item.name)}  ${item.state}  ${plain(item.path ?? '')}`,
   }),
   defineCommand({
     name: 'holders',

@@ -143,6 +143,8 @@ const item = z
     previewSha256: sha256.nullable(),
     /** The item this one is a new version of. */
     replaces: eventId.nullable(),
+    /** The item of somebody else that this one is an edited copy of; both stand on the list. */
+    basedOn: eventId.optional(),
     origin: origin.optional(),
   })
   .refine((body) => body.plain === (body.keyCheck === null) && body.plain === (body.epoch === null));

@@ -51,7 +51,7 @@ export function isOwnFile(item: Pick<ItemView, 'mine' | 'isPublic'>): boolean {
   return item.mine && !item.isPublic;
 }
 
-/** Our own file was edited: the new content can only be given as a new item. */
+/** Our own file was edited: the new content can be given in place of the old one. */
 export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'isPublic' | 'path'>): boolean {
   return item.state === 'changed' && isOwnFile(item) && item.path !== null;
 }

@@ -51,13 +51,10 @@ export function useItemActions() {
       attempt(() => engine.call((client) => client.items.setPriority({ ...of(item), priority }))),
     pause: (item: ItemView) => attempt(() => engine.call((client) => client.items.pause(of(item)))),
     resume: (item: ItemView) => attempt(() => engine.call((client) => client.items.resume(of(item)))),
-    /** Shares the file as it is now, as a new item. */
-    shareAgain: (item: ItemView) =>
-      attempt(async () => {
-        if (item.path === null) return;
-        const paths = [item.path];
-        await engine.call((client) => client.items.share({ sphereId: item.sphereId, paths }));
-      }),
+    /** Shares the edited file as it is now: our own in place of what it was, that of others beside it. */
+    shareVersion: (item: ItemView) => attempt(() => engine.call((client) => client.items.shareVersion(of(item)))),
+    /** The edited copy is left alone, and nobody gets it. */
+    keepEdited: (item: ItemView) => attempt(() => engine.call((client) => client.items.keepEdited(of(item)))),
     showInFolder: (item: ItemView) => attempt(() => engine.call((client) => client.items.showInFolder(of(item)))),
     openElsewhere: (item: ItemView, file = 0) =>
       attempt(() => engine.call((client) => client.items.openElsewhere({ ...of(item), file }))),

@@ -93,7 +93,7 @@ function unhashed(draft: ItemDraft): PreparedItem {
 function announce({ list, storage }: StoppedPerson, sphereId: SphereId, item: PreparedItem, isSeeded: boolean): void {
   const sphere = list.get(sphereId);
   const { attachments, kept } = attachmentsOf(item, sphere.currentEpoch, systemRandom);
-  const body = bodyOf(item, sphere.currentEpoch, null);
+  const body = bodyOf(item, sphere.currentEpoch, { replaces: null, basedOn: null });
   const { id } = list.publish(sphere, 'item', body, { audience: { kind: 'members' }, attachments, kept });
   for (const row of storage.outbox.byEvent(id)) storage.outbox.remove(row.id);
   storage.messages.update(id, { state: 'sent' });
