@@ -8,6 +8,7 @@ import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { probeOf } from './file-probe.ts';
+import { viewFilesFrom } from './item-files.ts';
 import { keptItemCalls } from './kept-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
@@ -51,6 +52,14 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       items.get(itemId, files ?? null, mayStrangersSee);
       if (wait) await items.wait(itemId, signal);
       return { item: view(itemId) };
+    },
+    async files({ sphereId, itemId, from, most }) {
+      const { items, source } = holder.session;
+      const event = requireInSphere(deps, sphereId, itemId);
+      const manifest = source.knownManifest(event);
+      if (manifest === undefined) return { files: [] };
+      const { pieceLength } = event.body;
+      return { files: viewFilesFrom(manifest, items.row(itemId), { pieceLength, from, most }) };
     },
     async playback({ sphereId, itemId, file: index }, signal) {
       const { file } = await offer(deps, sphereId, itemId, index, signal);
