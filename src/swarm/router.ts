@@ -40,7 +40,9 @@ export function createSwarmRouter(service: SwarmService) {
       return done;
     }),
     ...reachCalls(service),
-    addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.addAll(completed(service, input.torrents)) })),
+    addAll: os.addAll.handler(async ({ input }) => ({
+      refused: await service.node.addAll(completed(service, input.torrents)),
+    })),
     addPublic: os.addPublic.handler(async ({ input }) => {
       return { refused: await service.node.addPublic(completed(service, input.torrents)) };
     }),

@@ -81,15 +81,18 @@ async function checkFolders(path: string, real: string, make: boolean): Promise<
   let folder = real;
   for (const name of names) {
     folder = join(folder, name);
-    if (make) await makeFolder(folder);
-    if (!(await look(folder)).isDirectory()) throw outside(folder);
+    if (!(await look(folder, make)).isDirectory()) throw outside(folder);
   }
 }
 
-async function look(folder: string): Promise<Stats> {
+async function look(folder: string, make: boolean): Promise<Stats> {
   try {
     return await lstat(folder);
   } catch (cause) {
+    if (make && systemCode(cause) === 'ENOENT') {
+      await makeFolder(folder);
+      return look(folder, false);
+    }
     throw fileError(cause, 'a folder is not there', { path: folder });
   }
 }

@@ -5,6 +5,7 @@ import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import { ByteSpace } from './byte-space.ts';
 import { checkSpan } from './check-span.ts';
 import { cipherKey } from './cipher.ts';
+import { eachSpan } from './each-span.ts';
 import type { FilePool } from './file-pool.ts';
 import { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
@@ -154,10 +155,10 @@ export class PieceStore implements AsyncDisposable {
       const spans = this.#space.plan(offset, size);
       for (const span of spans) checkSpan(span, plain);
       this.#cache.delete(index);
-      for (const span of spans) {
+      await eachSpan(spans, async (span) => {
         const part = plain.subarray(span.at, span.at + span.length);
         if (span.kind === 'file') await this.#onFile(span.file, (file) => file.write(part, span.position));
-      }
+      });
       return true;
     } finally {
       if (scratch !== null) this.#tools.plain.give(scratch);

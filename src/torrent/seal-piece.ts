@@ -1,4 +1,5 @@
 import type { ByteSpace } from './byte-space.ts';
+import { eachSpan } from './each-span.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import type { PieceTags } from './piece-tags.ts';
@@ -31,12 +32,12 @@ export async function sealPiece(
   const into = tools.sealed.take(length);
   const from = key === null ? into : tools.plain.take(length);
   try {
-    for (const span of space.plan(offset, length)) {
+    await eachSpan(space.plan(offset, length), async (span) => {
       const part = from.subarray(span.at, span.at + span.length);
       if (span.kind === 'padding') part.fill(0);
       else if (span.kind === 'bytes') part.set(span.bytes);
-      else if (span.kind === 'file') await read(span.file, part, span.position);
-    }
+      else await read(span.file, part, span.position);
+    });
     const { plainKey } = tools.tags;
     const marks = await tools.crypto.run({ kind: 'lock', from, into, key, plainKey, offset, ...check });
     return { piece: into, ...marks };
