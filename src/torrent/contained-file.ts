@@ -7,10 +7,10 @@ import { AppError } from '../base/errors.ts';
 import { fileError, systemCode } from './file-error.ts';
 
 // Windows has neither flag; opening a pipe put in a file's place must not wait for its other end.
-const GUARDED = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+export const GUARDED = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** Nothing that arrives from others can be run. */
-const FILE_MODE = 0o644;
-const FOLDER_MODE = 0o755;
+export const FILE_MODE = 0o644;
+export const FOLDER_MODE = 0o755;
 
 export type OpenMode =
   | 'read'
@@ -56,7 +56,7 @@ export async function openContained(path: string, root: string, mode: OpenMode):
 }
 
 /** The path below `root`; fails with `path-outside` when it is not strictly inside, or not spelt plainly. */
-function relativeInside(path: string, root: string): string {
+export function relativeInside(path: string, root: string): string {
   const below = relative(resolve(root), path);
   const plain = isAbsolute(path) && resolve(path) === path;
   if (!plain || below === '' || below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {
