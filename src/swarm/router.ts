@@ -21,13 +21,7 @@ export function createSwarmRouter(service: SwarmService) {
     }),
     heartbeat: os.heartbeat.handler(() => done),
     events: os.events.handler(({ signal }) => service.events(signal ?? new AbortController().signal)),
-    stage: os.stage.handler(({ input }) => {
-      service.staged.add(input.list, input.segments);
-      return done;
-    }),
-    hash: os.hash.handler(({ input, signal }) =>
-      hash(service, service.staged.complete(input), signal ?? new AbortController().signal),
-    ),
+    ...segmentCalls(service),
     setSphere: os.setSphere.handler(({ input }) => {
       service.node.setSphere(input.sphereId, input.epochs, input.devices);
       service.node.host.limits.setSphere(input.sphereId, input.limits);
@@ -40,12 +34,6 @@ export function createSwarmRouter(service: SwarmService) {
       return done;
     }),
     ...reachCalls(service),
-    addAll: os.addAll.handler(async ({ input }) => ({
-      refused: await service.node.addAll(completed(service, input.torrents)),
-    })),
-    addPublic: os.addPublic.handler(async ({ input }) => {
-      return { refused: await service.node.addPublic(completed(service, input.torrents)) };
-    }),
     offerMetainfo: os.offerMetainfo.handler(({ input }) => {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
       return done;
@@ -118,6 +106,25 @@ function reachCalls(service: SwarmService) {
       service.node.reach.networkChanged();
       return done;
     }),
+  };
+}
+
+/** What may name long lists of segments. */
+function segmentCalls(service: SwarmService) {
+  return {
+    addAll: os.addAll.handler(async ({ input }) => ({
+      refused: await service.node.addAll(completed(service, input.torrents)),
+    })),
+    addPublic: os.addPublic.handler(async ({ input }) => {
+      return { refused: await service.node.addPublic(completed(service, input.torrents)) };
+    }),
+    stage: os.stage.handler(({ input }) => {
+      service.staged.add(input.list, input.segments);
+      return done;
+    }),
+    hash: os.hash.handler(({ input, signal }) =>
+      hash(service, service.staged.complete(input), signal ?? new AbortController().signal),
+    ),
   };
 }
 

@@ -136,15 +136,8 @@ export class PieceStore implements AsyncDisposable {
     try {
       const plain = scratch ?? bytes;
       const { crypto, tags } = this.#tools;
-      const keys = { key: this.#key, plainKey: tags.plainKey };
-      const { digest, tag } = await crypto.run({
-        kind: 'unlock',
-        from: bytes,
-        into: plain,
-        ...keys,
-        offset,
-        digested: true,
-      });
+      const what = { kind: 'unlock', from: bytes, into: plain, offset, digested: true } as const;
+      const { digest, tag } = await crypto.run({ ...what, key: this.#key, plainKey: tags.plainKey });
       if (digest !== this.#digestOf(index)) return false;
       this.#tags.set(index, { over: this.#key === null ? 'sealed' : 'plain', tag });
       const spans = this.#space.plan(offset, size);
