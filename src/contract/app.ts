@@ -213,12 +213,7 @@ const items = {
     .output(z.object({ item: itemSchema })),
   /** Files of an item from a number on, in their order; fewer than `most` at the end, none while the list is not here. */
   files: oc
-    .input(
-      ofItem.extend({
-        from: z.number().int().nonnegative(),
-        most: z.number().int().min(1).max(5000).default(1000),
-      }),
-    )
+    .input(ofItem.extend({ from: z.number().int().min(0), most: z.number().int().min(1).max(5000).default(1000) }))
     .output(z.object({ files: z.array(itemFileSchema) })),
   /** The address on the engine's port that answers Range requests for one file. */
   playback: oc
