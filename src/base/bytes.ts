@@ -1,3 +1,4 @@
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const HEX = /^(?:[0-9a-f]{2})*$/;
 const encoder = new TextEncoder();
 // A byte order mark is kept: text must come out as it went in, because its hash is compared.
@@ -19,9 +20,10 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
-  return text;
+  const digits: string[] = [];
+  for (const byte of bytes) digits.push(HEX_OF_BYTE[byte] ?? '');
+  // Text that is put together with `+` is kept as all of its parts until somebody reads it.
+  return digits.join('');
 }
 
 /** Lower-case hex only, so that one value has one spelling. Returns undefined for anything else. */

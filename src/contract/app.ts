@@ -9,6 +9,7 @@ import { settingsContract } from './settings.ts';
 import {
   accountSchema,
   invitationSchema,
+  itemFileSchema,
   itemSchema,
   leftOutSchema,
   limitsSchema,
@@ -212,13 +213,17 @@ const items = {
     .input(
       ofItem.extend({
         /** Only these files of a folder, with those that were asked for before; all when left out. */
-        files: z.array(z.number().int().nonnegative()).min(1).max(50_000).optional(),
+        files: z.array(z.number().int().nonnegative()).min(1).max(100_000).optional(),
         /** The person knows that strangers will see this computer's address: nothing public begins without that. */
         mayStrangersSee: z.boolean().default(false),
         wait: z.boolean().default(false),
       }),
     )
     .output(z.object({ item: itemSchema })),
+  /** Files of an item from a number on, in their order; fewer than `most` at the end, none while the list is not here. */
+  files: oc
+    .input(ofItem.extend({ from: z.number().int().min(0), most: z.number().int().min(1).max(5000).default(1000) }))
+    .output(z.object({ files: z.array(itemFileSchema) })),
   /** The address on the engine's port that answers Range requests for one file. */
   playback: oc
     .input(

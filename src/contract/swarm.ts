@@ -35,6 +35,12 @@ export const segmentSchema = z.discriminatedUnion('kind', [
 ]);
 export type Segment = z.infer<typeof segmentSchema>;
 
+/** Of so many at most one message tells: a process that reads a longer list at once answers nothing meanwhile. */
+export const SEGMENTS_TOGETHER = 2000;
+
+/** The name of a list of segments that was told before, in parts; it stands in front of those that are told here. */
+const staged = z.string().max(40).optional();
+
 /** The keys of one epoch, derived by HKDF from its epoch key. */
 export const epochKeysSchema = z.object({ admission: bytes, tracker: bytes, lan: bytes });
 export type EpochKeys = z.infer<typeof epochKeysSchema>;
@@ -164,7 +170,7 @@ const hashing = z.discriminatedUnion('kind', [
     kind: z.literal('done'),
     /** Concatenated SHA-1 of every piece of the ciphertext. */
     pieces: bytes,
-    /** In the order of the file segments. */
+    /** In the order of the file segments; none when each of these said what its file is: it is that still. */
     identities: z.array(fileIdentitySchema),
   }),
 ]);
@@ -244,6 +250,7 @@ const publicSpecSchema = z.object({
   /** Whole .torrent, checked again before anything is done with it. */
   metainfo: bytes,
   segments: z.array(segmentSchema),
+  staged,
   /** Pieces known to be on disk; null = none. */
   bitfield: bytes.nullable(),
   paused: z.boolean(),
@@ -337,11 +344,16 @@ export const swarmContract = {
   fetching: oc.input(z.object({ device: deviceKeySchema, ...fetched })).output(done),
   /** The network came back or is another one: nothing that failed before counts. */
   networkChanged: oc.output(done),
+  /** A part of a long list of segments, for one later call that names the list. */
+  stage: oc
+    .input(z.object({ list: z.string().max(40), segments: z.array(segmentSchema).max(SEGMENTS_TOGETHER) }))
+    .output(done),
   /** Encrypts and hashes in one pass; ends with `file-changed` when a file was touched meanwhile. */
   hash: oc
     .input(
       z.object({
         segments: z.array(segmentSchema),
+        staged,
         length: count,
         pieceLength: count,
         /** null = plain item, hashed as it is. */

@@ -180,6 +180,9 @@ export const itemFileSchema = z.object({
 });
 export type ItemFileView = z.infer<typeof itemFileSchema>;
 
+/** An item is shown with so many of its files, the first ones; the others are asked for. */
+export const FILES_SHOWN = 500;
+
 export const itemSchema = z.object({
   id: itemIdSchema,
   sphereId: sphereIdSchema,
@@ -219,7 +222,11 @@ export const itemSchema = z.object({
   width: count.nullable(),
   height: count.nullable(),
   durationMs: count.nullable(),
+  /** The first of them, see FILES_SHOWN; none as long as the list is not here. */
   files: z.array(itemFileSchema),
+  fileCount: count,
+  /** Files of which all is on this computer. */
+  filesHere: count,
   /** It was removed from the list of this device, or deleted for everybody; until then that can be undone. null = it is on the list. */
   undoUntilMs: count.nullable(),
   /** Who deleted it for everybody. */

@@ -149,6 +149,7 @@ function itemRouter(items: AppServices['items']) {
     paste: os.items.paste.handler(({ input, signal }) => items.paste(input, given(signal))),
     cancelShare: os.items.cancelShare.handler(({ input, signal }) => items.cancelShare(input, given(signal))),
     get: os.items.get.handler(({ input, signal }) => items.get(input, given(signal))),
+    files: os.items.files.handler(({ input, signal }) => items.files(input, given(signal))),
     playback: os.items.playback.handler(({ input, signal }) => items.playback(input, given(signal))),
     keepPosition: os.items.keepPosition.handler(({ input, signal }) => items.keepPosition(input, given(signal))),
     openElsewhere: os.items.openElsewhere.handler(({ input, signal }) => items.openElsewhere(input, given(signal))),

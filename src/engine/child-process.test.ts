@@ -18,16 +18,22 @@ afterEach(async () => {
   for (const child of running.splice(0)) await child[Symbol.asyncDispose]();
 });
 
-function start(options: { onAttend?: () => void; fail?: () => boolean } = {}): ChildProcess<EchoContract> {
+function start(
+  options: { onAttend?: () => void; fail?: () => boolean; onBeat?: () => void; clock?: Clock } = {},
+): ChildProcess<EchoContract> {
   const child = new ChildProcess<EchoContract>({
     name: 'echo',
     entry: ENTRY,
     launcher: nodeLauncher,
-    clock: fastClock,
+    clock: options.clock ?? fastClock,
     log: silentLogger,
     closedCode: 'swarm-unavailable',
     random: Math.random,
-    heartbeat: (client, signal) => client.heartbeat(undefined, { signal }),
+    heartbeat: (client, signal) => {
+      const answer = client.heartbeat(undefined, { signal });
+      options.onBeat?.();
+      return answer;
+    },
     attend: async (client) => {
       options.onAttend?.();
       if (options.fail?.() === true) throw new Error('cannot be fed');
@@ -68,6 +74,23 @@ test('a process that hangs is ended, its calls fail, and a new one takes over', 
   await expect(child.client.hang()).rejects.toMatchObject({ code: 'swarm-unavailable' });
   expect((await recall(child)).pid).not.toBe(first.pid);
   expect(() => process.kill(first.pid, 0)).toThrow(/ESRCH/);
+}, 30_000);
+
+test('a process is not ended for an answer that came while we stood still ourselves', async () => {
+  let [attended, beats] = [0, 0];
+  const standStill = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  const child = start({
+    // Slow enough for a process on a busy machine to answer in what is left of the time.
+    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 4, signal) },
+    onAttend: () => (attended += 1),
+    onBeat: () => {
+      beats += 1;
+      if (beats === 2) queueMicrotask(standStill);
+    },
+  });
+  await recall(child);
+  await expect.poll(() => beats, { timeout: 20_000 }).toBeGreaterThan(3);
+  expect(attended).toBe(1);
 }, 30_000);
 
 test('a process that could not be fed is replaced', async () => {

@@ -9,6 +9,7 @@ import { connectChannel } from '../contract/process-channel.ts';
 import type { LaunchedProcess, ProcessLauncher } from './process-launcher.ts';
 
 const HEARTBEAT_MS = 5000;
+const PART_MS = 1000;
 /**
  * From the start to the first answer, which takes 0.4 s, and 2 s where eight processes start on two processors.
  * Doubled with every attempt: a machine that needs longer must not end its own process for ever.
@@ -194,7 +195,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
   /** Whether it answers within `ms`; a failed call of a process that is gone needs nobody's attention. */
   async #answers(beat: Watched['beat'], ms: number, gone: AbortSignal): Promise<boolean> {
     const over = new AbortController();
-    const late = this.#deps.clock.sleep(ms, AbortSignal.any([gone, over.signal])).then(
+    const late = this.#pass(ms, AbortSignal.any([gone, over.signal])).then(
       () => false,
       () => true,
     );
@@ -207,5 +208,10 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     } finally {
       over.abort();
     }
+  }
+
+  /** In parts: while we stand still ourselves, for whatever reason, an answer waits to be read and only one part passes. */
+  async #pass(ms: number, signal: AbortSignal): Promise<void> {
+    for (let left = ms; left > 0; left -= PART_MS) await this.#deps.clock.sleep(Math.min(PART_MS, left), signal);
   }
 }

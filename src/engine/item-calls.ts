@@ -1,7 +1,7 @@
 import { fromBase64 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { ItemId, SphereId } from '../base/id.ts';
-import type { ItemView } from '../contract/views.ts';
+import type { ItemFileView, ItemView } from '../contract/views.ts';
 import { playability } from '../player/playability.ts';
 import type { ItemEvent } from '../spheres/protocol/event.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
@@ -9,6 +9,7 @@ import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { editedItemCalls } from './edited-item-calls.ts';
 import { probeOf } from './file-probe.ts';
+import { viewFilesFrom } from './item-files.ts';
 import { keptItemCalls } from './kept-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
@@ -53,6 +54,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
       if (wait) await items.wait(itemId, signal);
       return { item: view(itemId) };
     },
+    files: (part) => Promise.resolve({ files: filesOf(deps, part) }),
     async playback({ sphereId, itemId, file: index }, signal) {
       const { file } = await offer(deps, sphereId, itemId, index, signal);
       const positionMs = holder.session.storage.playback.get(itemId, index);
@@ -76,6 +78,17 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     ...keptItemCalls(deps, view),
     ...editedItemCalls(deps, view),
   };
+}
+
+function filesOf(
+  deps: AppCallsDeps,
+  { sphereId, itemId, from, most }: Parameters<AppServices['items']['files']>[0],
+): ItemFileView[] {
+  const { items, source } = deps.holder.session;
+  const event = requireInSphere(deps, sphereId, itemId);
+  const manifest = source.knownManifest(event);
+  if (manifest === undefined) return [];
+  return viewFilesFrom(manifest, items.row(itemId), { pieceLength: event.body.pieceLength, from, most });
 }
 
 /** Lies in the folder of the sphere, for it has no other place. */

@@ -1,4 +1,5 @@
 import type { ItemFileView } from '../contract/views.ts';
+import { FILES_SHOWN } from '../contract/views.ts';
 import { playability } from '../player/playability.ts';
 import { hasRange } from '../spheres/piece-map.ts';
 import type { Manifest } from '../spheres/protocol/manifest.ts';
@@ -23,27 +24,53 @@ interface Marks {
   readonly isWanted: boolean;
 }
 
-/** The same array as long as nothing of it changes: that of a large folder is long, and its item moves all the time. */
+/**
+ * The first files of an item, of which `manifest` may be the beginning. The same array as long as nothing of it changes:
+ * its item moves all the time.
+ */
 export function viewFiles(manifest: Manifest | undefined, row: ItemRow, pieceLength: number): ItemFileView[] {
   if (manifest === undefined) return [];
-  const isWhole = row.state === 'complete' || row.state === 'sharing';
-  const of = marksOf(manifest, row, pieceLength, isWhole);
-  const each = row.chosen === null ? textOf(of(0)) : manifest.files.map((_, index) => textOf(of(index))).join('');
+  const isWhole = isWholeHere(row);
+  const of = marksOf(row, pieceLength);
+  const first = manifest.files.slice(0, FILES_SHOWN);
+  const each = row.chosen === null ? textOf(of(0)) : first.map((_, index) => textOf(of(index))).join('');
   const marks = `${isWhole} ${each}`;
   const before = shown.get(manifest);
   if (before !== undefined && before.marks === marks && before.itemId === row.itemId) return before.files;
   const known = before?.itemId === row.itemId ? before.files : [];
-  const files = manifest.files.map((file, index): ItemFileView => {
-    const previewed = known[index] ?? staticView(file, index);
-    const isPictured = isWhole && PICTURED.includes(previewed.kind);
-    return { ...previewed, ...of(index), previewUrl: isPictured ? `/preview/${row.itemId}-${index}` : null };
-  });
+  const files = first.map((file, index) => viewFile(known[index] ?? staticView(file, index), row, of(index)));
   shown.set(manifest, { itemId: row.itemId, marks, files });
   return files;
 }
 
-function marksOf(manifest: Manifest, row: ItemRow, pieceLength: number, isWhole: boolean): (index: number) => Marks {
+/** Those of a long list that are looked at now. */
+export function viewFilesFrom(
+  manifest: Manifest,
+  row: ItemRow,
+  { pieceLength, from, most }: { readonly pieceLength: number; readonly from: number; readonly most: number },
+): ItemFileView[] {
+  const of = marksOf(row, pieceLength);
+  const part = manifest.files.slice(from, from + most);
+  return part.map((file, index) => viewFile(staticView(file, from + index), row, of(from + index)));
+}
+
+/** How many files of an item are here as a whole. */
+export function countFilesHere(row: ItemRow, fileCount: number, pieceLength: number): number {
+  if (isWholeHere(row)) return fileCount;
+  const of = marksOf(row, pieceLength);
+  return (row.chosen ?? []).filter((index) => of(index).isHere).length;
+}
+
+const isWholeHere = ({ state }: ItemRow): boolean => state === 'complete' || state === 'sharing';
+
+function viewFile(file: ItemFileView, row: ItemRow, marks: Marks): ItemFileView {
+  const isPictured = isWholeHere(row) && PICTURED.includes(file.kind);
+  return { ...file, ...marks, previewUrl: isPictured ? `/preview/${row.itemId}-${file.index}` : null };
+}
+
+function marksOf(row: ItemRow, pieceLength: number): (index: number) => Marks {
   const { chosen } = row;
+  const isWhole = isWholeHere(row);
   if (chosen === null) return () => ({ isHere: isWhole, isWanted: row.wanted });
   const places = (row.layout ?? []).filter((part) => part.kind === 'file');
   const isChosen = new Set(chosen);

@@ -5,13 +5,13 @@ import { deletionOf, mayPutBack } from '../spheres/deletion.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import type { ItemSource } from '../spheres/item-source.ts';
 import type { ItemEvent } from '../spheres/protocol/event.ts';
-import type { Manifest, ManifestFile } from '../spheres/protocol/manifest.ts';
+import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import { versionBefore } from '../spheres/versions.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { typeOf } from './file-probe.ts';
-import { viewFiles } from './item-files.ts';
+import { countFilesHere, viewFiles } from './item-files.ts';
 import type { PeopleNames } from './people-names.ts';
 
 interface ItemViewDeps {
@@ -29,11 +29,11 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
   const undoUntilMs = deps.items.undoUntilMs(row);
   if (undoUntilMs === undefined) return undefined;
   const { body, header } = event;
-  const manifest = deps.source.knownManifest(event);
+  const beginning = deps.source.knownBeginning(event);
   const live = deps.items.live(row);
   const from = sphere.jidOf(header.person) ?? sphere.row.room;
   const mine = header.device === sphere.device;
-  const [first] = manifest?.files ?? [];
+  const [first] = beginning?.files ?? [];
   const kind = event.type === 'torrent' && first !== undefined ? publicKind(event, first) : body.media.kind;
   return {
     id: row.itemId,
@@ -43,7 +43,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     kind,
     bytes: body.bytes,
     bytesHave: Math.min(deps.items.checked(row.itemId) ?? row.bytesHave, body.bytes),
-    bytesWanted: bytesWanted(body.bytes, manifest, row),
+    bytesWanted: bytesWanted(body.bytes, row),
     priority: row.priority,
     limits: row.limits,
     state: row.state,
@@ -65,7 +65,9 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     width: body.media.width,
     height: body.media.height,
     durationMs: body.media.durationMs,
-    files: viewFiles(manifest, row, body.pieceLength),
+    files: viewFiles(beginning, row, body.pieceLength),
+    fileCount: body.fileCount,
+    filesHere: countFilesHere(row, body.fileCount, body.pieceLength),
     undoUntilMs,
     ...viewDeletion(deps, sphere, event),
   };
@@ -112,9 +114,10 @@ function countCopies(deps: ItemViewDeps, sphere: Sphere, row: ItemRow, seeds: nu
   return Math.max(others.length, seeds);
 }
 
-function bytesWanted(all: number, manifest: Manifest | undefined, { wanted, chosen }: ItemRow): number {
-  if (!wanted || chosen === null || manifest === undefined) return all;
-  return chosen.reduce((sum, index) => sum + (manifest.files[index]?.bytes ?? 0), 0);
+function bytesWanted(all: number, { wanted, chosen, layout }: ItemRow): number {
+  if (!wanted || chosen === null || layout === null) return all;
+  const files = layout.filter((part) => part.kind === 'file');
+  return chosen.reduce((sum, index) => sum + (files[index]?.length ?? 0), 0);
 }
 
 function publicKind({ body }: ItemEvent, first: ManifestFile): ItemView['kind'] {

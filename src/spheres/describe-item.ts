@@ -1,7 +1,8 @@
 import { toBase64 } from '../base/bytes.ts';
 import type { Preview, Probe } from '../contract/media.ts';
 import type { MediaKind } from '../contract/views.ts';
-import type { EnumeratedTree } from '../torrent/enumerate.ts';
+import type { EnumeratedFile, EnumeratedTree } from '../torrent/enumerate.ts';
+import type { EdgeDigests } from './edge-digest.ts';
 import { edgeDigests } from './edge-digest.ts';
 import type { EventBodies } from './protocol/event-body.ts';
 import type { FileProbe, Manifest, ManifestFile } from './protocol/manifest.ts';
@@ -23,6 +24,8 @@ export interface ItemDescription {
 
 /** Beyond this many files of a folder only their names and sizes are told: looking into one takes milliseconds. */
 const MAX_PROBED_FILES = 5_000;
+/** Files looked at together: of small ones most of the time goes into waiting. */
+const TOGETHER = 16;
 /** How many of a folder's files are tried for the folder's own picture. */
 const MAX_COVER_TRIES = 5;
 const PICTURED: readonly MediaKind[] = ['video', 'image', 'audio'];
@@ -34,14 +37,21 @@ export async function describeItem(
 ): Promise<ItemDescription> {
   const files: ManifestFile[] = [];
   const probes: Probe[] = [];
-  for (const [index, file] of tree.files.entries()) {
+  for (let from = 0; from < tree.files.length; from += TOGETHER) {
     signal.throwIfAborted();
-    const probe = index < MAX_PROBED_FILES ? await media.probe(file.path, signal) : null;
-    if (probe !== null) probes.push(probe);
-    const edges = await edgeDigests(file.path, file.size, signal);
-    const type = probe?.type ?? 'application/octet-stream';
-    const mtimeMs = Math.max(0, Math.round(file.mtimeMs));
-    files.push({ path: [...file.components], type, bytes: file.size, mtimeMs, ...edges, probe: fileProbe(probe) });
+    const batch = tree.files.slice(from, from + TOGETHER);
+    const looked = await Promise.all(
+      batch.map(async (file, index) => ({
+        probe: from + index < MAX_PROBED_FILES ? await media.probe(file.path, signal) : null,
+        edges: await edgeDigests(file.path, file.size, signal),
+      })),
+    );
+    for (const [index, { probe, edges }] of looked.entries()) {
+      const file = batch[index];
+      if (file === undefined) continue;
+      if (probe !== null) probes.push(probe);
+      files.push(describeFile(file, probe, edges));
+    }
   }
   const preview = await findPreview(tree, probes, media, signal);
   return {
@@ -50,6 +60,12 @@ export async function describeItem(
     preview,
     thumbhash: preview === null ? null : toBase64(preview.thumbhash),
   };
+}
+
+function describeFile(file: EnumeratedFile, probe: Probe | null, edges: EdgeDigests): ManifestFile {
+  const type = probe?.type ?? 'application/octet-stream';
+  const mtimeMs = Math.max(0, Math.round(file.mtimeMs));
+  return { path: [...file.components], type, bytes: file.size, mtimeMs, ...edges, probe: fileProbe(probe) };
 }
 
 async function findPreview(

@@ -17,7 +17,9 @@ export async function edgeDigests(path: string, bytes: number, signal?: AbortSig
   const { head, tail } = edgeRanges(bytes);
   try {
     await using file = await open(path, 'r');
-    return { headSha256: await digest(file, head), tailSha256: await digest(file, tail) };
+    const headSha256 = await digest(file, head);
+    // A short file is its own beginning and end.
+    return { headSha256, tailSha256: tail.from === head.from ? headSha256 : await digest(file, tail) };
   } catch (error) {
     throw fileError(error, 'the ends of the file cannot be read');
   }

@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
-import { identify } from './prepare-item.ts';
+import { identify } from './identify.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 import { verifyItem } from './verify-item.ts';
 

@@ -12,7 +12,8 @@ import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { shapeOf } from './item-source.ts';
 import { fullBitfield } from './piece-map.ts';
-import { identify } from './prepare-item.ts';
+import { identify } from './identify.ts';
+import { stageSegments } from './stage-segments.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmCalls, SwarmFeed } from './swarm-feed.ts';
 
@@ -93,7 +94,7 @@ export class ItemRecheck {
     const { length, pieceLength } = metainfo;
     const request = { segments, length, pieceLength, mediaKey: source.mediaKey(sphere, event) };
     const ask = async (calls: SwarmCalls) => {
-      for await (const step of await calls.hash(request, { signal })) {
+      for await (const step of await calls.hash(await stageSegments(calls, request), { signal })) {
         if (step.kind === 'done') return step;
         book.setChecked(row.itemId, Math.min(step.bytesDone, book.bytes(row)));
       }

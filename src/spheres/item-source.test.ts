@@ -5,18 +5,20 @@ import { bitfieldOf } from '../../test/fixtures/bitfield-of.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { InfoHash } from '../base/id.ts';
+import { viewFilesFrom } from '../engine/item-files.ts';
+import { viewItem } from '../engine/item-view.ts';
 import type { FedTorrent } from './fed-torrent.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 
 /** A folder whose list of files is too long to travel beside its event. */
-async function longFolder() {
+async function longFolder(files = 40) {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   await world.sphere(ana, ben);
   const folder = join(ana.folder.folder, 'album');
   await mkdir(folder);
-  for (let number = 0; number < 40; number += 1) await writeFile(join(folder, `photo ${number}.jpg`), `${number}`);
+  for (let number = 0; number < files; number += 1) await writeFile(join(folder, `photo ${number}.jpg`), `${number}`);
   const input = { sphereId: ana.session.sphere().id, paths: [folder], plain: false };
   const [itemId] = await ana.session.shares.share(input, noSignal);
   await world.quiet();
@@ -142,4 +144,21 @@ test('an item that is not in force is no item', async () => {
   const [genesis] = sphere.log.events();
   expect(() => ben.session.source.event(sphere, 'f'.repeat(64) as never)).toThrow(/no such item/);
   expect(() => ben.session.source.event(sphere, genesis?.id as never)).toThrow(/no such item/);
+});
+
+test('an item of very many files is shown by the first of them, and its list is read when somebody looks at the others', async () => {
+  const { ana, itemId, event } = await longFolder(600);
+  const { session } = ana;
+  const view = viewItem(session.shown, session.sphere(), session.items.row(itemId));
+  expect(view).toMatchObject({ fileCount: 600, filesHere: 600 });
+  expect(view?.files.map(({ index }) => index)).toEqual(Array.from({ length: 500 }, (_, index) => index));
+  const manifest = session.source.knownManifest(event);
+  expect(manifest?.files).toHaveLength(600);
+  const page = { pieceLength: event.body.pieceLength, from: 590, most: 100 };
+  const others = viewFilesFrom(manifest ?? { files: [] }, session.items.row(itemId), page);
+  expect(others.map(({ index, name }) => [index, name])).toEqual(
+    manifest?.files.slice(590).map(({ path }, index) => [590 + index, path.join('/')]),
+  );
+  // Shown as before, whatever was read meanwhile.
+  expect(viewItem(session.shown, session.sphere(), session.items.row(itemId))?.files).toBe(view?.files);
 });

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { EventId, InfoHash, ItemId } from '../base/id.ts';
 import { fromHex } from '../base/bytes.ts';
+import { FILES_SHOWN } from '../contract/views.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fileError } from '../torrent/file-error.ts';
 import type { Metainfo } from '../torrent/metainfo.ts';
@@ -15,7 +16,7 @@ import type { ItemEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { Manifest } from './protocol/manifest.ts';
-import { decodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
+import { decodeBeginning, decodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { publicManifest, publicMetainfo } from './public-torrent.ts';
 import type { Sphere } from './sphere.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -35,6 +36,9 @@ const MANIFEST_READER = 'manifest';
  */
 const MOST_KEPT_BYTES = 16 * 1024 * 1024;
 
+/** About what the beginning of a long list takes. */
+const BEGINNING_BYTES = 128 * 1024;
+
 interface KeptManifest {
   readonly manifest: Manifest;
   readonly bytes: number;
@@ -43,7 +47,10 @@ interface KeptManifest {
 /** Finds what belongs to an item's event: its key, its metainfo and its list of files. */
 export class ItemSource {
   readonly #deps: ItemSourceDeps;
-  readonly #manifests = new Map<EventId, KeptManifest>();
+  /** By event; the beginnings of long lists too. */
+  readonly #manifests = new Map<string, KeptManifest>();
+  /** Read for somebody who looks at them, and given up when memory is needed. */
+  readonly #longManifests = new Map<EventId, WeakRef<Manifest>>();
   #bytesKept = 0;
 
   constructor(deps: ItemSourceDeps) {
@@ -104,14 +111,31 @@ export class ItemSource {
 
   /** The list of files as far as it is here; undefined while it has to be fetched, and when it breaks the rules. */
   knownManifest(event: ItemEvent): Manifest | undefined {
-    const kept = this.#manifests.get(event.id);
-    if (kept !== undefined) return kept.manifest;
+    const kept = this.#manifests.get(event.id)?.manifest ?? this.#longManifests.get(event.id)?.deref();
+    if (kept !== undefined) return kept;
     const read = this.#readManifest(event);
-    if (read !== undefined) this.#keep(event.id, read);
-    return read?.manifest;
+    if (read === undefined) return undefined;
+    if (isLong(event)) this.#longManifests.set(event.id, new WeakRef(read.manifest));
+    else this.#keep(event.id, read);
+    return read.manifest;
   }
 
-  #keep(id: EventId, read: KeptManifest): void {
+  /**
+   * At least its first files, with which every item is shown. The rest of a long list is read when somebody looks at it:
+   * it takes seconds, and ten times the memory of the file.
+   */
+  knownBeginning(event: ItemEvent): Manifest | undefined {
+    if (!isLong(event)) return this.knownManifest(event);
+    const key = `${event.id} beginning`;
+    const kept = this.#manifests.get(key);
+    if (kept !== undefined) return kept.manifest;
+    const bytes = this.#deps.storage.attachments.get(event.id, 'manifest');
+    const manifest = bytes === undefined ? undefined : attempt(() => decodeBeginning(bytes, FILES_SHOWN));
+    if (manifest !== undefined) this.#keep(key, { manifest, bytes: BEGINNING_BYTES });
+    return manifest;
+  }
+
+  #keep(id: string, read: KeptManifest): void {
     this.#manifests.set(id, read);
     this.#bytesKept += read.bytes;
     for (const [oldest, { bytes }] of this.#manifests) {
@@ -124,15 +148,10 @@ export class ItemSource {
   #readManifest(event: ItemEvent): KeptManifest | undefined {
     const kind = event.type === 'torrent' ? 'metainfo' : 'manifest';
     const bytes = this.#deps.storage.attachments.get(event.id, kind);
-    try {
-      if (bytes === undefined) return undefined;
-      const isPublic = event.type === 'torrent';
-      const manifest = isPublic ? publicManifest(publicMetainfo(event, bytes)) : decodeManifest(bytes);
-      return { manifest, bytes: bytes.length };
-    } catch {
-      // Its author made it so: the item cannot be fetched, which is no reason not to show all others.
-      return undefined;
-    }
+    if (bytes === undefined) return undefined;
+    const isPublic = event.type === 'torrent';
+    const manifest = attempt(() => (isPublic ? publicManifest(publicMetainfo(event, bytes)) : decodeManifest(bytes)));
+    return manifest === undefined ? undefined : { manifest, bytes: bytes.length };
   }
 
   /** A long list of files stands at the end of the item's own bytes: only the pieces that hold it are fetched. */
@@ -175,6 +194,20 @@ export class ItemSource {
       await feed.remove(infoHash);
       await rm(path, { force: true });
     }
+  }
+}
+
+/** Torrents from elsewhere have no list but their metainfo, and fewer files. */
+function isLong({ type, body }: ItemEvent): boolean {
+  return type === 'item' && body.fileCount > FILES_SHOWN;
+}
+
+/** A list that breaks a rule was made so by its author: it cannot be fetched, which is no reason not to show all others. */
+function attempt(read: () => Manifest): Manifest | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,13 +1,15 @@
 import type { InfoHash } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
-import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { Segment } from '../contract/swarm.ts';
 import type { EnumeratedTree } from '../torrent/enumerate.ts';
 import { buildMetainfo } from '../torrent/metainfo.ts';
 import type { ItemDescription } from './describe-item.ts';
+import { identify } from './identify.ts';
 import { layoutItem } from './protocol/layout.ts';
 import type { ItemLayout } from './protocol/layout.ts';
 import { encodeManifest } from './protocol/manifest.ts';
 import { generateMediaKey } from './protocol/media-key.ts';
+import { stageSegments } from './stage-segments.ts';
 import type { SwarmCalls } from './swarm-feed.ts';
 
 /** An item whose bytes are decided and not hashed yet. */
@@ -56,7 +58,7 @@ export async function hashDraft(
   const { tree, layout, manifest, mediaKey } = draft;
   const segments = segmentsOf(tree, layout, manifest);
   const request = { segments, length: layout.totalLength, pieceLength: layout.pieceLength, mediaKey, known };
-  for await (const step of await deps.swarm.hash(request, { signal })) {
+  for await (const step of await deps.swarm.hash(await stageSegments(deps.swarm, request), { signal })) {
     if (step.kind === 'progress') {
       deps.onProgress(Math.min(step.bytesDone, tree.totalBytes), step.pieces);
       continue;
@@ -73,15 +75,4 @@ function segmentsOf(tree: EnumeratedTree, layout: ItemLayout, manifest: Uint8Arr
     return { kind: 'file', offset, length: file.size, path: file.path, root: null, identity: file.identity };
   });
   return [...files, { kind: 'bytes', offset: layout.manifest.offset, bytes: manifest }];
-}
-
-/** `identities` are in the order of the file segments. */
-export function identify(segments: readonly Segment[], identities: readonly FileIdentity[]): Segment[] {
-  let next = 0;
-  return segments.map((segment) => {
-    if (segment.kind !== 'file') return segment;
-    const identity = identities[next] ?? segment.identity;
-    next += 1;
-    return { ...segment, identity };
-  });
 }

@@ -4,6 +4,7 @@ import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
+import type { Segment } from '../contract/swarm.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { FedTorrent } from './fed-torrent.ts';
 import type { SwarmCalls } from './swarm-feed.ts';
@@ -335,3 +336,27 @@ const errorOf = (answer: Promise<unknown>) =>
     () => 'answered',
     (error: unknown) => errorCode(error),
   );
+
+test('a torrent of very many files is told in parts, and to the next process too', async () => {
+  const feed = new SwarmFeed({ clock: systemClock, log: silentLogger });
+  await feed.setIdentity(identity);
+  const segments = Array.from({ length: 5000 }, (_, index): Segment => {
+    return { kind: 'file', offset: index * 16, length: 1, path: `/many/${index}`, root: '/many', identity: null };
+  });
+  const infoHash = parseInfoHash('17'.repeat(20));
+  const spec: FedTorrent = {
+    ...{ sphereId, infoHash, segments, metainfo: new Uint8Array(), mediaKey: null },
+    ...{ bitfield: null, paused: false, background: true },
+  };
+  await feed.add(spec);
+  for (const swarm of [new FakeSwarm(), new FakeSwarm()]) {
+    const end = new AbortController();
+    const attached = feed.attach(swarm.calls, end.signal);
+    await expect.poll(() => swarm.torrents.get(infoHash)?.segments).toEqual(segments);
+    const told = swarm.told.filter(({ name }) => name === 'stage' || name === 'addAll');
+    expect(told.map(({ name }) => name)).toEqual(['stage', 'stage', 'stage', 'addAll']);
+    expect(Math.max(...told.map(({ input }) => JSON.stringify(input).length))).toBeLessThan(300_000);
+    end.abort(new Error('over'));
+    await expect(attached).rejects.toThrow('over');
+  }
+});

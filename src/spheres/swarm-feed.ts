@@ -8,6 +8,8 @@ import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys, IceServer, RefusedTorrent, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { FedTorrent } from './fed-torrent.ts';
+import { identify } from './identify.ts';
+import { stageSegments } from './stage-segments.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
 
@@ -330,7 +332,9 @@ export class SwarmFeed {
   async #addAll(calls: SwarmCalls, infoHashes: readonly InfoHash[]): Promise<RefusedTorrent[]> {
     const refused: RefusedTorrent[] = [];
     const specs = infoHashes.flatMap((infoHash) => this.#torrents.get(infoHash) ?? []);
-    for (const torrents of inMessages(specs)) {
+    for (const message of inMessages(specs)) {
+      const torrents: FedTorrent[] = [];
+      for (const spec of message) torrents.push(await stageSegments(calls, spec));
       const [ofSpheres, others] = [torrents.filter(isOfSphere), torrents.filter((spec) => !isOfSphere(spec))];
       if (ofSpheres.length > 0) refused.push(...(await calls.addAll({ torrents: ofSpheres })).refused);
       if (others.length > 0) refused.push(...(await calls.addPublic({ torrents: others })).refused);
@@ -384,9 +388,5 @@ function* inMessages(specs: readonly FedTorrent[]): Generator<FedTorrent[]> {
 
 function withProgress(spec: FedTorrent, have: Extract<SwarmEvent, { kind: 'have' }>): FedTorrent {
   if (have.identities === null) return { ...spec, bitfield: have.bitfield };
-  const identities = [...have.identities];
-  const segments = spec.segments.map((segment) =>
-    segment.kind === 'file' ? { ...segment, identity: identities.shift() ?? segment.identity } : segment,
-  );
-  return { ...spec, bitfield: have.bitfield, segments };
+  return { ...spec, bitfield: have.bitfield, segments: identify(spec.segments, have.identities) };
 }

@@ -2,7 +2,9 @@ import { implement } from '@orpc/server';
 import type { Hashing } from '../contract/swarm.ts';
 import { swarmContract } from '../contract/swarm.ts';
 import type { HashRequest } from '../torrent/hash-request.ts';
+import { filesAreFixed } from '../torrent/torrent-spec.ts';
 import { EventStream } from './event-stream.ts';
+import type { Staged } from './staged-segments.ts';
 import type { SwarmService } from './swarm-service.ts';
 
 const done = { ok: true } as const;
@@ -19,7 +21,7 @@ export function createSwarmRouter(service: SwarmService) {
     }),
     heartbeat: os.heartbeat.handler(() => done),
     events: os.events.handler(({ signal }) => service.events(signal ?? new AbortController().signal)),
-    hash: os.hash.handler(({ input, signal }) => hash(service, input, signal ?? new AbortController().signal)),
+    ...segmentCalls(service),
     setSphere: os.setSphere.handler(({ input }) => {
       service.node.setSphere(input.sphereId, input.epochs, input.devices);
       service.node.host.limits.setSphere(input.sphereId, input.limits);
@@ -32,10 +34,6 @@ export function createSwarmRouter(service: SwarmService) {
       return done;
     }),
     ...reachCalls(service),
-    addAll: os.addAll.handler(async ({ input }) => ({ refused: await service.node.addAll(input.torrents) })),
-    addPublic: os.addPublic.handler(async ({ input }) => {
-      return { refused: await service.node.addPublic(input.torrents) };
-    }),
     offerMetainfo: os.offerMetainfo.handler(({ input }) => {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
       return done;
@@ -111,6 +109,29 @@ function reachCalls(service: SwarmService) {
   };
 }
 
+/** What may name long lists of segments. */
+function segmentCalls(service: SwarmService) {
+  return {
+    addAll: os.addAll.handler(async ({ input }) => ({
+      refused: await service.node.addAll(completed(service, input.torrents)),
+    })),
+    addPublic: os.addPublic.handler(async ({ input }) => {
+      return { refused: await service.node.addPublic(completed(service, input.torrents)) };
+    }),
+    stage: os.stage.handler(({ input }) => {
+      service.staged.add(input.list, input.segments);
+      return done;
+    }),
+    hash: os.hash.handler(({ input, signal }) =>
+      hash(service, service.staged.complete(input), signal ?? new AbortController().signal),
+    ),
+  };
+}
+
+function completed<Spec extends Staged>(service: SwarmService, specs: readonly Spec[]): Spec[] {
+  return specs.map((spec) => service.staged.complete(spec));
+}
+
 /** Progress while it runs, then the result. Leaving the iterator ends the work. */
 async function* hash(service: SwarmService, request: HashRequest, signal: AbortSignal): AsyncGenerator<Hashing, void> {
   const left = new AbortController();
@@ -126,7 +147,9 @@ async function* hash(service: SwarmService, request: HashRequest, signal: AbortS
   );
   try {
     for await (const steps of events) yield* steps;
-    yield { kind: 'done', ...(await result) };
+    const { pieces, identities } = await result;
+    // The caller has them: a long list would be told for nothing.
+    yield { kind: 'done', pieces, identities: filesAreFixed(request.segments) ? [] : identities };
   } finally {
     left.abort();
   }

@@ -13,6 +13,7 @@ import type { LanNetwork } from '../torrent/lan-network.ts';
 import { PieceTags } from '../torrent/piece-tags.ts';
 import { EventStream } from './event-stream.ts';
 import type { PortMapping } from './port-mapping.ts';
+import { StagedSegments } from './staged-segments.ts';
 import type { NodeDeps } from './swarm-node.ts';
 import { SwarmNode } from './swarm-node.ts';
 
@@ -43,6 +44,7 @@ export interface StartOptions {
 export class SwarmService implements AsyncDisposable {
   readonly hasher: Hasher;
   readonly #tags: PieceTags;
+  readonly staged = new StagedSegments();
   readonly #deps: SwarmServiceDeps;
   readonly #stream = new EventStream<SwarmEvent>();
   readonly #changes = new SerialQueue();

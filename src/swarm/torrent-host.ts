@@ -20,6 +20,7 @@ import { FilePool } from '../torrent/file-pool.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import type { PieceTags } from '../torrent/piece-tags.ts';
+import { FileThread } from '../torrent/file-thread.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import type { PieceTools } from '../torrent/seal-piece.ts';
 import { callsFor } from './calls-for.ts';
@@ -69,12 +70,14 @@ export class TorrentHost implements AsyncDisposable {
   readonly #bans = new Bans();
   readonly #files = new FilePool();
   readonly #threads = new PieceThreads();
+  readonly #small = new FileThread();
   readonly #pieces: PieceTools;
   readonly #changes = new SerialQueue();
 
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
-    this.#pieces = { crypto: this.#threads, plain: new PieceBuffers(), sealed: new PieceBuffers(), tags: deps.tags };
+    const buffers = { plain: new PieceBuffers(), sealed: new PieceBuffers() };
+    this.#pieces = { crypto: this.#threads, ...buffers, tags: deps.tags, small: this.#small };
     this.limits = new LimitTree(deps);
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });
@@ -244,6 +247,7 @@ export class TorrentHost implements AsyncDisposable {
     this.limits[Symbol.dispose]();
     await this.#files[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
+    await this.#small[Symbol.asyncDispose]();
   }
 
   /** Who is a member of no sphere any more that the torrent is served in. */

@@ -11,7 +11,7 @@ import type { HeldTorrent } from './held-torrent.ts';
 import type { Metainfo } from './metainfo.ts';
 import { parseMetainfo, pieceCount } from './metainfo.ts';
 import type { PeerLink } from './peer-link.ts';
-import type { StoreFault } from './piece-store.ts';
+import type { StoreFault } from './store-fault.ts';
 import { PieceStore } from './piece-store.ts';
 import type { ActiveTorrentDeps, Appetite, HeldSpec, TorrentChange, TorrentSpec } from './torrent-spec.ts';
 import { backgroundOf, filesAreFixed, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';

@@ -7,10 +7,10 @@ import { AppError } from '../base/errors.ts';
 import { fileError, systemCode } from './file-error.ts';
 
 // Windows has neither flag; opening a pipe put in a file's place must not wait for its other end.
-const GUARDED = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+export const GUARDED = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** Nothing that arrives from others can be run. */
-const FILE_MODE = 0o644;
-const FOLDER_MODE = 0o755;
+export const FILE_MODE = 0o644;
+export const FOLDER_MODE = 0o755;
 
 export type OpenMode =
   | 'read'
@@ -56,7 +56,7 @@ export async function openContained(path: string, root: string, mode: OpenMode):
 }
 
 /** The path below `root`; fails with `path-outside` when it is not strictly inside, or not spelt plainly. */
-function relativeInside(path: string, root: string): string {
+export function relativeInside(path: string, root: string): string {
   const below = relative(resolve(root), path);
   const plain = isAbsolute(path) && resolve(path) === path;
   if (!plain || below === '' || below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {
@@ -81,15 +81,18 @@ async function checkFolders(path: string, real: string, make: boolean): Promise<
   let folder = real;
   for (const name of names) {
     folder = join(folder, name);
-    if (make) await makeFolder(folder);
-    if (!(await look(folder)).isDirectory()) throw outside(folder);
+    if (!(await look(folder, make)).isDirectory()) throw outside(folder);
   }
 }
 
-async function look(folder: string): Promise<Stats> {
+async function look(folder: string, make: boolean): Promise<Stats> {
   try {
     return await lstat(folder);
   } catch (cause) {
+    if (make && systemCode(cause) === 'ENOENT') {
+      await makeFolder(folder);
+      return look(folder, false);
+    }
     throw fileError(cause, 'a folder is not there', { path: folder });
   }
 }

@@ -48,7 +48,7 @@ export interface EnumeratedTree {
   readonly leftOut: readonly LeftOut[];
 }
 
-const MAX_FILES = 50_000;
+const MAX_FILES = 100_000;
 export const MAX_LEVELS = 16;
 /** Names kept for each reason: enough to recognise what is meant. */
 const MAX_LEFT_OUT_NAMES = 10;

@@ -143,7 +143,8 @@ export class Hasher implements AsyncDisposable {
     const known = knownDigests(request);
     const job: HashJob = {
       id: this.#nextId++,
-      segments: request.segments,
+      // Identities are told once: a long list takes its time on the way to each thread.
+      segments: request.segments.map((part) => (part.kind === 'file' ? { ...part, identity: null } : part)),
       length: request.length,
       pieceLength: request.pieceLength,
       key: request.mediaKey === null ? null : cipherKey(request.mediaKey),

@@ -2,28 +2,24 @@ import { clearBit, hasAnyBit } from '../base/bitfield.ts';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { checkSpan } from './check-span.ts';
 import { cipherKey } from './cipher.ts';
+import { eachSpan } from './each-span.ts';
 import type { FilePool } from './file-pool.ts';
 import { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 import { PieceCache } from './piece-cache.ts';
 import type { TagList } from './piece-tags.ts';
-import type { PieceTools, ReadFile, SealCheck, SealedPiece } from './seal-piece.ts';
+import type { PieceTools, ReadFiles, SealCheck, SealedPiece } from './seal-piece.ts';
 import { sealPiece } from './seal-piece.ts';
+import type { StoreFault } from './store-fault.ts';
 import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
 import { foldersUpTo, syncFolder } from './sync-folder.ts';
-
-/** A file that is not what it was when it was shared or completed; nothing of it is served while that lasts. */
-export interface StoreFault {
-  readonly kind: 'changed' | 'missing';
-  /** Index among the file segments. */
-  readonly file: number;
-  readonly path: string;
-}
+import { doWholeFiles } from './whole-files.ts';
 
 export interface PieceStoreDeps {
   readonly shape: TorrentShape;
@@ -140,24 +136,19 @@ export class PieceStore implements AsyncDisposable {
     try {
       const plain = scratch ?? bytes;
       const { crypto, tags } = this.#tools;
-      const keys = { key: this.#key, plainKey: tags.plainKey };
-      const { digest, tag } = await crypto.run({
-        kind: 'unlock',
-        from: bytes,
-        into: plain,
-        ...keys,
-        offset,
-        digested: true,
-      });
+      const what = { kind: 'unlock', from: bytes, into: plain, offset, digested: true } as const;
+      const { digest, tag } = await crypto.run({ ...what, key: this.#key, plainKey: tags.plainKey });
       if (digest !== this.#digestOf(index)) return false;
       this.#tags.set(index, { over: this.#key === null ? 'sealed' : 'plain', tag });
       const spans = this.#space.plan(offset, size);
       for (const span of spans) checkSpan(span, plain);
       this.#cache.delete(index);
-      for (const span of spans) {
+      const made = await this.#doWhole('write', spans, plain);
+      await eachSpan(spans, async (span) => {
         const part = plain.subarray(span.at, span.at + span.length);
-        if (span.kind === 'file') await this.#onFile(span.file, (file) => file.write(part, span.position));
-      }
+        if (span.kind === 'file' && !made.has(span))
+          await this.#onFile(span.file, (file) => file.write(part, span.position));
+      });
       return true;
     } finally {
       if (scratch !== null) this.#tools.plain.give(scratch);
@@ -305,7 +296,16 @@ export class PieceStore implements AsyncDisposable {
   }
 
   #fromDisk(index: number, check: SealCheck = BY_DIGEST): Promise<SealedPiece> {
-    return this.#assemble(index, check, (file, part, at) => this.#onFile(file, (one) => one.read(part, at)));
+    return this.#assemble(index, check, {
+      read: (file, part, at) => this.#onFile(file, (one) => one.read(part, at)),
+      readWhole: (spans, memory) => this.#doWhole('read', spans, memory),
+    });
+  }
+
+  /** Not while there are faults: they end where they were noted. */
+  #doWhole(kind: 'read' | 'write', spans: readonly Span[], memory: Uint8Array): Promise<ReadonlySet<Span>> {
+    const thread = this.#faults.size > 0 ? undefined : this.#tools.small;
+    return doWholeFiles(kind, { thread, files: this.#files }, spans, memory);
   }
 
   async #touched(): Promise<Map<number, Successor>> {
@@ -326,7 +326,7 @@ export class PieceStore implements AsyncDisposable {
       for (let piece = 0; piece < pieceCount(this.shape); piece += 1) {
         signal.throwIfAborted();
         const files = this.#filesOf(piece).filter((file) => touched.has(file));
-        if (files.every((file) => bad.has(file)) || (await this.#isWhole(piece, read))) continue;
+        if (files.every((file) => bad.has(file)) || (await this.#isWhole(piece, { read }))) continue;
         for (const file of files) bad.add(file);
       }
     } finally {
@@ -335,7 +335,7 @@ export class PieceStore implements AsyncDisposable {
     return bad;
   }
 
-  async #isWhole(index: number, read: ReadFile): Promise<boolean> {
+  async #isWhole(index: number, read: ReadFiles): Promise<boolean> {
     try {
       const { piece, digest } = await this.#assemble(index, BY_DIGEST, read);
       this.#tools.sealed.give(piece);
@@ -347,7 +347,7 @@ export class PieceStore implements AsyncDisposable {
     }
   }
 
-  #assemble(index: number, check: SealCheck, read: ReadFile): Promise<SealedPiece> {
+  #assemble(index: number, check: SealCheck, read: ReadFiles): Promise<SealedPiece> {
     const range = { offset: index * this.shape.pieceLength, length: this.size(index) };
     return sealPiece({ space: this.#space, tools: this.#tools, key: this.#key }, { ...range, ...check }, read);
   }

@@ -1,7 +1,9 @@
-import type { ByteSpace } from './byte-space.ts';
+import type { ByteSpace, Span } from './byte-space.ts';
+import { eachSpan } from './each-span.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import type { PieceTags } from './piece-tags.ts';
+import type { SmallFiles } from './whole-files.ts';
 
 /** What all stores of a process share; plain bytes and what goes to peers never lie in the same memory. */
 export interface PieceTools {
@@ -9,10 +11,17 @@ export interface PieceTools {
   readonly plain: PieceBuffers;
   readonly sealed: PieceBuffers;
   readonly tags: PieceTags;
+  /** For folders of many small files; every file goes the usual way when left out. */
+  readonly small?: SmallFiles;
 }
 
-/** Fills `part` from a file's position. */
-export type ReadFile = (file: number, part: Uint8Array, position: number) => Promise<void>;
+/** How the bytes of files come into a piece. */
+export interface ReadFiles {
+  /** Fills `part` from a file's position. */
+  readonly read: (file: number, part: Uint8Array, position: number) => Promise<void>;
+  /** Fills what it can of the whole piece at once, and gives the spans that are done. */
+  readonly readWhole?: (spans: readonly Span[], memory: Uint8Array) => Promise<ReadonlySet<Span>>;
+}
 
 /** A piece as it goes to the swarm. */
 export interface SealedPiece extends PieceMarks {
@@ -26,17 +35,20 @@ export type SealCheck = Pick<Required<PieceJob>, 'digested' | 'unlockTag'>;
 export async function sealPiece(
   { space, tools, key }: { space: ByteSpace; tools: PieceTools; key: Uint8Array | null },
   { offset, length, ...check }: SealCheck & { offset: number; length: number },
-  read: ReadFile,
+  { read, readWhole }: ReadFiles,
 ): Promise<SealedPiece> {
   const into = tools.sealed.take(length);
   const from = key === null ? into : tools.plain.take(length);
   try {
-    for (const span of space.plan(offset, length)) {
+    const spans = space.plan(offset, length);
+    const done = await readWhole?.(spans, from);
+    await eachSpan(spans, async (span) => {
+      if (done?.has(span) === true) return;
       const part = from.subarray(span.at, span.at + span.length);
       if (span.kind === 'padding') part.fill(0);
       else if (span.kind === 'bytes') part.set(span.bytes);
-      else if (span.kind === 'file') await read(span.file, part, span.position);
-    }
+      else await read(span.file, part, span.position);
+    });
     const { plainKey } = tools.tags;
     const marks = await tools.crypto.run({ kind: 'lock', from, into, key, plainKey, offset, ...check });
     return { piece: into, ...marks };

@@ -8,6 +8,7 @@ import { openContained, openFile } from './contained-file.ts';
 import { fileError, systemCode } from './file-error.ts';
 import { fileIdentity, readIdentity, sameIdentity } from './file-identity.ts';
 import type { FilePool } from './file-pool.ts';
+import type { SmallFile } from './small-files.ts';
 
 export type FileState =
   /** Nothing is on the disk yet: the first write makes the file. */
@@ -50,6 +51,23 @@ export class StoreFile {
   /** Whether the disk promises that bytes checked once are still the same. */
   get fixed(): boolean {
     return this.#state.kind === 'fixed';
+  }
+
+  /** How it can be read as a whole; null as long as it may still be written. */
+  get toRead(): Omit<SmallFile, 'bytes'> | null {
+    const { identity } = this;
+    return identity === null ? null : { path: this.path, root: this.#root, identity };
+  }
+
+  /** How it can be made as a whole; null when there is something of it, or was. */
+  get toMake(): Omit<SmallFile, 'bytes'> | null {
+    if (this.#state.kind !== 'new' || this.#root === null) return null;
+    return { path: this.path, root: this.#root, identity: null };
+  }
+
+  /** It was made as a whole. */
+  made(): void {
+    if (this.#state.kind === 'new') this.#state = { kind: 'begun' };
   }
 
   /** Fills `into` from `position`; fails with `file-changed` or `file-missing` when the file is not what it was. */

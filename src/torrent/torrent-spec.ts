@@ -122,10 +122,13 @@ export function wantedBytes({ wanted = null }: Pick<HeldSpec, 'wanted'>, { lengt
 
 /** `identities` are in the order of the file segments; those that are left over keep what they have. */
 export function withIdentities(segments: readonly Segment[], identities: readonly FileIdentity[]): Segment[] {
-  const rest = [...identities];
-  return segments.map((segment) =>
-    segment.kind === 'file' ? { ...segment, identity: rest.shift() ?? segment.identity } : segment,
-  );
+  let next = 0;
+  return segments.map((segment) => {
+    if (segment.kind !== 'file') return segment;
+    const identity = identities[next] ?? segment.identity;
+    next += 1;
+    return { ...segment, identity };
+  });
 }
 
 /** Whether every file is what it was when it was shared or completed, and is never written again. */

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import type { z } from 'zod';
 import { parseBareJid } from '../../base/id.ts';
+import type { ItemView } from '../../contract/views.ts';
+import { withAllFiles } from '../all-files.ts';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { resolveFile, resolveItem, resolveSphere } from '../resolve.ts';
@@ -75,7 +77,12 @@ export const itemCommands = [
     async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      return await engine.client.items.list({ sphereId: sphere.id, removed: flags.has('removed') }, { signal });
+      const asked = { sphereId: sphere.id, removed: flags.has('removed') };
+      const items: ItemView[] = [];
+      for (const item of (await engine.client.items.list(asked, { signal })).items) {
+        items.push(await withAllFiles(engine.client, item, signal));
+      }
+      return { items };
     },
     describe: ({ items }) =>
       table(
@@ -104,15 +111,17 @@ export const itemCommands = [
     async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const known = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const item = positionals[2] === undefined ? known : await withAllFiles(engine.client, known, signal);
       const only = positionals[2] === undefined ? {} : { files: [resolveFile(item, positionals[2])] };
-      return await engine.client.items.get(
+      const got = await engine.client.items.get(
         {
           ...{ sphereId: sphere.id, itemId: item.id, ...only },
           ...{ mayStrangersSee: flags.has('public'), wait: flags.has('wait') },
         },
         { signal },
       );
+      return { item: await withAllFiles(engine.client, got.item, signal) };
     },
     describe: ({ item }) => `${plain(item.name)}  ${item.state}  ${plain(item.path ?? '')}`,
   }),
@@ -125,7 +134,8 @@ export const itemCommands = [
     async run({ connect, signal, positionals }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const known = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const item = positionals[2] === undefined ? known : await withAllFiles(engine.client, known, signal);
       const file = resolveFile(item, positionals[2]);
       const { url } = await engine.client.items.playback({ sphereId: sphere.id, itemId: item.id, file }, { signal });
       return { url: new URL(url, engine.origin).href };

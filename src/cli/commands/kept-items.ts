@@ -1,3 +1,4 @@
+import { withAllFiles } from '../all-files.ts';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { resolveItem, resolveSphere } from '../resolve.ts';
@@ -39,7 +40,8 @@ export const keptItemCommands = [
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
       const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal, true);
-      return await engine.client.items.restore({ sphereId: sphere.id, itemId }, { signal });
+      const { item } = await engine.client.items.restore({ sphereId: sphere.id, itemId }, { signal });
+      return { item: await withAllFiles(engine.client, item, signal) };
     },
     describe: ({ item }) => `${plain(item.name)}  ${item.state}`,
   }),
@@ -96,7 +98,8 @@ export const keptItemCommands = [
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
       const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
-      return await engine.client.items.recheck({ sphereId: sphere.id, itemId }, { signal });
+      const { item, damaged } = await engine.client.items.recheck({ sphereId: sphere.id, itemId }, { signal });
+      return { item: await withAllFiles(engine.client, item, signal), damaged };
     },
     describe: ({ item, damaged }) =>
       `${plain(item.name)}  ${damaged === 0 ? 'undamaged' : `${damaged} damaged pieces`}`,

@@ -4,7 +4,7 @@ import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { ManifestFile } from './manifest.ts';
-import { decodeManifest, edgeRanges, encodeManifest, MAX_MANIFEST_FILES } from './manifest.ts';
+import { decodeBeginning, decodeManifest, edgeRanges, encodeManifest, MAX_MANIFEST_FILES } from './manifest.ts';
 
 const film: ManifestFile = {
   path: ['Holidays', 'beach.mp4'],
@@ -67,4 +67,13 @@ test('the ends of a file cover a small one whole', () => {
   expect(edgeRanges(0)).toEqual({ head: { from: 0, to: 0 }, tail: { from: 0, to: 0 } });
   expect(edgeRanges(1000)).toEqual({ head: { from: 0, to: 1000 }, tail: { from: 0, to: 1000 } });
   expect(edgeRanges(200_000)).toEqual({ head: { from: 0, to: 65_536 }, tail: { from: 134_464, to: 200_000 } });
+});
+
+test('the beginning of a long list is read without the rest of it', () => {
+  const names = ['}{".jpg', 'quote " and }.txt', 'é 漢字 {.mp4', 'plain'];
+  const files = Array.from({ length: 40 }, (_, index) => ({ ...film, path: [`${index}`, names[index % 4] ?? ''] }));
+  const bytes = encodeManifest({ files });
+  expect(decodeBeginning(bytes, 15).files).toEqual(files.slice(0, 15));
+  expect(decodeBeginning(bytes.subarray(0, bytes.length - 9), 15).files).toEqual(files.slice(0, 15));
+  expect(() => decodeBeginning(bytes, 41)).toThrow('shorter than it was announced');
 });

@@ -1,11 +1,13 @@
 import * as z from 'zod';
+import { fromUtf8, toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import { decodeCanonical, encodeCanonical } from './canonical-json.ts';
 
 /** The real tree of an item: inside the encrypted byte space, and beside the event when it is short. */
 
-export const MAX_MANIFEST_FILES = 50_000;
-export const MAX_MANIFEST_BYTES = 24 * 1024 * 1024;
+export const MAX_MANIFEST_FILES = 100_000;
+/** Short names take 270 bytes a file. */
+export const MAX_MANIFEST_BYTES = 48 * 1024 * 1024;
 /** Up to here the manifest also travels beside its event. */
 export const INLINE_MANIFEST_BYTES = 4096;
 /** How much of a file's beginning and of its end is hashed; a shorter file is hashed whole by both. */
@@ -72,6 +74,37 @@ export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
 /** Only call it after the bytes were compared with the SHA-256 in the event. */
 export function decodeManifest(bytes: Uint8Array): Manifest {
   return check(decodeCanonical(bytes, MAX_MANIFEST_BYTES));
+}
+
+/**
+ * The first files of a long list, which is not read any further: what breaks a rule behind them is found when the whole
+ * list is needed. Its bytes are compared before as those of `decodeManifest` are.
+ */
+export function decodeBeginning(bytes: Uint8Array, most: number): Manifest {
+  const start = toUtf8('{"files":[').length;
+  const text = fromUtf8(bytes.subarray(start, endOfObjects(bytes, start, most)));
+  if (text === undefined) throw new AppError('bad-input', 'the list of files is not UTF-8');
+  return decodeManifest(toUtf8(`{"files":[${text}],"v":${MANIFEST_VERSION}}`));
+}
+
+/** Behind the last of `most` objects from `start` on. Quotes, braces and backslashes are no part of other letters in UTF-8. */
+function endOfObjects(bytes: Uint8Array, start: number, most: number): number {
+  const [quote, backslash, open, close] = ['"', '\\', '{', '}'].map((sign) => sign.charCodeAt(0));
+  let isText = false;
+  let depth = 0;
+  let objects = 0;
+  for (let at = start; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if (isText && byte === backslash) at += 1;
+    else if (byte === quote) isText = !isText;
+    else if (!isText && byte === open) depth += 1;
+    else if (!isText && byte === close) {
+      depth -= 1;
+      if (depth === 0) objects += 1;
+      if (objects === most) return at + 1;
+    }
+  }
+  throw new AppError('bad-input', 'the list of files is shorter than it was announced', { files: objects });
 }
 
 /** The parts of a file of `bytes` that `headSha256` and `tailSha256` cover; `to` is exclusive. */

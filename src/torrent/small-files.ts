@@ -1,0 +1,123 @@
+import type { BigIntStats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import type { FileIdentity } from '../contract/swarm.ts';
+import { FILE_MODE, FOLDER_MODE, GUARDED, relativeInside } from './contained-file.ts';
+import { systemCode } from './file-error.ts';
+import { fileIdentity, sameIdentity } from './file-identity.ts';
+
+/** A file of which all lies in one piece. */
+export interface SmallFile {
+  readonly path: string;
+  /** The folder that must contain it; null for a sharer's own original. */
+  readonly root: string | null;
+  /** What it must be before and after it is read; null = it is to be made, and must not be there. */
+  readonly identity: FileIdentity | null;
+  /** All of it, in memory that all threads see. */
+  readonly bytes: Uint8Array;
+}
+
+/** Reads files into their memory, or makes files of it. */
+export interface SmallFilesJob {
+  readonly kind: 'read' | 'write';
+  readonly files: readonly SmallFile[];
+}
+
+/**
+ * Does the job on this thread, with the checks of `openContained` and `StoreFile`; a file takes a tenth of the processor time
+ * that it takes where each step is waited for. Says for each file whether it was done: for the others, and to know why not,
+ * there is the usual way.
+ */
+export function runSmallFiles({ kind, files }: SmallFilesJob): boolean[] {
+  return files.map((file) => {
+    try {
+      return kind === 'read' ? readOne(file) : writeOne(file);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function readOne({ path, root, identity, bytes }: SmallFile): boolean {
+  if (identity === null) return false;
+  const fd = root === null ? openSync(path, constants.O_RDONLY | GUARDED) : openInside(path, root, 'read');
+  try {
+    if (!isStill(fd, identity)) return false;
+    for (let at = 0; at < bytes.length;) {
+      const read = readSync(fd, bytes, at, bytes.length - at, at);
+      if (read === 0) return false;
+      at += read;
+    }
+    return isStill(fd, identity);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isStill(fd: number, identity: FileIdentity): boolean {
+  const stat = fstatSync(fd, { bigint: true });
+  return stat.isFile() && stat.nlink > 0n && sameIdentity(fileIdentity(stat), identity);
+}
+
+/** What was written in part is left to the usual way, which writes all of it. */
+function writeOne({ path, root, bytes }: SmallFile): boolean {
+  if (root === null) return false;
+  const fd = openInside(path, root, 'create');
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+    const { size, nlink } = fstatSync(fd);
+    return size === bytes.length && nlink > 0;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openInside(path: string, root: string, mode: 'read' | 'create'): number {
+  const real = realpathSync(root);
+  const inside = join(real, relativeInside(path, root));
+  checkFolders(inside, real, mode === 'create');
+  const flags = mode === 'read' ? constants.O_RDONLY : constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const fd = openSync(inside, flags | GUARDED, FILE_MODE);
+  try {
+    // Looked at again: a folder swapped for a link between the look and the open would have led elsewhere.
+    checkFolders(inside, real, false);
+    requireSame(lstatSync(inside, { bigint: true }), fstatSync(fd, { bigint: true }));
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function requireSame(there: BigIntStats, opened: BigIntStats): void {
+  if (!opened.isFile() || there.ino !== opened.ino || there.dev !== opened.dev) throw new Error('another file');
+}
+
+function checkFolders(path: string, real: string, make: boolean): void {
+  let folder = real;
+  for (const name of relative(real, dirname(path)).split(sep)) {
+    if (name === '') continue;
+    folder = join(folder, name);
+    if (!isFolder(folder, make)) throw new Error('no folder');
+  }
+}
+
+function isFolder(path: string, make: boolean): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch (error) {
+    if (!make || systemCode(error) !== 'ENOENT') throw error;
+    mkdirSync(path, FOLDER_MODE);
+    return lstatSync(path).isDirectory();
+  }
+}
