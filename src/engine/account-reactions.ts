@@ -12,10 +12,10 @@ import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
+import { erasedBefore } from '../spheres/erased-before.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { finishLeaving } from '../spheres/finish-leaving.ts';
 import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
-import { UNDO_MS } from '../spheres/item-removal.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
@@ -278,7 +278,7 @@ function openLateItems(deps: ReactionsDeps): LateItems {
   const archives = new ReadArchives(deps);
   const late = new LateItems({
     ...deps,
-    isComplete: (sphere) => logs.isComplete(sphere),
+    isComplete: (sphere) => logs.isComplete(sphere, devicesToEnd(deps.storage)),
     isRead: (room) => archives.isRead(room) || rooms.isRefused(room),
   });
   scope.spawn('list late items', (signal) => late.run(signal));
@@ -325,20 +325,6 @@ async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSi
   await finishLeaving(deps, sphere);
   await deps.relocation.lookAt(sphere, signal);
   if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
-}
-
-/**
- * What was taken away before this moment is erased: nobody can put it back any more, and we would have learned of it.
- * With a gap that nobody fills the word that puts it back may be in it; it has once more as long to come.
- */
-function erasedBefore(deps: ReactionsDeps, sphere: Sphere): number {
-  const { logs, clock } = deps;
-  const { state, room } = sphere.row;
-  const now = clock.now();
-  const isAlone = sphere.state.devices.size <= 1;
-  const isUpToDate = isAlone ? new ReadArchives(deps).isRead(room) : logs.isComplete(sphere);
-  if (state === 'left' || state === 'removed' || isUpToDate) return now - UNDO_MS;
-  return logs.isExhausted(sphere) ? now - 2 * UNDO_MS : -Infinity;
 }
 
 /** A file that never became whole goes too; everything else on the disk is the person's. */

@@ -67,6 +67,28 @@ test('nothing is erased before anybody was met who may know that it was put back
   expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, false]);
 });
 
+test('by word of a computer that is being removed nothing is erased: it may be stolen', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const laptop = await world.another(ben);
+  await world.until(() => laptop.session.list.all()[0]?.epochs.length === 1);
+  const text = ben.session.messages.say(sphere.id, 'not so nice');
+  await world.quiet();
+  ben.session.messages.retract(sphere.id, text, false);
+  await world.quiet();
+  for (const person of [ana, ben, laptop]) await person.stop();
+  await world.clock.advance(35 * DAY);
+  world.server.answerHistory = () => [];
+  await ben.start();
+  ben.session.devices.end((await laptop.start()).identity.device.id);
+  await world.pass(120 * MINUTE);
+  expect(has(ben, text, 'text')).toBe(true);
+  await ana.start();
+  await world.pass(120 * MINUTE);
+  expect(has(ben, text, 'text')).toBe(false);
+});
+
 test('what nobody gives, or somebody made up, keeps a deleted text only as long as the word that puts it back may be in it', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
