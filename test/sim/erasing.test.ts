@@ -156,7 +156,7 @@ test('for a key that nobody has others are not asked anew each time that somebod
   expect(asked).toBeLessThan(15);
 });
 
-test('a key that nobody has is asked for ever more rarely', async () => {
+test('a key that nobody has is asked for ever more rarely, and then only of those who come', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   await world.sphere(ana, ben);
@@ -165,11 +165,20 @@ test('a key that nobody has is asked for ever more rarely', async () => {
   for (const { session } of [ana, ben]) session.storage.attachments.remove(itemId as string as EventId, 'media-key');
   await ben.stop();
   await ben.start();
-  const asked = (): number => world.entries.filter(({ text }) => text === 'keys asked for').length;
+  const asked = (): number => world.entries.filter((entry) => entry.text === 'keys asked for').length;
   for (let hour = 0; hour < 12; hour += 1) await world.pass(60 * MINUTE);
   const first = asked();
   for (let hour = 0; hour < 12; hour += 1) await world.pass(60 * MINUTE);
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThan(40);
   expect(asked() - first).toBeLessThan(10);
+  for (let day = 0; day < 3; day += 1) await world.pass(24 * 60 * MINUTE);
+  const inVain = asked();
+  for (let day = 0; day < 3; day += 1) await world.pass(24 * 60 * MINUTE);
+  expect(asked()).toBe(inVain);
+  await ana.stop();
+  await ana.start();
+  await world.pass(15 * MINUTE);
+  expect(asked()).toBeGreaterThan(inVain);
+  expect(asked()).toBeLessThan(inVain + 10);
 });
