@@ -240,11 +240,15 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
   if (kinds.has('message')) deps.delivery.tell(sphere);
+  const listed = changes.flatMap((change) =>
+    change.kind === 'item' || change.kind === 'item-replaced' ? [change.id] : [],
+  );
   const mayTakeOver = kinds.has('item') && sphere.log.continuation.continues !== null;
   if (kinds.has('item-replaced') || kinds.has('epochs') || mayTakeOver) {
-    scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal));
+    const ids = kinds.has('epochs') ? undefined : listed;
+    scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal, ids));
   }
-  if (kinds.has('item')) for (const id of sphere.log.continuation.continued.keys()) takeOverLate(deps, id);
+  if (kinds.has('item')) for (const id of sphere.log.continuation.continued.keys()) takeOverLate(deps, id, listed);
   if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {
     scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
@@ -286,15 +290,26 @@ function openLateItems(deps: ReactionsDeps): LateItems {
 }
 
 /** We may be in the new sphere before the old one says that it goes on there, and have an item before it comes there. */
-function takeOverLate(deps: ReactionsDeps, sphereId: SphereId): void {
+function takeOverLate(deps: ReactionsDeps, sphereId: SphereId, came?: readonly ItemId[]): void {
   const next = deps.list.find(sphereId);
-  if (next !== undefined) takeOver(deps, next);
+  if (next === undefined) return;
+  if (came === undefined) return takeOver(deps, next);
+  const origins = new Set<string>(came);
+  const carried = [...next.state.items.values()].filter(({ event }) => origins.has(event.body.origin?.item ?? ''));
+  if (carried.length > 0) {
+    takeOver(
+      deps,
+      next,
+      carried.map(({ id }) => id),
+    );
+  }
 }
 
-function takeOver(deps: ReactionsDeps, sphere: Sphere): void {
+/** `ids`: all items of the sphere, unless some are given. */
+function takeOver(deps: ReactionsDeps, sphere: Sphere, ids?: readonly ItemId[]): void {
   deps.scope.spawn('take over versions', async (signal) => {
-    listOpened(deps, sphere);
-    await deps.items.adoptVersions(sphere, signal);
+    listOpened(deps, sphere, ids);
+    await deps.items.adoptVersions(sphere, signal, ids);
   });
 }
 
