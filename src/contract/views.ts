@@ -117,6 +117,8 @@ export const sphereSchema = z.object({
   mayContinue: z.boolean(),
   /** Where it goes on, and who said so; `sphereId` null = we are not there yet. */
   continued: z.object({ sphereId: sphereIdSchema.nullable(), by: z.string() }).nullable(),
+  /** We decide in it, and somebody who was removed since brought it to the server that it is on. */
+  movedBy: z.object({ name: z.string(), server: z.string() }).nullable(),
   itemCount: count,
   unread: count,
   lastActivityMs: count,

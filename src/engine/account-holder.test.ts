@@ -20,6 +20,8 @@ import { AccountHolder } from './account-holder.ts';
 import { changeAccount } from './change-account.ts';
 import { nodeLauncher } from './process-launcher.ts';
 import { locateProfile, readConfig } from './profile.ts';
+import { renameAccount } from './rename-account.ts';
+import { noteMoved } from './signed-in.ts';
 import { ViewSource } from './view-source.ts';
 
 const jid = parseBareJid('ana@home.invalid');
@@ -106,6 +108,36 @@ test.each([
   expect(holder.session.own).toBe(to);
   expect(holder.session.storage.settings.get('kept', String)).toBe('yes');
   expect(JSON.parse(readFileSync(note, 'utf8'))).toEqual({ jid: to });
+});
+
+test('a move that was cut off between the new name of the folder and the new account has not happened after the next start', async () => {
+  const { holder, openDatabase, note } = await holderWith({ password: 'first' });
+  {
+    using storage = openDatabase();
+    storage.settings.set('kept', 'yes');
+  }
+  await noteMoved(path.dirname(note), jid, parseBareJid('ana@new.invalid'));
+  await holder.resume();
+  expect(holder.session.own).toBe(jid);
+  expect(holder.session.storage.settings.get('kept', String)).toBe('yes');
+  expect(JSON.parse(readFileSync(note, 'utf8'))).toEqual({ jid });
+});
+
+test('a move to an account whose name no folder can have is told, and leaves the account as it was', async () => {
+  const { holder, openDatabase, note } = await holderWith({ password: 'first' });
+  {
+    using storage = openDatabase();
+    storage.settings.set('kept', 'yes');
+  }
+  // Each letter takes six bytes in the name of a folder, of which there may be 255.
+  const to = parseBareJid(`${'ж'.repeat(60)}@new.invalid`);
+  const deps = { accountsFolder: path.dirname(note), openStorage: () => Promise.resolve(openDatabase()) };
+  const account = { jid: to, password: 'second', server, ca: null };
+  await expect(renameAccount(deps, jid, account)).rejects.toMatchObject({ code: 'disk-error' });
+  await holder.resume();
+  expect(holder.session.own).toBe(jid);
+  expect(holder.session.storage.account.get()?.password).toBe('first');
+  expect(holder.session.storage.settings.get('kept', String)).toBe('yes');
 });
 
 test('a move that fails before everybody was told leaves the account as it was', async () => {

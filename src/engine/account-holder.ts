@@ -23,7 +23,6 @@ import { retractMoved } from '../xmpp/xep/0283-moved.ts';
 import { changePassword, removeOwnAccount } from '../xmpp/xep/0077-own-account.ts';
 import { accountFolder } from './account-folder.ts';
 import { AccountSession } from './account-session.ts';
-import { changeAccount } from './change-account.ts';
 import { leaveAccount } from './leave-account.ts';
 import { loginOf, parseServer } from './login-of.ts';
 import { proveAccount } from './prove-account.ts';
@@ -31,6 +30,7 @@ import { followNotices } from './notices.ts';
 import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
 import { noteMoved, noteSignedIn, readSignedIn } from './signed-in.ts';
+import { renameAccount } from './rename-account.ts';
 import { requireSettled } from './require-settled.ts';
 import type { ServicesDeps } from './start-engine.ts';
 import { Warnings } from './warnings.ts';
@@ -161,13 +161,14 @@ export class AccountHolder implements AsyncDisposable {
       const prove = (limited: AbortSignal): Promise<void> => proveAccount({ login, clock, random, log }, limited);
       await leaveAccount({ session, prove }, { to: input.jid, isLost: input.isLost }, signal);
       await this.#close();
+      const { accountsFolder } = this.#deps.profile;
       try {
-        using storage = await this.#openStorage(session.own);
-        changeAccount(storage, session.own, account);
-      } finally {
-        // From there, or from here when the disk did not take it.
-        await this.#restore();
+        await renameAccount({ accountsFolder, openStorage: (jid) => this.#openStorage(jid) }, session.own, account);
+      } catch (error) {
+        await this.#restoreQuietly();
+        throw error;
       }
+      await this.#restore();
     });
   }
 
@@ -254,7 +255,7 @@ export class AccountHolder implements AsyncDisposable {
     }
   }
 
-  /** A sign-in that fails leaves whoever was signed in before as they were; its own failure is what is told. */
+  /** What fails leaves whoever was signed in before as they were; its own failure is what is told. */
   async #restoreQuietly(): Promise<void> {
     try {
       await this.#restore();

@@ -340,6 +340,16 @@ test('an account whose archive cannot be read is not left, and this device is li
   expect(keys.published).toBe(2);
 });
 
+test('a device that has left an account is not listed there again because its keys are cared for', async () => {
+  const { clock, online, ready, keys, usePreKey } = signIn({ error: slow, times: 0 });
+  await ready;
+  usePreKey();
+  await online.retire(noSignal);
+  const before = keys.published;
+  await clock.advance(10_000);
+  expect(keys.published).toBe(before);
+});
+
 test('an account that is not reached is not left unread', async () => {
   const { clock, client, online, ready } = signIn({ error: slow, times: 0 });
   await ready;

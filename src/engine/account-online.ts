@@ -338,7 +338,7 @@ export class AccountOnline implements Disposable {
   async #careForKeys(signal: AbortSignal): Promise<void> {
     const { omemo, directory, client } = this.#deps;
     if (await omemo.careForKeys(signal)) this.#isBundleStale = true;
-    if (!this.#isBundleStale || client.state.kind !== 'online') return;
+    if (!this.#isBundleStale || client.state.kind !== 'online' || this.#isRetired) return;
     await directory.publishOwn(client.jid, omemo.deviceId, omemo.bundle(), signal);
     this.#isBundleStale = false;
   }

@@ -12,10 +12,10 @@ import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
+import { erasedBefore } from '../spheres/erased-before.ts';
 import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { finishLeaving } from '../spheres/finish-leaving.ts';
 import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
-import { UNDO_MS } from '../spheres/item-removal.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
@@ -240,11 +240,15 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
   if (kinds.has('message')) deps.delivery.tell(sphere);
+  const listed = changes.flatMap((change) =>
+    change.kind === 'item' || change.kind === 'item-replaced' ? [change.id] : [],
+  );
   const mayTakeOver = kinds.has('item') && sphere.log.continuation.continues !== null;
   if (kinds.has('item-replaced') || kinds.has('epochs') || mayTakeOver) {
-    scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal));
+    const ids = kinds.has('epochs') ? undefined : listed;
+    scope.spawn('take over versions', (signal) => deps.items.adoptVersions(sphere, signal, ids));
   }
-  if (kinds.has('item')) for (const id of sphere.log.continuation.continued.keys()) takeOverLate(deps, id);
+  if (kinds.has('item')) for (const id of sphere.log.continuation.continued.keys()) takeOverLate(deps, id, listed);
   if (['item', 'members', 'epochs'].some((kind) => kinds.has(kind as SphereChange['kind']))) {
     scope.spawn('renew keys', () => deps.renewal.renew(sphere));
   }
@@ -278,7 +282,7 @@ function openLateItems(deps: ReactionsDeps): LateItems {
   const archives = new ReadArchives(deps);
   const late = new LateItems({
     ...deps,
-    isComplete: (sphere) => logs.isComplete(sphere),
+    isComplete: (sphere) => logs.isComplete(sphere, devicesToEnd(deps.storage)),
     isRead: (room) => archives.isRead(room) || rooms.isRefused(room),
   });
   scope.spawn('list late items', (signal) => late.run(signal));
@@ -286,15 +290,26 @@ function openLateItems(deps: ReactionsDeps): LateItems {
 }
 
 /** We may be in the new sphere before the old one says that it goes on there, and have an item before it comes there. */
-function takeOverLate(deps: ReactionsDeps, sphereId: SphereId): void {
+function takeOverLate(deps: ReactionsDeps, sphereId: SphereId, came?: readonly ItemId[]): void {
   const next = deps.list.find(sphereId);
-  if (next !== undefined) takeOver(deps, next);
+  if (next === undefined) return;
+  if (came === undefined) return takeOver(deps, next);
+  const origins = new Set<string>(came);
+  const carried = [...next.state.items.values()].filter(({ event }) => origins.has(event.body.origin?.item ?? ''));
+  if (carried.length > 0) {
+    takeOver(
+      deps,
+      next,
+      carried.map(({ id }) => id),
+    );
+  }
 }
 
-function takeOver(deps: ReactionsDeps, sphere: Sphere): void {
+/** `ids`: all items of the sphere, unless some are given. */
+function takeOver(deps: ReactionsDeps, sphere: Sphere, ids?: readonly ItemId[]): void {
   deps.scope.spawn('take over versions', async (signal) => {
-    listOpened(deps, sphere);
-    await deps.items.adoptVersions(sphere, signal);
+    listOpened(deps, sphere, ids);
+    await deps.items.adoptVersions(sphere, signal, ids);
   });
 }
 
@@ -325,20 +340,6 @@ async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSi
   await finishLeaving(deps, sphere);
   await deps.relocation.lookAt(sphere, signal);
   if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
-}
-
-/**
- * What was taken away before this moment is erased: nobody can put it back any more, and we would have learned of it.
- * With a gap that nobody fills the word that puts it back may be in it; it has once more as long to come.
- */
-function erasedBefore(deps: ReactionsDeps, sphere: Sphere): number {
-  const { logs, clock } = deps;
-  const { state, room } = sphere.row;
-  const now = clock.now();
-  const isAlone = sphere.state.devices.size <= 1;
-  const isUpToDate = isAlone ? new ReadArchives(deps).isRead(room) : logs.isComplete(sphere);
-  if (state === 'left' || state === 'removed' || isUpToDate) return now - UNDO_MS;
-  return logs.isExhausted(sphere) ? now - 2 * UNDO_MS : -Infinity;
 }
 
 /** A file that never became whole goes too; everything else on the disk is the person's. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { two } from '../../test/sim/two-people.ts';
+import { parseBareJid } from '../base/id.ts';
 import { knownMembers } from './known-members.ts';
 
 const noSignal = new AbortController().signal;
@@ -28,4 +29,15 @@ test('nobody stands behind a key that is known from a sphere alone which we have
   await members.leave(id, noSignal);
   expect(personBehind(ana.jid, key)).toBeNull();
   expect(personBehind(own, omemo.identityKey)).toBe(identity.author.person);
+});
+
+test('whoever has said where they go, and writes from the account before still, is the same person at both', async () => {
+  const { world, ana, ben } = await two();
+  const { storage, list, own, identity } = ana.session;
+  const { personBehind } = knownMembers({ storage, list, own, person: identity.author.person });
+  const to = parseBareJid('ben@new.sim');
+  await ben.session.move.say(to, noSignal);
+  await world.quiet();
+  const { person, omemo } = { person: ben.session.sphere().person, omemo: ben.session.omemo };
+  expect([ben.jid, to].map((jid) => personBehind(jid, omemo.identityKey))).toEqual([person, person]);
 });

@@ -1,5 +1,6 @@
 import { toHex } from '../base/bytes.ts';
 import type { BareJid, PersonId } from '../base/id.ts';
+import { certifiedAt } from '../spheres/protocol/certified-at.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -20,17 +21,16 @@ export function knownMembers({ storage, list, own, person }: KnownMembersDeps) {
     /** The person who certified a device of this address with this identity key; null = nobody whom we meet. */
     personBehind(jid: BareJid, identityKey: Uint8Array): PersonId | null {
       const identity = toHex(identityKey);
-      const isIt = (device: { readonly jid: BareJid | null; readonly omemoIdentityKey: string | null }): boolean =>
-        device.jid === jid && device.omemoIdentityKey === identity;
       // A new device is ours only once the person has said so.
-      const isOurs = storage.ownDevices
-        .list()
-        .some((row) => (row.state === 'here' || row.state === 'known') && isIt(row));
+      const isOurs = storage.ownDevices.list().some(({ state, jid: at, omemoIdentityKey }) => {
+        const isKnown = state === 'here' || state === 'known';
+        return isKnown && at === jid && omemoIdentityKey === identity;
+      });
       if (jid === own) return isOurs ? person : null;
       // What ended since is not heard of in a sphere that we have left.
       const joined = list.all().filter(({ row }) => row.state === 'joined');
-      const devices = joined.flatMap(({ state }) => [...state.devices.values()]);
-      return devices.find(isIt)?.person ?? null;
+      const devices = joined.flatMap(({ log }) => certifiedAt(log, { jid, omemoIdentityKey: identity }) ?? []);
+      return devices[0]?.person ?? null;
     },
   };
 }

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { TestPerson } from '../../test/fixtures/protocol/people.ts';
 import { createPerson } from '../../test/fixtures/protocol/people.ts';
-import { admit, foundWorld } from '../../test/fixtures/protocol/sphere-world.ts';
+import { admit, foundWorld, Writer } from '../../test/fixtures/protocol/sphere-world.ts';
 import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { AppError } from '../base/errors.ts';
@@ -29,10 +29,12 @@ function setUp() {
   const storage = openStorage(folder.deps());
   const client = new RosterPort();
   const { iq } = client;
+  const asked: string[] = [];
   const nodes = new Map<string, ReturnType<typeof xml>>();
   client.iq = async (type, to, payload) => {
     const node = payload.getChild('items')?.attrs['node'] as string | undefined;
     if (node === undefined) return iq.call(client, type, to, payload);
+    asked.push(`${to} ${node}`);
     const found = nodes.get(`${to} ${node}`);
     if (found === undefined) {
       throw new AppError('server-unreachable', 'away', { condition: 'remote-server-timeout' });
@@ -58,7 +60,7 @@ function setUp() {
     await offerMoves({ list: { all: () => spheres }, people: { contacts }, storage, log: silentLogger }, never);
   };
   return {
-    ...{ storage, client, contacts, owner, guest, sphere, offer },
+    ...{ storage, client, contacts, owner, guest, sphere, offer, asked },
     moves(to: TestPerson = benNew): void {
       guest.moveTo(to);
       owner.receive(guest);
@@ -186,4 +188,20 @@ test('who is declined is not offered again', async () => {
   await contacts.decline(benNew.jid);
   await offer(sphere());
   expect(contacts.moved.formerOf(benNew.jid)).toBeUndefined();
+});
+
+test('whoever certifies any number of devices at somebody’s address has its server asked for a few of them, each once', async () => {
+  const { moves, writes, owner, guest, sphere, offer, asked } = setUp();
+  writes(ben.jid, ben.person.id);
+  moves();
+  for (let number = 0; number < 20; number += 1) {
+    const device = createPerson('ben', { device: `tablet ${number}`, jid: benNew.jid });
+    const writer = new Writer(device, owner.log.sphereId);
+    writer.receive(guest);
+    for (let time = 0; time < 2; time += 1) writer.write('device', device.certificate);
+    owner.receive(writer);
+  }
+  await offer(sphere(), sphere());
+  expect(asked.length).toBe(16);
+  expect(new Set(asked).size).toBe(16);
 });

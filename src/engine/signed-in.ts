@@ -31,7 +31,7 @@ export async function readSignedIn(accountsFolder: string): Promise<BareJid | un
     throw fileError(error, 'the note of who is signed in cannot be read');
   }
   const read = readNote(note);
-  if (read !== undefined) return (await finishMove(accountsFolder, read)).jid ?? undefined;
+  if (read !== undefined) return (await finishMove(accountsFolder, read)) ?? undefined;
   // A damaged note must not look like a new profile: the only account there is was the one.
   const known = await knownAccounts(accountsFolder);
   return known.length === 1 ? known[0] : undefined;
@@ -47,18 +47,24 @@ export function signedInOf(accountsFolder: string): BareJid | undefined {
   }
 }
 
-/** From now on this profile is signed in with the account that its person has moved to, whenever the program ends. */
+/**
+ * From now on this profile is signed in with the account that its person has moved to, whenever the program ends. When the folder
+ * cannot have its name, with the one before.
+ */
 export async function noteMoved(accountsFolder: string, from: BareJid, to: BareJid): Promise<void> {
   await writeFileAtomically(noteFile(accountsFolder), JSON.stringify({ jid: to, movedFrom: from }));
-  await finishMove(accountsFolder, { jid: to, movedFrom: from });
+  try {
+    await moveFolder(accountsFolder, from, to);
+  } catch (error) {
+    await noteSignedIn(accountsFolder, from);
+    throw error;
+  }
+  await noteSignedIn(accountsFolder, to);
 }
 
-async function finishMove(accountsFolder: string, note: Note): Promise<Note> {
-  const { jid, movedFrom } = note;
-  if (jid === null || movedFrom === null) return note;
-  await moveFolder(accountsFolder, movedFrom, jid);
-  await noteSignedIn(accountsFolder, jid);
-  return note;
+async function finishMove(accountsFolder: string, { jid, movedFrom }: Note): Promise<BareJid | null> {
+  if (jid !== null && movedFrom !== null) await noteMoved(accountsFolder, movedFrom, jid);
+  return jid;
 }
 
 export async function noteSignedIn(accountsFolder: string, jid: BareJid | null): Promise<void> {

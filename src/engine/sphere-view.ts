@@ -4,6 +4,7 @@ import type { Contacts } from '../people/contacts.ts';
 import { mayContinue } from '../spheres/continuation.ts';
 import { historyFor } from '../spheres/history.ts';
 import { hasDeclined } from '../spheres/members.ts';
+import { movedByFormer } from '../spheres/moved-by-former.ts';
 import type { Candidacy } from '../spheres/new-owner.ts';
 import { candidacies, mayObject } from '../spheres/new-owner.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
@@ -53,6 +54,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     mayObject: mayObject(sphere),
     mayContinue: mayContinue(sphere),
     continued: viewContinued(deps, sphere),
+    movedBy: viewMover(deps, sphere),
     itemCount: Math.max(0, countItems(sphere) - storage.items.countOffList(sphere.id)),
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
@@ -76,6 +78,11 @@ function viewContinued({ storage, names }: SphereViewDeps, sphere: Sphere): Sphe
   if (id === undefined || event === undefined) return null;
   const by = sphere.jidOf(event.header.person);
   return { sphereId: known === undefined ? null : id, by: by === undefined ? '' : names.of(by) };
+}
+
+function viewMover({ names, own }: SphereViewDeps, sphere: Sphere): SphereView['movedBy'] {
+  const mover = movedByFormer(sphere, own);
+  return mover === null ? null : { name: names.of(mover.jid), server: mover.server };
 }
 
 function viewCandidate({ names }: SphereViewDeps, { jid, voters, needed, atMs }: Candidacy): CandidateView {

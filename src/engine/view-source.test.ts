@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { itemBody } from '../../test/fixtures/protocol/sphere-world.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { silentLogger } from '../base/log.ts';
@@ -212,6 +213,24 @@ test('a sphere in which many lines come at once is shown anew a few times, and i
   await world.pass(1_000);
   const shown = events.flatMap((event) => (event.kind === 'sphere' ? [event.sphere.unread] : []));
   expect(events.filter(({ kind }) => kind === 'message').length).toBeGreaterThanOrEqual(60);
+  expect(shown.length).toBeLessThan(30);
+  expect(shown.at(-1)).toBe(60);
+});
+
+test('a sphere in which many things come at once is shown anew a few times, and in the end as it is', async () => {
+  const { world, ana, ben } = await two();
+  await world.pass(5_000);
+  const { events } = follow(world, ben);
+  const sphere = ana.session.sphere();
+  const { eventId } = sphere.currentEpoch;
+  for (let number = 0; number < 60; number += 1) {
+    const dispatch = { audience: { kind: 'members' }, line: 'a film' } as const;
+    ana.session.list.publish(sphere, 'item', itemBody(`film ${number}`, eventId), dispatch);
+  }
+  await world.pass(5_000);
+  await world.pass(1_000);
+  const shown = events.flatMap((event) => (event.kind === 'sphere' ? [event.sphere.itemCount] : []));
+  expect(events.filter(({ kind }) => kind === 'item').length).toBeGreaterThanOrEqual(60);
   expect(shown.length).toBeLessThan(30);
   expect(shown.at(-1)).toBe(60);
 });

@@ -18,6 +18,7 @@ import type {
 } from '../contract/views.ts';
 import { conversationIdOf } from '../people/conversation-id.ts';
 import type { TalkChange } from '../people/talk.ts';
+import type { SphereChange } from '../spheres/effects.ts';
 import type { ChangedSphere } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -34,10 +35,11 @@ import { viewContact, viewDirectMessage } from './people-view.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
 import { Warnings } from './warnings.ts';
 
-/** A sphere in which many lines come at once is shown anew at most so often: what it shows is read from all of them. */
+/** A sphere in which much comes at once is shown anew at most so often: what it shows is read from all lines and items. */
 const SPHERE_PACE = { burst: 4, intervalMs: 250 };
 /** Lines further back are told anew when they are looked at. */
 const ON_SCREEN = 60;
+const PACED: readonly SphereChange['kind'][] = ['message', 'item'];
 
 /** Shows the state of the engine, whole or change by change. */
 export class ViewSource {
@@ -242,8 +244,8 @@ export class ViewSource {
       const isOffList = change.kind === 'item-gone' || change.kind === 'item-replaced';
       if (isOffList) this.onEvent.emit({ kind: 'item-removed', itemId: change.id });
     }
-    const isTalk = changes.length > 0 && changes.every(({ kind }) => kind === 'message');
-    if (isTalk) this.#sphereSoon(session, sphere.id, pace);
+    const isPaced = changes.length > 0 && changes.every(({ kind }) => PACED.includes(kind));
+    if (isPaced) this.#sphereSoon(session, sphere.id, pace);
     else this.emitSphere(sphere);
   }
 

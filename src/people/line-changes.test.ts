@@ -11,6 +11,7 @@ import {
   talkOfAna,
 } from '../../test/fixtures/talk-of-ana.ts';
 import type { EventId } from '../base/id.ts';
+import { parseBareJid } from '../base/id.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { signsMark } from '../xmpp/signs.ts';
 import { correctionOf } from '../xmpp/xep/0308-correction.ts';
@@ -107,6 +108,22 @@ describe('their line', () => {
     await hear(carbon('sent', fromAna('x4', `${SEALED}${GONE}`, retractionOf('b4'))));
     for (const id of ['b1', 'b2', 'b3', 'b4']) await hear(fromBen(id, `${SEALED}${id}`));
     expect(shown()).toEqual([' (retracted)', 'b2', 'b3', 'b4']);
+  });
+
+  test('that is taken back from their new address before we use that one is gone once we do', async () => {
+    const { hear, contacts, storage } = setUp();
+    const to = parseBareJid('ben@new.test');
+    await hear(fromBen('b1', `${SEALED_BY_NOBODY}gone`));
+    await hear(fromBen('b2', `${SEALED_BY_NOBODY}stays`));
+    contacts.meet(to, true);
+    const words = fromBen('x1', `${SEALED_BY_NOBODY}${GONE}`, retractionOf('b1'));
+    words.attrs['from'] = `${to}/phone`;
+    await hear(words);
+    await contacts.follow({ from: BEN, to }, new AbortController().signal);
+    expect(storage.directMessages.newest(to, 9).map(({ text, change }) => [text, change])).toEqual([
+      ['', 'retracted'],
+      ['stays', 'none'],
+    ]);
   });
 
   test('is taken away by no words that say something else, whatever a server puts beside them', async () => {

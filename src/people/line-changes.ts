@@ -30,6 +30,13 @@ interface Moment {
 /** Where words came from. */
 type Origin = Pick<DirectMessageRow, 'encrypted' | 'person'>;
 
+/** A line by what its author calls it. */
+interface Named {
+  readonly peer: BareJid;
+  readonly side: Side;
+  readonly stanzaId: string;
+}
+
 /** Lines that were taken back before they came: the oldest are forgotten when there are more. */
 const MAX_EARLY = 200;
 const NO_SIGNS: TalkSigns = { mine: [], theirs: [], mineAtMs: 0, theirsAtMs: 0 };
@@ -38,7 +45,7 @@ const NO_SIGNS: TalkSigns = { mine: [], theirs: [], mineAtMs: 0, theirsAtMs: 0 }
 export class LineChanges {
   readonly #deps: LineChangesDeps;
   /** Who took lines back that have not come. */
-  readonly #early = new Map<string, Origin>();
+  readonly #early = new Map<string, Named & { readonly by: Origin }>();
 
   constructor(deps: LineChangesDeps) {
     this.#deps = deps;
@@ -64,7 +71,7 @@ export class LineChanges {
     if (target === undefined) {
       // What was meant to replace a line that is not here is said all the same; what takes it away waits for it.
       if (marks.retracts === null) return undefined;
-      if (isRetraction(line.text)) this.#remember(keyOf(peer, side, wanted), by);
+      if (isRetraction(line.text)) this.#remember({ peer, side, stanzaId: wanted }, by);
       return { changed: null };
     }
     if (!isReadable(target) || !(isSigns ? isAsSafe(target, by) : mayChange(target, by))) return undefined;
@@ -78,15 +85,23 @@ export class LineChanges {
     return { changed: target.id };
   }
 
-  /** A line has come: if its author took it back before, that is heard now. */
-  takeLate(id: EventId): void {
+  /** A line has come: if its author took it back before, that is heard now. Whether it was. */
+  takeLate(id: EventId): boolean {
     const row = this.#lines.get(id);
-    if (row === undefined || row.stanzaId === null || !isReadable(row)) return;
-    const key = keyOf(row.peer, row.mine ? 'mine' : 'theirs', row.stanzaId);
-    const by = this.#early.get(key);
-    if (by === undefined || !mayChange(row, by)) return;
+    if (row === undefined || row.stanzaId === null || !isReadable(row)) return false;
+    const key = keyOf({ peer: row.peer, side: row.mine ? 'mine' : 'theirs', stanzaId: row.stanzaId });
+    const by = this.#early.get(key)?.by;
+    if (by === undefined || !mayChange(row, by)) return false;
     this.#early.delete(key);
     this.#clear(row, row.atMs);
+    return true;
+  }
+
+  /** All lines of somebody came to this address, at which they may have taken some back before. Which of them. */
+  takeLateOf(peer: BareJid): EventId[] {
+    const early = [...this.#early.values()].filter((one) => one.peer === peer);
+    const rows = early.flatMap(({ stanzaId, side }) => this.#lines.ofStanza(peer, stanzaId, side) ?? []);
+    return rows.map(({ id }) => id).filter((id) => this.takeLate(id));
   }
 
   /** Puts all signs of one side on a line; older ones than those that are there do not count. */
@@ -132,10 +147,10 @@ export class LineChanges {
     return row;
   }
 
-  #remember(key: string, by: Origin): void {
+  #remember(named: Named, by: Origin): void {
     const [oldest] = this.#early.keys();
     if (this.#early.size >= MAX_EARLY && oldest !== undefined) this.#early.delete(oldest);
-    this.#early.set(key, by);
+    this.#early.set(keyOf(named), { ...named, by });
   }
 
   #replace(row: DirectMessageRow, { text, ...when }: { text: string } & Moment): void {
@@ -167,7 +182,7 @@ function momentAfter(knownMs: number, { atMs, isLive }: Moment): number {
   return isLive ? Math.max(atMs, knownMs + 1) : atMs;
 }
 
-function keyOf(peer: BareJid, side: Side, stanzaId: string): string {
+function keyOf({ peer, side, stanzaId }: Named): string {
   return `${peer}\0${side}\0${stanzaId}`;
 }
 

@@ -65,6 +65,7 @@ export class Talk implements DirectTalk {
     this.onHeard = new Emitter(deps.onError);
     this.#changes = new LineChanges(deps);
     this.#long = new LongLines(deps);
+    deps.contacts.onMoved.on(({ to }) => this.#followed(to));
   }
 
   admits({ from, peer, sealed }: IncomingMessage): boolean {
@@ -223,6 +224,12 @@ export class Talk implements DirectTalk {
   markRead(peer: BareJid): void {
     this.#noteRead(peer, false);
     this.onRead.emit(peer);
+  }
+
+  /** Somebody's lines are under this address from now on. */
+  #followed(peer: BareJid): void {
+    const ids = this.#deps.storage.transaction(() => this.#changes.takeLateOf(peer));
+    for (const id of ids) this.#changed({ peer, id });
   }
 
   /** A line came once more under another id: its author speaks of it by that one from now on, and waits to hear that it came. */

@@ -16,7 +16,7 @@ import type { EphemeralChannel } from './ephemeral-channel.ts';
 import type { History } from './history.ts';
 import { historyFor } from './history.ts';
 import { lackingTexts } from './lacking-texts.ts';
-import { mostWanted } from './most-wanted.ts';
+import { MAX_WANTED, mostWanted } from './most-wanted.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { isLongText } from './protocol/long-text.ts';
 import type { Sphere } from './sphere.ts';
@@ -46,6 +46,8 @@ const ANSWER_MS = 15_000;
 /** Whoever was asked so lately is not asked again because they come. */
 const MEETING_MS = 600_000;
 const REASK = { baseMs: 60_000, maxMs: 6 * 3_600_000 };
+/** Asked in vain so often, for all that is lacking, nobody is asked any more before they come again: it may be lost to all. */
+const MOST_ASKED = 12;
 /** Of each sphere: items that nobody has the key of, be they ever so many, make nobody talk without end. */
 const ASKED = { burst: 16, intervalMs: 60_000 };
 const ITEM_KINDS: readonly SphereChange['kind'][] = ['item', 'item-deletion', 'item-replaced', 'epochs'];
@@ -90,7 +92,8 @@ export class AskForKeys {
       const jid = sphere.state.devices.get(device)?.jid ?? null;
       if (accounts !== null && (jid === null || !accounts.has(jid))) continue;
       // Or was, and has no key to give: whoever comes and goes is not asked each time.
-      round.asked.set(device, { ...asked, notBeforeMs: Math.min(asked.notBeforeMs, asked.atMs + MEETING_MS) });
+      const notBeforeMs = Math.min(asked.notBeforeMs, asked.atMs + MEETING_MS);
+      round.asked.set(device, { ...asked, attempts: Math.min(asked.attempts, mostAsked(round) - 1), notBeforeMs });
     }
     round.lookAtMs = Math.min(round.lookAtMs, this.#now + SETTLE_MS);
     this.#askSoon(round);
@@ -214,9 +217,15 @@ function isEpochLacking(sphere: Sphere, history: History, epoch: EventId | null)
 
 function whom(
   sphere: Sphere,
-  { asked }: Round,
+  round: Round,
   devices: Iterable<DeviceKey>,
 ): (Asked & { readonly device: DeviceKey }) | undefined {
   const others = [...devices].filter((device) => device !== sphere.device && sphere.state.devices.has(device));
-  return others.map((device) => ({ device, ...(asked.get(device) ?? NEVER_ASKED) })).toSorted(byTurn)[0];
+  const known = others.map((device) => ({ device, ...(round.asked.get(device) ?? NEVER_ASKED) }));
+  return known.filter(({ attempts }) => attempts < mostAsked(round)).toSorted(byTurn)[0];
+}
+
+/** Each attempt names only so many. */
+function mostAsked({ lacking }: Round): number {
+  return MOST_ASKED + Math.ceil(lacking.length / MAX_WANTED);
 }

@@ -52,11 +52,15 @@ export class ItemAdoption {
     this.#deps = deps;
   }
 
-  /** Whatever cannot be moved now is tried again when keys come, or with time. */
-  async run(sphere: Sphere, signal: AbortSignal): Promise<void> {
+  /**
+   * Whatever cannot be moved now is tried again when keys come, or with time. `ids`: the items of the sphere that may be
+   * concerned; of many thousands the others need not be looked at with each that comes.
+   */
+  async run(sphere: Sphere, signal: AbortSignal, ids: Iterable<ItemId> = sphere.state.items.keys()): Promise<void> {
     const { storage, log, spawn, clock } = this.#deps;
+    const concerned = [...ids];
     let isUnreached = false;
-    for (const move of this.#moves(sphere)) {
+    for (const move of this.#moves(sphere, concerned)) {
       const old = storage.items.get(move.oldId);
       if (old === undefined || isBare(old) || storage.items.get(move.newId) === undefined) continue;
       try {
@@ -67,17 +71,20 @@ export class ItemAdoption {
         if (errorCode(error) === 'disconnected') isUnreached = true;
       }
     }
-    await this.#serveLeftBehind(sphere, signal);
+    await this.#serveLeftBehind(sphere, concerned, signal);
     if (!isUnreached) return;
     spawn('take over again', async (stop) => {
       await clock.sleep(RETRY_MS, stop);
-      await this.run(sphere, stop);
+      await this.run(sphere, stop, concerned);
     });
   }
 
-  *#moves(sphere: Sphere): Generator<Move> {
+  *#moves(sphere: Sphere, ids: readonly ItemId[]): Generator<Move> {
     const { items } = sphere.state;
-    for (const [id, { replacedBy, event }] of items) {
+    for (const id of ids) {
+      const item = items.get(id);
+      if (item === undefined) continue;
+      const { replacedBy, event } = item;
       const newId = versionsOf(items, id).at(-1);
       if (replacedBy !== null && newId !== undefined) yield { from: sphere, oldId: id, to: sphere, newId };
       // In a sphere that we have left nothing is served.
@@ -91,10 +98,12 @@ export class ItemAdoption {
    * What was served here before the old sphere said that it goes on here, or before its item came, is served there too.
    * What is still fetched is left in peace: it asks those left behind when it is begun the next time.
    */
-  async #serveLeftBehind(sphere: Sphere, signal: AbortSignal): Promise<void> {
+  async #serveLeftBehind(sphere: Sphere, ids: readonly ItemId[], signal: AbortSignal): Promise<void> {
     const { storage, feed, resume } = this.#deps;
     if (sphere.log.continuation.continues === null) return;
-    for (const { id, event } of sphere.state.items.values()) {
+    for (const id of ids) {
+      const event = sphere.state.items.get(id)?.event;
+      if (event === undefined) continue;
       const { infoHash } = event.body;
       const alsoIn = feed.alsoIn(infoHash);
       if (alsoIn === undefined) continue;

@@ -132,9 +132,9 @@ export class ItemService implements Disposable {
     );
   }
 
-  /** What is here of items that got a newer version goes on under that one. */
-  adoptVersions(sphere: Sphere, signal: AbortSignal): Promise<void> {
-    return this.#adoption.run(sphere, signal);
+  /** What is here of items that got a newer version goes on under that one. `ids`: of all of the sphere, unless some are given. */
+  adoptVersions(sphere: Sphere, signal: AbortSignal, ids?: Iterable<ItemId>): Promise<void> {
+    return this.#adoption.run(sphere, signal, ids);
   }
 
   /** Tells the swarm about an item that has its place on this disk. */

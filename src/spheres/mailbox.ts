@@ -69,14 +69,13 @@ export class Mailbox {
     const [first] = deliveries;
     const isPassedOn = deliveries.length > 1 || (!hasLine && HUMAN.has(first?.event.type ?? ''));
     const isToldAgain = isPassedOn || (first !== undefined && fillsGap(sphere, first.event));
-    const taken = deliveries.flatMap((one) => this.#take(sphere, one));
-    return this.#deps.effectsOf(sphere).apply(taken, isToldAgain);
+    return this.#deps.effectsOf(sphere).apply(this.#take(sphere, deliveries), isToldAgain);
   }
 
   /** Of somebody who is no member nothing stays that does not count, or that they have said already: it could fill our log. */
   takeAnswers(sphere: Sphere, from: BareJid, deliveries: readonly CheckedDelivery[]): SphereChange[] {
     const taken = deliveries.flatMap((one) => {
-      const events = this.isAnswer(sphere, from, one) ? this.#take(sphere, one) : [];
+      const events = this.isAnswer(sphere, from, one) ? this.#take(sphere, [one]) : [];
       return events.filter(({ id }) => {
         const counts = sphere.log.verdict(id)?.kind !== 'refused';
         if (!counts) sphere.drop(id);
@@ -140,11 +139,13 @@ export class Mailbox {
     return { event, kept: [...accepted, ...unchecked] };
   }
 
-  /** The event, unless it was here already and came with nothing that we understand. */
-  #take(sphere: Sphere, { event, kept }: CheckedDelivery): SignedEvent[] {
-    if (event.type === 'device' && !this.#isKeyKnown(event)) return [];
-    const isNew = sphere.take(event, kept);
-    return isNew || kept.some(({ kind }) => kind !== null) ? [event] : [];
+  /** The events, but for those that were here already and came with nothing that we understand. */
+  #take(sphere: Sphere, deliveries: readonly CheckedDelivery[]): SignedEvent[] {
+    const credible = deliveries.filter(({ event }) => event.type !== 'device' || this.#isKeyKnown(event));
+    const fresh = sphere.take(credible.map(({ event, kept }) => ({ event, attachments: kept })));
+    const isOfUse = ({ event, kept }: CheckedDelivery): boolean =>
+      fresh.has(event.id) || kept.some(({ kind }) => kind !== null);
+    return credible.filter((one) => isOfUse(one)).map(({ event }) => event);
   }
 
   /** The identity key in a certificate must be the one that this OMEMO device has always shown, if it ever did. */

@@ -3,7 +3,7 @@ import type { MissingRange } from './protocol/gaps.ts';
 import type { Missing } from './protocol/sphere-log.ts';
 
 /** As many as one question may name. */
-const MAX_WANTED = 32;
+export const MAX_WANTED = 32;
 
 /**
  * What to ask for first: of each device in turn, those on the list before those that somebody may have made up. Asked in

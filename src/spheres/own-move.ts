@@ -7,6 +7,7 @@ import { roomRights } from './caretaker.ts';
 import type { DeviceCertifier } from './device-certifier.ts';
 import type { RoomRight, RoomService } from './members.ts';
 import type { SignedEvent } from './protocol/event.ts';
+import { isAddressFree } from './protocol/is-address-free.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { tellLeaders } from './tell-leaders.ts';
@@ -47,20 +48,20 @@ export class OwnMove {
     );
   }
 
-  /** Fails with `conflict` when somebody else has the address in one of our spheres. */
+  /** Fails with `conflict` when the log of one of our spheres would not let us go to that address. */
   check(to: BareJid): void {
     const { person } = this.#deps;
-    const taken = this.#spheres().filter(({ state }) => {
-      const record = state.members.get(to);
-      const isFree = record === undefined || (record.state === 'left' && record.person === null);
-      return !isFree && record.person !== person;
-    });
-    if (taken.length > 0) throw new AppError('conflict', 'somebody in our spheres has that address', { to });
+    const mayGo = (sphere: Sphere): boolean =>
+      sphere.jidOf(person) === to || isAddressFree(sphere.state.members.get(to), person);
+    if (!this.#spheres().every(mayGo)) throw new AppError('conflict', 'somebody was asked at that address', { to });
   }
 
-  /** Whatever was said already is not said twice. Returns when all of it has left, or cannot at this moment. */
+  /**
+   * Whatever was said already is not said twice. Returns when all of it has left, or cannot at this moment; fails with `conflict`
+   * when what others did meanwhile made it void.
+   */
   async say(to: BareJid, signal: AbortSignal): Promise<void> {
-    const { queued, flushed, clock, log } = this.#deps;
+    const { queued, flushed, person, clock, log } = this.#deps;
     this.check(to);
     const said = this.#spheres().flatMap((sphere) => this.#sayIn(sphere, to));
     queued();
@@ -71,6 +72,8 @@ export class OwnMove {
       signal.throwIfAborted();
       log.info('not every sphere has heard of the new address yet', { error });
     }
+    const isThere = this.#spheres().every((sphere) => sphere.jidOf(person) === to);
+    if (!isThere) throw new AppError('conflict', 'a sphere does not let us go to that address', { to });
   }
 
   #spheres(): Sphere[] {

@@ -141,7 +141,7 @@ export class SphereList {
   /** Events that came to us outside a room. */
   take(sphere: Sphere, events: readonly SignedEvent[]): void {
     this.#change(sphere, (changes) => {
-      for (const event of events) sphere.take(event, []);
+      sphere.take(events.map((event) => ({ event, attachments: [] })));
       changes.push(...this.effectsOf(sphere).apply(events));
     });
   }
@@ -149,10 +149,11 @@ export class SphereList {
   /** What was said before this device knew of the sphere, with what belongs beside it, as far as that is genuine. */
   takePast(sphere: Sphere, delivered: readonly DeliveredEvent[]): void {
     this.#change(sphere, (changes) => {
-      for (const { event, attachments } of delivered) {
+      const checked = delivered.map(({ event, attachments }) => {
         const { accepted, unchecked } = checkAttachments(event, attachments);
-        sphere.take(event, [...accepted, ...unchecked]);
-      }
+        return { event, attachments: [...accepted, ...unchecked] };
+      });
+      sphere.take(checked);
       const events = delivered.map(({ event }) => event);
       changes.push(...this.effectsOf(sphere).apply(events, true));
     });

@@ -1,4 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { createPerson } from '../../test/fixtures/protocol/people.ts';
+import { foundWorld } from '../../test/fixtures/protocol/sphere-world.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { sphere as storedSphere } from '../../test/fixtures/storage-rows.ts';
 import { parseBareJid } from '../base/id.ts';
@@ -160,4 +162,31 @@ test('an event that was let go is taken when it comes again and there is room', 
   sphere.log.forget(first.id);
   list.take(sphere, [last]);
   expect(sphere.log.has(last.id)).toBe(true);
+});
+
+test('what fills a long gap is judged together, not each event with all that stand behind it', () => {
+  const GAP = 150;
+  const { owner, sphereId } = foundWorld(createPerson('ana'));
+  const missing = Array.from({ length: GAP }, (_, number) => owner.say(`line ${number}`) as SignedEvent);
+  const folder = new StorageFolder();
+  const storage = folder.open();
+  onTestFinished(() => {
+    storage[Symbol.dispose]();
+    folder[Symbol.dispose]();
+  });
+  const { author } = createPerson('ben');
+  const list = new SphereList({ storage, author, own, clock: systemClock, log: silentLogger });
+  let judged = 0;
+  const events = owner.log.events();
+  const last = owner.say('after the gap') as SignedEvent;
+  const sphere = list.add({ ...storedSphere, id: sphereId }, (fresh) => {
+    list.take(fresh, [...events.filter((event) => !missing.includes(event)), last]);
+  });
+  const { header } = last;
+  Object.defineProperty(last, 'header', { get: () => ((judged += 1), header) });
+  list.take(sphere, missing.slice(0, 1));
+  const once = judged;
+  list.take(sphere, missing.slice(1));
+  expect(sphere.log.size).toBe(events.length + 1);
+  expect(judged - once).toBeLessThan(once * 10);
 });

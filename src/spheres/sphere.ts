@@ -11,7 +11,7 @@ import { addressee, parseAudience } from './audience.ts';
 import { continuedSphere } from './continued-sphere.ts';
 import { forgetUnclaimed } from './forget-unclaimed.ts';
 import { MediaKeyCopies } from './media-key-copies.ts';
-import type { Attachment } from './protocol/envelope.ts';
+import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { EpochSecrets } from './protocol/epoch.ts';
 import { deriveEpochSecrets } from './protocol/epoch.ts';
@@ -219,15 +219,25 @@ export class Sphere {
     this.#storage.outbox.add(row);
   }
 
-  /** Takes in an event of anybody, in the caller's transaction. False when it was here already or is not kept. */
-  take(event: SignedEvent, attachments: readonly Attachment[]): boolean {
-    const isNew = this.#keep(event, attachments);
-    if (isNew && this.#log.add(event) === 'held' && !this.#hasRoomToWait(event)) {
+  /**
+   * Takes in events of anybody, in the caller's transaction, and gives those that were not here and are kept. What fills a gap
+   * may change all that stands behind it, so the log is judged once for all of them.
+   */
+  take(delivered: readonly DeliveredEvent[]): ReadonlySet<EventId> {
+    const fresh = delivered
+      .filter(({ event, attachments }) => this.#keep(event, attachments))
+      .map(({ event }) => event);
+    const results = this.#log.addAll(fresh);
+    const kept = new Set(fresh.map(({ id }) => id));
+    // Whoever comes first keeps its place.
+    for (const event of fresh.filter((_, index) => results[index] === 'held').toReversed()) {
+      if (this.#hasRoomToWait(event)) continue;
       this.drop(event.id);
-      return false;
+      kept.delete(event.id);
     }
-    forgetUnclaimed({ log: this.#log, storage: this.#storage }, event);
-    return isNew;
+    const place = { log: this.#log, storage: this.#storage };
+    for (const { event } of delivered) if (this.#log.has(event.id)) forgetUnclaimed(place, event);
+    return kept;
   }
 
   /** As if the event had never come, in the caller's transaction. */

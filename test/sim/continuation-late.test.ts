@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { EventId, ItemId, SphereId } from '../../src/base/id.ts';
 import { ItemDeletion } from '../../src/spheres/item-deletion.ts';
+import type { Sphere } from '../../src/spheres/sphere.ts';
+import { itemBody } from '../fixtures/protocol/sphere-world.ts';
 import type { SharedFilm } from './received-item.ts';
 import { arrive, fetchBegun } from './received-item.ts';
 import type { SimPerson } from './sim-world.ts';
@@ -285,4 +287,31 @@ test('what is still fetched when the old sphere says that it goes on is not begu
   await goOn();
   expect(torrent()).toBe(before);
   expect(eva.session.items.row(film.itemId)).toMatchObject({ wanted: true, state: 'downloading' });
+});
+
+test('what comes into a sphere of many items that goes on from another one has those that were there left in peace', async () => {
+  const MANY = 80;
+  const listIn = ({ session }: SimPerson, sphere: Sphere, name: string): void => {
+    const body = { ...itemBody(name, ''), plain: true, keyCheck: null, epoch: null };
+    session.list.publish(sphere, 'item', body, { audience: { kind: 'members' }, line: name });
+  };
+  const { world, ben, next } = await parted(async ({ ben: sharer }) => {
+    const sphere = sharer.session.sphere();
+    sharer.session.list.together(sphere, () => {
+      for (let number = 0; number < MANY; number += 1) listIn(sharer, sphere, `photo ${number}.jpg`);
+    });
+  });
+  await world.pass(MINUTES);
+  expect(next.state.items.size).toBeGreaterThan(MANY);
+  const { items } = ben.session.storage;
+  const get = items.get.bind(items);
+  let reads = 0;
+  items.get = (id) => {
+    reads += 1;
+    return get(id);
+  };
+  listIn(ben, next, 'one more.jpg');
+  await world.quiet();
+  expect(reads).toBeGreaterThan(0);
+  expect(reads).toBeLessThan(MANY / 2);
 });

@@ -67,6 +67,28 @@ test('nothing is erased before anybody was met who may know that it was put back
   expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, false]);
 });
 
+test('by word of a computer that is being removed nothing is erased: it may be stolen', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const sphere = await world.sphere(ana, ben);
+  const laptop = await world.another(ben);
+  await world.until(() => laptop.session.list.all()[0]?.epochs.length === 1);
+  const text = ben.session.messages.say(sphere.id, 'not so nice');
+  await world.quiet();
+  ben.session.messages.retract(sphere.id, text, false);
+  await world.quiet();
+  for (const person of [ana, ben, laptop]) await person.stop();
+  await world.clock.advance(35 * DAY);
+  world.server.answerHistory = () => [];
+  await ben.start();
+  ben.session.devices.end((await laptop.start()).identity.device.id);
+  await world.pass(120 * MINUTE);
+  expect(has(ben, text, 'text')).toBe(true);
+  await ana.start();
+  await world.pass(120 * MINUTE);
+  expect(has(ben, text, 'text')).toBe(false);
+});
+
 test('what nobody gives, or somebody made up, keeps a deleted text only as long as the word that puts it back may be in it', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
@@ -134,7 +156,7 @@ test('for a key that nobody has others are not asked anew each time that somebod
   expect(asked).toBeLessThan(15);
 });
 
-test('a key that nobody has is asked for ever more rarely', async () => {
+test('a key that nobody has is asked for ever more rarely, and then only of those who come', async () => {
   const world = new SimWorld();
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   await world.sphere(ana, ben);
@@ -143,11 +165,20 @@ test('a key that nobody has is asked for ever more rarely', async () => {
   for (const { session } of [ana, ben]) session.storage.attachments.remove(itemId as string as EventId, 'media-key');
   await ben.stop();
   await ben.start();
-  const asked = (): number => world.entries.filter(({ text }) => text === 'keys asked for').length;
+  const asked = (): number => world.entries.filter((entry) => entry.text === 'keys asked for').length;
   for (let hour = 0; hour < 12; hour += 1) await world.pass(60 * MINUTE);
   const first = asked();
   for (let hour = 0; hour < 12; hour += 1) await world.pass(60 * MINUTE);
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThan(40);
   expect(asked() - first).toBeLessThan(10);
+  for (let day = 0; day < 3; day += 1) await world.pass(24 * 60 * MINUTE);
+  const inVain = asked();
+  for (let day = 0; day < 3; day += 1) await world.pass(24 * 60 * MINUTE);
+  expect(asked()).toBe(inVain);
+  await ana.stop();
+  await ana.start();
+  await world.pass(15 * MINUTE);
+  expect(asked()).toBeGreaterThan(inVain);
+  expect(asked()).toBeLessThan(inVain + 10);
 });

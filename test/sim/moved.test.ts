@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import { viewMessage } from '../../src/engine/message-view.ts';
+import { inviteKeyOf } from '../../src/spheres/protocol/invite-proof.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -165,6 +166,41 @@ test('nobody moves to an address that somebody in their spheres has', async () =
       .log.events()
       .some(({ type }) => type === 'moved'),
   ).toBe(false);
+});
+
+test('nobody moves to an address that they were removed from: the log would not let them, and nothing is said', async () => {
+  const { world, ana, ben, id } = await three();
+  await ana.session.members.remove(id, OLD, noSignal);
+  await world.quiet();
+  await ben.moveTo(NEW);
+  await world.bringIn(ana, ben);
+  await expect(ben.session.move.say(OLD, noSignal)).rejects.toMatchObject({ code: 'conflict' });
+  expect(membersIn(ana)).toContain('ben@new.sim member joined');
+  expect(ben.session.move.goingTo).toBeNull();
+});
+
+test('who hears, while they say where they go, that somebody was invited there does not change to that account', async () => {
+  const { world, ana, ben, id } = await three();
+  for (const word of ['one', 'two', 'three']) ben.session.messages.say(id, word);
+  await world.quiet();
+  ana.session.link.goOffline();
+  const key = inviteKeyOf(new Uint8Array(32));
+  const body = { jid: NEW, role: 'member', key } as const;
+  const invite = ana.session.list.publish(ana.session.sphere(), 'invite', body, { audience: { kind: 'members' } });
+  ben.session.messages.say(id, 'goes before');
+  const heard = Promise.withResolvers<void>();
+  const stop = ben.session.list.onChange.on(() => {
+    if (ben.session.sphere().log.has(invite.id)) heard.resolve();
+  });
+  ben.session.link.beforeSend = async () => {
+    ben.session.link.beforeSend = () => Promise.resolve();
+    await ana.session.goOnline();
+    await heard.promise;
+  };
+  await expect(ben.session.move.say(NEW, noSignal)).rejects.toMatchObject({ code: 'conflict' });
+  stop();
+  await world.quiet();
+  expect(membersIn(ana)).toContain('ben@home.sim member joined');
 });
 
 test('an owner whose program ends in the middle of a move is the owner still, goes on deciding, and can say that they stay', async () => {

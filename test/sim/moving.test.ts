@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
+import { movedByFormer } from '../../src/spheres/moved-by-former.ts';
 import { attr, xml } from '../../src/xmpp/element.ts';
 import { DAY, HOUR, family, roomOf } from './moving-family.ts';
+import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
 test('a sphere moves to another server: everybody follows, with what waited, and writes there', async () => {
@@ -155,6 +158,24 @@ test('a move by an admin that turns out to be beyond their removal is undone', a
   eva.session.messages.say(sphere.id, 'back home');
   await world.quiet();
   expect(ana.session.texts()).toEqual(['back home']);
+});
+
+test('who decides is told when somebody who was removed since moved the sphere to a server, until it is moved on', async () => {
+  const { world, ana, ben, eva, sphere } = await family();
+  ana.session.members.setRole(sphere.id, ben.jid, 'admin');
+  await world.quiet();
+  await ben.session.mover.move(sphere.id, 'bens.sim', noSignal);
+  await world.quiet();
+  const told = ({ session }: SimPerson) => movedByFormer(session.sphere(), session.own);
+  expect([ana, ben, eva].map(told)).toEqual([null, null, null]);
+  await ana.session.members.remove(sphere.id, ben.jid, noSignal);
+  await world.quiet();
+  const mover = { jid: ben.jid, server: 'rooms.bens.sim' };
+  expect([ana, ben, eva].map(told)).toEqual([mover, null, null]);
+  expect(movedByFormer(ana.session.sphere(), parseBareJid('ana@bens.sim'))).toBeNull();
+  await ana.session.mover.move(sphere.id, 'other.sim', noSignal);
+  await world.quiet();
+  expect(told(ana)).toBeNull();
 });
 
 test('who was told by nobody in time is told by any member', async () => {

@@ -1,4 +1,5 @@
 import type { BareJid, PersonId } from '../../base/id.ts';
+import { isAddressFree } from './is-address-free.ts';
 import type { MemberRecord } from './member-record.ts';
 import { spansOf } from './member-record.ts';
 
@@ -33,11 +34,8 @@ export class MemberBook {
     return [...this.members.values()].find(({ role }) => role === 'owner');
   }
 
-  /** Whether a person may move to an address: nobody else was ever asked there, unless they said no. */
   isFree(jid: BareJid, person: PersonId): boolean {
-    const record = this.members.get(jid);
-    if (record === undefined) return true;
-    return record.state === 'left' && (record.person === null || record.person === person);
+    return isAddressFree(this.members.get(jid), person);
   }
 
   /** The record goes on under another address, in the place that it had. */

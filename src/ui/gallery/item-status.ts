@@ -41,6 +41,11 @@ export function isArriving(item: Pick<ItemView, 'state' | 'downBps'>): boolean {
   return kind === 'moving' || kind === 'waiting' || kind === 'paused' || kind === 'checking';
 }
 
+/** It is wanted or served, and its key is not here: neither time nor another connection brings it, but somebody who has it. */
+export function lacksKey({ error }: Pick<ItemView, 'error'>): boolean {
+  return error?.code === 'cannot-encrypt';
+}
+
 /** Everything is on this computer, or was: it can be compared with what was shared. */
 export function canRecheck(item: Pick<ItemView, 'state'>): boolean {
   return ['complete', 'sharing', 'changed', 'missing'].includes(item.state);

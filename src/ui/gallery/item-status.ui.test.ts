@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fakeItem, fakeSphere } from '../../../test/fixtures/fake-views.ts';
 import { itemStateSchema } from '../../contract/views.ts';
-import { canShareAgain, canShareVersion, groupByDay, isArriving, itemStatus } from './item-status.ts';
+import { canShareAgain, canShareVersion, groupByDay, isArriving, itemStatus, lacksKey } from './item-status.ts';
 
 const sphere = fakeSphere('Sea');
 
@@ -13,6 +13,15 @@ test('every state of the contract has a way to be shown', () => {
 test('a download that gets nothing is waiting, not moving', () => {
   expect(itemStatus({ state: 'downloading', downBps: 0 }).kind).toBe('waiting');
   expect(itemStatus({ state: 'downloading', downBps: 1 }).kind).toBe('moving');
+});
+
+test('of an item that waits for its key, or cannot be served without it, one reads so', () => {
+  const error = { code: 'cannot-encrypt', message: 'the key of this item has not come yet' } as const;
+  expect(lacksKey({ error })).toBe(true);
+  expect([null, { ...error, code: 'disconnected' } as const].map((other) => lacksKey({ error: other }))).toEqual([
+    false,
+    false,
+  ]);
 });
 
 test('what was never started is not arriving', () => {

@@ -18,10 +18,14 @@ interface Words {
   readonly day: (atMs: number) => string;
 }
 
-/** Where the sphere goes on, who is asked to own it, who is named to follow its owner, and from whom it was taken. */
+/**
+ * Where the sphere goes on, who is asked to own it, who is named to follow its owner, from whom it was taken, and on whose server
+ * it is.
+ */
 export function ownerNotes(sphere: SphereView, words: Words): readonly OwnerNote[] {
   const taken = takenNotes(sphere, words);
-  return [...continuedNotes(sphere, words), ...offerNotes(sphere, words), ...successionNotes(sphere, words), ...taken];
+  const owning = [...offerNotes(sphere, words), ...successionNotes(sphere, words), ...taken];
+  return [...continuedNotes(sphere, words), ...owning, ...moverNotes(sphere, words)];
 }
 
 function myJid({ members }: SphereView): string | undefined {
@@ -34,6 +38,11 @@ function continuedNotes({ continued }: SphereView, { t }: Words): OwnerNote[] {
   const text = t(sphereId === null ? 'owner.continuedElsewhere' : 'owner.continued', { person: by });
   const to = sphereId === null ? {} : { to: { name: 'sphere', params: { sphereId } } };
   return [{ key: 'continued', text, ...to }];
+}
+
+function moverNotes({ movedBy }: SphereView, { t }: Words): OwnerNote[] {
+  if (movedBy === null) return [];
+  return [{ key: 'mover', text: t('owner.movedBy', { person: movedBy.name, server: movedBy.server }) }];
 }
 
 function offerNotes(sphere: SphereView, { t }: Words): OwnerNote[] {

@@ -56,6 +56,13 @@ test('whoever lost a sphere because they seemed to be gone can say so, in both l
   expect(notes(taken, 'fr')).toMatchObject([{ text: expect.stringContaining('Ben'), action: { step: action.step } }]);
 });
 
+test('who decides in a sphere that somebody moved who was removed since reads where it is, in both languages', () => {
+  const moved = fakeSphere('Summer', { members: members('me'), movedBy: { name: 'Carl', server: 'rooms.carl.test' } });
+  const text = expect.stringMatching(/Carl.*rooms\.carl\.test/);
+  expect(notes(moved)).toEqual([{ key: 'mover', text }]);
+  expect(notes(moved, 'fr')).toEqual([{ key: 'mover', text }]);
+});
+
 test('where a sphere goes on is a link as soon as one is there, and words in both languages before', () => {
   const sphereId = parseSphereId('a'.repeat(64));
   const [there] = notes(fakeSphere('Summer', { continued: { sphereId, by: 'Ben' } }));
