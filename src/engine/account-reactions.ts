@@ -12,10 +12,7 @@ import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
-import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { finishLeaving } from '../spheres/finish-leaving.ts';
-import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
-import { UNDO_MS } from '../spheres/item-removal.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
@@ -38,6 +35,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
+import { lookAfter } from './look-after.ts';
 import { offerMoves } from './offer-moves.ts';
 
 interface ReactionsDeps {
@@ -85,11 +83,6 @@ interface ReactionsDeps {
 
 /** Peers of an epoch that was replaced a moment ago may still be on their way in. */
 const ACCEPTED_EPOCHS = 2;
-
-/** A server may shut a member out without telling anybody who is there. */
-const LOOK_AGAIN_MS = 3_600_000;
-/** By then whoever is there has told what we missed. */
-const FIRST_LOOK_MS = 120_000;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
@@ -296,69 +289,6 @@ function takeOver(deps: ReactionsDeps, sphere: Sphere): void {
     listOpened(deps, sphere);
     await deps.items.adoptVersions(sphere, signal);
   });
-}
-
-/** What time changes, and what a server may do without telling anybody. */
-async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  const { clock, log, list } = deps;
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn('not everything was looked after', { error });
-    }
-  };
-  for (let waitMs = FIRST_LOOK_MS; ; waitMs = LOOK_AGAIN_MS) {
-    await clock.sleep(waitMs, signal);
-    await attempt(() => forgetDeleted(deps, signal));
-    await attempt(() => offerMoves(deps, signal));
-    for (const sphere of list.all()) await attempt(() => lookAtSphere(deps, sphere, signal));
-  }
-}
-
-async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSignal): Promise<void> {
-  const { rooms, caretaker } = deps;
-  eraseRetracted(deps, sphere, erasedBefore(deps, sphere));
-  deps.devices.endGone(sphere);
-  new NewOwner(deps).settle(sphere);
-  await finishLeaving(deps, sphere);
-  await deps.relocation.lookAt(sphere, signal);
-  if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
-}
-
-/**
- * What was taken away before this moment is erased: nobody can put it back any more, and we would have learned of it.
- * With a gap that nobody fills the word that puts it back may be in it; it has once more as long to come.
- */
-function erasedBefore(deps: ReactionsDeps, sphere: Sphere): number {
-  const { logs, clock } = deps;
-  const { state, room } = sphere.row;
-  const now = clock.now();
-  const isAlone = sphere.state.devices.size <= 1;
-  const isUpToDate = isAlone ? new ReadArchives(deps).isRead(room) : logs.isComplete(sphere);
-  if (state === 'left' || state === 'removed' || isUpToDate) return now - UNDO_MS;
-  return logs.isExhausted(sphere) ? now - 2 * UNDO_MS : -Infinity;
-}
-
-/** A file that never became whole goes too; everything else on the disk is the person's. */
-async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  const { items, list, log } = deps;
-  const beforeIn = (sphereId: SphereId): number => {
-    const sphere = list.find(sphereId);
-    return sphere === undefined ? Infinity : erasedBefore(deps, sphere);
-  };
-  for (const itemId of eraseDeleted(deps, beforeIn)) {
-    try {
-      const row = items.row(itemId);
-      const event = list.find(row.sphereId)?.state.items.get(itemId)?.event;
-      if (event === undefined || !isUseless(row, event)) continue;
-      await items.remove(itemId, 'forget', signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn('what had come of a deleted item stays', { error });
-    }
-  }
 }
 
 /** With whom we share alone is somebody we know: there is where their files are shown. */

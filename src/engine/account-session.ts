@@ -21,13 +21,12 @@ import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import type { FolderMove } from '../spheres/folder-move.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
-import { Incoming } from '../spheres/incoming.ts';
+import type { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
-import { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
 import { OwnMove } from '../spheres/own-move.ts';
@@ -57,6 +56,7 @@ import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
+import { openIncoming } from './open-incoming.ts';
 import { openLogs } from './open-logs.ts';
 import { knownMembers } from './known-members.ts';
 import { openMoving } from './open-moving.ts';
@@ -148,7 +148,8 @@ export class AccountSession implements AsyncDisposable {
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
     this.names = new PeopleNames(this);
-    const incoming = this.#openIncoming(deps, omemo);
+    const read = { ...this.#following(deps), omemo, own: this.own, talk: this.people.talk, log: deps.log };
+    const { incoming } = openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
     this.#channel = this.#openChannel(deps, carrier);
@@ -273,23 +274,6 @@ export class AccountSession implements AsyncDisposable {
       ...{ ...deps, client, omemo, devices, isMailRead, log: deps.log.child('people') },
       ...knownMembers({ storage: deps.storage, list, own, person: deps.identity.author.person }),
       spawn: (name, task) => scope.spawn(name, task),
-    });
-  }
-
-  #openIncoming({ storage, clock, log }: AccountSessionDeps, omemo: Omemo): Incoming {
-    const nowMs = (): number => clock.now();
-    const effectsOf: ConstructorParameters<typeof Mailbox>[0]['effectsOf'] = (sphere) => this.list.effectsOf(sphere);
-    const mailbox = new Mailbox({ storage, own: this.own, effectsOf, nowMs, log: log.child('mailbox') });
-    return new Incoming({
-      ...{ storage, omemo, mailbox, nowMs, log: log.child('incoming') },
-      sphereOfRoom: (room) => this.list.ofRoom(room),
-      sphereOfId: (id) => this.list.find(id),
-      onUnread: (sphere, isEvent) => this.logs.unread(sphere, isEvent),
-      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
-      onOwn: (message) => this.outgoing.arrived(message),
-      talk: this.people.talk,
-      introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
-      onInvitation: (id) => this.onInvitation.emit(id),
     });
   }
 

@@ -12,6 +12,7 @@ import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { knownMembers } from '../../src/engine/known-members.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
+import { openIncoming } from '../../src/engine/open-incoming.ts';
 import { openLogs } from '../../src/engine/open-logs.ts';
 import { openMoving } from '../../src/engine/open-moving.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
@@ -33,12 +34,11 @@ import type { EpochCare } from '../../src/spheres/epoch-care.ts';
 import { EphemeralChannel } from '../../src/spheres/ephemeral-channel.ts';
 import { HaveWaiter } from '../../src/spheres/have-waiter.ts';
 import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
-import { Incoming } from '../../src/spheres/incoming.ts';
+import type { Incoming } from '../../src/spheres/incoming.ts';
 import { ItemService } from '../../src/spheres/item-service.ts';
 import { ItemSource } from '../../src/spheres/item-source.ts';
 import { KeyRenewal } from '../../src/spheres/key-renewal.ts';
 import type { LogExchange } from '../../src/spheres/log-exchange.ts';
-import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { NewOwner } from '../../src/spheres/new-owner.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
@@ -171,22 +171,9 @@ export class SimSession {
       }),
     );
     this.names = new PeopleNames(this);
-    const nowMs = (): number => clock.now();
-    const mailbox = new Mailbox({ storage, own, effectsOf: (sphere) => this.list.effectsOf(sphere), nowMs, log });
-    this.incoming = new Incoming({
-      storage,
-      omemo,
-      mailbox,
-      sphereOfRoom: (room) => this.list.ofRoom(room),
-      sphereOfId: (id) => this.list.find(id),
-      onUnread: (sphere, isEvent) => this.logs.unread(sphere, isEvent),
-      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
-      onOwn: (message) => this.outgoing.arrived(message),
-      onInvitation: (id) => this.onInvitation.emit(id),
-      introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
-      nowMs,
-      log,
-    });
+    const { onInvitation } = this;
+    const read = { storage, omemo, own, list: this.list, onInvitation, parts: () => this, clock, log };
+    ({ incoming: this.incoming } = openIncoming(read));
     this.rooms = this.#stack.use(this.#openRooms());
     const carrier = new XmppCarrier({
       client: this.link,
