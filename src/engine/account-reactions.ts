@@ -13,6 +13,7 @@ import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
 import { finishLeaving } from '../spheres/finish-leaving.ts';
+import type { HistoryPacks } from '../spheres/history-packs.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
@@ -64,6 +65,7 @@ interface ReactionsDeps {
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
   readonly epochs: EpochCare;
+  readonly packs: Pick<HistoryPacks, 'run' | 'changed'>;
   readonly reading: Reading;
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
@@ -170,6 +172,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   }
   deps.reading.start();
   deps.outgoing.poke();
+  deps.scope.spawn('exchange packs', (stop) => deps.packs.run(stop));
   await deps.items.resumeAll(signal);
   for (const sphere of deps.list.all()) {
     takeOver(deps, sphere);
@@ -229,6 +232,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   deps.devices.endGone(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
     deps.vault.changed();
+    deps.packs.changed();
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }

@@ -21,12 +21,14 @@ import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import type { FolderMove } from '../spheres/folder-move.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
+import type { HistoryPacks } from '../spheres/history-packs.ts';
 import type { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
+import type { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
 import { OwnMove } from '../spheres/own-move.ts';
@@ -111,6 +113,7 @@ export class AccountSession implements AsyncDisposable {
   readonly epochs: EpochCare;
   readonly relocation: Relocation;
   readonly mover: RoomMover;
+  readonly packs: HistoryPacks;
   readonly search: HistorySearch;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
@@ -149,7 +152,7 @@ export class AccountSession implements AsyncDisposable {
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
     this.names = new PeopleNames(this);
     const read = { ...this.#following(deps), omemo, own: this.own, talk: this.people.talk, log: deps.log };
-    const { incoming } = openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
+    const { incoming, mailbox } = openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
     this.#channel = this.#openChannel(deps, carrier);
@@ -157,7 +160,9 @@ export class AccountSession implements AsyncDisposable {
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
     this.outgoing = this.#openOutgoing(deps, omemo, carrier);
-    ({ logs: this.logs, epochs: this.epochs, relocation: this.relocation, mover: this.mover } = this.#openLogs(deps));
+    const compared = this.#openLogs(deps, mailbox);
+    ({ logs: this.logs, epochs: this.epochs, relocation: this.relocation, mover: this.mover } = compared);
+    this.packs = this.#stack.use(compared.packs);
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
@@ -213,13 +218,14 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover } = this;
+    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover, packs } = this;
     const note = trialNote(this.storage);
     const told = {
       exchange,
       signals,
       logs,
       epochs,
+      packs,
       ofTwo,
       devices,
       vault,
@@ -302,12 +308,14 @@ export class AccountSession implements AsyncDisposable {
     return new EphemeralChannel({ ...parts, log: log.child('ephemeral') });
   }
 
-  #openLogs({ storage, clock, random, log }: AccountSessionDeps) {
-    const { client, list, rooms, own } = this;
+  #openLogs(deps: AccountSessionDeps, mailbox: Mailbox) {
+    const { feed, random, log, accountFolder } = deps;
+    const { client, rooms, own } = this;
     const queued = (): void => this.outgoing.poke();
-    const parts = { storage, list, channel: this.#channel, rooms, own, queued, clock, random, log };
+    const parts = { ...this.#following(deps), channel: this.#channel, rooms, own, queued, random, log };
     const findService = (server: string, signal: AbortSignal) => roomServiceOf(client, server, signal);
-    return { ...openLogs(parts), ...openMoving({ ...parts, findService }) };
+    const packsFolder = path.join(accountFolder, 'packs');
+    return { ...openLogs({ ...parts, mailbox, feed, packsFolder }), ...openMoving({ ...parts, findService }) };
   }
 
   #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {

@@ -4,6 +4,7 @@ import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Omemo } from '../omemo/omemo.ts';
 import type { DirectTalk } from '../spheres/direct-talk.ts';
+import type { HistoryPacks } from '../spheres/history-packs.ts';
 import { Incoming } from '../spheres/incoming.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
@@ -23,6 +24,7 @@ interface IncomingParts {
   /** Those who act on what comes: they are there before anything does. */
   readonly parts: () => {
     readonly logs: LogExchange;
+    readonly packs: HistoryPacks;
     readonly outgoing: Outgoing;
     readonly devices: OwnDevices;
   };
@@ -47,6 +49,7 @@ export function openIncoming(deps: IncomingParts): { readonly incoming: Incoming
       heard: (hello) => parts().devices.heard(hello),
       offered: (offer) => parts().devices.offered(offer),
     },
+    packs: { offered: (sphere, offer) => parts().packs.offered(sphere, offer) },
     onInvitation: (id) => deps.onInvitation.emit(id),
   });
   return { incoming, mailbox };

@@ -35,6 +35,12 @@ export interface Dispatch {
   readonly line?: string | null;
 }
 
+/** An event with what is kept beside it. */
+export interface KeptDelivery {
+  readonly event: SignedEvent;
+  readonly kept: readonly Attachment[];
+}
+
 /** An epoch whose key we hold. */
 export interface HeldEpoch {
   readonly eventId: EventId;
@@ -221,19 +227,38 @@ export class Sphere {
 
   /** Takes in an event of anybody, in the caller's transaction. False when it was here already or is not kept. */
   take(event: SignedEvent, attachments: readonly Attachment[]): boolean {
-    const isNew = this.#keep(event, attachments);
-    if (isNew && this.#log.add(event) === 'held' && !this.#hasRoomToWait(event)) {
-      this.drop(event.id);
-      return false;
-    }
-    forgetUnclaimed({ log: this.#log, storage: this.#storage }, event);
-    return isNew;
+    return this.takeAll([{ event, kept: attachments }]).has(event.id);
   }
 
-  /** As if the event had never come, in the caller's transaction. */
-  drop(id: EventId): void {
-    this.#log.forget(id);
-    this.#storage.events.remove(id);
+  /** The same for many, which are judged once; those that are new and kept. */
+  takeAll(deliveries: readonly KeptDelivery[]): ReadonlySet<EventId> {
+    return this.addStored(this.store(deliveries));
+  }
+
+  /** Writes events down in the caller's transaction, and nothing else: `addStored` takes them in. Gives those that are new. */
+  store(deliveries: readonly KeptDelivery[]): readonly SignedEvent[] {
+    return deliveries.flatMap(({ event, kept }) => {
+      if (this.#keep(event, kept)) return [event];
+      this.#forgetUnclaimed(event);
+      return [];
+    });
+  }
+
+  /** Takes in what was written down, in the caller's transaction; those that are kept. */
+  addStored(events: readonly SignedEvent[]): ReadonlySet<EventId> {
+    const isAnyHeld = this.#log.addAll(events).includes('held');
+    const dropped = isAnyHeld ? this.#withoutRoomToWait(events) : [];
+    this.drop(...dropped);
+    const isDropped = new Set(dropped);
+    const taken = events.filter(({ id }) => !isDropped.has(id));
+    for (const event of taken) this.#forgetUnclaimed(event);
+    return new Set(taken.map(({ id }) => id));
+  }
+
+  /** As if the events had never come, in the caller's transaction. */
+  drop(...ids: readonly EventId[]): void {
+    this.#log.forget(ids);
+    for (const id of ids) this.#storage.events.remove(id);
   }
 
   /** After epoch keys were stored. */
@@ -278,11 +303,23 @@ export class Sphere {
     this.#storage.epochs.put(row);
   }
 
-  /** Events that wait have no effect, and whoever makes them up must not fill the disk. */
-  #hasRoomToWait({ header }: SignedEvent): boolean {
-    const waiting = [...this.state.held.keys()].map((id) => this.#log.get(id)?.header.device);
-    const ofDevice = waiting.filter((device) => device === header.device);
-    return waiting.length <= MAX_WAITING && ofDevice.length <= MAX_WAITING_OF_DEVICE;
+  /** Events that wait have no effect, and whoever makes them up must not fill the disk: the last of these are too many. */
+  #withoutRoomToWait(events: readonly SignedEvent[]): EventId[] {
+    const { held } = this.state;
+    const ofDevices = Map.groupBy(held.keys(), (id) => this.#log.get(id)?.header.device);
+    const counts = new Map([...ofDevices].map(([device, ids]) => [device, ids.length]));
+    let all = held.size;
+    return events.toReversed().flatMap(({ id, header: { device } }) => {
+      const ofDevice = counts.get(device) ?? 0;
+      if (!held.has(id) || (all <= MAX_WAITING && ofDevice <= MAX_WAITING_OF_DEVICE)) return [];
+      all -= 1;
+      counts.set(device, ofDevice - 1);
+      return [id];
+    });
+  }
+
+  #forgetUnclaimed(event: SignedEvent): void {
+    forgetUnclaimed({ log: this.#log, storage: this.#storage }, event);
   }
 
   #readLog(): SphereLog {

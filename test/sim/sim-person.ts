@@ -33,6 +33,7 @@ import { EndpointExchange } from '../../src/spheres/endpoint-exchange.ts';
 import type { EpochCare } from '../../src/spheres/epoch-care.ts';
 import { EphemeralChannel } from '../../src/spheres/ephemeral-channel.ts';
 import { HaveWaiter } from '../../src/spheres/have-waiter.ts';
+import type { HistoryPacks } from '../../src/spheres/history-packs.ts';
 import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
 import type { Incoming } from '../../src/spheres/incoming.ts';
 import { ItemService } from '../../src/spheres/item-service.ts';
@@ -124,6 +125,7 @@ export class SimSession {
   readonly epochs: EpochCare;
   readonly relocation: Relocation;
   readonly mover: RoomMover;
+  readonly packs: HistoryPacks;
   readonly direct: DirectMail;
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
@@ -173,7 +175,8 @@ export class SimSession {
     this.names = new PeopleNames(this);
     const { onInvitation } = this;
     const read = { storage, omemo, own, list: this.list, onInvitation, parts: () => this, clock, log };
-    ({ incoming: this.incoming } = openIncoming(read));
+    const { incoming, mailbox } = openIncoming(read);
+    this.incoming = incoming;
     this.rooms = this.#stack.use(this.#openRooms());
     const carrier = new XmppCarrier({
       client: this.link,
@@ -195,11 +198,13 @@ export class SimSession {
       new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
     );
     this.scope.spawn('care for sessions', (stop) => care.run(stop));
-    const { logs: compared, epochs } = openLogs({
-      ...{ storage, list: this.list, channel: this.channel, rooms: this.rooms, clock, random, log },
+    const compare = { mailbox, feed: this.feed, packsFolder: join(folder.folder, 'packs'), spawn };
+    const { logs, epochs, packs } = openLogs({
+      ...{ storage, list: this.list, channel: this.channel, rooms: this.rooms, clock, random, log, ...compare },
       queued: () => this.outgoing.poke(),
     });
-    this.logs = compared;
+    this.logs = logs;
+    this.packs = this.#stack.use(packs);
     this.epochs = epochs;
     ({ relocation: this.relocation, mover: this.mover } = openMoving({
       ...{ storage, list: this.list, rooms: this.rooms, channel: this.channel, own, clock, random, log },
@@ -272,7 +277,7 @@ export class SimSession {
         log,
       }),
     );
-    const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
+    const { rooms, outgoing, caretaker, items, renewal, exchange, signals, scope, reading, delivery } = this;
     joinReactions({
       ...{
         list,
@@ -286,6 +291,7 @@ export class SimSession {
         signals,
         logs,
         epochs,
+        packs,
         devices,
         vault,
         reading,
