@@ -54,7 +54,7 @@ export class Caretaker {
     // Whoever answers over and over gets no log without end.
     if (isLateAnswer(sphere, joined) && this.#hasWelcomed(sphere, joined.header.device)) return;
     const jid = sphere.jidOf(joined.header.person);
-    const isPresent = [...this.#deps.rooms.present(sphere.row.room)].some((present) => bareJidOf(present) === jid);
+    const isPresent = [...this.#deps.rooms.present(sphere.row.room)].some((full) => bareJidOf(full) === jid);
     welcomeDevice(sphere, this.#deps.storage, joined, { isPresent });
   }
 

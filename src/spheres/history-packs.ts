@@ -15,8 +15,8 @@ import type { Sphere } from './sphere.ts';
 export interface PackExchange {
   /** Whether what is missing is on its way: asked for again it would come twice. */
   isComing(sphere: Sphere): boolean;
-  /** Whether what is much may come as a pack. */
-  mayCome(sphere: Sphere): boolean;
+  /** Whether what is much may come as a pack of this device. */
+  mayCome(sphere: Sphere, device: DeviceKey): boolean;
   /** A device was told so. */
   asked(sphere: Sphere, device: DeviceKey): void;
   /** Whether these events are, or will be, given to the device as a pack; if not, they are to be sent by mail. */
@@ -34,6 +34,8 @@ export class HistoryPacks implements PackExchange, Disposable {
   readonly #taker: PackTaker;
   readonly #work: RecurringWork;
   readonly #stops: readonly (() => void)[];
+  /** Whether the folder is there, and holds nothing else. */
+  #isReady = false;
 
   constructor(deps: PackGiverDeps & PackTakerDeps) {
     this.#deps = deps;
@@ -42,7 +44,9 @@ export class HistoryPacks implements PackExchange, Disposable {
     this.#work = new RecurringWork({ ...deps, pass: (signal) => this.#pass(signal), retryMs: LOOK_AGAIN_MS });
     this.#stops = [
       deps.feed.onEvent.on((event) => this.#hear(event)),
-      deps.channel.onHeard.on((device) => deps.spawn('end packs', () => this.#taker.heard(device))),
+      deps.channel.onHeard.on((device) => {
+        if (this.#taker.hasEndFor(device)) deps.spawn('end packs', () => this.#taker.heard(device));
+      }),
     ];
     deps.channel.on('pack-end', ({ sphere, device }, { to, infoHash }) => {
       if (to === sphere.device) deps.spawn('forget pack', () => this.#giver.ended(infoHash, device));
@@ -53,8 +57,8 @@ export class HistoryPacks implements PackExchange, Disposable {
     return this.#taker.isComing(sphere);
   }
 
-  mayCome(sphere: Sphere): boolean {
-    return this.#taker.mayCome(sphere);
+  mayCome(sphere: Sphere, device: DeviceKey): boolean {
+    return this.#taker.mayCome(sphere, device);
   }
 
   asked(sphere: Sphere, device: DeviceKey): void {
@@ -62,7 +66,7 @@ export class HistoryPacks implements PackExchange, Disposable {
   }
 
   give(wish: Parameters<PackExchange['give']>[0]): boolean {
-    return this.#giver.give(wish);
+    return this.#isReady && this.#giver.give(wish);
   }
 
   /** A member's device says that it has one for us; in the caller's transaction. */
@@ -85,6 +89,7 @@ export class HistoryPacks implements PackExchange, Disposable {
     const known = new Set(storage.packs.list().map(({ file }) => file));
     // A run that was killed may have left half a pack.
     for (const name of await readdir(folder)) if (!known.has(name)) await rm(join(folder, name), { force: true });
+    this.#isReady = true;
     await this.#work.run(signal);
   }
 
@@ -94,7 +99,9 @@ export class HistoryPacks implements PackExchange, Disposable {
 
   async #pass(signal: AbortSignal): Promise<number> {
     await this.#taker.look(signal);
-    return Math.min(LOOK_AGAIN_MS, await this.#giver.look());
+    const nextMs = await this.#giver.look();
+    // Where there is none, only what wakes it makes one.
+    return this.#deps.storage.packs.list().length === 0 ? nextMs : Math.min(LOOK_AGAIN_MS, nextMs);
   }
 
   #hear(event: SwarmEvent): void {

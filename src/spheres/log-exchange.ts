@@ -369,7 +369,7 @@ export class LogExchange {
     round.tellAtMs = Math.min(round.tellAtMs, this.#now + tellMs);
     const { ranges, ids } = mostWanted(missing, (of) => sphere.state.devices.has(of), attempts);
     this.#deps.log.info('log asked for', { sphereId: sphere.id, ranges: ranges.length, ids: ids.length });
-    const mayCome = packs.mayCome(sphere);
+    const mayCome = packs.mayCome(sphere, device);
     if (mayCome) packs.asked(sphere, device);
     const want = { to: device, ranges, ids };
     await this.#deps.channel.say(sphere, 'want', mayCome ? { ...want, packs: true } : want);

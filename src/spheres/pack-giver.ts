@@ -20,10 +20,10 @@ import { devicesToEnd } from './devices-to-end.ts';
 import { historyFor } from './history.ts';
 import { writePack } from './pack-file.ts';
 import { fullBitfield } from './piece-map.ts';
-import { attachment, encodeEnvelope, entryOf } from './protocol/envelope.ts';
+import { attachment, decodeEnvelope, encodeEnvelope, entryOf, findAttachment } from './protocol/envelope.ts';
 import type { EnvelopeEntry } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
-import { encodeTicket } from './protocol/history-pack.ts';
+import { decodeTicket, encodeTicket } from './protocol/history-pack.ts';
 import { layoutItem } from './protocol/layout.ts';
 import { generateMediaKey } from './protocol/media-key.ts';
 import { knownDevice } from './recipients.ts';
@@ -124,9 +124,20 @@ export class PackGiver {
   async drop(row: PackRow): Promise<void> {
     const { storage, feed, folder, log } = this.#deps;
     storage.packs.remove(row.infoHash);
+    this.#untell(row);
     await feed.remove(row.infoHash);
     await rm(join(folder, row.file), { force: true });
     log.info('history pack dropped', { sphereId: row.sphereId });
+  }
+
+  /** A message with its key that has not left yet would be in vain, or come to one that may not have it any more. */
+  #untell({ sphereId, infoHash }: PackRow): void {
+    const { outbox } = this.#deps.storage;
+    for (const { id, envelope } of outbox.byEvent(sphereId as string as EventId)) {
+      const [entry] = decodeEnvelope(envelope);
+      const ticket = findAttachment(entry?.attachments ?? [], 'history-pack');
+      if (ticket !== undefined && decodeTicket(ticket).infoHash === infoHash) outbox.remove(id);
+    }
   }
 
   #rows(): PackRow[] {
@@ -134,11 +145,12 @@ export class PackGiver {
   }
 
   /** Whether what the pack holds may still go to its device. */
-  #isMember({ sphereId, device }: Pick<PackRow, 'sphereId' | 'device'>): boolean {
+  #isMember({ sphereId, device, began }: PackRow): boolean {
     const { list, storage } = this.#deps;
     const sphere = list.find(sphereId);
     if (sphere?.row.state !== 'joined' || devicesToEnd(storage).has(device)) return false;
-    return knownDevice(sphere.state, device) !== undefined;
+    // Whoever was removed and came back gets what is theirs since.
+    return knownDevice(sphere.state, device) !== undefined && beganOf(sphere, device) === began;
   }
 
   async #make(wish: Wish, signal: AbortSignal): Promise<void> {
@@ -153,11 +165,12 @@ export class PackGiver {
         folder,
         events.reduce((bytes, event) => bytes + event.bytes.length, 0),
       );
+      const began = beganOf(sphere, device);
       const entries = this.#entries(wish, signal);
       const bytes = await writePack(path, { key, sphereId: sphere.id, entries, random });
       const identity = await readIdentity(path);
       const { metainfo, infoHash } = buildMetainfo(await this.#hash({ path, identity, key, bytes }, signal));
-      const rest = { bitfield: null, stored: 0, atMs: clock.now() };
+      const rest = { bitfield: null, stored: 0, began, atMs: clock.now() };
       await this.#tell({ infoHash, sphereId: sphere.id, device, state: 'given', file, key, metainfo, ...rest });
       const tookMs = Math.round(clock.monotonic() - startMs);
       log.info('history packed', { sphereId: sphere.id, events: events.length, bytes, tookMs });
@@ -234,6 +247,13 @@ export class PackGiver {
 
 function segmentsOf(path: string, identity: FileIdentity): Segment[] {
   return [{ kind: 'file', offset: 0, length: identity.size, path, root: null, identity }];
+}
+
+/** The event that a device's person last joined by. */
+function beganOf({ state }: Sphere, device: DeviceKey): EventId | null {
+  const person = state.devices.get(device)?.person;
+  const jid = person === undefined ? undefined : state.accounts.get(person);
+  return (jid === undefined ? undefined : state.members.get(jid)?.began) ?? null;
 }
 
 function keyOf({ id }: Sphere, device: DeviceKey): string {

@@ -12,6 +12,7 @@ import type { Storage } from '../storage/storage.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import type { Metainfo } from '../torrent/metainfo.ts';
 import { parseMetainfo, pieceCount } from '../torrent/metainfo.ts';
+import { devicesToEnd } from './devices-to-end.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
 import type { CheckedDelivery, Mailbox, PackOffer } from './mailbox.ts';
 import { readPack } from './pack-file.ts';
@@ -75,8 +76,10 @@ export class PackTaker {
     return row.state !== 'fetching' || (this.#now - lastMs < STALLED_MS && this.#now - sinceMs < MOST_MS);
   }
 
-  /** Whether a pack is of use; one at a time, so that nobody fills the disk. */
-  mayCome({ id }: Sphere): boolean {
+  /** Whether a pack of this device is of use; one at a time, so that nobody fills the disk. */
+  mayCome({ id }: Sphere, device: DeviceKey): boolean {
+    // One that is to end gives by mail what it said, and is let into no swarm any more.
+    if (devicesToEnd(this.#deps.storage).has(device)) return false;
     const hasFailed = this.#now - (this.#failedMs.get(id) ?? -Infinity) < FAILED_MS;
     return !hasFailed && this.#rows().every(({ sphereId }) => sphereId !== id);
   }
@@ -93,11 +96,11 @@ export class PackTaker {
     const askedMs = this.#askedMs.get(`${sphere.id} ${device}`) ?? -Infinity;
     const isAsked = device !== null && this.#now - askedMs < ASKED_MS;
     const isKnown = storage.packs.get(infoHash) !== undefined || this.#deps.feed.has(infoHash);
-    if (!isAsked || isKnown || !this.mayCome(sphere) || length > MAX_TORRENT_BYTES) {
+    if (!isAsked || isKnown || !this.mayCome(sphere, device) || length > MAX_TORRENT_BYTES) {
       log.info('history pack not taken', { sphereId: sphere.id, isAsked, isKnown, length });
       return infoHash;
     }
-    const rest = { file: `${toHex(random(16))}.pack`, bitfield: null, stored: 0, atMs: clock.now() };
+    const rest = { file: `${toHex(random(16))}.pack`, bitfield: null, stored: 0, began: null, atMs: clock.now() };
     storage.packs.put({ infoHash, sphereId: sphere.id, device, state: 'fetching', key, metainfo, ...rest });
     log.info('history pack comes', { sphereId: sphere.id, bytes: length });
     return null;
@@ -116,9 +119,15 @@ export class PackTaker {
   async look(signal: AbortSignal): Promise<void> {
     for (const row of this.#rows()) {
       const sphere = this.#deps.list.find(row.sphereId);
-      if (sphere?.row.state === 'joined') await this.#goOn(sphere, row, signal);
-      else await this.#drop(row);
+      if (sphere?.row.state !== 'joined' || this.#isGiverGone(sphere, row)) await this.#drop(row);
+      else await this.#goOn(sphere, row, signal);
     }
+  }
+
+  /** Whether what is not here yet comes no more: its giver was removed, has left or is to end. Others are asked then. */
+  #isGiverGone({ state }: Sphere, row: PackRow): boolean {
+    const isThere = state.devices.has(row.device) && !devicesToEnd(this.#deps.storage).has(row.device);
+    return row.state === 'fetching' && !isThere && !isComplete(row.bitfield, pieceCount(shapeOf(row)));
   }
 
   /** The torrent came to rest without its bytes. */
@@ -261,6 +270,11 @@ export class PackTaker {
   async sayEnd(sphere: Sphere, { device, infoHash }: Pick<PackRow, 'device' | 'infoHash'>): Promise<void> {
     this.#ended.set(infoHash, { sphere, device, timesLeft: END_SAID_AGAIN });
     await this.#deps.channel.say(sphere, 'pack-end', { to: device, infoHash });
+  }
+
+  /** Whether a device is there to be told again of a pack that it may forget. */
+  hasEndFor(device: DeviceKey): boolean {
+    return [...this.#ended.values()].some((ended) => ended.device === device);
   }
 
   /** A device said something. */

@@ -1,4 +1,4 @@
-import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
+import type { DeviceKey, EventId, InfoHash, SphereId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
 import { blob, integer, nullable, sealedBytes, text } from './columns.ts';
 import type { Database } from './database.ts';
@@ -20,6 +20,8 @@ export interface PackRow {
   readonly bitfield: Uint8Array | null;
   /** Chunks whose events are stored. */
   readonly stored: number;
+  /** Of one that we give: the event that its person last joined by, which decides what of the past is theirs. */
+  readonly began: EventId | null;
   readonly atMs: number;
 }
 
@@ -33,6 +35,7 @@ const COLUMNS: Columns<PackRow> = {
   metainfo: blob('metainfo'),
   bitfield: nullable(blob('bitfield')),
   stored: integer('stored'),
+  began: nullable(text<EventId>('began')),
   atMs: integer('at_ms'),
 };
 

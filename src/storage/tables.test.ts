@@ -223,7 +223,7 @@ test('packs of history are listed as they came, with what is known of them', () 
   const infoHash = parseInfoHash('1'.repeat(40));
   const pack: PackRow = {
     ...{ infoHash, sphereId: sphere.id, device: identity.device, state: 'fetching', file: 'a.pack' },
-    ...{ key: Uint8Array.of(1), metainfo: Uint8Array.of(2), bitfield: null, stored: 0, atMs: 5 },
+    ...{ key: Uint8Array.of(1), metainfo: Uint8Array.of(2), bitfield: null, stored: 0, began: null, atMs: 5 },
   };
   const later: PackRow = { ...pack, infoHash: parseInfoHash('2'.repeat(40)), state: 'given', atMs: 6 };
   storage.packs.put(later);

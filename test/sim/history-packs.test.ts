@@ -1,95 +1,31 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { fullBitfield } from '../../src/spheres/piece-map.ts';
 import type { FedTorrent } from '../../src/spheres/fed-torrent.ts';
-import { parseMetainfo, pieceCount } from '../../src/torrent/metainfo.ts';
+import {
+  begins,
+  carry,
+  filesOf,
+  giverOf,
+  LINES,
+  log,
+  longSphere,
+  MINUTE,
+  onItsWay,
+  packs,
+  passedOn,
+  pathOf,
+  restart,
+  rows,
+} from './long-past.ts';
 import type { SimPerson } from './sim-world.ts';
-import { noSignal, SimWorld } from './sim-world.ts';
+import { noSignal } from './sim-world.ts';
 
-const MINUTE = 60_000;
-const LINES = 50;
-/** So long that all lines together are more than mail carries at once. */
-const line = (number: number): string => `line ${number} ${'of a long story '.repeat(330)}`;
-
-/** Ana has talked with Ben for long. */
-async function longSphere(history: 'all' | 'from-join' = 'all') {
-  const world = new SimWorld();
-  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
-  const sphere = await ana.session.members.found({ name: 'Summer', history }, noSignal);
-  await world.bringIn(ana, ben);
-  for (let number = 0; number < LINES; number += 1) {
-    const { session } = number % 3 === 0 ? ben : ana;
-    session.messages.say(sphere.id, line(number));
-    if (number % 20 === 0) await world.quiet();
-  }
-  await ana.share('beach.mp4');
-  await world.pass(MINUTE);
-  return { world, ana, ben, sphere };
-}
-
-/** The packs that a swarm holds: whole ones that are given, others that are fetched. */
-const packs = ({ session }: SimPerson): FedTorrent[] =>
-  [...session.swarm.torrents.values()].filter(({ segments }) => pathOf({ segments }).includes('/packs/'));
-const pathOf = ({ segments }: Pick<FedTorrent, 'segments'>): string =>
-  segments[0]?.kind === 'file' ? segments[0].path : '';
-const filesOf = ({ folder }: SimPerson) => readdir(join(folder.folder, 'packs'));
-const rows = ({ session }: SimPerson) => session.storage.packs.list().map(({ state }) => state);
-
-/** What is fetched comes over the swarm, whole. */
-async function carry(
-  world: SimWorld,
-  from: SimPerson,
-  to: SimPerson,
-  isDone = (): boolean => rows(to).length === 0,
-): Promise<void> {
-  // Each swarm is told in its own time.
-  const isHeld = (): boolean => packs(from).some(({ infoHash }) => infoHash === packs(to)[0]?.infoHash);
-  await world.until(isHeld);
-  const fetched = packs(to)[0];
-  const given = packs(from).find(({ infoHash }) => infoHash === fetched?.infoHash);
-  if (fetched === undefined || given === undefined) throw new Error('nothing is on its way');
-  await copyFile(pathOf(given), pathOf(fetched));
-  const pieces = pieceCount(parseMetainfo(fetched.metainfo, { infoHash: fetched.infoHash, sha256: null }));
-  const bitfield = fullBitfield(pieces);
-  to.session.swarm.emit({ kind: 'have', infoHash: fetched.infoHash, bitfield, bytesHave: 1, identities: null });
-  await world.until(isDone);
-}
-
-const passedOn = (world: SimWorld): number => world.entries.filter(({ text }) => text === 'log passed on').length;
-/** How the lines that somebody sees begin; on each screen they stand as they came. */
-const begins = ({ session }: SimPerson): string[] =>
-  session
-    .texts()
-    .map((text) => text.slice(0, 8))
-    .toSorted();
-const log = ({ session }: SimPerson) => session.eventIds();
 const kept = ({ session }: SimPerson): readonly string[] =>
   session
     .sphere()
     .log.events()
     .flatMap(({ id }) => session.storage.attachments.list(id).map(({ kind }) => kind));
-
-/** Whoever has a pack for somebody. */
-function giverOf(world: SimWorld, taker: SimPerson): SimPerson {
-  const giver = world.people.find((person) => person.isRunning && person !== taker && rows(person).includes('given'));
-  if (giver === undefined) throw new Error('nobody gives a pack');
-  return giver;
-}
-
-/** A new computer of Ana for which a pack is on its way. */
-async function onItsWay() {
-  const long = await longSphere();
-  const laptop = await long.world.another(long.ana);
-  await long.world.until(() => packs(laptop).length > 0);
-  return { ...long, laptop, giver: giverOf(long.world, laptop) };
-}
-
-async function restart(person: SimPerson): Promise<void> {
-  await person.stop();
-  await person.start();
-}
 
 test('a new computer gets a long history as one pack, which both forget then', async () => {
   const { world, ana, laptop, giver } = await onItsWay();

@@ -9,5 +9,6 @@ CREATE TABLE pack (
   metainfo BLOB NOT NULL,
   bitfield BLOB,
   stored INTEGER NOT NULL,
+  began TEXT,
   at_ms INTEGER NOT NULL
 ) STRICT;
