@@ -151,8 +151,7 @@ export class AccountSession implements AsyncDisposable {
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
     this.names = new PeopleNames(this);
-    const read = { ...this.#following(deps), omemo, own: this.own, talk: this.people.talk, log: deps.log };
-    const { incoming, mailbox } = openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
+    const { incoming, mailbox } = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
     this.#channel = this.#openChannel(deps, carrier);
@@ -281,6 +280,11 @@ export class AccountSession implements AsyncDisposable {
       ...knownMembers({ storage: deps.storage, list, own, person: deps.identity.author.person }),
       spawn: (name, task) => scope.spawn(name, task),
     });
+  }
+
+  #openIncoming(deps: AccountSessionDeps, omemo: Omemo): ReturnType<typeof openIncoming> {
+    const read = { ...this.#following(deps), omemo, own: this.own, talk: this.people.talk, log: deps.log };
+    return openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
   }
 
   #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {

@@ -101,7 +101,7 @@ export class Mailbox {
       const events = this.isAnswer(sphere, from, one) ? this.#take(sphere, [one]) : [];
       return events.filter(({ id }) => {
         const counts = sphere.log.verdict(id)?.kind !== 'refused';
-        if (!counts) sphere.drop(id);
+        if (!counts) sphere.drop([id]);
         return counts;
       });
     });

@@ -248,7 +248,7 @@ export class Sphere {
   addStored(events: readonly SignedEvent[]): ReadonlySet<EventId> {
     const isAnyHeld = this.#log.addAll(events).includes('held');
     const dropped = isAnyHeld ? this.#withoutRoomToWait(events) : [];
-    this.drop(...dropped);
+    this.drop(dropped);
     const isDropped = new Set(dropped);
     const taken = events.filter(({ id }) => !isDropped.has(id));
     for (const event of taken) this.#forgetUnclaimed(event);
@@ -256,7 +256,7 @@ export class Sphere {
   }
 
   /** As if the events had never come, in the caller's transaction. */
-  drop(...ids: readonly EventId[]): void {
+  drop(ids: readonly EventId[]): void {
     this.#log.forget(ids);
     for (const id of ids) this.#storage.events.remove(id);
   }

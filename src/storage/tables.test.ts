@@ -16,9 +16,8 @@ import {
   sphere,
 } from '../../test/fixtures/storage-rows.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
-import { parseDeviceKey, parseEventId, parseInfoHash, parseItemId, parseSphereId } from '../base/id.ts';
+import { parseDeviceKey, parseEventId, parseItemId, parseSphereId } from '../base/id.ts';
 import type { OmemoStore } from '../omemo/store.ts';
-import type { PackRow } from './pack-table.ts';
 import type { Storage } from './storage.ts';
 
 let folder: StorageFolder;
@@ -216,23 +215,6 @@ test('shares that were begun are kept in their order, with what was hashed of th
   ]);
   expect(storage.shareJobs.remove('b')).toBe(true);
   expect(storage.shareJobs.get('b')).toBeUndefined();
-});
-
-test('packs of history are listed as they came, with what is known of them', () => {
-  storage.spheres.put(sphere);
-  const infoHash = parseInfoHash('1'.repeat(40));
-  const pack: PackRow = {
-    ...{ infoHash, sphereId: sphere.id, device: identity.device, state: 'fetching', file: 'a.pack' },
-    ...{ key: Uint8Array.of(1), metainfo: Uint8Array.of(2), bitfield: null, stored: 0, began: null, atMs: 5 },
-  };
-  const later: PackRow = { ...pack, infoHash: parseInfoHash('2'.repeat(40)), state: 'given', atMs: 6 };
-  storage.packs.put(later);
-  storage.packs.put(pack);
-  const change = { state: 'storing', bitfield: Uint8Array.of(128), stored: 3 } as const;
-  expect(storage.packs.update(infoHash, change)).toBe(true);
-  expect(storage.packs.list()).toEqual([{ ...pack, ...change }, later]);
-  expect(storage.packs.remove(infoHash)).toBe(true);
-  expect(storage.packs.get(infoHash)).toBeUndefined();
 });
 
 test('items keep layout, bitfield and sizes beyond 32 bits', () => {
