@@ -1,10 +1,10 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
-import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
+import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
+import { messagesContract } from './messages.ts';
 import { peopleContract } from './people.ts';
 import { profileContract } from './profiles.ts';
-import { searchCall } from './search.ts';
 import { settingsContract } from './settings.ts';
 import {
   accountSchema,
@@ -14,7 +14,6 @@ import {
   leftOutSchema,
   limitsSchema,
   memberSchema,
-  messageSchema,
   prioritySchema,
   sequencedEventSchema,
   snapshotSchema,
@@ -30,7 +29,6 @@ import {
 
 const done = z.object({ ok: z.literal(true) });
 const inSphere = z.object({ sphereId: sphereIdSchema });
-const ofMessage = z.object({ sphereId: sphereIdSchema, messageId: eventIdSchema });
 const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
 const name = z.string().trim().min(1).max(200);
 /** A sphere has one owner. */
@@ -294,52 +292,6 @@ const network = {
   setPublic: oc.input(z.object({ isPublic: z.boolean() })).output(placeSchema),
 };
 
-const messages = {
-  /** Oldest first: the newest `limit` ones, or those that follow `after`, those before `before`, or `around` one. */
-  list: oc
-    .input(
-      z.object({
-        sphereId: sphereIdSchema,
-        after: eventIdSchema.optional(),
-        before: eventIdSchema.optional(),
-        around: eventIdSchema.optional(),
-        limit: z.number().int().min(1).max(500).default(100),
-      }),
-    )
-    .output(z.object({ messages: z.array(messageSchema) })),
-  say: oc
-    .input(
-      z.object({
-        sphereId: sphereIdSchema,
-        text: z.string().min(1).max(200_000),
-        /** A line that is answered, or the item that is commented on. */
-        replyTo: eventIdSchema.optional(),
-        /** Members that the text speaks to. */
-        mentions: z.array(personIdSchema).max(16).optional(),
-      }),
-    )
-    .output(z.object({ message: messageSchema })),
-  /** All of a text of which lists and events carry the beginning. */
-  text: oc.input(ofMessage).output(z.object({ text: z.string() })),
-  /** Another text for a message of ours. */
-  edit: oc
-    .input(ofMessage.extend({ text: z.string().min(1).max(200_000) }))
-    .output(z.object({ message: messageSchema })),
-  /** Takes a message off everybody's screen, or puts it back. */
-  retract: oc.input(ofMessage.extend({ isUndone: z.boolean().default(false) })).output(done),
-  /** All our signs on a line, in place of those before. */
-  react: oc.input(ofMessage.extend({ signs: z.array(z.string().min(1).max(32)).max(8) })).output(done),
-  /** What was said about an item, oldest first; `lineId` is what another comment answers. */
-  comments: oc.input(ofItem).output(z.object({ lineId: eventIdSchema, messages: z.array(messageSchema) })),
-  /** The person writes there, or no longer does; said again every few seconds while it goes on. */
-  typing: oc.input(inSphere.extend({ isTyping: z.boolean() })).output(done),
-  /** Sends a line of ours again that failed. */
-  retry: oc.input(ofMessage).output(done),
-  /** Takes a line of ours that failed away for good. */
-  remove: oc.input(ofMessage).output(done),
-  search: searchCall,
-};
-
 const transfers = {
   limits: oc.output(limitsSchema),
   setLimits: oc.input(limitsSchema.partial()).output(limitsSchema),
@@ -400,7 +352,7 @@ export const appContract = {
   profiles: profileContract,
   spheres,
   items,
-  messages,
+  messages: messagesContract,
   transfers,
   settings: settingsContract,
   network,

@@ -12,10 +12,8 @@ import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
-import { erasedBefore } from '../spheres/erased-before.ts';
-import { eraseRetracted } from '../spheres/erase-retracted.ts';
 import { finishLeaving } from '../spheres/finish-leaving.ts';
-import { eraseDeleted, isUseless } from '../spheres/item-deletion.ts';
+import type { HistoryPacks } from '../spheres/history-packs.ts';
 import type { ItemService } from '../spheres/item-service.ts';
 import { LateItems } from '../spheres/late-items.ts';
 import type { Members } from '../spheres/members.ts';
@@ -38,6 +36,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
+import { lookAfter } from './look-after.ts';
 import { offerMoves } from './offer-moves.ts';
 
 interface ReactionsDeps {
@@ -66,6 +65,7 @@ interface ReactionsDeps {
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
   readonly epochs: EpochCare;
+  readonly packs: Pick<HistoryPacks, 'run' | 'changed'>;
   readonly reading: Reading;
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
@@ -85,11 +85,6 @@ interface ReactionsDeps {
 
 /** Peers of an epoch that was replaced a moment ago may still be on their way in. */
 const ACCEPTED_EPOCHS = 2;
-
-/** A server may shut a member out without telling anybody who is there. */
-const LOOK_AGAIN_MS = 3_600_000;
-/** By then whoever is there has told what we missed. */
-const FIRST_LOOK_MS = 120_000;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
@@ -177,6 +172,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   }
   deps.reading.start();
   deps.outgoing.poke();
+  deps.scope.spawn('exchange packs', (stop) => deps.packs.run(stop));
   await deps.items.resumeAll(signal);
   for (const sphere of deps.list.all()) {
     takeOver(deps, sphere);
@@ -236,6 +232,7 @@ function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly S
   deps.devices.endGone(sphere);
   if (kinds.has('members') || kinds.has('epochs')) {
     deps.vault.changed();
+    deps.packs.changed();
     scope.spawn('feed swarm', () => feedKeys(deps, sphere));
     scope.spawn('tell addresses', () => exchange.tell(sphere));
   }
@@ -311,55 +308,6 @@ function takeOver(deps: ReactionsDeps, sphere: Sphere, ids?: readonly ItemId[]):
     listOpened(deps, sphere, ids);
     await deps.items.adoptVersions(sphere, signal, ids);
   });
-}
-
-/** What time changes, and what a server may do without telling anybody. */
-async function lookAfter(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  const { clock, log, list } = deps;
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn('not everything was looked after', { error });
-    }
-  };
-  for (let waitMs = FIRST_LOOK_MS; ; waitMs = LOOK_AGAIN_MS) {
-    await clock.sleep(waitMs, signal);
-    await attempt(() => forgetDeleted(deps, signal));
-    await attempt(() => offerMoves(deps, signal));
-    for (const sphere of list.all()) await attempt(() => lookAtSphere(deps, sphere, signal));
-  }
-}
-
-async function lookAtSphere(deps: ReactionsDeps, sphere: Sphere, signal: AbortSignal): Promise<void> {
-  const { rooms, caretaker } = deps;
-  eraseRetracted(deps, sphere, erasedBefore(deps, sphere));
-  deps.devices.endGone(sphere);
-  new NewOwner(deps).settle(sphere);
-  await finishLeaving(deps, sphere);
-  await deps.relocation.lookAt(sphere, signal);
-  if (rooms.isInside(sphere.row.room)) await caretaker.tidyRoom(sphere, signal);
-}
-
-/** A file that never became whole goes too; everything else on the disk is the person's. */
-async function forgetDeleted(deps: ReactionsDeps, signal: AbortSignal): Promise<void> {
-  const { items, list, log } = deps;
-  const beforeIn = (sphereId: SphereId): number => {
-    const sphere = list.find(sphereId);
-    return sphere === undefined ? Infinity : erasedBefore(deps, sphere);
-  };
-  for (const itemId of eraseDeleted(deps, beforeIn)) {
-    try {
-      const row = items.row(itemId);
-      const event = list.find(row.sphereId)?.state.items.get(itemId)?.event;
-      if (event === undefined || !isUseless(row, event)) continue;
-      await items.remove(itemId, 'forget', signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn('what had come of a deleted item stays', { error });
-    }
-  }
 }
 
 /** With whom we share alone is somebody we know: there is where their files are shown. */

@@ -21,13 +21,14 @@ import { EphemeralChannel } from '../spheres/ephemeral-channel.ts';
 import type { FolderMove } from '../spheres/folder-move.ts';
 import type { FolderWatch } from '../spheres/folder-watch.ts';
 import { HaveWaiter } from '../spheres/have-waiter.ts';
-import { Incoming } from '../spheres/incoming.ts';
+import type { HistoryPacks } from '../spheres/history-packs.ts';
+import type { Incoming } from '../spheres/incoming.ts';
 import { ItemService } from '../spheres/item-service.ts';
 import { ItemSource } from '../spheres/item-source.ts';
 import { KeepEverything } from '../spheres/keep-everything.ts';
 import type { KeyRenewal } from '../spheres/key-renewal.ts';
 import type { LogExchange } from '../spheres/log-exchange.ts';
-import { Mailbox } from '../spheres/mailbox.ts';
+import type { Mailbox } from '../spheres/mailbox.ts';
 import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
 import { OwnMove } from '../spheres/own-move.ts';
@@ -57,6 +58,7 @@ import { IceServers } from './ice-servers.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
+import { openIncoming } from './open-incoming.ts';
 import { openLogs } from './open-logs.ts';
 import { knownMembers } from './known-members.ts';
 import { openMoving } from './open-moving.ts';
@@ -111,6 +113,7 @@ export class AccountSession implements AsyncDisposable {
   readonly epochs: EpochCare;
   readonly relocation: Relocation;
   readonly mover: RoomMover;
+  readonly packs: HistoryPacks;
   readonly search: HistorySearch;
   /** An invitation came. */
   readonly onInvitation: Emitter<string>;
@@ -148,7 +151,7 @@ export class AccountSession implements AsyncDisposable {
     const isMailRead = (): boolean => direct.isRead;
     this.people = this.#stack.use(this.#openPeople(deps, omemo, isMailRead));
     this.names = new PeopleNames(this);
-    const incoming = this.#openIncoming(deps, omemo);
+    const { incoming, mailbox } = this.#openIncoming(deps, omemo);
     this.rooms = this.#stack.use(this.#openRooms(deps, incoming, server));
     const carrier = new XmppCarrier({ client: this.client, rooms: this.rooms, abilities: ABILITIES, isMailRead });
     this.#channel = this.#openChannel(deps, carrier);
@@ -156,7 +159,9 @@ export class AccountSession implements AsyncDisposable {
     this.exchange = new EndpointExchange({ ...told, spawn: (name, task) => this.scope.spawn(name, task) });
     this.signals = new SignalExchange({ ...told, dialsFreely: () => this.client.dialsFreely });
     this.outgoing = this.#openOutgoing(deps, omemo, carrier);
-    ({ logs: this.logs, epochs: this.epochs, relocation: this.relocation, mover: this.mover } = this.#openLogs(deps));
+    const compared = this.#openLogs(deps, mailbox);
+    ({ logs: this.logs, epochs: this.epochs, relocation: this.relocation, mover: this.mover } = compared);
+    this.packs = this.#stack.use(compared.packs);
     this.#careForSessions(deps, omemo, carrier);
     this.messages = new Conversation({ list: this.list, storage });
     this.reading = new Reading({ ...this.#following(deps), queued: () => this.outgoing.poke() });
@@ -212,13 +217,14 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover } = this;
+    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover, packs } = this;
     const note = trialNote(this.storage);
     const told = {
       exchange,
       signals,
       logs,
       epochs,
+      packs,
       ofTwo,
       devices,
       vault,
@@ -276,21 +282,9 @@ export class AccountSession implements AsyncDisposable {
     });
   }
 
-  #openIncoming({ storage, clock, log }: AccountSessionDeps, omemo: Omemo): Incoming {
-    const nowMs = (): number => clock.now();
-    const effectsOf: ConstructorParameters<typeof Mailbox>[0]['effectsOf'] = (sphere) => this.list.effectsOf(sphere);
-    const mailbox = new Mailbox({ storage, own: this.own, effectsOf, nowMs, log: log.child('mailbox') });
-    return new Incoming({
-      ...{ storage, omemo, mailbox, nowMs, log: log.child('incoming') },
-      sphereOfRoom: (room) => this.list.ofRoom(room),
-      sphereOfId: (id) => this.list.find(id),
-      onUnread: (sphere, isEvent) => this.logs.unread(sphere, isEvent),
-      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
-      onOwn: (message) => this.outgoing.arrived(message),
-      talk: this.people.talk,
-      introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
-      onInvitation: (id) => this.onInvitation.emit(id),
-    });
+  #openIncoming(deps: AccountSessionDeps, omemo: Omemo): ReturnType<typeof openIncoming> {
+    const read = { ...this.#following(deps), omemo, own: this.own, talk: this.people.talk, log: deps.log };
+    return openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
   }
 
   #openRooms(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): Rooms {
@@ -318,12 +312,14 @@ export class AccountSession implements AsyncDisposable {
     return new EphemeralChannel({ ...parts, log: log.child('ephemeral') });
   }
 
-  #openLogs({ storage, clock, random, log }: AccountSessionDeps) {
-    const { client, list, rooms, own } = this;
+  #openLogs(deps: AccountSessionDeps, mailbox: Mailbox) {
+    const { feed, random, log, accountFolder } = deps;
+    const { client, rooms, own } = this;
     const queued = (): void => this.outgoing.poke();
-    const parts = { storage, list, channel: this.#channel, rooms, own, queued, clock, random, log };
+    const parts = { ...this.#following(deps), channel: this.#channel, rooms, own, queued, random, log };
     const findService = (server: string, signal: AbortSignal) => roomServiceOf(client, server, signal);
-    return { ...openLogs(parts), ...openMoving({ ...parts, findService }) };
+    const packsFolder = path.join(accountFolder, 'packs');
+    return { ...openLogs({ ...parts, mailbox, feed, packsFolder }), ...openMoving({ ...parts, findService }) };
   }
 
   #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {

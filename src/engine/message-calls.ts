@@ -1,12 +1,15 @@
 import { AppError } from '../base/errors.ts';
 import type { EventId } from '../base/id.ts';
 import type { MessageView } from '../contract/views.ts';
+import type { MessageRow } from '../storage/message-table.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { itemComments } from './item-comments.ts';
 import { readConfig } from './profile.ts';
 
 const DONE = { ok: true as const };
+type Asked = Parameters<AppServices['messages']['list']>[0];
 
 export function messageCalls({ holder, views, profile }: AppCallsDeps): AppServices['messages'] {
   const view = (id: EventId): MessageView => {
@@ -15,20 +18,10 @@ export function messageCalls({ holder, views, profile }: AppCallsDeps): AppServi
     return views.message(row);
   };
   return {
-    list({ sphereId, after, before, around, limit }) {
+    list(asked) {
       const { storage, list } = holder.session;
-      list.get(sphereId);
-      const { messages } = storage;
-      const at = (id: NonNullable<typeof after>) => messages.get(id) ?? { place: 0, lamport: 0, order: 0 };
-      const rows =
-        around !== undefined
-          ? messages.around(sphereId, at(around), limit)
-          : after !== undefined
-            ? messages.after(sphereId, at(after), limit)
-            : before !== undefined
-              ? messages.before(sphereId, at(before), limit)
-              : messages.newest(sphereId, limit);
-      return Promise.resolve({ messages: rows.map((row) => views.message(row)) });
+      list.get(asked.sphereId);
+      return Promise.resolve({ messages: rowsOf(storage.messages, asked).map((row) => views.message(row)) });
     },
     say({ sphereId, text, replyTo = null, mentions = [] }) {
       return Promise.resolve({ message: view(holder.session.messages.say(sphereId, text, { replyTo, mentions })) });
@@ -69,4 +62,13 @@ export function messageCalls({ holder, views, profile }: AppCallsDeps): AppServi
     },
     search: (wanted) => Promise.resolve(holder.session.search.find(wanted)),
   };
+}
+
+function rowsOf(messages: Storage['messages'], asked: Asked): MessageRow[] {
+  const { sphereId, after, before, around, limit } = asked;
+  const at = (id: EventId) => messages.get(id) ?? { place: 0, lamport: 0, order: 0 };
+  if (around !== undefined) return messages.around(sphereId, at(around), limit);
+  if (after !== undefined) return messages.after(sphereId, at(after), limit);
+  if (before !== undefined) return messages.before(sphereId, at(before), limit);
+  return messages.newest(sphereId, limit);
 }

@@ -53,7 +53,9 @@ export class Caretaker {
     if (me?.state !== 'joined' || (!isOurs && me.role !== 'owner')) return;
     // Whoever answers over and over gets no log without end.
     if (isLateAnswer(sphere, joined) && this.#hasWelcomed(sphere, joined.header.device)) return;
-    welcomeDevice(sphere, this.#deps.storage, joined);
+    const jid = sphere.jidOf(joined.header.person);
+    const isPresent = [...this.#deps.rooms.present(sphere.row.room)].some((full) => bareJidOf(full) === jid);
+    welcomeDevice(sphere, this.#deps.storage, joined, { isPresent });
   }
 
   /** After a start: answers that were kept, but whose welcome was not. */

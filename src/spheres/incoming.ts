@@ -11,7 +11,7 @@ import { isDeviceProven } from './device-proof.ts';
 import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Introductions } from './introductions.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { Mailbox, PackOffer } from './mailbox.ts';
 import { isOwnFault } from './own-fault.ts';
 import type { SphereChange } from './effects.ts';
 import { readHello } from './protocol/hello.ts';
@@ -35,6 +35,8 @@ export interface IncomingDeps {
   readonly talk?: DirectTalk;
   /** Takes what is said of devices and spheres that are not known here; without it that is dropped. */
   readonly introductions?: Introductions;
+  /** Takes what is said of history packs; without it that is dropped. */
+  readonly packs?: { offered(sphere: Sphere, offer: PackOffer): void };
   /** One is new, was replaced or was taken back. */
   readonly onInvitation: (id: string) => void;
   readonly nowMs: () => number;
@@ -155,6 +157,11 @@ export class Incoming {
     const isOurs = mailbox.isFromOurs(message, result);
     // That our person is in it again, only their other devices tell.
     if (sphere === undefined || !(isOpen(sphere) || isOurs)) return this.#openInvitation(message, result);
+    const offer = this.#refusing(() => mailbox.ticketIn(sphere, message, result));
+    if (offer !== undefined) {
+      this.#refusing(() => this.#deps.packs?.offered(sphere, offer));
+      return { kind: 'nothing' };
+    }
     const read = this.#refusing(() => mailbox.read(sphere, message, result));
     const isMove = read !== undefined && mailbox.isMove(sphere, message, result, read);
     const isMember = isOurs || isMove || mailbox.isFromMember(sphere, message, result);

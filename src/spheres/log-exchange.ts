@@ -12,23 +12,18 @@ import type { Asked } from './asked.ts';
 import { askedFor, byTurn, mayAskAgain, mayAskSoon } from './asked.ts';
 import type { EphemeralChannel, Speaker } from './ephemeral-channel.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
-import type { EnvelopeEntry } from './protocol/envelope.ts';
-import { encodedLength } from './protocol/envelope.ts';
 import { isAhead } from './protocol/gaps.ts';
 import type { Missing } from './protocol/sphere-log.ts';
 import { AskForKeys } from './ask-for-keys.ts';
 import { CertifyAgain } from './certify-again.ts';
 import type { SphereChange } from './effects.ts';
-import { devicesToEnd } from './devices-to-end.ts';
 import { headsMessages } from './heads-messages.ts';
-import { historyFor } from './history.ts';
+import type { PackExchange } from './history-packs.ts';
 import { isAnyMissing } from './is-any-missing.ts';
-import { isOnItsWay } from './is-on-its-way.ts';
 import { mostWanted } from './most-wanted.ts';
 import type { Lack } from './lack-of.ts';
 import { lackOf } from './lack-of.ts';
-import { knownDevice } from './recipients.ts';
-import { enqueueRelays, relayEntry } from './relay.ts';
+import { LogAnswers } from './log-answers.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { ToldHeads } from './told-heads.ts';
@@ -37,6 +32,7 @@ interface LogExchangeDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly channel: EphemeralChannel;
+  readonly packs: PackExchange;
   /** Whether everything that the room's archive holds has been read. */
   readonly isCaughtUp: (room: BareJid) => boolean;
   /** Reads the room's archive once more from this entry on, for as long as it is wanted. */
@@ -89,13 +85,11 @@ const READING_MS = 60_000;
 /** Whoever said something so lately is asked too, though they told of nothing. */
 const PRESENT_MS = 600_000;
 const REASK = { baseMs: 15_000, maxMs: 6 * 3_600_000 };
-/** Of each device: whoever chatters makes us neither compare nor send without end. */
+/** Of each device: whoever chatters does not make us compare without end. */
 const HEARD = { burst: 32, intervalMs: 2_000 };
-const ANSWERED = { burst: 48, intervalMs: 60_000 };
 /** Of each sphere: those who cannot come to the same, whatever the reason, do not keep each other busy. */
 const TOLD = { burst: 32, intervalMs: 30_000 };
 const READ_BACK = { burst: 2, intervalMs: 600_000 };
-const MAX_ANSWER_BYTES = 256 * 1024;
 
 /**
  * Compares logs with the devices that are present: each tells its heads, whoever lacks something asks for it, and gets it
@@ -109,7 +103,6 @@ export class LogExchange {
   /** When who said anything last. */
   readonly #presentMs = new Map<DeviceKey, number>();
   readonly #hearing: RateLimit;
-  readonly #answering: RateLimit;
   readonly #readingBack: RateLimit;
   readonly #telling: RateLimit;
   readonly #certifying: CertifyAgain;
@@ -121,14 +114,14 @@ export class LogExchange {
     this.onGathered = new Emitter((error) => deps.log.error('listener of the logs failed', { error }));
     this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: REST_MS });
     this.#hearing = new RateLimit({ ...deps, ...HEARD });
-    this.#answering = new RateLimit({ ...deps, ...ANSWERED });
     this.#readingBack = new RateLimit({ ...deps, ...READ_BACK });
     this.#telling = new RateLimit({ ...deps, ...TOLD });
     this.#certifying = new CertifyAgain(deps);
     this.#keys = new AskForKeys(deps);
     deps.channel.onHeard.on((device) => void this.#presentMs.set(device, this.#now));
     deps.channel.on('heads', (from, body) => this.#hear(from, body));
-    deps.channel.on('want', (from, body) => this.#answer(from, body));
+    const answers = new LogAnswers(deps);
+    deps.channel.on('want', (from, body) => answers.answer(from, body));
   }
 
   /** Somebody came by these accounts; null = we did. */
@@ -357,6 +350,11 @@ export class LogExchange {
       round.askAtMs = this.#now + REST_MS;
       return;
     }
+    const { packs } = this.#deps;
+    if (packs.isComing(sphere)) {
+      round.askAtMs = this.#now + REST_MS;
+      return;
+    }
     const next = this.#whom(sphere, round);
     if (next === undefined || next.notBeforeMs > this.#now) {
       round.askAtMs = next?.notBeforeMs ?? Infinity;
@@ -371,30 +369,9 @@ export class LogExchange {
     round.tellAtMs = Math.min(round.tellAtMs, this.#now + tellMs);
     const { ranges, ids } = mostWanted(missing, (of) => sphere.state.devices.has(of), attempts);
     this.#deps.log.info('log asked for', { sphereId: sphere.id, ranges: ranges.length, ids: ids.length });
-    await this.#deps.channel.say(sphere, 'want', { to: device, ranges, ids });
-  }
-
-  #answer({ sphere, device }: Speaker, body: EphemeralBodies['want']): void {
-    if (body.to !== sphere.device) return;
-    const { storage, queued, log } = this.#deps;
-    const known = knownDevice(sphere.state, device);
-    const person = sphere.state.devices.get(device)?.person;
-    if (known === undefined || person === undefined || devicesToEnd(storage).has(device)) return;
-    if (!this.#answering.take(`${sphere.id} ${device}`)) return;
-    // What was asked for before has not left yet.
-    if (isOnItsWay(storage, sphere, known)) return;
-    const entries: EnvelopeEntry[] = [];
-    const history = historyFor(sphere, person);
-    let room = MAX_ANSWER_BYTES;
-    for (const event of sphere.log.select(body)) {
-      const entry = relayEntry(event, sphere, storage, history);
-      room -= encodedLength(entry);
-      if (room < 0 && entries.length > 0) break;
-      entries.push(entry);
-    }
-    if (entries.length === 0) return;
-    storage.transaction(() => enqueueRelays(sphere, entries, known));
-    log.info('log passed on', { sphereId: sphere.id, events: entries.length });
-    queued();
+    const mayCome = packs.mayCome(sphere, device);
+    if (mayCome) packs.asked(sphere, device);
+    const want = { to: device, ranges, ids };
+    await this.#deps.channel.say(sphere, 'want', mayCome ? { ...want, packs: true } : want);
   }
 }

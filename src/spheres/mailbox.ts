@@ -1,6 +1,6 @@
 import { equalBytes, fromHex, toHex, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Decrypted } from '../omemo/omemo.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
@@ -10,11 +10,12 @@ import type { IncomingMessage } from './incoming-message.ts';
 import { InvitationBook } from './invitation-book.ts';
 import { certifiedAt } from './protocol/certified-at.ts';
 import { checkAttachments, hasText, isTextOf } from './protocol/check-attachments.ts';
-import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
+import type { Attachment, DeliveredEvent, EnvelopeEntry } from './protocol/envelope.ts';
 import { attachment, findAttachment, parseEntries } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { isInviteProven } from './protocol/invite-proof.ts';
 import { openSealed } from './protocol/seal.ts';
+import type { SphereDevice } from './protocol/sphere-state.ts';
 import type { Sphere } from './sphere.ts';
 
 interface MailboxDeps {
@@ -29,6 +30,13 @@ interface MailboxDeps {
 export interface CheckedDelivery {
   readonly event: SignedEvent;
   readonly kept: readonly Attachment[];
+}
+
+/** What somebody tells of a history pack. */
+export interface PackOffer {
+  /** The certified device of a member that sealed it; null = somebody else did. */
+  readonly device: DeviceKey | null;
+  readonly ticket: Uint8Array;
 }
 
 const HUMAN = new Set(['message', 'edit', 'part', 'item', 'torrent']);
@@ -62,6 +70,21 @@ export class Mailbox {
     return delivered;
   }
 
+  /** What a member passes on in another way than a message, checked like what comes in one. */
+  check(sphere: Sphere, entries: readonly EnvelopeEntry[]): readonly CheckedDelivery[] {
+    const { delivered, refused } = parseEntries(entries, sphere.id);
+    for (const error of refused) this.#deps.log.warn('event refused', { error });
+    return delivered.map((one) => this.#check(one, null)).filter(({ event }) => this.#isBelieved(event));
+  }
+
+  /** The ticket of a history pack for us, and the member's device that sent it; undefined = the message is no such one. */
+  ticketIn(sphere: Sphere, message: IncomingMessage, result: Decrypted): PackOffer | undefined {
+    const [first, ...others] = message.sealed === null ? [] : this.peek(message.sealed, result);
+    const ticket = findAttachment(first?.attachments ?? [], 'history-pack');
+    if (ticket === undefined || first?.event.type !== 'genesis' || others.length > 0) return undefined;
+    return { device: this.#senderIn(sphere, message, result)?.device ?? null, ticket };
+  }
+
   /** Takes in what `read` gave; when it throws, the sphere in memory may be ahead of the database. */
   take(sphere: Sphere, deliveries: readonly CheckedDelivery[], hasLine: boolean): SphereChange[] {
     // Everything is said in a message of its own, and what people say with a line; the rest is passed on. What fills a
@@ -78,7 +101,7 @@ export class Mailbox {
       const events = this.isAnswer(sphere, from, one) ? this.#take(sphere, [one]) : [];
       return events.filter(({ id }) => {
         const counts = sphere.log.verdict(id)?.kind !== 'refused';
-        if (!counts) sphere.drop(id);
+        if (!counts) sphere.drop([id]);
         return counts;
       });
     });
@@ -87,7 +110,11 @@ export class Mailbox {
 
   /** Whether a message outside the room was sealed by a certified device of a member. */
   isFromMember(sphere: Sphere, message: IncomingMessage, result: Decrypted): boolean {
-    return certifiedAt(sphere.log, { jid: message.from, omemoIdentityKey: toHex(result.identityKey) }) !== undefined;
+    return this.#senderIn(sphere, message, result) !== undefined;
+  }
+
+  #senderIn({ log }: Sphere, { from }: IncomingMessage, { identityKey }: Decrypted): SphereDevice | undefined {
+    return certifiedAt(log, { jid: from, omemoIdentityKey: toHex(identityKey) });
   }
 
   /** Whether a member's device says by itself that its person has the account now that the message came from. */
@@ -141,11 +168,15 @@ export class Mailbox {
 
   /** The events, but for those that were here already and came with nothing that we understand. */
   #take(sphere: Sphere, deliveries: readonly CheckedDelivery[]): SignedEvent[] {
-    const credible = deliveries.filter(({ event }) => event.type !== 'device' || this.#isKeyKnown(event));
-    const fresh = sphere.take(credible.map(({ event, kept }) => ({ event, attachments: kept })));
-    const isOfUse = ({ event, kept }: CheckedDelivery): boolean =>
+    const known = deliveries.filter(({ event }) => this.#isBelieved(event));
+    const fresh = sphere.takeAll(known);
+    const isTaken = ({ event, kept }: CheckedDelivery): boolean =>
       fresh.has(event.id) || kept.some(({ kind }) => kind !== null);
-    return credible.filter((one) => isOfUse(one)).map(({ event }) => event);
+    return known.filter(isTaken).map(({ event }) => event);
+  }
+
+  #isBelieved(event: SignedEvent): boolean {
+    return event.type !== 'device' || this.#isKeyKnown(event);
   }
 
   /** The identity key in a certificate must be the one that this OMEMO device has always shown, if it ever did. */

@@ -3,6 +3,7 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { OnDisk } from '../storage/database.ts';
 import type { SphereRow } from '../storage/sphere-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SphereChange } from './effects.ts';
@@ -141,7 +142,7 @@ export class SphereList {
   /** Events that came to us outside a room. */
   take(sphere: Sphere, events: readonly SignedEvent[]): void {
     this.#change(sphere, (changes) => {
-      sphere.take(events.map((event) => ({ event, attachments: [] })));
+      sphere.takeAll(events.map((event) => ({ event, kept: [] })));
       changes.push(...this.effectsOf(sphere).apply(events));
     });
   }
@@ -151,12 +152,18 @@ export class SphereList {
     this.#change(sphere, (changes) => {
       const checked = delivered.map(({ event, attachments }) => {
         const { accepted, unchecked } = checkAttachments(event, attachments);
-        return { event, attachments: [...accepted, ...unchecked] };
+        return { event, kept: [...accepted, ...unchecked] };
       });
-      sphere.take(checked);
+      sphere.takeAll(checked);
       const events = delivered.map(({ event }) => event);
       changes.push(...this.effectsOf(sphere).apply(events, true));
     });
+  }
+
+  /** Events that are in the log already: what they say is shown as what was said long ago. */
+  takeEffect(sphere: Sphere, events: readonly SignedEvent[]): void {
+    const apply = (changes: SphereChange[]): void => void changes.push(...this.effectsOf(sphere).apply(events, true));
+    this.#change(sphere, apply, 'later');
   }
 
   /** Everything `work` does to the sphere and the database is kept together or not at all, and told once it is kept. */
@@ -176,14 +183,14 @@ export class SphereList {
     this.announce(sphere, change.state === undefined ? [] : [{ kind: 'members' }]);
   }
 
-  #change<T>(sphere: Sphere, work: (changes: SphereChange[]) => T): T {
+  #change<T>(sphere: Sphere, work: (changes: SphereChange[]) => T, onDisk?: OnDisk): T {
     const outer = this.#changing.get(sphere.id);
     if (outer !== undefined) return work(outer);
     const changes: SphereChange[] = [];
     this.#changing.set(sphere.id, changes);
     let result: T;
     try {
-      result = this.#deps.storage.transaction(() => work(changes));
+      result = this.#deps.storage.transaction(() => work(changes), onDisk);
     } catch (error) {
       sphere.reload();
       throw error;

@@ -159,7 +159,7 @@ test('an event that was let go is taken when it comes again and there is room', 
   expect(sphere.log.has(last.id)).toBe(false);
   expect(sphere.log.missing().ids).toContain(absent(255));
   expect(sphere.log.missing().ids).not.toContain(absent(256));
-  sphere.log.forget(first.id);
+  sphere.log.forget([first.id]);
   list.take(sphere, [last]);
   expect(sphere.log.has(last.id)).toBe(true);
 });

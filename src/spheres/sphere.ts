@@ -11,7 +11,7 @@ import { addressee, parseAudience } from './audience.ts';
 import { continuedSphere } from './continued-sphere.ts';
 import { forgetUnclaimed } from './forget-unclaimed.ts';
 import { MediaKeyCopies } from './media-key-copies.ts';
-import type { Attachment, DeliveredEvent } from './protocol/envelope.ts';
+import type { Attachment } from './protocol/envelope.ts';
 import { encodeEnvelope, entryOf } from './protocol/envelope.ts';
 import type { EpochSecrets } from './protocol/epoch.ts';
 import { deriveEpochSecrets } from './protocol/epoch.ts';
@@ -33,6 +33,12 @@ export interface Dispatch {
   readonly kept?: readonly Attachment[];
   /** The line ordinary clients show; null for technical events. */
   readonly line?: string | null;
+}
+
+/** An event with what is kept beside it. */
+export interface KeptDelivery {
+  readonly event: SignedEvent;
+  readonly kept: readonly Attachment[];
 }
 
 /** An epoch whose key we hold. */
@@ -219,31 +225,35 @@ export class Sphere {
     this.#storage.outbox.add(row);
   }
 
-  /**
-   * Takes in events of anybody, in the caller's transaction, and gives those that were not here and are kept. What fills a gap
-   * may change all that stands behind it, so the log is judged once for all of them.
-   */
-  take(delivered: readonly DeliveredEvent[]): ReadonlySet<EventId> {
-    const fresh = delivered
-      .filter(({ event, attachments }) => this.#keep(event, attachments))
-      .map(({ event }) => event);
-    const results = this.#log.addAll(fresh);
-    const kept = new Set(fresh.map(({ id }) => id));
-    // Whoever comes first keeps its place.
-    for (const event of fresh.filter((_, index) => results[index] === 'held').toReversed()) {
-      if (this.#hasRoomToWait(event)) continue;
-      this.drop(event.id);
-      kept.delete(event.id);
-    }
-    const place = { log: this.#log, storage: this.#storage };
-    for (const { event } of delivered) if (this.#log.has(event.id)) forgetUnclaimed(place, event);
-    return kept;
+  /** Takes in events of anybody, in the caller's transaction, and judges them once; gives those that are new and kept. */
+  takeAll(deliveries: readonly KeptDelivery[]): ReadonlySet<EventId> {
+    return this.addStored(this.store(deliveries));
   }
 
-  /** As if the event had never come, in the caller's transaction. */
-  drop(id: EventId): void {
-    this.#log.forget(id);
-    this.#storage.events.remove(id);
+  /** Writes events down in the caller's transaction, and nothing else: `addStored` takes them in. Gives those that are new. */
+  store(deliveries: readonly KeptDelivery[]): readonly SignedEvent[] {
+    return deliveries.flatMap(({ event, kept }) => {
+      if (this.#keep(event, kept)) return [event];
+      this.#forgetUnclaimed(event);
+      return [];
+    });
+  }
+
+  /** Takes in what was written down, in the caller's transaction; those that are kept. */
+  addStored(events: readonly SignedEvent[]): ReadonlySet<EventId> {
+    const isAnyHeld = this.#log.addAll(events).includes('held');
+    const dropped = isAnyHeld ? this.#withoutRoomToWait(events) : [];
+    this.drop(dropped);
+    const isDropped = new Set(dropped);
+    const taken = events.filter(({ id }) => !isDropped.has(id));
+    for (const event of taken) this.#forgetUnclaimed(event);
+    return new Set(taken.map(({ id }) => id));
+  }
+
+  /** As if the events had never come, in the caller's transaction. */
+  drop(ids: readonly EventId[]): void {
+    this.#log.forget(ids);
+    for (const id of ids) this.#storage.events.remove(id);
   }
 
   /** After epoch keys were stored. */
@@ -288,11 +298,23 @@ export class Sphere {
     this.#storage.epochs.put(row);
   }
 
-  /** Events that wait have no effect, and whoever makes them up must not fill the disk. */
-  #hasRoomToWait({ header }: SignedEvent): boolean {
-    const waiting = [...this.state.held.keys()].map((id) => this.#log.get(id)?.header.device);
-    const ofDevice = waiting.filter((device) => device === header.device);
-    return waiting.length <= MAX_WAITING && ofDevice.length <= MAX_WAITING_OF_DEVICE;
+  /** Events that wait have no effect, and whoever makes them up must not fill the disk: the last of these are too many. */
+  #withoutRoomToWait(events: readonly SignedEvent[]): EventId[] {
+    const { held } = this.state;
+    const ofDevices = Map.groupBy(held.keys(), (id) => this.#log.get(id)?.header.device);
+    const counts = new Map([...ofDevices].map(([device, ids]) => [device, ids.length]));
+    let all = held.size;
+    return events.toReversed().flatMap(({ id, header: { device } }) => {
+      const ofDevice = counts.get(device) ?? 0;
+      if (!held.has(id) || (all <= MAX_WAITING && ofDevice <= MAX_WAITING_OF_DEVICE)) return [];
+      all -= 1;
+      counts.set(device, ofDevice - 1);
+      return [id];
+    });
+  }
+
+  #forgetUnclaimed(event: SignedEvent): void {
+    forgetUnclaimed({ log: this.#log, storage: this.#storage }, event);
   }
 
   #readLog(): SphereLog {

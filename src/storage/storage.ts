@@ -19,6 +19,7 @@ import { MessageTable } from './message-table.ts';
 import { OmemoTable } from './omemo-table.ts';
 import { OutboxTable } from './outbox-table.ts';
 import { OwnDeviceTable } from './own-device-table.ts';
+import { PackTable } from './pack-table.ts';
 import { PlaybackTable } from './playback-table.ts';
 import { PortraitTable } from './portrait-table.ts';
 import { ReachedTable } from './reached-table.ts';
@@ -42,6 +43,7 @@ export class Storage implements Disposable {
   readonly epochs: EpochTable;
   readonly outbox: OutboxTable;
   readonly ownDevices: OwnDeviceTable;
+  readonly packs: PackTable;
   readonly items: ItemTable;
   readonly holders: HolderTable;
   readonly shareJobs: ShareJobTable;
@@ -74,6 +76,7 @@ export class Storage implements Disposable {
     this.epochs = new EpochTable(deps);
     this.outbox = new OutboxTable(deps);
     this.ownDevices = new OwnDeviceTable(deps);
+    this.packs = new PackTable(deps);
     this.items = new ItemTable(deps);
     this.holders = new HolderTable(deps);
     this.shareJobs = new ShareJobTable(deps);

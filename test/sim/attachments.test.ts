@@ -95,7 +95,7 @@ test('whoever lacks the key of the epoch keeps the right key among made-up ones,
     theirs.readEpochs();
     const copies = [madeUp(1), madeUp(2), ...Array.from({ length: 40 }, (_, index) => madeUp(index + 3))];
     const few = isRightFirst ? [right, ...copies] : [...copies.slice(0, 2), right, ...copies.slice(2)];
-    for (const copy of few) theirs.take([{ event, attachments: [copy] }]);
+    for (const copy of few) theirs.takeAll([{ event, kept: [copy] }]);
     expect(wrapped(ben, itemId)?.length).toBeLessThanOrEqual(4 * 60);
     epochs.put(epoch);
     theirs.readEpochs();

@@ -12,6 +12,7 @@ import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { OwnIdentity } from '../../src/engine/own-identity.ts';
 import { knownMembers } from '../../src/engine/known-members.ts';
 import { openIdentity } from '../../src/engine/own-identity.ts';
+import { openIncoming } from '../../src/engine/open-incoming.ts';
 import { openLogs } from '../../src/engine/open-logs.ts';
 import { openMoving } from '../../src/engine/open-moving.ts';
 import { openDevices } from '../../src/engine/open-devices.ts';
@@ -32,13 +33,13 @@ import { EndpointExchange } from '../../src/spheres/endpoint-exchange.ts';
 import type { EpochCare } from '../../src/spheres/epoch-care.ts';
 import { EphemeralChannel } from '../../src/spheres/ephemeral-channel.ts';
 import { HaveWaiter } from '../../src/spheres/have-waiter.ts';
+import type { HistoryPacks } from '../../src/spheres/history-packs.ts';
 import type { IncomingMessage } from '../../src/spheres/incoming-message.ts';
-import { Incoming } from '../../src/spheres/incoming.ts';
+import type { Incoming } from '../../src/spheres/incoming.ts';
 import { ItemService } from '../../src/spheres/item-service.ts';
 import { ItemSource } from '../../src/spheres/item-source.ts';
 import { KeyRenewal } from '../../src/spheres/key-renewal.ts';
 import type { LogExchange } from '../../src/spheres/log-exchange.ts';
-import { Mailbox } from '../../src/spheres/mailbox.ts';
 import { Members } from '../../src/spheres/members.ts';
 import { NewOwner } from '../../src/spheres/new-owner.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
@@ -124,6 +125,7 @@ export class SimSession {
   readonly epochs: EpochCare;
   readonly relocation: Relocation;
   readonly mover: RoomMover;
+  readonly packs: HistoryPacks;
   readonly direct: DirectMail;
   readonly onInvitation = new Emitter<string>();
   readonly scope: Scope;
@@ -171,22 +173,10 @@ export class SimSession {
       }),
     );
     this.names = new PeopleNames(this);
-    const nowMs = (): number => clock.now();
-    const mailbox = new Mailbox({ storage, own, effectsOf: (sphere) => this.list.effectsOf(sphere), nowMs, log });
-    this.incoming = new Incoming({
-      storage,
-      omemo,
-      mailbox,
-      sphereOfRoom: (room) => this.list.ofRoom(room),
-      sphereOfId: (id) => this.list.find(id),
-      onUnread: (sphere, isEvent) => this.logs.unread(sphere, isEvent),
-      onChanges: (sphere, changes) => this.list.announce(sphere, changes),
-      onOwn: (message) => this.outgoing.arrived(message),
-      onInvitation: (id) => this.onInvitation.emit(id),
-      introductions: { heard: (hello) => this.devices.heard(hello), offered: (offer) => this.devices.offered(offer) },
-      nowMs,
-      log,
-    });
+    const { onInvitation } = this;
+    const read = { storage, omemo, own, list: this.list, onInvitation, parts: () => this, clock, log };
+    const { incoming, mailbox } = openIncoming(read);
+    this.incoming = incoming;
     this.rooms = this.#stack.use(this.#openRooms());
     const carrier = new XmppCarrier({
       client: this.link,
@@ -208,11 +198,13 @@ export class SimSession {
       new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
     );
     this.scope.spawn('care for sessions', (stop) => care.run(stop));
-    const { logs: compared, epochs } = openLogs({
-      ...{ storage, list: this.list, channel: this.channel, rooms: this.rooms, clock, random, log },
+    const compare = { mailbox, feed: this.feed, packsFolder: join(folder.folder, 'packs'), spawn };
+    const { logs, epochs, packs } = openLogs({
+      ...{ storage, list: this.list, channel: this.channel, rooms: this.rooms, clock, random, log, ...compare },
       queued: () => this.outgoing.poke(),
     });
-    this.logs = compared;
+    this.logs = logs;
+    this.packs = this.#stack.use(packs);
     this.epochs = epochs;
     ({ relocation: this.relocation, mover: this.mover } = openMoving({
       ...{ storage, list: this.list, rooms: this.rooms, channel: this.channel, own, clock, random, log },
@@ -286,7 +278,7 @@ export class SimSession {
         log,
       }),
     );
-    const { rooms, outgoing, caretaker, items, renewal, exchange, signals, logs, scope, reading, delivery } = this;
+    const { rooms, outgoing, caretaker, items, renewal, exchange, signals, scope, reading, delivery } = this;
     joinReactions({
       ...{
         list,
@@ -300,6 +292,7 @@ export class SimSession {
         signals,
         logs,
         epochs,
+        packs,
         devices,
         vault,
         reading,

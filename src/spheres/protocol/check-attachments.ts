@@ -68,7 +68,8 @@ function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint
       // Whether it fits the invite is judged by whoever is invited.
       return event.type === 'invite' && bytes.length === KEY_BYTES;
     case 'device-name':
-      // Nothing in the event tells what a device is called: it has no place in a sphere.
+    case 'history-pack':
+      // Nothing in an event tells what a device is called, or what is on its way to one: they have no place in a sphere.
       return false;
   }
 }

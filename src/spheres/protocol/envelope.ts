@@ -23,6 +23,8 @@ export const ATTACHMENT_KINDS = {
   'invite-secret': 7,
   /** UTF-8; what its owner calls a device. Beside an introduction to other devices of the same person only. */
   'device-name': 8,
+  /** Tells one device of a history pack for it. Beside the genesis event in a message to that device alone. */
+  'history-pack': 9,
 } as const;
 
 export type AttachmentKind = keyof typeof ATTACHMENT_KINDS;

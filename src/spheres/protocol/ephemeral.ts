@@ -51,7 +51,11 @@ const bodySchemas = {
     to: hex64,
     ranges: z.array(z.object({ device: deviceKey, from: count, to: count })).max(32),
     ids: z.array(eventId).max(32),
+    /** Whether the sender takes what is much as a history pack; left out = no. */
+    packs: z.boolean().optional(),
   }),
+  /** The sender needs nothing more of the history pack that the device `to` has for it. */
+  'pack-end': z.object({ to: hex64, infoHash: infoHashSchema }),
   typing: z.object({ isTyping: z.boolean() }),
   /** The sender's device has everything that these devices said up to these numbers. */
   have: z.object({

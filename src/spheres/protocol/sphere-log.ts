@@ -75,9 +75,9 @@ export class SphereLog {
     });
   }
 
-  /** As if the event had never come. */
-  forget(id: EventId): void {
-    if (!this.#byId.delete(id)) return;
+  /** As if the events had never come. */
+  forget(ids: readonly EventId[]): void {
+    if (ids.filter((id) => this.#byId.delete(id)).length === 0) return;
     const rest = [...this.#byId.values()];
     this.#lines.clear();
     this.#absent.clear();

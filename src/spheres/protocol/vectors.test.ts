@@ -9,6 +9,7 @@ import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
 import { openEphemeral } from './ephemeral.ts';
 import { deriveEpochSecrets } from './epoch.ts';
 import { parseEvent } from './event.ts';
+import { CHUNK_HEAD_BYTES, decodeTicket, PackChunks } from './history-pack.ts';
 import { unwrapMediaKey } from './media-key.ts';
 import { openSealed } from './seal.ts';
 import { computeState } from './sphere-log.ts';
@@ -28,7 +29,7 @@ function bytes(hex: string): Uint8Array {
   return decoded;
 }
 
-const packed = ['sealed', 'vault'];
+const packed = ['sealed', 'vault', 'history-pack'];
 const exact = Object.keys(VECTORS).filter((name) => !packed.includes(name)) as (keyof typeof VECTORS)[];
 
 test.each(exact)('%s comes out byte for byte as in the test vectors', (name) => {
@@ -55,6 +56,24 @@ test('the stored sealed element opens', () => {
   expect(toHex(encodeEnvelope(entries))).toBe(vector.envelope);
 });
 
+test('the stored history pack opens, each chunk at its place and in its sphere alone', () => {
+  const vector = stored('history-pack');
+  const { infoHash, key, metainfo } = decodeTicket(bytes(vector.ticket));
+  expect([infoHash, toHex(key), toHex(metainfo)]).toEqual([vector.infoHash, vector.key, vector.metainfo]);
+  const chunks = new PackChunks({ key, sphereId: vector.sphere as SphereId });
+  const sealed = vector.chunks.map((chunk) => bytes(chunk).subarray(CHUNK_HEAD_BYTES));
+  expect(vector.chunks.map((chunk) => Number.parseInt(chunk.slice(0, 8), 16))).toEqual(
+    sealed.map(({ length }) => length),
+  );
+  const opened = sealed.map((chunk, index) => chunks.open(index, chunk));
+  expect(opened.map(({ isLast }) => isLast)).toEqual([false, true]);
+  expect(opened.map(({ entries }) => toHex(encodeEnvelope(entries)))).toEqual(vector.envelopes);
+  const [first = new Uint8Array()] = sealed;
+  expect(() => chunks.open(1, first)).toThrow('do not open');
+  const elsewhere = new PackChunks({ key, sphereId: infoHash.padEnd(64, '0') as SphereId });
+  expect(() => elsewhere.open(0, first)).toThrow('do not open');
+});
+
 test('the stored vault opens', () => {
   const { recoveryKey, chunks, number, savedAtMs, parts } = stored('vault');
   const opened = openVault(bytes(recoveryKey), chunks.map(bytes));
@@ -76,6 +95,7 @@ test('the stored wrapped key and ephemeral messages open', () => {
     ...stored('ephemeral-probe'),
     ...stored('ephemeral-log'),
     ...stored('ephemeral-have'),
+    ...stored('ephemeral-packs'),
   ];
   for (const { sphere, epoch: epochId, device, counter, kind, body, epochKey, sealed } of words) {
     const context = { sphere: sphere as SphereId, epoch: epochId as EventId };
