@@ -84,7 +84,7 @@ async function setUp() {
   const lines = () => his.storage.directMessages.newest(jid, 50);
   const sent = async (id: EventId): Promise<void> =>
     await expect.poll(() => ana.storage.directMessages.get(id)?.state, { timeout: 20_000 }).toBe('sent');
-  return { ana, his, ben, mail, begin, receive, lines, sent, heard };
+  return { ana, his, ben, clock, mail, begin, receive, lines, sent, heard };
 }
 
 /** Of signs of one to four bytes. */
@@ -228,4 +228,69 @@ test('what the server puts beside a line makes no piece of it', async () => {
     await receive(stanza);
   }
   expect(lines()).toHaveLength(2);
+});
+
+test('a long line of which the rest came with a second attempt is known by the name of that one', async () => {
+  const { ana, ben, begin, receive, lines, sent } = await setUp();
+  const { client } = ana;
+  const send = client.sendConfirmed.bind(client);
+  client.sendConfirmed = async (stanza) => {
+    if (client.sent.length >= 1) throw new AppError('not-allowed', 'no more of it');
+    await send(stanza);
+  };
+  const { sender } = begin();
+  const { id } = ana.talk.say(ben.jid, longText(60_000));
+  await expect.poll(() => ana.storage.directMessages.get(id)?.state, { timeout: 20_000 }).toBe('failed');
+  client.sendConfirmed = send;
+  ana.talk.retry(id);
+  await sent(id);
+  for (const piece of client.sent.splice(0).map(reading)) await receive(piece);
+  expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
+  expect(lines()[0]?.stanzaId).toBe(ana.storage.directMessages.get(id)?.stanzaId);
+  ana.talk.retract(id);
+  await expect.poll(() => sender.isIdle, { timeout: 20_000 }).toBe(true);
+  for (const piece of client.sent.map(reading)) await receive(piece);
+  expect(lines()).toMatchObject([{ text: '', change: 'retracted' }]);
+});
+
+test('a piece that came back is said again with the rest of its line', async () => {
+  const { ana, ben, begin, receive, lines, sent } = await setUp();
+  const { client } = ana;
+  const send = client.sendConfirmed.bind(client);
+  let isCut = false;
+  client.sendConfirmed = async (stanza) => {
+    if (client.sent.length >= 2 && !isCut) {
+      isCut = true;
+      bounced(`${id}-0`);
+      throw new AppError('disconnected', 'cut off');
+    }
+    await send(stanza);
+  };
+  const { sender } = begin();
+  const bounced = (stanzaId: string): void => {
+    ana.talk.bounced(ben.jid, stanzaId);
+    sender.bounced(ben.jid, stanzaId);
+  };
+  const { id } = ana.talk.say(ben.jid, longText(60_000));
+  await expect.poll(() => ana.storage.directMessages.get(id)?.state, { timeout: 20_000 }).toBe('failed');
+  ana.talk.retry(id);
+  sender.poke();
+  await sent(id);
+  for (const piece of client.sent.slice(1).map(reading)) await receive(piece);
+  expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
+});
+
+test('a line of which the rest comes after many weeks keeps its beginning', async () => {
+  const { ana, ben, clock, begin, receive, lines, sent } = await setUp();
+  begin();
+  const { id } = ana.talk.say(ben.jid, longText(60_000));
+  await sent(id);
+  const [first, second, third] = ana.client.sent.map(reading);
+  if (first === undefined || second === undefined || third === undefined) throw new Error('there are three pieces');
+  await receive(first);
+  await clock.advance(20 * 86_400_000);
+  await receive(second);
+  await clock.advance(20 * 86_400_000);
+  await receive(third);
+  expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
 });

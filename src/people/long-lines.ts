@@ -29,7 +29,7 @@ export interface LongLine {
   readonly isWhole: boolean;
 }
 
-/** A piece that comes later than this after all others makes no line longer. */
+/** So long it is known which lines were here whole, and kept what belongs to a change that is not. */
 const KEPT_MS = 30 * 86_400_000;
 
 /** Puts together what is too long for one message. What came is never hidden because something else has not. */

@@ -142,10 +142,15 @@ export class TalkSender {
   /** What our server took and theirs did not is said again, if it was a word about a line and none like it waits. */
   bounced(peer: BareJid, stanzaId: string | null): void {
     const { storage, clock, client } = this.#deps;
-    const word = this.#sent.get(wholeId(stanzaId ?? ''));
-    if (word === undefined || storage.directMessages.get(word.line)?.peer !== peer || storage.blocked.has(peer)) return;
+    const said = wholeId(stanzaId ?? '');
+    const row = storage.directMessages.get(said.split('.')[0] as EventId);
+    if (row?.mine === true && row.peer === peer) this.#forgetLeft(row.id, composeLine(this.#composing, row));
+    const word = this.#sent.get(said);
+    const about = word === undefined ? undefined : storage.directMessages.get(word.line);
+    if (word === undefined || about?.peer !== peer || storage.blocked.has(peer)) return;
     const { id, line, kind } = word;
     this.#sent.delete(id);
+    this.#forgetLeft(id, composeWord(this.#composing, kind, about));
     const isSaidAnew = (other: TalkWordRow): boolean => other.line === line && other.kind === kind && other.id !== id;
     if (storage.talkWords.list().some(isSaidAnew)) return;
     const times = (this.#returned.get(id)?.times ?? 0) + 1;
@@ -153,6 +158,11 @@ export class TalkSender {
     this.#returned.set(id, { times, atMs });
     if (times > MAX_RETURNS) this.#parked.add(id);
     storage.talkWords.put({ id, peer, line, kind });
+  }
+
+  /** Of a long text that came back it is unknown which pieces are there. */
+  #forgetLeft(name: string, said: Composed | undefined): void {
+    if (said !== undefined) this.#deps.storage.talkParts.remove(parseEventId(longLineId(name, said.text)));
   }
 
   async run(signal: AbortSignal): Promise<void> {

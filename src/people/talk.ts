@@ -127,6 +127,8 @@ export class Talk implements DirectTalk {
     // What was changed or taken back meanwhile stays so.
     if (!isNew && directMessages.get(id)?.change === 'none') directMessages.update(id, rest);
     if (isNew && mine) this.#noteWrittenElsewhere(peer, atMs);
+    // The rest may have come with another attempt.
+    if (!isNew) this.#noteAttempt(id, stanzaId, person);
     this.#changes.takeLate(id);
     return () => this.#tell(long.message, id, isWhole);
   }

@@ -63,7 +63,7 @@ interface Pass {
  * has it. A destination that cannot be reached holds up its entries, recipients without keys only their own.
  */
 export class Outgoing {
-  /** An entry reached the server and left the outbox. */
+  /** An entry reached the server and left the outbox; a part of a text is told as that text, here and below. */
   readonly onSent: Emitter<OutboxRow>;
   /** An entry cannot be sent as it is. */
   readonly onFailed: Emitter<OutboxRow>;
@@ -126,7 +126,7 @@ export class Outgoing {
       entry,
       recipients.filter(({ deviceId }) => !reached.has(deviceId)),
     );
-    this.onSent.emit(row);
+    this.onSent.emit(this.#asTold(row));
     this.#passed.emit();
   }
 
@@ -229,7 +229,7 @@ export class Outgoing {
       this.#notBefore.delete(row.to);
       this.#withoutKeys.delete(lane);
       if (this.#troubles.sent(row)) pass.nextMs = 0;
-      this.onSent.emit(row);
+      this.onSent.emit(this.#asTold(row));
     } catch (error) {
       if (signal.aborted || storage.outbox.get(row.id) === undefined) return;
       this.#failed(entry, pass, pokes !== this.#pokes, error);
@@ -273,22 +273,29 @@ export class Outgoing {
     const { storage } = this.#deps;
     this.#troubles.forget(row.id);
     if (this.#isLine(row)) {
-      const events = storage.events.untilTextEnds(row.eventId);
       storage.transaction(() => {
-        for (const { id } of events.flatMap((event) => storage.outbox.byEvent(event))) {
-          storage.outbox.update(id, { state: 'failed' });
-        }
-        storage.messages.update(events.at(-1) ?? row.eventId, { state: 'failed', failure: code });
+        for (const { id } of this.#ofText(row)) storage.outbox.update(id, { state: 'failed' });
+        storage.messages.update(this.#asTold(row).eventId, { state: 'failed', failure: code });
       });
     } else this.#hopeless.set(row.id, code);
-    this.onFailed.emit(row);
+    this.onFailed.emit(this.#asTold(row));
   }
 
   /** What somebody wrote or shared: they see what becomes of it, and can try again. */
   #isLine(row: OutboxRow): boolean {
     if (isExtra(row) || row.line === null) return false;
-    const { messages, events } = this.#deps.storage;
-    return messages.get(events.untilTextEnds(row.eventId).at(-1) ?? row.eventId)?.state === 'queued';
+    return this.#deps.storage.messages.get(this.#asTold(row).eventId)?.state === 'queued';
+  }
+
+  #asTold(row: OutboxRow): OutboxRow {
+    return { ...row, eventId: this.#deps.storage.events.ofText(row.eventId).at(-1) ?? row.eventId };
+  }
+
+  /** Entries with the text that this one is of, or a part of it, for all members. */
+  #ofText({ eventId }: OutboxRow): OutboxRow[] {
+    const { events, outbox } = this.#deps.storage;
+    const rows = events.ofText(eventId).flatMap((id) => outbox.byEvent(id));
+    return rows.filter(({ audience }) => parseAudience(audience).kind === 'members');
   }
 
   #throwIfFailed(row: OutboxRow): void {
@@ -322,8 +329,9 @@ export class Outgoing {
     this.#doubtful.delete(row.id);
     const keep = (): void => {
       storage.outbox.remove(row.id);
-      if (audience.kind === 'members' && storage.messages.get(row.eventId)?.state === 'queued') {
-        storage.messages.update(row.eventId, { state: 'sent' });
+      if (audience.kind === 'members' && this.#ofText(row).length === 0) {
+        const { eventId } = this.#asTold(row);
+        if (storage.messages.get(eventId)?.state === 'queued') storage.messages.update(eventId, { state: 'sent' });
       }
       for (const address of missed) {
         const device = book.certifiedDevice(row, address);

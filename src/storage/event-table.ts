@@ -31,6 +31,7 @@ const COLUMNS: Columns<EventRow> = {
 
 /** Of one text. */
 const MAX_PARTS = 32;
+const TEXTS: ReadonlySet<string> = new Set(['part', 'message', 'edit']);
 
 export class EventTable {
   readonly #rows: Rows<EventRow, 'id'>;
@@ -71,15 +72,19 @@ export class EventTable {
     return this.#rows.select(rest, { sphereId, device, ...range, limit }).map(({ id }) => id);
   }
 
-  /** The events that end with this one's text: it and what its device said next, up to the first that is no `part`. */
-  untilTextEnds(id: EventId): EventId[] {
-    const first = this.get(id);
-    if (first?.type !== 'part') return [id];
-    const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence > @sequence ORDER BY sequence LIMIT @limit`;
-    const { sphereId, device, sequence } = first;
-    const next = this.#rows.select(rest, { sphereId, device, sequence, limit: MAX_PARTS });
-    const end = next.findIndex(({ type }) => type !== 'part');
-    return end === -1 ? [id] : [id, ...next.slice(0, end + 1).map((row) => row.id)];
+  /** All events of the text that this one belongs to, in order: `part` events of its device and the one that they begin. */
+  ofText(id: EventId): EventId[] {
+    const event = this.get(id);
+    if (event === undefined || !TEXTS.has(event.type)) return [id];
+    const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence >= @from AND sequence <= @to ORDER BY sequence`;
+    const { sphereId, device, sequence } = event;
+    const range = { from: sequence - MAX_PARTS, to: sequence + MAX_PARTS };
+    const near = this.#rows.pick(['id', 'type'], rest, { sphereId, device, ...range });
+    const isEnd = ({ type }: { readonly type: string }): boolean => type !== 'part';
+    const at = near.findIndex((row) => row.id === id);
+    const begin = near.slice(0, at).findLastIndex(isEnd) + 1;
+    const end = near.findIndex((row, place) => place >= at && isEnd(row));
+    return end === -1 ? [id] : near.slice(begin, end + 1).map((row) => row.id);
   }
 
   count(sphereId: SphereId): number {

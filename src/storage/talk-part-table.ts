@@ -68,7 +68,9 @@ export class TalkPartTable {
     this.#database.run('DELETE FROM talk_part WHERE line = @line', { line });
   }
 
+  /** But for pieces of lines that are shown: what comes late stands behind them. */
   removeBefore(atMs: number): void {
-    this.#database.run('DELETE FROM talk_part WHERE at_ms < @atMs', { atMs });
+    const isDone = 'piece IS NULL OR line NOT IN (SELECT id FROM direct_message)';
+    this.#database.run(`DELETE FROM talk_part WHERE at_ms < @atMs AND (${isDone})`, { atMs });
   }
 }

@@ -230,3 +230,61 @@ test('a long text that could not leave and is deleted leaves none of its words a
   expect(ben.session.sphere().log.missing()).toEqual({ ranges: [], ids: [] });
   expect(ben.session.eventIds()).toEqual(ana.session.eventIds());
 });
+
+test('a long text that fails because of a part is told to have failed under its own name', async () => {
+  const { world, ana } = await two();
+  const { storage, outgoing } = ana.session;
+  const told: EventId[] = [];
+  outgoing.onFailed.on(({ eventId }) => told.push(eventId));
+  const id = say(ana, longText(20_000));
+  const [, part] = eventsOfText(ana.session.sphere().log, id);
+  const [row] = storage.outbox.byEvent(part as EventId);
+  storage.outbox.update(row?.id ?? 0, { envelope: Uint8Array.of(1, 2, 3) });
+  await world.quiet();
+  expect(storage.messages.get(id)?.state).toBe('failed');
+  expect(told).toEqual([id]);
+});
+
+/** A text of three events, of which the room swallows the second until it is told not to. */
+async function swallowed() {
+  const { world, ana, ben } = await two();
+  let isSwallowing = true;
+  let number = 0;
+  let name: string | undefined;
+  ana.session.link.beforeSend = (stanza) => {
+    if (attr(stanza, 'type') !== 'groupchat' || child(stanza, 'body') === undefined) return Promise.resolve();
+    number += 1;
+    if (number === 2) name = attr(stanza, 'id');
+    if (!isSwallowing || attr(stanza, 'id') !== name) return Promise.resolve();
+    return Promise.reject(new AppError('timed-out', 'the room says nothing'));
+  };
+  const text = longText(20_000);
+  const id = say(ana, text);
+  await world.pass(300_000);
+  const end = async (): Promise<void> => {
+    isSwallowing = false;
+    await world.pass(1_200_000);
+  };
+  return { world, ana, ben, id, text, end };
+}
+
+test('a long text of which the room swallows a part is not said to be sent before that has left', async () => {
+  const { ana, ben, id, text, end } = await swallowed();
+  expect(ben.session.sphere().log.has(id)).toBe(true);
+  expect(ana.session.storage.messages.get(id)?.state).toBe('queued');
+  const told: EventId[] = [];
+  ana.session.outgoing.onSent.on(({ eventId }) => told.push(eventId));
+  await end();
+  expect(told).toContain(id);
+  expect(ana.session.storage.messages.get(id)?.state).toBe('sent');
+  expect(ben.session.texts()).toEqual([text]);
+});
+
+test('of a long text that is taken back the words of a part that waits still do not leave', async () => {
+  const { world, ana, id, end } = await swallowed();
+  ana.session.messages.retract(ana.session.sphere().id, id, false);
+  await end();
+  const { archive } = world.server.room(ana.session.sphere().row.room);
+  const lines = archive.filter(({ from, stanza }) => from === ana.jid && child(stanza, 'body') !== undefined);
+  expect(lines).toHaveLength(2);
+});
