@@ -9,6 +9,7 @@ test.each([
   ['Lisa', '1isa'],
   ['Marno', 'Mamo'],
   ['Ana', 'Ａｎａ'],
+  ['Ben', 'Bᴇɴ'],
 ])('%s is taken for %s', (one, other) => {
   expect(lookOf(one)).toBe(lookOf(other));
 });

@@ -35,3 +35,12 @@ export const ABILITIES: DiscoInfo = {
     EPHEMERAL_NAMESPACE,
   ],
 };
+
+/** Of each contact they are up to 1.7 kB in every session, which on a slow line takes longer than to sign in. */
+const LATER = new Set([`${NS_AVATAR_METADATA}+notify`, `${NS_NICK}+notify`]);
+
+/** What is announced until all that was missed is here. */
+export const FIRST_ABILITIES: DiscoInfo = {
+  ...ABILITIES,
+  features: ABILITIES.features.filter((feature) => !LATER.has(feature)),
+};

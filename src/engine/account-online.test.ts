@@ -8,9 +8,11 @@ import { silentLogger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
 import type { Element } from '../xmpp/element.ts';
 import { xml } from '../xmpp/element.ts';
+import { capsVersion, readCapsTag } from '../xmpp/xep/0115-caps.ts';
 import { discoInfo, NS_DISCO_ITEMS } from '../xmpp/xep/0030-disco.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
+import { ABILITIES, FIRST_ABILITIES } from './abilities.ts';
 
 const noSignal = new AbortController().signal;
 const slow = new AppError('timed-out', 'no answer in time');
@@ -74,6 +76,7 @@ function signIn(
   const run = { isOnly: true, begin: () => settled.then(() => run.isOnly), isOurs: async () => run.isOnly };
   const server: ServerKnowledge = { features: null };
   let pokes = 0;
+  let pictures = 0;
   const online = new AccountOnline({
     ...{ client: client as never, server, scope, clock, log: silentLogger },
     note: memoryNote(),
@@ -83,7 +86,7 @@ function signIn(
     outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
     directory: { forget: () => undefined, learn: () => false, publishOwn, unlistOwn: done } as never,
     direct: { begin: done, catchUp, onMissed } as never,
-    people: { begin: done, poke: () => void (pokes += 1) } as never,
+    people: { begin: done, poke: () => void (pokes += 1), portraits: { begin: () => void (pictures += 1) } } as never,
     devices: { begin: done, isEnded: false } as never,
     run,
     settleMoves: done,
@@ -109,6 +112,7 @@ function signIn(
     onMissed,
     asked: () => asked,
     poked: () => pokes,
+    pictures: () => pictures,
   };
 }
 
@@ -357,4 +361,26 @@ test('an account that is not reached is not left unread', async () => {
   const read = online.readMail(noSignal).catch((error: unknown) => error);
   await clock.advance(60_000);
   expect(await read).toMatchObject({ code: 'disconnected' });
+});
+
+test('names and pictures of contacts are asked for when all else is here, once in each session', async () => {
+  const { clock, client, ready, pictures } = signIn({ error: slow, times: 0 });
+  const announced = (): string[] =>
+    client.sent.flatMap((stanza) => readCapsTag(stanza) ?? []).map(({ ver }) => (ver === late ? 'late' : ver));
+  const late = capsVersion(ABILITIES);
+  const first = capsVersion(FIRST_ABILITIES);
+  await ready;
+  await clock.advance(15_000);
+  expect([announced(), pictures()]).toEqual([[first], 0]);
+  client.setState({ kind: 'offline', error: lost });
+  await clock.advance(10_000);
+  client.setState({ kind: 'online', resumed: true });
+  await clock.advance(60_000);
+  client.setState({ kind: 'online', resumed: true });
+  await clock.advance(60_000);
+  expect([announced(), pictures()]).toEqual([[first, 'late'], 1]);
+  client.setState({ kind: 'online', resumed: false });
+  await clock.advance(60_000);
+  expect([announced(), pictures()]).toEqual([[first, 'late', first, 'late'], 2]);
+  expect(FIRST_ABILITIES.features.filter((feature) => feature.endsWith('+notify'))).toHaveLength(1);
 });

@@ -23,7 +23,8 @@ import type { TrialNote } from '../xmpp/trial-room.ts';
 import { sweepTrialRooms } from '../xmpp/trial-room.ts';
 import { answerDisco, sendPresence } from '../xmpp/xep/0115-caps.ts';
 import { onDeviceList } from '../xmpp/xep/0384-omemo.ts';
-import { ABILITIES } from './abilities.ts';
+import { ABILITIES, FIRST_ABILITIES } from './abilities.ts';
+import { LateNews } from './late-news.ts';
 
 /** What is known of the server since the last sign-in. */
 export interface ServerKnowledge {
@@ -71,6 +72,7 @@ export class AccountOnline implements Disposable {
   readonly #deps: AccountOnlineDeps;
   readonly #stops: (() => void)[];
   readonly #disco: Disposable;
+  readonly #lateNews: LateNews;
   #first = Promise.withResolvers<void>();
   /** Of the server's sessions: how many there were, and which one was set up last. */
   #session = 0;
@@ -94,7 +96,8 @@ export class AccountOnline implements Disposable {
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
     this.onCopied = new Emitter((error) => deps.log.error('copy listener failed', { error }));
-    this.#disco = answerDisco(deps.client, ABILITIES);
+    this.#disco = answerDisco(deps.client, ABILITIES, FIRST_ABILITIES);
+    this.#lateNews = new LateNews(deps);
     deps.scope.spawn('care for keys regularly', async (signal) => {
       for (;;) {
         await deps.clock.sleep(CARE_EVERY_MS, signal);
@@ -172,11 +175,13 @@ export class AccountOnline implements Disposable {
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
     this.#disco[Symbol.dispose]();
+    this.#lateNews[Symbol.dispose]();
   }
 
   /** What was written into the connection of before may have come through: the archive is read before it is said again. */
   async #goOn(signal: AbortSignal): Promise<void> {
     const { outgoing, people, ofTwo } = this.#deps;
+    this.#lateNews.soon();
     outgoing.poke();
     await this.#catchUp(signal);
     outgoing.poke();
@@ -232,6 +237,7 @@ export class AccountOnline implements Disposable {
       }
     }
     if (this.#setUpSession !== session) return;
+    this.#lateNews.soon();
     if (!this.#isUnlisted || this.#deps.devices.isEnded) this.#first.resolve();
     else await this.#listOwn(signal);
   }
@@ -246,7 +252,7 @@ export class AccountOnline implements Disposable {
   async #setUp(features: ServerFeatures, signal: AbortSignal): Promise<void> {
     const { client, directory, list, rooms, direct, outgoing, people, devices } = this.#deps;
     await people.begin(features, signal);
-    await sendPresence(client, ABILITIES);
+    await sendPresence(client, FIRST_ABILITIES);
     directory.forget();
     for (const room of list.wantedRooms()) rooms.keepJoined(room);
     await direct.begin();

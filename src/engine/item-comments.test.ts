@@ -27,3 +27,13 @@ test('an item that nobody has shared has no comments', async () => {
   const unknown = parseItemId('7'.repeat(64));
   expect(() => itemComments(storage, ana.session.sphere(), unknown)).toThrow(/no such item/);
 });
+
+test('of very many comments no more than the newest are read', async () => {
+  const { ana, itemId, world } = await sharedFilm();
+  const { session } = ana;
+  const { id } = session.sphere();
+  const { lineId } = itemComments(session.storage, session.sphere(), itemId);
+  for (const text of ['one', 'two', 'three']) session.messages.say(id, text, { replyTo: lineId });
+  await world.quiet();
+  expect(session.storage.messages.repliesTo(lineId, 2).map(({ text }) => text)).toEqual(['two', 'three']);
+});

@@ -18,7 +18,9 @@ export function itemComments(
   // The line of the first version stands for all.
   const [lineId] = versions;
   if (lineId === undefined) throw new AppError('not-found', 'no such item');
-  const rows = versions.flatMap((id) => messages.repliesTo(id)).filter((row) => row.sphereId === sphere.id);
+  const rows = versions
+    .flatMap((id) => messages.repliesTo(id, MAX_COMMENTS))
+    .filter((row) => row.sphereId === sphere.id);
   rows.sort((a, b) => a.place - b.place || a.lamport - b.lamport || a.order - b.order);
   return { lineId, rows: rows.slice(-MAX_COMMENTS) };
 }

@@ -3,6 +3,7 @@ import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { SimPerson } from '../../test/sim/sim-world.ts';
 import type { BareJid } from '../base/id.ts';
 import { viewMessage } from './message-view.ts';
+import { PeopleNames } from './people-names.ts';
 import { viewMembers } from './sphere-view.ts';
 
 async function three() {
@@ -54,4 +55,36 @@ test('a stranger who is called like somebody we know is shown with the address a
   expect([names.of(stranger), names.of(ben.jid)]).toEqual([`Ben (${stranger})`, 'Ben']);
   await ana.session.members.remove(ana.session.sphere().id, ben.jid, noSignal);
   expect(names.of(stranger)).toBe('Ben');
+});
+
+test('nobody who calls themselves “You” is taken for the person at this computer', async () => {
+  const { ana, eve } = await three();
+  const { names } = ana.session;
+  for (const nick of ['You', 'vous', 'Y\u043eu']) {
+    know(ana, eve.jid, nick);
+    expect(names.of(eve.jid)).toBe(`${nick} (${eve.jid})`);
+  }
+  know(ana, eve.jid, 'Youna');
+  expect(names.of(eve.jid)).toBe('Youna');
+});
+
+test('that somebody comes online makes nobody gather the names of all others anew', async () => {
+  const { ana, ben, eve } = await three();
+  know(ana, ben.jid, 'Benny');
+  know(ana, eve.jid, null);
+  const { session } = ana;
+  const { account, contacts } = session.storage;
+  let gathered = 0;
+  const counted = {
+    get: contacts.get.bind(contacts),
+    list: () => {
+      gathered += 1;
+      return contacts.list();
+    },
+  };
+  const names = new PeopleNames({ ...session, storage: { account, contacts: counted as never }, own: ana.jid });
+  expect(names.of(ben.jid)).toBe('Benny');
+  const before = gathered;
+  for (let turn = 0; turn < 50; turn += 1) session.people.contacts.onChange.emit(eve.jid);
+  expect([names.of(ben.jid), gathered]).toEqual(['Benny', before]);
 });

@@ -18,6 +18,8 @@ interface Name {
   readonly isOurs: boolean;
 }
 
+/** What the person is called here: nobody else is taken for them. */
+const OURSELVES = new Set(['You', 'Vous'].map(lookOf));
 /** Addresses that nobody knows come from strangers, without end. */
 const MAX_SHOWN = 20_000;
 
@@ -30,10 +32,13 @@ export class PeopleNames {
   readonly #shown = new Map<BareJid, string>();
   /** By what a name looks like, whoever is called so; null = to be gathered anew. */
   #looks: Map<string, Set<BareJid>> | null = null;
+  /** What the names hang on, by whose; most of what changes about people is whether they are online. */
+  readonly #grounds = new Map<BareJid, string>();
 
   constructor(deps: PeopleNamesDeps) {
     this.#deps = deps;
-    for (const { onChange } of [deps.people.contacts, deps.people.portraits]) onChange.on(() => this.#forget());
+    for (const { jid } of deps.storage.contacts.list()) this.#grounds.set(jid, this.#groundOf(jid));
+    for (const { onChange } of [deps.people.contacts, deps.people.portraits]) onChange.on((jid) => this.#changed(jid));
     deps.list.onChange.on(({ changes }) => {
       if (changes.some(({ kind }) => kind === 'members' || kind === 'moved')) this.#forget();
     });
@@ -44,11 +49,24 @@ export class PeopleNames {
     if (known !== undefined) return known;
     const name = this.#nameOf(jid);
     const others = this.#gathered().get(lookOf(name.text));
-    const isAmbiguous = !name.isOurs && others !== undefined && (others.size > 1 || !others.has(jid));
+    const isTaken = others !== undefined && (others.size > 1 || !others.has(jid));
+    const isAmbiguous = !name.isOurs && (isTaken || OURSELVES.has(lookOf(name.text)));
     const shown = isAmbiguous ? `${name.text} (${jid})` : name.text;
     if (this.#shown.size >= MAX_SHOWN) this.#shown.clear();
     this.#shown.set(jid, shown);
     return shown;
+  }
+
+  #changed(jid: BareJid): void {
+    const ground = this.#groundOf(jid);
+    if (this.#grounds.get(jid) === ground) return;
+    this.#grounds.set(jid, ground);
+    this.#forget();
+  }
+
+  #groundOf(jid: BareJid): string {
+    const { text, isOurs } = this.#nameOf(jid);
+    return JSON.stringify([this.#deps.storage.contacts.get(jid)?.standing ?? null, isOurs, text]);
   }
 
   #forget(): void {

@@ -26,8 +26,20 @@ export async function settleMoves(deps: SettleDeps, signal: AbortSignal): Promis
   // We may have left this account for another one before.
   const isNew = moving.isDue;
   if (isNew) await retractMoved(deps.client, signal);
+  // Before the lists: once they are settled nobody thinks of it again.
+  if (isNew) await publishProfile(deps, signal);
   await moving.finish(signal);
   // Their servers may take their time, or be gone.
   deps.scope.spawn('offer who moved', (stop) => offerMoves(deps, stop));
-  if (isNew) await deps.people.profile.publishAgain(signal);
+}
+
+/** A server that takes no names and pictures keeps nobody from the lists. */
+async function publishProfile({ people, client, log }: SettleDeps, signal: AbortSignal): Promise<void> {
+  try {
+    await people.profile.publishAgain(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (client.state.kind !== 'online') throw error;
+    log.warn('name and picture not published at the new account', { error });
+  }
 }

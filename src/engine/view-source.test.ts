@@ -234,3 +234,61 @@ test('a sphere in which many things come at once is shown anew a few times, and 
   expect(shown.length).toBeLessThan(30);
   expect(shown.at(-1)).toBe(60);
 });
+
+test('a member who is put on the list under a name, and who is taken off it, goes by the right name at once', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const { events } = follow(world, ana);
+  const { contacts } = ana.session.people;
+  ben.session.messages.say(ben.session.sphere().id, 'hello');
+  await world.quiet();
+  const shown = () => [
+    events.findLast((event) => event.kind === 'sphere')?.sphere.members.find(({ jid }) => jid === ben.jid)?.name,
+    events.findLast((event) => event.kind === 'message')?.message.fromName,
+  ];
+  contacts.meet(ben.jid, true);
+  ana.session.storage.contacts.update(ben.jid, { standing: 'contact', name: 'Papa' });
+  contacts.onChange.emit(ben.jid);
+  expect(shown()).toEqual(['Papa', 'Papa']);
+  ana.session.storage.contacts.remove(ben.jid);
+  contacts.onChange.emit(ben.jid);
+  expect(shown()).toEqual(['Ben', 'Ben']);
+  expect(sphere.state.members.size).toBe(2);
+});
+
+test('whoever is imitated is shown with the address at once, as the other one is, and no longer than that', async () => {
+  const { world, ana, ben } = await two();
+  const eve = await world.person('eve');
+  const { contacts } = ana.session.people;
+  for (const { jid } of [ben, eve]) {
+    contacts.meet(jid, true);
+    ana.session.storage.contacts.update(jid, { standing: 'contact' });
+    contacts.onChange.emit(jid);
+  }
+  const { events } = follow(world, ana);
+  const call = (nick: string | null): void => {
+    ana.session.storage.contacts.update(eve.jid, { nick });
+    contacts.onChange.emit(eve.jid);
+  };
+  const nameOfBen = () =>
+    [
+      events.findLast((event) => event.kind === 'contact' && event.contact.jid === ben.jid),
+      events.findLast((event) => event.kind === 'sphere'),
+    ].map((event) => {
+      if (event?.kind === 'contact') return event.contact.name;
+      return event?.kind === 'sphere' ? event.sphere.members.find(({ jid }) => jid === ben.jid)?.name : undefined;
+    });
+  call('Ben');
+  expect(nameOfBen()).toEqual([`Ben (${ben.jid})`, `Ben (${ben.jid})`]);
+  call(null);
+  expect(nameOfBen()).toEqual(['Ben', 'Ben']);
+});
+
+test('pictures of people are shown to whoever signs in again at the same page, and to nobody after signing out', async () => {
+  const { world, ana, ben } = await two();
+  ana.session.storage.portraits.put({ jid: ben.jid, id: 'a'.repeat(40), image: Uint8Array.of(1) });
+  const { events, stop } = follow(world, ana);
+  const pictures = () => events.flatMap((event) => (event.kind === 'picture' ? [event.url] : []));
+  expect(pictures()).toEqual([`/preview/portrait-${'a'.repeat(40)}`]);
+  stop();
+  expect(pictures().at(-1)).toBeNull();
+});

@@ -32,6 +32,7 @@ import { viewDevice } from './device-view.ts';
 import { viewItem } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
 import { viewContact, viewDirectMessage } from './people-view.ts';
+import { personName } from './person-name.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
 import { Warnings } from './warnings.ts';
 
@@ -69,7 +70,8 @@ export class ViewSource {
     this.#hidden.clear();
     for (const { id, row } of session.list.all()) if (row.hidden) this.#hidden.add(id);
     this.#names.clear();
-    const known = [session.own, ...session.people.contacts.list().map(({ jid }) => jid)];
+    const members = session.list.all().flatMap(({ state }) => [...state.members.keys()]);
+    const known = [session.own, ...session.people.contacts.list().map(({ jid }) => jid), ...members];
     for (const jid of known) this.#names.set(jid, session.names.of(jid));
     const spawn = (name: string, task: (signal: AbortSignal) => Promise<void>) => session.scope.spawn(name, task);
     const pace = new Throttle({ ...SPHERE_PACE, clock: this.#clock, spawn });
@@ -97,12 +99,14 @@ export class ViewSource {
       session.typing.onChange.on((id) => this.#typingChanged(session, id)),
       session.people.talk.onChange.on((change) => this.#talkChanged(session, change)),
     ];
+    for (const row of session.storage.portraits.list()) this.onEvent.emit({ kind: 'picture', ...viewPicture(row) });
     this.accountChanged();
     return () => {
       for (const stop of stops) stop();
       this.#session = null;
       for (const sphere of session.list.all()) this.onEvent.emit({ kind: 'sphere-removed', sphereId: sphere.id });
       for (const { jid } of session.people.contacts.list()) this.#personGone(jid);
+      for (const { jid } of session.storage.portraits.list()) this.onEvent.emit({ kind: 'picture', jid, url: null });
       this.accountChanged();
     };
   }
@@ -278,10 +282,8 @@ export class ViewSource {
     const theirs = session.storage.invitations.list('open').filter(({ from }) => from === jid);
     for (const { id } of theirs) this.#invitationChanged(session, id);
     if (row === undefined) this.#personGone(jid);
-    else {
-      this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
-      this.#nameChanged(session, jid);
-    }
+    else this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
+    this.#nameChanged(session, jid);
   }
 
   #profileChanged(session: AccountSession, jid: BareJid): void {
@@ -292,12 +294,28 @@ export class ViewSource {
     this.#nameChanged(session, jid);
   }
 
-  /** It stands in spheres and beside lines, too. */
+  /** Where two are called alike, what one is called changes how the other one is shown. */
   #nameChanged(session: AccountSession, jid: BareJid): void {
+    if (!this.#takeName(session, jid)) return;
+    this.#showName(session, jid);
+    const others = [...this.#names.keys()].filter((other) => this.#takeName(session, other));
+    for (const other of others) {
+      this.#showName(session, other);
+      const row = session.people.contacts.get(other);
+      if (row !== undefined) this.onEvent.emit({ kind: 'contact', contact: viewContact(session, row) });
+    }
+  }
+
+  /** Whether they are shown as something else since. */
+  #takeName(session: AccountSession, jid: BareJid): boolean {
     const name = session.names.of(jid);
-    const before = this.#names.get(jid);
+    const before = this.#names.get(jid) ?? personName(jid);
     this.#names.set(jid, name);
-    if (before === undefined || before === name) return;
+    return name !== before;
+  }
+
+  /** It stands in spheres and beside lines, too. */
+  #showName(session: AccountSession, jid: BareJid): void {
     for (const sphere of session.list.all()) {
       if (!sphere.state.members.has(jid) || sphere.row.hidden) continue;
       this.emitSphere(sphere);

@@ -50,6 +50,8 @@ export interface Moved {
 const MAX_REQUESTS = 20;
 /** Nor must one server keep out the others: addresses cost nothing there. */
 const MAX_REQUESTS_OF_SERVER = 10;
+/** What is known of people on the list alone. */
+const NO_NAME = { name: null, nick: null, avatar: null };
 
 /** The people we know and those who ask: the account's roster, kept here so that it is there without a connection. */
 export class Contacts implements Disposable {
@@ -271,7 +273,7 @@ export class Contacts implements Disposable {
     this.#presence.forget(jid);
     if (this.#contacts.get(jid)?.standing !== 'contact') return;
     if (directMessages.count(jid) === 0) this.#contacts.remove(jid);
-    else this.#contacts.update(jid, { standing: 'met', subscription: 'none', asked: false, name: null });
+    else this.#contacts.update(jid, { standing: 'met', subscription: 'none', asked: false, ...NO_NAME });
   }
 
   /** XEP-0198 §5: a resumed session tells only what is different, so what was told before is kept for it. */
@@ -322,7 +324,7 @@ export class Contacts implements Disposable {
 }
 
 function newContact(jid: BareJid, standing: ContactRow['standing'], sinceMs: number): ContactRow {
-  const nothing = { name: null, nick: null, avatar: null, asked: false, wants: false, tells: false };
+  const nothing = { ...NO_NAME, asked: false, wants: false, tells: false };
   const read = { readPosition: 0, toldPosition: 0 };
   return { jid, standing, subscription: 'none', sinceMs, ...nothing, ...read };
 }

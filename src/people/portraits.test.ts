@@ -3,11 +3,11 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
 import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { toBase64, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
-import { parseBareJid } from '../base/id.ts';
+import { parseBareJid, parseEventId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
-import { systemClock } from '../base/system-clock.ts';
 import { attr, child, type Element, xml } from '../xmpp/element.ts';
 import { NS_PUBSUB, NS_PUBSUB_EVENT } from '../xmpp/xep/0060-pubsub.ts';
 import { NS_AVATAR_DATA, NS_AVATAR_METADATA } from '../xmpp/xep/0084-avatar.ts';
@@ -33,6 +33,8 @@ async function setUp(pictures: readonly Uint8Array[] = [FACE, OTHER]) {
   const asked: string[] = [];
   const published: Element[] = [];
   const faults: string[] = [];
+  const delays: number[] = [];
+  const clock = new VirtualClock();
   const client = new FakeXmppPort((payload, to, type) => {
     const fault = faults.shift();
     if (fault !== undefined) throw new AppError(fault as 'disconnected', 'refused');
@@ -52,17 +54,21 @@ async function setUp(pictures: readonly Uint8Array[] = [FACE, OTHER]) {
     return xml('iq', {}, xml('pubsub', { xmlns: NS_PUBSUB }, xml('items', { node: NS_AVATAR_DATA }, data)));
   });
   const roster = new RosterPort();
-  const parts = { storage, clock: systemClock, log: silentLogger };
+  const parts = { storage, clock, log: silentLogger };
   const spawn = (_name: string, task: (signal: AbortSignal) => Promise<void>): void => void task(never);
   const contacts = new Contacts({ ...parts, client: roster, sharesSphere: () => false, spawn });
   roster.items = [xml('item', { jid: BEN, subscription: 'both' })];
   await contacts.begin(never);
   /** Draws nothing: what it gives is the bytes behind a sign. */
   const tools = {
-    portrait: async (bytes: Uint8Array) =>
-      bytes.length === 0 ? null : { png: bytes, side: 192, image: Uint8Array.of(7, ...bytes) },
+    portrait: async (bytes: Uint8Array) => {
+      const delayMs = delays.shift() ?? 0;
+      if (delayMs > 0) await clock.sleep(delayMs, never);
+      return bytes.length === 0 ? null : { png: bytes, side: 192, image: Uint8Array.of(7, ...bytes) };
+    },
   };
   const portraits = new Portraits({ ...parts, client, contacts, tools, spawn });
+  portraits.begin();
   const changed: string[] = [];
   portraits.onChange.on((jid) => changed.push(jid));
   onTestFinished(() => {
@@ -92,7 +98,10 @@ async function setUp(pictures: readonly Uint8Array[] = [FACE, OTHER]) {
   const image = (jid: typeof BEN) => storage.portraits.image(storage.portraits.idOf(jid) ?? '');
   return {
     client,
+    clock,
     contacts,
+    delays,
+    portraits,
     storage,
     roster,
     asked,
@@ -150,6 +159,18 @@ describe('the picture of somebody on the list', () => {
     expect(image(BEN)).toBeDefined();
   });
 
+  test('is fetched after all that was missed in a new session, and then once', async () => {
+    const { client, portraits, asked, image, showFace, showPhoto } = await setUp();
+    client.setState({ kind: 'online', resumed: false });
+    await showPhoto(BEN, sha1(FACE));
+    for (const face of [OTHER, FACE]) await showFace(BEN, face);
+    expect(asked).toEqual([]);
+    portraits.begin();
+    await settled();
+    expect(asked).toEqual([`${BEN} ${sha1(FACE)}`]);
+    expect(image(BEN)).toEqual(Uint8Array.of(7, ...FACE));
+  });
+
   test('goes when they are taken off the list', async () => {
     const { roster, image, showFace, client } = await setUp();
     await showFace(BEN, FACE);
@@ -175,6 +196,50 @@ describe('the picture of somebody on the list', () => {
     for (const face of faces) await showFace(BEN, face);
     expect(asked).toHaveLength(2);
   });
+});
+
+test('the picture of somebody who is blocked is gone, and comes anew when they are let in again', async () => {
+  const { asked, contacts, storage, image, showFace } = await setUp();
+  await showFace(BEN, FACE);
+  storage.blocked.add(BEN);
+  contacts.onChange.emit(BEN);
+  expect(image(BEN)).toBeUndefined();
+  storage.blocked.remove(BEN);
+  contacts.onChange.emit(BEN);
+  contacts.onChange.emit(BEN);
+  await settled();
+  expect([image(BEN) !== undefined, asked.length]).toEqual([true, 2]);
+});
+
+test('a name that changes all the time is shown anew only so often, and in the end it is the newest', async () => {
+  const { clock, contacts, changed, call } = await setUp();
+  for (let turn = 0; turn < 500; turn += 1) await call(BEN, `Ben the ${turn}th`);
+  expect(changed).toHaveLength(5);
+  await clock.advance(60_000);
+  expect([changed.length, contacts.get(BEN)?.nick]).toEqual([6, 'Ben the 499th']);
+});
+
+test('after a picture that took long others wait, so that what people say comes between', async () => {
+  const { clock, asked, roster, contacts, client, delays, showFace } = await setUp();
+  await roster.push(client.jid, xml('item', { jid: EVE, subscription: 'both' }));
+  expect(contacts.get(EVE)?.standing).toBe('contact');
+  delays.push(10_000);
+  await showFace(BEN, FACE);
+  await showFace(EVE, OTHER);
+  await clock.advance(39_000);
+  expect(asked).toHaveLength(1);
+  await clock.advance(2_000);
+  expect(asked).toHaveLength(2);
+});
+
+test('whoever is taken off the list is no longer called as they wished', async () => {
+  const { client, contacts, roster, storage, call } = await setUp();
+  const line = { id: parseEventId('1'.repeat(64)), peer: BEN, mine: false, stanzaId: null, text: 'hello', atMs: 1 };
+  const rest = { state: 'received', failure: null, encrypted: true, person: null } as const;
+  storage.directMessages.add({ ...line, ...rest });
+  await call(BEN, 'Benny');
+  await roster.push(client.jid, xml('item', { jid: BEN, subscription: 'remove' }));
+  expect(contacts.get(BEN)).toMatchObject({ standing: 'met', nick: null, avatar: null });
 });
 
 test('what somebody on the list calls themselves is kept as one short line', async () => {

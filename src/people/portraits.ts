@@ -33,6 +33,10 @@ interface PortraitsDeps {
 
 /** Whoever changes their picture all the time is followed with every so many milliseconds. */
 const PACE = { burst: 2, intervalMs: 600_000 };
+/** Each new name is shown in all spheres and beside all lines anew. */
+const NAME_PACE = { burst: 5, intervalMs: 60_000 };
+/** On a slow line three quarters of the time stay for what people say. */
+const REST = { times: 3, fromMs: 1_000, maxMs: 30_000 };
 const MAX_UNUSABLE = 500;
 
 /**
@@ -45,26 +49,41 @@ export class Portraits implements Disposable {
   readonly #deps: PortraitsDeps;
   readonly #queue = new SerialQueue();
   readonly #pace: Throttle;
+  readonly #namePace: Throttle;
   /** Pictures that could not be had, by whose and which, until the program ends. */
   readonly #unusable = new RecentMap<string, true>(MAX_UNUSABLE);
+  /** What is to be fetched when all that was missed is here, by whose; null = it is. */
+  #waiting: Map<BareJid, Wanted> | null = new Map();
+  /** Whose picture went when they were blocked. */
+  readonly #hidden = new Set<BareJid>();
   readonly #stops: readonly (() => void)[];
 
   constructor(deps: PortraitsDeps) {
     this.#deps = deps;
     this.onChange = new Emitter((error) => deps.log.error('portrait listener failed', { error }));
     this.#pace = new Throttle({ ...PACE, ...deps });
+    this.#namePace = new Throttle({ ...NAME_PACE, ...deps });
     this.#stops = [
       deps.client.onStanza.on((stanza) => this.#take(stanza)),
       deps.client.onState.on((state) => {
+        if (state.kind !== 'online') return;
         // In a session that goes on what was told before is not told again.
-        if (state.kind === 'online' && state.resumed) this.#fetchMissing();
+        if (state.resumed) this.#fetchMissing();
+        else this.#waiting ??= new Map();
       }),
-      deps.contacts.onChange.on((jid) => this.#forgetStranger(jid)),
+      deps.contacts.onChange.on((jid) => this.#listChanged(jid)),
     ];
   }
 
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
+  }
+
+  /** All that was missed is here: on a slow line one picture takes as long as that. */
+  begin(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    for (const wanted of waiting?.values() ?? []) this.#want(wanted);
   }
 
   #take(stanza: Element): void {
@@ -76,7 +95,8 @@ export class Portraits implements Disposable {
     const avatar = readAvatarNews(stanza);
     const nick = readNickNews(stanza);
     if (avatar !== undefined && this.#counts(avatar.jid)) this.#told(avatar);
-    if (nick !== undefined && this.#counts(nick.jid)) this.#called(nick.jid, nick.nick);
+    if (nick === undefined || !this.#counts(nick.jid)) return;
+    void this.#namePace.run(nick.jid, () => Promise.resolve(this.#called(nick.jid, nick.nick)));
   }
 
   #counts(jid: BareJid): boolean {
@@ -87,6 +107,8 @@ export class Portraits implements Disposable {
 
   #called(jid: BareJid, nick: string | null): void {
     const { client, storage, contacts } = this.#deps;
+    // They may have been blocked while it waited.
+    if (!this.#counts(jid)) return;
     const before = jid === client.jid ? storage.account.nick : contacts.get(jid)?.nick;
     if (before === nick) return;
     if (jid === client.jid) storage.account.setNick(nick);
@@ -126,7 +148,18 @@ export class Portraits implements Disposable {
     const { storage, spawn } = this.#deps;
     const { jid, id } = wanted;
     if (storage.portraits.idOf(jid) === id || this.#unusable.has(`${jid} ${id}`)) return;
-    spawn('fetch a picture', (signal) => this.#pace.run(jid, () => this.#queue.run(() => this.#fetch(wanted, signal))));
+    if (this.#waiting !== null) return void this.#waiting.set(jid, wanted);
+    spawn('fetch a picture', (signal) =>
+      this.#pace.run(jid, () => this.#queue.run(() => this.#fetchAtEase(wanted, signal))),
+    );
+  }
+
+  async #fetchAtEase(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    const sinceMs = clock.monotonic();
+    await this.#fetch(wanted, signal);
+    const tookMs = clock.monotonic() - sinceMs;
+    if (tookMs >= REST.fromMs) await clock.sleep(Math.min(REST.times * tookMs, REST.maxMs), signal);
   }
 
   async #fetch({ jid, id, way }: Wanted, signal: AbortSignal): Promise<void> {
@@ -156,10 +189,17 @@ export class Portraits implements Disposable {
     return avatar === null || avatar === id;
   }
 
-  #forgetStranger(jid: BareJid): void {
+  /** Whoever is off the list or blocked has no picture here; whoever is let in again has theirs anew. */
+  #listChanged(jid: BareJid): void {
     const { client, storage, contacts } = this.#deps;
-    if (jid === client.jid || storage.portraits.idOf(jid) === undefined) return;
-    if (contacts.get(jid)?.standing !== 'contact') this.#remove(jid);
+    if (jid === client.jid) return;
+    if (this.#counts(jid)) {
+      const avatar = contacts.get(jid)?.avatar ?? null;
+      if (this.#hidden.delete(jid) && avatar !== null) this.#want({ jid, id: avatar, way: 'pep' });
+    } else if (storage.portraits.idOf(jid) !== undefined) {
+      if (storage.blocked.has(jid)) this.#hidden.add(jid);
+      this.#remove(jid);
+    }
   }
 }
 

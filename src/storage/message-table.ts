@@ -115,9 +115,10 @@ export class MessageTable {
     return this.#rows.select('WHERE position < @order ORDER BY position DESC LIMIT @limit', { order, limit });
   }
 
-  /** What answers a message or comments on an item, oldest first. */
-  repliesTo(target: EventId): MessageRow[] {
-    return this.#rows.select('WHERE reply_to = @target ORDER BY place, lamport, position', { target });
+  /** The newest `limit` lines that answer a message or comment on an item, oldest first. */
+  repliesTo(target: EventId, limit: number): MessageRow[] {
+    const rest = `WHERE reply_to = @target ORDER BY ${BACKWARDS} LIMIT @limit`;
+    return this.#rows.select(rest, { target, limit }).toReversed();
   }
 
   /** Lines of others that the person has not seen, without what was said before we joined. */

@@ -37,6 +37,7 @@ const connection = new EngineConnection({
     },
     onEvent(event) {
       useWorld().applyEvent(event);
+      if (event.kind === 'account' && event.account === null) useCommentLines().clear();
       if (event.kind === 'sphere-removed') useMessages().forgetSphere(event.sphereId);
       if (event.kind === 'contact-removed') useMessages().forgetSphere(event.conversationId);
       if (event.kind === 'message') {

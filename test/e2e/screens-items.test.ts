@@ -208,3 +208,41 @@ test('whoever edited a file is asked what becomes of it, and a new version says 
   expect(found).toMatchObject({ state: 'listed', path: null });
   expect(screen.complaints).toEqual([]);
 });
+
+test('what is typed about a photo stays with it, and is not said about the next one', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.tile('Lighthouse').getByTestId('item-open').click();
+  await screen.by('comments').click();
+  const box = screen.by('comment-box');
+  await box.fill('Who painted it?');
+  const other = screen.page.locator('.pswp__button--arrow:not([disabled])').first();
+  await other.click();
+  await expect.poll(() => box.inputValue()).toBe('');
+  await screen.by('comments-close').click();
+  await screen.by('comments').click();
+  const back = screen.page.locator('.pswp__button--arrow:not([disabled])');
+  for (const arrow of await back.all()) {
+    await arrow.click();
+    await screen.page.waitForTimeout(600);
+    if ((await box.inputValue()) !== '') break;
+  }
+  expect(await box.inputValue()).toBe('Who painted it?');
+  expect(screen.complaints).toEqual([]);
+});
+
+test('after the comments of a film the keys are for the film again', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goToSphere();
+  await screen.tile('Sunset').getByTestId('item-open').click();
+  await screen.by('comments').click();
+  await screen.by('comment-box').fill('not said');
+  await screen.page.keyboard.press('Escape');
+  await screen.by('comments-panel').waitFor({ state: 'detached' });
+  await screen.by('comments').click();
+  expect(await screen.by('comment-box').inputValue()).toBe('not said');
+  await screen.page.keyboard.press('Escape');
+  await screen.page.keyboard.press('Escape');
+  await screen.by('overlay').waitFor({ state: 'detached' });
+  expect(screen.complaints).toEqual([]);
+});

@@ -143,11 +143,11 @@ test('a person’s picture is a small square without metadata, and nothing but a
     );
     expect([png?.format, png?.width, png?.height, png?.exif]).toEqual(['png', portrait.side, portrait.side, undefined]);
     expect([shown?.format, shown?.width, shown?.exif]).toEqual(['webp', portrait.side, undefined]);
-    expect(portrait.png.length).toBeLessThanOrEqual(80 * 1024);
+    expect(portrait.png.length).toBeLessThanOrEqual(48 * 1024);
   }
   const noise = { type: 'gaussian', mean: 128, sigma: 80 } as const;
   const loud = sharp({ create: { width: 900, height: 700, channels: 3, background: 'black', noise } }).png();
-  expect((await drawPortrait(await loud.toBuffer()))?.png.length).toBeLessThanOrEqual(80 * 1024);
+  expect((await drawPortrait(await loud.toBuffer()))?.png.length).toBeLessThanOrEqual(48 * 1024);
   const none = [
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
     '',

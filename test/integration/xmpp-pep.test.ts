@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { ABILITIES, FIRST_ABILITIES } from '../../src/engine/abilities.ts';
 import type { XmppClient } from '../../src/xmpp/client.ts';
 import { type Element, xml } from '../../src/xmpp/element.ts';
 import { fetchItems } from '../../src/xmpp/xep/0060-pubsub.ts';
 import { answerDisco, sendPresence } from '../../src/xmpp/xep/0115-caps.ts';
 import { publishToPep } from '../../src/xmpp/xep/0163-pep.ts';
+import { publishNick, readNickNews } from '../../src/xmpp/xep/0172-nickname.ts';
 import { enableCarbons, readCarbon } from '../../src/xmpp/xep/0280-carbons.ts';
 import { queryArchive } from '../../src/xmpp/xep/0313-mam.ts';
 import {
@@ -103,6 +105,24 @@ describe('OMEMO devices', () => {
     await until(() => told.has('phone: ana@a.test 1,2,3') && told.has('ben: ana@a.test 1,2,3'), 'both notifications');
     expect([...told].every((line) => line.includes('ana@a.test') || line.startsWith('ben: ben'))).toBe(true);
   });
+});
+
+test('news that are announced as wanted later come then, and not at signing in', async () => {
+  const [a, b] = await Promise.all([signIn(server, 'ana'), signIn(server, 'ben')]);
+  const news: (string | null)[] = [];
+  a.onStanza.on((stanza) => {
+    const told = readNickNews(stanza);
+    if (told?.jid === ben) news.push(told.nick);
+  });
+  answerDisco(a, ABILITIES, FIRST_ABILITIES);
+  await sendPresence(a, FIRST_ABILITIES);
+  await b.send(xml('presence'));
+  await befriend(a, b);
+  await publishNick(b, 'Benny', never);
+  await sleep(1_500);
+  expect(news).toEqual([]);
+  await sendPresence(a, ABILITIES);
+  await until(() => news.includes('Benny'), 'the name');
 });
 
 describe('a message between two people', () => {

@@ -12,6 +12,9 @@ export const useCommentLines = defineStore('comments', () => {
   /** By the line that they answer, oldest first. */
   const comments = reactive(new Map<string, MessageView[]>());
 
+  /** What was typed and not said yet, by item: it outlives a look at another one. */
+  const drafts = reactive(new Map<string, string>());
+
   /** Loads what was said about an item; the line that another comment answers. */
   async function open({ sphereId, id: itemId }: Pick<ItemView, 'sphereId' | 'id'>): Promise<EventId> {
     const { lineId, messages: lines } = await engine.call((client) => client.messages.comments({ sphereId, itemId }));
@@ -45,7 +48,8 @@ export const useCommentLines = defineStore('comments', () => {
   /** The next person at this page finds nothing of before. */
   function clear(): void {
     comments.clear();
+    drafts.clear();
   }
 
-  return { comments, open, say, apply, forget, clear };
+  return { comments, drafts, open, say, apply, forget, clear };
 });

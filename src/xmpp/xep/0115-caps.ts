@@ -38,9 +38,13 @@ export function readCapsTag(presence: Element): CapsTag | undefined {
   return { node, ver };
 }
 
-/** Answers questions about our abilities until disposed. */
-export function answerDisco(client: XmppPort, info: DiscoInfo): Disposable {
-  return client.handleIq('get', NS_DISCO_INFO, 'query', ({ payload }) => discoInfo(info, attr(payload, 'node')));
+/** Answers questions about our abilities until disposed. `former`: announced before, and may still be asked for by their tag. */
+export function answerDisco(client: XmppPort, info: DiscoInfo, former: DiscoInfo = info): Disposable {
+  const ofFormer = `${NODE}#${capsVersion(former)}`;
+  return client.handleIq('get', NS_DISCO_INFO, 'query', ({ payload }) => {
+    const node = attr(payload, 'node');
+    return discoInfo(node === ofFormer ? former : info, node);
+  });
 }
 
 /** Announces us and our abilities (`+notify` features ask for news of PEP nodes); to be repeated in each new session. */
