@@ -13,9 +13,12 @@ export function editedItemCalls(deps: AppCallsDeps, view: (itemId: ItemId) => It
   return {
     async shareVersion({ sphereId, itemId }, signal) {
       requireInSphere(deps, sphereId, itemId);
-      const { path, state, isPublic, plain } = view(itemId);
+      const { path, state, isPublic, plain, bytesHave, bytesWanted } = view(itemId);
       // What strangers have as well is no member's to make a version of.
       if (state !== 'changed' || path === null || isPublic) throw new AppError('conflict', 'no file was edited');
+      if (bytesHave < bytesWanted) throw new AppError('conflict', 'the rest of it has not come yet', { itemId });
+      const isBegun = holder.session.storage.shareJobs.list().some((job) => job.path === path);
+      if (isBegun) throw new AppError('conflict', 'it is under way already', { itemId });
       const [id] = await holder.session.shares.share({ sphereId, paths: [path], plain }, signal);
       return { item: view(id ?? itemId) };
     },

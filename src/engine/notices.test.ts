@@ -48,6 +48,16 @@ test('an item that has arrived is told once', () => {
   expect(told).toEqual([{ code: 'item-complete', params: { name: '' } }]);
 });
 
+test('a file that was only touched, or whose disk was away, has not arrived anew', () => {
+  const rows = new Map([['i', { itemId: 'i', sphereId: 's', state: 'complete' }]]);
+  const { told, onItem } = sessionWith(rows);
+  for (const state of ['changed', 'complete', 'missing', 'complete']) {
+    rows.set('i', { itemId: 'i', sphereId: 's', state });
+    onItem.emit('i');
+  }
+  expect(told).toEqual([{ code: 'file-changed', params: { name: '' } }]);
+});
+
 test('somebody whom we follow to another address is told with that address', () => {
   const { told, onMoved } = sessionWith(new Map());
   onMoved.emit({ from: 'ana@a.test', to: 'ana@b.test' });

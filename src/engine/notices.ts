@@ -46,6 +46,8 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const sphere = list.find(row.sphereId);
       const code = TOLD[row.state];
       if (code === undefined || before === undefined || sphere === undefined) return;
+      // Touched, and itself after all, or its disk is back: nothing has arrived.
+      if (row.state === 'complete' && (before === 'changed' || before === 'missing')) return;
       const view = viewItem({ storage, items, source, names }, sphere, row);
       // What was edited of somebody else's asks for another answer than a file of one's own.
       const isCopy = row.state === 'changed' && view?.mine === false && !view.isPublic;

@@ -7,6 +7,7 @@ import { sameIdentity } from '../torrent/file-identity.ts';
 import type { ItemDescription } from './describe-item.ts';
 import { encodeManifest } from './protocol/manifest.ts';
 import type { Sphere } from './sphere.ts';
+import { versionsOf } from './versions.ts';
 
 /** What an item is to the one whose files were edited to make it. Only who shared that one can say that it takes its place. */
 export interface Descent {
@@ -18,7 +19,10 @@ const NO_DESCENT: Descent = { replaces: null, basedOn: null };
 
 /** From which item of the sphere these files come: the one that has them on this disk and is not what they are now. */
 export function descentOf(storage: Storage, sphere: Sphere, path: string, tree: EnumeratedTree): Descent {
-  const row = storage.items.list(sphere.id).find((one) => one.path === path && isOnList(one) && isEdited(one, tree));
+  const isHere = (one: ItemRow): boolean => one.path === path && isOnList(one);
+  // Of what was chosen only in part no identities are known; that it changed is.
+  const isOrigin = (one: ItemRow): boolean => isHere(one) && (one.state === 'changed' || isEdited(one, tree));
+  const row = storage.items.list(sphere.id).find(isOrigin);
   const item = row === undefined ? undefined : sphere.state.items.get(row.itemId);
   if (item === undefined || item.replacedBy !== null || item.event.type !== 'item') return NO_DESCENT;
   const isOurs = item.event.header.person === sphere.person;
@@ -26,18 +30,21 @@ export function descentOf(storage: Storage, sphere: Sphere, path: string, tree: 
 }
 
 /**
- * A list of files says nothing of their middle: one that names other bytes must differ from the one before, or whoever has
- * the old version would take it for the new one.
+ * A list of files says nothing of their middle: one that names other bytes must differ from those of all versions before
+ * it, or whoever has one of these would take it for the new one.
  */
 export function unlikeBefore(
   { attachments }: Storage,
+  sphere: Sphere,
   { replaces }: Descent,
   description: ItemDescription,
 ): ItemDescription {
-  const before = replaces === null ? undefined : attachments.get(replaces as string as EventId, 'manifest');
-  const { files } = description.manifest;
-  if (before === undefined || Buffer.compare(before, encodeManifest({ files })) !== 0) return description;
-  const manifest = { files: files.map((file) => ({ ...file, mtimeMs: file.mtimeMs + 1 })) };
+  const versions = replaces === null ? [] : versionsOf(sphere.state.items, replaces);
+  const before = versions.flatMap((id) => attachments.get(id as string as EventId, 'manifest') ?? []);
+  let { manifest } = description;
+  while (before.some((list) => Buffer.compare(list, encodeManifest(manifest)) === 0)) {
+    manifest = { files: manifest.files.map((file) => ({ ...file, mtimeMs: file.mtimeMs + 1 })) };
+  }
   return { ...description, manifest };
 }
 

@@ -8,6 +8,7 @@ import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { isUnfinishedName } from './folder-entries.ts';
 import { FolderWatch } from './folder-watch.ts';
+import { WatchSettings } from './watch-settings.ts';
 
 /** Watches a person's sphere folders; `after` looks every three seconds. */
 async function watching(person: SimPerson, isNew = false) {
@@ -146,4 +147,22 @@ test('what cannot be shared is tried again only when it has changed', async () =
   state.refuses = false;
   await appendFile(at('a.txt'), '2');
   expect(await after(60)).toEqual(['a.txt']);
+});
+
+test('what somebody kept to themselves while they only looked is not shared when they may share', async () => {
+  const world = new SimWorld();
+  const [owner, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(owner, ben);
+  const { id } = owner.session.sphere();
+  owner.session.members.setRole(id, ben.jid, 'viewer');
+  await world.quiet();
+  const { after, sphere, at } = await watching(ben, true);
+  await after(3);
+  await writeFile(at('mine.jpg'), 'mine alone');
+  new WatchSettings(ben.session).leave(sphere, at('mine.jpg'));
+  expect(await after(30)).toEqual([]);
+  owner.session.members.setRole(id, ben.jid, 'member');
+  await world.quiet();
+  await writeFile(at('new.jpg'), 'new');
+  expect(await after(30)).toEqual(['new.jpg']);
 });

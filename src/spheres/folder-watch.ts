@@ -90,9 +90,12 @@ export class FolderWatch {
   async look(sphere: Sphere, signal: AbortSignal): Promise<void> {
     const isHolder = folderHolder(this.#deps.list.all(), sphere) === sphere;
     const mayShare = isHolder && sphere.role !== 'viewer' && sphere.epochs.length > 0;
-    if (!mayShare || !this.isOn(sphere)) return;
+    const known = this.#settings.get(sphere);
+    // Begun also where nothing may be shared yet: what stays unshared can be written down from then on.
+    if (!this.isOn(sphere) || !isHolder || (!mayShare && known !== undefined)) return;
     const entries = await listEntries(sphere.row.folder);
-    const watch = this.#settings.get(sphere) ?? this.#begin(sphere, entries);
+    const watch = known ?? this.#begin(sphere, entries);
+    if (!mayShare) return;
     const left = new Set(watch.left);
     let ours: OwnFiles | undefined;
     for (const entry of entries) {

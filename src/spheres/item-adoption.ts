@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import type { ItemId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
+import type { Segment } from '../contract/swarm.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { removeCopy } from '../torrent/remove-copy.ts';
@@ -10,6 +11,7 @@ import { formerSpheres } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { originOf } from './origin.ts';
+import { hasRange } from './piece-map.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
@@ -35,6 +37,8 @@ interface Move {
   readonly to: Sphere;
   readonly newId: ItemId;
 }
+
+type FileSegment = Extract<Segment, { kind: 'file' }>;
 
 const RETRY_MS = 60_000;
 /** In which all of it, or all that was chosen of it, lies on this disk, or lay there. */
@@ -116,23 +120,25 @@ export class ItemAdoption {
   }
 
   /**
-   * The new version has other bytes. A copy of the old one is the person's to keep: it stays, known and not served. Half
-   * of one is of no use to anybody, and whoever wanted all of it wants the new one.
+   * The new version has other bytes. A copy of the old one is the person's to keep, and so is each whole file of one that
+   * was still coming: they stay, known and not served. Half a file is of no use to anybody, and whoever wanted all of it
+   * wants the new one.
    */
   async #setAside(old: ItemRow, next: ItemRow, signal: AbortSignal): Promise<void> {
     const { storage, book, feed, source, resume } = this.#deps;
-    const { itemId, path, layout, wanted, paused, chosen, priority, limits, removedAtMs } = old;
+    const { itemId, path, wanted, paused, chosen, priority, limits, removedAtMs } = old;
     const isKept = isWholeCopy(book, old);
     if (isKept && !wanted && removedAtMs === 0) return;
     if (wanted) await feed.remove(old.infoHash);
+    const halves = isKept ? [] : halfFiles(book, old);
     // While it is still known whose it is: what is nobody's would be shared as new.
-    if (!isKept && path !== null && layout !== null) await removeCopy({ path, segments: layout }, signal);
+    if (path !== null && halves.length > 0) await removeCopy({ path, segments: halves }, signal);
     if (!isKept) await rm(source.parts(old.infoHash).path, { recursive: true, force: true });
     const isWanted = wanted && !isKept && chosen === null;
     const wish = isWanted ? { wanted, paused, state: paused ? ('paused' as const) : ('queued' as const) } : {};
     storage.transaction(() => {
       if (isBare(next)) book.update(next.itemId, { priority, limits, removedAtMs, ...wish });
-      const place = isKept ? { wanted: false, paused: false } : NOWHERE;
+      const place = isKept || halves.length < filesOf(old).length ? { wanted: false, paused: false } : NOWHERE;
       book.update(itemId, { ...place, state: 'listed', removedAtMs: 0 });
     });
     await resume(next.itemId, signal);
@@ -163,6 +169,16 @@ export class ItemAdoption {
     await resume(newId, signal);
   }
 }
+
+/** Files of which something is missing. */
+function halfFiles(book: ItemBook, row: ItemRow): Segment[] {
+  const map = { bitfield: row.bitfield, pieceLength: book.event(row)?.body.pieceLength ?? 1 };
+  const isThere = ({ offset, length }: FileSegment): boolean =>
+    row.state !== 'failed' && length > 0 && hasRange(map, offset, offset + length);
+  return filesOf(row).filter((file) => !isThere(file));
+}
+
+const filesOf = ({ layout }: ItemRow): FileSegment[] => (layout ?? []).filter((part) => part.kind === 'file');
 
 function isWholeCopy(book: ItemBook, row: ItemRow): boolean {
   if (row.layout === null) return false;

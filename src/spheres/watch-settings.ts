@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import * as z from 'zod';
 import type { SphereId } from '../base/id.ts';
@@ -40,7 +41,7 @@ export class WatchSettings {
   /** What lies at this path is the person's own from now on: it is shared when they say so, and not by itself. */
   leave(sphere: Sphere, path: string): void {
     const watch = this.get(sphere);
-    if (watch === undefined || dirname(path) !== sphere.row.folder) return;
+    if (watch === undefined || !isFolder(sphere.row.folder, dirname(path))) return;
     this.set(sphere, { ...watch, left: [...new Set([...watch.left, basename(path)])] });
   }
 
@@ -51,6 +52,17 @@ export class WatchSettings {
 
   #stored(sphereId: SphereId): Watch | undefined {
     return this.#deps.storage.settings.get(settingOf(sphereId), (value) => watchSchema.parse(value));
+  }
+}
+
+/** What was received lies under the real path of a folder that may be reached by a link. */
+function isFolder(folder: string, path: string): boolean {
+  if (folder === path) return true;
+  try {
+    return realpathSync(folder) === path;
+  } catch {
+    // It is away, and its files with it.
+    return false;
   }
 }
 

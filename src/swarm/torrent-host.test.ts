@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, utimes } from 'node:fs/promises';
+import { readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
@@ -27,6 +27,8 @@ const LAYOUT = { pieceLength: PIECE, padding: 0, manifest: randomBytes(50), file
 /** A device of the sphere with its torrents. */
 class Home implements AsyncDisposable {
   readonly host: TorrentHost;
+  /** States that were told. */
+  readonly told: string[] = [];
   readonly #stack = new AsyncDisposableStack();
 
   constructor(device: DeviceKey, limits = { up: 0, down: 0 }) {
@@ -42,7 +44,7 @@ class Home implements AsyncDisposable {
         tags: new PieceTags(systemRandom),
         seeks: () => false,
         offers: () => false,
-        onChange: () => undefined,
+        onChange: (torrent, { kind }) => void (kind === 'state' && this.told.push(torrent.state.state)),
         onRemoved: () => undefined,
       }),
     );
@@ -147,6 +149,17 @@ test('a file of an idle copy that was touched is compared, and served when it is
   await expect.poll(() => activeOf(home), { timeout: 20_000 }).toBe(1);
   await expect.poll(() => home.host.get(copy.infoHash).state.state, { timeout: 20_000 }).toBe('complete');
   expect(home.host.get(copy.infoHash).identities).toHaveLength(1);
+  expect([home.told.at(-1), home.told.includes('changed')]).toEqual(['complete', false]);
+});
+
+test('a file of an idle copy that was edited is told to be changed', async () => {
+  await using item = await SharedItem.make(LAYOUT);
+  await using home = new Home(anna);
+  const copy = fullCopy(item);
+  const [file] = copy.segments.filter((segment) => segment.kind === 'file');
+  await writeFile(file?.path ?? '', randomBytes(100_000));
+  await home.host.add(copy);
+  await expect.poll(() => home.told.at(-1), { timeout: 20_000 }).toBe('changed');
 });
 
 test('a download of less importance waits while another is moving, and goes on after it', async () => {

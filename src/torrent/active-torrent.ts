@@ -51,6 +51,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   #yields = false;
   #settled = false;
   #parting = false;
+  #comparing = 0;
   readonly #fullCopies: Set<DeviceKey>;
   #identities: FileIdentity[] | null;
   #failure: AppError | null = null;
@@ -320,10 +321,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
         return;
       } catch (error) {
         if (signal.aborted) throw error;
-        if (!PASSING.has(errorCode(error))) {
-          this.#fail(error);
-          return;
-        }
+        if (!PASSING.has(errorCode(error))) return this.#fail(error);
       }
       await this.#deps.clock.sleep(RETRY_MS, signal);
     }
@@ -369,19 +367,22 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     }
   }
 
-  /** Touched is not changed: what still has its content is served again. */
+  /** Touched is not changed: what still has its content is served again, and meanwhile no change is told. */
   async #heal(signal: AbortSignal): Promise<void> {
     if (this.#fault?.kind !== 'changed' || !filesAreFixed(this.spec.segments)) return;
-    const identities = await this.#store.heal(signal);
+    this.#comparing += 1;
+    const identities = await this.#store.heal(signal).finally(() => (this.#comparing -= 1));
     if (identities === null) return;
     this.#identities = identities;
     this.#tell({ kind: 'complete', identities });
+    this.#tell({ kind: 'state' });
   }
 
   #faulty(fault: StoreFault | null): void {
     this.#fault = fault;
     if (fault !== null) this.disconnect(() => true);
-    if (fault?.kind === 'changed') this.#scope.spawn('compare what was touched', (comparing) => this.#heal(comparing));
+    const compare = (signal: AbortSignal) => this.#heal(signal).finally(() => this.#tell({ kind: 'state' }));
+    if (fault?.kind === 'changed') this.#scope.spawn('compare what was touched', compare);
     this.#tell({ kind: 'state' });
   }
 
@@ -393,6 +394,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   #tell(change: TorrentChange): void {
-    if (!this.#scope.signal.aborted) this.#deps.onChange(this, change);
+    const isUnknown = change.kind === 'state' && this.#comparing > 0;
+    if (!isUnknown && !this.#scope.signal.aborted) this.#deps.onChange(this, change);
   }
 }

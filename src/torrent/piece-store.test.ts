@@ -166,9 +166,26 @@ test('a resumed download keeps the pieces whose files are still there and fetche
   );
   await second.sync(never);
   await expectReceived(item);
-  await truncate(item.received('film.mp4'), 50);
+  await truncate(item.received('film.mp4'), 0);
   const { store: third } = item.openReceiver();
   expect((await third.resume(full, never))[0]).toBe(0x01);
+});
+
+test('a file that its person edited while others of its folder were still missing is not overwritten after a restart', async () => {
+  await using item = await SharedItem.make(layout());
+  const { store: shared } = item.openShared();
+  const { store: first } = item.openReceiver();
+  await transfer(item, shared, first);
+  await first[Symbol.asyncDispose]();
+  await writeFile(item.received('film.mp4'), 'cut short');
+  const full = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  for (const known of [full, new Uint8Array(full.length)]) {
+    const { store } = item.openReceiver();
+    await store.resume(known, never);
+    await expect(transfer(item, shared, store, [0])).rejects.toMatchObject({ code: 'file-changed' });
+    expect(await store.check(never)).toMatchObject({ kind: 'changed' });
+    expect(await readFile(item.received('film.mp4'), 'utf8')).toBe('cut short');
+  }
 });
 
 test('what a power cut lost is found before a download is called complete', async () => {

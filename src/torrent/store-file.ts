@@ -132,13 +132,17 @@ export class StoreFile {
     }
   }
 
-  /** Tells that an earlier run began the file; false when it is gone or not as long as it was made. */
+  /** Tells that an earlier run began the file; false when it is gone. One that was edited since then is left alone. */
   async resume(): Promise<boolean> {
     if (this.fixed) return (await this.look()) === null;
     this.#state = { kind: 'begun' };
     if ((await this.look()) === null) return true;
-    this.#state = { kind: 'new' };
-    return false;
+    const size = await readIdentity(this.path).then(
+      (identity) => identity.size,
+      () => 0,
+    );
+    if (size === 0) this.#state = { kind: 'new' };
+    return size !== 0;
   }
 
   /**
@@ -195,15 +199,16 @@ export class StoreFile {
     const create = this.#state.kind === 'new';
     const handle = await openContained(this.path, this.#root, create ? 'create' : 'write');
     if (!create) return handle;
+    this.#state = { kind: 'begun' };
     try {
       const { size } = await handle.stat();
-      if (size > this.length) throw this.#changed();
+      // Ours have their full length from the beginning: any other was made, or made another, by the person.
+      if (size !== 0 && size !== this.length) throw this.#changed();
       await handle.truncate(this.length);
     } catch (cause) {
       await handle.close();
       throw fileError(cause, 'cannot make room for a file', { path: this.path });
     }
-    this.#state = { kind: 'begun' };
     return handle;
   }
 

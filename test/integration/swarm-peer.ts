@@ -170,16 +170,21 @@ export class SwarmPeer implements AsyncDisposable {
   }
 
   async kill(): Promise<void> {
+    if (this.#isGone) return;
     const gone = once(this.child, 'exit');
     this.child.kill('SIGKILL');
     await gone;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    if (this.#isGone) return;
     const gone = once(this.child, 'exit');
     this.child.disconnect();
     await gone;
+  }
+
+  get #isGone(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
   async #listen(): Promise<void> {

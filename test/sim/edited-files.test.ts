@@ -1,10 +1,12 @@
-import { access, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ItemId } from '../../src/base/id.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { ItemView } from '../../src/contract/views.ts';
 import { viewItem } from '../../src/engine/item-view.ts';
 import { FolderWatch } from '../../src/spheres/folder-watch.ts';
+import { bitfieldOf } from '../fixtures/bitfield-of.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import type { SharedFilm } from './received-item.ts';
 import { arrive, fetchBegun, sharedFilm } from './received-item.ts';
@@ -126,6 +128,53 @@ test('whoever was fetching what gets another version fetches that one, and keeps
   expect(await isThere(half)).toBe(pathOf(ben, version) === half);
 });
 
+test('whole files of a folder that was still coming stay on the disk when a new version takes its place', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const source = join(ana.folder.folder, 'album');
+  await mkdir(source);
+  for (const name of ['a.jpg', 'b.jpg']) await writeFile(join(source, name), name.repeat(60_000));
+  const input = { sphereId: ana.session.sphere().id, paths: [source], plain: false };
+  const [itemId = '' as ItemId] = await ana.session.shares.share(input, noSignal);
+  await world.quiet();
+  await fetchBegun({ world, ben, itemId });
+  const { infoHash, layout, path } = ben.session.items.row(itemId);
+  const [whole, half] = (layout ?? []).filter((part) => part.kind === 'file');
+  for (const file of [whole, half]) await writeFile(file?.path ?? '', 'a.jpg'.repeat(60_000));
+  const pieceLength = ana.session.sphere().state.items.get(itemId)?.event.body.pieceLength ?? 1;
+  const last = Math.ceil((whole?.length ?? 0) / pieceLength) - 1;
+  const bitfield = bitfieldOf((ana.session.items.row(itemId).bitfield?.length ?? 0) * 8, 0, last);
+  ben.session.swarm.emit({ kind: 'have', infoHash, bitfield, bytesHave: 300_000, identities: null });
+  await writeFile(join(source, 'b.jpg'), 'turned');
+  ana.session.swarm.say(infoHash, 'changed');
+  const [version = itemId] = await ana.session.shares.share(input, noSignal);
+  await world.quiet();
+  await expect.poll(() => ben.session.items.row(version)).toMatchObject({ wanted: true, state: 'downloading' });
+  expect(ben.session.items.row(itemId)).toMatchObject({ wanted: false, path, state: 'listed' });
+  expect(await Promise.all([isThere(whole?.path ?? ''), isThere(half?.path ?? '')])).toEqual([true, false]);
+  expect(await watchedAnew(ben)).toEqual([]);
+});
+
+test('a version of the same length, date and edges as the first is not taken for that one', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const content = 'film '.repeat(100_000);
+  const first = await ana.share('beach.mp4', content);
+  const { mtimeMs } = await stat(pathOf(ana, first));
+  const versions = [first];
+  for (const middle of ['X', 'Y', 'Z']) {
+    const latest = versions.at(-1) ?? first;
+    const half = content.length / 2;
+    const path = await edit(ana, latest, `${content.slice(0, half)}${middle}${content.slice(half + 1)}`);
+    await utimes(path, mtimeMs / 1000, mtimeMs / 1000);
+    versions.push(await shareAgain({ world, ana, ben, itemId: first, content }, ana, latest));
+  }
+  const { items } = ben.session.sphere().state;
+  expect(new Set(versions.map((id) => items.get(id)?.event.body.manifest.sha256)).size).toBe(versions.length);
+});
+
 test('a received file that is edited is shared beside the original, as made from it', async () => {
   const film = await receivedFilm();
   const { ana, ben, itemId } = film;
@@ -153,6 +202,21 @@ test('a received file that was edited and is kept to oneself is not shared by it
   expect(await readFile(path, 'utf8')).toBe('my own cut');
   expect(await watchedAnew(ben)).toEqual([]);
   await expect(ben.session.items.edits.keep(itemId)).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('an edited file that is kept to oneself in a folder behind a link is not shared by itself either', async () => {
+  const film = await sharedFilm();
+  const { folder } = film.ben.session.sphere().row;
+  await mkdir(folder, { recursive: true });
+  await rename(folder, `${folder} on another disk`);
+  await symlink(`${folder} on another disk`, folder);
+  await watchedAnew(film.ben);
+  await fetchBegun(film);
+  await arrive(film);
+  await expect.poll(() => film.ben.session.items.row(film.itemId).state).toBe('complete');
+  await edit(film.ben, film.itemId, 'my own cut');
+  await film.ben.session.items.edits.keep(film.itemId);
+  expect(await watchedAnew(film.ben)).toEqual([]);
 });
 
 test('an edited file beside which the original was fetched again is not shared by itself', async () => {

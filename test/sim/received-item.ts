@@ -26,7 +26,7 @@ export async function sharedFilm(): Promise<SharedFilm> {
 }
 
 /** Ben asks for the item and his swarm takes it. */
-export async function fetchBegun({ world, ben, itemId }: SharedFilm): Promise<void> {
+export async function fetchBegun({ world, ben, itemId }: Pick<SharedFilm, 'world' | 'ben' | 'itemId'>): Promise<void> {
   ben.session.items.get(itemId);
   await ben.session.items.placed(itemId, noSignal);
   await world.quiet();
