@@ -2,10 +2,11 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceKey, InfoHash } from '../base/id.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
+import { RateLimit } from '../base/rate-limit.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type { PackOffer } from './mailbox.ts';
 import type { PackGiverDeps } from './pack-giver.ts';
-import { PackGiver } from './pack-giver.ts';
+import { GIVEN, PackGiver } from './pack-giver.ts';
 import type { PackTakerDeps } from './pack-taker.ts';
 import { PackTaker } from './pack-taker.ts';
 import type { SignedEvent } from './protocol/event.ts';
@@ -32,6 +33,8 @@ export class HistoryPacks implements PackExchange, Disposable {
   readonly #deps: PackGiverDeps & PackTakerDeps;
   readonly #giver: PackGiver;
   readonly #taker: PackTaker;
+  /** Nobody gives more; whoever tells of more does not make us talk. */
+  readonly #refusing: RateLimit;
   readonly #work: RecurringWork;
   readonly #stops: readonly (() => void)[];
   /** Whether the folder is there, and holds nothing else. */
@@ -41,6 +44,7 @@ export class HistoryPacks implements PackExchange, Disposable {
     this.#deps = deps;
     this.#giver = new PackGiver(deps);
     this.#taker = new PackTaker(deps);
+    this.#refusing = new RateLimit({ ...deps, ...GIVEN });
     this.#work = new RecurringWork({ ...deps, pass: (signal) => this.#pass(signal), retryMs: LOOK_AGAIN_MS });
     this.#stops = [
       deps.feed.onEvent.on((event) => this.#hear(event)),
@@ -73,8 +77,9 @@ export class HistoryPacks implements PackExchange, Disposable {
   offered(sphere: Sphere, offer: PackOffer): void {
     const infoHash = this.#taker.offered(sphere, offer);
     const { device } = offer;
-    if (infoHash === null) this.#work.wake();
-    else if (device !== null) this.#deps.spawn('refuse pack', () => this.#taker.sayEnd(sphere, { device, infoHash }));
+    if (infoHash === null) return this.#work.wake();
+    if (device !== null && this.#refusing.take(`${sphere.id} ${device}`))
+      this.#deps.spawn('refuse pack', () => this.#taker.sayEnd(sphere, { device, infoHash }));
   }
 
   /** Somebody may have gone. */

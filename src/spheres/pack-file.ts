@@ -16,6 +16,8 @@ export interface PackKey {
 
 /** What is packed together before encryption: enough to pack well, and written down in a moment that nobody notices. */
 const CHUNK_BYTES = 64 * 1024;
+/** Of all entries together: what packs well must not fill the disk of whoever unpacks it. */
+const MAX_UNPACKED_BYTES = 1024 * 1024 * 1024;
 
 /**
  * Writes entries into a file, encrypted, as many as a pack may hold; resolves with the file's length. Whatever reads this
@@ -24,11 +26,12 @@ const CHUNK_BYTES = 64 * 1024;
 export async function writePack(
   path: string,
   pack: PackKey & { readonly entries: AsyncIterable<EnvelopeEntry>; readonly random: RandomBytes },
+  mostUnpacked = MAX_UNPACKED_BYTES,
 ): Promise<number> {
   const chunks = new PackChunks(pack);
   try {
     await using file = await open(path, 'wx', 0o600);
-    let [bytes, index] = [0, 0];
+    let [bytes, index, unpacked] = [0, 0, 0];
     const write = async (entries: readonly EnvelopeEntry[], isLast: boolean): Promise<void> => {
       const sealed = chunks.seal({ index, isLast }, entries, pack.random);
       await file.write(sealed);
@@ -37,6 +40,8 @@ export async function writePack(
     };
     let waiting: readonly EnvelopeEntry[] | undefined;
     for await (const group of inGroups(pack.entries)) {
+      unpacked += lengthOf(group);
+      if (waiting !== undefined && unpacked > mostUnpacked) break;
       if (waiting !== undefined) await write(waiting, false);
       waiting = group;
       // What has no room is asked for anew.
@@ -53,19 +58,27 @@ export async function writePack(
 }
 
 /** The chunks of a pack from `from` on. Fails with `forged` and the like where it is not what was packed. */
-export async function* readPack(path: string, pack: PackKey, from: number): AsyncGenerator<readonly EnvelopeEntry[]> {
+export async function* readPack(
+  path: string,
+  pack: PackKey,
+  from: number,
+  mostUnpacked = MAX_UNPACKED_BYTES,
+): AsyncGenerator<readonly EnvelopeEntry[]> {
   const chunks = new PackChunks(pack);
   try {
     await using file = await open(path, 'r');
-    let position = 0;
+    let [position, unpacked] = [0, 0];
     for (let index = 0; ; index += 1) {
       const length = (await readAt(file, position, CHUNK_HEAD_BYTES)).readUInt32BE(0);
       if (length > MAX_CHUNK_BYTES) throw new AppError('forged', 'a chunk is too long', { index, length });
-      const sealed = index < from ? null : await readAt(file, position + CHUNK_HEAD_BYTES, length);
+      // Only the one before tells whether there is another.
+      const sealed = index < from - 1 ? null : await readAt(file, position + CHUNK_HEAD_BYTES, length);
       position += CHUNK_HEAD_BYTES + length;
       if (sealed === null) continue;
       const { isLast, entries } = chunks.open(index, sealed);
-      yield entries;
+      unpacked += lengthOf(entries);
+      if (unpacked > mostUnpacked) throw new AppError('too-large', 'the pack holds too much', { index });
+      if (index >= from) yield entries;
       if (isLast) return;
     }
   } catch (error) {
@@ -86,6 +99,10 @@ async function* inGroups(entries: AsyncIterable<EnvelopeEntry>): AsyncGenerator<
     bytes += length;
   }
   if (group.length > 0) yield group;
+}
+
+function lengthOf(entries: readonly EnvelopeEntry[]): number {
+  return entries.reduce((bytes, entry) => bytes + encodedLength(entry), 0);
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {

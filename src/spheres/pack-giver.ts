@@ -56,7 +56,7 @@ interface Wish {
 /** Whoever asks again so soon has not got the message that tells of it. */
 const JUST_TOLD_MS = 60_000;
 /** Packs are files on this disk: of each device in each sphere, and at one time in all. */
-const GIVEN = { burst: 2, intervalMs: 600_000 };
+export const GIVEN = { burst: 2, intervalMs: 600_000 };
 const MOST_AT_ONCE = 8;
 /** Whoever does not come for it in that time asks anew. */
 const KEPT_MS = 3 * 86_400_000;
@@ -82,7 +82,7 @@ export class PackGiver {
     const given = this.#rows();
     const known = given.find(({ sphereId, device }) => sphereId === wish.sphere.id && device === wish.device);
     if (known !== undefined && clock.now() - known.atMs < JUST_TOLD_MS) return true;
-    const isTooMany = given.length >= MOST_AT_ONCE && known === undefined;
+    const isTooMany = known === undefined && given.length + this.#making.size >= MOST_AT_ONCE;
     const hasFailed = clock.monotonic() - (this.#failedMs.get(key) ?? -Infinity) < GIVEN.intervalMs;
     if (isTooMany || hasFailed || !feed.running || !this.#limit.take(key)) return false;
     this.#making.add(key);

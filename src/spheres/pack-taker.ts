@@ -95,7 +95,9 @@ export class PackTaker {
     const { length } = parseMetainfo(metainfo, { infoHash, sha256: null });
     const askedMs = this.#askedMs.get(`${sphere.id} ${device}`) ?? -Infinity;
     const isAsked = device !== null && this.#now - askedMs < ASKED_MS;
-    const isKnown = storage.packs.get(infoHash) !== undefined || this.#deps.feed.has(infoHash);
+    // Of an item it has its own place.
+    const isItem = storage.items.byInfoHash(infoHash).length > 0;
+    const isKnown = isItem || storage.packs.get(infoHash) !== undefined || this.#deps.feed.has(infoHash);
     if (!isAsked || isKnown || !this.mayCome(sphere, device) || length > MAX_TORRENT_BYTES) {
       log.info('history pack not taken', { sphereId: sphere.id, isAsked, isKnown, length });
       return infoHash;

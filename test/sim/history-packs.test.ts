@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import type { EventId } from '../../src/base/id.ts';
+import { parseDeviceKey } from '../../src/base/id.ts';
 import type { FedTorrent } from '../../src/spheres/fed-torrent.ts';
+import { encodeTicket } from '../../src/spheres/protocol/history-pack.ts';
+import { buildMetainfo } from '../../src/torrent/metainfo.ts';
 import {
   begins,
   carry,
@@ -21,6 +25,7 @@ import {
 import type { SimPerson } from './sim-world.ts';
 import { noSignal } from './sim-world.ts';
 
+const KEY = new Uint8Array(32);
 const kept = ({ session }: SimPerson): readonly string[] =>
   session
     .sphere()
@@ -164,4 +169,45 @@ test('a pack that nobody asked for is not fetched', async () => {
   await world.until(() => world.entries.some(({ text }) => text === 'history pack not taken'));
   await world.pass(MINUTE);
   expect([rows(ben), packs(ben), rows(ana)]).toEqual([[], [], []]);
+});
+
+test('of many who ask at once no more get a pack than are kept', async () => {
+  const { ana, sphere } = await longSphere();
+  const events = sphere.log.events();
+  const devices = Array.from({ length: 9 }, (_, at) => parseDeviceKey(String(at).repeat(64)));
+  const given = devices.map((device) => ana.session.packs.give({ sphere, device, events }));
+  expect(given.filter((isGiven) => isGiven).length).toBe(8);
+});
+
+test('whoever tells of packs without end has us say little', async () => {
+  const { world, ana, ben } = await longSphere();
+  const { channel, packs: packsOfBen } = ben.session;
+  const say = channel.say.bind(channel);
+  let ends = 0;
+  channel.say = async (sphere, kind, body) => {
+    if (kind === 'pack-end') ends += 1;
+    await say(sphere, kind, body);
+  };
+  const { device } = ana.session.sphere();
+  for (let at = 0; at < 30; at += 1) {
+    const pieces = new Uint8Array(20).fill(at);
+    const { metainfo, infoHash } = buildMetainfo({ length: 262_144, pieceLength: 262_144, pieces });
+    packsOfBen.offered(ben.session.sphere(), { device, ticket: encodeTicket({ infoHash, key: KEY, metainfo }) });
+  }
+  await world.pass(10 * MINUTE);
+  expect([ends > 0, ends <= 8, rows(ben)]).toEqual([true, true, []]);
+});
+
+test('the torrent of an item is no pack, whoever says so', async () => {
+  const { world, ana, ben } = await longSphere();
+  const [item] = ben.session.storage.items.listAll();
+  const metainfo = ben.session.storage.attachments.get(item?.itemId as string as EventId, 'metainfo');
+  if (item === undefined || metainfo === undefined) throw new Error('nothing was shared');
+  const sphere = ben.session.sphere();
+  const { device } = ana.session.sphere();
+  ben.session.packs.asked(sphere, device);
+  const ticket = encodeTicket({ infoHash: item.infoHash, key: KEY, metainfo });
+  ben.session.packs.offered(sphere, { device, ticket });
+  await world.quiet();
+  expect([rows(ben), packs(ben)]).toEqual([[], []]);
 });

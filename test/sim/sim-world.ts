@@ -1,8 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { onTestFailed, onTestFinished } from 'vitest';
 import type { BareJid } from '../../src/base/id.ts';
 import { parseBareJid } from '../../src/base/id.ts';
@@ -24,11 +21,11 @@ import { StorageFolder } from '../fixtures/storage.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import { SimSession } from './sim-person.ts';
 import { SimServer } from './sim-server.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
 export const noSignal = new AbortController().signal;
-const randomLater = promisify(randomBytes);
-/** Node.js has so many unless told otherwise. */
-const POOL_THREADS = 4;
+/** What follows from something by promises alone has followed within one. */
+const CALM_TURNS = 4;
 const library = loadSignal({ random: systemRandom });
 
 const CONTACT: Omit<ContactRow, 'jid'> = {
@@ -125,6 +122,7 @@ export class SimWorld {
   readonly entries: LogEntry[] = [];
   readonly log = createLogger({ clock: this.clock, sink: (entry) => this.entries.push(entry) });
   readonly seed: number;
+  readonly #work = new WorkUnderWay();
   #state: number;
 
   constructor(seed = Number(process.env['SIM_SEED'] ?? Math.floor(Math.random() * 2 ** 31))) {
@@ -139,6 +137,7 @@ export class SimWorld {
         await person.stop();
         person.folder[Symbol.dispose]();
       }
+      this.#work.forget();
     });
   }
 
@@ -192,10 +191,9 @@ export class SimWorld {
 
   /** Resolves when nobody has anything to do any more, without time passing. */
   async quiet(): Promise<void> {
-    for (let calm = 0; calm < 4;) {
-      // Keys are computed in threads: turns of the loop alone do not tell that they are done, and a busy machine lets them wait.
-      await Promise.all([sleep(2), ...Array.from({ length: POOL_THREADS }, () => randomLater(1))]);
-      calm = this.#isBusy() ? 0 : calm + 1;
+    for (let calm = 0; calm < CALM_TURNS;) {
+      await this.#work.next();
+      calm = this.#work.isAny || this.#isBusy() ? 0 : calm + 1;
     }
   }
 
