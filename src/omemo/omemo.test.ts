@@ -112,7 +112,7 @@ test('an altered message is refused as forged, and the true one still opens', as
     withKeyData(message, (data) => data.with(-1, (data.at(-1) ?? 0) ^ 1)),
     withKeyData(message, (data) => data.fill(0, -8)),
     withKeyData(message, (data) => data.with(-49, (data.at(-49) ?? 0) ^ 1)),
-    { ...message, payload: Uint8Array.from(message.payload ?? []).with(0, 0) },
+    { ...message, payload: Uint8Array.from(message.payload ?? [], (byte, index) => (index === 0 ? byte ^ 1 : byte)) },
     { ...message, iv: message.iv.slice(0, 11) },
     { ...message, senderDeviceId: 0 },
   ];
