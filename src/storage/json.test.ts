@@ -3,7 +3,11 @@ import { fromJson, toJson } from './json.ts';
 
 test('bytes come back from JSON, and text that only looks like them stays text', () => {
   const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index);
-  const value = { list: [{ bytes }, { bytes: new Uint8Array() }], text: { $bytes: 'no base64' }, plain: { a: [1, null] } };
+  const value = {
+    list: [{ bytes }, { bytes: new Uint8Array() }],
+    text: { $bytes: 'no base64' },
+    plain: { a: [1, null] },
+  };
   expect(fromJson(toJson(value))).toEqual(value);
   const [first] = (fromJson(toJson([bytes])) as Uint8Array[]) ?? [];
   expect(first?.constructor).toBe(Uint8Array);

@@ -16,7 +16,10 @@ function folder(more: Partial<ItemView> = {}): ItemView {
   return fakeItem(fakeSphere('Summer'), 'Photos', 'folder', { files, fileCount: COUNT, filesHere: 0, ...more });
 }
 
-function mounted(files: (asked: { from: number; most: number }) => Promise<{ files: ItemView['files'] }>, first?: ItemView) {
+function mounted(
+  files: (asked: { from: number; most: number }) => Promise<{ files: ItemView['files'] }>,
+  first?: ItemView,
+) {
   const line: EngineLine = { call: (ask) => ask({ items: { files } } as never), retryNow: () => undefined };
   const item = ref(first);
   let shown!: ReturnType<typeof useItemFiles>;
