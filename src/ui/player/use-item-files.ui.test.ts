@@ -47,22 +47,10 @@ test('a page that is opened at a far file asks for it once the item is known', a
 
 test('further files of a long folder are asked for as they are looked at, and again when others are here', async () => {
   const asked: number[] = [];
-  const items = {
-    files: ({ from, most }: { from: number; most: number }) => {
-      asked.push(from);
-      return Promise.resolve({ files: all.slice(from, from + most) });
-    },
-  };
-  const line: EngineLine = { call: (ask) => ask({ items } as never), retryNow: () => undefined };
-  const item = ref(folder());
-  let shown!: ReturnType<typeof useItemFiles>;
-  const page = defineComponent({
-    setup() {
-      shown = useItemFiles(() => item.value);
-      return () => null;
-    },
-  });
-  mount(page, { global: { plugins: [createPinia()], provide: { [engineLineKey as symbol]: line } } });
+  const { item, shown } = mounted((page) => {
+    asked.push(page.from);
+    return pages(page);
+  }, folder());
   expect(shown.item.value?.files).toHaveLength(500);
   shown.need(400);
   await flushPromises();
