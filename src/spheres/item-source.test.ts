@@ -9,7 +9,7 @@ import { viewFilesFrom } from '../engine/item-files.ts';
 import { viewItem } from '../engine/item-view.ts';
 import type { FedTorrent } from './fed-torrent.ts';
 import type { ItemEvent } from './protocol/event.ts';
-import { MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
+import { encodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 
 /** A folder whose list of files is too long to travel beside its event. */
 async function longFolder(files = 40) {
@@ -161,4 +161,22 @@ test('an item of very many files is shown by the first of them, and its list is 
   );
   // Shown as before, whatever was read meanwhile.
   expect(viewItem(session.shown, session.sphere(), session.items.row(itemId))?.files).toBe(view?.files);
+});
+
+test('a list that is far longer than its item announced is not read as a whole each time the item is shown', async () => {
+  const { ben, event } = await longFolder();
+  const { source, storage } = ben.session;
+  const sha256 = 'a'.repeat(64);
+  const file = { type: '', bytes: 1, mtimeMs: 0, headSha256: sha256, tailSha256: sha256, probe: null };
+  const bytes = encodeManifest({
+    files: Array.from({ length: 8000 }, (_, index) => ({ ...file, path: [`${index}`] })),
+  });
+  storage.attachments.put({ eventId: event.id, kind: 'manifest', bytes });
+  if (event.type !== 'item') throw new Error('it was shared here');
+  const manifest = { ...event.body.manifest, length: bytes.length };
+  const lying: ItemEvent = { ...event, body: { ...event.body, fileCount: 1, manifest } };
+  expect(source.knownBeginning(lying)?.files).toHaveLength(1);
+  storage.attachments.put({ eventId: event.id, kind: 'manifest', bytes: new Uint8Array(2_000_000) });
+  const broken: ItemEvent = { ...event, body: { ...event.body, manifest: { ...manifest, length: 2_000_000 } } };
+  expect(source.knownManifest(broken)).toBeUndefined();
 });

@@ -38,9 +38,12 @@ const MOST_KEPT_BYTES = 16 * 1024 * 1024;
 
 /** About what the beginning of a long list takes. */
 const BEGINNING_BYTES = 128 * 1024;
+/** A longer list is never read for each look at its item, however few files its author announced. */
+const LONG_BYTES = 1024 * 1024;
 
 interface KeptManifest {
-  readonly manifest: Manifest;
+  /** undefined = it breaks the rules. */
+  readonly manifest: Manifest | undefined;
   readonly bytes: number;
 }
 
@@ -111,11 +114,13 @@ export class ItemSource {
 
   /** The list of files as far as it is here; undefined while it has to be fetched, and when it breaks the rules. */
   knownManifest(event: ItemEvent): Manifest | undefined {
-    const kept = this.#manifests.get(event.id)?.manifest ?? this.#longManifests.get(event.id)?.deref();
-    if (kept !== undefined) return kept;
+    const kept = this.#manifests.get(event.id);
+    if (kept !== undefined) return kept.manifest;
+    const long = this.#longManifests.get(event.id)?.deref();
+    if (long !== undefined) return long;
     const read = this.#readManifest(event);
     if (read === undefined) return undefined;
-    if (isLong(event)) this.#longManifests.set(event.id, new WeakRef(read.manifest));
+    if (isLong(event) && read.manifest !== undefined) this.#longManifests.set(event.id, new WeakRef(read.manifest));
     else this.#keep(event.id, read);
     return read.manifest;
   }
@@ -130,8 +135,10 @@ export class ItemSource {
     const kept = this.#manifests.get(key);
     if (kept !== undefined) return kept.manifest;
     const bytes = this.#deps.storage.attachments.get(event.id, 'manifest');
-    const manifest = bytes === undefined ? undefined : attempt(() => decodeBeginning(bytes, FILES_SHOWN));
-    if (manifest !== undefined) this.#keep(key, { manifest, bytes: BEGINNING_BYTES });
+    if (bytes === undefined) return undefined;
+    const most = Math.min(event.body.fileCount, FILES_SHOWN);
+    const manifest = attempt(() => decodeBeginning(bytes, most));
+    this.#keep(key, { manifest, bytes: BEGINNING_BYTES });
     return manifest;
   }
 
@@ -151,7 +158,7 @@ export class ItemSource {
     if (bytes === undefined) return undefined;
     const isPublic = event.type === 'torrent';
     const manifest = attempt(() => (isPublic ? publicManifest(publicMetainfo(event, bytes)) : decodeManifest(bytes)));
-    return manifest === undefined ? undefined : { manifest, bytes: bytes.length };
+    return { manifest, bytes: manifest === undefined ? 0 : bytes.length };
   }
 
   /** A long list of files stands at the end of the item's own bytes: only the pieces that hold it are fetched. */
@@ -198,8 +205,8 @@ export class ItemSource {
 }
 
 /** Torrents from elsewhere have no list but their metainfo, and fewer files. */
-function isLong({ type, body }: ItemEvent): boolean {
-  return type === 'item' && body.fileCount > FILES_SHOWN;
+function isLong(event: ItemEvent): boolean {
+  return event.type === 'item' && (event.body.fileCount > FILES_SHOWN || event.body.manifest.length > LONG_BYTES);
 }
 
 /** A list that breaks a rule was made so by its author: it cannot be fetched, which is no reason not to show all others. */

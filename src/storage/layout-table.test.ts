@@ -65,6 +65,16 @@ test('the places of 50,000 files are kept, and asked for again without being rea
   expect(items.byInfoHash(item.infoHash)[0]?.layout).toBe(first);
 });
 
+test('places that were just written are not read again', () => {
+  using folder = new StorageFolder();
+  using database = openDatabase(folder.deps());
+  const { items, spheres } = new Storage({ database });
+  spheres.put(sphere);
+  items.put(item);
+  items.update(item.itemId, { layout: manyFiles });
+  expect(items.get(item.itemId)?.layout).toBe(manyFiles);
+});
+
 test('a place that was taken back with its transaction is not remembered', () => {
   using folder = new StorageFolder();
   using database = openDatabase(folder.deps());

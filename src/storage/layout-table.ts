@@ -56,6 +56,8 @@ export class LayoutTable {
     this.forget(itemId);
     if (layout === null) this.#rows.remove({ itemId });
     else this.#rows.put({ itemId, layout });
+    // Undone with its transaction, which the next `get` notices.
+    this.#remember(itemId, layout);
   }
 
   forget(itemId: ItemId): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, utimes } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { duplexPair } from 'node:stream';
@@ -144,6 +144,28 @@ test('of an item of which one file is wanted, that file comes with two pieces mo
   expect(Buffer.compare(await readFile(item.received('b.jpg')), files[1]?.content ?? Buffer.of())).toBe(0);
   expect(torrent.bytesHave).toBeLessThanOrEqual(100_000 + 2 * PIECE);
   expect([torrent.serves, torrent.appetite, torrent.idle]).toEqual([true, 'none', null]);
+});
+
+/** Counts how often a file is used. */
+class CountingPool extends FilePool {
+  uses = 0;
+
+  override use<T>(key: string, open: () => Promise<FileHandle>, job: (handle: FileHandle) => Promise<T>): Promise<T> {
+    this.uses += 1;
+    return super.use(key, open, job);
+  }
+}
+
+test('files that are touched all at once are compared a few times, not once for each of them', async () => {
+  const files = Array.from({ length: 1000 }, (_, index) => ({ name: `${index}.jpg`, content: randomBytes(2000) }));
+  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  await Promise.all(files.map(({ name }) => utimes(item.original(name), 1, 1)));
+  const pool = new CountingPool();
+  await using sharer = await End.start(item, fastClock, { segments: item.segments, bitfield }, pool);
+  await expect.poll(() => sharer.torrent.state.state, { timeout: 20_000 }).toBe('complete');
+  expect(sharer.torrent.identities).toHaveLength(1000);
+  expect(pool.uses).toBeLessThan(5 * files.length);
 });
 
 test('a full copy is given up for an idle one when nobody was connected for ten seconds', async () => {

@@ -51,7 +51,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   #yields = false;
   #settled = false;
   #parting = false;
-  #comparing = 0;
+  #isHealing = false;
   readonly #fullCopies: Set<DeviceKey>;
   #identities: FileIdentity[] | null;
   #failure: AppError | null = null;
@@ -367,11 +367,11 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     }
   }
 
-  /** Touched is not changed: what still has its content is served again, and meanwhile no change is told. */
+  /** Touched is not changed: what still has its content is served again, and meanwhile no change is told. One at a time. */
   async #heal(signal: AbortSignal): Promise<void> {
-    if (this.#fault?.kind !== 'changed' || !filesAreFixed(this.spec.segments)) return;
-    this.#comparing += 1;
-    const identities = await this.#store.heal(signal).finally(() => (this.#comparing -= 1));
+    if (this.#isHealing || this.#fault?.kind !== 'changed' || !filesAreFixed(this.spec.segments)) return;
+    this.#isHealing = true;
+    const identities = await this.#store.heal(signal).finally(() => (this.#isHealing = false));
     if (identities === null) return;
     this.#identities = identities;
     this.#tell({ kind: 'complete', identities });
@@ -394,7 +394,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   #tell(change: TorrentChange): void {
-    const isUnknown = change.kind === 'state' && this.#comparing > 0;
+    const isUnknown = change.kind === 'state' && this.#isHealing;
     if (!isUnknown && !this.#scope.signal.aborted) this.#deps.onChange(this, change);
   }
 }

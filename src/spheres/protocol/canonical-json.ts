@@ -11,7 +11,7 @@ const MAX_DEPTH = 16;
  * (the subset of RFC 8785 without fractions). Throws `bad-input` for what has no spelling.
  */
 export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
-  return toUtf8(write(value, 0));
+  return toUtf8(spell(value));
 }
 
 /** Reads JSON that is spelled exactly as `encodeCanonical` spells it, anything else is `bad-input`. */
@@ -22,10 +22,7 @@ export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Json {
   if (text === undefined) throw new AppError('bad-input', 'the record is not UTF-8');
   const value = parse(text);
   // Doubled members, white space, fractions, a byte order mark and other spellings all differ after re-encoding.
-  const again = toUtf8(write(value, 0));
-  if (Buffer.compare(again, bytes) !== 0) {
-    throw new AppError('bad-input', 'the record is not in canonical form');
-  }
+  if (spell(value) !== text) throw new AppError('bad-input', 'the record is not in canonical form');
   return value;
 }
 
@@ -35,6 +32,26 @@ function parse(text: string): Json {
   } catch (error) {
     throw new AppError('bad-input', 'the record is not JSON', {}, error);
   }
+}
+
+/** What is in order already the runtime spells in the same way, in a fraction of the time: lists of files are long. */
+function spell(value: unknown): string {
+  return isOrderly(value, 0) ? JSON.stringify(value) : write(value, 0);
+}
+
+/** Whether its members are sorted as they stand, and nothing of it is without a canonical form. */
+function isOrderly(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value === 'number') return Number.isSafeInteger(value);
+  if (typeof value === 'boolean' || value === null) return true;
+  if (typeof value !== 'object' || depth >= MAX_DEPTH) return false;
+  if (Array.isArray(value)) return value.every((entry) => isOrderly(entry, depth + 1));
+  let last = '';
+  for (const [key, entry] of Object.entries(value)) {
+    if (key < last || key === '__proto__' || !key.isWellFormed() || !isOrderly(entry, depth + 1)) return false;
+    last = key;
+  }
+  return true;
 }
 
 function write(value: unknown, depth: number): string {

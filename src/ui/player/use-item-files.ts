@@ -43,9 +43,10 @@ export function useItemFiles(item: () => ItemView | undefined): {
 
   watch(
     () => item()?.id,
-    () => {
+    (_, before) => {
       further.value = [];
-      needed.value = 0;
+      // A page that is opened anew asks before the item is known.
+      if (before !== undefined) needed.value = 0;
     },
   );
   // Other files are here now than when they were asked for.

@@ -16,16 +16,12 @@ function folder(more: Partial<ItemView> = {}): ItemView {
   return fakeItem(fakeSphere('Summer'), 'Photos', 'folder', { files, fileCount: COUNT, filesHere: 0, ...more });
 }
 
-test('further files of a long folder are asked for as they are looked at, and again when others are here', async () => {
-  const asked: number[] = [];
-  const items = {
-    files: ({ from, most }: { from: number; most: number }) => {
-      asked.push(from);
-      return Promise.resolve({ files: all.slice(from, from + most) });
-    },
-  };
-  const line: EngineLine = { call: (ask) => ask({ items } as never), retryNow: () => undefined };
-  const item = ref(folder());
+function mounted(
+  files: (asked: { from: number; most: number }) => Promise<{ files: ItemView['files'] }>,
+  first?: ItemView,
+) {
+  const line: EngineLine = { call: (ask) => ask({ items: { files } } as never), retryNow: () => undefined };
+  const item = ref(first);
   let shown!: ReturnType<typeof useItemFiles>;
   const page = defineComponent({
     setup() {
@@ -34,6 +30,27 @@ test('further files of a long folder are asked for as they are looked at, and ag
     },
   });
   mount(page, { global: { plugins: [createPinia()], provide: { [engineLineKey as symbol]: line } } });
+  return { item, shown };
+}
+
+const pages = ({ from, most }: { from: number; most: number }) =>
+  Promise.resolve({ files: all.slice(from, from + most) });
+
+test('a page that is opened at a far file asks for it once the item is known', async () => {
+  const { item, shown } = mounted(pages);
+  shown.need(1600);
+  await flushPromises();
+  item.value = folder();
+  await flushPromises();
+  expect(shown.item.value?.files).toHaveLength(2500);
+});
+
+test('further files of a long folder are asked for as they are looked at, and again when others are here', async () => {
+  const asked: number[] = [];
+  const { item, shown } = mounted((page) => {
+    asked.push(page.from);
+    return pages(page);
+  }, folder());
   expect(shown.item.value?.files).toHaveLength(500);
   shown.need(400);
   await flushPromises();
