@@ -54,7 +54,9 @@ async function run(): Promise<void> {
     openProfile,
     folder,
   });
-  app.on('second-instance', () => shell.open());
+  app.on('second-instance', (_event, line) => {
+    shell.open(people.isChoice && readLaunchOptions(line.slice(1), '/').profile === undefined);
+  });
   app.on('activate', () => shell.open());
   app.on('before-quit', (event) => shell.beforeQuit(event));
   // Without a listener Electron would quit: closing the window does not end the sharing.

@@ -103,10 +103,11 @@ export class DesktopShell {
     engine.start();
   }
 
-  /** Shows the window; before the engine is ready it comes by itself when it is. */
-  open(): void {
+  /** Shows the window; before the engine is ready it comes by itself when it is. `asksWho`: a new one asks who is there. */
+  open(asksWho = false): void {
     const address = addressOf(this.#deps.engine.state);
-    if (address !== undefined && !this.#quit.hasLeft) this.#window.show(address.url);
+    if (address === undefined || this.#quit.hasLeft) return;
+    this.#window.show(asksWho ? `${address.url}&who` : address.url);
   }
 
   /** Electron is about to quit: prevented until the person agrees and the engine has ended. */

@@ -140,10 +140,11 @@ export class HttpServer implements AsyncDisposable {
     return true;
   }
 
-  /** Turns the launch's token or a ticket into a cookie and takes it out of the address bar. */
+  /** Turns the launch's token or a ticket into a cookie and takes it out of the address bar; `who`: the page asks that. */
   #signIn(target: Target, response: ServerResponse): boolean {
     if (target.segments.join('/') !== '' || !this.#deps.session.signsIn(target.query.get('token'))) return false;
-    response.writeHead(302, { 'set-cookie': this.#deps.session.setCookie(this.#port), location: '/' });
+    const location = target.query.has('who') ? '/?who' : '/';
+    response.writeHead(302, { 'set-cookie': this.#deps.session.setCookie(this.#port), location });
     response.end();
     return true;
   }

@@ -6,6 +6,7 @@ import type { TestEngine } from '../../test/fixtures/test-engine.ts';
 import { connect, startTestEngine } from '../../test/fixtures/test-engine.ts';
 import { systemClock } from '../base/system-clock.ts';
 import { systemRandom } from '../base/random.ts';
+import { ProfileCalls } from './profile-calls.ts';
 import { ProfileList } from './profile-list.ts';
 
 beforeEach(() => {
@@ -58,4 +59,20 @@ test('the page asks who is there only when nobody was named, there is somebody t
   await list.setStartsWithLast(false);
   await list.setListed('first', false);
   expect(await asks(true)).toBe(false);
+});
+
+test('the application does not begin with somebody whose engine did not start', async () => {
+  const list = new ProfileList({ clock: systemClock, random: systemRandom, home: tmpdir() });
+  const ben = await list.add('Ben');
+  const stop = new AbortController();
+  const start = (): void => stop.abort();
+  const calls = new ProfileCalls({ list, current: 'elsewhere', asksWho: true, start, clock: systemClock });
+  await expect(calls.open(ben.id, stop.signal)).rejects.toMatchObject({ name: 'AbortError' });
+  expect(list.last?.id).toBe('first');
+});
+
+test('a page that is opened for nobody in particular by an engine that runs already asks who is there', async () => {
+  await using started = await startTestEngine({});
+  const { headers } = await fetch(`${started.engine.urlForOnce()}&who`, { redirect: 'manual' });
+  expect(headers.get('location')).toBe('/?who');
 });

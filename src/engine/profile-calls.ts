@@ -37,10 +37,8 @@ export class ProfileCalls {
 
   all(): { profiles: ProfileView[]; ask: boolean; startsWithLast: boolean } {
     const { list, asksWho } = this.#deps;
-    const known = list.all();
-    const { startsWithLast } = list;
-    const ask = asksWho && !startsWithLast && known.filter(({ isListed }) => isListed).length > 1;
-    return { profiles: known.map((profile) => this.#view(profile)), ask, startsWithLast };
+    const { startsWithLast, isChoice } = list;
+    return { profiles: list.all().map((profile) => this.#view(profile)), ask: asksWho && isChoice, startsWithLast };
   }
 
   async add(name: string): Promise<{ profile: ProfileView }> {
@@ -49,19 +47,25 @@ export class ProfileCalls {
 
   /** The address that opens the person's page once; null when it is ours, or the shell has to open a window for it. */
   async open(id: string, signal: AbortSignal): Promise<{ url: string | null }> {
-    const { list, current, start, clock } = this.#deps;
+    const { list, current, start } = this.#deps;
     const { folder } = list.get(id);
+    const isOurs = folder === current;
+    const isThere = isOurs || readEngineFile(locateProfile(folder)) !== undefined;
+    if (!isThere) start?.(folder);
+    const url = isOurs || (!isThere && start === undefined) ? null : await this.#address(folder, signal);
+    // Not before: with somebody whose engine does not start, nobody could begin the next time.
     await list.noteUsed(id);
-    if (folder === current) return { url: null };
+    return { url };
+  }
+
+  /** As soon as the engine is there. */
+  #address(folder: string, signal: AbortSignal): Promise<string> {
+    const { clock } = this.#deps;
     const profile = locateProfile(folder);
-    if (readEngineFile(profile) === undefined) {
-      if (start === undefined) return { url: null };
-      start(folder);
-    }
-    return await withinTime({ clock, ms: START_MS }, signal, async (limited) => {
+    return withinTime({ clock, ms: START_MS }, signal, async (limited) => {
       for (;;) {
         const engine = readEngineFile(profile);
-        if (engine !== undefined) return { url: await addressForOnce(engine, limited) };
+        if (engine !== undefined) return await addressForOnce(engine, limited);
         await clock.sleep(LOOK_MS, limited);
       }
     });

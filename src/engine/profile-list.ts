@@ -11,7 +11,7 @@ import { numberedName, safeName } from '../torrent/safe-name.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { diskError } from './disk-error.ts';
 import type { Profile } from './profile.ts';
-import { changeConfig, createProfileFolders, locateProfile, readEngineFile } from './profile.ts';
+import { changeConfig, createProfileFolders, locateProfile, peopleFolder, readEngineFile } from './profile.ts';
 import { signedInOf } from './signed-in.ts';
 
 /** One person on this computer. */
@@ -59,13 +59,18 @@ export class ProfileList {
   constructor(deps: ProfileListDeps) {
     this.#deps = deps;
     this.#home = deps.home ?? homedir();
-    this.#folder = `${locateProfile(undefined, this.#home).folder}-people`;
+    this.#folder = peopleFolder(locateProfile(undefined, this.#home).folder);
     this.#file = path.join(this.#folder, 'people.json');
   }
 
   /** Whether the application begins with whoever used it last, and asks nobody. */
   get startsWithLast(): boolean {
     return this.#read().startsWithLast;
+  }
+
+  /** Whether there is somebody to choose when nobody was named, and nobody said not to ask. */
+  get isChoice(): boolean {
+    return !this.startsWithLast && this.all().filter(({ isListed }) => isListed).length > 1;
   }
 
   /** In the order in which they came. */

@@ -87,6 +87,9 @@ export function locateProfile(folder?: string, home: string = homedir()): Profil
   };
 }
 
+/** Where the profiles of further people lie: beside the usual one. */
+export const peopleFolder = (usual: string): string => `${usual}-people`;
+
 /** With the places that its person, or whoever made it, has chosen. */
 export function withChosenPlaces(profile: Profile): Profile {
   return { ...profile, spheresFolder: readConfig(profile).spheresFolder ?? profile.spheresFolder };

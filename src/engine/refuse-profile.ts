@@ -2,26 +2,34 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../base/errors.ts';
 import type { Profile } from './profile.ts';
+import { locateProfile, peopleFolder } from './profile.ts';
 
-/** Fails with `not-allowed` when sharing a path would give this installation's keys and messages to others. */
+/** Fails with `not-allowed` when sharing a path would give the keys and messages of people here to others. */
 export async function refuseProfile(profile: Profile, paths: readonly string[]): Promise<void> {
-  const secret = await realOf(profile.folder);
-  const open = await realOf(profile.spheresFolder);
+  const secrets = await secretsBeside(profile);
   for (const one of paths) {
     const real = await realOf(one);
-    const isOpen = isWithin(open, real) && isWithin(secret, open) && open !== secret;
-    if (isWithin(real, secret) || (isWithin(secret, real) && !isOpen)) {
-      throw new AppError('not-allowed', 'the keys of Spherecast itself lie in there', { path: one });
-    }
+    if (secrets.some((secret) => isWithin(real, secret))) throw refused(one);
+    await refuseInProfile(profile, one);
   }
 }
 
-/** Fails with `not-allowed` when a sphere's folder would come to lie among the keys and messages of this installation. */
+/** Fails with `not-allowed` when a sphere's folder would come to lie among the keys and messages of people here. */
 export async function refuseInProfile(profile: Profile, place: string): Promise<void> {
-  const [secret, open, real] = [await realOf(profile.folder), await realOf(profile.spheresFolder), await realOf(place)];
-  if (!isWithin(secret, real) || (isWithin(open, real) && open !== secret)) return;
-  throw new AppError('not-allowed', 'the keys of Spherecast itself lie in there', { path: place });
+  const secrets = await secretsBeside(profile);
+  const [open, real] = [await realOf(profile.spheresFolder), await realOf(place)];
+  const isOpen = isWithin(open, real) && !secrets.some((secret) => isWithin(open, secret));
+  if (!isOpen && secrets.some((secret) => isWithin(secret, real))) throw refused(place);
 }
+
+/** Of this person, and of the others of this computer. */
+function secretsBeside({ folder }: Profile): Promise<string[]> {
+  const usual = locateProfile().folder;
+  return Promise.all([folder, usual, peopleFolder(usual)].map(realOf));
+}
+
+const refused = (place: string): AppError =>
+  new AppError('not-allowed', 'the keys of Spherecast itself lie in there', { path: place });
 
 /** What is not there is refused when it is to be read. */
 async function realOf(file: string): Promise<string> {

@@ -236,18 +236,17 @@ export class FolderMove {
     // Of a name that nobody else has: what is left of it after a crash is ours to delete.
     const stage = join(place, `.spherecast-${toHex(random(8))}`);
     this.#write({ step: 'copy', stage });
-    let marks: readonly string[];
+    let note: Extract<Note, { step: 'place' }>;
     try {
       await mkdir(stage, { mode: 0o700 });
-      marks = await this.#copyInto(stage, way, from, signal);
+      note = { step: 'place', ...way, stage, marks: await this.#copyInto(stage, way, from, signal) };
       signal.throwIfAborted();
+      this.#write(note);
+      await rename(stage, way.to);
     } catch (error) {
       await this.#takeBack(stage);
       throw error;
     }
-    const note = { step: 'place', ...way, stage, marks } as const;
-    this.#write(note);
-    await rename(stage, way.to);
     const removal = await this.#place(note);
     return { folder: way.to, stayed: await this.#removeOld(removal, stop) };
   }
@@ -290,7 +289,7 @@ export class FolderMove {
   }
 
   async #removeOld({ folder, marks }: Extract<Note, { step: 'remove' }>, signal: AbortSignal): Promise<number> {
-    const stayed = await removeCopied(folder, new Set(marks), signal);
+    const stayed = await removeCopied({ folder, marks: new Set(marks) }, signal);
     this.#deps.storage.settings.remove(KEY);
     return stayed;
   }

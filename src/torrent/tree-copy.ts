@@ -55,6 +55,8 @@ export class TreeCopy {
   /** By relative path, what the entry was when it was copied. */
   readonly #marks = new Map<string, string>();
   readonly #folders = new Set<string>();
+  /** What has a name in the copy because we made it there. */
+  readonly #made = new Set<string>();
   /** Links, where the other disk has none: they stay. */
   readonly #left = new Map<string, string>();
 
@@ -75,7 +77,7 @@ export class TreeCopy {
   /** Gives how many entries were new, gone or changed since the pass before. */
   async pass(signal: AbortSignal): Promise<number> {
     const { from, to, isForeign } = this.#deps;
-    const gone = new Set(this.#marks.keys());
+    const gone = new Set(this.#made);
     let changes = 0;
     for await (const { path, stat } of walk(from, '', signal)) {
       const mark = markOf(stat);
@@ -93,6 +95,7 @@ export class TreeCopy {
       await rm(join(to, path), { recursive: true, force: true });
       this.#marks.delete(path);
       this.#folders.delete(path);
+      this.#made.delete(path);
     }
     return changes + gone.size;
   }
@@ -102,17 +105,21 @@ export class TreeCopy {
     const [source, target] = [join(from, path), join(to, path)];
     try {
       if (stat.isDirectory()) {
-        await mkdir(target, { recursive: true });
+        if (!this.#made.has(path)) await mkdir(target);
+        this.#made.add(path);
         this.#folders.add(path);
         return 'copied';
       }
-      await rm(target, { recursive: true, force: true });
+      if (this.#made.has(path)) await rm(target, { recursive: true, force: true });
+      else await requireFree(target);
+      this.#made.add(path);
       if (stat.isSymbolicLink()) return await copyLink(source, target);
       await copyFile({ source, target, stat, onBytes }, signal);
       return markOf(await lstat(source, { bigint: true })) === markOf(stat) ? 'copied' : 'changed';
     } catch (error) {
       signal.throwIfAborted();
       if (systemCode(error) === 'ENOENT' || isGone(error, source)) return 'changed';
+      if (systemCode(error) === 'EEXIST') throw nameTaken(target, error);
       throw fileError(error, 'the folder cannot be copied', { path: source });
     }
   }
@@ -131,35 +138,51 @@ async function copyLink(source: string, target: string): Promise<'copied' | 'lef
   }
 }
 
+/** A disk that takes "Beach.jpg" and "beach.jpg" for one would let the second take the place of the first. */
+async function requireFree(target: string): Promise<void> {
+  if ((await look(target)) !== undefined) throw nameTaken(target);
+}
+
+function nameTaken(target: string, cause?: unknown): AppError {
+  return new AppError('name-taken', 'two names are one on the other disk', { path: target }, cause);
+}
+
 /** Whether it is the source that is not there any more. */
 function isGone(error: unknown, source: string): boolean {
   return error instanceof AppError && error.code === 'file-missing' && error.details['path'] === source;
 }
 
+interface CopiedTree {
+  readonly folder: string;
+  /** What was copied, as it was. */
+  readonly marks: ReadonlySet<string>;
+  readonly unlink?: (path: string) => Promise<void>;
+}
+
 /**
- * Deletes from `folder` what is still as it was when it was copied (`marks`), and the folders that are empty then. What is
- * new or was changed since stays. Gives how many files stayed.
+ * Deletes from the folder what is still as it was when it was copied, and the folders that are empty then. What is new,
+ * was changed since, or cannot be deleted stays. Gives how many files stayed.
  */
-export async function removeCopied(folder: string, marks: ReadonlySet<string>, signal: AbortSignal): Promise<number> {
+export async function removeCopied(tree: CopiedTree, signal: AbortSignal): Promise<number> {
+  const { folder, marks, unlink = (path: string) => rm(path, { force: true }) } = tree;
   const folders = [folder];
   let stayed = 0;
   for await (const { path, stat } of walk(folder, '', signal)) {
     const entry = join(folder, path);
     if (stat.isDirectory()) folders.push(entry);
-    else if (marks.has(markOf(stat))) await rm(entry, { force: true });
-    else stayed += 1;
+    else if (!marks.has(markOf(stat)) || !(await isDone(unlink(entry)))) stayed += 1;
   }
-  for (const one of folders.toReversed()) await removeEmpty(one);
+  for (const one of folders.toReversed()) await isDone(rmdir(one));
   return stayed;
 }
 
-async function removeEmpty(folder: string): Promise<void> {
+/** All of it is in the new place: what a program still has open, or the disk holds on to, is there twice, and no failure. */
+async function isDone(removal: Promise<void>): Promise<boolean> {
   try {
-    await rmdir(folder);
-  } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) {
-      throw fileError(error, 'an empty folder cannot be taken away', { path: folder });
-    }
+    await removal;
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -55,6 +55,18 @@ test('a person is taken off the list and put back, and the way back is not lost'
   await screen.by('sphere-card').first().waitFor();
 });
 
+test('whoever uses the application in a browser can end it, and the page says that it has ended', async () => {
+  await using screen = await Screen.open(browser, { people: { profiles: family() } });
+  await screen.goHome();
+  await screen.by('account-chip').click();
+  await screen.by('quit').click();
+  await screen.by('confirm').waitFor();
+  expect(await screen.looks('quit')).toEqual([]);
+  await screen.by('confirm').click();
+  await screen.by('ended').waitFor();
+  expect(screen.complaints).toEqual([]);
+});
+
 test('a second person is added, has an engine of their own, and the two go to and fro', async () => {
   const data = await mkdtemp(join(tmpdir(), 'computer-'));
   // For the engines and for the command line alike.

@@ -12,6 +12,7 @@ import { resolveSphere } from '../resolve.ts';
 import { sizeInWords } from '../words.ts';
 
 const SYNC_GRACE_MS = 1000;
+const NO_BROWSER = 'No browser could be opened: copy the address that is printed into one.\n';
 
 export const engineCommands = [
   defineCommand({
@@ -33,11 +34,16 @@ export const engineCommands = [
     async run({ values, flags, startEngine, openPage, print, io, verbose, profileOption, signal }) {
       const port = values.get('port');
       const asksWho = flags.has('ask') && profileOption === undefined;
-      const folder = asksWho ? lastUsed() : profileOption;
+      const folder = asksWho ? known().last?.folder : profileOption;
       const running = asksWho ? readEngineFile(locateProfile(folder)) : undefined;
       if (running !== undefined) {
-        if (!flags.has('no-open')) await openPage(await addressForOnce(running, signal));
         const { url, token, pid } = running;
+        if (!flags.has('no-open')) {
+          const asked = known().isChoice ? '&who' : '';
+          await addressForOnce(running, signal)
+            .then((page) => openPage(page + asked))
+            .catch(() => io.stderr(NO_BROWSER));
+        }
         return { url: `${url}/?token=${token}`, pid, version: productVersion(), already: true };
       }
       const also = values.get('also-port')?.split(',');
@@ -55,9 +61,7 @@ export const engineCommands = [
       signal.addEventListener('abort', () => void engine.stop(), { once: true });
       print({ url: engine.url, pid: engine.pid, version: engine.version });
       if (!flags.has('no-open')) {
-        openPage(engine.urlForOnce()).catch(() => {
-          io.stderr('No browser could be opened: copy the address above into one.\n');
-        });
+        openPage(engine.urlForOnce()).catch(() => io.stderr(NO_BROWSER));
       }
       await engine.stopped;
       return undefined;
@@ -117,9 +121,7 @@ export const engineCommands = [
   }),
 ];
 
-function lastUsed(): string | undefined {
-  return new ProfileList({ clock: systemClock, random: systemRandom }).last?.folder;
-}
+const known = (): ProfileList => new ProfileList({ clock: systemClock, random: systemRandom });
 
 function memberPorts(texts: readonly string[]): number[] {
   const ports = texts.map((text) => wholeNumber('also-port', text, 1));

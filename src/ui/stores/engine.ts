@@ -17,10 +17,18 @@ export const useEngine = defineStore('engine', () => {
   const line = inject(engineLineKey, null);
   const state = ref<ConnectionState>({ kind: 'connecting', attempt: 0 });
 
+  /** The person quit: nothing is waited for. */
+  const hasEnded = ref(false);
+
   function call<T>(ask: (client: EngineClient) => Promise<T>): Promise<T> {
     if (line === null) return Promise.reject(new AppError('disconnected', 'the page has no engine'));
     return line.call(ask);
   }
 
-  return { state, call, retryNow: () => line?.retryNow() };
+  async function quit(): Promise<void> {
+    await call((client) => client.system.shutDown());
+    hasEnded.value = true;
+  }
+
+  return { state, hasEnded, call, quit, retryNow: () => line?.retryNow() };
 });

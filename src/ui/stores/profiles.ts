@@ -22,7 +22,8 @@ export const useProfiles = defineStore('profiles', () => {
     const found = await engine.call((client) => client.profiles.list());
     all.value = found.profiles;
     startsWithLast.value = found.startsWithLast;
-    return found.ask;
+    const isAskedFor = new URLSearchParams(window.location.search).has('who');
+    return found.ask || isAskedFor;
   }
 
   /** Once for each page: asks when the application was started for nobody in particular. */
