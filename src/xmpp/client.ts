@@ -73,7 +73,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     this.onState = new Emitter(onError);
     this.onStanza = new Emitter(onError);
     this.#scope = new Scope({ log: this.#log });
-    this.#iqs = new IqTable(deps);
+    this.#iqs = new IqTable({ ...deps, heard: () => this.heard });
     this.#handlers = new IqHandlers({ own: this.jid, log: this.#log });
     this.#outgoing = new Outgoing();
     this.#pace = new RetryPace({ clock: deps.clock, jitter: () => this.jitter() });
@@ -85,6 +85,10 @@ export class XmppClient implements XmppPort, AsyncDisposable {
 
   get fullJid(): string {
     return this.#fullJid;
+  }
+
+  get heard(): number {
+    return this.#session?.bytesRead ?? 0;
   }
 
   /** What the connection of this moment is like; null while there is none. */

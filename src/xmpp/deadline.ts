@@ -1,5 +1,10 @@
 import type { Clock } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
+
+/** What is waited for so often behind other things is not coming. */
+const MOST_TURNS = 4;
+/** Behind so much an answer is late on a slow line, and not missing. */
+const BUSY_BYTES = 8192;
 
 /** Without a reason of our own each time an error would be made, with its stack. */
 const OVER = new Error('the work has ended');
@@ -30,6 +35,40 @@ export async function withDeadline<T>(
   } finally {
     signal?.removeEventListener('abort', stop);
     timer.abort(OVER);
+  }
+}
+
+/**
+ * The same where much comes meanwhile over the same line (`heard` counts the bytes): then what was waited for stands behind it,
+ * and is waited for anew, a few times.
+ */
+export async function withPatience<T>(
+  clock: Clock,
+  { ms, heard, enough = BUSY_BYTES }: { readonly ms: number; readonly heard: () => number; readonly enough?: number },
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const end = new AbortController();
+  const stop = (): void => end.abort(signal?.reason);
+  signal?.addEventListener('abort', stop, { once: true });
+  const working = work(end.signal);
+  // Looked at in the turns.
+  working.catch(() => undefined);
+  try {
+    for (let turn = 1; ; turn += 1) {
+      const before = heard();
+      try {
+        return await withDeadline(clock, ms, signal, () => working);
+      } catch (error) {
+        if (errorCode(error) !== 'timed-out' || turn === MOST_TURNS || heard() - before < enough) throw error;
+      }
+    }
+  } catch (error) {
+    end.abort(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -10,7 +10,8 @@ const own = { bare: 'ana@a.test', full: 'ana@a.test/here', domain: 'a.test' };
 
 function ask(to: string, signal?: AbortSignal) {
   const clock = new VirtualClock();
-  const table = new IqTable({ clock, random: systemRandom });
+  const line = { bytes: 0 };
+  const table = new IqTable({ clock, random: systemRandom, heard: () => line.bytes });
   const sent: Element[] = [];
   const send = async (stanza: Element): Promise<void> => void sent.push(stanza);
   const outcome = { code: 'waiting' };
@@ -21,7 +22,7 @@ function ask(to: string, signal?: AbortSignal) {
   );
   const answer = (): boolean =>
     table.settle(xml('iq', { type: 'result', from: to, id: attr(sent[0], 'id') ?? '' }), own);
-  return { clock, table, sent, outcome, answer };
+  return { clock, table, line, sent, outcome, answer };
 }
 
 test('a request that is not answered in time fails, and a late answer counts for nothing', async () => {
@@ -50,6 +51,28 @@ test('parts from one address keep no request to another one waiting', async () =
   await clock.advance(10_000);
   table.prolong(ARCHIVE);
   await clock.advance(6000);
+  expect(outcome.code).toBe('timed-out');
+});
+
+test('an answer that stands behind much else on a slow line is waited for, and not for ever', async () => {
+  const { clock, line, outcome } = ask('slow.a.test');
+  const hear = async (seconds: number, bytesEach: number): Promise<void> => {
+    for (let second = 0; second < seconds; second += 1) {
+      line.bytes += bytesEach;
+      await clock.advance(1000);
+    }
+  };
+  await hear(50, 2000);
+  expect(outcome.code).toBe('waiting');
+  await hear(15, 2000);
+  expect(outcome.code).toBe('timed-out');
+});
+
+test('the little that comes on an idle line keeps no request waiting', async () => {
+  const { clock, line, outcome } = ask('silent.a.test');
+  await clock.advance(14_000);
+  line.bytes += 3000;
+  await clock.advance(2000);
   expect(outcome.code).toBe('timed-out');
 });
 

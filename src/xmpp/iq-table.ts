@@ -3,7 +3,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { withDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import { attr, type Element, xml } from './element.ts';
 import { sameJid } from './jid.ts';
 import { stanzaError } from './stanza-error.ts';
@@ -23,11 +23,14 @@ interface Pending {
 export class IqTable {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
+  readonly #heard: () => number;
   readonly #pending = new Map<string, Pending>();
 
-  constructor(deps: { clock: Clock; random: RandomBytes }) {
+  /** `heard`: how many bytes came in so far. */
+  constructor(deps: { clock: Clock; random: RandomBytes; heard: () => number }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
+    this.#heard = deps.heard;
   }
 
   /** Sends a request and waits for the answer: the whole result stanza. */
@@ -44,12 +47,13 @@ export class IqTable {
     promise.catch(() => undefined);
     const pending: Pending = { to, parts: 0, resolve, reject };
     this.#pending.set(id, pending);
+    const limit = { ms: ANSWER_MS, heard: this.#heard };
     const sent = send(xml('iq', { type, id, to }, payload));
     try {
       for (;;) {
         const { parts } = pending;
         try {
-          return await withDeadline(this.#clock, ANSWER_MS, signal, () => sent.then(() => promise));
+          return await withPatience(this.#clock, limit, signal, () => sent.then(() => promise));
         } catch (error) {
           if (errorCode(error) !== 'timed-out' || pending.parts === parts) throw error;
         }

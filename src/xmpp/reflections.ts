@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { withDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import { attr, type Element } from './element.ts';
 import { stanzaError } from './stanza-error.ts';
 import { readOriginId } from './xep/0359-stanza-ids.ts';
@@ -16,11 +16,14 @@ interface Pending {
 /** Our messages on their way through a room and back: only then has the room taken them. */
 export class Reflections {
   readonly #clock: Clock;
+  readonly #heard: () => number;
   readonly #pending = new Map<string, Pending>();
   readonly #sent = new Set<string>();
 
-  constructor(deps: { clock: Clock }) {
+  /** `heard`: how many bytes came in so far. */
+  constructor(deps: { clock: Clock; heard: () => number }) {
     this.#clock = deps.clock;
+    this.#heard = deps.heard;
   }
 
   /** Resolves with the room's id for the message, null when it gives none. */
@@ -30,8 +33,9 @@ export class Reflections {
     // The room may refuse before the write has ended.
     promise.catch(() => undefined);
     this.#pending.set(id, { resolve, reject });
+    const limit = { ms: ECHO_MS, heard: this.#heard };
     try {
-      return await withDeadline(this.#clock, ECHO_MS, signal, async () => {
+      return await withPatience(this.#clock, limit, signal, async () => {
         await send();
         return await promise;
       });

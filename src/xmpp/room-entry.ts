@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
-import { withDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import { attr, type Element } from './element.ts';
 import type { XmppPort } from './port.ts';
 import { errorCondition, stanzaError } from './stanza-error.ts';
@@ -35,9 +35,10 @@ export async function enterRoom(
   entry: Entry,
   signal: AbortSignal,
 ): Promise<Entered> {
+  const limit = { ms: ANSWER_MS, heard: (): number => deps.client.heard };
   for (let count = 1; ; count += 1) {
     const nick = count === 1 ? entry.nick : `${entry.nick} ${count}`;
-    const outcome = await withDeadline(deps.clock, ANSWER_MS, signal, async () => {
+    const outcome = await withPatience(deps.clock, limit, signal, async () => {
       const { promise, resolve } = Promise.withResolvers<EntryOutcome>();
       entry.settle = resolve;
       await deps.client.send(joinPresence(entry.address, nick, ...entry.extras));

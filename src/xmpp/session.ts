@@ -12,7 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline, withPatience } from './deadline.ts';
 import { child, type Element, NS_STREAM } from './element.ts';
 import { domainOf, localPartOf } from './jid.ts';
 import type { XmppLogin } from './login.ts';
@@ -103,7 +103,8 @@ export class Session {
     const session = new Session(deps);
     deps.install(session);
     try {
-      await withDeadline(deps.clock, SIGN_IN_MS, signal, (deadline) => session.#signIn(deadline));
+      const limit = { ms: SIGN_IN_MS, heard: () => session.bytesRead, enough: 1 };
+      await withPatience(deps.clock, limit, signal, (deadline) => session.#signIn(deadline));
       return session;
     } catch (error) {
       const known = session.#failure ?? signInError(error);
