@@ -22,8 +22,7 @@ const TOLD: Partial<Record<ItemState, string>> = {
 
 /** Tells the person what happened without their doing; the returned function ends it. */
 export function followNotices(session: AccountSession, tell: (notice: Notice) => void): () => void {
-  const { storage, items, list, source, names } = session;
-  const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
+  const { storage, list, names } = session;
   const forks = new Set(
     list
       .all()
@@ -38,21 +37,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   );
   const spheres = new Map(list.all().map((sphere) => [sphere.id, sphere.row.state]));
   const stops = [
-    items.onItem.on((itemId) => {
-      const row = storage.items.get(itemId);
-      const before = states.get(itemId);
-      if (row === undefined || row.state === before) return;
-      states.set(itemId, row.state);
-      const sphere = list.find(row.sphereId);
-      const code = TOLD[row.state];
-      if (code === undefined || before === undefined || sphere === undefined) return;
-      // Touched, and itself after all, or its disk is back: nothing has arrived.
-      if (row.state === 'complete' && (before === 'changed' || before === 'missing')) return;
-      const view = viewItem({ storage, items, source, names }, sphere, row);
-      // What was edited of somebody else's asks for another answer than a file of one's own.
-      const isCopy = row.state === 'changed' && view?.mine === false && !view.isPublic;
-      tell({ code: isCopy ? 'copy-edited' : code, params: { name: view?.name ?? '' } });
-    }),
+    followItems(session, tell),
     session.onInvitation.on((id) => {
       const invitation = storage.invitations.get(id);
       if (invitation?.state !== 'open' || session.ofTwo.isTaken(invitation)) return;
@@ -84,6 +69,27 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** What becomes of items on this computer. */
+function followItems(session: AccountSession, tell: (notice: Notice) => void): () => void {
+  const { storage, items, list, source, names } = session;
+  const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
+  return items.onItem.on((itemId) => {
+    const row = storage.items.get(itemId);
+    const before = states.get(itemId);
+    if (row === undefined || row.state === before) return;
+    states.set(itemId, row.state);
+    const sphere = list.find(row.sphereId);
+    const code = TOLD[row.state];
+    if (code === undefined || before === undefined || sphere === undefined) return;
+    // Touched, and itself after all, or its disk is back: nothing has arrived.
+    if (row.state === 'complete' && (before === 'changed' || before === 'missing')) return;
+    const view = viewItem({ storage, items, source, names }, sphere, row);
+    // What was edited of somebody else's asks for another answer than a file of one's own.
+    const isCopy = row.state === 'changed' && view?.mine === false && !view.isPublic;
+    tell({ code: isCopy ? 'copy-edited' : code, params: { name: view?.name ?? '' } });
+  });
 }
 
 function followMoved({ people, names }: AccountSession, tell: (notice: Notice) => void): () => void {
