@@ -111,8 +111,12 @@ export class SendTroubles {
 
   /** In turns: whichever was just tried comes after the others. */
   #spaceOut(to: BareJid, tried: number, nowMs: number): void {
-    const aside = [...this.#troubles].filter(([, one]) => one.kind === 'silence' && one.to === to && one.asideUntilMs > 0);
-    aside.sort(([a, one], [b, other]) => Number(a === tried) - Number(b === tried) || one.asideUntilMs - other.asideUntilMs);
+    const aside = [...this.#troubles].filter(
+      ([, one]) => one.kind === 'silence' && one.to === to && one.asideUntilMs > 0,
+    );
+    aside.sort(
+      ([a, one], [b, other]) => Number(a === tried) - Number(b === tried) || one.asideUntilMs - other.asideUntilMs,
+    );
     let nextMs = nowMs + SILENT_MS;
     for (const [id, one] of aside) {
       this.#troubles.set(id, { ...one, asideUntilMs: Math.max(one.asideUntilMs, nextMs) });
