@@ -138,3 +138,18 @@ test('a message that came back is told of those we wrote to, and remembered of n
   await directory.askDeviceIds(ana);
   expect(directory.trouble(ana)).toBe('nobody-there');
 });
+
+test('a device that comes on our list while our bundle goes out is not forgotten over it', async () => {
+  const bundleIsThere = Promise.withResolvers<void>();
+  const { directory } = directoryOver({
+    deviceList: () => Promise.resolve([1]),
+    publishBundle: () => bundleIsThere.promise,
+  });
+  await directory.deviceIds(ana);
+  const publishing = directory.publishOwn(ana, 1, bundle(1));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(directory.learn(ana, [1, 2])).toBe(true);
+  bundleIsThere.resolve();
+  await publishing;
+  expect(await directory.deviceIds(ana)).toEqual([1, 2]);
+});

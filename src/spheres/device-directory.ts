@@ -123,11 +123,13 @@ export class DeviceDirectory {
 
   /** Makes our own device findable: bundle first, so that nobody meets an id without keys. */
   async publishOwn(own: BareJid, deviceId: number, bundle: OmemoBundle, signal?: AbortSignal): Promise<void> {
-    const [seen] = await Promise.all([
-      this.#nodes.deviceList(own, signal),
-      this.#nodes.publishBundle(deviceId, bundle, signal),
-    ]);
-    this.#remember(own, Promise.resolve(seen), KEPT_MS);
+    const listing = this.#nodes.deviceList(own, signal);
+    // At once: news of a device may come before the bundle is there.
+    void listing.then(
+      () => this.#remember(own, listing, KEPT_MS),
+      () => undefined,
+    );
+    const [seen] = await Promise.all([listing, this.#nodes.publishBundle(deviceId, bundle, signal)]);
     if (seen.includes(deviceId)) return;
     // Asked anew, and a failure is one: a list written over would shut our other devices out.
     const listed = await this.#nodes.deviceList(own, signal);

@@ -172,3 +172,29 @@ test('a line that a room swallows without a word lets the others pass after two 
   await world.pass(900_000);
   expect([copiesInRoom(parts), ben.session.texts().filter((text) => text === 'poison')]).toEqual([12, ['poison']]);
 });
+
+test('a room that swallows all lines for an hour does not hold up other spheres, and has all of them once it is well', async () => {
+  const parts = await two();
+  const { world, ana, ben, say } = parts;
+  const other = await ana.session.members.create('Other', noSignal);
+  const silent = ana.session.sphere().row.room;
+  const answer = { isSilent: true, times: 0 };
+  ana.session.link.beforeSend = (stanza) => {
+    if (!answer.isSilent || stanza.getChild('body') === undefined || attr(stanza, 'to') !== silent) {
+      return Promise.resolve();
+    }
+    answer.times += 1;
+    return Promise.reject(new AppError('timed-out', 'the room says nothing'));
+  };
+  const lines = Array.from({ length: 15 }, (_, number) => `line ${number}`);
+  for (const line of lines) say(line);
+  await world.pass(3_600_000);
+  answer.times = 0;
+  ana.session.messages.say(other.id, 'elsewhere');
+  await world.pass(3_600_000);
+  // Each attempt takes twenty seconds of everybody's time.
+  expect(answer.times).toBeLessThan(60);
+  answer.isSilent = false;
+  await world.pass(300_000);
+  expect(ben.session.texts().toSorted()).toEqual(lines.toSorted());
+});

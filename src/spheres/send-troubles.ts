@@ -24,6 +24,8 @@ const MAX_HELD_TRIES = 30;
 /** Each attempt uses up keys of all who are to read it: whatever happens meanwhile, none is made before. */
 const RETRY = { baseMs: 2_000, maxMs: 60_000 };
 const RETRY_ASIDE = { baseMs: 60_000, maxMs: 600_000 };
+/** So long a room that swallows lines is left alone between two attempts: while one waits for its word, all that is to be sent does. */
+const SILENT_MS = 120_000;
 /** Who says no so often, and for so long, says it for good. */
 const REFUSED = { tries: 5, forMs: 10 * 60_000 };
 
@@ -56,6 +58,7 @@ export class SendTroubles {
     const waitMs = backoffDelay(Math.max(0, tries - REFUSED.tries), RETRY_ASIDE, () => randomFraction(this.#random));
     this.#troubles.set(id, { kind, to, tries, sinceMs: before.sinceMs, asideUntilMs: isAside ? nowMs + waitMs : 0 });
     if (isAside && kind === 'fault') this.#postpone(to, nowMs + waitMs);
+    if (isAside && kind === 'silence') this.#spaceOut(to, id, nowMs);
     if (kind === 'refusal' && tries >= REFUSED.tries && lastedMs >= REFUSED.forMs) return 'refused';
     return isAside ? 'aside' : 'held';
   }
@@ -82,10 +85,11 @@ export class SendTroubles {
 
   /** A destination took this one: it may take what stood aside too. Whether there is any of that. */
   sent({ id, to }: QueuedEntry): boolean {
+    const wasSilent = this.#troubles.get(id)?.kind === 'silence';
     this.#troubles.delete(id);
     this.#faults.delete(to);
     // What is swallowed while others go through has all of them wait for the room's word at each attempt.
-    return this.#tryAgain((one) => one.to === to && one.kind !== 'silence');
+    return this.#tryAgain((one) => one.to === to && (one.kind !== 'silence' || wasSilent));
   }
 
   /** All of them. */
@@ -103,6 +107,21 @@ export class SendTroubles {
     const tries = (this.#faults.get(to)?.tries ?? 0) + 1;
     const waitMs = backoffDelay(tries - 1, RETRY, () => randomFraction(this.#random));
     this.#faults.set(to, { tries, untilMs: this.#clock.monotonic() + waitMs });
+  }
+
+  /** In turns: whichever was just tried comes after the others. */
+  #spaceOut(to: BareJid, tried: number, nowMs: number): void {
+    const aside = [...this.#troubles].filter(
+      ([, one]) => one.kind === 'silence' && one.to === to && one.asideUntilMs > 0,
+    );
+    aside.sort(
+      ([a, one], [b, other]) => Number(a === tried) - Number(b === tried) || one.asideUntilMs - other.asideUntilMs,
+    );
+    let nextMs = nowMs + SILENT_MS;
+    for (const [id, one] of aside) {
+      this.#troubles.set(id, { ...one, asideUntilMs: Math.max(one.asideUntilMs, nextMs) });
+      nextMs = Math.max(one.asideUntilMs, nextMs) + SILENT_MS;
+    }
   }
 
   /** One attempt at a time tells whether the destination is well again. */

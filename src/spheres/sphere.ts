@@ -147,7 +147,9 @@ export class Sphere {
 
   /** What our person said last when leaving, by whichever computer. */
   get lastWord(): SignedEvent | undefined {
-    return this.log.events().findLast(({ type, header }) => type === 'leave' && header.person === this.person);
+    const isOurs = ({ id, header: { device, person } }: SignedEvent): boolean =>
+      device === this.device || (person === this.person && this.log.verdict(id)?.kind === 'accepted');
+    return this.log.events().findLast((event) => event.type === 'leave' && isOurs(event));
   }
 
   /** Whether we are to be in its room: it is ours, or we have still to say there that we left. */

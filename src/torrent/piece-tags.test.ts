@@ -7,11 +7,11 @@ const sealed = (byte: string) => ({ over: 'sealed', tag: byte.repeat(16) }) as c
 test('what was found out about a list of pieces is there when the same list comes again', () => {
   const book = tags();
   const digests = new Uint8Array(60).fill(1);
-  book.of(digests, 3).set(0, sealed('00'));
+  book.of(digests, 3).set(0, sealed('0a'));
   book.of(digests, 3).set(1, { over: 'plain', tag: '2a'.repeat(16) });
   const again = book.of(Uint8Array.from(digests), 3);
   expect([0, 1, 2].map((index) => again.get(index))).toEqual([
-    sealed('00'),
+    sealed('0a'),
     { over: 'plain', tag: '2a'.repeat(16) },
     null,
   ]);
@@ -21,6 +21,9 @@ test('what was found out about a list of pieces is there when the same list come
 test('a tag that could not be made is none', () => {
   const list = tags().of(new Uint8Array(20), 1);
   list.set(0, { over: 'sealed', tag: '' });
+  expect(list.get(0)).toBeNull();
+  // As the threads that hash leave it where the crypto library gives no tags: each reading would be done twice.
+  list.set(0, sealed('00'));
   expect(list.get(0)).toBeNull();
 });
 

@@ -37,7 +37,7 @@ export class TagList {
   /** Nothing is kept of a tag that could not be made. */
   set(index: number, { over, tag }: PieceTag): void {
     const bytes = fromHex(tag);
-    if (bytes?.length !== TAG_BYTES) return;
+    if (bytes?.length !== TAG_BYTES || bytes.every((byte) => byte === 0)) return;
     this.#records[index * RECORD_BYTES] = KINDS.indexOf(over) + 1;
     this.#records.set(bytes, index * RECORD_BYTES + 1);
   }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
+import { buildEvent } from '../../src/spheres/protocol/event.ts';
+import { encodeEnvelope, entryOf } from '../../src/spheres/protocol/envelope.ts';
 import { finishLeaving } from '../../src/spheres/finish-leaving.ts';
 import { attr, xml } from '../../src/xmpp/element.ts';
 import type { SimPerson } from './sim-world.ts';
@@ -242,4 +244,21 @@ test('a sphere left by one computer while the room was away is left also when th
   await world.pass(5 * MINUTE);
   expect(ana.session.sphere().state.members.get(ben.jid)?.state).toBe('left');
   expect(laptop.session.storage.outbox.queued()).toEqual([]);
+});
+
+test('a leaving that another member makes up in our name is not our last word', async () => {
+  const world = new SimWorld();
+  const [ana, ben, eve] = [await world.person('ana'), await world.person('ben'), await world.person('eve')];
+  await world.sphere(ana, ben, eve);
+  const sphere = eve.session.sphere();
+  const { device } = eve.session.identity.author;
+  const header = sphere.log.nextHeader(device.id, world.clock.now());
+  const event = buildEvent({ person: ben.session.identity.author.person, device }, header, 'leave', {});
+  const entry = encodeEnvelope([entryOf(event)]);
+  sphere.enqueueEnvelope(event.id, entry, sphere.row.room, { audience: { kind: 'members' }, line: null });
+  eve.session.outgoing.poke();
+  await world.quiet();
+  const mine = ben.session.sphere();
+  expect(mine.log.verdict(event.id)).toMatchObject({ kind: 'refused' });
+  expect(mine.lastWord).toBeUndefined();
 });
