@@ -280,6 +280,32 @@ test('a piece that came back is said again with the rest of its line', async () 
   expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
 });
 
+test('a piece whose refusal is here before our own server took it is said again', async () => {
+  const { ana, ben, begin, receive, lines, sent } = await setUp();
+  const { client } = ana;
+  const send = client.sendConfirmed.bind(client);
+  let isCut = false;
+  client.sendConfirmed = async (stanza) => {
+    if (client.sent.length >= 2 && !isCut) {
+      isCut = true;
+      throw new AppError('disconnected', 'cut off');
+    }
+    await send(stanza);
+    if (isCut || client.sent.length !== 2) return;
+    ana.talk.bounced(ben.jid, `${id}-1`);
+    sender.bounced(ben.jid, `${id}-1`);
+  };
+  const { sender } = begin();
+  const { id } = ana.talk.say(ben.jid, longText(60_000));
+  await expect.poll(() => ana.storage.directMessages.get(id)?.state, { timeout: 20_000 }).toBe('failed');
+  await expect.poll(() => isCut, { timeout: 20_000 }).toBe(true);
+  ana.talk.retry(id);
+  sender.poke();
+  await sent(id);
+  for (const piece of client.sent.slice(2).map(reading)) await receive(piece);
+  expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
+});
+
 test('a line of which the rest comes after many weeks keeps its beginning', async () => {
   const { ana, ben, clock, begin, receive, lines, sent } = await setUp();
   begin();

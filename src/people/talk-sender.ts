@@ -96,6 +96,8 @@ export class TalkSender {
   /** Words that went out, oldest first: the other server may send them back. */
   readonly #sent = new Map<string, TalkWordRow>();
   /** Words that came back: how often, and when they may go again, by the monotonic clock. */
+  /** Long texts of which a piece was refused since they were begun. */
+  readonly #cameBack = new Set<EventId>();
   readonly #returned = new Map<string, { readonly times: number; readonly atMs: number }>();
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();
@@ -162,7 +164,10 @@ export class TalkSender {
 
   /** Of a long text that came back it is unknown which pieces are there. */
   #forgetLeft(name: string, said: Composed | undefined): void {
-    if (said !== undefined) this.#deps.storage.talkParts.remove(parseEventId(longLineId(name, said.text)));
+    if (said === undefined) return;
+    const line = parseEventId(longLineId(name, said.text));
+    this.#cameBack.add(line);
+    this.#deps.storage.talkParts.remove(line);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -323,11 +328,14 @@ export class TalkSender {
     if (count === 1) return await this.#sendPiece({ peer, id, text, beside: [...beside, ...asks] }, signal);
     const of = longLineId(name, text);
     const line = parseEventId(of);
+    this.#cameBack.delete(line);
     for (const [number, piece] of pieces.entries()) {
       if (talkParts.has(line, number)) continue;
       const about = [...(number === 0 ? beside : []), ...(number === count - 1 ? asks : [])];
       const part = { of, number, count, isChange };
       await this.#sendPiece({ peer, id: pieceId(id, part), text: piece, beside: about, part }, signal);
+      // Word that it came back may be here before our own server's word that it took it.
+      if (this.#cameBack.has(line)) continue;
       talkParts.put({ line, number, count, atMs: this.#deps.clock.now(), piece: null });
     }
     talkParts.remove(line);

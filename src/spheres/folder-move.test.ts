@@ -209,7 +209,7 @@ async function killed(step: 'rename' | 'copy' | 'place' | 'remove') {
     expect(here).toEqual([film.content, part?.kind === 'file' ? part.identity : null]);
     return { folder: session.sphere().row.folder, left: existsSync(from), there: await readdir(into) };
   };
-  return { from, to, stage, settle };
+  return { session, from, to, stage, settle };
 }
 
 test('a program killed before it renamed the folder has everything in the old place', async () => {
@@ -234,6 +234,15 @@ test('a program killed before the copy got its name has everything in the old pl
   const { from, stage, settle } = await killed('place');
   await cp(from, stage, { recursive: true });
   expect(await settle()).toEqual({ folder: from, left: true, there: [] });
+});
+
+test('a program killed while it took a copy back takes no folder of another for the new place', async () => {
+  const { session, from, to, stage, settle } = await killed('place');
+  await cp(from, stage, { recursive: true });
+  await mkdir(to);
+  await session.folderMove.settle();
+  expect(session.storage.settings.get('folder-move', (note) => note)).toEqual({ step: 'copy', stage });
+  expect(await settle()).toEqual({ folder: from, left: true, there: ['Summer'] });
 });
 
 test('a program killed when the copy had its name goes on in the new place, and the old one is emptied', async () => {

@@ -295,6 +295,8 @@ export class FolderMove {
   }
 
   async #takeBack(stage: string): Promise<void> {
+    // A copy that is gone again must not look like one that got its name, should the program be killed now.
+    this.#write({ step: 'copy', stage });
     await rm(stage, { recursive: true, force: true });
     this.#deps.storage.settings.remove(KEY);
   }

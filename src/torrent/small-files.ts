@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -74,6 +75,8 @@ function writeOne({ path, root, bytes }: SmallFile): boolean {
   if (root === null) return false;
   const fd = openInside(path, root, 'create');
   try {
+    // By their length files of ours are told from those of others, also when the disk is full in the middle.
+    ftruncateSync(fd, bytes.length);
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
     const { size, nlink } = fstatSync(fd);
     return size === bytes.length && nlink > 0;

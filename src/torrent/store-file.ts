@@ -199,12 +199,14 @@ export class StoreFile {
     const create = this.#state.kind === 'new';
     const handle = await openContained(this.path, this.#root, create ? 'create' : 'write');
     if (!create) return handle;
-    this.#state = { kind: 'begun' };
     try {
       const { size } = await handle.stat();
       // Ours have their full length from the beginning: any other was made, or made another, by the person.
-      if (size !== 0 && size !== this.length) throw this.#changed();
-      await handle.truncate(this.length);
+      const isOurs = size === 0 || size === this.length;
+      // On a full disk there may be no room for the length: it is begun anew then.
+      if (isOurs) await handle.truncate(this.length);
+      this.#state = { kind: 'begun' };
+      if (!isOurs) throw this.#changed();
     } catch (cause) {
       await handle.close();
       throw fileError(cause, 'cannot make room for a file', { path: this.path });
