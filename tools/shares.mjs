@@ -16,18 +16,18 @@ export const SHARES = [
     name: 'conversation',
     budgetSeconds: 300,
     files:
-      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(chaos|people|messages|profile)|forgeries|interop-|server-abilities|xmpp-(client|reconnect|resume|roster|sasl))|^test\/e2e\/screens-(conversation|people|first-hour)/,
+      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(chaos|faces|long-texts|people|messages|profile|slow-line)|forgeries|interop-|server-abilities|xmpp-(client|reconnect|resume|roster|sasl))|^test\/e2e\/screens-(conversation|people|profiles|first-hour)/,
   },
   {
     name: 'swarm',
     budgetSeconds: 360,
     files:
-      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(faults|hostile|transfer)|engine-(comfort|few-files|streams))|^test\/e2e\/screens-items/,
+      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(faults|hostile|transfer)|engine-(comfort|edited|few-files|streams))|^test\/e2e\/screens-(folder|items)/,
   },
   {
     name: 'log',
     budgetSeconds: 240,
-    files: /^(src\/spheres|test\/sim)\/|^test\/integration\/engine-(members|own-devices)|^test\/e2e\/screens-family/,
+    files: /^(src\/spheres|test\/sim)\/|^test\/integration\/engine-(history-packs|members|moved|moving|own-devices)|^test\/e2e\/screens-family/,
   },
   { name: 'main job', budgetSeconds: 480, files: /^/ },
 ];
