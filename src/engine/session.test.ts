@@ -12,3 +12,11 @@ test('a ticket that nobody used ends after two minutes', async () => {
   await clock.advance(1000);
   expect([session.signsIn(late), session.signsIn('launch')]).toEqual([false, true]);
 });
+
+test('a cookie of one port opens nothing at another one, also under its name', () => {
+  const clock = new VirtualClock();
+  const session = new SessionGuard({ token: 'launch', cookieKey: new Uint8Array(32), clock, random: systemRandom });
+  const [cookie = ''] = session.setCookie(4000).split(';');
+  expect(session.isAuthorised({ cookie }, 4000)).toBe(true);
+  expect(session.isAuthorised({ cookie: cookie.replace('4000', '4001') }, 4001)).toBe(false);
+});

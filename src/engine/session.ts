@@ -60,27 +60,29 @@ export class SessionGuard {
       return this.#isToken(headers.authorization.slice('Bearer '.length));
     }
     const value = readCookie(headers.cookie, cookieName(port));
-    return value !== undefined && this.#isCookie(value);
+    return value !== undefined && this.#isCookie(value, port);
   }
 
   /** The value of a Set-Cookie header. */
   setCookie(port: number): string {
     const issuedMs = String(this.#clock.now());
-    return `${cookieName(port)}=${issuedMs}.${this.#mac(issuedMs)}; Path=/; HttpOnly; SameSite=Strict`;
+    return `${cookieName(port)}=${issuedMs}.${this.#mac(issuedMs, port)}; Path=/; HttpOnly; SameSite=Strict`;
   }
 
   #isToken(candidate: string): boolean {
     return equalText(candidate, this.#token);
   }
 
-  #isCookie(value: string): boolean {
+  #isCookie(value: string, port: number): boolean {
     const [issuedMs = '', mac = ''] = value.split('.');
-    if (!/^\d{1,15}$/.test(issuedMs) || !equalText(mac, this.#mac(issuedMs))) return false;
+    if (!/^\d{1,15}$/.test(issuedMs) || !equalText(mac, this.#mac(issuedMs, port))) return false;
     return this.#clock.now() - Number(issuedMs) < LIFETIME_MS;
   }
 
-  #mac(issuedMs: string): string {
-    return createHmac('sha256', this.#cookieKey).update(`spherecast-session-v1 ${issuedMs}`).digest('base64url');
+  /** Of one port: whoever listens at another one that a browser is led to gets nothing that counts at ours. */
+  #mac(issuedMs: string, port: number): string {
+    const signed = `spherecast-session-v2 ${port} ${issuedMs}`;
+    return createHmac('sha256', this.#cookieKey).update(signed).digest('base64url');
   }
 }
 

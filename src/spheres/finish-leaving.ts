@@ -1,4 +1,4 @@
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, EventId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SphereChange } from './effects.ts';
 import type { Sphere } from './sphere.ts';
@@ -35,17 +35,19 @@ export async function finishLeaving(deps: LeavingDeps, sphere: Sphere, isDeaf = 
 }
 
 /** Whoever is told alone that we left still hears it; lines that did not leave are told so to their author. */
-function stopSending({ storage: { outbox, messages }, own }: LeavingDeps, sphere: Sphere): SphereChange[] {
-  const changes: SphereChange[] = [];
+function stopSending({ storage: { outbox, messages, events }, own }: LeavingDeps, sphere: Sphere): SphereChange[] {
+  const unsent = new Set<EventId>();
   const left = sphere.lastWord?.id;
   for (const { id, sphereId, to, eventId } of outbox.queued()) {
     const isLastWord = eventId === left && to !== sphere.row.room;
     if (sphereId !== sphere.id || to === own || isLastWord) continue;
-    if (outbox.get(id)?.line !== null && messages.get(eventId)?.state === 'queued') {
+    // Of a long text a part may be all that is left to send.
+    const line = events.ofText(eventId).at(-1) ?? eventId;
+    if (outbox.get(id)?.line !== null && (unsent.has(line) || messages.get(line)?.state === 'queued')) {
       outbox.update(id, { state: 'failed' });
-      messages.update(eventId, { state: 'failed', failure: 'not-a-member' });
-      changes.push({ kind: 'message', id: eventId });
+      messages.update(line, { state: 'failed', failure: 'not-a-member' });
+      unsent.add(line);
     } else outbox.remove(id);
   }
-  return changes;
+  return Array.from(unsent, (id) => ({ kind: 'message', id }));
 }

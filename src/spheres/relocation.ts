@@ -222,8 +222,8 @@ export class Relocation {
         if (sphereId !== sphere.id || to !== room) continue;
         // Whoever was to hear it there has heard it otherwise.
         storage.outbox.remove(id);
-        if (storage.messages.get(eventId) !== undefined)
-          storage.messages.update(eventId, { state: 'sent', failure: null });
+        const line = storage.events.ofText(eventId).at(-1) ?? eventId;
+        if (storage.messages.get(line) !== undefined) storage.messages.update(line, { state: 'sent', failure: null });
       }
     });
     await rooms.leave(room);

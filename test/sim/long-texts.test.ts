@@ -288,3 +288,11 @@ test('of a long text that is taken back the words of a part that waits still do 
   const lines = archive.filter(({ from, stanza }) => from === ana.jid && child(stanza, 'body') !== undefined);
   expect(lines).toHaveLength(2);
 });
+
+test('a long text of which a part had not left when its author left the sphere is shown as not sent', async () => {
+  const { world, ana, id, end } = await swallowed();
+  await ana.session.members.leave(ana.session.sphere().id, noSignal);
+  await world.pass(600_000);
+  await end();
+  expect(ana.session.storage.messages.get(id)).toMatchObject({ state: 'failed', failure: 'not-a-member' });
+});
