@@ -253,47 +253,25 @@ test('a long line of which the rest came with a second attempt is known by the n
   expect(lines()).toMatchObject([{ text: '', change: 'retracted' }]);
 });
 
-test('a piece that came back is said again with the rest of its line', async () => {
-  const { ana, ben, begin, receive, lines, sent } = await setUp();
+/** Of a text of three pieces one is refused; the connection breaks before the third, and the author tries once more. */
+async function refused(number: number, when: 'before our server takes it' | 'at the cut') {
+  const side = await setUp();
+  const { ana, ben, begin, receive, lines, sent } = side;
   const { client } = ana;
   const send = client.sendConfirmed.bind(client);
   let isCut = false;
+  const refuse = (): void => {
+    ana.talk.bounced(ben.jid, `${id}-${number}`);
+    sender.bounced(ben.jid, `${id}-${number}`);
+  };
   client.sendConfirmed = async (stanza) => {
     if (client.sent.length >= 2 && !isCut) {
       isCut = true;
-      bounced(`${id}-0`);
+      if (when === 'at the cut') refuse();
       throw new AppError('disconnected', 'cut off');
     }
     await send(stanza);
-  };
-  const { sender } = begin();
-  const bounced = (stanzaId: string): void => {
-    ana.talk.bounced(ben.jid, stanzaId);
-    sender.bounced(ben.jid, stanzaId);
-  };
-  const { id } = ana.talk.say(ben.jid, longText(60_000));
-  await expect.poll(() => ana.storage.directMessages.get(id)?.state, { timeout: 20_000 }).toBe('failed');
-  ana.talk.retry(id);
-  sender.poke();
-  await sent(id);
-  for (const piece of client.sent.slice(1).map(reading)) await receive(piece);
-  expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
-});
-
-test('a piece whose refusal is here before our own server took it is said again', async () => {
-  const { ana, ben, begin, receive, lines, sent } = await setUp();
-  const { client } = ana;
-  const send = client.sendConfirmed.bind(client);
-  let isCut = false;
-  client.sendConfirmed = async (stanza) => {
-    if (client.sent.length >= 2 && !isCut) {
-      isCut = true;
-      throw new AppError('disconnected', 'cut off');
-    }
-    await send(stanza);
-    if (isCut || client.sent.length !== 2) return;
-    ana.talk.bounced(ben.jid, `${id}-1`);
-    sender.bounced(ben.jid, `${id}-1`);
+    if (when !== 'at the cut' && !isCut && client.sent.length === number + 1) refuse();
   };
   const { sender } = begin();
   const { id } = ana.talk.say(ben.jid, longText(60_000));
@@ -302,8 +280,16 @@ test('a piece whose refusal is here before our own server took it is said again'
   ana.talk.retry(id);
   sender.poke();
   await sent(id);
-  for (const piece of client.sent.slice(2).map(reading)) await receive(piece);
-  expect(lines().map(({ text }) => text === longText(60_000))).toEqual([true]);
+  for (const [place, piece] of client.sent.map(reading).entries()) if (place !== number) await receive(piece);
+  return lines().map(({ text }) => text === longText(60_000));
+}
+
+test('a piece that came back is said again with the rest of its line', async () => {
+  expect(await refused(0, 'at the cut')).toEqual([true]);
+});
+
+test('a piece whose refusal is here before our own server took it is said again', async () => {
+  expect(await refused(1, 'before our server takes it')).toEqual([true]);
 });
 
 test('a line of which the rest comes after many weeks keeps its beginning', async () => {

@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
-import { identify } from './identify.ts';
+import { withIdentities } from '../torrent/torrent-spec.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 import { verifyItem } from './verify-item.ts';
 
@@ -65,7 +65,7 @@ export class ItemProgress implements Disposable {
       const progress = { bitfield: have.bitfield, bytesHave };
       // Written only when it changes: that of a large folder is long.
       if (have.identities === null) book.advance(row.itemId, progress);
-      else book.update(row.itemId, { ...progress, layout: identify(row.layout ?? [], have.identities) });
+      else book.update(row.itemId, { ...progress, layout: withIdentities(row.layout ?? [], have.identities) });
     }
     const live = this.#live.get(have.infoHash);
     // It may have been called complete before its last pieces were told.

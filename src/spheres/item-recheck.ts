@@ -12,7 +12,7 @@ import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { shapeOf } from './item-source.ts';
 import { fullBitfield } from './piece-map.ts';
-import { identify } from './identify.ts';
+import { withIdentities } from '../torrent/torrent-spec.ts';
 import { stageSegments } from './stage-segments.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmCalls, SwarmFeed } from './swarm-feed.ts';
@@ -131,7 +131,7 @@ function outcome(book: ItemBook, row: ItemRow, { metainfo, identities, bad }: Fo
   const pieces = pieceCount(metainfo);
   if (bad.length === 0) {
     const state = book.isMine(row) && inPlace ? 'sharing' : 'verifying';
-    const whole = { layout: identify(layout, identities), bitfield: fullBitfield(pieces) };
+    const whole = { layout: withIdentities(layout, identities), bitfield: fullBitfield(pieces) };
     return { ...whole, state, bytesHave: book.bytes(row) };
   }
   const files = layout.filter((part) => part.kind === 'file');

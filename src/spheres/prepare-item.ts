@@ -4,7 +4,7 @@ import type { Segment } from '../contract/swarm.ts';
 import type { EnumeratedTree } from '../torrent/enumerate.ts';
 import { buildMetainfo } from '../torrent/metainfo.ts';
 import type { ItemDescription } from './describe-item.ts';
-import { identify } from './identify.ts';
+import { withIdentities } from '../torrent/torrent-spec.ts';
 import { layoutItem } from './protocol/layout.ts';
 import type { ItemLayout } from './protocol/layout.ts';
 import { encodeManifest } from './protocol/manifest.ts';
@@ -64,7 +64,7 @@ export async function hashDraft(
       continue;
     }
     const shape = { length: layout.totalLength, pieceLength: layout.pieceLength, pieces: step.pieces };
-    return { ...draft, ...buildMetainfo(shape), segments: identify(segments, step.identities) };
+    return { ...draft, ...buildMetainfo(shape), segments: withIdentities(segments, step.identities) };
   }
   throw signal.reason ?? new Error('the hasher ended without a result');
 }

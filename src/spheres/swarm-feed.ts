@@ -8,7 +8,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys, IceServer, RefusedTorrent, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { FedTorrent } from './fed-torrent.ts';
-import { identify } from './identify.ts';
+import { withIdentities } from '../torrent/torrent-spec.ts';
 import { stageSegments } from './stage-segments.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
@@ -388,5 +388,5 @@ function* inMessages(specs: readonly FedTorrent[]): Generator<FedTorrent[]> {
 
 function withProgress(spec: FedTorrent, have: Extract<SwarmEvent, { kind: 'have' }>): FedTorrent {
   if (have.identities === null) return { ...spec, bitfield: have.bitfield };
-  return { ...spec, bitfield: have.bitfield, segments: identify(spec.segments, have.identities) };
+  return { ...spec, bitfield: have.bitfield, segments: withIdentities(spec.segments, have.identities) };
 }

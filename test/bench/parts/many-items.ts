@@ -9,7 +9,7 @@ import { attachmentsOf, bodyOf } from '../../../src/spheres/announcement.ts';
 import { describeItem } from '../../../src/spheres/describe-item.ts';
 import type { ItemDraft, PreparedItem } from '../../../src/spheres/prepare-item.ts';
 import { draftItem } from '../../../src/spheres/prepare-item.ts';
-import { identify } from '../../../src/spheres/identify.ts';
+import { withIdentities } from '../../../src/torrent/torrent-spec.ts';
 import { enumerateTree } from '../../../src/torrent/enumerate.ts';
 import { Hasher } from '../../../src/torrent/hasher.ts';
 import { buildMetainfo } from '../../../src/torrent/metainfo.ts';
@@ -81,7 +81,7 @@ async function hash(draft: ItemDraft, hasher: Hasher): Promise<PreparedItem> {
   const signal = AbortSignal.timeout(60_000);
   const request = { segments: plan, length, pieceLength, mediaKey };
   const { pieces, identities } = await hasher.hash(request, () => undefined, signal);
-  return { ...draft, ...buildMetainfo({ length, pieceLength, pieces }), segments: identify(plan, identities) };
+  return { ...draft, ...buildMetainfo({ length, pieceLength, pieces }), segments: withIdentities(plan, identities) };
 }
 
 /** What is only listed needs no bytes that are true: nobody asks for them. */
