@@ -270,6 +270,7 @@ export class Effects {
     const { id: sphereId, person, state } = this.#sphere;
     if (header.person === person) {
       for (const { device, sequence } of body.marks) messages.markReadUpTo(sphereId, device, sequence);
+      if (body.line !== undefined) messages.markLinesReadUpTo(sphereId, body.line);
       return [];
     }
     return body.marks.flatMap(({ device, sequence }) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { concatBytes, toHex, toUtf8 } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { EventId, SphereId } from '../base/id.ts';
+import type { SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
 import type { OmemoChanges } from '../omemo/store.ts';
@@ -11,6 +11,7 @@ import { isDeviceProven } from './device-proof.ts';
 import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Introductions } from './introductions.ts';
+import { lineId } from './line-id.ts';
 import type { Mailbox, PackOffer } from './mailbox.ts';
 import { isOwnFault } from './own-fault.ts';
 import type { SphereChange } from './effects.ts';
@@ -365,11 +366,4 @@ function isByGone({ row, log, state: { members, moved } }: Sphere, { room, from,
 
 function scopeOf(message: IncomingMessage): string {
   return message.room ?? 'direct';
-}
-
-function lineId(message: IncomingMessage): EventId {
-  const parts = ['spherecast-line-v1', message.room ?? '', message.from, message.archiveId ?? String(message.atMs)];
-  const content = message.omemo?.payload ?? toUtf8(message.body ?? '');
-  const digest = createHash('sha256').update(concatBytes(toUtf8(parts.join('\0')), content));
-  return toHex(digest.digest()) as EventId;
 }

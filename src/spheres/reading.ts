@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { DeviceKey, SphereId } from '../base/id.ts';
+import type { DeviceKey, EventId, SphereId } from '../base/id.ts';
 import { Throttle } from '../base/throttle.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Sphere } from './sphere.ts';
@@ -59,12 +59,19 @@ export class Reading {
     // Nobody to tell, or nobody who would listen.
     if (state === 'left' || state === 'removed' || sphere.state.devices.size < 2) return;
     const marks = this.#newMarks(sphere);
-    if (marks.length === 0) return;
-    for (let from = 0; from < marks.length; from += MAX_MARKS) {
-      const body = { marks: marks.slice(from, from + MAX_MARKS) };
+    const line = this.#newLine(sphere);
+    if (marks.length === 0 && line === undefined) return;
+    for (let from = 0; from === 0 || from < marks.length; from += MAX_MARKS) {
+      const body = { marks: marks.slice(from, from + MAX_MARKS), ...(from === 0 && line !== undefined && { line }) };
       this.#deps.list.publish(sphere, 'read', body, { audience: { kind: 'certified' } });
     }
     this.#deps.queued();
+  }
+
+  /** The newest line of an ordinary XMPP program that the person has seen, when that is not told yet. */
+  #newLine({ id, log, person }: Sphere): EventId | undefined {
+    const line = this.#deps.storage.messages.newestReadLine(id);
+    return line === undefined || log.annotations.isLineTold(person, line) ? undefined : line;
   }
 
   /** What lies before the first unread line of each device and is not told yet, as far as nothing is missing. */

@@ -141,6 +141,22 @@ export class MessageTable {
     return this.#database.run(`UPDATE message SET read = 1 WHERE ${where}`, { sphereId, device, sequence }).changes;
   }
 
+  /** The person has seen, elsewhere, everything that stands for no event up to a line, if that is here. */
+  markLinesReadUpTo(sphereId: SphereId, line: EventId): void {
+    const last = this.get(line);
+    if (last?.sphereId !== sphereId) return;
+    const { place, lamport, order } = last;
+    const where = `sphere_id = @sphereId AND read = 0 AND (place, lamport, position) <= (@place, @lamport, @order)
+      AND id NOT IN (SELECT id FROM event WHERE event.id = message.id)`;
+    this.#database.run(`UPDATE message SET read = 1 WHERE ${where}`, { sphereId, place, lamport, order });
+  }
+
+  /** The newest line of an ordinary XMPP program that the person has seen. */
+  newestReadLine(sphereId: SphereId): EventId | undefined {
+    const rest = `WHERE sphere_id = @sphereId AND state = 'guest' AND read = 1 ORDER BY ${BACKWARDS} LIMIT 1`;
+    return this.#rows.pick(['id'], rest, { sphereId })[0]?.id;
+  }
+
   /** Of each device the number of the first event whose line the person has not seen. */
   firstUnread(sphereId: SphereId): ReadonlyMap<DeviceKey, number> {
     const rows = this.#database.all<{ device: DeviceKey; sequence: number }>(

@@ -53,6 +53,30 @@ test('a second computer of a person gets every sphere they are in, with all that
   }
 });
 
+test('a line of an ordinary program that was seen at one computer is no news at the other, and is told once', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const { id, row } = await world.sphere(ana, ben);
+  const laptop = await world.another(ana);
+  await world.until(() => hasAll(laptop, ben));
+  const say = (text: string) =>
+    world.server.sayInRoom(row.room, ben.jid, xml('message', { type: 'groupchat', id: text }, xml('body', {}, text)));
+  say('one');
+  say('two');
+  await world.pass(5_000);
+  expect([unread(ana), unread(laptop)]).toEqual([2, 2]);
+  ana.session.reading.markRead(id, 'all');
+  await world.pass(10_000);
+  expect([unread(ana), unread(laptop)]).toEqual([0, 0]);
+  say('three');
+  await world.pass(10_000);
+  expect([unread(ana), unread(laptop)]).toEqual([1, 1]);
+  for (const { session } of [ana, laptop]) session.reading.start();
+  await world.pass(10_000);
+  const told = ben.session.sphere().log.events();
+  expect(told.filter(({ type }) => type === 'read').length).toBe(1);
+});
+
 test('the older computer is told of the new one and asks for it, the new one asks for nobody; both know their names', async () => {
   const world = new SimWorld();
   const ana = await world.person('ana');

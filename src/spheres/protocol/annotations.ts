@@ -27,6 +27,7 @@ export class Annotations {
   readonly #retractions = new Map<EventId, Retraction[]>();
   readonly #readByPerson = new Map<PersonId, Map<DeviceKey, number>>();
   readonly #readByDevice = new Map<DeviceKey, Map<DeviceKey, number>>();
+  readonly #linesByPerson = new Map<PersonId, Set<EventId>>();
 
   /** `isByAdmin`: its author had the right to take away what others wrote. */
   add(event: AnnotationEvent, isByAdmin: boolean): void {
@@ -98,6 +99,11 @@ export class Annotations {
     return this.#readByPerson.get(person) ?? new Map();
   }
 
+  /** Whether a person told that everything of ordinary XMPP programs up to this line was on the screen. */
+  isLineTold(person: PersonId, line: EventId): boolean {
+    return this.#linesByPerson.get(person)?.has(line) === true;
+  }
+
   /** Whether an event was on a person's screen. */
   isReadBy(person: PersonId, { header }: SignedEvent): boolean {
     return (this.#readByPerson.get(person)?.get(header.device) ?? -1) >= header.sequence;
@@ -111,6 +117,7 @@ export class Annotations {
   #mark({ header, body }: KnownEvent<'read'>): void {
     const ofPerson = entry(this.#readByPerson, header.person, () => new Map<DeviceKey, number>());
     const ofDevice = entry(this.#readByDevice, header.device, () => new Map<DeviceKey, number>());
+    if (body.line !== undefined) entry(this.#linesByPerson, header.person, () => new Set()).add(body.line);
     for (const { device, sequence } of body.marks) {
       for (const marks of [ofPerson, ofDevice]) marks.set(device, Math.max(sequence, marks.get(device) ?? -1));
     }

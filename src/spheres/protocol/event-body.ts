@@ -199,10 +199,9 @@ const room = z.object({ room: jid, number: count.min(1) });
 
 /** Everything of these devices up to these numbers was on the person's screen; what was said before stays said. */
 const read = z.object({
-  marks: z
-    .array(z.object({ device: deviceKey, sequence: count }))
-    .min(1)
-    .max(64),
+  marks: z.array(z.object({ device: deviceKey, sequence: count })).max(64),
+  /** The newest line of an ordinary XMPP program that was on it. */
+  line: eventId.optional(),
 });
 /** All that the person has to say to it in signs; a later one takes the place of this one. */
 const reaction = z.object({ target: eventId, signs: z.array(z.string().min(1).max(32)).max(8) });
