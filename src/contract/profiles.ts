@@ -1,7 +1,7 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
+import { done } from './ids.ts';
 
-const done = z.object({ ok: z.literal(true) });
 const id = z.string().max(64);
 const name = z.string().trim().min(1).max(60);
 
