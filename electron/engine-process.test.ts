@@ -17,7 +17,8 @@ function started() {
   const clock = new VirtualClock();
   const states: EngineState['kind'][] = [];
   const sealer = { seal: async (text: string) => `sealed ${text}`, unseal: async () => null };
-  const engine = new EngineProcess<string>({ profile: '/p', forker, sealer, clock, random: () => 0 });
+  const world = { forker, sealer, clock, random: () => 0 };
+  const engine = new EngineProcess<string>({ profile: '/p', asksWho: false, ...world });
   engine.onState.on(({ kind }) => states.push(kind));
   engine.start();
   const child = (index = -1) => {

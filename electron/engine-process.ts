@@ -36,7 +36,7 @@ interface EngineProcessDeps<Port> {
   /** undefined = the platform's data folder. */
   readonly profile: string | undefined;
   /** Nobody said for whom the application is started: the page asks. */
-  readonly asksWho?: boolean;
+  readonly asksWho: boolean;
   readonly forker: UtilityForker<Port>;
   readonly sealer: SecretSealer;
   readonly clock: Clock;
@@ -134,7 +134,7 @@ export class EngineProcess<Port> {
 
   /** Resolves when the process is gone. */
   #runOnce(address: EngineAddress | undefined): Promise<Outcome> {
-    const { forker, clock, profile, asksWho = false } = this.#deps;
+    const { forker, clock, profile, asksWho } = this.#deps;
     const child = forker.fork('engine.js', { args: [], execArgv: [], serviceName: 'Spherecast engine' });
     this.#child = child;
     const children = new UtilityChildren<Port>({

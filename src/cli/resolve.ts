@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import type { InvitationView, ItemView, SphereView } from '../contract/views.ts';
+import { withAllFiles } from './all-files.ts';
 import type { EngineClient } from './connect.ts';
 
 /** Things can be called by their full id, or by their name where only one has it. */
@@ -42,11 +43,17 @@ export async function resolveConversation(
   return (await client.people.open({ jid: parseBareJid(text) }, { signal })).person.conversationId;
 }
 
-/** A file of an item by its number or its name. */
-export function resolveFile(item: ItemView, text: string | undefined): number {
+/** A file of an item by its number or its name; the first one when none is named. */
+export async function resolveFile(
+  client: EngineClient,
+  item: ItemView,
+  text: string | undefined,
+  signal: AbortSignal,
+): Promise<number> {
   if (text === undefined) return 0;
-  const numbered = /^\d+$/.test(text) ? item.files.find(({ index }) => index === Number(text)) : undefined;
-  const file = numbered ?? choose('file', text, item.files, ({ name }) => ['', name]);
+  const { files } = await withAllFiles(client, item, signal);
+  const numbered = /^\d+$/.test(text) ? files.find(({ index }) => index === Number(text)) : undefined;
+  const file = numbered ?? choose('file', text, files, ({ name }) => ['', name]);
   return file.index;
 }
 

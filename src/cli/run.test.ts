@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { FakeServices } from '../../test/fixtures/fake-services.ts';
 import { fakeItem, ITEM_ID, SPHERE_ID } from '../../test/fixtures/fake-services.ts';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
@@ -178,6 +178,20 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(await json(['export', '--log', 'Family'])).toEqual({ events: [] });
   expect(await json(['account', 'remove'])).toEqual({ account: null });
   expect(await json(['sphere', 'create', 'Holidays'])).toMatchObject({ sphere: { name: 'Holidays' } });
+});
+
+test('an edited item is told with all of its files, as every other item', async () => {
+  const pair = [...fakeItem('one').files, ...fakeItem('two').files];
+  const { shareVersion, files } = services.items;
+  onTestFinished(() => void Object.assign(services.items, { shareVersion, files }));
+  const item = { ...fakeItem('album'), files: pair.slice(0, 1), fileCount: 2 };
+  Object.assign(services.items, {
+    shareVersion: async () => ({ item }),
+    files: async ({ from }: { from: number }) => ({ files: pair.slice(from) }),
+  });
+  expect(await json(['edited', 'Family', 'film.mp4', 'share'])).toMatchObject({
+    item: { files: [{ name: 'one' }, { name: 'two' }] },
+  });
 });
 
 test('search tells where each line was found, and what is still to be read', async () => {

@@ -1,7 +1,16 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { doctorContract } from './doctor.ts';
-import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, sphereIdSchema } from './ids.ts';
+import {
+  bareJidSchema,
+  deviceKeySchema,
+  done,
+  eventIdSchema,
+  inSphere,
+  itemIdSchema,
+  ofItem,
+  sphereIdSchema,
+} from './ids.ts';
 import { messagesContract } from './messages.ts';
 import { peopleContract } from './people.ts';
 import { profileContract } from './profiles.ts';
@@ -27,9 +36,6 @@ import {
 
 /** What the UI and the command line may ask of the engine. Commands are calls, facts are events. */
 
-const done = z.object({ ok: z.literal(true) });
-const inSphere = z.object({ sphereId: sphereIdSchema });
-const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
 const name = z.string().trim().min(1).max(200);
 /** A sphere has one owner. */
 const givenRole = z.enum(['admin', 'member', 'viewer']);
@@ -223,29 +229,21 @@ const items = {
     .input(ofItem.extend({ from: z.number().int().min(0), most: z.number().int().min(1).max(5000).default(1000) }))
     .output(z.object({ files: z.array(itemFileSchema) })),
   /** The address on the engine's port that answers Range requests for one file. */
-  playback: oc
-    .input(
-      z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, file: z.number().int().nonnegative().default(0) }),
-    )
-    .output(
-      z.object({
-        url: z.string(),
-        type: z.string(),
-        playable: z.enum(['here', 'elsewhere', 'no']),
-        /** Where the person stopped on this device, 0 = from the beginning. */
-        positionMs: z.number().int().nonnegative(),
-      }),
-    ),
+  playback: oc.input(ofItem.extend({ file: z.number().int().nonnegative().default(0) })).output(
+    z.object({
+      url: z.string(),
+      type: z.string(),
+      playable: z.enum(['here', 'elsewhere', 'no']),
+      /** Where the person stopped on this device, 0 = from the beginning. */
+      positionMs: z.number().int().nonnegative(),
+    }),
+  ),
   /** Remembers how far the person is with a file; 0 forgets it. */
   keepPosition: oc
     .input(ofItem.extend({ file: z.number().int().nonnegative(), positionMs: z.number().int().nonnegative() }))
     .output(done),
   /** Hands the file (or its playback address) to the system's own player. */
-  openElsewhere: oc
-    .input(
-      z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema, file: z.number().int().nonnegative().default(0) }),
-    )
-    .output(done),
+  openElsewhere: oc.input(ofItem.extend({ file: z.number().int().nonnegative().default(0) })).output(done),
   showInFolder: oc.input(ofItem).output(done),
   /** Members with what they are known to have of the item: we first, then who has most. */
   holders: oc

@@ -31,5 +31,10 @@ export const deviceKeySchema = branded<DeviceKey>(parseDeviceKey);
 export const infoHashSchema = branded<InfoHash>(parseInfoHash);
 export const bareJidSchema = branded<BareJid>(parseBareJid);
 
+/** The answer to what has nothing to tell but that it is done. */
+export const done = z.object({ ok: z.literal(true) });
+export const inSphere = z.object({ sphereId: sphereIdSchema });
+export const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
+
 /** Binary data; the length bounds stand where it is used. */
 export const bytesSchema = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');

@@ -1,15 +1,15 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
-import { eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
+import { MAX_TEXT_BYTES } from '../base/cut-text.ts';
+import { done, eventIdSchema, inSphere, ofItem, personIdSchema, sphereIdSchema } from './ids.ts';
 import { searchCall } from './search.ts';
 import { messageSchema } from './views.ts';
 
 /** What is said in spheres and in talks with one person, and about items. */
 
-const done = z.object({ ok: z.literal(true) });
-const inSphere = z.object({ sphereId: sphereIdSchema });
+/** The engine counts the bytes, of which there are at least as many. */
+const words = z.string().min(1).max(MAX_TEXT_BYTES);
 const ofMessage = z.object({ sphereId: sphereIdSchema, messageId: eventIdSchema });
-const ofItem = z.object({ sphereId: sphereIdSchema, itemId: itemIdSchema });
 
 export const messagesContract = {
   /** Oldest first: the newest `limit` ones, or those that follow `after`, those before `before`, or `around` one. */
@@ -28,7 +28,7 @@ export const messagesContract = {
     .input(
       z.object({
         sphereId: sphereIdSchema,
-        text: z.string().min(1).max(200_000),
+        text: words,
         /** A line that is answered, or the item that is commented on. */
         replyTo: eventIdSchema.optional(),
         /** Members that the text speaks to. */
@@ -39,9 +39,7 @@ export const messagesContract = {
   /** All of a text of which lists and events carry the beginning. */
   text: oc.input(ofMessage).output(z.object({ text: z.string() })),
   /** Another text for a message of ours. */
-  edit: oc
-    .input(ofMessage.extend({ text: z.string().min(1).max(200_000) }))
-    .output(z.object({ message: messageSchema })),
+  edit: oc.input(ofMessage.extend({ text: words })).output(z.object({ message: messageSchema })),
   /** Takes a message off everybody's screen, or puts it back. */
   retract: oc.input(ofMessage.extend({ isUndone: z.boolean().default(false) })).output(done),
   /** All our signs on a line, in place of those before. */

@@ -1,10 +1,9 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
-import { bareJidSchema, personIdSchema, sphereIdSchema } from './ids.ts';
+import { bareJidSchema, done, personIdSchema, sphereIdSchema } from './ids.ts';
 
 /** People outside of spheres: who we know, who asks, who is shut out. */
 
-const done = z.object({ ok: z.literal(true) });
 const count = z.number().int().nonnegative();
 
 export const contactSchema = z.object({

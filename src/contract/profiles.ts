@@ -1,7 +1,7 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
+import { done } from './ids.ts';
 
-const done = z.object({ ok: z.literal(true) });
 const id = z.string().max(64);
 const name = z.string().trim().min(1).max(60);
 
@@ -30,7 +30,6 @@ export const profileContract = {
     }),
   ),
   add: oc.input(z.object({ name })).output(z.object({ profile: profileSchema })),
-  rename: oc.input(z.object({ id, name })).output(done),
   setListed: oc.input(z.object({ id, on: z.boolean() })).output(done),
   setStartsWithLast: oc.input(z.object({ on: z.boolean() })).output(done),
   /** Where the person's page is, for once and soon; null = here, or in a window that the desktop shell opens. */

@@ -1,13 +1,12 @@
 import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
-import { bytesSchema as bytes, deviceKeySchema, infoHashSchema, sphereIdSchema } from './ids.ts';
+import { bytesSchema as bytes, deviceKeySchema, done, infoHashSchema, inSphere, sphereIdSchema } from './ids.ts';
 import { limitsSchema, NO_LIMITS, prioritySchema } from './views.ts';
 
 /** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
 
 const count = z.number().int().nonnegative();
-const done = z.object({ ok: z.literal(true) });
 
 /** What a file was when it was hashed or opened; nanoseconds and inode as decimal text. */
 export const fileIdentitySchema = z.object({
@@ -314,7 +313,7 @@ export const swarmContract = {
       }),
     )
     .output(done),
-  removeSphere: oc.input(z.object({ sphereId: sphereIdSchema })).output(done),
+  removeSphere: oc.input(inSphere).output(done),
   /** A member's addresses and trackers, as told in an ephemeral sealed message. */
   setEndpoints: oc
     .input(

@@ -172,7 +172,6 @@ function profileRouter(profiles: ProfileCalls) {
   return {
     list: os.profiles.list.handler(() => profiles.all()),
     add: os.profiles.add.handler(({ input }) => profiles.add(input.name)),
-    rename: os.profiles.rename.handler(({ input }) => list.rename(input.id, input.name).then(() => DONE)),
     setListed: os.profiles.setListed.handler(({ input }) => list.setListed(input.id, input.on).then(() => DONE)),
     setStartsWithLast: os.profiles.setStartsWithLast.handler(({ input }) =>
       list.setStartsWithLast(input.on).then(() => DONE),

@@ -1,4 +1,5 @@
 import type { BareJid } from '../base/id.ts';
+import { domainOf } from '../xmpp/jid.ts';
 import type { Sphere } from './sphere.ts';
 
 /**
@@ -15,8 +16,4 @@ export function movedByFormer(
   const server = domainOf(moved.body.room);
   const isOurs = `.${server}`.endsWith(`.${domainOf(own)}`);
   return jid === undefined || isOurs || state.members.get(jid)?.state !== 'removed' ? null : { jid, server };
-}
-
-function domainOf(jid: BareJid): string {
-  return jid.slice(jid.indexOf('@') + 1);
 }

@@ -72,13 +72,8 @@ async function serve(runtime, args) {
   const { before, after, open } = splitArguments(args);
   const json = after.includes('--json');
   const main = [SPHERECAST, '--json', ...before];
-  // Whoever is named is not asked for; nor is anybody where no page opens.
-  const asks = open && !before.some((arg) => arg.startsWith('--profile'));
-  const options = [
-    ...(open ? [] : ['--no-open']),
-    ...(asks ? ['--ask'] : []),
-    ...after.filter((arg) => arg !== '--json'),
-  ];
+  // Nobody is asked where no page opens, nor by `serve` when a profile is named.
+  const options = [open ? '--ask' : '--no-open', ...after.filter((arg) => arg !== '--json')];
   const cwd = process.env['INIT_CWD'] ?? root;
   const env = childEnvironment(runtime);
   const child = spawn(runtime, [...main, 'serve', ...options], { cwd, env, stdio: ['inherit', 'pipe', 'inherit'] });

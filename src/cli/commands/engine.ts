@@ -1,8 +1,5 @@
-import { systemClock } from '../../base/system-clock.ts';
-import { systemRandom } from '../../base/random.ts';
 import { locateProfile, readEngineFile } from '../../engine/profile.ts';
 import { addressForOnce } from '../../engine/profile-calls.ts';
-import { ProfileList } from '../../engine/profile-list.ts';
 import { productVersion } from '../../engine/version.ts';
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
@@ -10,6 +7,7 @@ import { usageFailure } from '../failure.ts';
 import { idleShape, logShape, readyShape, statusShape } from '../shapes.ts';
 import { resolveSphere } from '../resolve.ts';
 import { sizeInWords } from '../words.ts';
+import { known } from './profiles.ts';
 
 const SYNC_GRACE_MS = 1000;
 const NO_BROWSER = 'No browser could be opened: copy the address that is printed into one.\n';
@@ -33,13 +31,14 @@ export const engineCommands = [
     shape: readyShape,
     async run({ values, flags, startEngine, openPage, print, io, verbose, profileOption, signal }) {
       const port = values.get('port');
+      const people = known();
       const asksWho = flags.has('ask') && profileOption === undefined;
-      const folder = asksWho ? known().last?.folder : profileOption;
+      const folder = asksWho ? people.last?.folder : profileOption;
       const running = asksWho ? readEngineFile(locateProfile(folder)) : undefined;
       if (running !== undefined) {
         const { url, token, pid } = running;
         if (!flags.has('no-open')) {
-          const asked = known().isChoice ? '&who' : '';
+          const asked = people.isChoice ? '&who' : '';
           await addressForOnce(running, signal)
             .then((page) => openPage(page + asked))
             .catch(() => io.stderr(NO_BROWSER));
@@ -120,8 +119,6 @@ export const engineCommands = [
     describe: ({ events }) => events.map((event) => JSON.stringify(event)).join('\n'),
   }),
 ];
-
-const known = (): ProfileList => new ProfileList({ clock: systemClock, random: systemRandom });
 
 function memberPorts(texts: readonly string[]): number[] {
   const ports = texts.map((text) => wholeNumber('also-port', text, 1));

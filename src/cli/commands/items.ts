@@ -111,9 +111,9 @@ export const itemCommands = [
     async run({ connect, signal, positionals, flags }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      const known = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
-      const item = positionals[2] === undefined ? known : await withAllFiles(engine.client, known, signal);
-      const only = positionals[2] === undefined ? {} : { files: [resolveFile(item, positionals[2])] };
+      const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const only =
+        positionals[2] === undefined ? {} : { files: [await resolveFile(engine.client, item, positionals[2], signal)] };
       const got = await engine.client.items.get(
         {
           ...{ sphereId: sphere.id, itemId: item.id, ...only },
@@ -134,9 +134,8 @@ export const itemCommands = [
     async run({ connect, signal, positionals }) {
       using engine = await connect();
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
-      const known = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
-      const item = positionals[2] === undefined ? known : await withAllFiles(engine.client, known, signal);
-      const file = resolveFile(item, positionals[2]);
+      const item = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      const file = await resolveFile(engine.client, item, positionals[2], signal);
       const { url } = await engine.client.items.playback({ sphereId: sphere.id, itemId: item.id, file }, { signal });
       return { url: new URL(url, engine.origin).href };
     },

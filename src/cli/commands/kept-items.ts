@@ -60,9 +60,12 @@ export const keptItemCommands = [
       const { items } = engine.client;
       const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
       const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
-      const item = { sphereId: sphere.id, itemId };
-      if (fate === 'share') return await items.shareVersion(item, { signal });
-      return await (fate === 'keep' ? items.keepEdited(item, { signal }) : items.get(item, { signal }));
+      const ids = { sphereId: sphere.id, itemId };
+      const { item } =
+        fate === 'share'
+          ? await items.shareVersion(ids, { signal })
+          : await (fate === 'keep' ? items.keepEdited(ids, { signal }) : items.get(ids, { signal }));
+      return { item: await withAllFiles(engine.client, item, signal) };
     },
     describe: ({ item }) => `${plain(item.name)}  ${item.state}  ${plain(item.path ?? '')}`,
   }),

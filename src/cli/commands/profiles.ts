@@ -10,7 +10,8 @@ import { plain, table } from '../words.ts';
 const one = { min: 1, max: 1 };
 const MAX_NAME = 60;
 
-const known = (): ProfileList => new ProfileList({ clock: systemClock, random: systemRandom });
+/** Who uses Spherecast on this computer. */
+export const known = (): ProfileList => new ProfileList({ clock: systemClock, random: systemRandom });
 
 function row({ id, name, account, folder, isListed, isRunning }: KnownProfile) {
   return { id, name, account, folder, listed: isListed, running: isRunning };

@@ -5,9 +5,7 @@ const SIDE = 320;
 
 /** The middle of a picture as a small square PNG, as a data address. Nothing else of the file leaves the page. */
 export async function squareOf(picture: Blob): Promise<string> {
-  const bitmap = await createImageBitmap(picture).catch((error: unknown) => {
-    throw new AppError('bad-input', 'this is no picture that can be shown', {}, error);
-  });
+  const bitmap = await createImageBitmap(picture);
   try {
     const side = Math.min(bitmap.width, bitmap.height);
     const canvas = document.createElement('canvas');

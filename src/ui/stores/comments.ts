@@ -3,7 +3,7 @@ import { reactive } from 'vue';
 import type { EventId, SphereId } from '../../base/id.ts';
 import type { ItemView, MessageView } from '../../contract/views.ts';
 import { useEngine } from './engine.ts';
-import { useMessages } from './messages.ts';
+import { drop, upsert, useMessages } from './messages.ts';
 
 /** What was said about the items that were looked at: lines of their conversations that answer them. */
 export const useCommentLines = defineStore('comments', () => {
@@ -31,18 +31,11 @@ export const useCommentLines = defineStore('comments', () => {
 
   function apply(message: MessageView): void {
     const lines = comments.get(message.replyTo?.id ?? '');
-    const index = lines?.findIndex(({ id }) => id === message.id) ?? -1;
-    if (lines === undefined) return;
-    if (index >= 0) lines[index] = message;
-    else lines.push(message);
-    lines.sort((a, b) => (a.order < b.order ? -1 : 1));
+    if (lines !== undefined) upsert(lines, message);
   }
 
   function forget(messageId: string): void {
-    for (const lines of comments.values()) {
-      const index = lines.findIndex(({ id }) => id === messageId);
-      if (index >= 0) lines.splice(index, 1);
-    }
+    for (const lines of comments.values()) drop(lines, messageId);
   }
 
   /** The next person at this page finds nothing of before. */

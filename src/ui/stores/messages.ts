@@ -23,7 +23,8 @@ const MAX_MENTIONS = 16;
 /** Whom a text speaks to. */
 type People = readonly PersonId[];
 
-function upsert(messages: MessageView[], message: MessageView): void {
+/** Puts a line where it belongs, or in place of what was known of it. */
+export function upsert(messages: MessageView[], message: MessageView): void {
   const index = messages.findIndex((known) => known.id === message.id);
   if (index >= 0) {
     messages[index] = message;
@@ -43,7 +44,7 @@ function begun(conversations: Map<string, Conversation>, sphereId: string): Conv
   return begun(conversations, sphereId);
 }
 
-function drop(messages: MessageView[], id: string): void {
+export function drop(messages: MessageView[], id: string): void {
   const index = messages.findIndex((known) => known.id === id);
   if (index >= 0) messages.splice(index, 1);
 }

@@ -16,7 +16,6 @@ export const useProfiles = defineStore('profiles', () => {
   /** `null` until it is known whether somebody has to be asked. */
   const asking = ref<boolean | null>(null);
   const listed = computed(() => all.value.filter(({ isListed }) => isListed));
-  const removed = computed(() => all.value.filter(({ isListed }) => !isListed));
 
   async function refresh(): Promise<boolean> {
     const found = await engine.call((client) => client.profiles.list());
@@ -65,15 +64,13 @@ export const useProfiles = defineStore('profiles', () => {
   }
 
   const add = (name: string) => engine.call((client) => client.profiles.add({ name }));
-  const rename = (id: string, name: string) =>
-    change(() => engine.call((client) => client.profiles.rename({ id, name })));
   const setListed = (id: string, on: boolean) =>
     change(() => engine.call((client) => client.profiles.setListed({ id, on })));
   const setStartsWithLast = (on: boolean) =>
     change(() => engine.call((client) => client.profiles.setStartsWithLast({ on })));
 
   return {
-    ...{ all, listed, removed, startsWithLast, asking, begin, ask, stay, choose },
-    ...{ add, rename, setListed, setStartsWithLast },
+    ...{ all, listed, startsWithLast, asking, begin, ask, stay, choose },
+    ...{ add, setListed, setStartsWithLast },
   };
 });
