@@ -4,6 +4,7 @@ import type { Emitter } from '../base/emitter.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, ItemId } from '../base/id.ts';
+import { inBatches } from '../base/in-batches.ts';
 import type { Logger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
@@ -320,9 +321,7 @@ export class ItemService implements Disposable {
 
   /** Many together, so that they go to the swarm in one message and none waits for what another has to be asked for. */
   async #resumeRows(rows: readonly ItemRow[], signal: AbortSignal): Promise<void> {
-    for (let from = 0; from < rows.length; from += TOGETHER) {
-      await Promise.all(rows.slice(from, from + TOGETHER).map((row) => this.#resume(row, signal)));
-    }
+    await inBatches(rows, TOGETHER, (row) => this.#resume(row, signal));
   }
 
   async #resume(row: ItemRow, signal: AbortSignal): Promise<void> {
