@@ -17,7 +17,7 @@ import { findPlace } from './find-place.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemAdoption } from './item-adoption.ts';
-import { ItemBook } from './item-book.ts';
+import { ItemBook, NOWHERE } from './item-book.ts';
 import { ItemEdits } from './item-edits.ts';
 import { ItemProgress } from './item-progress.ts';
 import { ItemRecheck } from './item-recheck.ts';
@@ -191,13 +191,12 @@ export class ItemService implements Disposable {
     const isLost = row.layout !== null && !this.#book.isMine(row) && this.#isLost(row);
     // What lies there now may be the person's own work: the item gets a new place beside it.
     if (isLost) this.edits.disown(row);
-    const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
     const isQueued = isLost || row.layout === null;
     this.#book.update(itemId, {
       wanted: true,
       paused: false,
       chosen,
-      ...(isLost ? nowhere : {}),
+      ...(isLost ? NOWHERE : {}),
       ...(isQueued ? { state: 'queued' as const } : {}),
     });
     if (isQueued) this.#start(itemId);
