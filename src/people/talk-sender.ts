@@ -95,9 +95,9 @@ export class TalkSender {
   readonly #parked = new Set<EventId>();
   /** Words that went out, oldest first: the other server may send them back. */
   readonly #sent = new Map<string, TalkWordRow>();
-  /** Words that came back: how often, and when they may go again, by the monotonic clock. */
   /** Long texts of which a piece was refused since they were begun. */
   readonly #cameBack = new Set<EventId>();
+  /** Words that came back: how often, and when they may go again, by the monotonic clock. */
   readonly #returned = new Map<string, { readonly times: number; readonly atMs: number }>();
   /** When somebody may be tried again, by the monotonic clock. */
   readonly #notBefore = new Map<BareJid, { readonly attempts: number; readonly atMs: number }>();

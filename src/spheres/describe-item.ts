@@ -1,4 +1,5 @@
 import { toBase64 } from '../base/bytes.ts';
+import { inBatches } from '../base/in-batches.ts';
 import type { Preview, Probe } from '../contract/media.ts';
 import type { MediaKind } from '../contract/views.ts';
 import type { EnumeratedFile, EnumeratedTree } from '../torrent/enumerate.ts';
@@ -35,27 +36,16 @@ export async function describeItem(
   media: MediaTools,
   signal: AbortSignal,
 ): Promise<ItemDescription> {
-  const files: ManifestFile[] = [];
-  const probes: Probe[] = [];
-  for (let from = 0; from < tree.files.length; from += TOGETHER) {
+  const looked = await inBatches(tree.files, TOGETHER, async (file, index) => {
     signal.throwIfAborted();
-    const batch = tree.files.slice(from, from + TOGETHER);
-    const looked = await Promise.all(
-      batch.map(async (file, index) => ({
-        probe: from + index < MAX_PROBED_FILES ? await media.probe(file.path, signal) : null,
-        edges: await edgeDigests(file.path, file.size, signal),
-      })),
-    );
-    for (const [index, { probe, edges }] of looked.entries()) {
-      const file = batch[index];
-      if (file === undefined) continue;
-      if (probe !== null) probes.push(probe);
-      files.push(describeFile(file, probe, edges));
-    }
-  }
+    const probe = index < MAX_PROBED_FILES ? await media.probe(file.path, signal) : null;
+    const edges = await edgeDigests(file.path, file.size, signal);
+    return { probe, described: describeFile(file, probe, edges) };
+  });
+  const probes = looked.flatMap(({ probe }) => probe ?? []);
   const preview = await findPreview(tree, probes, media, signal);
   return {
-    manifest: { files },
+    manifest: { files: looked.map(({ described }) => described) },
     media: summary(tree, probes[0], preview),
     preview,
     thumbhash: preview === null ? null : toBase64(preview.thumbhash),

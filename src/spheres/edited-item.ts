@@ -19,10 +19,9 @@ const NO_DESCENT: Descent = { replaces: null, basedOn: null };
 
 /** From which item of the sphere these files come: the one that has them on this disk and is not what they are now. */
 export function descentOf(storage: Storage, sphere: Sphere, path: string, tree: EnumeratedTree): Descent {
-  const isHere = (one: ItemRow): boolean => one.path === path && isOnList(one);
   // Of what was chosen only in part no identities are known; that it changed is.
-  const isOrigin = (one: ItemRow): boolean => isHere(one) && (one.state === 'changed' || isEdited(one, tree));
-  const row = storage.items.list(sphere.id).find(isOrigin);
+  const isOrigin = (one: ItemRow): boolean => isOnList(one) && (one.state === 'changed' || isEdited(one, tree));
+  const row = storage.items.atPath(sphere.id, path).find(isOrigin);
   const item = row === undefined ? undefined : sphere.state.items.get(row.itemId);
   if (item === undefined || item.replacedBy !== null || item.event.type !== 'item') return NO_DESCENT;
   const isOurs = item.event.header.person === sphere.person;

@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -14,10 +14,11 @@ import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
 import { requireSpace } from '../torrent/free-space.ts';
+import { isWithin } from '../torrent/is-within.ts';
 import { numberedName, safeName } from '../torrent/safe-name.ts';
 import { syncFolder } from '../torrent/sync-folder.ts';
 import { measureTree, removeCopied, TreeCopy } from '../torrent/tree-copy.ts';
-import type { FolderWay } from './folder-rows.ts';
+import type { FolderWay, NewIdentities } from './folder-rows.ts';
 import { identitiesOf, movedPath, moveRows, rowsWithin } from './folder-rows.ts';
 import type { ItemService } from './item-service.ts';
 import type { Sphere } from './sphere.ts';
@@ -279,7 +280,7 @@ export class FolderMove {
     return removal;
   }
 
-  #switch(way: FolderWay, identities: Awaited<ReturnType<typeof identitiesOf>>, next: Note | null): void {
+  #switch(way: FolderWay, identities: NewIdentities, next: Note | null): void {
     const { storage } = this.#deps;
     storage.transaction(() => {
       moveRows(storage, way, identities);
@@ -351,9 +352,4 @@ function freePath(place: string, wanted: string): string {
     if (!existsSync(path)) return path;
   }
   throw new AppError('conflict', 'every name for the folder is taken');
-}
-
-function isWithin(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && join(folder, way) === path);
 }

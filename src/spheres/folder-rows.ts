@@ -1,8 +1,9 @@
-import { relative, resolve, sep } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { readIdentity, sameIdentity } from '../torrent/file-identity.ts';
+import { isWithin } from '../torrent/is-within.ts';
 
 /** From where to where a folder went; `names`: all by which the old one is known, links resolved or not. */
 export interface FolderWay {
@@ -15,12 +16,8 @@ export type NewIdentities = ReadonlyMap<string, FileIdentity>;
 
 /** The path after the move; undefined for what does not lie in the folder. */
 export function movedPath({ names, to }: FolderWay, path: string): string | undefined {
-  for (const name of names) {
-    const below = relative(name, path);
-    if (below === '') return to;
-    if (below !== '..' && !below.startsWith(`..${sep}`) && resolve(name, below) === path) return resolve(to, below);
-  }
-  return undefined;
+  const name = names.find((one) => isWithin(one, path));
+  return name === undefined ? undefined : resolve(to, relative(name, path));
 }
 
 /** Copies are other files to the disk. A file that was changed before the move must go on counting as changed. */

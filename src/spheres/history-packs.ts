@@ -5,11 +5,10 @@ import { RecurringWork } from '../base/recurring-work.ts';
 import { RateLimit } from '../base/rate-limit.ts';
 import type { SwarmEvent } from '../contract/swarm.ts';
 import type { PackOffer } from './mailbox.ts';
-import type { PackGiverDeps } from './pack-giver.ts';
+import type { PackGiverDeps, Wish } from './pack-giver.ts';
 import { GIVEN, PackGiver } from './pack-giver.ts';
 import type { PackTakerDeps } from './pack-taker.ts';
 import { PackTaker } from './pack-taker.ts';
-import type { SignedEvent } from './protocol/event.ts';
 import type { Sphere } from './sphere.ts';
 
 /** How what is missing in a log comes and goes beside mail. */
@@ -21,7 +20,7 @@ export interface PackExchange {
   /** A device was told so. */
   asked(sphere: Sphere, device: DeviceKey): void;
   /** Whether these events are, or will be, given to the device as a pack; if not, they are to be sent by mail. */
-  give(wish: { readonly sphere: Sphere; readonly device: DeviceKey; readonly events: readonly SignedEvent[] }): boolean;
+  give(wish: Wish): boolean;
 }
 
 const LOOK_AGAIN_MS = 60_000;
@@ -69,7 +68,7 @@ export class HistoryPacks implements PackExchange, Disposable {
     this.#taker.asked(sphere, device);
   }
 
-  give(wish: Parameters<PackExchange['give']>[0]): boolean {
+  give(wish: Wish): boolean {
     return this.#isReady && this.#giver.give(wish);
   }
 

@@ -6,9 +6,11 @@ import type { Logger } from '../base/log.ts';
 import type { Segment } from '../contract/swarm.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { FileSegment } from '../torrent/byte-space.ts';
 import { removeCopy } from '../torrent/remove-copy.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { ItemBook } from './item-book.ts';
+import { NOWHERE } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { originOf } from './origin.ts';
 import { hasRange } from './piece-map.ts';
@@ -38,12 +40,10 @@ interface Move {
   readonly newId: ItemId;
 }
 
-type FileSegment = Extract<Segment, { kind: 'file' }>;
-
 const RETRY_MS = 60_000;
 /** In which all of it, or all that was chosen of it, lies on this disk, or lay there. */
 const KEPT: readonly ItemRow['state'][] = ['complete', 'sharing', 'partial', 'changed', 'missing', 'listed'];
-const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0, wanted: false, paused: false };
+const UNWANTED = { wanted: false, paused: false };
 
 /**
  * Moves what this disk has of an item to the version of the same bytes that took its place, or to the sphere that goes on
@@ -138,7 +138,7 @@ export class ItemAdoption {
     const wish = isWanted ? { wanted, paused, state: paused ? ('paused' as const) : ('queued' as const) } : {};
     storage.transaction(() => {
       if (isBare(next)) book.update(next.itemId, { priority, limits, removedAtMs, ...wish });
-      const place = isKept || halves.length < filesOf(old).length ? { wanted: false, paused: false } : NOWHERE;
+      const place = isKept || halves.length < filesOf(old).length ? UNWANTED : { ...NOWHERE, ...UNWANTED };
       book.update(itemId, { ...place, state: 'listed', removedAtMs: 0 });
     });
     await resume(next.itemId, signal);
@@ -163,7 +163,7 @@ export class ItemAdoption {
     if (!isSame && isBeside) return this.#setAside(old, next, signal);
     storage.transaction(() => {
       if (isTaken) book.update(newId, placeOf(old));
-      book.update(oldId, { ...NOWHERE, state: 'listed', removedAtMs: 0 });
+      book.update(oldId, { ...NOWHERE, ...UNWANTED, state: 'listed', removedAtMs: 0 });
     });
     if (old.wanted) await feed.remove(old.infoHash);
     await resume(newId, signal);

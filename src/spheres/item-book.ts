@@ -23,6 +23,9 @@ interface ItemBookDeps {
 /** States in which everything is on this disk as it should be. */
 const DONE: readonly ItemState[] = ['complete', 'sharing'];
 
+/** Of an item of which nothing is on this disk. */
+export const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0 } as const;
+
 /** What is written down of each item on this device, and why the last attempt at it failed. */
 export class ItemBook {
   readonly onItem: Emitter<ItemId>;
@@ -111,6 +114,11 @@ export class ItemBook {
     else if (change.state !== undefined) this.#errors.delete(itemId);
     this.#deps.storage.items.update(itemId, { ...change, updatedAtMs: this.#deps.clock.now() });
     this.onItem.emit(itemId);
+  }
+
+  /** It stands on the list as one that is neither here nor wanted. */
+  clear(itemId: ItemId): void {
+    this.update(itemId, { ...NOWHERE, wanted: false, paused: false, chosen: null, state: 'listed' });
   }
 
   /**

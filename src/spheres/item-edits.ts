@@ -14,8 +14,6 @@ interface ItemEditsDeps {
   readonly settings: WatchSettings;
 }
 
-const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0, wanted: false, paused: false, chosen: null };
-
 /** What becomes of a received copy that the person edited: their own work, which leaves this computer at their word only. */
 export class ItemEdits {
   readonly #deps: ItemEditsDeps;
@@ -43,7 +41,7 @@ export class ItemEdits {
   async letGo(itemId: ItemId): Promise<void> {
     const { book, feed } = this.#deps;
     const row = book.row(itemId);
-    book.update(itemId, { ...NOWHERE, state: 'listed' });
+    book.clear(itemId);
     if (row.wanted) await feed.remove(row.infoHash);
   }
 }

@@ -57,8 +57,7 @@ export class ItemRemoval {
     const stayed = await removeCopy({ path: row.path, segments: row.layout }, signal);
     await rm(this.#deps.source.parts(row.infoHash).path, { recursive: true, force: true });
     if (stayed > 0) this.#deps.edits.disown(row);
-    const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
-    book.update(itemId, { ...nowhere, wanted: false, paused: false, chosen: null, state: 'listed' });
+    book.clear(itemId);
     return stayed;
   }
 

@@ -4,6 +4,7 @@ import type { Emitter } from '../base/emitter.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, ItemId } from '../base/id.ts';
+import { inBatches } from '../base/in-batches.ts';
 import type { Logger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import type { TorrentState } from '../contract/swarm.ts';
@@ -16,7 +17,7 @@ import { findPlace } from './find-place.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { HaveWaiter } from './have-waiter.ts';
 import { ItemAdoption } from './item-adoption.ts';
-import { ItemBook } from './item-book.ts';
+import { ItemBook, NOWHERE } from './item-book.ts';
 import { ItemEdits } from './item-edits.ts';
 import { ItemProgress } from './item-progress.ts';
 import { ItemRecheck } from './item-recheck.ts';
@@ -190,13 +191,12 @@ export class ItemService implements Disposable {
     const isLost = row.layout !== null && !this.#book.isMine(row) && this.#isLost(row);
     // What lies there now may be the person's own work: the item gets a new place beside it.
     if (isLost) this.edits.disown(row);
-    const nowhere = { layout: null, path: null, bitfield: null, bytesHave: 0 };
     const isQueued = isLost || row.layout === null;
     this.#book.update(itemId, {
       wanted: true,
       paused: false,
       chosen,
-      ...(isLost ? nowhere : {}),
+      ...(isLost ? NOWHERE : {}),
       ...(isQueued ? { state: 'queued' as const } : {}),
     });
     if (isQueued) this.#start(itemId);
@@ -320,9 +320,7 @@ export class ItemService implements Disposable {
 
   /** Many together, so that they go to the swarm in one message and none waits for what another has to be asked for. */
   async #resumeRows(rows: readonly ItemRow[], signal: AbortSignal): Promise<void> {
-    for (let from = 0; from < rows.length; from += TOGETHER) {
-      await Promise.all(rows.slice(from, from + TOGETHER).map((row) => this.#resume(row, signal)));
-    }
+    await inBatches(rows, TOGETHER, (row) => this.#resume(row, signal));
   }
 
   async #resume(row: ItemRow, signal: AbortSignal): Promise<void> {

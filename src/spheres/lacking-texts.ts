@@ -2,7 +2,6 @@ import type { EventId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isArriving } from './current-text.ts';
 import { historyFor } from './history.ts';
-import type { KnownEvent } from './protocol/event.ts';
 import type { TextEvent } from './protocol/long-text.ts';
 import { eventsOfText, isLongText } from './protocol/long-text.ts';
 import type { Sphere } from './sphere.ts';
@@ -33,5 +32,5 @@ function isInForce(sphere: Sphere, storage: Beside, event: TextEvent): boolean {
   const target = event.type === 'edit' ? log.get(event.body.target) : event;
   if (target?.type !== 'message' || log.annotations.retraction(target) !== undefined) return false;
   if (event.type === 'edit') return log.annotations.edit(target)?.id === event.id;
-  return isArriving(sphere, storage, target as KnownEvent<'message'>);
+  return isArriving(sphere, storage, target);
 }

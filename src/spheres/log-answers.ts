@@ -7,11 +7,9 @@ import type { Speaker } from './ephemeral-channel.ts';
 import { historyFor } from './history.ts';
 import type { PackExchange } from './history-packs.ts';
 import { isOnItsWay } from './is-on-its-way.ts';
-import type { EnvelopeEntry } from './protocol/envelope.ts';
-import { encodedLength } from './protocol/envelope.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
 import { knownDevice } from './recipients.ts';
-import { enqueueRelays, relayEntry } from './relay.ts';
+import { enqueueRelays, relayEntries } from './relay.ts';
 
 interface LogAnswersDeps {
   readonly storage: Storage;
@@ -47,15 +45,8 @@ export class LogAnswers {
     // What was asked for before has not left yet.
     if (isOnItsWay(storage, sphere, known)) return;
     const events = sphere.log.select(body);
-    const entries: EnvelopeEntry[] = [];
     const history = historyFor(sphere, person);
-    let room = MAX_MAIL_BYTES;
-    for (const event of events) {
-      const entry = relayEntry(event, sphere, storage, history);
-      room -= encodedLength(entry);
-      if (room < 0 && entries.length > 0) break;
-      entries.push(entry);
-    }
+    const entries = relayEntries(events, MAX_MAIL_BYTES, { sphere, storage, history });
     const isMore = entries.length < events.length;
     if (entries.length === 0 || (isMore && body.packs === true && packs.give({ sphere, device, events }))) return;
     storage.transaction(() => enqueueRelays(sphere, entries, known));

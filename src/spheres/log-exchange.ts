@@ -345,13 +345,10 @@ export class LogExchange {
   }
 
   async #ask(sphere: Sphere, round: Round): Promise<void> {
+    const { packs, isCaughtUp } = this.#deps;
     // The archive may be about to give what is missing; one that does not end is not waited for.
-    if (!this.#deps.isCaughtUp(sphere.row.room) && this.#now - round.metAtMs < READING_MS) {
-      round.askAtMs = this.#now + REST_MS;
-      return;
-    }
-    const { packs } = this.#deps;
-    if (packs.isComing(sphere)) {
+    const isBeingRead = !isCaughtUp(sphere.row.room) && this.#now - round.metAtMs < READING_MS;
+    if (isBeingRead || packs.isComing(sphere)) {
       round.askAtMs = this.#now + REST_MS;
       return;
     }

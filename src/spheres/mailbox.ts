@@ -16,7 +16,7 @@ import type { SignedEvent } from './protocol/event.ts';
 import { isInviteProven } from './protocol/invite-proof.ts';
 import { openSealed } from './protocol/seal.ts';
 import type { SphereDevice } from './protocol/sphere-state.ts';
-import type { Sphere } from './sphere.ts';
+import type { KeptDelivery, Sphere } from './sphere.ts';
 
 interface MailboxDeps {
   readonly storage: Storage;
@@ -24,12 +24,6 @@ interface MailboxDeps {
   readonly effectsOf: (sphere: Sphere) => Effects;
   readonly nowMs: () => number;
   readonly log: Logger;
-}
-
-/** An event whose attachments are what its author meant. */
-export interface CheckedDelivery {
-  readonly event: SignedEvent;
-  readonly kept: readonly Attachment[];
 }
 
 /** What somebody tells of a history pack. */
@@ -52,7 +46,7 @@ export class Mailbox {
   }
 
   /** Opens and checks what is inside; throws `forged` and the like, and changes nothing. */
-  read(sphere: Sphere, message: IncomingMessage, result: Decrypted): readonly CheckedDelivery[] {
+  read(sphere: Sphere, message: IncomingMessage, result: Decrypted): readonly KeptDelivery[] {
     const { sealed } = message;
     if (sealed === null) return [];
     if (sealed.sphere !== sphere.id) throw new AppError('forged', 'a message about another sphere');
@@ -71,7 +65,7 @@ export class Mailbox {
   }
 
   /** What a member passes on in another way than a message, checked like what comes in one. */
-  check(sphere: Sphere, entries: readonly EnvelopeEntry[]): readonly CheckedDelivery[] {
+  check(sphere: Sphere, entries: readonly EnvelopeEntry[]): readonly KeptDelivery[] {
     const { delivered, refused } = parseEntries(entries, sphere.id);
     for (const error of refused) this.#deps.log.warn('event refused', { error });
     return delivered.map((one) => this.#check(one, null)).filter(({ event }) => this.#isBelieved(event));
@@ -86,7 +80,7 @@ export class Mailbox {
   }
 
   /** Takes in what `read` gave; when it throws, the sphere in memory may be ahead of the database. */
-  take(sphere: Sphere, deliveries: readonly CheckedDelivery[], hasLine: boolean): SphereChange[] {
+  take(sphere: Sphere, deliveries: readonly KeptDelivery[], hasLine: boolean): SphereChange[] {
     // Everything is said in a message of its own, and what people say with a line; the rest is passed on. What fills a
     // gap was said before the line that showed the gap.
     const [first] = deliveries;
@@ -96,7 +90,7 @@ export class Mailbox {
   }
 
   /** Of somebody who is no member nothing stays that does not count, or that they have said already: it could fill our log. */
-  takeAnswers(sphere: Sphere, from: BareJid, deliveries: readonly CheckedDelivery[]): SphereChange[] {
+  takeAnswers(sphere: Sphere, from: BareJid, deliveries: readonly KeptDelivery[]): SphereChange[] {
     const taken = deliveries.flatMap((one) => {
       const events = this.isAnswer(sphere, from, one) ? this.#take(sphere, [one]) : [];
       return events.filter(({ id }) => {
@@ -118,12 +112,7 @@ export class Mailbox {
   }
 
   /** Whether a member's device says by itself that its person has the account now that the message came from. */
-  isMove(
-    sphere: Sphere,
-    { from }: IncomingMessage,
-    result: Decrypted,
-    deliveries: readonly CheckedDelivery[],
-  ): boolean {
+  isMove(sphere: Sphere, { from }: IncomingMessage, result: Decrypted, deliveries: readonly KeptDelivery[]): boolean {
     const identity = toHex(result.identityKey);
     // It may stand anywhere in what is passed on to somebody who missed it.
     return deliveries.some(({ event }) => {
@@ -145,7 +134,7 @@ export class Mailbox {
    * Whether whoever sent it need not be a member: they answer an invitation of theirs, which its secret proves, or object for
    * the first time to a vote against them.
    */
-  isAnswer(sphere: Sphere, from: BareJid, { event }: CheckedDelivery): boolean {
+  isAnswer(sphere: Sphere, from: BareJid, { event }: KeptDelivery): boolean {
     if (event.type === 'object') {
       const { person } = event.header;
       const votes = new Set<string>(sphere.log.ownership.votes(person).map(({ id }) => id));
@@ -156,7 +145,7 @@ export class Mailbox {
     return invite?.type === 'invite' && invite.body.jid === from && isInviteProven(event, invite.body.key);
   }
 
-  #check({ event, attachments }: DeliveredEvent, line: string | null): CheckedDelivery {
+  #check({ event, attachments }: DeliveredEvent, line: string | null): KeptDelivery {
     if (hasText(event) && line !== null && !isTextOf(event, toUtf8(line))) {
       throw new AppError('forged', 'the line is not the text that was signed');
     }
@@ -167,10 +156,10 @@ export class Mailbox {
   }
 
   /** The events, but for those that were here already and came with nothing that we understand. */
-  #take(sphere: Sphere, deliveries: readonly CheckedDelivery[]): SignedEvent[] {
+  #take(sphere: Sphere, deliveries: readonly KeptDelivery[]): SignedEvent[] {
     const known = deliveries.filter(({ event }) => this.#isBelieved(event));
     const fresh = sphere.takeAll(known);
-    const isTaken = ({ event, kept }: CheckedDelivery): boolean =>
+    const isTaken = ({ event, kept }: KeptDelivery): boolean =>
       fresh.has(event.id) || kept.some(({ kind }) => kind !== null);
     return known.filter(isTaken).map(({ event }) => event);
   }

@@ -178,6 +178,7 @@ export class Outgoing {
     // Coming online pokes.
     if (!carrier.isOnline) return EMPTY_MS;
     const queue = storage.outbox.queued();
+    this.#troubles.keepOnly(queue);
     if (queue.length === 0) return EMPTY_MS;
     this.#isBusy = true;
     const pass: Pass = { destinations: new Set(), lanes: new Set(), nextMs: clock.monotonic() + IDLE_MS };

@@ -47,7 +47,7 @@ export interface PackGiverDeps {
 }
 
 /** What is asked for by one device. */
-interface Wish {
+export interface Wish {
   readonly sphere: Sphere;
   readonly device: DeviceKey;
   readonly events: readonly SignedEvent[];
@@ -59,7 +59,7 @@ const JUST_TOLD_MS = 60_000;
 export const GIVEN = { burst: 2, intervalMs: 600_000 };
 const MOST_AT_ONCE = 8;
 /** Whoever does not come for it in that time asks anew. */
-const KEPT_MS = 3 * 86_400_000;
+export const KEPT_MS = 3 * 86_400_000;
 
 /** Makes packs of history for devices that asked for more than mail carries well, and serves them until they are there. */
 export class PackGiver {

@@ -14,13 +14,14 @@ import type { Metainfo } from '../torrent/metainfo.ts';
 import { parseMetainfo, pieceCount } from '../torrent/metainfo.ts';
 import { devicesToEnd } from './devices-to-end.ts';
 import type { EphemeralChannel } from './ephemeral-channel.ts';
-import type { CheckedDelivery, Mailbox, PackOffer } from './mailbox.ts';
+import type { Mailbox, PackOffer } from './mailbox.ts';
 import { readPack } from './pack-file.ts';
+import { KEPT_MS } from './pack-giver.ts';
 import { isComplete } from './piece-map.ts';
 import type { EnvelopeEntry } from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { decodeTicket, MAX_PACK_BYTES } from './protocol/history-pack.ts';
-import type { Sphere } from './sphere.ts';
+import type { KeptDelivery, Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 
@@ -45,8 +46,6 @@ const MOST_MS = 30 * 60_000;
 const FAILED_MS = 3_600_000;
 /** A ticket may be so long on its way. */
 const ASKED_MS = 3_600_000;
-/** The giver forgets it then, too. */
-const KEPT_MS = 3 * 86_400_000;
 /** Nobody confirms it; a giver who has never heard it forgets the pack in time. */
 const END_SAID_AGAIN = 3;
 /** Padding of the torrent's byte space: an eighth, and a piece. */
@@ -114,7 +113,7 @@ export class PackTaker {
     if (row?.state !== 'fetching') return false;
     this.#moved(row).lastMs = this.#now;
     this.#deps.storage.packs.update(infoHash, { bitfield });
-    return isComplete(bitfield, pieceCount(shapeOf(row)));
+    return isWhole({ ...row, bitfield });
   }
 
   /** Goes on with everything. */
@@ -129,7 +128,7 @@ export class PackTaker {
   /** Whether what is not here yet comes no more: its giver was removed, has left or is to end. Others are asked then. */
   #isGiverGone({ state }: Sphere, row: PackRow): boolean {
     const isThere = state.devices.has(row.device) && !devicesToEnd(this.#deps.storage).has(row.device);
-    return row.state === 'fetching' && !isThere && !isComplete(row.bitfield, pieceCount(shapeOf(row)));
+    return row.state === 'fetching' && !isThere && !isWhole(row);
   }
 
   /** The torrent came to rest without its bytes. */
@@ -141,7 +140,7 @@ export class PackTaker {
   async #goOn(sphere: Sphere, row: PackRow, signal: AbortSignal): Promise<void> {
     const { storage, feed, log, clock } = this.#deps;
     if (row.state === 'fetching') {
-      if (!isComplete(row.bitfield, pieceCount(shapeOf(row)))) return await this.#fetch(row, signal);
+      if (!isWhole(row)) return await this.#fetch(row, signal);
       await feed.remove(row.infoHash);
       storage.packs.update(row.infoHash, { state: 'storing' });
     }
@@ -235,8 +234,8 @@ export class PackTaker {
     entries: readonly EnvelopeEntry[],
     breather: Breather,
     signal: AbortSignal,
-  ): Promise<CheckedDelivery[]> {
-    const checked: CheckedDelivery[] = [];
+  ): Promise<KeptDelivery[]> {
+    const checked: KeptDelivery[] = [];
     for (const entry of entries) {
       checked.push(...this.#deps.mailbox.check(sphere, [entry]));
       await breather.breathe();
@@ -310,6 +309,10 @@ export class PackTaker {
     this.#movedMs.set(infoHash, known);
     return known;
   }
+}
+
+function isWhole(row: PackRow): boolean {
+  return isComplete(row.bitfield, pieceCount(shapeOf(row)));
 }
 
 function shapeOf({ metainfo, infoHash }: PackRow): Metainfo {

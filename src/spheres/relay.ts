@@ -3,7 +3,14 @@ import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import type { History } from './history.ts';
 import type { Attachment, AttachmentKind, EnvelopeEntry } from './protocol/envelope.ts';
-import { attachment, encodeEnvelope, entryOf, MAX_ATTACHMENTS, splitEntries } from './protocol/envelope.ts';
+import {
+  attachment,
+  encodedLength,
+  encodeEnvelope,
+  entryOf,
+  MAX_ATTACHMENTS,
+  splitEntries,
+} from './protocol/envelope.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import { textsWith } from './protocol/long-text.ts';
@@ -25,6 +32,23 @@ const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
 export function relayEntry(event: SignedEvent, sphere: Sphere, storage: Storage, history: History): EnvelopeEntry {
   const isOpen = event.type === 'epoch' ? history.isEpochOpen(event) : isOpenIn(sphere, history, event);
   return entryOf(event, isOpen ? attachmentsOf(event, sphere, storage) : []);
+}
+
+/** As many of the events as fit, from the first on: at least that one. */
+export function relayEntries(
+  events: readonly SignedEvent[],
+  maxBytes: number,
+  { sphere, storage, history }: { readonly sphere: Sphere; readonly storage: Storage; readonly history: History },
+): EnvelopeEntry[] {
+  const entries: EnvelopeEntry[] = [];
+  let room = maxBytes;
+  for (const event of events) {
+    const entry = relayEntry(event, sphere, storage, history);
+    room -= encodedLength(entry);
+    if (room < 0 && entries.length > 0) break;
+    entries.push(entry);
+  }
+  return entries;
 }
 
 /** A text that somebody may read they may read from its beginning, also when they came while it was on its way. */

@@ -198,3 +198,21 @@ test('a room that swallows all lines for an hour does not hold up other spheres,
   await world.pass(300_000);
   expect(ben.session.texts().toSorted()).toEqual(lines.toSorted());
 });
+
+test('lines that a room swallowed and that were taken back since do not keep the one that stays from its turns', async () => {
+  const parts = await two();
+  const { world, ana, ben, id, say } = parts;
+  const answer = answering(parts);
+  answer.error = new AppError('timed-out', 'the room says nothing');
+  const [stays, ...others] = Array.from({ length: 12 }, (_, number) => say(`line ${number}`));
+  await world.pass(1_200_000);
+  for (const line of others) ana.session.messages.retract(id, line, false);
+  await world.pass(1_200_000);
+  expect(ana.session.storage.messages.get(stays ?? say(''))?.state).toBe('queued');
+  answer.times = 0;
+  await world.pass(3_600_000);
+  expect(answer.times).toBeGreaterThan(5);
+  answer.error = null;
+  await world.pass(600_000);
+  expect(ben.session.texts()).toContain('line 0');
+});

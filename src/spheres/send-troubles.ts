@@ -68,6 +68,12 @@ export class SendTroubles {
     this.#troubles.delete(id);
   }
 
+  /** What has left the queue, or was taken back, is no trouble for those that wait. */
+  keepOnly(queue: readonly QueuedEntry[]): void {
+    const queued = new Set(queue.map(({ id }) => id));
+    for (const id of this.#troubles.keys()) if (!queued.has(id)) this.#troubles.delete(id);
+  }
+
   /** When an entry that stands aside is tried again; 0 for any other one. */
   asideUntil(id: number): number {
     return this.#troubles.get(id)?.asideUntilMs ?? 0;

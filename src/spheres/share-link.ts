@@ -1,5 +1,6 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Logger } from '../base/log.ts';
+import { isWithin } from '../torrent/is-within.ts';
 import type { LinkToPlace } from '../torrent/place-files.ts';
 import { placeLink, removeLink } from '../torrent/place-files.ts';
 
@@ -20,7 +21,9 @@ export class ShareLink implements AsyncDisposable {
 
   static async place(link: LinkToPlace, deps: { log: Logger }, signal: AbortSignal): Promise<ShareLink> {
     const none = new ShareLink(deps, link.target, null);
-    if (isInside(link.target, link.folder)) return none;
+    const [folder, target] = [resolve(link.folder), resolve(link.target)];
+    // What lies in the sphere's folder already needs no link there.
+    if (target !== folder && isWithin(folder, target)) return none;
     try {
       return new ShareLink(deps, link.target, await placeLink(link, signal));
     } catch (error) {
@@ -58,10 +61,4 @@ export class ShareLink implements AsyncDisposable {
       this.#log.warn('a link stays in the sphere folder', { error });
     }
   }
-}
-
-/** What lies in the sphere's folder already needs no link there. */
-function isInside(path: string, folder: string): boolean {
-  const way = relative(folder, resolve(path));
-  return way !== '' && !way.startsWith('..');
 }

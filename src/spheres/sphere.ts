@@ -129,15 +129,13 @@ export class Sphere {
 
   /** What we may do here; undefined while we are no member. */
   get role(): SphereRole | undefined {
-    return [...this.state.members.values()].find(({ person, state }) => person === this.person && state === 'joined')
-      ?.role;
+    return this.#joined?.role;
   }
 
   /** Our person's record: wherever they are in; while they move that is not the account that this device is at, `own`. */
   placeOf(own: BareJid): SphereMember | undefined {
     const { members } = this.state;
-    const isIn = ({ person, state }: SphereMember): boolean => person === this.person && state === 'joined';
-    return [...members.values()].find(isIn) ?? members.get(own) ?? members.get(this.jidOf(this.person) ?? own);
+    return this.#joined ?? members.get(own) ?? members.get(this.jidOf(this.person) ?? own);
   }
 
   /** The account that our person is a member with. */
@@ -313,6 +311,12 @@ export class Sphere {
       counts.set(device, ofDevice - 1);
       return [id];
     });
+  }
+
+  /** Our person's record while they are a member. */
+  get #joined(): SphereMember | undefined {
+    const isIn = ({ person, state }: SphereMember): boolean => person === this.person && state === 'joined';
+    return [...this.state.members.values()].find(isIn);
   }
 
   #forgetUnclaimed(event: SignedEvent): void {

@@ -1,6 +1,7 @@
 import type { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { ItemId } from '../base/id.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { ErrorView } from '../contract/views.ts';
 
 /** Resolves once `end` says that the item is as it is to be; rejects with the error that keeps it from that. */
@@ -17,14 +18,10 @@ export async function untilItemEnds(
     else if (now !== null) ended.reject(new AppError(now.code, now.message));
   };
   const stop = onItem.on((changed) => changed === itemId && check());
-  const onAbort = (): void => ended.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
   try {
     check();
-    if (signal.aborted) onAbort();
-    await ended.promise;
+    await Promise.race([ended.promise, untilAborted(signal)]);
   } finally {
     stop();
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
+import { inBatches } from '../base/in-batches.ts';
 import { edgeDigests } from './edge-digest.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Manifest } from './protocol/manifest.ts';
@@ -15,17 +16,14 @@ export async function verifyItem(
 ): Promise<void> {
   const files = (layout ?? []).filter((segment) => segment.kind === 'file');
   const indices = chosen ?? Array.from(manifest.files.keys());
-  for (let from = 0; from < indices.length; from += TOGETHER) {
-    const batch = indices.slice(from, from + TOGETHER).map((index) => verifyFile(index, chosen !== null));
-    await Promise.all(batch);
-  }
+  await inBatches(indices, TOGETHER, verifyFile);
 
-  async function verifyFile(index: number, isChosen: boolean): Promise<void> {
+  async function verifyFile(index: number): Promise<void> {
     const file = manifest.files[index];
     if (file === undefined) return;
     const path = files[index]?.path ?? '';
     // What was chosen is not synced by the swarm, which waits for the whole item.
-    if (file.bytes === 0 || isChosen) await touch(path);
+    if (file.bytes === 0 || chosen !== null) await touch(path);
     // Of a torrent from elsewhere nothing is known but its pieces, which were compared.
     if (file.headSha256 === '') return;
     const edges = await edgeDigests(path, file.bytes, signal);

@@ -1,12 +1,10 @@
-import type { PersonId } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import { foundationOf } from './hand-over.ts';
 import { historyFor } from './history.ts';
 import { MAX_MAIL_BYTES } from './log-answers.ts';
-import type { EnvelopeEntry } from './protocol/envelope.ts';
-import { encodedLength, entryOf } from './protocol/envelope.ts';
+import { entryOf } from './protocol/envelope.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
-import { enqueueRelays, relayEntry } from './relay.ts';
+import { enqueueRelays, relayEntries } from './relay.ts';
 import type { Sphere } from './sphere.ts';
 
 /**
@@ -21,32 +19,15 @@ export function welcomeDevice(
   { isPresent }: { readonly isPresent: boolean },
 ): void {
   const { person, device } = joined.header;
-  const all = allEntries(sphere, storage, person, isPresent ? MAX_MAIL_BYTES : Infinity);
-  const entries = all ?? foundationOf(sphere, storage, person);
+  const events = sphere.log.events();
+  const history = historyFor(sphere, person);
+  const all = relayEntries(events, isPresent ? MAX_MAIL_BYTES : Infinity, { sphere, storage, history });
+  const entries = all.length === events.length ? all : foundationOf(sphere, storage, person);
   storage.transaction(() => {
     storage.welcomes.add(joined.id);
     enqueueRelays(sphere, entries, { kind: 'device', device });
     introduce(sphere, joined);
   });
-}
-
-/** undefined when they are longer. */
-function allEntries(
-  sphere: Sphere,
-  storage: Storage,
-  person: PersonId,
-  maxBytes: number,
-): readonly EnvelopeEntry[] | undefined {
-  const history = historyFor(sphere, person);
-  const entries: EnvelopeEntry[] = [];
-  let room = maxBytes;
-  for (const event of sphere.log.events()) {
-    const entry = relayEntry(event, sphere, storage, history);
-    room -= encodedLength(entry);
-    if (room < 0) return undefined;
-    entries.push(entry);
-  }
-  return entries;
 }
 
 /** Whom the newcomer did not know of when answering was not written to: they get the answer and its papers from us. */

@@ -91,6 +91,10 @@ export class ItemTable {
     return this.#select('WHERE sphere_id = @sphereId ORDER BY item_id', { sphereId });
   }
 
+  atPath(sphereId: SphereId, path: string): ItemRow[] {
+    return this.#select('WHERE sphere_id = @sphereId AND path = @path ORDER BY item_id', { sphereId, path });
+  }
+
   listAll(): ItemRow[] {
     return this.#select('ORDER BY sphere_id, item_id');
   }
