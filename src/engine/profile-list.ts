@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { numberedName, safeName } from '../torrent/safe-name.ts';
+import { freeFolder } from '../torrent/free-folder.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { diskError } from './disk-error.ts';
 import type { Profile } from './profile.ts';
@@ -38,7 +38,6 @@ interface ProfileListDeps {
 const FIRST = 'first';
 /** The name of a profile's folder. What people write never becomes a part of it. */
 const ID = /^(first|[0-9a-f]{16})$/;
-const MAX_NAMES = 1000;
 
 const personSchema = z.object({ name: z.string(), addedAtMs: z.number() });
 /** What is said of the list. It holds nothing that could be lost: who there is, the folders themselves tell. */
@@ -192,13 +191,4 @@ function readJson(file: string): object | undefined {
     // Missing or damaged: the callers treat both as absent.
     return undefined;
   }
-}
-
-function freeFolder(home: string, wanted: string): string {
-  const name = safeName(wanted);
-  for (let number = 1; number <= MAX_NAMES; number += 1) {
-    const folder = path.join(home, number === 1 ? name : numberedName(name, number, 'folder'));
-    if (!existsSync(folder)) return folder;
-  }
-  throw new AppError('conflict', 'every name for the folder is taken');
 }
