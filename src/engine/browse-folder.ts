@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../base/errors.ts';
+import { isWithin } from '../torrent/contained-file.ts';
 
 const MAX_ENTRIES = 5000;
 
@@ -42,7 +43,7 @@ async function resolveInside(root: string, folder: string): Promise<string> {
   const resolved = await realpath(path.resolve(root, folder)).catch((error: unknown) => {
     throw new AppError('not-found', 'the folder does not exist', {}, error);
   });
-  if (!isInside(root, resolved)) throw new AppError('path-outside', 'the folder is outside of the home folder');
+  if (!isWithin(root, resolved)) throw new AppError('path-outside', 'the folder is outside of the home folder');
   return resolved;
 }
 
@@ -58,7 +59,7 @@ async function describe(root: string, file: string, name: string): Promise<Folde
   try {
     const own = await lstat(file);
     const target = own.isSymbolicLink() ? await realpath(file) : file;
-    if (!isInside(root, target)) return undefined;
+    if (!isWithin(root, target)) return undefined;
     const facts = own.isSymbolicLink() ? await stat(target) : own;
     if (facts.isDirectory()) return { name, path: file, kind: 'folder', bytes: 0 };
     return facts.isFile() ? { name, path: file, kind: 'file', bytes: facts.size } : undefined;
@@ -66,9 +67,4 @@ async function describe(root: string, file: string, name: string): Promise<Folde
     // Gone or unreadable since the folder was read: the picker simply does not offer it.
     return undefined;
   }
-}
-
-function isInside(root: string, file: string): boolean {
-  const relative = path.relative(root, file);
-  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
 }

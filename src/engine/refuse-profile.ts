@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../base/errors.ts';
+import { isWithin } from '../torrent/contained-file.ts';
 import type { Profile } from './profile.ts';
 import { locateProfile, peopleFolder } from './profile.ts';
 
@@ -39,9 +40,4 @@ async function realOf(file: string): Promise<string> {
     // Missing or unreadable: compared as it is spelt.
     return path.resolve(file);
   }
-}
-
-function isWithin(folder: string, file: string): boolean {
-  const way = path.relative(folder, file);
-  return way !== '..' && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
 }

@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -12,6 +12,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { isWithin } from '../torrent/contained-file.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
 import { freeFolder } from '../torrent/free-folder.ts';
 import { requireSpace } from '../torrent/free-space.ts';
@@ -341,9 +342,4 @@ function foreignMarks({ items }: Storage, way: FolderWay): ReadonlySet<string> {
       return [`${inode} ${size} ${mtimeNs} ${ctimeNs}`];
     }),
   );
-}
-
-function isWithin(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && join(folder, way) === path);
 }

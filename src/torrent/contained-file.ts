@@ -57,12 +57,17 @@ export async function openContained(path: string, root: string, mode: OpenMode):
 
 /** The path below `root`; fails with `path-outside` when it is not strictly inside, or not spelt plainly. */
 export function relativeInside(path: string, root: string): string {
-  const below = relative(resolve(root), path);
+  const folder = resolve(root);
   const plain = isAbsolute(path) && resolve(path) === path;
-  if (!plain || below === '' || below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {
-    throw outside(path);
-  }
+  const below = relative(folder, path);
+  if (!plain || below === '' || !isWithin(folder, path)) throw outside(path);
   return below;
+}
+
+/** Whether a resolved path is the folder, or leads into it. */
+export function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** Where the folder really is; a missing one (an unplugged disk) is not made but `file-missing`. */
