@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -11,7 +11,14 @@ import { freeFolder } from '../torrent/free-folder.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { diskError } from './disk-error.ts';
 import type { Profile } from './profile.ts';
-import { changeConfig, createProfileFolders, locateProfile, peopleFolder, readEngineFile } from './profile.ts';
+import {
+  changeConfig,
+  createProfileFolders,
+  locateProfile,
+  peopleFolder,
+  readEngineFile,
+  readJson,
+} from './profile.ts';
 import { signedInOf } from './signed-in.ts';
 
 /** One person on this computer. */
@@ -162,7 +169,8 @@ export class ProfileList {
   }
 
   #read(): ListFile {
-    return listSchema.parse(readJson(this.#file) ?? {});
+    const parsed = listSchema.safeParse(readJson(this.#file));
+    return parsed.success ? parsed.data : listSchema.parse({});
   }
 
   async #change(change: (list: ListFile) => ListFile): Promise<void> {
@@ -182,13 +190,3 @@ function readPerson(folder: string): z.infer<typeof personSchema> {
 }
 
 const personFile = (folder: string): string => path.join(folder, 'person.json');
-
-function readJson(file: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    // Missing or damaged: the callers treat both as absent.
-    return undefined;
-  }
-}
