@@ -102,7 +102,8 @@ export class ProfileList {
   /** By id, name or account; fails with `conflict` when several have the name. */
   find(wanted: string): KnownProfile {
     const all = this.all();
-    if (all.some(({ id }) => id === wanted)) return this.get(wanted);
+    const byId = all.find(({ id }) => id === wanted);
+    if (byId !== undefined) return byId;
     const [found, ...more] = all.filter(({ name, account }) => name === wanted || account === wanted);
     if (more.length > 0) throw new AppError('conflict', 'several people have this name: use the id');
     return found ?? this.get(wanted);
