@@ -2,6 +2,8 @@ import { toUtf8 } from './bytes.ts';
 
 /** The most that one message says, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 200_000;
+/** Of one text in a sphere: enough for all those bytes, with room for whole lines. */
+export const MAX_PARTS = 32;
 
 const LINE_FEED = 10;
 
