@@ -1,9 +1,19 @@
 import { toUtf8 } from './bytes.ts';
+import { AppError } from './errors.ts';
 
 /** The most that one message says, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 200_000;
+/** Of one text in a sphere: enough for all those bytes, with room for whole lines. */
+export const MAX_PARTS = 32;
 
 const LINE_FEED = 10;
+
+/** Fails with `too-large` when one message cannot say so much. */
+export function requireSayable(text: string): void {
+  const bytes = toUtf8(text).length;
+  if (bytes <= MAX_TEXT_BYTES) return;
+  throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
+}
 
 /**
  * The pieces of a text, of at most `maxBytes` bytes of UTF-8 each; joined they are the text again. A piece ends with a

@@ -97,7 +97,7 @@ export class AccountOnline implements Disposable {
     this.#deps = deps;
     this.onCopied = new Emitter((error) => deps.log.error('copy listener failed', { error }));
     this.#disco = answerDisco(deps.client, ABILITIES, FIRST_ABILITIES);
-    this.#lateNews = new LateNews(deps);
+    this.#lateNews = new LateNews({ ...deps, session: () => this.#session });
     deps.scope.spawn('care for keys regularly', async (signal) => {
       for (;;) {
         await deps.clock.sleep(CARE_EVERY_MS, signal);
@@ -175,7 +175,6 @@ export class AccountOnline implements Disposable {
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
     this.#disco[Symbol.dispose]();
-    this.#lateNews[Symbol.dispose]();
   }
 
   /** What was written into the connection of before may have come through: the archive is read before it is said again. */

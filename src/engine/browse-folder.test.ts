@@ -44,3 +44,8 @@ test.each([
 ])('%s is refused as %s', async (folder, code) => {
   await expect(browseFolder(home, folder, signal)).rejects.toMatchObject({ code });
 });
+
+test('a folder whose name begins with two dots lies in the home folder', async () => {
+  mkdirSync(path.join(home, '..old'));
+  expect(await browseFolder(home, '..old', signal)).toMatchObject({ path: path.join(home, '..old'), parent: home });
+});

@@ -70,6 +70,11 @@ export class HttpServer implements AsyncDisposable {
     return `http://${HOST}:${this.#port}`;
   }
 
+  /** An address that opens the UI once, soon. */
+  urlForOnce(): string {
+    return `${this.origin}/?token=${this.#deps.session.ticket()}`;
+  }
+
   /** Listens on the port, 0 = any; `conflict` when it is taken. */
   async listen(port: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
@@ -114,7 +119,7 @@ export class HttpServer implements AsyncDisposable {
     if (target === undefined) return refuse(response, 404);
     const [first, ...rest] = target.segments;
     if (first === 'ticket' && this.#deps.session.isProgram(request.headers.authorization)) {
-      return tell(response, { url: `${this.origin}/?token=${this.#deps.session.ticket()}` });
+      return tell(response, { url: this.urlForOnce() });
     }
     if (first === 'media') return orNotFound(response, await this.#deps.media(rest, request, response));
     if (this.#signIn(target, response)) return;

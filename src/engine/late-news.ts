@@ -10,41 +10,34 @@ interface LateNewsDeps {
   readonly people: { readonly portraits: Pick<Portraits, 'begin'> };
   readonly scope: Pick<Scope, 'spawn'>;
   readonly clock: Clock;
+  /** Which of the server's sessions this is; 0 = there was none yet. */
+  readonly session: () => number;
 }
 
 /** On a slow line what was missed in rooms comes for some seconds after the session is set up. */
 const CALM_MS = 20_000;
 
 /** What people look like and call themselves is asked for last in each session. */
-export class LateNews implements Disposable {
+export class LateNews {
   readonly #deps: LateNewsDeps;
-  readonly #stop: () => void;
-  #session = 0;
   #askedIn = 0;
 
   constructor(deps: LateNewsDeps) {
     this.#deps = deps;
-    this.#stop = deps.client.onState.on((state) => {
-      if (state.kind === 'online' && !state.resumed) this.#session += 1;
-    });
   }
 
   /** Whenever a session is set up or goes on. */
   soon(): void {
     const { clock, client, people, scope } = this.#deps;
-    const session = this.#session;
+    const session = this.#deps.session();
     if (session === this.#askedIn) return;
     scope.spawn('hear of names and pictures', async (signal) => {
       await clock.sleep(CALM_MS, signal);
-      const isDue = session === this.#session && session !== this.#askedIn;
+      const isDue = session === this.#deps.session() && session !== this.#askedIn;
       if (!isDue || client.state.kind !== 'online') return;
       this.#askedIn = session;
       people.portraits.begin();
       await sendPresence(client, ABILITIES);
     });
-  }
-
-  [Symbol.dispose](): void {
-    this.#stop();
   }
 }

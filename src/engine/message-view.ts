@@ -12,7 +12,7 @@ import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { PeopleNames } from './people-names.ts';
 import { senderOf } from './sender-of.ts';
-import { beginningOf, shownText } from './shown-text.ts';
+import { quotedText, shownText } from './shown-text.ts';
 
 interface MessageViewDeps {
   readonly list: Pick<SphereList, 'find'>;
@@ -21,9 +21,6 @@ interface MessageViewDeps {
   readonly names: Pick<PeopleNames, 'of'>;
   readonly own: BareJid;
 }
-
-/** What is shown of a line that another one answers. */
-const QUOTE_LENGTH = 200;
 
 /** One line with everything that was said and done about it since. */
 export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView {
@@ -84,9 +81,8 @@ function viewDelivery({ delivery, own, names }: MessageViewDeps, sphere: Sphere,
 function viewQuote({ storage, list, names }: MessageViewDeps, id: EventId): QuoteView {
   const row = storage.messages.get(id);
   if (row === undefined || row.kind === 'notice') return { id, kind: 'text', fromName: '', text: null };
-  const text = row.text.length > QUOTE_LENGTH ? `${beginningOf(row.text, QUOTE_LENGTH)}…` : row.text;
   const fromName = names.of(senderOf(list.find(row.sphereId), row));
-  return { id, kind: row.kind, fromName, text: text === '' ? null : text };
+  return { id, kind: row.kind, fromName, text: quotedText(row.text) };
 }
 
 function viewReactions({ names }: MessageViewDeps, sphere: Sphere, id: EventId): ReactionView[] {

@@ -31,8 +31,9 @@ export async function offerMoves({ list, people, storage, log }: OfferMovesDeps,
   const told = merged(spheres.flatMap((sphere) => toldMoves(sphere).filter(({ person }) => person !== sphere.person)));
   const offered = () => storage.settings.get(SETTING, (value) => schema.parse(value)) ?? {};
   // Whoever is back where they were may move once more.
-  const stated = Object.entries(offered()).filter(([jid]) => told.some(({ from }) => from === jid));
-  storage.settings.set(SETTING, Object.fromEntries(stated));
+  const before = Object.entries(offered());
+  const stated = before.filter(([jid]) => told.some(({ from }) => from === jid));
+  if (stated.length < before.length) storage.settings.set(SETTING, Object.fromEntries(stated));
   for (const move of told) {
     const { from, to } = move;
     if (Object.hasOwn(offered(), from)) continue;

@@ -9,10 +9,7 @@ import type { ContactRow } from '../storage/contact-table.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { PeopleNames } from './people-names.ts';
-import { beginningOf, shownText } from './shown-text.ts';
-
-/** What is shown of a line in a list, and where another one answers it. */
-const QUOTE_LENGTH = 200;
+import { beginningOf, QUOTE_LENGTH, quotedText, shownText } from './shown-text.ts';
 
 interface PeopleViewDeps {
   readonly storage: Storage;
@@ -37,7 +34,7 @@ export function viewContact({ storage, people, ofTwo, own, names }: PeopleViewDe
     movedFrom: movedFromOf({ storage, people, names }, jid),
     blocked: storage.blocked.has(jid),
     online: people.contacts.isOnline(jid),
-    lastLine: newest?.line?.slice(0, 200) ?? null,
+    lastLine: newest?.line ?? null,
     lastActivityMs: Math.max(sinceMs, newest?.atMs ?? 0),
   };
 }
@@ -107,8 +104,7 @@ function viewDelivery({ state }: DirectMessageRow, theirName: string, tells: boo
 function viewQuote({ directMessages }: Storage, id: EventId, names: Names): QuoteView {
   const row = directMessages.get(id);
   if (row === undefined) return { id, kind: 'text', fromName: '', text: null };
-  const text = row.text.length > QUOTE_LENGTH ? `${beginningOf(row.text, QUOTE_LENGTH)}…` : row.text;
-  return { id, kind: 'text', fromName: row.mine ? names.mine : names.theirs, text: text === '' ? null : text };
+  return { id, kind: 'text', fromName: row.mine ? names.mine : names.theirs, text: quotedText(row.text) };
 }
 
 function viewSigns({ signs }: DirectMessageRow, names: Names): ReactionView[] {

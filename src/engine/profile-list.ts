@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -7,11 +7,18 @@ import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { numberedName, safeName } from '../torrent/safe-name.ts';
+import { freeFolder } from '../torrent/free-folder.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { diskError } from './disk-error.ts';
 import type { Profile } from './profile.ts';
-import { changeConfig, createProfileFolders, locateProfile, peopleFolder, readEngineFile } from './profile.ts';
+import {
+  changeConfig,
+  createProfileFolders,
+  locateProfile,
+  peopleFolder,
+  readEngineFile,
+  readJson,
+} from './profile.ts';
 import { signedInOf } from './signed-in.ts';
 
 /** One person on this computer. */
@@ -38,7 +45,6 @@ interface ProfileListDeps {
 const FIRST = 'first';
 /** The name of a profile's folder. What people write never becomes a part of it. */
 const ID = /^(first|[0-9a-f]{16})$/;
-const MAX_NAMES = 1000;
 
 const personSchema = z.object({ name: z.string(), addedAtMs: z.number() });
 /** What is said of the list. It holds nothing that could be lost: who there is, the folders themselves tell. */
@@ -96,7 +102,8 @@ export class ProfileList {
   /** By id, name or account; fails with `conflict` when several have the name. */
   find(wanted: string): KnownProfile {
     const all = this.all();
-    if (all.some(({ id }) => id === wanted)) return this.get(wanted);
+    const byId = all.find(({ id }) => id === wanted);
+    if (byId !== undefined) return byId;
     const [found, ...more] = all.filter(({ name, account }) => name === wanted || account === wanted);
     if (more.length > 0) throw new AppError('conflict', 'several people have this name: use the id');
     return found ?? this.get(wanted);
@@ -163,7 +170,8 @@ export class ProfileList {
   }
 
   #read(): ListFile {
-    return listSchema.parse(readJson(this.#file) ?? {});
+    const parsed = listSchema.safeParse(readJson(this.#file));
+    return parsed.success ? parsed.data : listSchema.parse({});
   }
 
   async #change(change: (list: ListFile) => ListFile): Promise<void> {
@@ -183,22 +191,3 @@ function readPerson(folder: string): z.infer<typeof personSchema> {
 }
 
 const personFile = (folder: string): string => path.join(folder, 'person.json');
-
-function readJson(file: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    // Missing or damaged: the callers treat both as absent.
-    return undefined;
-  }
-}
-
-function freeFolder(home: string, wanted: string): string {
-  const name = safeName(wanted);
-  for (let number = 1; number <= MAX_NAMES; number += 1) {
-    const folder = path.join(home, number === 1 ? name : numberedName(name, number, 'folder'));
-    if (!existsSync(folder)) return folder;
-  }
-  throw new AppError('conflict', 'every name for the folder is taken');
-}

@@ -159,7 +159,7 @@ export function changeConfig(profile: Profile, change: (config: ProfileConfig) =
   });
 }
 
-function readJson(file: string): unknown {
+export function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {

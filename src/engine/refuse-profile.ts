@@ -7,26 +7,28 @@ import { locateProfile, peopleFolder } from './profile.ts';
 
 /** Fails with `not-allowed` when sharing a path would give the keys and messages of people here to others. */
 export async function refuseProfile(profile: Profile, paths: readonly string[]): Promise<void> {
-  const secrets = await secretsBeside(profile);
+  const { secrets, isSecret } = await secretsBeside(profile);
   for (const one of paths) {
     const real = await realOf(one);
-    if (secrets.some((secret) => isWithin(real, secret))) throw refused(one);
-    await refuseInProfile(profile, one);
+    if (isSecret(real) || secrets.some((secret) => isWithin(real, secret))) throw refused(one);
   }
 }
 
 /** Fails with `not-allowed` when a sphere's folder would come to lie among the keys and messages of people here. */
 export async function refuseInProfile(profile: Profile, place: string): Promise<void> {
-  const secrets = await secretsBeside(profile);
-  const [open, real] = [await realOf(profile.spheresFolder), await realOf(place)];
-  const isOpen = isWithin(open, real) && !secrets.some((secret) => isWithin(open, secret));
-  if (!isOpen && secrets.some((secret) => isWithin(secret, real))) throw refused(place);
+  const { isSecret } = await secretsBeside(profile);
+  if (isSecret(await realOf(place))) throw refused(place);
 }
 
 /** Of this person, and of the others of this computer. */
-function secretsBeside({ folder }: Profile): Promise<string[]> {
+async function secretsBeside({ folder, spheresFolder }: Profile) {
   const usual = locateProfile().folder;
-  return Promise.all([folder, usual, peopleFolder(usual)].map(realOf));
+  const secrets = await Promise.all([folder, usual, peopleFolder(usual)].map(realOf));
+  const open = await realOf(spheresFolder);
+  const isOpen = !secrets.some((secret) => isWithin(open, secret));
+  const isSecret = (real: string): boolean =>
+    !(isOpen && isWithin(open, real)) && secrets.some((secret) => isWithin(secret, real));
+  return { secrets, isSecret };
 }
 
 const refused = (place: string): AppError =>

@@ -35,11 +35,6 @@ export class SessionGuard {
     return ticket;
   }
 
-  /** The same for a ticket alone; it is used up. */
-  takesTicket(candidate: string | null): boolean {
-    return candidate !== null && this.#tickets.has(candidate) && this.signsIn(candidate);
-  }
-
   /** Whether this is a program that has the token, which no page is ever told. */
   isProgram(authorization: string | undefined): boolean {
     return authorization?.startsWith('Bearer ') === true && this.#isToken(authorization.slice('Bearer '.length));
@@ -54,11 +49,14 @@ export class SessionGuard {
     return this.#isToken(candidate);
   }
 
+  /** The same for a ticket alone; it is used up. */
+  takesTicket(candidate: string | null): boolean {
+    return candidate !== null && this.#tickets.has(candidate) && this.signsIn(candidate);
+  }
+
   /** Checks `Authorization: Bearer` and the cookie; either is enough. */
   isAuthorised(headers: { authorization?: string | undefined; cookie?: string | undefined }, port: number): boolean {
-    if (headers.authorization?.startsWith('Bearer ') === true) {
-      return this.#isToken(headers.authorization.slice('Bearer '.length));
-    }
+    if (headers.authorization?.startsWith('Bearer ') === true) return this.isProgram(headers.authorization);
     const value = readCookie(headers.cookie, cookieName(port));
     return value !== undefined && this.#isCookie(value, port);
   }

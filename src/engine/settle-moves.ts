@@ -23,11 +23,12 @@ interface SettleDeps {
 export async function settleMoves(deps: SettleDeps, signal: AbortSignal): Promise<void> {
   const { contacts, blocked } = deps.people;
   const moving = new MovingIn({ ...deps, contacts, blocked });
-  // We may have left this account for another one before.
-  const isNew = moving.isDue;
-  if (isNew) await retractMoved(deps.client, signal);
-  // Before the lists: once they are settled nobody thinks of it again.
-  if (isNew) await publishProfile(deps, signal);
+  if (moving.isDue) {
+    // We may have left this account for another one before.
+    await retractMoved(deps.client, signal);
+    // Before the lists: once they are settled nobody thinks of it again.
+    await publishProfile(deps, signal);
+  }
   await moving.finish(signal);
   // Their servers may take their time, or be gone.
   deps.scope.spawn('offer who moved', (stop) => offerMoves(deps, stop));

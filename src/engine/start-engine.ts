@@ -167,7 +167,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   stop.take(starting.move());
   log.info('engine started', { version, port: server.port });
   const end = (): Promise<void> => stop.run();
-  const urlForOnce = (): string => `${origin}/?token=${session.ticket()}`;
+  const urlForOnce = (): string => server.urlForOnce();
   const about = { version, log, pid: process.pid, origin, token, url: url() };
   return { ...about, urlForOnce, stopped: stop.done, stop: end, [Symbol.asyncDispose]: end };
 }

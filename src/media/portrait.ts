@@ -1,4 +1,3 @@
-import type { Sharp } from 'sharp';
 import type { Portrait } from '../contract/media.ts';
 import { detectFormat, HEAD_BYTES } from './magic.ts';
 import { openPicture } from './picture.ts';
@@ -17,10 +16,10 @@ export async function drawPortrait(bytes: Uint8Array): Promise<Portrait | null> 
   if (!TYPES.has(detectFormat(input.subarray(0, HEAD_BYTES))?.type ?? '')) return null;
   try {
     for (const side of SIDES) {
-      const square = (): Sharp => openPicture(input).resize(side, side, { fit: 'cover' }).toColourspace('srgb');
-      const png = await square().png({ compressionLevel: 9 }).toBuffer();
+      const square = openPicture(input).resize(side, side, { fit: 'cover' }).toColourspace('srgb');
+      const png = await square.png({ compressionLevel: 9 }).toBuffer();
       if (png.length > MAX_BYTES) continue;
-      const image = await square().webp({ quality: QUALITY }).toBuffer();
+      const image = await openPicture(png).webp({ quality: QUALITY }).toBuffer();
       return { png: new Uint8Array(png), side, image: new Uint8Array(image) };
     }
   } catch {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { MAX_TEXT_BYTES } from '../base/cut-text.ts';
+import { requireSayable } from '../base/cut-text.ts';
 import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId } from '../base/id.ts';
@@ -282,10 +282,7 @@ export class Talk implements DirectTalk {
   }
 
   #requireSayable(peer: BareJid, text: string): void {
-    const bytes = toUtf8(text).length;
-    if (bytes > MAX_TEXT_BYTES) {
-      throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
-    }
+    requireSayable(text);
     if (this.#deps.storage.blocked.has(peer)) throw new AppError('not-allowed', 'this person is blocked');
   }
 

@@ -1,5 +1,5 @@
-import { fromUtf8, toUtf8 } from '../base/bytes.ts';
-import { cutText, MAX_TEXT_BYTES } from '../base/cut-text.ts';
+import { fromUtf8 } from '../base/bytes.ts';
+import { cutText, requireSayable } from '../base/cut-text.ts';
 import { AppError } from '../base/errors.ts';
 import type { EventId, PersonId, SphereId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
@@ -124,10 +124,7 @@ export class Conversation {
 
   /** A long text goes out in several lines, which other programs show one after the other. */
   #write<T>(sphere: Sphere, text: string, say: (said: Said, dispatch: Dispatch) => T): T {
-    const bytes = toUtf8(text).length;
-    if (bytes > MAX_TEXT_BYTES) {
-      throw new AppError('too-large', 'the message is too long', { bytes, maxBytes: MAX_TEXT_BYTES });
-    }
+    requireSayable(text);
     const pieces = cutText(text, MAX_PIECE_BYTES).map(written);
     const parts = pieces.slice(0, -1);
     const last = pieces.at(-1) ?? written(new Uint8Array());

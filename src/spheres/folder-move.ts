@@ -13,9 +13,9 @@ import { untilAborted } from '../base/until-aborted.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { fileError, systemCode } from '../torrent/file-error.ts';
+import { freeFolder } from '../torrent/free-folder.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { isWithin } from '../torrent/is-within.ts';
-import { numberedName, safeName } from '../torrent/safe-name.ts';
 import { syncFolder } from '../torrent/sync-folder.ts';
 import { measureTree, removeCopied, TreeCopy } from '../torrent/tree-copy.ts';
 import type { FolderWay, NewIdentities } from './folder-rows.ts';
@@ -73,7 +73,6 @@ interface Signals {
   readonly either: AbortSignal;
 }
 
-const MAX_NAMES = 1000;
 /** A folder that is written to all the time is not waited for without end. */
 const MAX_PASSES = 60;
 const PASS_MS = 1_000;
@@ -187,7 +186,7 @@ export class FolderMove {
         throw new AppError('not-allowed', 'another sphere lies there');
     }
     signal.throwIfAborted();
-    return { names: [...new Set([from, folder])], to: freePath(place, basename(folder)) };
+    return { names: [...new Set([from, folder])], to: freeFolder(place, basename(folder)) };
   }
 
   /** Nothing of it is read or written from here on. Gives what the swarm had. */
@@ -343,13 +342,4 @@ function foreignMarks({ items }: Storage, way: FolderWay): ReadonlySet<string> {
       return [`${inode} ${size} ${mtimeNs} ${ctimeNs}`];
     }),
   );
-}
-
-function freePath(place: string, wanted: string): string {
-  const name = safeName(wanted);
-  for (let number = 1; number <= MAX_NAMES; number += 1) {
-    const path = join(place, number === 1 ? name : numberedName(name, number, 'folder'));
-    if (!existsSync(path)) return path;
-  }
-  throw new AppError('conflict', 'every name for the folder is taken');
 }

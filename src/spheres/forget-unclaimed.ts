@@ -1,5 +1,5 @@
+import { MAX_PARTS } from '../base/cut-text.ts';
 import type { Storage } from '../storage/storage.ts';
-import { MAX_PARTS } from './protocol/event-body.ts';
 import type { KnownEvent, SignedEvent } from './protocol/event.ts';
 import { saysText } from './protocol/long-text.ts';
 import type { SphereLog } from './protocol/sphere-log.ts';

@@ -1,3 +1,4 @@
+import { MAX_PARTS } from '../base/cut-text.ts';
 import type { DeviceKey, EventId, SphereId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
 import { blob, integer, sealedBytes, text } from './columns.ts';
@@ -29,8 +30,6 @@ const COLUMNS: Columns<EventRow> = {
   receivedAtMs: integer('received_at_ms'),
 };
 
-/** Of one text. */
-const MAX_PARTS = 32;
 const TEXTS: ReadonlySet<string> = new Set(['part', 'message', 'edit']);
 
 export class EventTable {

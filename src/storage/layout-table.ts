@@ -53,7 +53,6 @@ export class LayoutTable {
   }
 
   put(itemId: ItemId, layout: readonly Segment[] | null): void {
-    this.forget(itemId);
     if (layout === null) this.#rows.remove({ itemId });
     else this.#rows.put({ itemId, layout });
     // Undone with its transaction, which the next `get` notices.

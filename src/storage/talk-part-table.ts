@@ -51,7 +51,7 @@ export class TalkPartTable {
 
   /** Whether some of the line is here and some is not. */
   isOpen(line: EventId): boolean {
-    return this.#rows.selectOne('WHERE line = @line AND piece IS NOT NULL LIMIT 1', { line }) !== undefined;
+    return this.#rows.count('line = @line AND piece IS NOT NULL', { line }) > 0;
   }
 
   /** All of the line is here, or nothing of it is wanted any more: what comes of it again is nothing new. */

@@ -5,6 +5,7 @@ import { lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import { fileError, systemCode } from './file-error.ts';
+import { isWithin } from './is-within.ts';
 
 // Windows has neither flag; opening a pipe put in a file's place must not wait for its other end.
 export const GUARDED = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -57,11 +58,10 @@ export async function openContained(path: string, root: string, mode: OpenMode):
 
 /** The path below `root`; fails with `path-outside` when it is not strictly inside, or not spelt plainly. */
 export function relativeInside(path: string, root: string): string {
-  const below = relative(resolve(root), path);
+  const folder = resolve(root);
   const plain = isAbsolute(path) && resolve(path) === path;
-  if (!plain || below === '' || below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {
-    throw outside(path);
-  }
+  const below = relative(folder, path);
+  if (!plain || below === '' || !isWithin(folder, path)) throw outside(path);
   return below;
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_PARTS } from '../../base/cut-text.ts';
 import type { BareJid, DeviceKey, EventId, InfoHash, PersonId, SphereId } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
 import { MAX_METAINFO_BYTES } from '../../torrent/metainfo.ts';
@@ -178,8 +179,6 @@ const torrent = z
     replaces: null,
   }));
 
-/** Enough for 200,000 bytes, with room for whole lines. */
-export const MAX_PARTS = 32;
 /** How many `part` events right before it begin its text; left out: it is all of it. */
 const parts = z.number().int().min(1).max(MAX_PARTS).optional();
 

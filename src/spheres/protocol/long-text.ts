@@ -1,6 +1,6 @@
+import { MAX_PARTS } from '../../base/cut-text.ts';
 import type { EventId } from '../../base/id.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
-import { MAX_PARTS } from './event-body.ts';
 import type { SphereLog } from './sphere-log.ts';
 
 /** Texts up to here are one event: as its line they fit into a stanza beside the keys for as many devices as a sphere may have. */
