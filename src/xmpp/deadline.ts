@@ -50,8 +50,6 @@ export async function withPatience<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const end = new AbortController();
-  const stop = (): void => end.abort(signal?.reason);
-  signal?.addEventListener('abort', stop, { once: true });
   const working = work(end.signal);
   // Looked at in the turns.
   working.catch(() => undefined);
@@ -67,8 +65,6 @@ export async function withPatience<T>(
   } catch (error) {
     end.abort(error);
     throw error;
-  } finally {
-    signal?.removeEventListener('abort', stop);
   }
 }
 
