@@ -15,6 +15,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { withDeadline, withPatience } from './deadline.ts';
 import { child, type Element, NS_STREAM } from './element.ts';
 import { domainOf, localPartOf } from './jid.ts';
+import { LineWriter } from './line-writer.ts';
 import type { XmppLogin } from './login.ts';
 import { Sasl } from './sasl.ts';
 import { signInError } from './sign-in-error.ts';
@@ -91,8 +92,9 @@ export class Session {
 
   private constructor(deps: SessionDeps) {
     this.#deps = deps;
-    const { login, socket, random } = deps;
-    this.#entity = createEntity(login, socket, () => this.#sasl);
+    const { login, socket, random, clock } = deps;
+    const line = new LineWriter({ socket, clock, onStalled: (error) => this.#finish(error) });
+    this.#entity = createEntity(login, librarySocket(socket, line), () => this.#sasl);
     const { password } = login;
     this.#sasl = new Sasl({ socket, username: localPartOf(login.jid), password, random }, this.#entity.saslFactory);
     this.#watch();
@@ -294,7 +296,7 @@ export class Session {
   }
 }
 
-function createEntity(login: XmppLogin, socket: TLSSocket, sasl: () => Sasl): Client {
+function createEntity(login: XmppLogin, socket: LibrarySocket, sasl: () => Sasl): Client {
   const { jid, password, resource } = login;
   const username = localPartOf(jid);
   const entity = createClient({
@@ -323,8 +325,8 @@ function isTlsTransport(transport: Transport): boolean {
 }
 
 /** The library's transport on a socket that is already connected, with our parser. */
-function transportOn(socket: TLSSocket, base: Transport): Transport {
-  const own = { Socket: librarySocket(socket), Parser: SessionParser, socketParameters: () => ({}) };
+function transportOn(socket: LibrarySocket, base: Transport): Transport {
+  const own = { Socket: socket, Parser: SessionParser, socketParameters: () => ({}) };
   return { prototype: Object.assign(Object.create(base.prototype), own) };
 }
 
@@ -339,8 +341,10 @@ class SessionParser extends StreamParser {
   }
 }
 
+type LibrarySocket = new () => EventEmitter;
+
 /** The face that the library expects of a socket, on the one socket of this session. */
-function librarySocket(socket: TLSSocket): new () => EventEmitter {
+function librarySocket(socket: TLSSocket, line: LineWriter): LibrarySocket {
   return class extends EventEmitter {
     readonly secure = true;
 
@@ -350,9 +354,13 @@ function librarySocket(socket: TLSSocket): new () => EventEmitter {
       queueMicrotask(() => this.emit('connect'));
     }
 
-    write(data: string, done: (error?: unknown) => void): void {
-      if (socket.writable) socket.write(data, done);
-      else done(new AppError('disconnected', 'the connection is over'));
+    async write(data: string, done: (error?: unknown) => void): Promise<void> {
+      try {
+        await line.write(data);
+      } catch (error) {
+        return done(error);
+      }
+      done();
     }
 
     end(): void {
