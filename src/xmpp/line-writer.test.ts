@@ -75,3 +75,18 @@ test('short texts that wait together go out together', async () => {
   await sent;
   expect(line.text).toBe('abcd');
 });
+
+test('the more was written since something came in, the later an answer may come, by three minutes at most', async () => {
+  const { line, writer } = slowLine();
+  const write = (text: string) => void writer.write(text).catch(() => undefined);
+  expect(writer.lateMs).toBe(0);
+  write(LONG);
+  write(LONG);
+  expect(writer.lateMs).toBe(40_000);
+  line.bytesRead += 1;
+  write('<r/>');
+  expect(writer.lateMs).toBeLessThan(1);
+  for (let count = 0; count < 20; count += 1) write(LONG);
+  expect(writer.lateMs).toBe(180_000);
+  line.destroy();
+});

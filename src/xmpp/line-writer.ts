@@ -7,6 +7,8 @@ import { withPatience } from './deadline.ts';
 const PART_BYTES = 16 * 1024;
 /** Systems give up a line only after a quarter of an hour. */
 const STALL_MS = 180_000;
+/** Five bytes a millisecond are what a modem carries. */
+const SLOW_BYTES_A_MS = 5;
 
 interface LineWriterDeps {
   readonly socket: Writable & { readonly bytesRead: number };
@@ -28,9 +30,16 @@ export class LineWriter {
   readonly #queue: Waiting[] = [];
   #isWriting = false;
   #taken = 0;
+  /** Written since something came in; in front of a slow line the system takes much that is then still under way. */
+  #unheard = { bytes: 0, bytesRead: 0 };
 
   constructor(deps: LineWriterDeps) {
     this.#deps = deps;
+  }
+
+  /** How much later than on a good line an answer may come, for it stands behind what was written before. */
+  get lateMs(): number {
+    return Math.min(STALL_MS, this.#unheard.bytes / SLOW_BYTES_A_MS);
   }
 
   /** Resolves when the system has taken all of it; when it rejects, the server cannot have read it. */
@@ -49,6 +58,9 @@ export class LineWriter {
   #put(bytes: Buffer): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#queue.push({ bytes, resolve, reject });
+    const { bytesRead } = this.#deps.socket;
+    const before = bytesRead === this.#unheard.bytesRead ? this.#unheard.bytes : 0;
+    this.#unheard = { bytes: before + bytes.length, bytesRead };
     if (!this.#isWriting) void this.#writeAll();
     return promise;
   }

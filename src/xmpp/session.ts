@@ -27,7 +27,7 @@ const NS_SASL2 = 'urn:xmpp:sasl:2';
 const SIGN_IN_MS = 30_000;
 const ENABLE_MS = 5000;
 const GOODBYE_MS = 1000;
-/** A connection that says nothing for this long after being asked is dead. */
+/** A good line that says nothing for this long after being asked is dead. */
 const SILENCE_MS = 20_000;
 
 /** What the next connection needs to take the place of a broken one. */
@@ -95,6 +95,8 @@ export class Session {
     const { login, socket, random, clock } = deps;
     const line = new LineWriter({ socket, clock, onStalled: (error) => this.#finish(error) });
     this.#entity = createEntity(login, librarySocket(socket, line), () => this.#sasl);
+    // The library reads it each time it asks.
+    Object.defineProperty(this.#entity.streamManagement, 'timeout', { get: () => SILENCE_MS + line.lateMs });
     const { password } = login;
     this.#sasl = new Sasl({ socket, username: localPartOf(login.jid), password, random }, this.#entity.saslFactory);
     this.#watch();
@@ -204,7 +206,6 @@ export class Session {
     const { resumption, login } = this.#deps;
     const entity = this.#entity;
     const sm = entity.streamManagement;
-    sm.timeout = SILENCE_MS;
     if (resumption !== undefined) {
       entity._jid(resumption.fullJid);
       sm.id = resumption.id;
