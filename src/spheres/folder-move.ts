@@ -17,7 +17,7 @@ import { freeFolder } from '../torrent/free-folder.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { isWithin } from '../torrent/is-within.ts';
 import { syncFolder } from '../torrent/sync-folder.ts';
-import { measureTree, removeCopied, TreeCopy } from '../torrent/tree-copy.ts';
+import { markOfIdentity, measureTree, removeCopied, TreeCopy } from '../torrent/tree-copy.ts';
 import type { FolderWay, NewIdentities } from './folder-rows.ts';
 import { identitiesOf, movedPath, moveRows, rowsWithin } from './folder-rows.ts';
 import type { ItemService } from './item-service.ts';
@@ -338,8 +338,7 @@ function foreignMarks({ items }: Storage, way: FolderWay): ReadonlySet<string> {
   return new Set(
     parts.flatMap((part) => {
       if (part.kind !== 'file' || part.identity === null || movedPath(way, part.path) !== undefined) return [];
-      const { inode, size, mtimeNs, ctimeNs } = part.identity;
-      return [`${inode} ${size} ${mtimeNs} ${ctimeNs}`];
+      return [markOfIdentity(part.identity)];
     }),
   );
 }

@@ -45,10 +45,8 @@ const CHECK_MS = 30_000;
 export type PublicTorrent = ActiveTorrent<HeldSpec>;
 
 /** What the public torrents have in common with those of spheres: the computer's disk, threads and line. */
-export interface PublicResources {
+export interface PublicResources extends Pick<PieceTools, 'crypto' | 'tags'> {
   readonly files: FilePool;
-  readonly crypto: PieceTools['crypto'];
-  readonly tags: PieceTools['tags'];
   readonly bucketsOf: (infoHash: InfoHash) => Buckets;
 }
 

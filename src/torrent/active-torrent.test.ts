@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { readFile, rm, utimes } from 'node:fs/promises';
+import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { duplexPair } from 'node:stream';
@@ -166,6 +166,34 @@ test('files that are touched all at once are compared a few times, not once for 
   await expect.poll(() => sharer.torrent.state.state, { timeout: 20_000 }).toBe('complete');
   expect(sharer.torrent.identities).toHaveLength(1000);
   expect(pool.uses).toBeLessThan(5 * files.length);
+});
+
+/** Something happens while a file is read. */
+class BusyPool extends FilePool {
+  meanwhile: (() => void) | null = null;
+
+  override use<T>(key: string, open: () => Promise<FileHandle>, job: (handle: FileHandle) => Promise<T>): Promise<T> {
+    this.meanwhile?.();
+    this.meanwhile = null;
+    return super.use(key, open, job);
+  }
+}
+
+test('what happens while a file that was edited is compared again is told, and then nothing as long as it stays so', async () => {
+  const files = [{ name: 'film.mp4', content: randomBytes(50_000) }];
+  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  await writeFile(item.original('film.mp4'), randomBytes(50_000));
+  const pool = new BusyPool();
+  await using sharer = await End.start(item, fastClock, { segments: item.segments, bitfield }, pool);
+  await expect.poll(() => sharer.states.at(-1), { timeout: 20_000 }).toBe('changed');
+  const told = sharer.changes;
+  pool.meanwhile = () => sharer.torrent.setPaused(true);
+  await utimes(item.original('film.mp4'), 1, 1);
+  await expect.poll(() => pool.meanwhile, { timeout: 20_000 }).toBeNull();
+  await expect.poll(() => sharer.changes).toBe(told + 1);
+  await fastClock.sleep(30_000);
+  expect([sharer.changes, sharer.torrent.state.state]).toEqual([told + 1, 'changed']);
 });
 
 test('a full copy is given up for an idle one when nobody was connected for ten seconds', async () => {

@@ -1,23 +1,20 @@
 import type { Duplex } from 'node:stream';
 import { hasBit } from '../base/bitfield.ts';
-import type { ErrorCode } from '../base/errors.ts';
-import { AppError, errorCode } from '../base/errors.ts';
+import { AppError, type ErrorCode, errorCode } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import { Scope } from '../base/scope.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
 import type { Priority } from '../contract/views.ts';
 import { requireSpaceFor } from './free-space.ts';
 import type { HeldTorrent } from './held-torrent.ts';
-import type { Metainfo } from './metainfo.ts';
-import { parseMetainfo, pieceCount } from './metainfo.ts';
+import { type Metainfo, parseMetainfo, pieceCount } from './metainfo.ts';
 import type { PeerLink } from './peer-link.ts';
 import type { StoreFault } from './store-fault.ts';
 import { PieceStore } from './piece-store.ts';
 import type { ActiveTorrentDeps, Appetite, HeldSpec, TorrentChange, TorrentSpec } from './torrent-spec.ts';
 import { backgroundOf, filesAreFixed, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';
-import type { ConnectionInfo } from './torrent-swarm.ts';
 import { torrentPhase } from './torrent-phase.ts';
-import { TorrentSwarm } from './torrent-swarm.ts';
+import { type ConnectionInfo, TorrentSwarm } from './torrent-swarm.ts';
 
 /** How often files are looked at (without reading them) while something is wrong. */
 const FAULTY_CHECK_MS = 5_000;
@@ -34,6 +31,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-m
 export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldTorrent<Spec> {
   readonly spec: Spec;
   readonly metainfo: Metainfo;
+  readonly isAsTold = false;
   priority: Priority;
   readonly #deps: ActiveTorrentDeps<ActiveTorrent<Spec>, Spec>;
   readonly #scope: Scope;
@@ -52,6 +50,8 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   #settled = false;
   #parting = false;
   #isHealing = false;
+  /** A state is to be told once it is known what became of the files. */
+  #isUntold = false;
   readonly #fullCopies: Set<DeviceKey>;
   #identities: FileIdentity[] | null;
   #failure: AppError | null = null;
@@ -107,8 +107,6 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     const segments = withIdentities(this.spec.segments, this.#identities ?? []);
     return { ...this.spec, bitfield: swarm.bitfield, segments, paused: this.#paused };
   }
-
-  readonly isAsTold = false;
 
   get length(): number {
     return this.metainfo.length;
@@ -240,7 +238,6 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   async #openSwarm(pieces: Uint8Array): Promise<void> {
-    const { signal } = this.#scope;
     const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
     const torrent = await client.add({ metainfo: this.metainfo, bitfield: pieces });
     this.#quietMs = clock.monotonic();
@@ -253,7 +250,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
       random,
       log,
       borrow: (piece, reading) => this.#store.borrow(piece, reading),
-      write: (piece, bytes) => this.#write(piece, bytes, signal),
+      write: (piece, bytes) => this.#write(piece, bytes, this.#scope.signal),
       buffers: tools.sealed,
       onVerified: (piece) => {
         this.#earlier.delete(piece);
@@ -297,8 +294,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     for (;;) {
       try {
         await requireSpaceFor(this.spec.segments, wantedBytes(this.spec, this.metainfo) - this.bytesHave);
-        this.#setDiskFull(false);
-        return;
+        return this.#setDiskFull(false);
       } catch (error) {
         if (errorCode(error) !== 'disk-full') throw error;
         this.#setDiskFull(true);
@@ -317,8 +313,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   async #complete(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await this.#settle(signal);
-        return;
+        return await this.#settle(signal);
       } catch (error) {
         if (signal.aborted) throw error;
         if (!PASSING.has(errorCode(error))) return this.#fail(error);
@@ -371,30 +366,35 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   async #heal(signal: AbortSignal): Promise<void> {
     if (this.#isHealing || this.#fault?.kind !== 'changed' || !filesAreFixed(this.spec.segments)) return;
     this.#isHealing = true;
-    const identities = await this.#store.heal(signal).finally(() => (this.#isHealing = false));
-    if (identities === null) return;
-    this.#identities = identities;
-    this.#tell({ kind: 'complete', identities });
-    this.#tell({ kind: 'state' });
+    try {
+      const identities = await this.#store.heal(signal);
+      if (identities === null) return;
+      this.#identities = identities;
+      this.#tell({ kind: 'complete', identities });
+      this.#isUntold = true;
+    } finally {
+      this.#isHealing = false;
+      if (this.#isUntold) this.#tell({ kind: 'state' });
+    }
   }
 
   #faulty(fault: StoreFault | null): void {
     this.#fault = fault;
     if (fault !== null) this.disconnect(() => true);
-    const compare = (signal: AbortSignal) => this.#heal(signal).finally(() => this.#tell({ kind: 'state' }));
-    if (fault?.kind === 'changed') this.#scope.spawn('compare what was touched', compare);
+    if (fault?.kind === 'changed') this.#scope.spawn('compare what was touched', (signal) => this.#heal(signal));
     this.#tell({ kind: 'state' });
   }
 
   #fail(error: unknown): void {
-    const code: ErrorCode = errorCode(error);
-    this.#failure ??= error instanceof AppError ? error : new AppError(code, 'the torrent failed', {}, error);
+    const failure = error instanceof AppError ? error : new AppError(errorCode(error), 'the torrent failed', {}, error);
+    this.#failure ??= failure;
     this.disconnect(() => true);
     this.#tell({ kind: 'state' });
   }
 
   #tell(change: TorrentChange): void {
     const isUnknown = change.kind === 'state' && this.#isHealing;
+    if (change.kind === 'state') this.#isUntold = isUnknown;
     if (!isUnknown && !this.#scope.signal.aborted) this.#deps.onChange(this, change);
   }
 }

@@ -14,12 +14,11 @@ const NO_LIMIT = 1_000_000;
 
 /** What is used of webtorrent 3.0.21 and bittorrent-protocol 5.0.9 beyond what they promise. */
 const TORRENT_PARTS = [
-  ...['addPeer', 'removePeer', '_peers', '_verifyPieces', '_updateWire', '_updateWireWrapper', '_update'],
-  ...['_markVerified', '_markUnverified'],
+  ...['addPeer', '_peers', '_verifyPieces', '_updateWire', '_updateWireWrapper', '_markVerified', '_markUnverified'],
 ];
 const WIRE_PARTS = [
-  ...['handshake', 'reject', 'choke', 'unchoke', 'have', 'keepAlive', 'use', 'push', '_onHandshakeBuffer'],
-  ...['_onMessage', '_onRequest', '_onCancel', '_onReject', '_onExtended'],
+  ...['reject', 'choke', 'have', 'keepAlive', 'use', 'push', '_onHandshakeBuffer', '_onMessage', '_onRequest'],
+  ...['_onCancel', '_onReject', '_onExtended'],
 ];
 
 /** Pieces never pass through webtorrent, see src/torrent/torrent-swarm.ts. */
@@ -72,9 +71,9 @@ export class TorrentClient implements AsyncDisposable {
       deselect: true,
       bitfield: options.bitfield,
     });
+    checkParts(torrent, TORRENT_PARTS, 'torrent');
     // The store checks every piece before it is first served, so the start needs no look at the disk.
     torrent._verifyPieces = (done) => done(null);
-    checkParts(torrent, TORRENT_PARTS, 'torrent');
     await new Promise<void>((resolve, reject) => {
       torrent.once('ready', resolve);
       torrent.once('error', (cause: unknown) =>

@@ -4,6 +4,7 @@ import { AppError } from '../base/errors.ts';
 import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { releaseOutput } from './cipher.ts';
+import { GUARDED } from './contained-file.ts';
 import { fileError } from './file-error.ts';
 import { fileIdentity, sameIdentity } from './file-identity.ts';
 import type { HashJob } from './hash-job.ts';
@@ -14,8 +15,6 @@ import { TAG_BYTES } from './piece-tags.ts';
 
 /** Reads of this size stay in the processor's cache between reading, encrypting and hashing. */
 const READ_BYTES = 128 * 1024;
-// Windows has neither flag; a pipe put in a file's place must not block the thread for ever.
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** Encrypts and hashes runs of pieces of one job, synchronously: the code of a worker thread. */
 export class PieceHasher {
@@ -89,7 +88,7 @@ export class PieceHasher {
   #file(file: number): number {
     if (this.#open?.file === file) return this.#open.fd;
     this.#close();
-    const fd = this.#try(file, () => openSync(this.#path(file), OPEN_FLAGS));
+    const fd = this.#try(file, () => openSync(this.#path(file), constants.O_RDONLY | GUARDED));
     this.#open = { file, fd };
     this.#compare(this.#open);
     return fd;

@@ -5,7 +5,7 @@ import { equalBytes, toHex, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import { parseInfoHash } from '../base/id.ts';
 import type { Bencoded, BencodedDict } from './bencode/bencode.ts';
-import { decodeCanonical, encode } from './bencode/bencode.ts';
+import { decodeCanonical, encode, isDict } from './bencode/bencode.ts';
 
 /** The geometry of a torrent: sizes in bytes, `pieces` the concatenated SHA-1 of every piece. */
 export interface TorrentShape {
@@ -113,9 +113,7 @@ function decodeInfo(bytes: Uint8Array): BencodedDict {
   } catch (cause) {
     throw new AppError('invalid-torrent', 'info dictionary is not canonical bencode', {}, cause);
   }
-  if (typeof value !== 'object' || Array.isArray(value) || value instanceof Uint8Array) {
-    throw new AppError('invalid-torrent', 'info is not a dictionary');
-  }
+  if (!isDict(value)) throw new AppError('invalid-torrent', 'info is not a dictionary');
   return value;
 }
 

@@ -62,6 +62,3 @@ function workOf({ kind, from, key, plainKey, offset, unlockTag }: PieceJob): Pie
   if (known === null || tag === undefined) return pieceCipher(key, place);
   return { update: (bytes) => known.update(bytes), tag: () => (known.isRight() ? tag : new Uint8Array()) };
 }
-
-/** For whoever has no threads. */
-export const sameThread: PieceCrypto = { run: (job) => Promise.resolve(runPieceJob(job)) };

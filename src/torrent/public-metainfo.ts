@@ -4,7 +4,7 @@ import { equalBytes, fromUtf8, toHex, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import { parseInfoHash } from '../base/id.ts';
 import type { Bencoded, BencodedDict } from './bencode/bencode.ts';
-import { decode, encode } from './bencode/bencode.ts';
+import { decode, encode, isDict } from './bencode/bencode.ts';
 import type { Metainfo } from './metainfo.ts';
 import { checkShape, MAX_METAINFO_BYTES } from './metainfo.ts';
 
@@ -125,8 +125,7 @@ function decodeDict(bytes: Uint8Array): BencodedDict {
 }
 
 function dict(value: Bencoded | undefined, what: string): BencodedDict {
-  const isDict = typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array);
-  if (!isDict) throw invalid(`${what} is not a dictionary`);
+  if (!isDict(value)) throw invalid(`${what} is not a dictionary`);
   return value;
 }
 

@@ -94,7 +94,7 @@ test('a thread does the same, and when it is gone everything goes the usual way'
   await using item = await manySmall();
   const thread = new FileThread();
   expect(await thread.run({ kind: 'read', files: [] })).toEqual([]);
-  await expect.poll(() => thread.isReady, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => thread.ready, { timeout: 20_000 }).toBe(1);
   const answers: (readonly boolean[])[] = [];
   const run = async (job: SmallFilesJob): Promise<readonly boolean[]> => {
     answers.push(await thread.run(job));

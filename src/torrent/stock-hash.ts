@@ -1,20 +1,17 @@
-import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { AppError } from '../base/errors.ts';
 import type { Bencoded } from './bencode/bencode.ts';
-import { decode } from './bencode/bencode.ts';
+import { decode, isDict } from './bencode/bencode.ts';
 import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { cipherKey, cipherStream } from './cipher.ts';
+import { openFile } from './contained-file.ts';
 import { fileError } from './file-error.ts';
 import type { HashRequest } from './hash-request.ts';
 import { DIGEST_BYTES, pieceCount } from './metainfo.ts';
 
 const READ_BYTES = 128 * 1024;
-// Windows has neither flag.
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
  * The digests of an item's pieces by create-torrent, on this thread and in the plainest way: for where our own hasher does
@@ -40,12 +37,8 @@ export async function stockHash(
 
 function piecesOf(torrent: Bencoded): Uint8Array | undefined {
   const info = isDict(torrent) ? torrent['info'] : undefined;
-  const pieces = info !== undefined && isDict(info) ? info['pieces'] : undefined;
+  const pieces = isDict(info) ? info['pieces'] : undefined;
   return pieces instanceof Uint8Array ? pieces : undefined;
-}
-
-function isDict(value: Bencoded): value is { [key: string]: Bencoded } {
-  return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
 async function* bytesOf(
@@ -98,7 +91,7 @@ class SpanReader implements AsyncDisposable {
   async #file(file: number, path: string): Promise<FileHandle> {
     if (this.#open?.file === file) return this.#open.handle;
     await this[Symbol.asyncDispose]();
-    const handle = await open(path, OPEN_FLAGS);
+    const handle = await openFile(path);
     this.#open = { file, handle };
     return handle;
   }

@@ -16,6 +16,7 @@ import type { PieceRange } from './picker.ts';
 import { PiecePicker } from './picker.ts';
 import type { Route } from './route.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
+import { checkParts } from './self-check.ts';
 
 /** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
 const SLOW_BPS = 48 * 1024;
@@ -162,6 +163,7 @@ export class TorrentSwarm implements AsyncDisposable {
     }
     const peer = torrent._peers.get(id);
     if (peer === undefined) throw new Error('webtorrent did not register the peer');
+    checkParts(peer, ['setThrottlePipes'], 'peer');
     peer.setThrottlePipes = () => {
       const { wire } = peer;
       if (wire === null) return;

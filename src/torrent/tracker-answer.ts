@@ -6,7 +6,7 @@ import type { LookupFunction } from 'node:net';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { Bencoded } from './bencode/bencode.ts';
-import { decodeCanonical } from './bencode/bencode.ts';
+import { decodeCanonical, isDict } from './bencode/bencode.ts';
 import { formatEndpoint } from './endpoint.ts';
 
 const LARGEST_ANSWER = 64 * 1024;
@@ -61,9 +61,7 @@ export function parseAnswer(body: Uint8Array): { intervalMs: number; peers: stri
   } catch (error) {
     throw new AppError('bad-input', 'tracker answer is not bencode', {}, error);
   }
-  if (typeof answer !== 'object' || Array.isArray(answer) || answer instanceof Uint8Array) {
-    throw new AppError('bad-input', 'tracker answer is not a dictionary');
-  }
+  if (!isDict(answer)) throw new AppError('bad-input', 'tracker answer is not a dictionary');
   if (answer['failure reason'] !== undefined) throw new AppError('not-allowed', 'tracker refused the announce');
   const { interval, peers, peers6 } = answer as Partial<Record<string, Bencoded>>;
   return {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import { openFile } from './contained-file.ts';
 import { fileError, systemCode } from './file-error.ts';
+import type { FileIdentity } from './file-identity.ts';
 import { fileIdentity } from './file-identity.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -30,10 +31,10 @@ const CHUNK_BYTES = 1024 * 1024;
 const BLOCK_BYTES = 512n;
 
 /** Tells a file as it is now from every other, and from what it was before a change. */
-export function markOf(stat: BigIntStats): string {
-  const { inode, size, mtimeNs, ctimeNs } = fileIdentity(stat);
-  return `${inode} ${size} ${mtimeNs} ${ctimeNs}`;
-}
+export const markOfIdentity = ({ inode, size, mtimeNs, ctimeNs }: FileIdentity): string =>
+  `${inode} ${size} ${mtimeNs} ${ctimeNs}`;
+
+export const markOf = (stat: BigIntStats): string => markOfIdentity(fileIdentity(stat));
 
 export async function measureTree(folder: string, signal: AbortSignal): Promise<TreeSize> {
   let [bytes, stored] = [0n, 0n];

@@ -29,7 +29,6 @@ declare module 'webtorrent' {
     handshake(infoHash: string, peerId: string, extensions: { fast: boolean }): void;
     reject(index: number, offset: number, length: number): void;
     choke(): void;
-    unchoke(): void;
     keepAlive(): void;
     have(index: number): void;
     use(extension: ExtensionClass): void;
@@ -75,14 +74,12 @@ declare module 'webtorrent' {
     readonly uploadSpeed: number;
     readonly uploaded: number;
     addPeer(peer: Duplex & { id: string; connected: boolean }): boolean;
-    removePeer(id: string): void;
     readonly _peers: Map<string, Peer>;
     _verifyPieces(done: (error: Error | null) => void): void;
     _updateWire(wire: Wire): void;
     _updateWireWrapper(): void;
     _markVerified(index: number): void;
     _markUnverified(index: number): void;
-    _update(): void;
     destroy(options: { destroyStore: boolean }, done: (error?: Error | null) => void): void;
   }
 

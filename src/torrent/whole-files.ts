@@ -20,6 +20,7 @@ export async function doWholeFiles(
   spans: readonly Span[],
   memory: Uint8Array,
 ): Promise<ReadonlySet<Span>> {
+  if (thread === undefined) return new Set();
   const whole: { readonly span: Span; readonly file: StoreFile; readonly job: SmallFile }[] = [];
   for (const span of spans) {
     const file = span.kind === 'file' ? files[span.file] : undefined;
@@ -28,7 +29,7 @@ export async function doWholeFiles(
     if (asked === null) continue;
     whole.push({ span, file, job: { ...asked, bytes: memory.subarray(span.at, span.at + span.length) } });
   }
-  if (thread === undefined || whole.length < FEWEST) return new Set();
+  if (whole.length < FEWEST) return new Set();
   const done = await thread.run({ kind, files: whole.map(({ job }) => job) });
   const right = whole.filter((_, index) => done[index] === true);
   if (kind === 'write') for (const { file } of right) file.made();

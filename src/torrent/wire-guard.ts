@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { Wire } from 'webtorrent';
 import { AppError } from '../base/errors.ts';
 import type { Bencoded } from './bencode/bencode.ts';
-import { decodeCanonical } from './bencode/bencode.ts';
+import { decodeCanonical, isDict } from './bencode/bencode.ts';
 import type { PeerCapacity } from './block-requests.ts';
 import { REQUEST_QUEUE } from './uploads.ts';
 
@@ -107,9 +107,7 @@ function readExtendedHandshake(bytes: Uint8Array): { reqq?: number; block?: numb
   } catch (error) {
     throw new AppError('bad-input', 'extended handshake is not bencode', {}, error);
   }
-  if (typeof handshake !== 'object' || Array.isArray(handshake) || handshake instanceof Uint8Array) {
-    throw refused('type', EXTENDED);
-  }
+  if (!isDict(handshake)) throw refused('type', EXTENDED);
   const { reqq, block } = handshake;
   return {
     ...(typeof reqq === 'number' && reqq > 0 ? { reqq } : {}),

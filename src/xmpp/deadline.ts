@@ -38,20 +38,25 @@ export async function withDeadline<T>(
   }
 }
 
-/**
- * The same where much comes meanwhile over the same line (`heard` counts the bytes): then what was waited for stands behind it,
- * and is waited for anew, a few times.
- */
+export interface Patience {
+  readonly ms: number;
+  /** How many bytes came over the same line so far. */
+  readonly heard: () => number;
+  /** So many of them mean that what is waited for stands behind them. */
+  readonly enough?: number;
+  /** How often it is waited for at most. */
+  readonly turns?: number;
+}
+
+/** The same where much comes meanwhile over the same line: then it is waited for anew, a few times. */
 export async function withPatience<T>(
   clock: Clock,
-  { ms, heard, enough = BUSY_BYTES }: { readonly ms: number; readonly heard: () => number; readonly enough?: number },
+  { ms, heard, enough = BUSY_BYTES, turns = MOST_TURNS }: Patience,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted();
   const end = new AbortController();
-  const stop = (): void => end.abort(signal?.reason);
-  signal?.addEventListener('abort', stop, { once: true });
   const working = work(end.signal);
   // Looked at in the turns.
   working.catch(() => undefined);
@@ -61,14 +66,12 @@ export async function withPatience<T>(
       try {
         return await withDeadline(clock, ms, signal, () => working);
       } catch (error) {
-        if (errorCode(error) !== 'timed-out' || turn === MOST_TURNS || heard() - before < enough) throw error;
+        if (errorCode(error) !== 'timed-out' || turn === turns || heard() - before < enough) throw error;
       }
     }
   } catch (error) {
     end.abort(error);
     throw error;
-  } finally {
-    signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -28,7 +28,7 @@ export interface XmppPort {
   readonly domain: string;
   readonly state: XmppState;
   readonly onState: Emitter<XmppState>;
-  /** How many bytes came in over the connections so far: on a slow line an answer stands behind them. */
+  /** How many bytes came in over the connection of this moment: on a slow line an answer stands behind them. */
   readonly heard: number;
   /** Messages and presence whose author was checked; `from` is always there. */
   readonly onStanza: Emitter<Element>;

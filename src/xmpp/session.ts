@@ -15,6 +15,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { withDeadline, withPatience } from './deadline.ts';
 import { child, type Element, NS_STREAM } from './element.ts';
 import { domainOf, localPartOf } from './jid.ts';
+import { LineWriter } from './line-writer.ts';
 import type { XmppLogin } from './login.ts';
 import { Sasl } from './sasl.ts';
 import { signInError } from './sign-in-error.ts';
@@ -26,7 +27,7 @@ const NS_SASL2 = 'urn:xmpp:sasl:2';
 const SIGN_IN_MS = 30_000;
 const ENABLE_MS = 5000;
 const GOODBYE_MS = 1000;
-/** A connection that says nothing for this long after being asked is dead. */
+/** A good line that says nothing for this long after being asked is dead. */
 const SILENCE_MS = 20_000;
 
 /** What the next connection needs to take the place of a broken one. */
@@ -91,8 +92,11 @@ export class Session {
 
   private constructor(deps: SessionDeps) {
     this.#deps = deps;
-    const { login, socket, random } = deps;
-    this.#entity = createEntity(login, socket, () => this.#sasl);
+    const { login, socket, random, clock } = deps;
+    const line = new LineWriter({ socket, clock, onStalled: (error) => this.#finish(error) });
+    this.#entity = createEntity(login, librarySocket(socket, line), () => this.#sasl);
+    // The library reads it each time it asks.
+    Object.defineProperty(this.#entity.streamManagement, 'timeout', { get: () => SILENCE_MS + line.lateMs });
     const { password } = login;
     this.#sasl = new Sasl({ socket, username: localPartOf(login.jid), password, random }, this.#entity.saslFactory);
     this.#watch();
@@ -202,7 +206,6 @@ export class Session {
     const { resumption, login } = this.#deps;
     const entity = this.#entity;
     const sm = entity.streamManagement;
-    sm.timeout = SILENCE_MS;
     if (resumption !== undefined) {
       entity._jid(resumption.fullJid);
       sm.id = resumption.id;
@@ -294,7 +297,7 @@ export class Session {
   }
 }
 
-function createEntity(login: XmppLogin, socket: TLSSocket, sasl: () => Sasl): Client {
+function createEntity(login: XmppLogin, socket: LibrarySocket, sasl: () => Sasl): Client {
   const { jid, password, resource } = login;
   const username = localPartOf(jid);
   const entity = createClient({
@@ -323,8 +326,8 @@ function isTlsTransport(transport: Transport): boolean {
 }
 
 /** The library's transport on a socket that is already connected, with our parser. */
-function transportOn(socket: TLSSocket, base: Transport): Transport {
-  const own = { Socket: librarySocket(socket), Parser: SessionParser, socketParameters: () => ({}) };
+function transportOn(socket: LibrarySocket, base: Transport): Transport {
+  const own = { Socket: socket, Parser: SessionParser, socketParameters: () => ({}) };
   return { prototype: Object.assign(Object.create(base.prototype), own) };
 }
 
@@ -339,8 +342,10 @@ class SessionParser extends StreamParser {
   }
 }
 
+type LibrarySocket = new () => EventEmitter;
+
 /** The face that the library expects of a socket, on the one socket of this session. */
-function librarySocket(socket: TLSSocket): new () => EventEmitter {
+function librarySocket(socket: TLSSocket, line: LineWriter): LibrarySocket {
   return class extends EventEmitter {
     readonly secure = true;
 
@@ -350,9 +355,13 @@ function librarySocket(socket: TLSSocket): new () => EventEmitter {
       queueMicrotask(() => this.emit('connect'));
     }
 
-    write(data: string, done: (error?: unknown) => void): void {
-      if (socket.writable) socket.write(data, done);
-      else done(new AppError('disconnected', 'the connection is over'));
+    async write(data: string, done: (error?: unknown) => void): Promise<void> {
+      try {
+        await line.write(data);
+      } catch (error) {
+        return done(error);
+      }
+      done();
     }
 
     end(): void {

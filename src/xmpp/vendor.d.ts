@@ -55,7 +55,6 @@ declare module '@xmpp/client' {
     outbound_q: QueuedStanza[];
     outbound: number;
     inbound: number;
-    timeout: number;
     requestAckInterval: number;
   }
 

@@ -20,12 +20,11 @@ import { FilePool } from '../../src/torrent/file-pool.ts';
 import { systemResolve } from '../../src/torrent/guarded-lookup.ts';
 import { TokenBucket } from '../../src/torrent/limits.ts';
 import { pieceCount } from '../../src/torrent/metainfo.ts';
-import { sameThread } from '../../src/torrent/piece-crypto.ts';
 import type { PublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { parsePublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { OpenTracker } from '../fixtures/open-tracker.ts';
 import { fullBitfield } from './swarm-peer.ts';
-import { PieceTags } from '../../src/torrent/piece-tags.ts';
+import { pieceTools } from '../fixtures/piece-tools.ts';
 
 const PEER = fileURLToPath(new URL('../fixtures/libtorrent-swarm.py', import.meta.url));
 const FILES = { 'one.bin': randomBytes(150_001), 'deep/two.bin': randomBytes(70_000), empty: Buffer.alloc(0) };
@@ -82,8 +81,7 @@ class Home implements AsyncDisposable {
         resolve: systemResolve,
         resources: {
           files,
-          crypto: sameThread,
-          tags: new PieceTags(systemRandom),
+          ...pieceTools(),
           bucketsOf: () => ({ up, down, connections: { open: 0 }, isHeldBack: false }),
         },
         isOfSphere: (infoHash) => ofSphere.includes(infoHash),

@@ -6,6 +6,10 @@ export interface BencodedDict {
   [key: string]: Bencoded;
 }
 
+export function isDict(value: Bencoded | null | undefined): value is BencodedDict {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
 const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 export const MAX_DEPTH = 64;
 /** A list costs two bytes on the wire and a hundred in memory, hence a bound on values beside the bound on bytes. */

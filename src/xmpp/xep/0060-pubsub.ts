@@ -42,6 +42,18 @@ export function readPubsubEvent(message: Element): PubsubEvent | undefined {
   return { from, node, items: readItems(items), retracted: retracted.map((item) => attr(item, 'id') ?? '') };
 }
 
+/** The newest of this node in a message: null when it was taken back, undefined when the message says nothing of it. */
+export function readLatest(
+  message: Element,
+  node: string,
+): { readonly from: BareJid; readonly payload: Element | null } | undefined {
+  const event = readPubsubEvent(message);
+  if (event?.node !== node) return undefined;
+  const payload = event.items.at(-1)?.payload;
+  if (payload === undefined && event.retracted.length === 0) return undefined;
+  return { from: event.from, payload: payload ?? null };
+}
+
 export function readItems(items: Element | undefined): readonly PubsubItem[] {
   return children(items, 'item')
     .slice(0, MAX_ITEMS)

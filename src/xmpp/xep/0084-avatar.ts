@@ -6,7 +6,7 @@ import type { BareJid } from '../../base/id.ts';
 import { readBase64 } from '../base64-text.ts';
 import { attr, children, type Element, readInteger, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
-import { fetchItems, readPubsubEvent } from './0060-pubsub.ts';
+import { fetchItems, readLatest } from './0060-pubsub.ts';
 import { publishToPep } from './0163-pep.ts';
 
 export const NS_AVATAR_DATA = 'urn:xmpp:avatar:data';
@@ -15,7 +15,8 @@ export const NS_AVATAR_METADATA = 'urn:xmpp:avatar:metadata';
 export const MAX_AVATAR_BYTES = 100 * 1024;
 
 const TYPES = new Set(['image/png', 'image/jpeg', 'image/webp']);
-const SHA1 = /^[0-9a-f]{40}$/;
+/** As pictures are named. */
+export const SHA1 = /^[0-9a-f]{40}$/;
 const MAX_INFOS = 20;
 
 /** What somebody's picture is now: the SHA-1 of its bytes; null when there is none, or none that is shown. */
@@ -32,12 +33,11 @@ export interface AvatarPicture {
 
 /** §4.2.2: news of the metadata node; undefined when a message holds none. */
 export function readAvatarNews(message: Element): AvatarNews | undefined {
-  const event = readPubsubEvent(message);
-  if (event?.node !== NS_AVATAR_METADATA) return undefined;
-  const metadata = event.items.at(-1)?.payload;
-  if (metadata === undefined) return event.retracted.length === 0 ? undefined : { jid: event.from, id: null };
-  if (!metadata.is('metadata', NS_AVATAR_METADATA)) return undefined;
-  return { jid: event.from, id: firstUsable(metadata) ?? null };
+  const latest = readLatest(message, NS_AVATAR_METADATA);
+  if (latest === undefined) return undefined;
+  const { from: jid, payload } = latest;
+  if (payload === null) return { jid, id: null };
+  return payload.is('metadata', NS_AVATAR_METADATA) ? { jid, id: firstUsable(payload) ?? null } : undefined;
 }
 
 /** The first that lies at the account itself and is of a kind that is shown. */

@@ -2,6 +2,7 @@
 import { attr, child, childText, type Element } from '../element.ts';
 import { bareJidOf } from '../jid.ts';
 import type { AvatarNews } from './0084-avatar.ts';
+import { SHA1 } from './0084-avatar.ts';
 
 const NS_UPDATE = 'vcard-temp:x:update';
 
@@ -15,5 +16,5 @@ export function readVCardNews(presence: Element): AvatarNews | undefined {
   // §4.3: without the element the program does not know yet.
   if (presence.name !== 'presence' || type !== undefined || jid === undefined || photo === undefined) return undefined;
   if (photo === '') return { jid, id: null };
-  return /^[0-9a-f]{40}$/.test(photo) ? { jid, id: photo } : undefined;
+  return SHA1.test(photo) ? { jid, id: photo } : undefined;
 }

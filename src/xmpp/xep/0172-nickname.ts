@@ -3,7 +3,7 @@ import type { BareJid } from '../../base/id.ts';
 import { plainName } from '../../base/plain-name.ts';
 import { type Element, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
-import { readPubsubEvent } from './0060-pubsub.ts';
+import { readLatest } from './0060-pubsub.ts';
 import { publishToPep } from './0163-pep.ts';
 
 export const NS_NICK = 'http://jabber.org/protocol/nick';
@@ -17,12 +17,11 @@ export interface NickNews {
 
 /** §4.5: news of the node of an account; undefined when a message holds none. */
 export function readNickNews(message: Element): NickNews | undefined {
-  const event = readPubsubEvent(message);
-  if (event?.node !== NS_NICK) return undefined;
-  const nick = event.items.at(-1)?.payload;
-  if (nick === undefined) return event.retracted.length === 0 ? undefined : { jid: event.from, nick: null };
-  if (!nick.is('nick', NS_NICK)) return undefined;
-  return { jid: event.from, nick: readName(nick.getText()) };
+  const latest = readLatest(message, NS_NICK);
+  if (latest === undefined) return undefined;
+  const { from: jid, payload } = latest;
+  if (payload === null) return { jid, nick: null };
+  return payload.is('nick', NS_NICK) ? { jid, nick: readName(payload.getText()) } : undefined;
 }
 
 /** One that looks like an address would be taken for that of somebody else. */
