@@ -7,7 +7,8 @@ import { fillRegistration } from './registration-form.ts';
 const login = { jid: parseBareJid('lea@a.test'), password: 'pw & <more>' };
 const NS_DATA = 'jabber:x:data';
 
-const asked = (...content: Element[]): Element => xml('iq', {}, xml('query', { xmlns: 'jabber:iq:register' }, ...content));
+const asked = (...content: Element[]): Element =>
+  xml('iq', {}, xml('query', { xmlns: 'jabber:iq:register' }, ...content));
 const page = (url: string): Element => xml('x', { xmlns: 'jabber:x:oob' }, xml('url', {}, url));
 const field = (name: string, ...content: Element[]): Element => xml('field', { var: name }, ...content);
 const must = (name: string): Element => field(name, xml('required'));
