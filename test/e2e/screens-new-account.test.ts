@@ -130,6 +130,25 @@ describe('a server that makes no account', () => {
   });
 });
 
+test('whoever moves to another address can make the new account on the way', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.choose(screen.by('account-more'), /Use another address/);
+  await screen.by('sign-in-register').click();
+  await screen.by('server-yax.im').check();
+  await screen.picture('new-account-move-server');
+  await screen.by('new-account-next').click();
+  await screen.by('new-account-name').fill('lea');
+  await screen.by('new-account-password').fill('long enough');
+  await screen.picture('new-account-move');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('new-account-create').click();
+  await expect.poll(() => screen.engine.state.account?.jid).toBe('lea@yax.im');
+  await screen.by('new-account').waitFor({ state: 'detached' });
+  expect(screen.complaints).toEqual([]);
+});
+
 test('somebody without an account makes one on a server of their own, and is told when the name is taken', async () => {
   await using prosody = await startProsody({ users: { lea: 'somebody else' } });
   await using lea = await Household.start(browser, prosody, 'lea', '127.0.0.2');

@@ -2,7 +2,7 @@
 export interface PublicServer {
   readonly domain: string;
   /** Who runs it, below `newAccount.servers` of the translations. */
-  readonly runBy: 'disroot' | 'hotChilli' | 'jabberFr' | 'yaxim';
+  readonly runBy: 'disroot' | 'jabberFr' | 'yaxim';
   /** Where it stands (ISO 3166). */
   readonly country: string;
   readonly since: number;
@@ -18,11 +18,4 @@ export const PUBLIC_SERVERS: readonly PublicServer[] = [
   { domain: 'jabber.fr', runBy: 'jabberFr', country: 'FR', since: 2004, webPage: null },
   { domain: 'yax.im', runBy: 'yaxim', country: 'DE', since: 2013, webPage: null },
   { domain: 'disroot.org', runBy: 'disroot', country: 'NL', since: 2015, webPage: 'https://user.disroot.org/' },
-  {
-    domain: 'jabber.hot-chilli.net',
-    runBy: 'hotChilli',
-    country: 'DE',
-    since: 2005,
-    webPage: 'https://jabber.hot-chilli.net/forms/create/',
-  },
 ];
