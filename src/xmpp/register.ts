@@ -7,13 +7,14 @@ import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { openAccountSocket } from './connect.ts';
 import { withDeadline } from './deadline.ts';
-import { attr, child, childText, type Element, xml } from './element.ts';
-import { domainOf, localPartOf } from './jid.ts';
+import { attr, type Element, xml } from './element.ts';
+import { domainOf } from './jid.ts';
 import type { XmppLogin } from './login.ts';
 import { NegotiationStream } from './negotiation-stream.ts';
+import { registrationError } from './registration-error.ts';
+import { fillRegistration } from './registration-form.ts';
 import type { SrvResolver } from './server-address.ts';
 import { errorCondition, stanzaError } from './stanza-error.ts';
-import { readForm, submitForm } from './xep/0004-data-forms.ts';
 import { NS_REGISTER } from './xep/0077-own-account.ts';
 
 const NS_PREAUTH = 'urn:xmpp:pars:0';
@@ -30,8 +31,9 @@ interface RegisterDeps {
 type NewAccount = XmppLogin & { readonly token?: string | undefined };
 
 /**
- * Creates the account on its server. Rejects with `name-taken`, `registration-refused`, `invitation-invalid` or what
- * connecting rejects with.
+ * Creates the account on its server. Rejects with `name-taken`, `name-invalid`, `registration-refused`,
+ * `registration-limited`, `registration-elsewhere`, `registration-asks-more`, `invitation-invalid` or what connecting
+ * rejects with.
  */
 export async function registerAccount(login: NewAccount, deps: RegisterDeps, signal: AbortSignal): Promise<void> {
   const socket = await openAccountSocket({ ...deps, login }, signal);
@@ -54,9 +56,9 @@ async function register(login: NewAccount, ask: Ask): Promise<void> {
   if (login.token !== undefined) await showInvitation(login.token, domainOf(login.jid), ask);
   try {
     const fields = await ask('get', xml('query', { xmlns: NS_REGISTER }));
-    await ask('set', filledIn(login, fields));
+    await ask('set', fillRegistration(login, fields));
   } catch (error) {
-    throw refusal(error);
+    throw registrationError(error);
   }
 }
 
@@ -84,30 +86,4 @@ async function request(
     if (attr(answer, 'type') === 'result') return answer;
     throw stanzaError(answer);
   }
-}
-
-// XEP-0077 §3.1: a form, when there is one, takes the place of the plain fields.
-function filledIn(login: XmppLogin, answer: Element): Element {
-  const fields = child(answer, 'query', NS_REGISTER);
-  const values: Record<string, string> = { username: localPartOf(login.jid), password: login.password };
-  const form = readForm(fields);
-  if (form === undefined) {
-    const missing = ['username', 'password'].filter((name) => childText(fields, name) === undefined);
-    if (missing.length > 0) throw new AppError('registration-refused', 'the server registers elsewhere', { missing });
-    const content = Object.entries(values).map(([name, value]) => xml(name, {}, value));
-    return xml('query', { xmlns: NS_REGISTER }, ...content);
-  }
-  const unknown = form.fields.filter(({ isRequired, name }) => isRequired && !Object.hasOwn(values, name));
-  if (unknown.length > 0) {
-    const names = unknown.map(({ name }) => name);
-    throw new AppError('registration-refused', 'the server asks for more than a name and a password', { names });
-  }
-  return xml('query', { xmlns: NS_REGISTER }, submitForm(NS_REGISTER, values));
-}
-
-function refusal(error: unknown): unknown {
-  const condition = errorCondition(error);
-  if (condition === undefined) return error;
-  if (condition === 'conflict') return new AppError('name-taken', 'the name is taken', { condition }, error);
-  return new AppError('registration-refused', 'the server does not create the account', { condition }, error);
 }

@@ -78,6 +78,20 @@ export class Household extends AppPage implements AsyncDisposable {
     await this.page.locator('[data-testid=account-chip][data-state=online]').waitFor();
   }
 
+  /** Makes an account at the server of this family, as somebody who never had one. */
+  async createAccount(password: string): Promise<void> {
+    await this.page.goto(await this.#engine.pageUrl());
+    await this.by('sign-in-register').click();
+    await this.by('server-other').check();
+    await this.by('new-account-domain').fill(this.jid.split('@')[1] ?? '');
+    await this.by('new-account-next').click();
+    await this.by('new-account-name').fill(this.name);
+    await this.by('new-account-password').fill(password);
+    await this.by('sign-in-advanced').click();
+    await this.by('sign-in-server').fill(this.#server);
+    await this.by('new-account-create').click();
+  }
+
   entry(name: string): Locator {
     return this.page.locator(`[data-testid=picker-entry][data-name="${name}"]`);
   }

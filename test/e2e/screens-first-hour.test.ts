@@ -45,25 +45,6 @@ test('a server that cannot be one is told beside its field, and nothing is sent'
   await screen.page.getByText('This is not the name of a server').waitFor();
 });
 
-test('an invitation of a server is read before anything is sent, and fills in the address it is for', async () => {
-  await using screen = await Screen.open(browser, { signedIn: false });
-  await screen.page.goto(screen.engine.url);
-  await screen.by('sign-in-register').click();
-  await screen.by('sign-in-invitation').fill('xmpp:lea@example.org?register;preauth=T1');
-  await expect.poll(() => screen.by('sign-in-jid').inputValue()).toBe('lea@example.org');
-  await screen.by('sign-in-password').fill('right');
-  await screen.by('sign-in-invitation').fill('https://example.org/invite');
-  await screen.by('sign-in-submit').click();
-  await screen.page.getByText('This is not an invitation of a server').waitFor();
-  await screen.by('sign-in-invitation').fill('xmpp:example.com?register;preauth=T1');
-  await screen.page.getByText('an address that ends in @example.com').waitFor();
-  await screen.picture('sign-in-invitation');
-  expect(screen.engine.state.account).toBeNull();
-  await screen.by('sign-in-invitation').fill('xmpp:example.org?register;preauth=T1');
-  await screen.by('sign-in-submit').click();
-  await expect.poll(() => screen.engine.state.account?.jid).toBe('lea@example.org');
-});
-
 test('after signing out the next person begins on the first page, not in the settings', async () => {
   await using screen = await Screen.open(browser);
   await screen.goHome();

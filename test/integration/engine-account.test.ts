@@ -11,6 +11,8 @@ import { Omemo } from '../../src/omemo/omemo.ts';
 import { loadSignal } from '../../src/omemo/signal.ts';
 import type { CommandResult } from '../fixtures/engine-process.ts';
 import { EngineProcess, runCommand } from '../fixtures/engine-process.ts';
+import { FAKE_DOMAIN } from '../fixtures/fake-xmpp-server.ts';
+import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
 import type { Prosody, ProsodyOptions } from '../fixtures/prosody.ts';
 import { freePort, startProsody } from '../fixtures/prosody.ts';
 import { connect } from '../fixtures/test-engine.ts';
@@ -137,6 +139,25 @@ describe('creating an account', () => {
     const refused = await withServer({ registration: false }, (at) => register(at, 'juliet'));
     expect(seen(refused)).toEqual({ exit: 1, code: 'registration-refused' });
     expect(await accountOf()).toBeNull();
+  });
+
+  test('prints the web page of a server that makes accounts there, and tells that server no password', async () => {
+    await using world = await FakeXmppWorld.open();
+    const page = "<x xmlns='jabber:x:oob'><url>https://a.test/join</url></x>";
+    const answer = (_: string, id: string): string =>
+      `<iq type='result' id='${id}'><query xmlns='jabber:iq:register'>${page}</query></iq>`;
+    const elsewhere = await world.serve({ answer });
+    const more = ['--ca', world.ca.certFile, '--register'];
+    const at = { domain: FAKE_DOMAIN, host: elsewhere.host, c2sPort: elsewhere.port, caFile: world.ca.certFile };
+    const told = await signIn({ at, password: 'fresh', more });
+    expect(JSON.parse(told.stdout)).toEqual({
+      error: {
+        code: 'registration-elsewhere',
+        message: 'the server makes accounts on its web page: https://a.test/join',
+      },
+    });
+    expect(elsewhere.secureBytes()).toContain('jabber:iq:register');
+    expect(elsewhere.secureBytes()).not.toMatch(/fresh|romeo/);
   });
 
   test('signs in with a free name; signing out lets another account in', async () => {

@@ -11,6 +11,7 @@ import { readDiscoInfo, readDiscoItems } from './0030-disco.ts';
 import { readAffiliates, readArchivedAuthor, readMucPresence } from './0045-muc.ts';
 import { readVCardPhoto } from './0054-vcard.ts';
 import { readPubsubEvent } from './0060-pubsub.ts';
+import { readWebPage } from './0066-out-of-band.ts';
 import { readAvatarNews } from './0084-avatar.ts';
 import { readChatState } from './0085-chat-states.ts';
 import { capsVersion, readCapsTag } from './0115-caps.ts';
@@ -86,6 +87,7 @@ const readers: Readonly<Record<string, Reader>> = {
   readPubsubEvent,
   readSealed,
   readStanzaId,
+  readWebPage: (stanza, name) => readWebPage(child(stanza, name)),
 };
 
 const folder = 'test/fixtures/xep';
