@@ -32,7 +32,10 @@ const PAGE = 40;
 const LOOK_MS = 50;
 const LIMIT_MS = 1_800_000;
 /** Archives as a server with a database has them: Prosody's plain files are read from the beginning for each page. */
-const ARCHIVES = 'default_storage = "internal"\nstorage = { archive = "memory"; muc_log = "memory" }';
+const ARCHIVES = `
+default_storage = "internal"
+storage = { archive = "memory"; muc_log = "memory" }
+storage_archive_item_limit = 1000000`;
 const GONE_OUT: readonly MessageView['state'][] = ['sent', 'delivered', 'seen'];
 /** What lines are about: some words are in every line, some in few. */
 const WORDS = ['lake', 'mountain', 'birthday', 'garden', 'café', 'train', 'photographs', 'grandmother', 'snow', 'boat'];
