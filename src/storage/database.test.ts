@@ -189,6 +189,9 @@ test('only what may come later is not waited for, also when it fails', () => {
     throw new Error('in the middle');
   };
   expect(() => database.transaction(fails, 'later')).toThrow('in the middle');
+  expect(database.transaction(waits)).toEqual(full);
+  database.transaction(waits, 'later');
+  database.run('UPDATE master_key_check SET id = 1');
   expect(waits()).toEqual(full);
 });
 

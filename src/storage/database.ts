@@ -94,6 +94,7 @@ export class Database implements Disposable {
   readonly #sqlite: Sqlite.Database;
   readonly #statements = new Map<string, Sqlite.Statement<[Parameters]>>();
   #undone = 0;
+  #onDisk: OnDisk = 'now';
   /** Whether something was kept that a power cut may undo. */
   #isUnsettled = false;
 
@@ -115,7 +116,7 @@ export class Database implements Disposable {
   transaction<T>(work: () => T, onDisk: OnDisk = 'now'): T {
     const isRelaxed = onDisk === 'later' && !this.#sqlite.inTransaction;
     return this.#guard(() => {
-      if (isRelaxed) this.#sqlite.pragma('synchronous = NORMAL');
+      this.#keepFrom(onDisk);
       try {
         const result = this.#sqlite.transaction(work).immediate();
         if (isRelaxed) this.#isUnsettled = true;
@@ -123,8 +124,6 @@ export class Database implements Disposable {
       } catch (error) {
         this.#undone += 1;
         throw error;
-      } finally {
-        if (isRelaxed) this.#sqlite.pragma('synchronous = FULL');
       }
     });
   }
@@ -138,7 +137,10 @@ export class Database implements Disposable {
   }
 
   run(sql: string, parameters: Parameters = {}): { readonly changes: number; readonly lastId: number } {
-    const { changes, lastInsertRowid } = this.#guard(() => this.#statement(sql).run(parameters));
+    const { changes, lastInsertRowid } = this.#guard(() => {
+      this.#keepFrom('now');
+      return this.#statement(sql).run(parameters);
+    });
     return { changes, lastId: Number(lastInsertRowid) };
   }
 
@@ -153,6 +155,13 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     this.#statements.clear();
     this.#sqlite.close();
+  }
+
+  /** Whether what is written next waits for the disk; a transaction that has begun goes on as it began. */
+  #keepFrom(onDisk: OnDisk): void {
+    if (this.#sqlite.inTransaction || onDisk === this.#onDisk) return;
+    this.#sqlite.pragma(`synchronous = ${onDisk === 'now' ? 'FULL' : 'NORMAL'}`);
+    this.#onDisk = onDisk;
   }
 
   #statement(sql: string): Sqlite.Statement<[Parameters]> {
