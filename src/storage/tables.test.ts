@@ -36,22 +36,6 @@ afterEach(() => {
 const eventIdOf = (number: number): typeof event.id => parseEventId(number.toString(16).padStart(64, '0'));
 const numberOf = (id: string): number => parseInt(id, 16);
 
-test('a setting that was written and undone is what it was, and so is one that was not there', () => {
-  const read = (key: string) => storage.settings.get(key, (value) => value);
-  storage.settings.set('kept', 1);
-  const write = (): never => {
-    storage.settings.set('kept', 2);
-    storage.settings.set('new', 2);
-    expect([read('kept'), read('new')]).toEqual([2, 2]);
-    throw new Error('undone');
-  };
-  expect([read('kept'), read('new')]).toEqual([1, undefined]);
-  expect(() => storage.transaction(write)).toThrow('undone');
-  expect([read('kept'), read('new')]).toEqual([1, undefined]);
-  storage.settings.remove('kept');
-  expect(read('kept')).toBeUndefined();
-});
-
 test('settings keep any JSON, bytes included, and check it on the way out', () => {
   const value = { up: 1000, list: [null, 'x'], key: Uint8Array.of(1, 2, 255) };
   storage.settings.set('limits', { up: 1 });
