@@ -356,7 +356,8 @@ export class AccountSession implements AsyncDisposable {
       makeFolder: (name) => makeSphereFolder(deps.spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
       flushed: (event, signal) => flushed([event], signal),
     });
-    return { members, move: new OwnMove({ ...parts, person: author.person, flushed }) };
+    const isOnline = (): boolean => this.client.state.kind === 'online';
+    return { members, move: new OwnMove({ ...parts, person: author.person, flushed, isOnline }) };
   }
 
   #openSpheresOfTwo({ storage, log }: AccountSessionDeps): SpheresOfTwo {

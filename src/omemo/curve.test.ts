@@ -33,6 +33,31 @@ test.each(LOW_ORDER_POINTS)('the low-order point %s is refused everywhere', (hex
   expect(verifyXeddsa(point, message, new Uint8Array(64))).toBe(false);
 });
 
+test('every other way to write a point of low order is refused as well, and no key that agrees', () => {
+  const field = 2n ** 255n - 19n;
+  const known = LOW_ORDER_POINTS.map((hex) => BigInt(`0x${Buffer.from(hex, 'hex').reverse().toString('hex')}`));
+  const coordinates = new Set(known.map((value) => (value % 2n ** 255n) % field));
+  expect(coordinates.size).toBe(5);
+  const written = [...coordinates].flatMap((u) => [u, u + field, u + 2n ** 255n, u + field + 2n ** 255n]);
+  for (const value of written.filter((number) => number < 2n ** 256n)) {
+    const point = Uint8Array.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse());
+    expect(hasLowOrder(point)).toBe(agreesWithNobody(point));
+  }
+  for (let round = 0; round < 50; round += 1) {
+    const key = systemRandom(32);
+    expect(hasLowOrder(key)).toBe(agreesWithNobody(key));
+  }
+});
+
+function agreesWithNobody(point: Uint8Array): boolean {
+  try {
+    agree(point, clamp(systemRandom(32)));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 test('a signature holds for its key and message only', () => {
   for (let round = 0; round < 20; round += 1) {
     const privateKey = clamp(systemRandom(32));

@@ -19,6 +19,7 @@ interface OwnMoveDeps {
   /** Resolves when these events of ours have left, or when nobody could read them. */
   readonly flushed: (events: readonly EventId[], signal: AbortSignal) => Promise<void>;
   readonly queued: () => void;
+  readonly isOnline: () => boolean;
   readonly person: PersonId;
   readonly own: BareJid;
   readonly clock: Clock;
@@ -61,19 +62,26 @@ export class OwnMove {
    * when what others did meanwhile made it void.
    */
   async say(to: BareJid, signal: AbortSignal): Promise<void> {
-    const { queued, flushed, person, clock, log } = this.#deps;
+    const { queued, person } = this.#deps;
     this.check(to);
     const said = this.#spheres().flatMap((sphere) => this.#sayIn(sphere, to));
     queued();
     for (const sphere of this.#spheres()) await this.#letIn(sphere, to, signal);
+    await this.#send(said, signal);
+    const isThere = this.#spheres().every((sphere) => sphere.jidOf(person) === to);
+    if (!isThere) throw new AppError('conflict', 'a sphere does not let us go to that address', { to });
+  }
+
+  async #send(said: readonly EventId[], signal: AbortSignal): Promise<void> {
+    const { flushed, isOnline, clock, log } = this.#deps;
+    // Without a connection nothing leaves, however long one waits.
+    if (!isOnline()) return;
     try {
       await withinTime({ clock, ms: FLUSH_MS }, signal, (limited) => flushed(said, limited));
     } catch (error) {
       signal.throwIfAborted();
       log.info('not every sphere has heard of the new address yet', { error });
     }
-    const isThere = this.#spheres().every((sphere) => sphere.jidOf(person) === to);
-    if (!isThere) throw new AppError('conflict', 'a sphere does not let us go to that address', { to });
   }
 
   #spheres(): Sphere[] {

@@ -41,7 +41,9 @@ export function createDatabaseFile(
   for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true });
   try {
     using opened = closing(new Sqlite(draft));
-    opened.sqlite.pragma('synchronous = FULL');
+    // A draft that a crash leaves behind is thrown away, so it goes to the disk once, when it is whole.
+    opened.sqlite.pragma('journal_mode = MEMORY');
+    opened.sqlite.pragma('synchronous = OFF');
     for (const migration of migrations) applyMigration(opened.sqlite, migration);
     fill(opened.sqlite);
   } catch (error) {

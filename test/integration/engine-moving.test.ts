@@ -9,6 +9,8 @@ import { eventually } from '../fixtures/engine-process.ts';
 import { type Prosody, startProsody } from '../fixtures/prosody.ts';
 
 const NAME = 'Family';
+/** A killed engine's session is not kept for it: the next one would ask it in vain whether a copy of it is at work. */
+const FORGETS_SESSIONS = 'smacks_hibernation_time = 1';
 const stack = new AsyncDisposableStack();
 let ca: TestCa;
 let old: Prosody;
@@ -24,7 +26,7 @@ beforeAll(async () => {
   const at = (domain: keyof typeof federation) => ({ domain, address: federation[domain], ca, federation });
   old = stack.use(await startProsody(at('a.test')));
   stack.use(await startProsody({ ...at('c.test'), mucLines: 'restrict_room_creation = "local"' }));
-  world = stack.use(await EngineWorld.start(['ana', 'ben', 'eva'], at('b.test')));
+  world = stack.use(await EngineWorld.start(['ana', 'ben', 'eva'], { ...at('b.test'), globalLines: FORGETS_SESSIONS }));
   [ana, ben, eva] = ['ana', 'ben', 'eva'].map((name) => world.person(name));
   sphere = await world.sphere(NAME, person(ana), person(ben), person(eva));
 });

@@ -101,6 +101,13 @@ test('with the old server gone the owner hears of the move from the new account,
   for (const person of [ana, eve]) expect(membersIn(person)).toContain('ben@new.sim member joined');
 });
 
+test('whoever moves away from a server that cannot be reached does not wait for it', async () => {
+  const { world, ben } = await three();
+  const beforeMs = world.clock.now();
+  await ben.moveTo(NEW, true);
+  expect(world.clock.now()).toBe(beforeMs);
+});
+
 test('a member who says that another one moved moves nobody', async () => {
   const { world, ana, eve, id } = await three();
   const evil = await world.person('evil');

@@ -245,6 +245,7 @@ export class SimSession {
       person: author.person,
       flushed: (events, signal) => this.outgoing.flushed(events, { orParked: true }, signal),
       queued: () => this.outgoing.poke(),
+      isOnline: () => this.link.state.kind === 'online',
     });
     this.ofTwo = new SpheresOfTwo({
       ...{ storage, list: this.list, members: this.members, own, nameOf: personName, spawn, log },
