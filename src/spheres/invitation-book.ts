@@ -73,7 +73,7 @@ export class InvitationBook {
     const { storage, own, nowMs, log } = this.#deps;
     const { invitations } = storage;
     const invitation = readInvitation({ sphereId, jid: own, sender, isDeviceProven }, entries);
-    if (invitations.get(invitation.invite) !== undefined) return [];
+    if (invitations.get(invitation.invite) !== undefined || storage.blocked.has(invitation.from)) return [];
     const known = invitations.bySphere(sphereId);
     // Archives repeat what is old in any order.
     const lamport = lamportOf(invitation.delivered, invitation.invite);
