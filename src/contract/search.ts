@@ -14,7 +14,7 @@ export const foundLineSchema = z.object({
     z.object({ kind: z.literal('talk'), name: z.string(), jid: bareJidSchema }),
   ]),
   messageId: eventIdSchema,
-  /** What was found is the name of this item; null = a line that somebody wrote. */
+  /** What was found is the name of this item, or of files in it; null = a line that somebody wrote. */
   itemId: itemIdSchema.nullable(),
   from: bareJidSchema,
   fromName: z.string(),
@@ -36,7 +36,8 @@ const foundSchema = z.object({
 export type FoundView = z.infer<typeof foundSchema>;
 
 /**
- * Lines in which a word begins with each of the words, whatever their case and accents, and items that are called so.
+ * Lines in which a word begins with each of the words, whatever their case and accents, and items that are called
+ * so, or the files inside.
  * Neither in spheres that ended, nor of people who are blocked or wait for an answer.
  */
 export const searchCall = oc

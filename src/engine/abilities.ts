@@ -4,6 +4,7 @@ import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
 import { NS_CHAT_STATES } from '../xmpp/xep/0085-chat-states.ts';
 import { NS_AVATAR_METADATA } from '../xmpp/xep/0084-avatar.ts';
 import { NS_NICK } from '../xmpp/xep/0172-nickname.ts';
+import { NS_PING } from '../xmpp/xep/0199-ping.ts';
 import { NS_RECEIPTS } from '../xmpp/xep/0184-receipts.ts';
 import { NS_CORRECTION } from '../xmpp/xep/0308-correction.ts';
 import { NS_MARKERS } from '../xmpp/xep/0333-markers.ts';
@@ -20,6 +21,7 @@ export const ABILITIES: DiscoInfo = {
     'http://jabber.org/protocol/disco#info',
     'http://jabber.org/protocol/caps',
     'jabber:x:conference',
+    NS_PING,
     NS_CHAT_STATES,
     NS_RECEIPTS,
     NS_MARKERS,

@@ -12,6 +12,7 @@ import { capsVersion, readCapsTag } from '../xmpp/xep/0115-caps.ts';
 import { discoInfo, NS_DISCO_ITEMS } from '../xmpp/xep/0030-disco.ts';
 import type { ServerKnowledge } from './account-online.ts';
 import { AccountOnline } from './account-online.ts';
+import { NS_PING, pingElement } from '../xmpp/xep/0199-ping.ts';
 import { ABILITIES, FIRST_ABILITIES } from './abilities.ts';
 
 const noSignal = new AbortController().signal;
@@ -115,6 +116,14 @@ function signIn(
     pictures: () => pictures,
   };
 }
+
+test('whoever pings us gets an answer, which our abilities promise', async () => {
+  const { client } = signIn({ error: slow, times: 0 });
+  const request = { type: 'get' as const, from: 'ben@b.test/phone', payload: pingElement() };
+  expect(client.answering.get(NS_PING)).toBeDefined();
+  expect(await client.answering.get(NS_PING)?.(request)).toBeUndefined();
+  for (const { features } of [ABILITIES, FIRST_ABILITIES]) expect(features).toContain(NS_PING);
+});
 
 test('one slow answer of the server does not fail the sign-in', async () => {
   const { clock, server, ready } = signIn({ error: slow, times: 1 });

@@ -11,6 +11,7 @@ import type { SphereChange } from '../spheres/effects.ts';
 import type { Delivery } from '../spheres/delivery.ts';
 import type { EpochCare } from '../spheres/epoch-care.ts';
 import type { EndpointExchange } from '../spheres/endpoint-exchange.ts';
+import { dismissInvitations } from '../spheres/dismiss-invitations.ts';
 import { devicesToEnd } from '../spheres/devices-to-end.ts';
 import { finishLeaving } from '../spheres/finish-leaving.ts';
 import type { HistoryPacks } from '../spheres/history-packs.ts';
@@ -70,7 +71,7 @@ interface ReactionsDeps {
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
   readonly vault: Vault;
-  readonly people: Pick<People, 'contacts'>;
+  readonly people: Pick<People, 'contacts' | 'blocked'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly onInvitation: Emitter<string>;
   readonly feed: SwarmFeed;
@@ -88,7 +89,7 @@ const ACCEPTED_EPOCHS = 2;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
-  const { list, rooms, outgoing, caretaker, exchange, feed, scope, stack } = deps;
+  const { list, rooms, outgoing, caretaker, exchange, feed, storage, scope, stack } = deps;
   startWork(deps);
   const late = openLateItems(deps);
   const stops = [
@@ -128,6 +129,10 @@ export function joinReactions(deps: ReactionsDeps): void {
     deps.people.contacts.onChange.on((jid) => {
       if (deps.people.contacts.isOnline(jid)) deps.devices.met(jid);
       deps.ofTwo.takeInvitations();
+    }),
+    deps.people.blocked.onChange.on((jid) => {
+      const dismissed = storage.blocked.has(jid) ? dismissInvitations(storage, jid) : [];
+      for (const id of dismissed) deps.onInvitation.emit(id);
     }),
     deps.onInvitation.on(() => deps.ofTwo.takeInvitations()),
     feed.onEvent.on((event) => {

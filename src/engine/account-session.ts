@@ -283,7 +283,8 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openIncoming(deps: AccountSessionDeps, omemo: Omemo): ReturnType<typeof openIncoming> {
-    const read = { ...this.#following(deps), omemo, own: this.own, talk: this.people.talk, log: deps.log };
+    const { contacts, talk } = this.people;
+    const read = { ...this.#following(deps), omemo, own: this.own, contacts, talk, log: deps.log };
     return openIncoming({ ...read, onInvitation: this.onInvitation, parts: () => this });
   }
 

@@ -51,6 +51,29 @@ test('everything that was said and shared is in files that anybody can read, and
   }
 });
 
+test('what we call ourselves and look like is written out too', async () => {
+  const world = new SimWorld();
+  const ana = await world.person('ana');
+  const { storage } = ana.session;
+  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
+  views.follow(ana.session.shown);
+  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
+  onTestFinished(() => rm(parent, { recursive: true }));
+  const write = async () => {
+    const deps = { session: ana.session.shown, views, clock: world.clock };
+    const { path } = await exportAccount(deps, { parent, withFiles: false }, noSignal);
+    return { path, account: JSON.parse(await readFile(join(path, 'account.json'), 'utf8')) };
+  };
+  expect((await write()).account).toMatchObject({ jid: ana.jid, name: null, picture: null });
+  storage.account.put({ jid: ana.jid, password: 'secret', server: null, ca: null });
+  storage.account.setNick('Anna 🌊');
+  storage.portraits.put({ jid: ana.jid, id: 'a'.repeat(40), image: Uint8Array.of(1, 2, 3) });
+  const { path, account } = await write();
+  expect(account).toMatchObject({ name: 'Anna 🌊', picture: 'picture.webp' });
+  expect(await readFile(join(path, account.picture))).toEqual(Buffer.of(1, 2, 3));
+  expect(JSON.stringify(account)).not.toContain('secret');
+});
+
 test('talks with two people whose addresses are one name on a disk stay two', async () => {
   const world = new SimWorld();
   const ana = await world.person('ana');

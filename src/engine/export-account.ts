@@ -39,7 +39,7 @@ export async function exportAccount(
   const folder = path.join(parent, `Spherecast ${stamp}`);
   try {
     await makeFolder(folder);
-    await writeJson(folder, 'account.json', { jid: session.own, exportedAtMs: clock.now() });
+    await writeAccount(deps, folder);
     await writeJson(folder, 'people.json', { people: views.people(), blocked: session.storage.blocked.list() });
     const talks = await writeTalks(deps, path.join(folder, 'people'), signal);
     const spheres = session.list.all();
@@ -55,6 +55,16 @@ export async function exportAccount(
     signal.throwIfAborted();
     throw fileError(error, 'the copy cannot be written');
   }
+}
+
+/** The picture lies beside it, as everybody sees it. */
+async function writeAccount({ session, clock }: ExportDeps, folder: string): Promise<void> {
+  const { own, storage } = session;
+  const id = storage.portraits.idOf(own);
+  const image = id === undefined ? undefined : storage.portraits.image(id);
+  const picture = image === undefined ? null : 'picture.webp';
+  await writeJson(folder, 'account.json', { jid: own, name: storage.account.nick, picture, exportedAtMs: clock.now() });
+  if (picture !== null && image !== undefined) await writeFile(path.join(folder, picture), image, { mode: 0o600 });
 }
 
 /** Returns how many lines there are. */

@@ -3,6 +3,7 @@ import type { Emitter } from '../base/emitter.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { Contacts } from '../people/contacts.ts';
 import type { DirectTalk } from '../spheres/direct-talk.ts';
 import type { HistoryPacks } from '../spheres/history-packs.ts';
 import { Incoming } from '../spheres/incoming.ts';
@@ -18,6 +19,7 @@ interface IncomingParts {
   readonly omemo: Omemo;
   readonly own: BareJid;
   readonly list: SphereList;
+  readonly contacts: Pick<Contacts, 'isStranger'>;
   /** Takes what is said one to one; without it such lines are dropped. */
   readonly talk?: DirectTalk;
   readonly onInvitation: Emitter<string>;
@@ -34,10 +36,11 @@ interface IncomingParts {
 
 /** Everything that reads messages. */
 export function openIncoming(deps: IncomingParts): { readonly incoming: Incoming; readonly mailbox: Mailbox } {
-  const { storage, own, list, parts, clock, log } = deps;
+  const { storage, own, list, contacts, parts, clock, log } = deps;
   const nowMs = (): number => clock.now();
   const effectsOf: ConstructorParameters<typeof Mailbox>[0]['effectsOf'] = (sphere) => list.effectsOf(sphere);
-  const mailbox = new Mailbox({ storage, own, effectsOf, nowMs, log: log.child('mailbox') });
+  const isStranger = (jid: BareJid): boolean => contacts.isStranger(jid);
+  const mailbox = new Mailbox({ storage, own, effectsOf, isStranger, nowMs, log: log.child('mailbox') });
   const incoming = new Incoming({
     ...{ ...deps, mailbox, nowMs, log: log.child('incoming') },
     sphereOfRoom: (room) => list.ofRoom(room),

@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { carbon, fromAna, fromBen, BEN, SEALED, talkOfAna } from '../../test/fixtures/talk-of-ana.ts';
+import { ANA, carbon, fromAna, fromBen, BEN, SEALED, talkOfAna } from '../../test/fixtures/talk-of-ana.ts';
 import { AppError } from '../base/errors.ts';
-import type { Element } from '../xmpp/element.ts';
+import { parseDeviceKey } from '../base/id.ts';
+import type { OwnDeviceRow } from '../storage/own-device-table.ts';
+import { type Element, xml } from '../xmpp/element.ts';
+import { ownRead } from '../xmpp/own-read.ts';
 import { receipt, receiptRequest } from '../xmpp/xep/0184-receipts.ts';
 import { displayed, markable } from '../xmpp/xep/0333-markers.ts';
 
 const asks = (id: string): Element => fromBen(id, `${SEALED}hi`, receiptRequest(), markable());
+
+const TABLET: OwnDeviceRow = {
+  ...{ device: parseDeviceKey('d'.repeat(64)), name: 'tablet', jid: ANA, omemoDeviceId: 7, state: 'known' },
+  ...{ omemoIdentityKey: '05'.repeat(33), addedAtMs: 0, seenAtMs: 0 },
+};
 
 describe('what came', () => {
   test('is told once to a contact who sees us online, and by the device alone that got it', async () => {
@@ -148,5 +156,85 @@ describe('what was read', () => {
     talk.markRead(BEN);
     await settle();
     expect(told()).toEqual([]);
+  });
+});
+
+describe('what was read of somebody who may not know it', () => {
+  const twoDevices = (standing: 'met' | 'contact', subscription: 'none' | 'to' | 'both') => {
+    const [here, there] = [talkOfAna(), talkOfAna()];
+    here.storage.ownDevices.put(TABLET);
+    for (const { know } of [here, there]) know(standing, subscription);
+    const hearBoth = async (...stanzas: readonly Element[]): Promise<void> => {
+      for (const stanza of stanzas) for (const { hear } of [here, there]) await hear(stanza);
+    };
+    const unread = ({ storage }: typeof here): number =>
+      storage.directMessages.countUnread(BEN, storage.contacts.get(BEN)?.readPosition ?? 0);
+    /** What this device sent, as the server brings it to the other one. */
+    const passOn = async (from: string = ANA): Promise<void> => {
+      for (const { name, attrs, children } of here.client.sent)
+        await there.hear(xml(name, { ...attrs, from: `${from}/here` }, ...children));
+    };
+    return { here, there, hearBoth, unread, passOn };
+  };
+
+  test.each([
+    ['met', 'none'],
+    ['contact', 'to'],
+  ] as const)('is told to our other devices alone: %s, %s', async (standing, subscription) => {
+    const { here, there, hearBoth, unread, passOn } = twoDevices(standing, subscription);
+    await hearBoth(asks('b1'), asks('b2'));
+    here.talk.markRead(BEN);
+    here.talk.markRead(BEN);
+    await here.settle();
+    expect(here.told()).toEqual([`${ANA} read b2`]);
+    expect(here.client.sent[0]?.getChild('store', 'urn:xmpp:hints')).toBeDefined();
+    await hearBoth(asks('b3'));
+    await passOn();
+    expect([unread(there), unread(here)]).toEqual([1, 1]);
+    there.acknowledgements.poke();
+    await there.settle();
+    expect(there.told()).toEqual([]);
+  });
+
+  test('by a program that asks for nothing is told to our other devices, and what it asked for before to them too', async () => {
+    const { here, there, hearBoth, unread, passOn } = twoDevices('contact', 'both');
+    await hearBoth(fromBen('b1', `${SEALED}hi`, markable()), fromBen('b2', `${SEALED}from an old program`));
+    here.talk.markRead(BEN);
+    await here.settle();
+    expect(here.told()).toEqual([`${BEN} displayed b1`, `${ANA} read b2`]);
+    await passOn();
+    expect(unread(there)).toBe(0);
+  });
+
+  test('is believed of our own account alone, and of what it says to itself', async () => {
+    const { there, hearBoth, unread } = twoDevices('met', 'none');
+    await hearBoth(asks('b1'));
+    const mark = ownRead(BEN, 'b1');
+    const attrs = { xmlns: 'jabber:client', type: 'chat', to: ANA };
+    for (const from of [`${BEN}/phone`, 'eve@evil.test/x', 'a.test'])
+      await there.hear(xml('message', { ...attrs, from }, mark));
+    await there.hear(carbon('sent', xml('message', { ...attrs, from: `${ANA}/x` }, mark), `${BEN}/phone`));
+    await there.hear(carbon('sent', fromAna('t1', null, mark)));
+    expect(unread(there)).toBe(1);
+    await there.hear(xml('message', { ...attrs, from: `${ANA}/x` }, mark));
+    expect(unread(there)).toBe(0);
+  });
+
+  test('is told to nobody where there is no other device, and without a connection once there is one', async () => {
+    const alone = talkOfAna();
+    alone.know('met', 'none');
+    await alone.hear(asks('b1'));
+    alone.talk.markRead(BEN);
+    await alone.settle();
+    expect(alone.told()).toEqual([]);
+    const { here, hearBoth } = twoDevices('met', 'none');
+    await hearBoth(asks('b1'));
+    here.client.setState({ kind: 'offline', error: new AppError('disconnected', 'gone') });
+    here.talk.markRead(BEN);
+    await here.settle();
+    here.client.setState({ kind: 'online', resumed: false });
+    here.acknowledgements.poke();
+    await here.settle();
+    expect(here.told()).toEqual([`${ANA} read b1`]);
   });
 });

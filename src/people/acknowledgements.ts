@@ -1,10 +1,12 @@
 import type { BareJid, EventId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { TalkNote } from '../spheres/direct-talk.ts';
+import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import { receipt } from '../xmpp/xep/0184-receipts.ts';
+import { ownRead } from '../xmpp/own-read.ts';
 import { displayed } from '../xmpp/xep/0333-markers.ts';
 import { hint } from '../xmpp/xep/0334-hints.ts';
 import type { Contacts } from './contacts.ts';
@@ -55,7 +57,7 @@ export class Acknowledgements implements Disposable {
   poke(): void {
     const { storage } = this.#deps;
     this.#flush();
-    const untold = storage.contacts.withStanding('contact').filter((row) => row.toldPosition < row.readPosition);
+    const untold = storage.contacts.list().filter((row) => row.toldPosition < row.readPosition);
     for (const { jid } of untold) this.#spawn(() => this.#tellRead(jid));
   }
 
@@ -82,26 +84,41 @@ export class Acknowledgements implements Disposable {
   async #tellRead(peer: BareJid): Promise<void> {
     const { client, storage, contacts } = this.#deps;
     const row = storage.contacts.get(peer);
-    if (row === undefined || row.toldPosition >= row.readPosition || !contacts.mayKnow(peer)) return;
-    if (client.state.kind !== 'online') return;
+    if (row === undefined || row.toldPosition >= row.readPosition) return;
+    const [mayKnow, hasOthers] = [contacts.mayKnow(peer), this.#hasOtherDevices()];
+    if (client.state.kind !== 'online' || (!mayKnow && !hasOthers)) return;
     const { toldPosition, readPosition } = row;
-    const line = storage.directMessages.newestMarkable(peer, toldPosition, readPosition);
+    const { directMessages } = storage;
+    const asked = mayKnow ? directMessages.newestMarkable(peer, toldPosition, readPosition) : undefined;
+    const latest = hasOthers ? directMessages.newestNamed(peer, toldPosition, readPosition) : undefined;
     storage.contacts.update(peer, { toldPosition: readPosition });
-    if (line === undefined || line.stanzaId === null) return;
     try {
-      await client.send(wordTo(client, peer, displayed(line.stanzaId)));
+      await this.#say(peer, displayed, asked);
+      // Of what they are told our other devices get a copy.
+      if (latest?.id !== asked?.id) await this.#say(client.jid, (id) => ownRead(peer, id), latest);
     } catch (error) {
       storage.contacts.update(peer, { toldPosition });
       throw error;
     }
   }
 
-  /** Another device of ours told them that we read it: so we have read it. */
+  async #say(to: BareJid, word: (id: string) => Element, line: DirectMessageRow | undefined): Promise<void> {
+    const { client } = this.#deps;
+    const id = line?.stanzaId ?? null;
+    if (id !== null) await client.send(wordTo(client, to, word(id)));
+  }
+
+  #hasOtherDevices(): boolean {
+    return this.#deps.storage.ownDevices.list().some(({ state }) => state !== 'here' && state !== 'ended');
+  }
+
+  /** Another device of ours told them, or us, that we read it: so we have read it. */
   #readElsewhere(peer: BareJid, id: string): void {
     const { storage, contacts } = this.#deps;
     const line = storage.directMessages.ofStanza(peer, id, 'theirs');
     const row = storage.contacts.get(peer);
     if (line === undefined || row === undefined) return;
+    if (line.position <= Math.min(row.readPosition, row.toldPosition)) return;
     storage.contacts.update(peer, {
       readPosition: Math.max(row.readPosition, line.position),
       toldPosition: Math.max(row.toldPosition, line.position),

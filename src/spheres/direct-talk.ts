@@ -5,7 +5,7 @@ import type { IncomingMessage } from './incoming-message.ts';
 /** A word about lines, or about its author, that is no line. Nothing of it is encrypted. */
 export type TalkNote = {
   readonly peer: BareJid;
-  /** Another device of ours says it to them; else they say it to us. */
+  /** A device of ours says it to them, or of what they wrote to our other devices; else they say it to us. */
   readonly isOurs: boolean;
   readonly atMs: number;
 } & (

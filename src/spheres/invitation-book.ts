@@ -1,10 +1,12 @@
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Decrypted } from '../omemo/omemo.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { domainOf } from '../xmpp/jid.ts';
 import type { Audience } from './audience.ts';
 import { isDeviceProven } from './device-proof.ts';
 import type { IncomingMessage } from './incoming-message.ts';
@@ -23,13 +25,20 @@ import type { Sphere } from './sphere.ts';
 interface InvitationBookDeps {
   readonly storage: Storage;
   readonly own: BareJid;
+  /** Whether we have answered nothing of this account yet, and meet it nowhere. */
+  readonly isStranger: (jid: BareJid) => boolean;
   readonly nowMs: () => number;
+  readonly log: Logger;
 }
 
-/** At most so many unanswered invitations are kept: strangers must not fill the disk. */
-const MAX_OPEN_INVITATIONS = 50;
-/** Nor must one of them keep out the others. */
-const MAX_OPEN_OF_ONE = 10;
+/** At most so many unanswered invitations of strangers are kept: they must not fill the disk. */
+const MAX_OPEN_OF_STRANGERS = 20;
+/** Nor must one server keep out the others: addresses cost nothing there. */
+const MAX_OPEN_OF_SERVER = 10;
+/** Nor one stranger the others of their server. */
+const MAX_OPEN_OF_STRANGER = 5;
+/** Of somebody we know. There are only so many of them, so that nobody else takes their place. */
+const MAX_OPEN_OF_KNOWN = 10;
 
 /** The invitations that came to this account: at most one of them is open for a sphere, the newest. */
 export class InvitationBook {
@@ -61,18 +70,19 @@ export class InvitationBook {
     entries: readonly EnvelopeEntry[],
     sphere: Sphere | undefined,
   ): readonly string[] {
-    const { storage, own, nowMs } = this.#deps;
+    const { storage, own, nowMs, log } = this.#deps;
     const { invitations } = storage;
     const invitation = readInvitation({ sphereId, jid: own, sender, isDeviceProven }, entries);
-    if (invitations.get(invitation.invite) !== undefined) return [];
+    if (invitations.get(invitation.invite) !== undefined || storage.blocked.has(invitation.from)) return [];
     const known = invitations.bySphere(sphereId);
     // Archives repeat what is old in any order.
     const lamport = lamportOf(invitation.delivered, invitation.invite);
     if (known.some((row) => lamportOf(deliveredOf(row), row.id) > lamport)) return [];
     const older = known.filter(({ state }) => state === 'open');
-    const others = invitations.list('open').filter((row) => row.sphereId !== sphereId);
-    const ofSender = others.filter((row) => row.from === invitation.from);
-    if (others.length >= MAX_OPEN_INVITATIONS || ofSender.length >= MAX_OPEN_OF_ONE) return [];
+    if (!this.#hasRoomFor(invitation.from, sphereId)) {
+      log.warn('invitation dropped: too many wait for an answer', { sphereId });
+      return [];
+    }
     const state = storage.spheres.get(sphereId)?.state;
     const isHere = state === 'joined' || state === 'joining';
     if (isHere && sphere?.placeOf(own)?.state === 'joined') return [];
@@ -85,6 +95,18 @@ export class InvitationBook {
       state: 'open',
     });
     return [...older.map((row) => row.id), id];
+  }
+
+  /** Who is a stranger is asked anew each time: whoever is known since no longer takes the place of other strangers. */
+  #hasRoomFor(from: BareJid, sphereId: SphereId): boolean {
+    const { storage, isStranger } = this.#deps;
+    const others = storage.invitations.list('open').filter((row) => row.sphereId !== sphereId);
+    const ofSender = others.filter((row) => row.from === from);
+    if (!isStranger(from)) return ofSender.length < MAX_OPEN_OF_KNOWN;
+    if (ofSender.length >= MAX_OPEN_OF_STRANGER) return false;
+    const ofStrangers = others.filter((row) => isStranger(row.from));
+    const ofServer = ofStrangers.filter((row) => domainOf(row.from) === domainOf(from));
+    return ofStrangers.length < MAX_OPEN_OF_STRANGERS && ofServer.length < MAX_OPEN_OF_SERVER;
   }
 
   /** Judged by the log that came with the invitation: a member with authority may take it back, nobody else. */

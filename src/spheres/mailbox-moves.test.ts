@@ -13,8 +13,8 @@ test('whoever missed that somebody moved believes it also when it comes among ot
   const guest = admit(owner, ben);
   const said = guest.say('before');
   const moved = guest.moveTo(benNew);
-  const rest = { storage: {} as never, effectsOf: () => undefined as never, nowMs: () => 0, log: silentLogger };
-  const mailbox = new Mailbox({ ...rest, own: ana.jid });
+  const rest = { storage: {} as never, effectsOf: () => undefined as never, isStranger: () => false, nowMs: () => 0 };
+  const mailbox = new Mailbox({ ...rest, own: ana.jid, log: silentLogger });
   const deliveries = [said, moved].map((event) => ({ event, kept: [] })) as never;
   const sphere = { state: owner.log.state() } as never;
   const isMove = (from: string, identityKey: Uint8Array): boolean =>

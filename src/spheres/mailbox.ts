@@ -22,6 +22,8 @@ interface MailboxDeps {
   readonly storage: Storage;
   readonly own: BareJid;
   readonly effectsOf: (sphere: Sphere) => Effects;
+  /** Of their invitations only so many are kept. */
+  readonly isStranger: (jid: BareJid) => boolean;
   readonly nowMs: () => number;
   readonly log: Logger;
 }

@@ -2,6 +2,7 @@ import type { BareJid } from '../base/id.ts';
 import type { Element } from '../xmpp/element.ts';
 import { attr } from '../xmpp/element.ts';
 import { bareJidOf } from '../xmpp/jid.ts';
+import { readOwnRead } from '../xmpp/own-read.ts';
 import { hasSignsMark } from '../xmpp/signs.ts';
 import { readChatState } from '../xmpp/xep/0085-chat-states.ts';
 import { readReceipt, readReceiptRequest } from '../xmpp/xep/0184-receipts.ts';
@@ -38,7 +39,8 @@ export function readTalkNotes(own: BareJid, stanza: Element, atMs: number): read
   if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return [];
   const from = bareJidOf(attr(stanza, 'from'));
   const peer = from === own ? bareJidOf(attr(stanza, 'to')) : from;
-  if (from === undefined || peer === undefined || peer === own) return [];
+  if (from === undefined || peer === undefined) return [];
+  if (peer === own) return readOwnNote(stanza, atMs);
   const who = { peer, isOurs: from === own, atMs };
   const [received, displayed] = [readReceipt(stanza), readDisplayed(stanza)];
   const [reactions, state] = [readReactions(stanza), readChatState(stanza)];
@@ -48,4 +50,10 @@ export function readTalkNotes(own: BareJid, stanza: Element, atMs: number): read
     ...(reactions === undefined ? [] : [{ kind: 'reactions' as const, ...reactions, ...who }]),
     ...(state === undefined ? [] : [{ kind: 'state' as const, state, ...who }]),
   ];
+}
+
+/** What our account says to itself. */
+function readOwnNote(stanza: Element, atMs: number): readonly TalkNote[] {
+  const read = readOwnRead(stanza);
+  return read === undefined ? [] : [{ kind: 'displayed', ...read, isOurs: true, atMs }];
 }

@@ -23,7 +23,7 @@ export interface ContactRow {
   readonly sinceMs: number;
   /** Lines up to this place were read. */
   readonly readPosition: number;
-  /** Lines up to this place they know that we read, as far as they may. */
+  /** Lines up to this place they know that we read, as far as they may, and our other devices. */
   readonly toldPosition: number;
   /** Whether their program says what has come. */
   readonly tells: boolean;

@@ -105,6 +105,13 @@ export class DirectMessageTable {
     return this.#rows.selectOne(rest, { peer, after, until });
   }
 
+  /** Of theirs the newest in this range that can be spoken of. */
+  newestNamed(peer: BareJid, after: number, until: number): DirectMessageRow | undefined {
+    const range = 'position > @after AND position <= @until';
+    const rest = `WHERE peer = @peer AND mine = 0 AND stanza_id IS NOT NULL AND ${range} ORDER BY position DESC LIMIT 1`;
+    return this.#rows.selectOne(rest, { peer, after, until });
+  }
+
   /** Lines of ours up to this place that have left and are not known to be read, newest first. */
   unseen(peer: BareJid, until: number): Pick<DirectMessageRow, 'id' | 'peer'>[] {
     const rest = "WHERE peer = @peer AND mine = 1 AND position <= @until AND state IN ('sent', 'delivered')";

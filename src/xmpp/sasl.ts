@@ -1,11 +1,11 @@
 // RFC 6120: XMPP Core, §6
-// RFC 9266: Channel Bindings for TLS 1.3
 // XEP-0440: SASL Channel-Binding Type Capability, version 0.4.2
 import type { TLSSocket } from 'node:tls';
 import type { Mechanism, SaslFactory } from '@xmpp/client';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { channelBindings } from './channel-binding.ts';
 import { attr, child, children, type Element } from './element.ts';
 import { type ChannelBinding, ScramExchange } from './scram.ts';
 
@@ -115,19 +115,9 @@ export class Sasl {
     return this.#exchange;
   }
 
+  /** The strongest that the server knows too. */
   #binding(): ChannelBinding | undefined {
-    const binding = bindingOf(this.#deps.socket);
-    return binding !== undefined && (this.#bindingTypes ?? TOLD_BY_NOBODY).includes(binding.type) ? binding : undefined;
+    const known = this.#bindingTypes ?? TOLD_BY_NOBODY;
+    return channelBindings(this.#deps.socket).find(({ type }) => known.includes(type));
   }
-}
-
-/** RFC 9266 §4.2: the exporter with TLS 1.3, the older way (RFC 5929 §3) below. */
-function bindingOf(socket: TLSSocket): ChannelBinding | undefined {
-  if (socket.getProtocol() === 'TLSv1.3') {
-    const data = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
-    return { type: 'tls-exporter', data };
-  }
-  // The first Finished message of a connection that resumes no other one is the client's.
-  const data = socket.isSessionReused() ? undefined : socket.getFinished();
-  return data === undefined ? undefined : { type: 'tls-unique', data };
 }

@@ -7,7 +7,7 @@ import { saslPrep } from './sasl-prep.ts';
 
 /** What ties the exchange to the TLS connection it runs in. */
 export interface ChannelBinding {
-  readonly type: 'tls-exporter' | 'tls-unique';
+  readonly type: 'tls-exporter' | 'tls-unique' | 'tls-server-end-point';
   readonly data: Uint8Array;
 }
 

@@ -83,6 +83,22 @@ test('the password is changed and the account deleted in the settings, each with
   expect(screen.engine.state.account).toBeNull();
 });
 
+test('everything of one’s own is written out, with copies of the files where one wants them', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.by('export').click();
+  await screen.by('exported').waitFor();
+  await screen.page.getByRole('checkbox', { name: 'With copies of the files' }).click();
+  await screen.by('export').click();
+  const exports = (): string[] => screen.engine.calls.filter((call) => call.startsWith('export'));
+  await expect.poll(exports).toEqual(['export', 'export with files']);
+  await screen.by('exported').getByText('/home/anna/Spherecast 2026-11-29').waitFor();
+  await screen.by('export').scrollIntoViewIfNeeded();
+  expect(await screen.looks('settings-export')).toEqual([]);
+  expect(screen.complaints).toEqual([]);
+});
+
 test('who was invited is shown by address, is not counted, and the invitation can be taken back', async () => {
   await using screen = await Screen.open(browser);
   await screen.goHome();

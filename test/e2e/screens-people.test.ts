@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseBareJid } from '../../src/base/id.ts';
 import type { ContactView } from '../../src/contract/people.ts';
 import { fakeLine } from '../fixtures/fake-people.ts';
 import { landscape } from '../fixtures/landscape.ts';
@@ -123,7 +124,35 @@ test('one’s own code, read back out of its picture, names the person who is ad
   expect(screen.complaints).toEqual([]);
 });
 
-test('somebody is blocked, and the request of a stranger with an invitation waits with the others', async () => {
+test('a stranger who only invites is blocked and reported from the invitation, which is gone with that', async () => {
+  await using screen = await people();
+  const [invitation] = screen.engine.world.invitations;
+  if (invitation === undefined) throw new Error('nobody invites');
+  const from = parseBareJid('spam@elsewhere.example');
+  const ofStranger = { ...invitation, id: 'invitation-2', from, fromStranger: true };
+  screen.engine.world.invitations.push(ofStranger);
+  screen.engine.emit({ kind: 'invitation', invitation: ofStranger });
+  await screen.by('requests-link').click();
+  await screen.by('invitation').waitFor();
+  await screen.picture('people-invitation-of-stranger');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('invitation-menu').click();
+  await screen.page.getByRole('menuitem', { name: 'Block' }).click();
+  await screen.page.getByRole('checkbox', { name: 'Tell your server that they send spam' }).click();
+  await screen.picture('people-block-and-report');
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('block-confirm').click();
+  await screen.by('invitation').waitFor({ state: 'detached' });
+  await screen.by('block-confirm').waitFor({ state: 'detached' });
+  expect(screen.engine.calls).toContain('block spam@elsewhere.example, report: true');
+  // Somebody whom one knows is blocked where they are.
+  await screen.goHome();
+  await screen.by('invitation').waitFor();
+  expect(await screen.by('invitation-menu').count()).toBe(0);
+  expect(screen.complaints).toEqual([]);
+});
+
+test('somebody is blocked, and nobody hears of it who was not told to', async () => {
   await using screen = await people();
   await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
   await screen.by('person-menu').click();
@@ -133,6 +162,7 @@ test('somebody is blocked, and the request of a stranger with an invitation wait
   expect(await screen.violations()).toEqual([]);
   await screen.by('block-confirm').click();
   await expect.poll(() => screen.by('person-line').textContent()).toContain('Blocked');
+  expect(screen.engine.calls).toContain('block ben@example.org, report: false');
   expect(await screen.by('message-box').count()).toBe(0);
 });
 

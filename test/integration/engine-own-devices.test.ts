@@ -88,6 +88,31 @@ test('a second computer has the album and plays it; wiped and restored from the 
   expect(await fresh.log(sphere)).toEqual(await ben.log(sphere));
 });
 
+test('what is read at one computer of somebody who may not know it is read at the other one, and they hear nothing', async () => {
+  const [ben, carl] = [world.person('ben'), world.person('carl')];
+  const jid = { ben: parseBareJid(ben.jid), carl: parseBareJid(carl.jid) };
+  const { lines } = await carl.ask((client) => client.account.kit({ password: passwordOf('carl') }));
+  await using laptop = await world.comeBack('carl', lines);
+  for (const person of [carl, laptop]) await person.ask((client) => client.people.open({ jid: jid.ben }));
+  const { conversationId: sphereId } = (await ben.ask((client) => client.people.open({ jid: jid.carl }))).person;
+  await eventually('both computers are known', async () => {
+    const { devices } = await carl.run<{ devices: { state: string }[] }>('account', 'devices');
+    return devices.some(({ state }) => state === 'new') ? true : undefined;
+  });
+  await ben.ask((client) => client.messages.say({ sphereId, text: 'are you there?' }));
+  const unread = (person: Person, count: number) =>
+    eventually(`${count} unread at ${person.profile}`, async () => {
+      const { people } = await person.ask((client) => client.people.list());
+      return people.find((one) => one.jid === jid.ben)?.unread === count ? true : undefined;
+    });
+  await Promise.all([carl, laptop].map((person) => unread(person, 1)));
+  await carl.ask((client) => client.people.markRead({ jid: jid.ben }));
+  await Promise.all([carl, laptop].map((person) => unread(person, 0)));
+  await ben.sync();
+  const { messages } = await ben.ask((client) => client.messages.list({ sphereId }));
+  expect(messages.map(({ state }) => state)).toEqual(['sent']);
+});
+
 test('with nobody there the kit alone brings a sphere back, and its film with whoever has it', async () => {
   const [ben, carl] = [world.person('ben'), world.person('carl')];
   const sphere = await world.sphere('Winter', carl, ben);

@@ -33,6 +33,18 @@ describe('the best way to sign in that both sides know is taken', () => {
     ['bound, where the server says how', {}, 'SCRAM-SHA-256-PLUS', 'p=tls-exporter,,'],
     ['not bound in a way that the server does not know', { bindings: ['tls-unique'] }, 'SCRAM-SHA-256', 'n,,'],
     [
+      'bound to the certificate where the server knows nothing better',
+      { bindings: ['tls-server-end-point'] },
+      'SCRAM-SHA-256-PLUS',
+      'p=tls-server-end-point,,',
+    ],
+    [
+      'bound to the connection before the certificate',
+      { bindings: ['tls-server-end-point', 'tls-exporter'] },
+      'SCRAM-SHA-256-PLUS',
+      'p=tls-exporter,,',
+    ],
+    [
       'bound before the longer hash',
       { mechanisms: without('SCRAM-SHA-256-PLUS') },
       'SCRAM-SHA-1-PLUS',

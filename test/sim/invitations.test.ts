@@ -242,3 +242,17 @@ test('a sphere that was left can be taken off the list, and a new invitation bri
   expect(eve.session.texts()).toEqual(['before']);
   expect(eve.session.sphere().state.forks.size).toBe(0);
 });
+
+test('whoever is blocked has no invitation open any more, hears nothing of that, and invites no more', async () => {
+  const { world, ana, ben, id } = await invited();
+  const changed: string[] = [];
+  ben.session.onInvitation.on((invitation) => changed.push(invitation));
+  const [first] = open(ben);
+  await ben.session.people.blocked.block(ana.jid, { report: false }, noSignal);
+  await world.quiet();
+  expect([open(ben), changed]).toEqual([[], [first?.id]]);
+  expect(shown(ana, ben)).toBe('invited');
+  await ana.session.members.invite(id, ben.jid, noSignal);
+  await world.quiet();
+  expect([open(ben), changed]).toEqual([[], [first?.id]]);
+});

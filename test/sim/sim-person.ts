@@ -173,8 +173,9 @@ export class SimSession {
       }),
     );
     this.names = new PeopleNames(this);
+    const { contacts } = this.people;
     const { onInvitation } = this;
-    const read = { storage, omemo, own, list: this.list, onInvitation, parts: () => this, clock, log };
+    const read = { storage, omemo, own, list: this.list, contacts, onInvitation, parts: () => this, clock, log };
     const { incoming, mailbox } = openIncoming(read);
     this.incoming = incoming;
     this.rooms = this.#stack.use(this.#openRooms());

@@ -103,11 +103,11 @@ export class SimPerson {
   }
 
   /** Shares a file of this content; its item. */
-  async share(name: string, content = name) {
+  async share(name: string, content = name, sphere = this.session.sphere()) {
     const path = join(this.folder.folder, name);
     await writeFile(path, content);
     const { shares } = this.session;
-    const input = { sphereId: this.session.sphere().id, paths: [path], plain: false };
+    const input = { sphereId: sphere.id, paths: [path], plain: false };
     const [itemId] = await shares.share(input, noSignal);
     if (itemId === undefined) throw new Error('nothing was shared');
     return itemId;

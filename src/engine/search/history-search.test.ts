@@ -1,8 +1,11 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SimPerson } from '../../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../../test/sim/sim-world.ts';
 import { silentLogger } from '../../base/log.ts';
+import type { EventId } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
 import { Scope } from '../../base/scope.ts';
 import { systemClock } from '../../base/system-clock.ts';
@@ -11,14 +14,14 @@ import { HistorySearch } from './history-search.ts';
 
 /** Virtual time stands still where nobody moves it: the reading goes by the real one. */
 function searchOf({ session }: SimPerson) {
-  const { storage, list, people, own, names } = session;
+  const { storage, list, items, people, own, names } = session;
   const clock = {
     ...systemClock,
     sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal),
   };
   const scope = new Scope({ log: silentLogger });
   const spawn = scope.spawn.bind(scope);
-  const search = new HistorySearch({ storage, list, people, own, names, spawn, clock, log: silentLogger });
+  const search = new HistorySearch({ storage, list, items, people, own, names, spawn, clock, log: silentLogger });
   onTestFinished(async () => {
     await scope[Symbol.asyncDispose]();
     search[Symbol.dispose]();
@@ -122,4 +125,52 @@ test('an item that was taken off the list is not offered', async () => {
   expect(find('regatta')).toEqual(['Regatta.mp4']);
   ben.session.storage.items.update(itemId, { removedAtMs: 1 });
   expect(find('regatta')).toEqual([]);
+});
+
+/** Shares a folder of files that are called so. */
+async function shareFolder(person: SimPerson, name: string, files: readonly string[]) {
+  const folder = join(person.folder.folder, name);
+  for (const file of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), file);
+  }
+  const { shares } = person.session;
+  const input = { sphereId: person.session.sphere().id, paths: [folder], plain: false };
+  const [itemId] = await shares.share(input, noSignal);
+  if (itemId === undefined) throw new Error('nothing was shared');
+  return itemId;
+}
+
+test('a folder is found by the files in it, and a comment on an item like every line', async () => {
+  const { world, ana, ben, sphere } = await two();
+  const itemId = await shareFolder(ana, 'Holidays', ['first day/Harbour.jpg', 'Sunset.jpg', 'Über den Dächern.mp4']);
+  ana.session.messages.say(sphere.id, 'what a pelican!', { replyTo: itemId as string as EventId });
+  await world.quiet();
+  const { search, find, read } = searchOf(ben);
+  await read();
+  expect(find('sunset')).toEqual(['Holidays › Sunset.jpg']);
+  expect(find('holiday uber')).toEqual(['Holidays › Über den Dächern.mp4']);
+  expect(find('harbour sunset')).toEqual(['Holidays › Sunset.jpg › first day/Harbour.jpg']);
+  expect(find('holiday')).toEqual(['Holidays']);
+  expect([find('sunset mountain'), find('pelican')]).toEqual([[], ['what a pelican!']]);
+  expect(search.find({ words: 'harbour', limit: 5 }).lines[0]).toMatchObject({ itemId, marks: [{ from: 21, to: 28 }] });
+});
+
+test('a folder whose list of files comes later is found by them from then on, the first two thousand of them', async () => {
+  const { world, ana, ben } = await two();
+  const many = Array.from({ length: 2_010 }, (_, index) => `kite${String(index).padStart(4, '0')}.jpg`);
+  const itemId = await shareFolder(ana, 'Many', many);
+  await world.quiet();
+  const { find, read } = searchOf(ben);
+  await read();
+  expect([find('many'), find('kite0007')]).toEqual([['Many'], []]);
+  const eventId = itemId as string as EventId;
+  const bytes = ana.session.storage.attachments.get(eventId, 'manifest') ?? new Uint8Array();
+  ben.session.storage.attachments.put({ eventId, kind: 'manifest', bytes });
+  ben.session.items.onItem.emit(itemId);
+  expect([find('kite0007'), find('kite1999'), find('kite2005')]).toEqual([
+    ['Many › kite0007.jpg'],
+    ['Many › kite1999.jpg'],
+    [],
+  ]);
 });

@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
-import type { BareJid, EventId, SphereId } from '../../base/id.ts';
+import type { BareJid, EventId, ItemId, SphereId } from '../../base/id.ts';
 import type { Logger } from '../../base/log.ts';
 import { RecurringWork } from '../../base/recurring-work.ts';
 import { searchExcerpt, searchTerms } from '../../base/search-words.ts';
 import type { FoundLineView, FoundView } from '../../contract/search.ts';
 import { conversationIdOf } from '../../people/conversation-id.ts';
 import type { People } from '../../people/people.ts';
+import type { ItemService } from '../../spheres/item-service.ts';
 import type { Sphere } from '../../spheres/sphere.ts';
 import type { SphereList } from '../../spheres/sphere-list.ts';
 import { partnerIn } from '../../spheres/partner-in.ts';
@@ -18,10 +19,12 @@ import { TextIndex } from '../../storage/text-index.ts';
 import { viewDirectMessage } from '../people-view.ts';
 import type { PeopleNames } from '../people-names.ts';
 import { senderOf } from '../sender-of.ts';
+import { ItemNames } from './item-names.ts';
 
 interface HistorySearchDeps {
   readonly storage: Storage;
   readonly list: SphereList;
+  readonly items: Pick<ItemService, 'onItem'>;
   readonly people: Pick<People, 'contacts' | 'talk'>;
   readonly own: BareJid;
   readonly names: Pick<PeopleNames, 'of'>;
@@ -44,8 +47,9 @@ type Place =
 
 /** Signing in comes first. */
 const BEGIN_MS = 1_000;
-/** So few that whoever waits for the engine meanwhile does not notice. */
+/** So few, and none more after so long, that whoever waits for the engine meanwhile does not notice. */
 const SLICE = 25;
+const SLICE_MS = 15;
 const MIN_PAUSE_MS = 4;
 const IDLE_MS = 3_600_000;
 /** A search brings this many lines up to date by itself; what is more is told not to be read yet. */
@@ -59,21 +63,28 @@ const MAX_CAUGHT_UP = 200;
 export class HistorySearch implements Disposable {
   readonly #deps: HistorySearchDeps;
   readonly #index = new TextIndex();
+  readonly #names: ItemNames;
   readonly #work: RecurringWork;
   readonly #stops: readonly (() => void)[];
   /** Lines that are there or different since, or gone. */
   readonly #changed = new Map<EventId, 'line' | 'talk'>();
+  /** Items whose list of files was not here when they were read. */
+  readonly #listless = new Set<ItemId>();
   /** Everything that arrived before these is still to be read; 0 = nothing. */
   #unread = { lines: Number.MAX_SAFE_INTEGER, talks: Number.MAX_SAFE_INTEGER };
 
   constructor(deps: HistorySearchDeps) {
     this.#deps = deps;
+    this.#names = new ItemNames(deps);
     this.#work = new RecurringWork({ ...deps, pass: () => Promise.resolve(this.#pass()), retryMs: IDLE_MS });
     this.#stops = [
       deps.list.onChange.on(({ changes }) => {
         for (const change of changes) {
           if (change.kind === 'message' || change.kind === 'message-gone') this.#note(change.id, 'line');
         }
+      }),
+      deps.items.onItem.on((itemId) => {
+        if (this.#listless.delete(itemId)) this.#note(itemId as string as EventId, 'line');
       }),
       deps.people.talk.onChange.on(({ id }) => this.#note(id, 'talk')),
     ];
@@ -141,15 +152,25 @@ export class HistorySearch implements Disposable {
   }
 
   #readBack(): void {
-    const { messages, directMessages } = this.#deps.storage;
+    const { storage, clock } = this.#deps;
+    const { messages, directMessages } = storage;
     const { lines, talks } = this.#unread;
     const rows = lines === 0 ? [] : messages.arrivedBefore(lines, SLICE);
     const said = talks === 0 ? [] : directMessages.arrivedBefore(talks, SLICE);
+    const endMs = clock.monotonic() + SLICE_MS;
+    /** The last one that was read. */
+    const read = <Row>(some: readonly Row[], put: (row: Row) => void): Row | undefined => {
+      for (const row of some) {
+        put(row);
+        if (clock.monotonic() >= endMs) return row;
+      }
+      return some.at(-1);
+    };
     this.#index.together(() => {
-      for (const row of rows) this.#putLine(row);
-      for (const row of said) this.#putTalk(row);
+      const line = read(rows, (row) => this.#putLine(row));
+      const talk = read(said, (row) => this.#putTalk(row));
+      this.#unread = { lines: line?.order ?? 0, talks: talk?.position ?? 0 };
     });
-    this.#unread = { lines: rows.at(-1)?.order ?? 0, talks: said.at(-1)?.position ?? 0 };
   }
 
   #putLine(row: MessageRow): void {
@@ -167,12 +188,15 @@ export class HistorySearch implements Disposable {
     return Math.min(atMs, this.#deps.clock.now());
   }
 
-  /** By what a line is found: what was said, or the name of what was shared. */
-  #textOf({ kind, text, itemId, sphereId, state }: MessageRow): string | undefined {
+  /** By what a line is found: what was said, or the names of what was shared; of those the ones with `terms` alone. */
+  #textOf({ kind, text, itemId, sphereId, state }: MessageRow, terms?: readonly string[]): string | undefined {
     if (!isReadable(state) || kind === 'notice') return undefined;
     if (kind === 'text') return text;
-    if (itemId === null) return undefined;
-    return this.#deps.list.find(sphereId)?.state.items.get(itemId)?.event.body.name;
+    const event = itemId === null ? undefined : this.#deps.list.find(sphereId)?.state.items.get(itemId)?.event;
+    if (event === undefined || itemId === null) return undefined;
+    if (terms !== undefined) return this.#names.found(event, terms);
+    if (this.#names.files(event) === undefined) this.#listless.add(itemId);
+    return this.#names.all(event);
   }
 
   /** Neither spheres that ended, nor people who are shut out or wait for an answer. */
@@ -200,7 +224,7 @@ export class HistorySearch implements Disposable {
     // What was taken off the list of this device is not offered again.
     const item = itemId === null ? undefined : storage.items.get(itemId);
     if (itemId !== null && (item === undefined || !isOnList(item))) return undefined;
-    const excerpt = searchExcerpt(this.#textOf(row) ?? '', terms);
+    const excerpt = searchExcerpt(this.#textOf(row, terms) ?? '', terms);
     if (excerpt === undefined) return undefined;
     const where = this.#viewPlace(place.sphere);
     const who = { from, fromName: names.of(from), mine: from === own };

@@ -3,8 +3,15 @@ import { AppError } from '../../base/errors.ts';
 import { type Element, xml } from '../element.ts';
 import type { XmppPort } from '../port.ts';
 
+export const NS_PING = 'urn:xmpp:ping';
+
 export function pingElement(): Element {
-  return xml('ping', { xmlns: 'urn:xmpp:ping' });
+  return xml('ping', { xmlns: NS_PING });
+}
+
+/** Tells whoever asks that we are there, until disposed. §4.2: a refusal would tell the same. */
+export function answerPing(client: Pick<XmppPort, 'handleIq'>): Disposable {
+  return client.handleIq('get', NS_PING, 'ping', () => undefined);
 }
 
 /** Resolves when `to` has answered. Any answer will do: a server without ping refuses (§4.2), and so proves that it is there. */
