@@ -13,7 +13,7 @@ import { UnjudgedAttachments } from './unjudged-attachments.ts';
 /** Leaves room for base64 and the header in a stanza of 64 KiB. */
 const MAX_GROUP_BYTES = 36 * 1024;
 /** All but an invitation's secret, which is for the invited account alone. */
-const PASSED_ON: readonly AttachmentKind[] = ['text', 'media-key', 'epoch-key', 'manifest', 'metainfo', 'preview'];
+const PASSED_ON: readonly AttachmentKind[] = ['text', 'media-key', 'epoch-key', 'manifest', 'metainfo', 'preview', 'picture'];
 /** What no stanza carries of these is fetched, or done without. */
 const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
 
@@ -23,12 +23,14 @@ const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
  * chain, and no removal could be judged.
  */
 export function relayEntry(event: SignedEvent, sphere: Sphere, storage: Storage, history: History): EnvelopeEntry {
-  const isOpen = event.type === 'epoch' ? history.isEpochOpen(event) : isOpenIn(sphere, history, event);
-  return entryOf(event, isOpen ? attachmentsOf(event, sphere, storage) : []);
+  return entryOf(event, isOpenIn(sphere, history, event) ? attachmentsOf(event, sphere, storage) : []);
 }
 
-/** A text that somebody may read they may read from its beginning, also when they came while it was on its way. */
 function isOpenIn({ log }: Sphere, history: History, event: SignedEvent): boolean {
+  if (event.type === 'epoch') return history.isEpochOpen(event);
+  // Like the name it is what the sphere is now, whenever it was given; earlier ones are nobody's business.
+  if (event.type === 'picture') return event.id === log.picture?.id;
+  // A text that somebody may read they may read from its beginning, also when they came while it was on its way.
   return history.isOpen(event) || (event.type === 'part' && textsWith(log, event).some((text) => history.isOpen(text)));
 }
 
