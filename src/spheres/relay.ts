@@ -13,7 +13,15 @@ import { UnjudgedAttachments } from './unjudged-attachments.ts';
 /** Leaves room for base64 and the header in a stanza of 64 KiB. */
 const MAX_GROUP_BYTES = 36 * 1024;
 /** All but an invitation's secret, which is for the invited account alone. */
-const PASSED_ON: readonly AttachmentKind[] = ['text', 'media-key', 'epoch-key', 'manifest', 'metainfo', 'preview', 'picture'];
+const PASSED_ON: readonly AttachmentKind[] = [
+  'text',
+  'media-key',
+  'epoch-key',
+  'manifest',
+  'metainfo',
+  'preview',
+  'picture',
+];
 /** What no stanza carries of these is fetched, or done without. */
 const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
 

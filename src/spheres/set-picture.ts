@@ -21,5 +21,10 @@ export function setPicture(list: SphereList, sphereId: SphereId, image: Uint8Arr
   }
   if (sha256 === (sphere.log.picture?.body.sha256 ?? null)) return;
   const attachments = image === null ? [] : [attachment('picture', image)];
-  list.publish(sphere, 'picture', { sha256, bytes: image?.length ?? 0 }, { audience: { kind: 'members' }, attachments });
+  list.publish(
+    sphere,
+    'picture',
+    { sha256, bytes: image?.length ?? 0 },
+    { audience: { kind: 'members' }, attachments },
+  );
 }
