@@ -48,6 +48,7 @@ test('the picture of a sphere is drawn anew, once, and one that cannot be drawn 
   expect(await source.read(`sphere-${EVENT}`, signal)).toEqual(Uint8Array.of(3));
   expect(await source.read(`sphere-${EVENT}`, signal)).toEqual(Uint8Array.of(3));
   expect(await source.read(`sphere-${HOSTILE}`, signal)).toBeUndefined();
+  expect(await source.read(`sphere-${HOSTILE}`, signal)).toBeUndefined();
   expect(await source.read(`sphere-${ITEM}`, signal)).toBeUndefined();
   expect(await source.read(EVENT, signal)).toBeUndefined();
   expect(drawn).toEqual(['of 3 bytes', 'of 1 bytes']);

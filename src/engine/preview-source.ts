@@ -1,6 +1,7 @@
 import { errorCode } from '../base/errors.ts';
 import type { EventId, ItemId } from '../base/id.ts';
 import { parseItemId } from '../base/id.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { PortraitTools } from '../people/portraits.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import type { FileSegment } from '../torrent/byte-space.ts';
@@ -19,6 +20,8 @@ const KEPT = 500;
  */
 export function previewsOf(holder: AccountHolder, media: Pick<MediaTools, 'preview'> & PortraitTools): PreviewSource {
   const kept = new Map<string, Uint8Array>();
+  /** Pictures of spheres that could not be drawn: one that stalls the media process does so once. */
+  const unusable = new RecentMap<string, true>(KEPT);
   const drawn = async (id: string, draw: () => Promise<{ readonly image: Uint8Array } | null>) => {
     const image = kept.get(id) ?? (await draw())?.image;
     if (image !== undefined) keep(kept, id, image);
@@ -32,7 +35,10 @@ export function previewsOf(holder: AccountHolder, media: Pick<MediaTools, 'previ
         const [, sphere] = SPHERE.exec(id) ?? [];
         if (sphere !== undefined) {
           const bytes = holder.session.storage.attachments.get(sphere as EventId, 'picture');
-          return bytes === undefined ? undefined : await drawn(id, () => media.portrait(bytes, signal));
+          if (bytes === undefined || unusable.has(id)) return undefined;
+          const image = await drawn(id, () => media.portrait(bytes, signal));
+          if (image === undefined) unusable.set(id, true);
+          return image;
         }
         const [, item = '', file] = NAME.exec(id) ?? [];
         const itemId = parseItemId(item);
