@@ -49,7 +49,8 @@ test('an organiser looks at a picture before the sphere gets it; then all see it
   sea.myRole = 'member';
   await screen.goHome();
   await screen.by('sphere-picture').waitFor();
-  expect(await screen.looks('sphere-picture-home')).toEqual([]);
+  await screen.picture('sphere-picture-home');
+  expect(await screen.violations()).toEqual([]);
   await screen.goToSphere();
   await screen.by('panel-people').click();
   await screen.by('leave').waitFor();
