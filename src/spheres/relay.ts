@@ -31,14 +31,14 @@ const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
  * chain, and no removal could be judged.
  */
 export function relayEntry(event: SignedEvent, sphere: Sphere, storage: Storage, history: History): EnvelopeEntry {
-  return entryOf(event, isOpenIn(sphere, history, event) ? attachmentsOf(event, sphere, storage) : []);
+  const isOpen = event.type === 'epoch' ? history.isEpochOpen(event) : isOpenIn(sphere, history, event);
+  return entryOf(event, isOpen ? attachmentsOf(event, sphere, storage) : []);
 }
 
+/** A text that somebody may read they may read from its beginning, also when they came while it was on its way. */
 function isOpenIn({ log }: Sphere, history: History, event: SignedEvent): boolean {
-  if (event.type === 'epoch') return history.isEpochOpen(event);
   // Like the name it is what the sphere is now, whenever it was given; earlier ones are nobody's business.
   if (event.type === 'picture') return event.id === log.picture?.id;
-  // A text that somebody may read they may read from its beginning, also when they came while it was on its way.
   return history.isOpen(event) || (event.type === 'part' && textsWith(log, event).some((text) => history.isOpen(text)));
 }
 
