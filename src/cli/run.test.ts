@@ -90,6 +90,10 @@ test('each command prints exactly the shape that scripts rely on', async () => {
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, step: { kind: 'offer', jid: null } });
   expect(await json(['sphere', 'owner', 'Family', 'propose', 'ben@example.org'])).toEqual({ ok: true });
   expect(await json(['sphere', 'rename', 'Family', 'Winter'])).toEqual({ ok: true });
+  expect(await json(['sphere', 'picture', 'Family', 'us.jpg'])).toEqual({ ok: true });
+  expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, picture: { path: '/somewhere/us.jpg' } });
+  expect(await json(['sphere', 'picture', 'Family'])).toEqual({ ok: true });
+  expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, picture: null });
   expect(await json(['sphere', 'move', 'Family', '--service', 'rooms.example.net'])).toMatchObject({ sphere: {} });
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, server: 'rooms.example.net' });
   expect(await json(['sphere', 'move', 'Family'])).toMatchObject({ sphere: {} });

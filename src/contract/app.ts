@@ -40,6 +40,7 @@ const name = z.string().trim().min(1).max(200);
 /** A sphere has one owner. */
 const givenRole = z.enum(['admin', 'member', 'viewer']);
 const path = z.string().min(1).max(4096);
+const picture = z.union([z.object({ base64: z.string().min(4).max(700_000) }), z.object({ path })]);
 
 const login = z.object({
   jid: bareJidSchema,
@@ -78,10 +79,7 @@ const account = {
     .input(
       z.object({
         name: z.string().trim().max(60).optional(),
-        picture: z
-          .union([z.object({ base64: z.string().min(4).max(700_000) }), z.object({ path })])
-          .nullable()
-          .optional(),
+        picture: picture.nullable().optional(),
       }),
     )
     .output(done),
@@ -155,6 +153,8 @@ const spheres = {
   /** Goes on in a new sphere of ours with every item, where an owner who is gone leaves nobody who decides. */
   continue: oc.input(inSphere).output(z.object({ sphere: sphereSchema })),
   rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),
+  /** null = none any more. Rejects with `bad-input` for what is no picture. */
+  setPicture: oc.input(inSphere.extend({ picture: picture.nullable() })).output(done),
   /** To a new room at this server (`null`: our own); everybody comes along. Rejects with `room-refused`, and has changed nothing then. */
   move: oc
     .input(inSphere.extend({ server: server.nullable().default(null) }))

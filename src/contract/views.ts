@@ -124,6 +124,8 @@ export const sphereSchema = z.object({
   lastActivityMs: count,
   /** Preview address of the newest item that has one, for the sphere's card. */
   coverUrl: z.string().nullable(),
+  /** Address of the picture that owner and admins gave it. */
+  pictureUrl: z.string().nullable(),
 });
 export type SphereView = z.infer<typeof sphereSchema>;
 

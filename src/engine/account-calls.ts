@@ -1,17 +1,13 @@
 import { homedir } from 'node:os';
-import { fromBase64 } from '../base/bytes.ts';
-import { AppError } from '../base/errors.ts';
 import { kitCode, kitLines } from '../spheres/protocol/recovery-kit.ts';
 import type { AccountView } from '../contract/views.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { exportAccount } from './export-account.ts';
-import { readSmallBytes } from './read-small-file.ts';
+import { givenPicture } from './given-picture.ts';
 import { Warnings } from './warnings.ts';
 
 const DONE = { ok: true as const };
-/** Of a photo as cameras take it, before it is made small. */
-const MAX_PICTURE_BYTES = 32 * 1024 * 1024;
 
 /** Signing in and out, and everything about the account and its devices. */
 export function accountCalls({ holder, views, clock }: AppCallsDeps): AppServices['account'] {
@@ -38,7 +34,7 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
     },
     async setProfile({ name, picture }, signal) {
       const { profile } = holder.session.people;
-      if (picture !== undefined) await profile.setPicture(picture && (await bytesOf(picture)), signal);
+      if (picture !== undefined) await profile.setPicture(picture && (await givenPicture(picture)), signal);
       if (name !== undefined) await profile.setNick(name, signal);
       return DONE;
     },
@@ -72,13 +68,6 @@ export function accountCalls({ holder, views, clock }: AppCallsDeps): AppService
       return DONE;
     },
   };
-}
-
-async function bytesOf(picture: { readonly base64: string } | { readonly path: string }): Promise<Uint8Array> {
-  if ('path' in picture) return await readSmallBytes(picture.path, MAX_PICTURE_BYTES);
-  const bytes = fromBase64(picture.base64);
-  if (bytes === undefined) throw new AppError('bad-input', 'not base64');
-  return bytes;
 }
 
 function accountIn(views: AppCallsDeps['views']): AccountView {

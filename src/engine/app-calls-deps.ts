@@ -1,3 +1,4 @@
+import type { PortraitTools } from '../people/portraits.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { AccountHolder } from './account-holder.ts';
 import type { NetworkPlaces } from './network-places.ts';
@@ -12,4 +13,5 @@ export interface AppCallsDeps extends ServicesDeps {
   readonly views: ViewSource;
   readonly speed: SpeedRules;
   readonly places: NetworkPlaces;
+  readonly mediaTools: PortraitTools;
 }

@@ -132,6 +132,7 @@ function sphereRouter(spheres: AppServices['spheres']) {
     changeOwner: os.spheres.changeOwner.handler(({ input, signal }) => spheres.changeOwner(input, given(signal))),
     continue: os.spheres.continue.handler(({ input, signal }) => spheres.continue(input, given(signal))),
     rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
+    setPicture: os.spheres.setPicture.handler(({ input, signal }) => spheres.setPicture(input, given(signal))),
     move: os.spheres.move.handler(({ input, signal }) => spheres.move(input, given(signal))),
     forget: os.spheres.forget.handler(({ input, signal }) => spheres.forget(input, given(signal))),
     leave: os.spheres.leave.handler(({ input, signal }) => spheres.leave(input, given(signal))),

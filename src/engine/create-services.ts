@@ -49,7 +49,7 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     const mediaTools = createMediaTools({ process: media, clock: deps.clock, log });
     const holder = stack.use(new AccountHolder({ ...deps, feed, mediaTools, views, openOmemo: parts.openOmemo }));
     const places = openPlaces(deps, feed, stack);
-    const services = createAppServices({ ...deps, holder, feed, views, speed, places });
+    const services = createAppServices({ ...deps, holder, feed, views, speed, places, mediaTools });
     await places.look(signal);
     await holder.resume();
     signal.throwIfAborted();

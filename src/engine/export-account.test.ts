@@ -2,9 +2,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { NO_REAL_PICTURE } from '../../test/fixtures/protocol/picture-vectors.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
+import { setPicture } from '../spheres/set-picture.ts';
 import { exportAccount } from './export-account.ts';
 import { ViewSource } from './view-source.ts';
 
@@ -14,6 +16,7 @@ test('everything that was said and shared is in files that anybody can read, and
   const sphere = await world.sphere(ana, ben);
   const itemId = await ana.share('beach.mp4');
   ana.session.messages.say(sphere.id, 'look at this');
+  setPicture(ana.session.list, sphere.id, NO_REAL_PICTURE);
   ana.session.people.talk.say(parseBareJid('zoe@c.test'), 'just for you');
   await world.quiet();
 
@@ -29,9 +32,11 @@ test('everything that was said and shared is in files that anybody can read, and
   expect(files).toEqual(
     [
       ...['account.json', 'people', 'people.json', 'people/zoe@c.test.json', 'spheres', 'spheres/Summer'],
+      'spheres/Summer/picture.webp',
       ...['items', 'log', 'messages', 'sphere'].map((name) => `spheres/Summer/${name}.json`),
     ].toSorted(),
   );
+  expect(await readFile(join(exported.path, 'spheres/Summer/picture.webp'))).toEqual(Buffer.from(NO_REAL_PICTURE));
   const json = async (name: string) => JSON.parse(await readFile(join(exported.path, name), 'utf8'));
   expect((await json('people/zoe@c.test.json')).messages).toMatchObject([{ text: 'just for you', mine: true }]);
   const { messages } = await json('spheres/Summer/messages.json');

@@ -3,7 +3,9 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { MessageView } from '../contract/views.ts';
+import { pictureFormat } from '../spheres/protocol/picture-format.ts';
 import type { Sphere } from '../spheres/sphere.ts';
+import type { Storage } from '../storage/storage.ts';
 import { fileError } from '../torrent/file-error.ts';
 import { safeName, uniqueNames } from '../torrent/safe-name.ts';
 import type { AccountSession } from './account-session.ts';
@@ -106,11 +108,19 @@ async function writeSphere({ session, views }: ExportDeps, sphere: Sphere, folde
     if (page.length < PAGE) break;
   }
   await writeJson(folder, 'sphere.json', views.sphere(sphere));
+  await writePicture(session.storage, sphere, folder);
   await writeJson(folder, 'messages.json', { messages });
   await writeJson(folder, 'items.json', { items: views.items(sphere) });
   const events = sphere.log.events().map(({ id, header, body }) => ({ id, ...header, body }));
   await writeJson(folder, 'log.json', { events });
   return messages.length;
+}
+
+async function writePicture(storage: Storage, { log: { picture } }: Sphere, folder: string): Promise<void> {
+  const bytes = picture === null ? undefined : storage.attachments.get(picture.id, 'picture');
+  if (bytes === undefined) return;
+  const name = `picture.${pictureFormat(bytes) === 'webp' ? 'webp' : 'jpg'}`;
+  await writeFile(path.join(folder, name), bytes, { mode: 0o600 });
 }
 
 /** Returns how many were copied. Where the file system can, a copy takes no room until it is changed. */

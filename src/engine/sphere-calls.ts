@@ -4,11 +4,14 @@ import type { BareJid, SphereId } from '../base/id.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
 import type { LimitsView } from '../contract/views.ts';
+import { setPicture } from '../spheres/set-picture.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { folderCalls } from './folder-calls.ts';
+import type { GivenPicture } from './given-picture.ts';
+import { givenPicture } from './given-picture.ts';
 import { ownerCalls } from './owner-calls.ts';
 import { viewMembers } from './sphere-view.ts';
 
@@ -79,6 +82,19 @@ async function setLimits(
   return limits;
 }
 
+/** Drawn anew here: nothing else of the file leaves this computer. */
+async function changePicture(
+  { holder, mediaTools }: AppCallsDeps,
+  { sphereId, picture }: { readonly sphereId: SphereId; readonly picture: GivenPicture | null },
+  signal: AbortSignal,
+): Promise<typeof DONE> {
+  const { list } = holder.session;
+  const drawn = picture === null ? null : await mediaTools.portrait(await givenPicture(picture), signal);
+  if (picture !== null && drawn === null) throw new AppError('bad-input', 'this is no picture that can be shown');
+  setPicture(list, sphereId, drawn?.image ?? null);
+  return DONE;
+}
+
 /** Founding, inviting, joining and leaving spheres. */
 export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
   const { holder, views, clock } = deps;
@@ -111,6 +127,7 @@ export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
       holder.session.members.rename(sphereId, name);
       return Promise.resolve(DONE);
     },
+    setPicture: (given, signal) => changePicture(deps, given, signal),
     ...folderCalls(deps),
     setLimits: (change) => setLimits(deps, change),
     leave: (which, signal) => leave(holder.session, which, signal),

@@ -59,6 +59,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
     coverUrl: coverOf(storage, sphere),
+    pictureUrl: pictureOf(storage, sphere),
   };
 }
 
@@ -110,6 +111,11 @@ function countItems(sphere: Sphere): number {
 function coverOf(storage: Storage, sphere: Sphere): string | null {
   const pictured = [...sphere.state.items.values()].findLast(({ event }) => hasPreview(storage, event));
   return pictured === undefined ? null : `/preview/${pictured.id}`;
+}
+
+/** null as long as it has not come. */
+function pictureOf(storage: Storage, { log: { picture } }: Sphere): string | null {
+  return picture !== null && storage.attachments.has(picture.id, 'picture') ? `/preview/sphere-${picture.id}` : null;
 }
 
 export function viewMembers(deps: SphereViewDeps, sphere: Sphere): MemberView[] {

@@ -50,12 +50,13 @@ const REASK = { baseMs: 60_000, maxMs: 6 * 3_600_000 };
 const MOST_ASKED = 12;
 /** Of each sphere: items that nobody has the key of, be they ever so many, make nobody talk without end. */
 const ASKED = { burst: 16, intervalMs: 60_000 };
-const ITEM_KINDS: readonly SphereChange['kind'][] = ['item', 'item-deletion', 'item-replaced', 'epochs'];
+const LOOKED_AT: readonly SphereChange['kind'][] = ['item', 'item-deletion', 'item-replaced', 'epochs', 'picture'];
 
 /**
  * Comparing logs shows which events are lacking, not what belongs beside one that is here. Where the key or the list of
  * files of an item in force is not here, or only a made-up one, the members are asked for its event once more; where the
- * key of its epoch is not, for the event of that; and where words of a long text are not, for the event with these.
+ * key of its epoch is not, for the event of that; and where words of a long text or the picture of the sphere are not,
+ * for the event with these.
  */
 export class AskForKeys {
   readonly #deps: AskForKeysDeps;
@@ -75,7 +76,7 @@ export class AskForKeys {
   changed(sphere: Sphere, changes: readonly SphereChange[]): boolean {
     const isOfText = (change: SphereChange): boolean =>
       change.kind === 'message' && isLongText(sphere.log.get(change.id));
-    if (!changes.some((change) => ITEM_KINDS.includes(change.kind) || isOfText(change))) return false;
+    if (!changes.some((change) => LOOKED_AT.includes(change.kind) || isOfText(change))) return false;
     // What belongs to a deleted item is forgotten one day, and it may be put back.
     for (const change of changes) {
       if (change.kind === 'item-deletion') this.#whole.delete(change.id as string as EventId);
@@ -140,7 +141,7 @@ export class AskForKeys {
       if (isEpochLacking(sphere, history, event.body.epoch) && this.#isOnList(event)) found.add(event.body.epoch);
       await this.#breather.breathe();
     }
-    for (const id of lackingTexts(sphere, this.#deps.storage)) found.add(id);
+    for (const id of lackingBeside(sphere, this.#deps.storage)) found.add(id);
     const lacking = [...found];
     const known = new Set(round.lacking);
     round.lacking = lacking;
@@ -153,12 +154,12 @@ export class AskForKeys {
   async #ask(sphere: Sphere, round: Round, devices: Iterable<DeviceKey>): Promise<void> {
     const before = round.lacking.length;
     const lacking: EventId[] = [];
-    const texts = new Set(lackingTexts(sphere, this.#deps.storage));
+    const beside = new Set(lackingBeside(sphere, this.#deps.storage));
     for (const id of round.lacking) {
       const item = sphere.state.items.get(id as string as ItemId);
       const isItemLacking = item?.replacedBy === null && this.#isLacking(sphere, item.event);
       const isEpoch = sphere.log.get(id)?.type === 'epoch';
-      if (texts.has(id) || isItemLacking || (isEpoch && sphere.opening(id) === undefined)) lacking.push(id);
+      if (beside.has(id) || isItemLacking || (isEpoch && sphere.opening(id) === undefined)) lacking.push(id);
       await this.#breather.breathe();
     }
     round.lacking = lacking;
@@ -206,6 +207,13 @@ export class AskForKeys {
     const row = this.#deps.storage.items.get(id as string as ItemId);
     return row !== undefined && isOnList(row);
   }
+}
+
+/** Events that are here without what belongs beside them, other than those of items and keys. */
+function lackingBeside(sphere: Sphere, storage: Storage): readonly EventId[] {
+  const { picture } = sphere.log;
+  const isPictureLacking = picture !== null && !storage.attachments.has(picture.id, 'picture');
+  return [...lackingTexts(sphere, storage), ...(isPictureLacking ? [picture.id] : [])];
 }
 
 /** The key of the current epoch is asked for in another way. */

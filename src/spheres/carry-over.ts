@@ -13,6 +13,7 @@ import { attachment } from './protocol/envelope.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { INLINE_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { wrapMediaKey } from './protocol/media-key.ts';
+import { setPicture } from './set-picture.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
@@ -27,11 +28,14 @@ export interface CarryOverDeps {
 }
 
 /**
- * Lists everything of a sphere in one that it goes on in: the same torrents under the same media keys, so that nobody
+ * Lists everything of a sphere in one that it goes on in, and gives it its picture: the same torrents under the same media keys, so that nobody
  * hashes or fetches anything again. What we have no key of is left behind.
  */
 export function carryOver(deps: CarryOverDeps, from: Sphere, to: Sphere): void {
   deps.list.publish(to, 'continues', { sphere: from.id }, { audience: { kind: 'members' } });
+  const { picture } = from.log;
+  const image = picture === null ? undefined : deps.storage.attachments.get(picture.id, 'picture');
+  if (image !== undefined) setPicture(deps.list, to.id, image);
   for (const event of itemsOnList(deps.storage, from)) carryItem(deps, { from, to, event });
 }
 

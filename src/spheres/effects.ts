@@ -30,6 +30,7 @@ export type SphereChange =
   /** A newer version took its place. */
   | { readonly kind: 'item-replaced'; readonly id: ItemId }
   | { readonly kind: 'members' }
+  | { readonly kind: 'picture' }
   /** Somebody answered an invitation. */
   | { readonly kind: 'joined'; readonly event: KnownEvent<'join'> }
   | { readonly kind: 'left'; readonly event: KnownEvent<'leave'> }
@@ -135,7 +136,7 @@ export class Effects {
     if (OF_MEMBERS.has(event.type)) changes.push({ kind: 'members' });
     if (event.type === 'accept' || event.type === 'succeed') changes.push({ kind: 'rights' });
     if (event.type === 'moved') changes.push(...MOVED);
-    if (event.type === 'room') changes.push({ kind: 'room' });
+    if (event.type === 'room' || event.type === 'picture') changes.push({ kind: event.type });
     return changes;
   }
 
@@ -177,6 +178,8 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'rights' }, ...this.#notice(event, 'owner', isToldAgain)];
       case 'moved':
         return [...MOVED, ...this.#notice(event, 'moved', isToldAgain)];
+      case 'picture':
+        return [{ kind: 'picture' }];
       case 'room':
         return [{ kind: 'room' }, ...this.#notice(event, 'relocated', isToldAgain)];
       case 'genesis':

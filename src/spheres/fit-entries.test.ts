@@ -25,6 +25,12 @@ test('what can be fetched or made again is left out first, keys and texts never'
   expect(kinds(fitEntries(entries, 200, null))).toEqual(['media-key', 'text']);
 });
 
+test('the picture of a sphere is left out where so many computers read that nothing else would leave', () => {
+  const entries = [entry({ picture: 24 * 1024 })];
+  expect(kinds(fitEntries(entries, 60, null))).toEqual(['picture']);
+  expect(kinds(fitEntries(entries, 150, null))).toEqual([]);
+});
+
 test('what this version does not know is left out before what it knows', () => {
   const long = entry({ metainfo: 20_000, preview: 10_000 });
   const unknown = { kind: null, code: 99, bytes: systemRandom(30_000) };

@@ -14,7 +14,7 @@ const FRAME_BYTES = 1500;
 const ENVELOPE_BYTES = 256;
 
 /** What this version does not know, then what can be fetched or made again, least needed first. */
-const DISPENSABLE: readonly (AttachmentKind | null)[] = [null, 'preview', 'metainfo', 'manifest'];
+const DISPENSABLE: readonly (AttachmentKind | null)[] = [null, 'preview', 'picture', 'metainfo', 'manifest'];
 
 /** Leaves attachments out, least needed first, until the stanza fits; `too-large` when it cannot. */
 export function fitEntries(

@@ -16,7 +16,7 @@ export interface NewDevice {
 }
 
 /**
- * Gives a device everything it takes to be one of the sphere's: who is in it, its name, its room, and the keys of the epochs that
+ * Gives a device everything it takes to be one of the sphere's: who is in it, its name, its picture, its room, and the keys of the epochs that
  * its person may have. What was said and shared it asks for then, of one member at a time.
  */
 export function handOver(sphere: Sphere, storage: Storage, device: NewDevice): void {
@@ -27,7 +27,7 @@ export function handOver(sphere: Sphere, storage: Storage, device: NewDevice): v
   });
 }
 
-/** Who is in the sphere, its name, its room, and the keys of the epochs that a person may have. */
+/** Who is in the sphere, its name, its picture, its room, and the keys of the epochs that a person may have. */
 export function foundationOf(sphere: Sphere, storage: Storage, person: PersonId): EnvelopeEntry[] {
   const history = historyFor(sphere, person);
   return sphere.log
@@ -43,5 +43,5 @@ export function isJoinedAs({ state }: Sphere, person: PersonId, jid: BareJid): b
 }
 
 function isFoundation(event: SignedEvent): boolean {
-  return isStructural(event) || ['epoch', 'rename', 'room'].includes(event.type);
+  return isStructural(event) || ['epoch', 'rename', 'picture', 'room'].includes(event.type);
 }

@@ -20,7 +20,15 @@ import { UnjudgedAttachments } from './unjudged-attachments.ts';
 /** Leaves room for base64 and the header in a stanza of 64 KiB. */
 const MAX_GROUP_BYTES = 36 * 1024;
 /** All but an invitation's secret, which is for the invited account alone. */
-const PASSED_ON: readonly AttachmentKind[] = ['text', 'media-key', 'epoch-key', 'manifest', 'metainfo', 'preview'];
+const PASSED_ON: readonly AttachmentKind[] = [
+  'text',
+  'media-key',
+  'epoch-key',
+  'manifest',
+  'metainfo',
+  'preview',
+  'picture',
+];
 /** What no stanza carries of these is fetched, or done without. */
 const FETCHED: readonly AttachmentKind[] = ['manifest', 'metainfo', 'preview'];
 
@@ -53,6 +61,8 @@ export function relayEntries(
 
 /** A text that somebody may read they may read from its beginning, also when they came while it was on its way. */
 function isOpenIn({ log }: Sphere, history: History, event: SignedEvent): boolean {
+  // Like the name it is what the sphere is now, whenever it was given; earlier ones are nobody's business.
+  if (event.type === 'picture') return event.id === log.picture?.id;
   return history.isOpen(event) || (event.type === 'part' && textsWith(log, event).some((text) => history.isOpen(text)));
 }
 

@@ -9,7 +9,7 @@ import { randomFraction } from '../base/random.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
 import type { Storage } from '../storage/storage.ts';
 import { foundationOf } from './hand-over.ts';
-import type { DeliveredEvent } from './protocol/envelope.ts';
+import type { DeliveredEvent, EnvelopeEntry } from './protocol/envelope.ts';
 import { decodeEnvelope, encodeEnvelope, parseEntries, splitEntries } from './protocol/envelope.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import type { VaultContent, VaultPart } from './protocol/vault.ts';
@@ -274,7 +274,8 @@ export class Vault {
   }
 
   #partsOf(sphere: Sphere): VaultPart[] {
-    const groups = splitEntries(foundationOf(sphere, this.#deps.storage, sphere.person), MAX_GROUP_BYTES);
+    const entries = foundationOf(sphere, this.#deps.storage, sphere.person).map(withoutPicture);
+    const groups = splitEntries(entries, MAX_GROUP_BYTES);
     return groups.map((group) => ({ sphereId: sphere.id, envelope: encodeEnvelope(group) }));
   }
 
@@ -298,6 +299,11 @@ export class Vault {
   get #noted(): Noted | undefined {
     return this.#deps.storage.settings.get(SETTING, (value) => value as Noted);
   }
+}
+
+/** Members give it: a few pictures would leave no room for spheres. */
+function withoutPicture(entry: EnvelopeEntry): EnvelopeEntry {
+  return { ...entry, attachments: entry.attachments.filter(({ kind }) => kind !== 'picture') };
 }
 
 /** The newest vault that is whole; what cannot be opened is as good as nothing. */

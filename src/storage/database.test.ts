@@ -11,7 +11,7 @@ import {
 import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
-import { sphere } from '../../test/fixtures/storage-rows.ts';
+import { event, sphere } from '../../test/fixtures/storage-rows.ts';
 import { createLogger } from '../base/log.ts';
 import type { LogEntry } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
@@ -268,3 +268,18 @@ function overwrite(path: string, part: number): void {
 function closing(db: Sqlite.Database): Disposable & { readonly db: Sqlite.Database } {
   return { db, [Symbol.dispose]: () => db.close() };
 }
+
+test('what an earlier version kept of pictures that it did not know goes, and everything else stays', () => {
+  using folder = new StorageFolder();
+  const { id: eventId } = event;
+  const kinds = (storage: Storage) => storage.attachments.list(eventId).map(({ kind }) => kind);
+  {
+    using storage = openStorage(folder.deps({ migrations: loadMigrations().slice(0, 23) }));
+    storage.spheres.put(sphere);
+    storage.events.add(event);
+    for (const kind of ['10', '11', 'preview']) storage.attachments.put({ eventId, kind, bytes: Uint8Array.of(1) });
+    expect(kinds(storage)).toEqual(['10', '11', 'preview']);
+  }
+  using storage = openStorage(folder.deps());
+  expect(kinds(storage)).toEqual(['11', 'preview']);
+});

@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { join } from 'node:path';
+import { landscape } from '../fixtures/landscape.ts';
 import { sha256OfFile } from '../fixtures/film.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { startProsody } from '../fixtures/prosody.ts';
@@ -76,6 +77,21 @@ describe('one film from one person to another', () => {
     expect(await bob.page.getByText('You are invited').count()).toBe(0);
     expect(await bob.by('sphere-name').textContent()).toBe(SPHERE);
     await alice.picture('main-job-04-people');
+  });
+
+  test('a picture that the one gives the sphere is what the other sees of it', async () => {
+    await alice.by('rename').click();
+    const buffer = await landscape(3, 900, 600);
+    await alice.by('sphere-picture-file').setInputFiles({ name: 'us.webp', mimeType: 'image/webp', buffer });
+    await alice.by('sphere-picture-no-picture').waitFor();
+    await alice.picture('main-job-04-sphere-picture');
+    await alice.by('rename-confirm').click();
+    for (const one of [alice, bob]) {
+      const drawn = one.page.locator('header img[src^="/preview/sphere-"]');
+      await drawn.waitFor();
+      await expect.poll(() => one.property(drawn, 'naturalWidth')).toBe(192);
+    }
+    await bob.picture('main-job-04-sphere-picture-received');
   });
 
   test('a film shared by the picker shows its progress and stands in both galleries with its picture', async () => {

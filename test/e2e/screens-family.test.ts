@@ -7,6 +7,7 @@ import { xmppUriOf } from '../../src/base/xmpp-uri.ts';
 import type { ItemView } from '../../src/contract/views.ts';
 import { fakeFile, fakeItem, fakeMember, fakeMessage, ME } from '../fixtures/fake-views.ts';
 import { familyWorld } from '../fixtures/fake-world.ts';
+import { landscape } from '../fixtures/landscape.ts';
 import { cameraArguments, filmOfCode } from './fake-camera.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
 
@@ -23,6 +24,47 @@ function theSea(screen: Screen) {
   if (sea === undefined) throw new Error('no sphere');
   return sea;
 }
+
+test('an organiser looks at a picture before the sphere gets it; then all see it, and those without that right cannot change it', async () => {
+  await using screen = await Screen.open(browser, FRENCH);
+  const sea = theSea(screen);
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  await screen.by('rename').click();
+  await screen
+    .by('sphere-picture-file')
+    .setInputFiles({ name: 'a.txt', mimeType: 'image/png', buffer: Buffer.from('a') });
+  await screen.page.getByRole('alert').getByText('n’est pas une image').waitFor();
+  const buffer = await landscape(3, 900, 600);
+  await screen.by('sphere-picture-file').setInputFiles({ name: 'us.webp', mimeType: 'image/webp', buffer });
+  await screen.by('sphere-picture-no-picture').waitFor();
+  expect(await screen.looks('sphere-picture-chosen')).toEqual([]);
+  expect(sea.pictureUrl).toBeNull();
+  await screen.by('rename-confirm').click();
+  await screen.by('rename-confirm').waitFor({ state: 'detached' });
+  const picture = screen.page.locator('header img[src^="data:image/png"], nav img[src^="data:image/png"]');
+  await expect.poll(() => picture.count()).toBe(2);
+  await screen.picture('sphere-picture');
+  // As somebody sees it who has no say in that.
+  sea.myRole = 'member';
+  await screen.goHome();
+  await screen.by('sphere-picture').waitFor();
+  await screen.picture('sphere-picture-home');
+  expect(await screen.violations()).toEqual([]);
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  await screen.by('leave').waitFor();
+  expect([await picture.count(), await screen.by('rename').count()]).toEqual([2, 0]);
+  sea.myRole = 'owner';
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  await screen.by('rename').click();
+  await screen.by('sphere-picture-no-picture').click();
+  await screen.by('rename-confirm').click();
+  await expect.poll(() => sea.pictureUrl).toBeNull();
+  await expect.poll(() => picture.count()).toBe(0);
+  expect(screen.complaints).toEqual([]);
+});
 
 test('a wrong address is told in the form and at the row, and the address stays to be corrected', async () => {
   await using screen = await Screen.open(browser);

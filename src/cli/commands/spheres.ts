@@ -212,6 +212,21 @@ const changes = [
     describe: () => 'renamed',
   }),
   defineCommand({
+    name: 'sphere picture',
+    usage: 'S [FILE]',
+    summary: 'Gives a sphere a picture, made small and square, for all members; without FILE it has none any more.',
+    positionals: { min: 1, max: 2 },
+    shape: okShape,
+    async run({ connect, signal, positionals, io }) {
+      using engine = await connect();
+      const [name = '', file] = positionals;
+      const sphere = await resolveSphere(engine.client, name, signal);
+      const picture = file === undefined ? null : { path: path.resolve(io.cwd, file) };
+      return await engine.client.spheres.setPicture({ sphereId: sphere.id, picture }, { signal });
+    },
+    describe: () => 'done',
+  }),
+  defineCommand({
     name: 'sphere move',
     usage: 'S',
     summary: 'Moves a sphere to a new room, where its server is to close or works badly: all members come along.',

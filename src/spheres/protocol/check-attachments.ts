@@ -6,6 +6,7 @@ import { isItemEvent } from './event.ts';
 import { KEY_BYTES, sha256Hex } from './keys.ts';
 import { MAX_PIECE_BYTES, saysText } from './long-text.ts';
 import { WRAPPED_KEY_BYTES } from './media-key.ts';
+import { pictureFormat } from './picture-format.ts';
 
 export interface CheckedAttachments {
   /** They are what the event's author meant. */
@@ -41,6 +42,12 @@ export function isTextOf(event: SignedEvent, text: Uint8Array): boolean {
   return (!isPiece || text.length <= MAX_PIECE_BYTES) && fromUtf8(text) !== undefined;
 }
 
+/** True when `bytes` are the picture that the event commits to. Whether they can be drawn shows only when they are. */
+function isPictureOf(event: SignedEvent, bytes: Uint8Array): boolean {
+  if (event.type !== 'picture' || bytes.length !== event.body.bytes) return false;
+  return pictureFormat(bytes) !== null && sha256Hex(bytes) === event.body.sha256;
+}
+
 function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint8Array): boolean {
   switch (kind) {
     case 'metainfo':
@@ -57,6 +64,8 @@ function isWhatAuthorMeant(event: SignedEvent, kind: AttachmentKind, bytes: Uint
       );
     case 'preview':
       return event.type === 'item' && sha256Hex(bytes) === event.body.previewSha256;
+    case 'picture':
+      return isPictureOf(event, bytes);
     case 'media-key':
       // Only the length can be judged here: the key check follows when it is unwrapped.
       return event.type === 'item' && !event.body.plain && bytes.length === WRAPPED_KEY_BYTES;

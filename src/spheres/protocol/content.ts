@@ -24,6 +24,7 @@ const NEEDS: Record<ContentEvent['type'], number> = {
   item: RANK.member,
   torrent: RANK.member,
   rename: RANK.admin,
+  picture: RANK.admin,
   room: RANK.admin,
   epoch: RANK.admin,
   read: RANK.viewer,
@@ -62,6 +63,8 @@ export class Content {
   /** Whom each person says to know. */
   readonly introduced = new Map<PersonId, Set<PersonId>>();
   name = '';
+  /** What shows the sphere; null while nothing does. */
+  picture: KnownEvent<'picture'> | null = null;
   readonly #rooms = new MovedRooms();
   readonly #timeline = new Timeline();
   #items = new Map<ItemId, SphereItem>();
@@ -192,6 +195,10 @@ export class Content {
         return ACCEPTED;
       case 'rename':
         this.name = event.body.name;
+        this.#timeline.push({ kind: 'membership', id: event.id, event });
+        return ACCEPTED;
+      case 'picture':
+        this.picture = event.body.sha256 === null ? null : event;
         this.#timeline.push({ kind: 'membership', id: event.id, event });
         return ACCEPTED;
       case 'room':

@@ -25,6 +25,8 @@ export const ATTACHMENT_KINDS = {
   'device-name': 8,
   /** Tells one device of a history pack for it. Beside the genesis event in a message to that device alone. */
   'history-pack': 9,
+  /** What the sphere looks like. */
+  picture: 10,
 } as const;
 
 export type AttachmentKind = keyof typeof ATTACHMENT_KINDS;

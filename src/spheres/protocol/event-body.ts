@@ -193,6 +193,12 @@ const message = z.object({
 /** A piece of the text that a message or an edit of the same device ends. */
 const part = z.object({ textSha256: sha256 });
 const rename = z.object({ name });
+/** Of a sphere: it goes to every member in one stanza, behind which all others wait. */
+export const MAX_PICTURE_BYTES = 24 * 1024;
+/** What the sphere looks like from now on; null = like nothing any more. */
+const picture = z
+  .object({ sha256: sha256.nullable(), bytes: count.max(MAX_PICTURE_BYTES) })
+  .refine((body) => (body.sha256 === null) === (body.bytes === 0));
 /** The sphere is in another room from now on. `number` is one above that of the room event in force, 1 for the first. */
 const room = z.object({ room: jid, number: count.min(1) });
 
@@ -243,6 +249,7 @@ export const eventBodySchemas = {
   message,
   part,
   rename,
+  picture,
   room,
   read,
   reaction,

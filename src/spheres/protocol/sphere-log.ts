@@ -135,6 +135,11 @@ export class SphereLog {
     return this.#folded().content.moved;
   }
 
+  /** What shows the sphere, as it is now; null while nothing does. */
+  get picture(): KnownEvent<'picture'> | null {
+    return this.#folded().content.picture;
+  }
+
   /** What was done to messages and how far they were read, as it is now. */
   get annotations(): Annotations {
     return this.#folded().content.annotations;

@@ -69,6 +69,7 @@ export type TimelineEntry =
         | 'role'
         | 'moved'
         | 'rename'
+        | 'picture'
         | 'room'
         | OwnershipType
       >;

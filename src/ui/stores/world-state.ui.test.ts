@@ -95,3 +95,12 @@ test('what somebody looks like is shown until they take it away, or somebody els
   applySnapshot(world, { ...snapshot, pictures: [] });
   expect(world.pictures.size).toBe(0);
 });
+
+test('a sphere that was given a picture has it at once, and loses it when it is taken away', () => {
+  const { world } = loaded();
+  const pictureUrl = '/preview/sphere-1';
+  applyEvent(world, { kind: 'sphere', sphere: { ...sea, pictureUrl } });
+  expect([sea, hills].map(({ id }) => world.spheres.get(id)?.pictureUrl)).toEqual([pictureUrl, null]);
+  applyEvent(world, { kind: 'sphere', sphere: { ...sea, pictureUrl: null } });
+  expect(world.spheres.get(sea.id)?.pictureUrl).toBeNull();
+});
