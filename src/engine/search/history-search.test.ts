@@ -2,23 +2,26 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { VirtualClock } from '../../../test/fixtures/virtual-clock.ts';
 import type { SimPerson } from '../../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../../test/sim/sim-world.ts';
 import { silentLogger } from '../../base/log.ts';
 import type { EventId } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
 import { Scope } from '../../base/scope.ts';
+import type { Clock } from '../../base/clock.ts';
 import { systemClock } from '../../base/system-clock.ts';
 import { foundLineSchema } from '../../contract/search.ts';
 import { HistorySearch } from './history-search.ts';
 
 /** Virtual time stands still where nobody moves it: the reading goes by the real one. */
-function searchOf({ session }: SimPerson) {
+const quickClock = {
+  ...systemClock,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal),
+};
+
+function searchOf({ session }: SimPerson, clock: Clock = quickClock) {
   const { storage, list, items, people, own, names } = session;
-  const clock = {
-    ...systemClock,
-    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal),
-  };
   const scope = new Scope({ log: silentLogger });
   const spawn = scope.spawn.bind(scope);
   const search = new HistorySearch({ storage, list, items, people, own, names, spawn, clock, log: silentLogger });
@@ -173,4 +176,31 @@ test('a folder whose list of files comes later is found by them from then on, th
     ['Many › kite1999.jpg'],
     [],
   ]);
+});
+
+test('what streams in is read for the search when it pauses, or after a minute', async () => {
+  const { ana } = await two();
+  const { session } = ana;
+  const clock = new VirtualClock(0);
+  const { search } = searchOf(ana, clock);
+  const isWhole = (): boolean => search.find({ words: '', limit: 1 }).isWhole;
+  let number = 0;
+  const streamIn = (count: number): void => {
+    const ids = Array.from({ length: count }, () => (number += 1).toString(16).padStart(64, '0') as EventId);
+    const gone = ids.map((id) => ({ kind: 'message-gone' as const, id }));
+    session.list.announce(session.sphere(), gone);
+  };
+  await clock.advance(2_000);
+  expect(isWhole()).toBe(true);
+  // More than a search brings up to date by itself.
+  streamIn(1_000);
+  await clock.advance(400);
+  expect(isWhole()).toBe(false);
+  await clock.advance(1_000);
+  expect(isWhole()).toBe(true);
+  for (let passedMs = 0; passedMs < 62_000; passedMs += 400) {
+    streamIn(20);
+    await clock.advance(400);
+  }
+  expect(isWhole()).toBe(true);
 });

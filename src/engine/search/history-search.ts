@@ -51,6 +51,9 @@ const BEGIN_MS = 1_000;
 const SLICE = 25;
 const SLICE_MS = 15;
 const MIN_PAUSE_MS = 4;
+/** While much comes in, taking it in comes first; but nobody waits longer than a minute to find what was said. */
+const CALM_MS = 500;
+const PATIENCE_MS = 60_000;
 const IDLE_MS = 3_600_000;
 /** A search brings this many lines up to date by itself; what is more is told not to be read yet. */
 const MAX_CAUGHT_UP = 200;
@@ -68,6 +71,8 @@ export class HistorySearch implements Disposable {
   readonly #stops: readonly (() => void)[];
   /** Lines that are there or different since, or gone. */
   readonly #changed = new Map<EventId, 'line' | 'talk'>();
+  /** When the first of them came, and the last. */
+  #changing = { sinceMs: 0, lastMs: 0 };
   /** Items whose list of files was not here when they were read. */
   readonly #listless = new Set<ItemId>();
   /** Everything that arrived before these is still to be read; 0 = nothing. */
@@ -121,14 +126,20 @@ export class HistorySearch implements Disposable {
   }
 
   #note(id: EventId, kind: 'line' | 'talk'): void {
+    const lastMs = this.#deps.clock.monotonic();
+    const isFirst = this.#changed.size === 0;
+    this.#changing = { sinceMs: isFirst ? lastMs : this.#changing.sinceMs, lastMs };
     this.#changed.set(id, kind);
-    this.#work.wake();
+    if (isFirst) this.#work.wake();
   }
 
   /** One slice; how long until the next one. */
   #pass(): number {
     const { clock } = this.#deps;
     const startMs = clock.monotonic();
+    const { sinceMs, lastMs } = this.#changing;
+    const busyMs = Math.min(lastMs + CALM_MS, sinceMs + PATIENCE_MS) - startMs;
+    if (this.#changed.size > 0 && busyMs > 0) return busyMs;
     if (this.#changed.size > 0) this.#catchUp(SLICE);
     else this.#readBack();
     if (this.#changed.size === 0 && this.#isRead) return IDLE_MS;
