@@ -277,6 +277,12 @@ export class Session implements Line {
       if (this.#isClosing || !['closing', 'close', 'disconnecting', 'disconnect'].includes(status)) return;
       this.#finish(new AppError('disconnected', 'the connection is lost'));
     });
+    const { disconnect } = entity;
+    entity.disconnect = async () => {
+      if (this.#isClosing) await disconnect.call(entity);
+      // XEP-0198 §7: a server that is told goodbye, as the library does to a silent one, has nothing to resume.
+      else this.#finish(new AppError('disconnected', 'the server is silent'));
+    };
     entity._onData = (data) => {
       if (!this.#isOver) entity.parser?.write(data);
     };

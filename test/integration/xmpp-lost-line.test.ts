@@ -63,6 +63,17 @@ test('what is written in the moment in which the connection ends is counted: the
   ]);
 });
 
+test('a silent connection is left without a goodbye, for a server keeps nothing for whoever says goodbye', async () => {
+  const clock = fastTime(10);
+  const { server } = await counting();
+  const client = await world.clientOf(server, { clock });
+  await client.connect(never);
+  await client.send(message('m1', 10));
+  await until(() => server.signIns === 2 && client.state.kind === 'online', 'signed in again');
+  expect(client.state).toEqual({ kind: 'online', resumed: true });
+  expect(server.secureBytes()).not.toContain('</stream:stream>');
+});
+
 test('a good line that has just carried much is given up after twenty silent seconds like any other', async () => {
   const clock = fastTime(10);
   let isSilent = false;
