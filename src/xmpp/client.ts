@@ -73,7 +73,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     this.onState = new Emitter(onError);
     this.onStanza = new Emitter(onError);
     this.#scope = new Scope({ log: this.#log });
-    this.#iqs = new IqTable({ ...deps, heard: () => this.heard });
+    this.#iqs = new IqTable({ ...deps, line: this });
     this.#handlers = new IqHandlers({ own: this.jid, log: this.#log });
     this.#outgoing = new Outgoing();
     this.#pace = new RetryPace({ clock: deps.clock, jitter: () => this.jitter() });
@@ -88,7 +88,11 @@ export class XmppClient implements XmppPort, AsyncDisposable {
   }
 
   get heard(): number {
-    return this.#session?.bytesRead ?? 0;
+    return this.#session?.heard ?? 0;
+  }
+
+  get lateMs(): number {
+    return this.#session?.lateMs ?? 0;
   }
 
   /** What the connection of this moment is like; null while there is none. */
@@ -231,7 +235,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
 
   async #check(session: Session, signal: AbortSignal): Promise<void> {
     this.#isChecking = true;
-    const { bytesRead } = session;
+    const { heard } = session;
     try {
       await withDeadline(this.#deps.clock, CHECK_MS, signal, (limited) => ping(this, this.domain, limited));
     } catch (error) {
@@ -240,7 +244,7 @@ export class XmppClient implements XmppPort, AsyncDisposable {
       if (this.#session === undefined) this.#pace.hurry();
       if (this.#session !== session) return;
       // On a slow line the answer waits behind a page of the archive.
-      if (session.bytesRead > bytesRead) return;
+      if (session.heard > heard) return;
       this.#pace.hurry();
       this.#abandonSilent(session, error);
     } finally {

@@ -38,10 +38,17 @@ export async function withDeadline<T>(
   }
 }
 
+/** The connection over which something is asked. */
+export interface Line {
+  /** How many bytes came in over it so far: on a slow line an answer stands behind them. */
+  readonly heard: number;
+  /** How much later than on a good line an answer may come, for the question stands behind what was written before. */
+  readonly lateMs: number;
+}
+
 export interface Patience {
   readonly ms: number;
-  /** How many bytes came over the same line so far. */
-  readonly heard: () => number;
+  readonly line: Line;
   /** So many of them mean that what is waited for stands behind them. */
   readonly enough?: number;
   /** How often it is waited for at most. */
@@ -51,7 +58,7 @@ export interface Patience {
 /** The same where much comes meanwhile over the same line: then it is waited for anew, a few times. */
 export async function withPatience<T>(
   clock: Clock,
-  { ms, heard, enough = BUSY_BYTES, turns = MOST_TURNS }: Patience,
+  { ms, line, enough = BUSY_BYTES, turns = MOST_TURNS }: Patience,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -62,11 +69,11 @@ export async function withPatience<T>(
   working.catch(() => undefined);
   try {
     for (let turn = 1; ; turn += 1) {
-      const before = heard();
+      const before = line.heard;
       try {
-        return await withDeadline(clock, ms, signal, () => working);
+        return await withDeadline(clock, ms + line.lateMs, signal, () => working);
       } catch (error) {
-        if (errorCode(error) !== 'timed-out' || turn === turns || heard() - before < enough) throw error;
+        if (errorCode(error) !== 'timed-out' || turn === turns || line.heard - before < enough) throw error;
       }
     }
   } catch (error) {

@@ -8,10 +8,10 @@ import { IqTable } from './iq-table.ts';
 const ARCHIVE = 'family@rooms.a.test';
 const own = { bare: 'ana@a.test', full: 'ana@a.test/here', domain: 'a.test' };
 
-function ask(to: string, signal?: AbortSignal) {
+function ask(to: string, { lateMs = 0, signal }: { lateMs?: number; signal?: AbortSignal } = {}) {
   const clock = new VirtualClock();
-  const line = { bytes: 0 };
-  const table = new IqTable({ clock, random: systemRandom, heard: () => line.bytes });
+  const line = { heard: 0, lateMs };
+  const table = new IqTable({ clock, random: systemRandom, line });
   const sent: Element[] = [];
   const send = async (stanza: Element): Promise<void> => void sent.push(stanza);
   const outcome = { code: 'waiting' };
@@ -32,6 +32,15 @@ test('a request that is not answered in time fails, and a late answer counts for
   await clock.advance(2000);
   expect(outcome.code).toBe('timed-out');
   expect(answer()).toBe(false);
+});
+
+test('a request that stands behind much else on a slow line is waited for longer', async () => {
+  const { clock, outcome, answer } = ask(ARCHIVE, { lateMs: 40_000 });
+  await clock.advance(54_000);
+  expect([outcome.code, answer()]).toEqual(['waiting', true]);
+  const other = ask(ARCHIVE, { lateMs: 40_000 });
+  await other.clock.advance(56_000);
+  expect(other.outcome.code).toBe('timed-out');
 });
 
 test('a page that takes minutes on a slow line is waited for as long as parts of it come', async () => {
@@ -58,7 +67,7 @@ test('an answer that stands behind much else on a slow line is waited for, and n
   const { clock, line, outcome } = ask('slow.a.test');
   const hear = async (seconds: number, bytesEach: number): Promise<void> => {
     for (let second = 0; second < seconds; second += 1) {
-      line.bytes += bytesEach;
+      line.heard += bytesEach;
       await clock.advance(1000);
     }
   };
@@ -71,13 +80,13 @@ test('an answer that stands behind much else on a slow line is waited for, and n
 test('the little that comes on an idle line keeps no request waiting', async () => {
   const { clock, line, outcome } = ask('silent.a.test');
   await clock.advance(14_000);
-  line.bytes += 3000;
+  line.heard += 3000;
   await clock.advance(2000);
   expect(outcome.code).toBe('timed-out');
 });
 
 test('a request that was given up before it began is not sent', async () => {
-  const { clock, outcome, sent } = ask(ARCHIVE, AbortSignal.abort());
+  const { clock, outcome, sent } = ask(ARCHIVE, { signal: AbortSignal.abort() });
   await clock.advance(1);
   expect([outcome.code, sent]).toEqual(['cancelled', []]);
 });

@@ -3,7 +3,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { withPatience } from './deadline.ts';
+import { type Line, withPatience } from './deadline.ts';
 import { attr, type Element, xml } from './element.ts';
 import { sameJid } from './jid.ts';
 import { stanzaError } from './stanza-error.ts';
@@ -23,14 +23,13 @@ interface Pending {
 export class IqTable {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
-  readonly #heard: () => number;
+  readonly #line: Line;
   readonly #pending = new Map<string, Pending>();
 
-  /** `heard`: how many bytes came in so far. */
-  constructor(deps: { clock: Clock; random: RandomBytes; heard: () => number }) {
+  constructor(deps: { clock: Clock; random: RandomBytes; line: Line }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
-    this.#heard = deps.heard;
+    this.#line = deps.line;
   }
 
   /** Sends a request and waits for the answer: the whole result stanza. */
@@ -47,7 +46,7 @@ export class IqTable {
     promise.catch(() => undefined);
     const pending: Pending = { to, parts: 0, resolve, reject };
     this.#pending.set(id, pending);
-    const limit = { ms: ANSWER_MS, heard: this.#heard };
+    const limit = { ms: ANSWER_MS, line: this.#line };
     const sent = send(xml('iq', { type, id, to }, payload));
     try {
       for (;;) {

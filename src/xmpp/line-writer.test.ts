@@ -76,17 +76,53 @@ test('short texts that wait together go out together', async () => {
   expect(line.text).toBe('abcd');
 });
 
-test('the more was written since something came in, the later an answer may come, by three minutes at most', async () => {
-  const { line, writer } = slowLine();
+test('the more is under way, the later an answer may come, by three minutes at most', async () => {
+  const { clock, line, writer } = slowLine();
   const write = (text: string) => void writer.write(text).catch(() => undefined);
   expect(writer.lateMs).toBe(0);
   write(LONG);
   write(LONG);
   expect(writer.lateMs).toBe(40_000);
+  // What comes in meanwhile says nothing of it.
   line.bytesRead += 1;
   write('<r/>');
-  expect(writer.lateMs).toBeLessThan(1);
+  expect(Math.round(writer.lateMs)).toBe(40_001);
+  await clock.advance(30_000);
+  expect(Math.round(writer.lateMs)).toBe(10_001);
   for (let count = 0; count < 20; count += 1) write(LONG);
   expect(writer.lateMs).toBe(180_000);
   line.destroy();
+});
+
+test('an answer to all that was written says that the line is a good one', async () => {
+  const { line, writer } = slowLine();
+  const sent = writer.write(LONG);
+  writer.answered();
+  expect(writer.lateMs).toBe(20_000);
+  while (line.text.length < LONG.length) {
+    line.take();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await sent;
+  writer.answered();
+  expect(writer.lateMs).toBe(0);
+});
+
+test('a text counts as sent as its last part goes, for the server may have read it before the system says so', async () => {
+  const { line, writer } = slowLine();
+  const codes: string[] = [];
+  const send = (text: string) =>
+    writer.write(text).then(
+      () => codes.push('sent'),
+      () => codes.push('not sent'),
+    );
+  const all = [send('x'.repeat(16_384 + 1000)), send('y'.repeat(1000)), send('z'.repeat(16_384))];
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(codes).toEqual([]);
+  line.take();
+  await expect.poll(() => codes).toEqual(['sent', 'sent']);
+  line.destroy();
+  line.take();
+  await Promise.all(all);
+  expect(codes).toEqual(['sent', 'sent', 'not sent']);
 });

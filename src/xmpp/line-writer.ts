@@ -29,9 +29,8 @@ export class LineWriter {
   readonly #deps: LineWriterDeps;
   readonly #queue: Waiting[] = [];
   #isWriting = false;
-  #taken = 0;
-  /** Written since something came in; in front of a slow line the system takes much that is then still under way. */
-  #unheard = { bytes: 0, bytesRead: 0 };
+  /** When a slow line has carried all of it: in front of it the system takes much that is then still under way. */
+  #carriedAtMs = 0;
 
   constructor(deps: LineWriterDeps) {
     this.#deps = deps;
@@ -39,42 +38,45 @@ export class LineWriter {
 
   /** How much later than on a good line an answer may come, for it stands behind what was written before. */
   get lateMs(): number {
-    return Math.min(STALL_MS, this.#unheard.bytes / SLOW_BYTES_A_MS);
+    return Math.max(0, this.#carriedAtMs - this.#deps.clock.monotonic());
   }
 
-  /** Resolves when the system has taken all of it; when it rejects, the server cannot have read it. */
-  async write(text: string): Promise<void> {
-    const { socket, clock, onStalled } = this.#deps;
-    const limit = { ms: STALL_MS, heard: () => socket.bytesRead + this.#taken, enough: 1, turns: Infinity };
-    try {
-      await withPatience(clock, limit, undefined, () => this.#put(Buffer.from(text)));
-    } catch (error) {
-      if (errorCode(error) === 'timed-out')
-        onStalled(new AppError('disconnected', 'the line takes nothing any more', {}, error));
-      throw error;
-    }
-  }
-
-  #put(bytes: Buffer): Promise<void> {
+  /** Resolves as the last of it is handed to the system: before, the server cannot have read it; from then on it may have. */
+  write(text: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const bytes = Buffer.from(text);
+    const nowMs = this.#deps.clock.monotonic();
+    const carriedAtMs = Math.max(nowMs, this.#carriedAtMs) + bytes.length / SLOW_BYTES_A_MS;
+    this.#carriedAtMs = Math.min(nowMs + STALL_MS, carriedAtMs);
     this.#queue.push({ bytes, resolve, reject });
-    const { bytesRead } = this.#deps.socket;
-    const before = bytesRead === this.#unheard.bytesRead ? this.#unheard.bytes : 0;
-    this.#unheard = { bytes: before + bytes.length, bytesRead };
     if (!this.#isWriting) void this.#writeAll();
     return promise;
   }
 
+  /** The server has read all that was handed to the system. */
+  answered(): void {
+    if (!this.#isWriting) this.#carriedAtMs = 0;
+  }
+
   async #writeAll(): Promise<void> {
+    const { socket, clock, onStalled } = this.#deps;
+    const line = {
+      get heard() {
+        return socket.bytesRead;
+      },
+      lateMs: 0,
+    };
+    const limit = { ms: STALL_MS, line, enough: 1, turns: Infinity };
     this.#isWriting = true;
     try {
       while (this.#queue.length > 0) {
-        const part = this.#nextPart();
-        await written(this.#deps.socket, part);
-        this.#take(part.length);
+        if (!socket.writable) throw new AppError('disconnected', 'the connection is over');
+        await withPatience(clock, limit, undefined, () => written(socket, this.#nextPart()));
       }
     } catch (error) {
       for (const { reject } of this.#queue.splice(0)) reject(error);
+      if (errorCode(error) === 'timed-out')
+        onStalled(new AppError('disconnected', 'the line takes nothing any more', {}, error));
     }
     this.#isWriting = false;
   }
@@ -83,32 +85,21 @@ export class LineWriter {
   #nextPart(): Buffer {
     const pieces: Buffer[] = [];
     let room = PART_BYTES;
-    for (const { bytes } of this.#queue) {
-      if (room === 0) break;
-      pieces.push(bytes.subarray(0, room));
-      room -= Math.min(room, bytes.length);
+    for (let first = this.#queue[0]; first !== undefined && room > 0; first = this.#queue[0]) {
+      const piece = first.bytes.subarray(0, room);
+      pieces.push(piece);
+      room -= piece.length;
+      first.bytes = first.bytes.subarray(piece.length);
+      if (first.bytes.length > 0) break;
+      this.#queue.shift();
+      first.resolve();
     }
     return Buffer.concat(pieces);
-  }
-
-  #take(length: number): void {
-    this.#taken += length;
-    let left = length;
-    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
-      if (first.bytes.length > left) {
-        first.bytes = first.bytes.subarray(left);
-        return;
-      }
-      left -= first.bytes.length;
-      first.resolve();
-      this.#queue.shift();
-    }
   }
 }
 
 function written(socket: Writable, part: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (socket.writable) socket.write(part, (error) => (error ? reject(error) : resolve()));
-    else reject(new AppError('disconnected', 'the connection is over'));
+    socket.write(part, (error) => (error ? reject(error) : resolve()));
   });
 }

@@ -13,7 +13,7 @@ const ACK_MS = 60_000;
 export class Outgoing {
   readonly #waiting = new Map<Element, { readonly resolve: () => void; readonly reject: (error: AppError) => void }>();
 
-  async send(session: Session, stanza: Element): Promise<void> {
+  async send(session: Pick<Session, 'send'>, stanza: Element): Promise<void> {
     const text = stanza.toString();
     const bytes = Buffer.byteLength(text);
     if (bytes > MAX_STANZA_BYTES) throw new AppError('too-large', 'the stanza is too large for a server', { bytes });
@@ -21,14 +21,19 @@ export class Outgoing {
     await session.send(stanza);
   }
 
-  async sendConfirmed(session: Session, stanza: Element, clock: Clock, signal?: AbortSignal): Promise<void> {
+  async sendConfirmed(
+    session: Pick<Session, 'send' | 'lateMs'>,
+    stanza: Element,
+    clock: Clock,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // The loss may be told before the write has ended.
     promise.catch(() => undefined);
     this.#waiting.set(stanza, { resolve, reject });
     try {
       await this.send(session, stanza);
-      await withDeadline(clock, ACK_MS, signal, () => promise);
+      await withDeadline(clock, ACK_MS + session.lateMs, signal, () => promise);
     } finally {
       this.#waiting.delete(stanza);
     }

@@ -1,6 +1,7 @@
 import type { Emitter } from '../base/emitter.ts';
 import type { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
+import type { Line } from './deadline.ts';
 import type { Element } from './element.ts';
 
 /** `failed` needs the user (a new password); in all other states the client goes on by itself. */
@@ -21,15 +22,13 @@ export interface IqRequest {
 export type IqHandler = (request: IqRequest) => Promise<Element | undefined> | Element | undefined;
 
 /** What the extensions and rooms need of a client. */
-export interface XmppPort {
+export interface XmppPort extends Line {
   readonly jid: BareJid;
   /** Empty before the first connection. */
   readonly fullJid: string;
   readonly domain: string;
   readonly state: XmppState;
   readonly onState: Emitter<XmppState>;
-  /** How many bytes came in over the connection of this moment: on a slow line an answer stands behind them. */
-  readonly heard: number;
   /** Messages and presence whose author was checked; `from` is always there. */
   readonly onStanza: Emitter<Element>;
   /** A new id that nobody can guess, for stanzas and queries. */

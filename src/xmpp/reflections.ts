@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { withPatience } from './deadline.ts';
+import { type Line, withPatience } from './deadline.ts';
 import { attr, type Element } from './element.ts';
 import { stanzaError } from './stanza-error.ts';
 import { readOriginId } from './xep/0359-stanza-ids.ts';
@@ -16,14 +16,13 @@ interface Pending {
 /** Our messages on their way through a room and back: only then has the room taken them. */
 export class Reflections {
   readonly #clock: Clock;
-  readonly #heard: () => number;
+  readonly #line: Line;
   readonly #pending = new Map<string, Pending>();
   readonly #sent = new Set<string>();
 
-  /** `heard`: how many bytes came in so far. */
-  constructor(deps: { clock: Clock; heard: () => number }) {
+  constructor(deps: { clock: Clock; line: Line }) {
     this.#clock = deps.clock;
-    this.#heard = deps.heard;
+    this.#line = deps.line;
   }
 
   /** Resolves with the room's id for the message, null when it gives none. */
@@ -33,7 +32,7 @@ export class Reflections {
     // The room may refuse before the write has ended.
     promise.catch(() => undefined);
     this.#pending.set(id, { resolve, reject });
-    const limit = { ms: ECHO_MS, heard: this.#heard };
+    const limit = { ms: ECHO_MS, line: this.#line };
     try {
       return await withPatience(this.#clock, limit, signal, async () => {
         await send();

@@ -35,7 +35,7 @@ export async function enterRoom(
   entry: Entry,
   signal: AbortSignal,
 ): Promise<Entered> {
-  const limit = { ms: ANSWER_MS, heard: (): number => deps.client.heard };
+  const limit = { ms: ANSWER_MS, line: deps.client };
   for (let count = 1; ; count += 1) {
     const nick = count === 1 ? entry.nick : `${entry.nick} ${count}`;
     const outcome = await withPatience(deps.clock, limit, signal, async () => {

@@ -12,7 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { withDeadline, withPatience } from './deadline.ts';
+import { type Line, withDeadline, withPatience } from './deadline.ts';
 import { child, type Element, NS_STREAM } from './element.ts';
 import { domainOf, localPartOf } from './jid.ts';
 import { LineWriter } from './line-writer.ts';
@@ -77,10 +77,11 @@ interface SessionDeps {
  * One signed-in connection: the vendor library on a socket whose TLS is already proven. The library is made
  * anew for each connection, so that nothing of a broken one can act in the next.
  */
-export class Session {
+export class Session implements Line {
   readonly #deps: SessionDeps;
   readonly #entity: Client;
   readonly #sasl: Sasl;
+  readonly #line: LineWriter;
   readonly #ended = Promise.withResolvers<AppError>();
   #isOver = false;
   #isOnline = false;
@@ -93,10 +94,10 @@ export class Session {
   private constructor(deps: SessionDeps) {
     this.#deps = deps;
     const { login, socket, random, clock } = deps;
-    const line = new LineWriter({ socket, clock, onStalled: (error) => this.#finish(error) });
-    this.#entity = createEntity(login, librarySocket(socket, line), () => this.#sasl);
+    this.#line = new LineWriter({ socket, clock, onStalled: (error) => this.#finish(error) });
+    this.#entity = createEntity(login, librarySocket(socket, this.#line), () => this.#sasl);
     // The library reads it each time it asks.
-    Object.defineProperty(this.#entity.streamManagement, 'timeout', { get: () => SILENCE_MS + line.lateMs });
+    Object.defineProperty(this.#entity.streamManagement, 'timeout', { get: () => SILENCE_MS + this.lateMs });
     const { password } = login;
     this.#sasl = new Sasl({ socket, username: localPartOf(login.jid), password, random }, this.#entity.saslFactory);
     this.#watch();
@@ -107,7 +108,7 @@ export class Session {
     const session = new Session(deps);
     deps.install(session);
     try {
-      const limit = { ms: SIGN_IN_MS, heard: () => session.bytesRead, enough: 1 };
+      const limit = { ms: SIGN_IN_MS, line: session, enough: 1 };
       await withPatience(deps.clock, limit, signal, (deadline) => session.#signIn(deadline));
       return session;
     } catch (error) {
@@ -151,9 +152,12 @@ export class Session {
     };
   }
 
-  /** How much came in so far, encrypted: more than before means that the connection lives. */
-  get bytesRead(): number {
+  get heard(): number {
     return this.#deps.socket.bytesRead;
+  }
+
+  get lateMs(): number {
+    return this.#line.lateMs;
   }
 
   /** At which port the server was reached; undefined once the connection is lost. */
@@ -248,7 +252,10 @@ export class Session {
     const { listener, log, socket } = this.#deps;
     const entity = this.#entity;
     const sm = entity.streamManagement;
-    sm.on('ack', (stanza: Element) => listener.onAck(stanza));
+    sm.on('ack', (stanza: Element) => {
+      if (sm.outbound_q.length === 0) this.#line.answered();
+      listener.onAck(stanza);
+    });
     sm.on('fail', (stanza: Element) => listener.onUnsent(stanza));
     entity.on('stanza', (stanza: Element) => {
       if (this.#isOnline || stanza.name !== 'iq') listener.onStanza(stanza);
@@ -270,6 +277,12 @@ export class Session {
       if (this.#isClosing || !['closing', 'close', 'disconnecting', 'disconnect'].includes(status)) return;
       this.#finish(new AppError('disconnected', 'the connection is lost'));
     });
+    const { disconnect } = entity;
+    entity.disconnect = async () => {
+      if (this.#isClosing) await disconnect.call(entity);
+      // XEP-0198 §7: a server that is told goodbye, as the library does to a silent one, has nothing to resume.
+      else this.#finish(new AppError('disconnected', 'the server is silent'));
+    };
     entity._onData = (data) => {
       if (!this.#isOver) entity.parser?.write(data);
     };

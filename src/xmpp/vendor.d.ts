@@ -101,6 +101,7 @@ declare module '@xmpp/client' {
     connect(service: string): Promise<unknown>;
     open(options: { domain: string }): Promise<unknown>;
     stop(): Promise<unknown>;
+    disconnect(): Promise<unknown>;
     send(element: Element): Promise<void>;
     _jid(jid: string): void;
     _onData(data: Uint8Array): void;

@@ -81,7 +81,7 @@ async function signIn() {
   for (const sphere of spheres) says(ben, sphere, 'while you were away');
   await eventually('ben has said it', async () => (ben.session.outgoing.isIdle ? true : undefined));
   const time = stopwatch();
-  ana = await RawMember.start({ ...prosody, host: line.host, c2sPort: line.port }, 'ana', home, 60_000);
+  ana = await RawMember.start({ ...prosody, host: line.host, c2sPort: line.port }, 'ana', home, { withinMs: 60_000 });
   for (const sphere of spheres) await timeUntil(ana, sphere, 'while you were away');
   return time();
 }

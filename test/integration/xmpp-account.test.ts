@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readXmppUri } from '../../src/base/xmpp-uri.ts';
+import type { SrvRecord } from '../../src/xmpp/server-address.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { checkServer } from '../../src/xmpp/features.ts';
@@ -7,6 +9,7 @@ import { registerAccount } from '../../src/xmpp/register.ts';
 import { changePassword, removeOwnAccount } from '../../src/xmpp/xep/0077-own-account.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { passwordOf } from '../fixtures/engine-world.ts';
+import { FakeXmppWorld, keptLog } from '../fixtures/fake-xmpp-world.ts';
 import { freePort, type Prosody, startProsody } from '../fixtures/prosody.ts';
 import { RawMember } from '../fixtures/raw-member.ts';
 import { codeOf, loginAt, machine as base, never } from '../fixtures/xmpp-accounts.ts';
@@ -64,6 +67,44 @@ describe('signing in', () => {
     const connecting = client.connect(cancel.signal);
     cancel.abort();
     expect(await codeOf(connecting)).toBe('cancelled');
+  });
+});
+
+describe('finding the server by the records of its domain', () => {
+  const at = (port: number, priority: number): SrvRecord => ({ name: '127.0.0.1', port, priority, weight: 1 });
+  const resolver = (records: { readonly directTls: SrvRecord; readonly startTls: SrvRecord }) => async (name: string) =>
+    name === '_xmpps-client._tcp.a.test' ? [records.directTls] : [records.startTls];
+
+  test.each(['STARTTLS', 'direct TLS'])('signs in over %s when the place before it is dead', async (mode) => {
+    const { log, entries } = keptLog();
+    const dead = await freePort();
+    const records =
+      mode === 'STARTTLS'
+        ? { directTls: at(dead, 1), startTls: at(server.c2sPort, 2) }
+        : { startTls: at(dead, 1), directTls: at(server.directTlsPort, 2) };
+    const login = { ...(await loginAt(server, 'romeo', 'päss wörd')), server: undefined };
+    await using client = new XmppClient({ ...base, log, login, resolver: resolver(records) });
+    await client.connect(never);
+    expect(client.state.kind).toBe('online');
+    expect(entries.filter(({ level }) => level === 'warn').map(({ fields }) => fields?.['port'])).toEqual([dead]);
+  });
+
+  test.each([
+    ['of the domain is let in, whatever host the records name, over STARTTLS', 'a.test', false, 'no error'],
+    ['of the domain is let in, whatever host the records name, over direct TLS', 'a.test', true, 'no error'],
+    ['of the host that the records name is refused over STARTTLS', '127.0.0.1', false, 'bad-certificate'],
+    ['of the host that the records name is refused over direct TLS', '127.0.0.1', true, 'bad-certificate'],
+  ])('a certificate %s', async (_, name, directTls, code) => {
+    await using world = await FakeXmppWorld.open();
+    const { port } = await world.serve({ certificate: await world.ca.issue([name]), directTls });
+    const dead = await freePort();
+    const records = directTls
+      ? { directTls: at(port, 1), startTls: at(dead, 2) }
+      : { startTls: at(port, 1), directTls: at(dead, 2) };
+    const login = { ...(await loginAt(server, 'romeo', 'pw')), server: undefined };
+    const ca = [await readFile(world.ca.certFile, 'utf8')];
+    await using client = new XmppClient({ ...base, login: { ...login, ca }, resolver: resolver(records) });
+    expect(await codeOf(client.connect(never))).toBe(code);
   });
 });
 

@@ -20,6 +20,7 @@ export class SimLink implements XmppPort, DeviceNodes, VaultStore {
   readonly onState = new Emitter<XmppState>();
   readonly onStanza = new Emitter<Element>();
   readonly heard = 0;
+  readonly lateMs = 0;
   readonly ports = new Set<SimRoomPort>();
   state: XmppState = OFFLINE;
   /** Runs before the server has the message, and once it has it. */
