@@ -1,8 +1,9 @@
-import type { ContactView } from '../contract/people.ts';
+import type { ChosenDeviceView, ContactView } from '../contract/people.ts';
 import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
 import type { BareJid, EventId } from '../base/id.ts';
 import { conversationIdOf } from '../people/conversation-id.ts';
 import type { People } from '../people/people.ts';
+import type { ChosenDevice } from '../spheres/device-choices.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { ContactRow } from '../storage/contact-table.ts';
@@ -16,7 +17,7 @@ const QUOTE_LENGTH = 200;
 
 interface PeopleViewDeps {
   readonly storage: Storage;
-  readonly people: Pick<People, 'contacts'>;
+  readonly people: Pick<People, 'contacts' | 'devices'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'all'>;
   readonly own: BareJid;
   readonly names: Pick<PeopleNames, 'of'>;
@@ -39,7 +40,12 @@ export function viewContact({ storage, people, ofTwo, own, names }: PeopleViewDe
     online: people.contacts.isOnline(jid),
     lastLine: newest?.line?.slice(0, 200) ?? null,
     lastActivityMs: Math.max(sinceMs, newest?.atMs ?? 0),
+    devices: people.devices.list(jid).map(viewChosen),
   };
+}
+
+export function viewChosen({ deviceId, choice, sinceMs }: ChosenDevice): ChosenDeviceView {
+  return { deviceId, choice, sinceMs };
 }
 
 function movedFromOf(
