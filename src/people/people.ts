@@ -66,7 +66,9 @@ export class People implements Disposable {
     this.talk = new Talk({ ...deps, contacts: this.contacts, own: client.jid, onError });
     const own = client.jid;
     this.devices = new TalkDevices({ ...deps, own, deviceId: deps.omemo.deviceId, onError });
-    this.devices.onChange.on((jid) => this.contacts.onChange.emit(jid));
+    this.devices.onChange.on((jid) => {
+      if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
+    });
     const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
     this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
     this.onState = new Emitter(onError);

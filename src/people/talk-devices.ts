@@ -50,6 +50,12 @@ interface TalkDevicesDeps {
   readonly onError: (error: unknown) => void;
 }
 
+interface Listed {
+  readonly deviceIds: readonly number[];
+  /** When the newest of them was first heard of, by the monotonic clock. */
+  readonly sinceMs: number;
+}
+
 /** A new computer is on the list some time before its person's key has certified it. */
 const PATIENCE_MS = 120_000;
 
@@ -63,16 +69,19 @@ export class TalkDevices {
   /** At an account is a device that nobody vouches for, and was not before. */
   readonly onStrange: Emitter<BareJid>;
   readonly #deps: TalkDevicesDeps;
-  readonly #listed = new Map<BareJid, readonly number[]>();
-  readonly #due = new Set<BareJid>();
+  readonly #listed = new Map<BareJid, Listed>();
+  #isDue = false;
 
   constructor(deps: TalkDevicesDeps) {
     this.#deps = deps;
     this.onChange = new Emitter(deps.onError);
     this.onStrange = new Emitter(deps.onError);
     deps.devices.onListed.on(({ jid, deviceIds }) => {
-      this.#listed.set(jid, deviceIds);
-      this.#lookSoon(jid);
+      const before = this.#listed.get(jid);
+      const isLonger = deviceIds.some((id) => before?.deviceIds.includes(id) !== true);
+      const sinceMs = before === undefined || isLonger ? deps.clock.monotonic() : before.sinceMs;
+      this.#listed.set(jid, { deviceIds, sinceMs });
+      this.#lookSoon();
     });
   }
 
@@ -138,14 +147,14 @@ export class TalkDevices {
 
   /** Somebody was compared, or vouches for others than before. */
   lookAgain(): void {
-    for (const jid of this.#listed.keys()) this.#lookSoon(jid);
+    this.#lookSoon();
   }
 
   /** Notes which devices of an account nobody vouches for. */
   look(jid: BareJid): void {
     const { storage, clock, own, deviceId: here } = this.#deps;
     const keys = this.#deps.keysOf(jid);
-    const listed = this.#listed.get(jid);
+    const listed = this.#listed.get(jid)?.deviceIds;
     if (listed === undefined || keys === null) return;
     const vouched = new Set([...keys.certified.values(), ...keys.vouched.values()]);
     const isStrange = (id: number): boolean => !vouched.has(id) && !(jid === own && id === here);
@@ -163,14 +172,17 @@ export class TalkDevices {
     if (news.length > 0) this.onStrange.emit(jid);
   }
 
-  #lookSoon(jid: BareJid): void {
-    const { clock, spawn, keysOf } = this.#deps;
-    if (this.#due.has(jid) || keysOf(jid) === null) return;
-    this.#due.add(jid);
-    spawn('look at the devices of somebody', async (signal) => {
+  #lookSoon(): void {
+    const { clock, spawn } = this.#deps;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    spawn('look at the devices of people', async (signal) => {
       await clock.sleep(PATIENCE_MS, signal);
-      this.#due.delete(jid);
-      this.look(jid);
+      this.#isDue = false;
+      const untilMs = clock.monotonic() - PATIENCE_MS;
+      const listed = [...this.#listed];
+      for (const [jid, { sinceMs }] of listed) if (sinceMs <= untilMs) this.look(jid);
+      if (listed.some(([, { sinceMs }]) => sinceMs > untilMs)) this.#lookSoon();
     });
   }
 }
