@@ -69,6 +69,7 @@ export class People implements Disposable {
     this.devices.onChange.on((jid) => {
       if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
     });
+    this.devices.onVouched.on((jid) => this.talk.retryAll(jid, 'not-vouched'));
     const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
     this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
     this.onState = new Emitter(onError);

@@ -68,7 +68,10 @@ export class TalkDevices {
   readonly onChange: Emitter<BareJid>;
   /** At an account is a device that nobody vouches for, and was not before. */
   readonly onStrange: Emitter<BareJid>;
+  /** Somebody to whom nothing could be said because nobody vouched for their devices has one that is vouched for. */
+  readonly onVouched: Emitter<BareJid>;
   readonly #deps: TalkDevicesDeps;
+  readonly #refused = new Set<BareJid>();
   readonly #listed = new Map<BareJid, Listed>();
   #isDue = false;
 
@@ -76,6 +79,7 @@ export class TalkDevices {
     this.#deps = deps;
     this.onChange = new Emitter(deps.onError);
     this.onStrange = new Emitter(deps.onError);
+    this.onVouched = new Emitter(deps.onError);
     deps.devices.onListed.on(({ jid, deviceIds }) => {
       const before = this.#listed.get(jid);
       const isLonger = deviceIds.some((id) => before?.deviceIds.includes(id) !== true);
@@ -145,8 +149,18 @@ export class TalkDevices {
     this.onChange.emit(jid);
   }
 
+  /** Nothing can be said to somebody now: the line that did not leave says that it is about their devices. */
+  refused(jid: BareJid): void {
+    this.#refused.add(jid);
+    this.look(jid);
+  }
+
   /** Somebody was compared, or vouches for others than before. */
   lookAgain(): void {
+    for (const jid of [...this.#refused].filter((one) => this.#isVouchedFor(one))) {
+      this.#refused.delete(jid);
+      this.onVouched.emit(jid);
+    }
     this.#lookSoon();
   }
 
@@ -170,6 +184,13 @@ export class TalkDevices {
     DeviceChoices.replace(storage, jid, [...kept, ...news]);
     this.onChange.emit(jid);
     if (news.length > 0) this.onStrange.emit(jid);
+  }
+
+  #isVouchedFor(jid: BareJid): boolean {
+    const keys = this.#deps.keysOf(jid);
+    if (keys === null) return true;
+    const known = new Set([...keys.certified.values(), ...keys.vouched.values()]);
+    return this.#listed.get(jid)?.deviceIds.some((id) => known.has(id)) === true;
   }
 
   #lookSoon(): void {

@@ -11,7 +11,7 @@ interface TalkEncryptionDeps {
   readonly storage: Storage;
   readonly omemo: Omemo;
   readonly devices: DeviceFinder;
-  readonly readers: Pick<TalkDevices, 'readersWith' | 'look'>;
+  readonly readers: Pick<TalkDevices, 'readersWith' | 'refused'>;
   readonly own: BareJid;
 }
 
@@ -52,7 +52,7 @@ export class TalkEncryption {
     } catch (error) {
       if (errorCode(error) !== 'cannot-encrypt' || !leftOut.has(peer)) throw error;
       // Now, not when they had the time to be vouched for: the line says that it is about them.
-      readers.look(peer);
+      readers.refused(peer);
       throw new AppError('not-vouched', 'nobody vouches for the devices that could be reached', {}, error);
     }
   }

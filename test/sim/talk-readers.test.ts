@@ -103,6 +103,23 @@ test('a program that came to an account later is vouched for once its person say
   expect(await readersOf(world, ana, ben)).not.toContain(phone);
 });
 
+test('a line to somebody for whose devices nobody vouched leaves by itself once they do', async () => {
+  const { world, ana, ben, compare } = await two();
+  await compare();
+  const phone = await plant(world, ben.jid);
+  ben.session.directory.forget();
+  await ben.session.directory.deviceIds(ben.jid);
+  await world.pass(3 * MINUTE);
+  world.server.account(ben.jid).deviceIds = [phone];
+  expect(await readersOf(world, ana, ben)).toEqual([]);
+  const line = () => ana.session.storage.directMessages.newest(ben.jid, 1)[0];
+  expect(line()).toMatchObject({ state: 'failed', failure: 'not-vouched' });
+  const says = peopleCalls({ holder: { session: ben.session } } as never);
+  await says.chooseDevice({ jid: ben.jid, deviceId: phone, choice: 'let-in' }, noSignal);
+  await world.until(() => line()?.state === 'sent');
+  expect(line()?.failure).toBeNull();
+});
+
 test('a second computer vouches for no more programs than the first one did', async () => {
   const { world, ben } = await two();
   const planted = await plant(world, ben.jid);
