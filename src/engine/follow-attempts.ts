@@ -4,7 +4,7 @@ import type { MendedRight } from '../spheres/caretaker.ts';
 import { roomRights } from '../spheres/caretaker.ts';
 import { domainOf } from '../xmpp/jid.ts';
 import type { AccountSession } from './account-session.ts';
-import type { Notice } from './notices.ts';
+import type { Notice } from './notice.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** Word of a change that another organiser made may come after the change. */

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, PersonId } from '../base/id.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { AccountSession } from './account-session.ts';
-import type { Notice } from './notices.ts';
+import type { Notice } from './notice.ts';
 
 /** So long after it came here a sphere is seen for the first time: what is told of it is the past. */
 const FIRST_SIGHT_MS = 600_000;

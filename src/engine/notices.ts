@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, ItemId } from '../base/id.ts';
-import type { ItemState, AppEvent } from '../contract/views.ts';
+import type { ItemState } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
 import { parseAudience } from '../spheres/audience.ts';
 import { followAttempts } from './follow-attempts.ts';
@@ -12,9 +12,8 @@ import { hasSameBytes, versionsOf } from '../spheres/versions.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
+import type { Notice } from './notice.ts';
 import { senderOf } from './sender-of.ts';
-
-export type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
 
 /** States worth a sentence when an item comes into them. */
 const TOLD: Partial<Record<ItemState, string>> = {
