@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   'not-a-member',
   'not-allowed',
   'cannot-encrypt',
+  'not-vouched',
   'encryption-unsafe',
   'forged',
   'too-large',

@@ -41,6 +41,16 @@ export const devicesShape = z.object({
   ),
 });
 
+export const chosenDevicesShape = z.object({
+  devices: z.array(
+    z.object({
+      deviceId: z.number().int(),
+      choice: z.string().describe('open when nothing was said of it yet, let-in, or left-out'),
+      sinceMs: timeMs,
+    }),
+  ),
+});
+
 export const exportedShape = z.object({
   path: z.string().describe('the folder that was made'),
   messages: z.number().int(),

@@ -6,6 +6,15 @@ import { bareJidSchema, done, personIdSchema, sphereIdSchema } from './ids.ts';
 
 const count = z.number().int().nonnegative();
 
+/** A device of an account that nobody vouched for. `open`: nobody has said yet whether it may read what is said. */
+export const chosenDeviceSchema = z.object({
+  deviceId: z.number().int().nonnegative(),
+  choice: z.enum(['open', 'let-in', 'left-out']),
+  /** 0 = not known. */
+  sinceMs: count,
+});
+export type ChosenDeviceView = z.infer<typeof chosenDeviceSchema>;
+
 export const contactSchema = z.object({
   jid: bareJidSchema,
   /** Names the conversation with them in the calls about messages. */
@@ -31,6 +40,8 @@ export const contactSchema = z.object({
   /** The newest line between us; null when nothing was said. */
   lastLine: z.string().nullable(),
   lastActivityMs: count,
+  /** Devices that nobody vouched for, once the person is compared. */
+  devices: z.array(chosenDeviceSchema),
 });
 export type ContactView = z.infer<typeof contactSchema>;
 
@@ -70,6 +81,10 @@ export const peopleContract = {
   block: oc.input(ofPerson.extend({ report: z.boolean().default(false) })).output(done),
   unblock: oc.input(ofPerson).output(done),
   markRead: oc.input(ofPerson).output(done),
+  /** Says of a device that nobody vouched for whether it may read what is said; of a program at our own account whether it is ours. */
+  chooseDevice: oc
+    .input(ofPerson.extend({ deviceId: z.number().int().positive(), choice: z.enum(['let-in', 'left-out']) }))
+    .output(done),
   /** The numbers that two people compare to know that nobody stands between them: ours, and that of a member. */
   numbers: oc
     .input(z.object({ person: personIdSchema }))

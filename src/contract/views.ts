@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
-import { contactSchema, peopleEvents, pictureSchema } from './people.ts';
+import { chosenDeviceSchema, contactSchema, peopleEvents, pictureSchema } from './people.ts';
 import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 
 /** What the engine shows of its state. All sizes are bytes, all times milliseconds since the epoch. */
@@ -34,6 +34,8 @@ export const accountSchema = z.object({
   name: z.string().optional(),
   /** This device first, then the person's others; absent where only the connection is told of. */
   devices: z.array(deviceSchema).optional(),
+  /** Other programs at the account. */
+  programs: z.array(chosenDeviceSchema).optional(),
   warnings: z.array(z.enum(WARNINGS)).optional(),
   /** The account by which the person goes in spheres already, when a move there is not at its end on this device. */
   goingTo: bareJidSchema.optional(),

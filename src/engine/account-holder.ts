@@ -306,14 +306,14 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #adopt(session: AccountSession): Promise<void> {
-    const { views, feed, config, random, masterKey, log } = this.#deps;
+    const { views, feed, config, clock, random, masterKey, log } = this.#deps;
     this.#session = session;
     const tell = (notice: Parameters<Parameters<typeof followNotices>[1]>[0]): void =>
       views.onEvent.emit({ kind: 'notice', ...notice });
     const copied = session.online.onCopied.on(() => {
       this.#queue.run(() => this.#startSeparated(session)).catch((error: unknown) => log.error('copy', { error }));
     });
-    const stops = [views.follow(session), followNotices(session, tell), copied];
+    const stops = [views.follow(session), followNotices(session, tell, clock), copied];
     this.#unfollow = () => {
       for (const stop of stops) stop();
     };

@@ -71,7 +71,7 @@ interface ReactionsDeps {
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
   readonly vault: Vault;
-  readonly people: Pick<People, 'contacts' | 'blocked'>;
+  readonly people: Pick<People, 'contacts' | 'blocked' | 'devices'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly onInvitation: Emitter<string>;
   readonly feed: SwarmFeed;
@@ -95,6 +95,10 @@ export function joinReactions(deps: ReactionsDeps): void {
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
     list.onChange.on(({ sphere, changes }) => late.changed(sphere, changes)),
+    list.onChange.on(
+      ({ changes }) => changes.some(({ kind }) => kind === 'members') && deps.people.devices.lookAgain(),
+    ),
+    deps.devices.onChange.on(() => deps.people.devices.lookAgain()),
     ...followOutgoing(deps),
     rooms.onCaughtUp.on((room) => {
       outgoing.poke();

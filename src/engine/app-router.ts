@@ -105,6 +105,7 @@ function peopleRouter(people: AppServices['people']) {
     rename: os.people.rename.handler(({ input, signal }) => people.rename(input, given(signal))),
     remove: os.people.remove.handler(({ input, signal }) => people.remove(input, given(signal))),
     decline: os.people.decline.handler(({ input, signal }) => people.decline(input, given(signal))),
+    chooseDevice: os.people.chooseDevice.handler(({ input, signal }) => people.chooseDevice(input, given(signal))),
     follow: os.people.follow.handler(({ input, signal }) => people.follow(input, given(signal))),
     block: os.people.block.handler(({ input, signal }) => people.block(input, given(signal))),
     unblock: os.people.unblock.handler(({ input, signal }) => people.unblock(input, given(signal))),

@@ -3,9 +3,10 @@ import type { BareJid, PersonId } from '../base/id.ts';
 import { certifiedAt } from '../spheres/protocol/certified-at.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Storage } from '../storage/storage.ts';
+import { vouchedKeys } from './vouched-keys.ts';
 
 interface KnownMembersDeps {
-  readonly storage: Pick<Storage, 'ownDevices'>;
+  readonly storage: Pick<Storage, 'ownDevices' | 'verified'>;
   readonly list: Pick<SphereList, 'all'>;
   readonly own: BareJid;
   /** Our own. */
@@ -16,6 +17,7 @@ interface KnownMembersDeps {
 export function knownMembers({ storage, list, own, person }: KnownMembersDeps) {
   return {
     person,
+    keysOf: (jid: BareJid) => vouchedKeys({ storage, list, own, person }, jid),
     sharesSphere: (jid: BareJid): boolean =>
       list.all().some(({ row, state }) => row.state === 'joined' && state.members.get(jid)?.state === 'joined'),
     /** The person who certified a device of this address with this identity key; null = nobody whom we meet. */

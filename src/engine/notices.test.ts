@@ -3,6 +3,8 @@ import { Emitter } from '../base/emitter.ts';
 import { followNotices } from './notices.ts';
 import { personName } from './person-name.ts';
 
+const clock = { now: () => 0 } as never;
+
 function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state: string }>, isStranger = false) {
   const onItem = new Emitter<string>();
   const onInvitation = new Emitter<string>();
@@ -15,7 +17,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   const sphere = {
     id: 's',
     row: { state: 'joined' },
-    state: { name: 'Summer', items: new Map(), forks: new Map(), members: new Map() },
+    state: { name: 'Summer', items: new Map(), forks: new Map(), members: new Map(), devices: new Map() },
   };
   const session = {
     storage: {
@@ -29,13 +31,15 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     devices: { onChange: onDevices, list: () => devices },
     list: { onChange, all: () => [sphere], find: () => sphere },
     source: {},
-    people: { contacts: { isStranger: () => isStranger, onMoved } },
+    people: { contacts: { isStranger: () => isStranger, onMoved }, devices: { onStrange: new Emitter<never>() } },
+    directory: { onSwapped: new Emitter<never>() },
+    caretaker: { onMended: new Emitter<never>() },
     names: { of: personName },
     ofTwo: { isTaken: () => false },
     onInvitation,
   };
   const told: object[] = [];
-  const stop = followNotices(session as never, (notice) => told.push(notice));
+  const stop = followNotices(session as never, (notice) => told.push(notice), clock);
   return { told, stop, onMoved, onItem, onInvitation, onChange, onFailed, onRefused, onDevices, devices, sphere };
 }
 

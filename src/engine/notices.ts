@@ -1,7 +1,10 @@
+import type { Clock } from '../base/clock.ts';
 import type { DeviceKey, ItemId } from '../base/id.ts';
-import type { ItemState, AppEvent } from '../contract/views.ts';
+import type { ItemState } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
 import { parseAudience } from '../spheres/audience.ts';
+import { followAttempts } from './follow-attempts.ts';
+import { followMemberDevices } from './follow-member-devices.ts';
 import { viewItem } from './item-view.ts';
 import type { SphereMember } from '../spheres/protocol/sphere-state.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -9,9 +12,8 @@ import { hasSameBytes, versionsOf } from '../spheres/versions.ts';
 import type { OutboxRow } from '../storage/outbox-table.ts';
 import type { OwnDeviceRow } from '../storage/own-device-table.ts';
 import { identityOf } from './sphere-view.ts';
+import type { Notice } from './notice.ts';
 import { senderOf } from './sender-of.ts';
-
-type Notice = Omit<Extract<AppEvent, { kind: 'notice' }>, 'kind'>;
 
 /** States worth a sentence when an item comes into them. */
 const TOLD: Partial<Record<ItemState, string>> = {
@@ -21,7 +23,7 @@ const TOLD: Partial<Record<ItemState, string>> = {
 };
 
 /** Tells the person what happened without their doing; the returned function ends it. */
-export function followNotices(session: AccountSession, tell: (notice: Notice) => void): () => void {
+export function followNotices(session: AccountSession, tell: (notice: Notice) => void, clock: Clock): () => void {
   const { storage, list, names } = session;
   const forks = new Set(
     list
@@ -50,6 +52,8 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
     followFailures(session, tell),
     followMentions(session, tell),
     followDevices(session, tell),
+    followMemberDevices(session, tell, clock),
+    followAttempts(session, tell, clock),
     list.onChange.on(({ sphere }) => {
       const { state } = sphere.row;
       const before = spheres.get(sphere.id);

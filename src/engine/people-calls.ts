@@ -72,7 +72,10 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
 }
 
 /** Knowing that nobody stands between two people. */
-function verifyCalls({ holder, clock }: AppCallsDeps): Pick<AppServices['people'], 'numbers' | 'verify'> {
+function verifyCalls({
+  holder,
+  clock,
+}: AppCallsDeps): Pick<AppServices['people'], 'numbers' | 'verify' | 'chooseDevice'> {
   return {
     async numbers({ person }) {
       const isThere = ({ state }: Sphere): boolean =>
@@ -81,6 +84,12 @@ function verifyCalls({ holder, clock }: AppCallsDeps): Pick<AppServices['people'
       if (sphere === undefined) throw new AppError('not-found', 'no such member');
       const [own, theirs] = await Promise.all([safetyNumber(sphere.person), safetyNumber(person)]);
       return { own, theirs, code: xmppUriOf(holder.session.own, null, sphere.person) };
+    },
+    async chooseDevice(input, signal) {
+      const { people, devices, own } = holder.session;
+      await people.chooseDevice(input, signal);
+      if (input.jid === own) devices.vouchAgain();
+      return DONE;
     },
     verify({ person, jid, isSame }) {
       const { storage, list } = holder.session;

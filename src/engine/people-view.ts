@@ -1,8 +1,9 @@
-import type { ContactView } from '../contract/people.ts';
+import type { ChosenDeviceView, ContactView } from '../contract/people.ts';
 import type { DeliveryView, MessageView, QuoteView, ReactionView } from '../contract/views.ts';
 import type { BareJid, EventId } from '../base/id.ts';
 import { conversationIdOf } from '../people/conversation-id.ts';
 import type { People } from '../people/people.ts';
+import type { ChosenDevice } from '../spheres/device-choices.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { ContactRow } from '../storage/contact-table.ts';
@@ -13,7 +14,7 @@ import { beginningOf, QUOTE_LENGTH, quotedText, shownText } from './shown-text.t
 
 interface PeopleViewDeps {
   readonly storage: Storage;
-  readonly people: Pick<People, 'contacts'>;
+  readonly people: Pick<People, 'contacts' | 'devices'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'all'>;
   readonly own: BareJid;
   readonly names: Pick<PeopleNames, 'of'>;
@@ -36,7 +37,12 @@ export function viewContact({ storage, people, ofTwo, own, names }: PeopleViewDe
     online: people.contacts.isOnline(jid),
     lastLine: newest?.line ?? null,
     lastActivityMs: Math.max(sinceMs, newest?.atMs ?? 0),
+    devices: people.devices.list(jid).map(viewChosen),
   };
+}
+
+export function viewChosen({ deviceId, choice, sinceMs }: ChosenDevice): ChosenDeviceView {
+  return { deviceId, choice, sinceMs };
 }
 
 function movedFromOf(

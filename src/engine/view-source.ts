@@ -31,7 +31,7 @@ import type { AccountSession } from './account-session.ts';
 import { viewDevice } from './device-view.ts';
 import { viewItem } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
-import { viewContact, viewDirectMessage } from './people-view.ts';
+import { viewChosen, viewContact, viewDirectMessage } from './people-view.ts';
 import { personName } from './person-name.ts';
 import { viewInvitation, viewSphere } from './sphere-view.ts';
 import { Warnings } from './warnings.ts';
@@ -95,6 +95,7 @@ export class ViewSource {
       session.shares.onJob.on((job) => this.onEvent.emit({ kind: 'job', job })),
       session.onInvitation.on((id) => this.#invitationChanged(session, id)),
       session.people.contacts.onChange.on((jid) => this.#personChanged(session, jid)),
+      session.people.devices.onChange.on((jid) => jid === session.own && this.accountChanged()),
       session.people.portraits.onChange.on((jid) => this.#profileChanged(session, jid)),
       session.typing.onChange.on((id) => this.#typingChanged(session, id)),
       session.people.talk.onChange.on((change) => this.#talkChanged(session, change)),
@@ -117,12 +118,13 @@ export class ViewSource {
     const view = error === null ? null : { code: error.code, message: error.message };
     const own = this.#session.devices;
     const devices = own.list().map((row) => viewDevice(row, own.isEnding(row.device)));
+    const programs = this.#session.people.devices.list(this.#session.own).map(viewChosen);
     const warnings = [...Warnings.list(this.#session.storage)];
     const { goingTo } = this.#session.move;
     const going = goingTo === null ? {} : { goingTo };
     const nick = this.#session.storage.account.nick;
     const name = nick === null ? {} : { name: nick };
-    return { jid: this.#session.own, state, error: view, ...name, devices, warnings, ...going };
+    return { jid: this.#session.own, state, error: view, ...name, devices, programs, warnings, ...going };
   }
 
   sphere(sphere: Sphere): SphereView {

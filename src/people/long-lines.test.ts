@@ -2,9 +2,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { OmemoDevices } from '../../test/fixtures/omemo-devices.ts';
 import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { openReaders } from '../../test/fixtures/talk-readers.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { toUtf8 } from '../base/bytes.ts';
 import { MAX_TEXT_BYTES } from '../base/cut-text.ts';
+import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import { type EventId, parsePersonId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
@@ -15,6 +17,7 @@ import { attr, type Element } from '../xmpp/element.ts';
 import { correctionOf } from '../xmpp/xep/0308-correction.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
+import type { DeviceFinder } from './talk-devices.ts';
 import { TalkSender } from './talk-sender.ts';
 
 const machine = { random: systemRandom, log: silentLogger };
@@ -48,12 +51,14 @@ async function setUp() {
   const omemo = await Omemo.open({ ...machine, clock, store: ana.storage.omemo, own: jid });
   const deviceIds = (of: string): Promise<number[]> => Promise.resolve(of === ben.jid ? [ben.address.deviceId] : []);
   const bundle = () => Promise.resolve(ben.omemo.bundle());
-  const devices = { deviceIds, askDeviceIds: deviceIds, bundle, trouble: () => null };
+  const onListed: DeviceFinder['onListed'] = new Emitter((error) => expect.fail(`${error}`));
+  const devices = { deviceIds, askDeviceIds: deviceIds, bundle, trouble: () => null, onListed };
+  const { encryption } = openReaders({ storage: ana.storage, omemo, own: jid, devices, clock });
   const mail = { isRead: true };
   const begin = () => {
     const stop = new AbortController();
     const { client, storage, talk } = ana;
-    const deps = { ...machine, clock, client, storage, talk, omemo, devices };
+    const deps = { ...machine, clock, client, storage, talk, encryption };
     const sender = new TalkSender({ ...deps, isMailRead: () => mail.isRead });
     const running = sender.run(stop.signal);
     const end = async (): Promise<void> => {

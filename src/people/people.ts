@@ -16,7 +16,8 @@ import { OwnProfile } from './own-profile.ts';
 import { Portraits, type PortraitTools } from './portraits.ts';
 import type { PersonBehind } from './talk.ts';
 import { Talk } from './talk.ts';
-import type { DeviceFinder } from './talk-sender.ts';
+import { type DeviceFinder, type KeysOf, TalkDevices } from './talk-devices.ts';
+import { TalkEncryption } from './talk-encryption.ts';
 import { TalkSender } from './talk-sender.ts';
 
 interface PeopleDeps {
@@ -27,6 +28,7 @@ interface PeopleDeps {
   /** Our own. */
   readonly person: PersonId;
   readonly personBehind: PersonBehind;
+  readonly keysOf: KeysOf;
   readonly sharesSphere: (jid: BareJid) => boolean;
   readonly isMailRead: () => boolean;
   readonly media: PortraitTools;
@@ -45,6 +47,8 @@ export class People implements Disposable {
   readonly profile: OwnProfile;
   readonly talk: Talk;
   readonly sender: TalkSender;
+  /** Who may read what is said. */
+  readonly devices: TalkDevices;
   /** Somebody says what they do: writing, or no longer. */
   readonly onState: Emitter<Extract<TalkNote, { kind: 'state' }>>;
   readonly #acknowledgements: Acknowledgements;
@@ -60,7 +64,14 @@ export class People implements Disposable {
     this.profile = new OwnProfile({ ...deps, portraits: this.portraits, tools: deps.media });
     const onError = (error: unknown): void => log.error('talk listener failed', { error });
     this.talk = new Talk({ ...deps, contacts: this.contacts, own: client.jid, onError });
-    this.sender = new TalkSender({ ...deps, talk: this.talk });
+    const own = client.jid;
+    this.devices = new TalkDevices({ ...deps, own, deviceId: deps.omemo.deviceId, onError });
+    this.devices.onChange.on((jid) => {
+      if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
+    });
+    this.devices.onVouched.on((jid) => this.talk.retryAll(jid, 'not-vouched'));
+    const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
+    this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
     this.onState = new Emitter(onError);
     this.#acknowledgements = new Acknowledgements({ ...deps, contacts: this.contacts, talk: this.talk });
     deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
@@ -87,6 +98,13 @@ export class People implements Disposable {
   poke(): void {
     this.sender.poke();
     this.#acknowledgements.poke();
+  }
+
+  /** The person says whether a device may read what is said; what could not be sent for its sake goes out. */
+  async chooseDevice(input: Parameters<TalkDevices['choose']>[0], signal: AbortSignal): Promise<void> {
+    await this.devices.choose(input, signal);
+    if (input.choice === 'let-in') this.talk.retryAll(input.jid, 'not-vouched');
+    this.sender.poke();
   }
 
   /** What our server took and theirs did not. */

@@ -1,8 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { OmemoDevices } from '../../test/fixtures/omemo-devices.ts';
+import { openReaders } from '../../test/fixtures/talk-readers.ts';
 import { RosterPort } from '../../test/fixtures/roster-port.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import { parseBareJid, parsePersonId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
@@ -12,7 +14,8 @@ import type { OmemoBundle } from '../omemo/types.ts';
 import { attr } from '../xmpp/element.ts';
 import { Contacts } from './contacts.ts';
 import { Talk } from './talk.ts';
-import { type DeviceFinder, TalkSender } from './talk-sender.ts';
+import type { DeviceFinder } from './talk-devices.ts';
+import { TalkSender } from './talk-sender.ts';
 
 /** Ana, who writes to Ben; his program is there, and what she sends is in `client.sent`. */
 async function setUp() {
@@ -40,8 +43,10 @@ async function setUp() {
     askDeviceIds: deviceIds,
     bundle: () => Promise.resolve(ben.omemo.bundle()),
     trouble: () => null,
+    onListed: new Emitter((error) => expect.fail(`${error}`)),
   };
-  const sender = new TalkSender({ ...machine, client, storage, talk, omemo, devices, isMailRead: () => true });
+  const { encryption } = openReaders({ storage, omemo, own: client.jid, devices, clock });
+  const sender = new TalkSender({ ...machine, client, storage, talk, encryption, isMailRead: () => true });
   const stop = new AbortController();
   const running = sender.run(stop.signal);
   onTestFinished(async () => {

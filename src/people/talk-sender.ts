@@ -3,15 +3,12 @@ import { fromUtf8 } from '../base/bytes.ts';
 import { cutText } from '../base/cut-text.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { AppError, errorCode } from '../base/errors.ts';
+import { errorCode } from '../base/errors.ts';
 import type { BareJid, EventId } from '../base/id.ts';
 import { parseEventId } from '../base/id.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Logger } from '../base/log.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
-import type { Encrypted } from '../omemo/encrypting.ts';
-import type { Omemo } from '../omemo/omemo.ts';
-import type { DeviceAddress, OmemoBundle } from '../omemo/types.ts';
 import type { DirectMessageRow } from '../storage/direct-message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { TalkWordRow } from '../storage/talk-word-table.ts';
@@ -22,23 +19,13 @@ import type { XmppPort } from '../xmpp/port.ts';
 import { type Composed, composeLine, composeWord } from './compose-line.ts';
 import { type LinePart, longLineId, MAX_LINE_BYTES, pieceId, sealPart, wholeId } from './line-part.ts';
 import type { Talk } from './talk.ts';
-
-/** What is known of people's OMEMO devices. */
-export interface DeviceFinder {
-  deviceIds(jid: BareJid): Promise<readonly number[]>;
-  /** The same, whatever was heard before. */
-  askDeviceIds(jid: BareJid): Promise<readonly number[]>;
-  bundle(address: DeviceAddress, signal?: AbortSignal): Promise<OmemoBundle>;
-  /** Why the account cannot be reached, when its server says so. */
-  trouble(jid: BareJid): 'nobody-there' | 'server-silent' | null;
-}
+import type { TalkEncryption } from './talk-encryption.ts';
 
 interface TalkSenderDeps {
   readonly client: XmppPort;
   readonly storage: Storage;
   readonly talk: Talk;
-  readonly omemo: Omemo;
-  readonly devices: DeviceFinder;
+  readonly encryption: TalkEncryption;
   /** Whether our archive was read since the connection is there: it tells what has left before. */
   readonly isMailRead: () => boolean;
   readonly clock: Clock;
@@ -52,8 +39,6 @@ const IDLE_MS = 60_000;
 const EMPTY_MS = 600_000;
 /** Waiting mends these; with anything else the line is told to have failed, and its author decides. */
 const PASSING: readonly ErrorCode[] = ['disconnected', 'timed-out', 'cancelled', 'server-unreachable', 'internal'];
-/** What of their device's keys says nothing about the device. */
-const UNHEARD: readonly ErrorCode[] = ['disconnected', 'timed-out', 'server-unreachable'];
 
 /** Words that come back are said again so often, later each time, and then with the next connection. */
 const MAX_RETURNS = 10;
@@ -342,56 +327,10 @@ export class TalkSender {
   }
 
   async #sendPiece({ peer, text, id, beside, part }: Piece, signal: AbortSignal): Promise<void> {
-    const { client, devices, random } = this.#deps;
-    const theirs = await devices.askDeviceIds(peer);
-    if (theirs.length === 0 && devices.trouble(peer) === 'server-silent') {
-      throw new AppError('server-unreachable', 'their server does not answer');
-    }
-    const ours = await devices.deviceIds(client.jid);
-    const recipients = [...addresses(peer, theirs), ...addresses(client.jid, ours)];
-    const { message, messageKey } = await this.#encrypt({ peer, recipients, text }, signal);
+    const { client, encryption, random } = this.#deps;
+    const { message, messageKey } = await encryption.encrypt(peer, text, signal);
     const mark = part === undefined ? [] : [partElement(sealPart(messageKey, part, random))];
     const stanza = { to: peer, type: 'chat', id, omemo: message, hasLine: true, beside: [...beside, ...mark] } as const;
     await client.sendConfirmed(encryptedMessage(stanza), signal);
   }
-
-  /** Rejects with `cannot-encrypt` only when their devices themselves are the reason. */
-  async #encrypt(
-    { peer, recipients, text }: { peer: BareJid; recipients: readonly DeviceAddress[]; text: string },
-    signal: AbortSignal,
-  ): Promise<Encrypted> {
-    const { devices, omemo, storage } = this.#deps;
-    const unheard: unknown[] = [];
-    const fetchBundle = async (address: DeviceAddress, stop: AbortSignal): Promise<OmemoBundle> => {
-      try {
-        return await devices.bundle(address, stop);
-      } catch (error) {
-        if (address.jid === peer && UNHEARD.includes(errorCode(error))) unheard.push(error);
-        throw error;
-      }
-    };
-    try {
-      return await omemo.encrypt(
-        { recipients, text, fetchBundle },
-        (result, changes) => {
-          requireReached(result, peer);
-          storage.transaction(() => storage.omemo.apply(changes));
-          return result;
-        },
-        signal,
-      );
-    } catch (error) {
-      throw errorCode(error) === 'cannot-encrypt' ? (unheard[0] ?? error) : error;
-    }
-  }
-}
-
-/** A message that only our own devices could read is not sent. */
-function requireReached({ reached }: Encrypted, peer: BareJid): void {
-  if (reached.some(({ address }) => address.jid === peer)) return;
-  throw new AppError('cannot-encrypt', 'none of their devices can be reached');
-}
-
-function addresses(jid: BareJid, deviceIds: readonly number[]): DeviceAddress[] {
-  return deviceIds.slice(0, 50).map((deviceId) => ({ jid, deviceId }));
 }

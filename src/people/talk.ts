@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { requireSayable } from '../base/cut-text.ts';
 import { Emitter } from '../base/emitter.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid, EventId, PersonId } from '../base/id.ts';
 import { parseEventId } from '../base/id.ts';
@@ -43,6 +44,7 @@ interface TalkDeps {
 /** Of somebody we have not answered so many lines of such a length are kept. */
 const MAX_LINES_OF_STRANGER = 20;
 const MAX_STRANGER_TEXT = 1000;
+const MAX_RETRIED = 50;
 
 /** What is said between us and one person: ordinary encrypted messages that any program shows. */
 export class Talk implements DirectTalk {
@@ -184,6 +186,12 @@ export class Talk implements DirectTalk {
     storage.directMessages.update(id, { stanzaId, state: 'queued', failure: null });
     this.#changed(row);
     this.onQueued.emit();
+  }
+
+  /** Queues those of the newest lines to somebody again that could not be sent for this reason. */
+  retryAll(peer: BareJid, failure: ErrorCode): void {
+    const lines = this.#deps.storage.directMessages.newest(peer, MAX_RETRIED);
+    for (const row of lines) if (row.state === 'failed' && row.failure === failure) this.retry(row.id);
   }
 
   /** Forgets a line of ours that could not be sent. */

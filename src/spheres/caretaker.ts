@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import { errorCode } from '../base/errors.ts';
 import type { BareJid, DeviceKey, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
@@ -15,6 +16,13 @@ import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { startEpoch } from './start-epoch.ts';
 import { wasWelcomed, welcomeDevice } from './welcome.ts';
+
+/** What an account may do in a room was not what the sphere says, although it had been, and is again. */
+export interface MendedRight {
+  readonly room: BareJid;
+  readonly jid: BareJid;
+  readonly right: RoomRight;
+}
 
 interface CaretakerDeps {
   readonly storage: Storage;
@@ -37,11 +45,15 @@ const MOST_EPOCHS_AT_ONCE = 8;
 
 /** What this device does for a sphere by itself: welcomes newcomers, renews keys, keeps the room as the log says. */
 export class Caretaker {
+  readonly onMended: Emitter<MendedRight>;
   readonly #deps: CaretakerDeps;
+  /** What the sphere said when a room was last found, or made, to be so. */
+  readonly #kept = new Map<BareJid, Map<BareJid, RoomRight>>();
   readonly #waiting = new Set<SphereId>();
 
   constructor(deps: CaretakerDeps) {
     this.#deps = deps;
+    this.onMended = new Emitter((error) => deps.log.error('rights listener failed', { error }));
   }
 
   /** An answer to an invitation came: the new device gets the log and the keys from whoever invited, and the owner. */
@@ -122,14 +134,20 @@ export class Caretaker {
     const given = new Map(listed.map(({ jid, affiliation }) => [jid, affiliation]));
     // A new owner of the sphere gets the room from whoever has it.
     const ownsRoom = given.get(own) === 'owner';
+    const kept = this.#kept.get(room) ?? new Map<BareJid, RoomRight>();
+    this.#kept.set(room, kept);
     for (const { jid, state } of members.values()) {
       const has = given.get(jid) ?? 'none';
       const wanted = rights.get(jid) ?? 'none';
       // Rights of owners are for the owner to change; who is refused the door is let in by whoever may.
       const isForOwner = has === 'owner' || has === 'admin' || wanted === 'owner' || wanted === 'admin';
       const isAllowed = !isForOwner || role === 'owner' || (members.get(jid)?.role === 'owner' && ownsRoom);
+      const wasSo = kept.get(jid) === wanted;
+      if (has === wanted) kept.set(jid, wanted);
       if (jid === own || has === wanted || !isAllowed) continue;
       await rooms.setAffiliation(room, jid, wanted, signal);
+      kept.set(jid, wanted);
+      if (wasSo) this.onMended.emit({ room, jid, right: wanted });
       if (state === 'joined' && (has === 'none' || has === 'outcast')) await rooms.invite(room, jid);
     }
     const present = new Set([...rooms.present(room)].map((full) => bareJidOf(full)));

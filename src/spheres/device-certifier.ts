@@ -1,6 +1,9 @@
+import { fromHex, toHex } from '../base/bytes.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { Storage } from '../storage/storage.ts';
+import { DeviceChoices } from './device-choices.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import type { DeviceBody, VouchedDevice } from './protocol/certificate.ts';
 import { certifyDevice } from './protocol/certificate.ts';
@@ -10,6 +13,7 @@ import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 
 interface DeviceCertifierDeps {
+  readonly storage: Pick<Storage, 'settings' | 'ownDevices'>;
   readonly list: SphereList;
   readonly directory: DeviceDirectory;
   readonly omemo: Omemo;
@@ -37,9 +41,33 @@ export class DeviceCertifier {
     return certifyDevice({ person, device: author.device.id, vouched }, { ...account, sign });
   }
 
-  /** Makes this device known in a sphere. */
+  /** Makes this device known in a sphere. `vouched`: what is on our account; what is new there waits for the person's word. */
   certify(sphere: Sphere, vouched: readonly VouchedDevice[]): void {
-    this.#deps.list.publish(sphere, 'device', this.certificate(vouched), { audience: { kind: 'members' } });
+    this.#publish(
+      sphere,
+      vouched.filter((device) => this.#isOurs(device)),
+    );
+  }
+
+  /** The person has said of a program whether it is theirs: those who know us have to know, too. */
+  vouchAgain(): void {
+    const { storage, own, author, list } = this.#deps;
+    const letIn = DeviceChoices.list(storage, own).flatMap(({ choice, deviceId, identityKey }) => {
+      const key = choice === 'let-in' ? fromHex(identityKey ?? '') : undefined;
+      return key === undefined ? [] : [{ deviceId, identityKey: key }];
+    });
+    for (const sphere of list.all()) {
+      const here = sphere.state.devices.get(author.device.id);
+      if (sphere.row.state !== 'joined' || here === undefined) continue;
+      const before = here.vouched.flatMap(({ deviceId, identityKey }) => {
+        const key = fromHex(identityKey);
+        return key === undefined ? [] : [{ deviceId, identityKey: key }];
+      });
+      const kept = before.filter((device) => this.#choiceOf(device) !== 'left-out');
+      const added = letIn.filter(({ deviceId }) => !kept.some((device) => device.deviceId === deviceId));
+      if (added.length === 0 && kept.length === before.length) continue;
+      this.#publish(sphere, [...kept, ...added].slice(0, MAX_VOUCHED));
+    }
   }
 
   /** The account's other OMEMO devices, ordinary clients mostly, with the keys they show now. */
@@ -58,5 +86,30 @@ export class DeviceCertifier {
       }
     }
     return vouched;
+  }
+
+  #publish(sphere: Sphere, vouched: readonly VouchedDevice[]): void {
+    this.#deps.list.publish(sphere, 'device', this.certificate(vouched), { audience: { kind: 'members' } });
+  }
+
+  #choiceOf({ deviceId, identityKey }: VouchedDevice) {
+    const { storage, own } = this.#deps;
+    return DeviceChoices.of(storage, own, { deviceId, identityKey: toHex(identityKey) });
+  }
+
+  /** Everything when the person's first device is certified; then what was vouched for, and what the person has let in. */
+  #isOurs(device: VouchedDevice): boolean {
+    const { storage, list, person } = this.#deps;
+    const choice = this.#choiceOf(device);
+    if (choice === 'let-in' || choice === 'left-out') return choice === 'let-in';
+    const certificates = list
+      .all()
+      .flatMap(({ state }) => [...state.devices.values()].filter((one) => one.person === person.id));
+    const rows = storage.ownDevices.list().filter(({ state }) => state !== 'ended');
+    const known = new Set<string | null>([
+      ...certificates.flatMap((one) => [one.omemoIdentityKey, ...one.vouched.map(({ identityKey }) => identityKey)]),
+      ...rows.map(({ omemoIdentityKey }) => omemoIdentityKey),
+    ]);
+    return certificates.length === 0 || known.has(toHex(device.identityKey));
   }
 }

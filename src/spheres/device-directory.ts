@@ -51,6 +51,10 @@ export class DeviceDirectory {
   readonly #log: Logger;
   /** What is known of why an account cannot be reached is different now. */
   readonly onTrouble: Emitter<BareJid>;
+  /** An account lists these devices now. */
+  readonly onListed: Emitter<{ readonly jid: BareJid; readonly deviceIds: readonly number[] }>;
+  /** The device shows another identity key than it was met with: its server, or whoever made it anew, exchanged it. */
+  readonly onSwapped: Emitter<DeviceAddress>;
   readonly #troubles = new Map<BareJid, Trouble>();
   readonly #lists = new Map<BareJid, { readonly list: Promise<readonly number[]>; readonly untilMs: number }>();
 
@@ -60,7 +64,10 @@ export class DeviceDirectory {
     this.#isGone = deps.isGone ?? (() => false);
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.onTrouble = new Emitter((error) => deps.log.error('trouble listener failed', { error }));
+    const onError = (error: unknown): void => deps.log.error('directory listener failed', { error });
+    this.onTrouble = new Emitter(onError);
+    this.onListed = new Emitter(onError);
+    this.onSwapped = new Emitter(onError);
   }
 
   /** The devices an account publishes; empty when it publishes none or shows them to nobody. */
@@ -113,6 +120,7 @@ export class DeviceDirectory {
     const bundle = await this.#nodes.bundle(address.jid, address.deviceId, signal);
     const known = this.#known.get(address.jid, address.deviceId);
     if (known !== undefined && !equalBytes(known.identityKey, bundle.identityKey)) {
+      this.onSwapped.emit(address);
       throw new AppError('forged', 'the device shows another identity key than before', { device: address.deviceId });
     }
     if (known === undefined) {
@@ -154,6 +162,11 @@ export class DeviceDirectory {
 
   #remember(jid: BareJid, list: Promise<readonly number[]>, keptMs: number): void {
     this.#lists.set(jid, { list, untilMs: this.#clock.monotonic() + keptMs });
+    list.then(
+      (listed) => this.onListed.emit({ jid, deviceIds: this.#withoutGone(jid, listed) }),
+      // Whoever asked hears of it.
+      () => undefined,
+    );
   }
 
   #setTrouble(jid: BareJid, error: unknown): void {

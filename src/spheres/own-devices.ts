@@ -236,6 +236,11 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
+  /** The person has said of another program at the account whether it is theirs. */
+  vouchAgain(): void {
+    this.#deps.certifier.vouchAgain();
+  }
+
   /** Gives this device another name, and tells it to the others. */
   async rename(name: string): Promise<void> {
     this.#deps.storage.settings.set(NAME, name);

@@ -30,6 +30,11 @@ export class VerifiedPersonTable {
     return this.#rows.count('jid = @jid', { jid }) > 0;
   }
 
+  /** Who was verified under this address. */
+  at(jid: BareJid): PersonId[] {
+    return this.#rows.select('WHERE jid = @jid', { jid }).map(({ person }) => person);
+  }
+
   put(row: VerifiedPersonRow): void {
     this.#rows.put(row);
   }
@@ -45,6 +50,6 @@ export class VerifiedPersonTable {
 
   /** What was compared under an address counts no more. */
   removeAccount(jid: BareJid): void {
-    for (const { person } of this.#rows.select('WHERE jid = @jid', { jid })) this.#rows.remove({ person });
+    for (const person of this.at(jid)) this.#rows.remove({ person });
   }
 }

@@ -78,3 +78,27 @@ test('a mistake in the kit is named by its line when one signs in', async () => 
   await screen.by('sign-in-submit').click();
   await screen.by('nav-settings').waitFor();
 });
+
+test('another program at the account is asked about everywhere until the person has said whose it is, which they can change', async () => {
+  await using screen = await Screen.open(browser);
+  const devices = [device('aa', 'kitchen', 'here')];
+  const programs = [
+    { deviceId: 4711, choice: 'let-in' as const, sinceMs: Date.now() - 3 * 86_400_000 },
+    { deviceId: 31_337, choice: 'open' as const, sinceMs: Date.now() },
+  ];
+  screen.engine.state.account = { jid: ME, state: 'online', error: null, devices, programs };
+  await screen.goHome();
+  const banner = screen.by('program-banner');
+  expect(await banner.textContent()).toContain('Is it yours?');
+  await screen.by('nav-settings').click();
+  const program = screen.by('program').filter({ hasText: '31337' });
+  await program.waitFor();
+  await screen.picture('devices-programs');
+  expect(await screen.violations()).toEqual([]);
+  await banner.getByTestId('program-banner-out').click();
+  await banner.waitFor({ state: 'detached' });
+  await program.getByText('reads nothing that you write').waitFor();
+  await program.getByTestId('program-mine').click();
+  await program.getByText('reads what you write').waitFor();
+  expect(screen.complaints).toEqual([]);
+});

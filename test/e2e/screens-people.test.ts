@@ -67,6 +67,30 @@ test('what was said to a person is changed, and is taken back for good only afte
   expect(screen.complaints).toEqual([]);
 });
 
+test('a device of a person that nobody vouched for asks for a word in the talk, and what was said of it can be said otherwise', async () => {
+  await using screen = await people();
+  const ben = screen.engine.world.people.find(({ jid }) => jid === 'ben@example.org');
+  if (ben === undefined) throw new Error('ben is not there');
+  const device = { deviceId: 31_337, choice: 'open' as const, sinceMs: Date.now() };
+  screen.engine.emit({ kind: 'contact', contact: Object.assign(ben, { devices: [device] }) });
+  await screen.page.locator('[data-testid=person-row][data-jid="ben@example.org"]').click();
+  const row = screen.by('strange-device');
+  expect(await row.textContent()).toContain('It does not get your messages.');
+  expect(await screen.looks('people-strange-device')).toEqual([]);
+  await row.getByTestId('strange-device-out').click();
+  await row.waitFor({ state: 'detached' });
+  await screen.by('person-menu').click();
+  await screen.page.getByRole('menuitem', { name: 'Devices nobody vouched for' }).click();
+  const listed = screen.by('person-device');
+  expect(await listed.getAttribute('data-choice')).toBe('left-out');
+  await screen.picture('people-devices');
+  expect(await screen.violations()).toEqual([]);
+  await listed.getByTestId('person-device-in').click();
+  await listed.getByText('Reads your messages').waitFor();
+  expect(ben.conversationId).toBeDefined();
+  expect(screen.complaints).toEqual([]);
+});
+
 test('somebody is added by address and can be written to at once', async () => {
   await using screen = await people();
   await screen.by('person-add').click();

@@ -97,6 +97,38 @@ describe('a device that the server puts into a member\u2019s list', () => {
   });
 });
 
+test('devices that the server puts into both lists read nothing that is said to somebody compared', async () => {
+  const sphere = await world.sphere('Compared', anna, ben);
+  const person = (await anna.members(sphere)).find(({ jid }) => jid === ben.jid)?.person;
+  if (person === undefined || person === null) throw new Error('ben has not joined');
+  const jid = parseBareJid(ben.jid);
+  const { conversationId } = (await anna.ask((client) => client.people.open({ jid }))).person;
+  await using hers = await PlantedDevice.plant(world.prosody, 'anna');
+  await using his = await PlantedDevice.plant(world.prosody, 'ben');
+  const planted = [hers, his];
+  const readBy = async (device: PlantedDevice): Promise<(string | null)[]> =>
+    (await device.overhearMail()).read.flatMap(({ text }) => (text?.includes('compared') === true ? [text] : []));
+  const say = async (text: string): Promise<void> => {
+    await anna.say(conversationId, text);
+    await eventually(`ben reads: ${text}`, async () => {
+      const { people } = await ben.ask((client) => client.people.list());
+      return people.some(({ lastLine }) => lastLine === text) ? true : undefined;
+    });
+  };
+  await say('before we compared');
+  for (const device of planted) expect(await readBy(device)).toEqual(['before we compared']);
+  await anna.ask((client) => client.people.verify({ person, jid, isSame: true }));
+  await say('when we had compared');
+  // Nor does a new sphere make her vouch for what the server has put there.
+  await anna.create('Founded with a device in the list');
+  await say('still compared');
+  for (const device of planted) {
+    const { messages, read } = await device.overhearMail();
+    expect(messages).toBeGreaterThan(1);
+    expect(read).toEqual([]);
+  }
+});
+
 const typeOf = (bytes: Uint8Array): string => (JSON.parse(Buffer.from(bytes).toString()) as { type: string }).type;
 
 describe('a member who forges', () => {

@@ -213,7 +213,7 @@ test('whoever is spoken to by name is told once, and nobody else', async () => {
   const { id } = await world.sphere(ana, ben, eve);
   const told = [ben, eve].map((person) => {
     const notices: object[] = [];
-    followNotices(person.session.shown, (notice) => notices.push(notice));
+    followNotices(person.session.shown, (notice) => notices.push(notice), world.clock);
     return notices;
   });
   const mentions = [ben.session.identity.author.person];

@@ -36,7 +36,7 @@ test('two copies of one program that contradict each other are told once, and wh
   const [ana, ben] = [await world.person('ana'), await world.person('ben')];
   const { id } = await world.sphere(ana, ben);
   const told: object[] = [];
-  const stop = followNotices(ana.session as never, (notice) => told.push(notice));
+  const stop = followNotices(ana.session as never, (notice) => told.push(notice), world.clock);
   ben.session.messages.say(id, 'one');
   await world.quiet();
   sayAgain(ben, 'two');

@@ -40,7 +40,7 @@ test('two people see the same two numbers, and whoever compared them knows the o
 test('who turns up under the address of somebody verified is told and shown as somebody else, until compared anew', async () => {
   const { world, ana, ben, id } = await two();
   const told: object[] = [];
-  const stop = followNotices(ana.session as never, (notice) => told.push(notice));
+  const stop = followNotices(ana.session as never, (notice) => told.push(notice), world.clock);
   await calls(ana, world).verify({ person: personOf(ben), jid: ben.jid, isSame: true }, noSignal);
   await ana.session.members.remove(id, ben.jid, noSignal);
   await world.quiet();

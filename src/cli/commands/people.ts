@@ -1,7 +1,8 @@
 import { parseBareJid } from '../../base/id.ts';
 import { readXmppUri } from '../../base/xmpp-uri.ts';
 import { defineCommand } from '../command.ts';
-import { okShape, peopleShape, personAnswerShape } from '../shapes.ts';
+import { usageFailure } from '../failure.ts';
+import { chosenDevicesShape, okShape, peopleShape, personAnswerShape } from '../shapes.ts';
 import { plain, table } from '../words.ts';
 
 const one = { min: 1, max: 1 };
@@ -97,5 +98,42 @@ export const peopleCommands = [
       return await engine.client.people.decline({ jid: parseBareJid(positionals[0] ?? '') }, { signal });
     },
     describe: () => 'declined',
+  }),
+  defineCommand({
+    name: 'person devices',
+    usage: '[JID]',
+    summary:
+      'Lists the devices of somebody you have compared that nobody vouched for; without JID the other programs at your own account.',
+    positionals: { min: 0, max: 1 },
+    shape: chosenDevicesShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const { account, people } = await engine.client.system.snapshot(undefined, { signal });
+      const [jid = account?.jid] = positionals;
+      if (jid === account?.jid) return { devices: account?.programs ?? [] };
+      return { devices: people.find((person) => person.jid === jid)?.devices ?? [] };
+    },
+    describe: ({ devices }) =>
+      table(
+        devices.map(({ deviceId, choice }) => [String(deviceId), choice]),
+        'none',
+      ),
+  }),
+  defineCommand({
+    name: 'person device',
+    usage: 'JID DEVICE in|out',
+    summary:
+      'Says whether a device that nobody vouched for, or another program at your own account, reads what you write.',
+    positionals: { min: 3, max: 3 },
+    shape: okShape,
+    async run({ connect, signal, positionals }) {
+      const [address = '', device = '', word = ''] = positionals;
+      if (word !== 'in' && word !== 'out') throw usageFailure('the last word is in or out');
+      using engine = await connect();
+      const choice = word === 'in' ? 'let-in' : 'left-out';
+      const input = { jid: parseBareJid(address), deviceId: Number(device), choice } as const;
+      return await engine.client.people.chooseDevice(input, { signal });
+    },
+    describe: () => 'done',
   }),
 ];

@@ -83,12 +83,21 @@ function describeMoved({ book }: Membership): Map<BareJid, BareJid> {
 
 function describeDevices(membership: Membership): Map<DeviceKey, SphereDevice> {
   const devices = new Map<DeviceKey, SphereDevice>();
+  const gone = endedKeys(membership);
   for (const record of membership.book.members.values()) {
     if (record.state !== 'joined' || record.person === null) continue;
-    for (const entry of devicesOf(membership, { person: record.person, jid: record.jid }))
-      devices.set(entry.device, entry);
+    for (const entry of devicesOf(membership, { person: record.person, jid: record.jid })) {
+      // Another computer of the person may have vouched for one that was ended since.
+      const vouched = entry.vouched.filter(({ identityKey }) => !gone.has(identityKey));
+      devices.set(entry.device, { ...entry, vouched });
+    }
   }
   return devices;
+}
+
+/** The OMEMO keys of devices that count no more. */
+function endedKeys({ ended, certificates }: Membership): Set<string | null> {
+  return new Set([...ended.keys()].flatMap((key) => certificates.of(key).map(({ body }) => body.omemoIdentityKey)));
 }
 
 /** Of several certificates of a device the newest one for the person's account holds, else the newest. */

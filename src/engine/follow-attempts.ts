@@ -1,0 +1,47 @@
+import type { Clock } from '../base/clock.ts';
+import type { BareJid } from '../base/id.ts';
+import type { MendedRight } from '../spheres/caretaker.ts';
+import { roomRights } from '../spheres/caretaker.ts';
+import { domainOf } from '../xmpp/jid.ts';
+import type { AccountSession } from './account-session.ts';
+import type { Notice } from './notice.ts';
+
+const DAY_MS = 24 * 3_600_000;
+/** Word of a change that another organiser made may come after the change. */
+const PATIENCE_MS = 120_000;
+const TOLD = 'told-attempt';
+
+/** Tells in plain words what a server tried and what did not work, each kind once a day and server. */
+export function followAttempts(session: AccountSession, tell: (notice: Notice) => void, clock: Clock): () => void {
+  const { storage, people, directory, caretaker, names, own, scope } = session;
+  const tellOnce = (server: string, notice: Notice): void => {
+    const nowMs = clock.now();
+    const mark = `${notice.code} ${server} ${Math.floor(nowMs / DAY_MS)}`;
+    if (storage.seen.add(TOLD, mark, nowMs)) tell({ ...notice, params: { ...notice.params, server } });
+  };
+  const tellOf = (jid: BareJid, codes: { readonly own: string; readonly theirs: string }): void => {
+    const params = jid === own ? {} : { person: names.of(jid) };
+    tellOnce(domainOf(jid), { code: jid === own ? codes.own : codes.theirs, params });
+  };
+  const stops = [
+    people.devices.onStrange.on((jid) => tellOf(jid, { own: 'strange-device-own', theirs: 'strange-device' })),
+    directory.onSwapped.on(({ jid }) => tellOf(jid, { own: 'key-swapped-own', theirs: 'key-swapped' })),
+    caretaker.onMended.on((mended) => {
+      scope.spawn('tell of rights that were put back', async (signal) => {
+        await clock.sleep(PATIENCE_MS, signal);
+        const notice = rightsNotice(session, mended);
+        if (notice !== undefined) tellOnce(domainOf(mended.room), notice);
+      });
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+/** Nothing when the sphere says by now that it was to be so. */
+function rightsNotice({ list, names }: AccountSession, { room, jid, right }: MendedRight): Notice | undefined {
+  const state = list.ofRoom(room)?.state;
+  if (state === undefined || (roomRights(state).get(jid) ?? 'none') !== right) return undefined;
+  return { code: 'rights-changed', params: { person: names.of(jid), sphere: state.name } };
+}
