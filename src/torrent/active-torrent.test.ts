@@ -213,6 +213,31 @@ test('a disk that is full at any write lets the item wait and go on, with every 
   }
 });
 
+test('a disk that is full only when everything is put on it for good is told as full, and waited out', async () => {
+  class FullAtTheEnd extends FilePool {
+    tries = 0;
+    override use<T>(key: string, open: () => Promise<FileHandle>, job: (handle: FileHandle) => Promise<T>): Promise<T> {
+      return super.use(key, open, (handle) => {
+        const sync = handle.sync.bind(handle);
+        return job(Object.assign(handle, { sync: () => this.#sync(sync) }));
+      });
+    }
+    #sync(sync: () => Promise<void>): Promise<void> {
+      this.tries += 1;
+      return this.tries > 2 ? sync() : Promise.reject(Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+    }
+  }
+  const files = [{ name: 'film.mp4', content: randomBytes(100_000) }];
+  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  await using disk = new FullAtTheEnd();
+  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  await using receiver = await End.start(item, fastClock, {}, disk);
+  await join(sharer.torrent, receiver.torrent);
+  await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
+  expect(receiver.states).toEqual(['downloading', 'disk-full', 'downloading', 'disk-full', 'downloading', 'complete']);
+});
+
 test('a full copy that gives hardly anything while something is wanted counts as none, until it gives', async () => {
   const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
   await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
