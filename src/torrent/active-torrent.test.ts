@@ -18,6 +18,7 @@ import { TorrentClient } from './client.ts';
 import { FilePool } from './file-pool.ts';
 import { isServed } from './is-served.ts';
 import { TokenBucket } from './limits.ts';
+import { OpenConnections } from './open-connections.ts';
 import { buildMetainfo } from './metainfo.ts';
 import type { TorrentSpec } from './torrent-spec.ts';
 import { pieceTools } from '../../test/fixtures/piece-tools.ts';
@@ -91,7 +92,7 @@ class End implements AsyncDisposable {
         clock,
         files,
         pieces: pieceTools(),
-        buckets: { ...buckets, connections: { open: 0 }, isHeldBack: false },
+        buckets: { ...buckets, connections: new OpenConnections(), isHeldBack: false },
         checkMs: () => 30_000,
         random: Math.random,
         log: silentLogger,
