@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,11 +26,6 @@ afterEach(async () => {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const bytesOf = ({ received }: RawPeer): number => received.reduce((sum, { length }) => sum + length, 0);
-
-function memoryOf({ child }: SwarmPeer): number {
-  const status = execFileSync('cat', [`/proc/${child.pid}/status`]).toString();
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
-}
 
 /** The sharer, and a member that means no good. */
 class Scene {
@@ -72,7 +66,7 @@ class Scene {
     let most = 0;
     for (let look = 0; look < seconds * 5; look += 1) {
       await pause(200);
-      most = Math.max(most, memoryOf(this.#anna) - before);
+      most = Math.max(most, this.#anna.residentBytes - before);
     }
     return most;
   }
@@ -88,7 +82,7 @@ test.skipIf(process.platform !== 'linux').each([
   if (item === undefined) throw new Error('nothing was shared');
   const raw = await scene.unchoked(item);
   raw.socket.pause();
-  const before = memoryOf(anna);
+  const before = anna.residentBytes;
   const requests = Array.from({ length: MOST_REQUESTS }, (_, index) => message(REQUEST, ...place(index), length));
   raw.socket.write(Buffer.concat(requests));
   const most = await scene.growthSince(before, 4);
@@ -109,7 +103,7 @@ test.skipIf(process.platform !== 'linux')(
     const items = await scene.share(32, pieces);
     // What honest use of all of them takes is no growth.
     for (const item of items) (await scene.unchoked(item)).socket.destroy();
-    const before = memoryOf(anna);
+    const before = anna.residentBytes;
     const links: RawPeer[] = [];
     for (const item of items) {
       const raw = await scene.unchoked(item);
