@@ -5,13 +5,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SphereId } from '../../src/base/id.ts';
 import type { EpochKeys } from '../../src/contract/swarm.ts';
 import { hostileMessages } from './hostile-messages.ts';
-import { dialRaw, message, serveRaw } from './raw-peer.ts';
+import { dialRaw, handshake, message, serveRaw } from './raw-peer.ts';
 import type { TestItem } from './swarm-peer.ts';
 import { newEpoch, newSphere, randomFile, receive, sha256, share, SwarmPeer, TestDevice, until } from './swarm-peer.ts';
 
 const MIB = 1024 * 1024;
 const MOST_GROWTH = 64_000_000;
-const [UNCHOKE, HAVE_ALL] = [1, 14] as const;
+const [UNCHOKE, REQUEST, HAVE_ALL] = [1, 6, 14] as const;
+const KEEP_ALIVE = Buffer.alloc(4);
 let folder: string;
 let sphere: SphereId;
 let epoch: EpochKeys;
@@ -96,3 +97,28 @@ test('hostile messages of members that are asked for pieces end their connection
   await ben.learn(sphere, anna);
   await whole(ben, item, path);
 }, 120_000);
+
+test('a member that unchokes and never gives what it is asked for holds nothing up', async () => {
+  await using stack = new AsyncDisposableStack();
+  const mallory = new TestDevice();
+  const { anna, ben, item, raw } = await scene(stack, 8 * MIB, [mallory]);
+  let asked = 0;
+  const opening = Buffer.concat([handshake(item.infoHash), message(HAVE_ALL), message(UNCHOKE)]);
+  const miser = await serveRaw('127.0.0.4', raw(mallory), opening, ({ socket }, bytes) => {
+    if (bytes[0] !== REQUEST) return;
+    asked += 1;
+    if (asked > 1) return;
+    // Alive all the time, so that nothing but the late blocks speaks against it.
+    const alive = setInterval(() => socket.write(KEEP_ALIVE), 500);
+    socket.on('close', () => clearInterval(alive));
+  });
+  stack.defer(miser.close);
+  const miserly = { sphereId: sphere, device: mallory.key, endpoints: [miser.endpoint], trackers: [] };
+  await ben.client.setEndpoints(miserly);
+  const path = await receive(ben, sphere, item, folder);
+  await until('it is asked', () => asked > 0);
+  await ben.learn(sphere, anna);
+  // Sooner than it is given up for sending nothing.
+  await whole(ben, item, path, 25_000);
+  expect(asked).toBeGreaterThan(0);
+});
