@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
@@ -288,28 +287,3 @@ test('20,000 unknown hashes from hundreds of addresses are each refused, and lea
   const agent = new Agent({ localAddress: '127.0.0.9' });
   expect(await announceFrom(agent, url, known)).toContain('interval');
 }, 120_000);
-
-test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
-  'a full disk pauses the download, which goes on by itself when there is room (needs root on Linux)',
-  async () => {
-    const { anna, item } = await sharing(24 * MIB);
-    await using _anna = anna;
-    await using ben = await SwarmPeer.start({ address: '127.0.0.2' });
-    await anna.joinSphere(sphere, epochs, [ben]);
-    await ben.joinSphere(sphere, epochs, [anna]);
-    const disk = join(folder, 'disk');
-    await mkdir(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', disk]);
-    try {
-      await ben.learn(sphere, anna);
-      const path = await receive(ben, sphere, item, disk);
-      await until('the full disk is noticed', () => ben.state(item.infoHash) === 'disk-full');
-      execFileSync('mount', ['-o', 'remount,size=200m', disk]);
-      await until('it goes on', () => ben.state(item.infoHash) === 'complete');
-      expect(Buffer.compare(await readFile(path), await readFile(item.path))).toBe(0);
-    } finally {
-      await ben.client.remove({ infoHash: item.infoHash });
-      execFileSync('umount', ['-l', disk]);
-    }
-  },
-);
