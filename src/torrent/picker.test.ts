@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
-import type { PieceRange } from './picker.ts';
+import type { PieceRange } from './piece-range.ts';
 import { PiecePicker } from './picker.ts';
 
 const everything = (): boolean => true;

@@ -1,11 +1,6 @@
+import type { PieceRange } from './piece-range.ts';
 import { RarestFirst } from './rarest-first.ts';
 import { ReaderWindows } from './reader-windows.ts';
-
-/** Half-open range of pieces. */
-export interface PieceRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 export interface Candidate {
   readonly piece: number;

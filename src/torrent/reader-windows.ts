@@ -1,4 +1,4 @@
-import type { PieceRange } from './picker.ts';
+import type { PieceRange } from './piece-range.ts';
 
 /** Pieces at the head of a window that may be taken over from a slow peer. */
 const URGENT_PIECES = 4;
