@@ -16,13 +16,13 @@ export const SHARES = [
     name: 'conversation',
     budgetSeconds: 300,
     files:
-      /^(src\/people|src\/xmpp|src\/omemo)\/|^test\/integration\/(engine-(chaos|faces|long-texts|people|messages|profile|slow-line)|forgeries|interop-|server-abilities|xmpp-(client|reconnect|resume|roster|sasl))|^test\/e2e\/screens-(conversation|people|profiles|first-hour)/,
+      /^(src\/people|src\/xmpp|src\/omemo|src\/engine\/search)\/|^src\/base\/xmpp-uri|^test\/integration\/(engine-(account|chaos|faces|hostile|long-texts|people|messages|profile|secrecy|slow-line)|forgeries|interop-|server-abilities|xmpp-(account|client|pep|reconnect|resume|room|roster|sasl))|^test\/e2e\/screens-(conversation|people|profiles|first-hour)/,
   },
   {
     name: 'swarm',
     budgetSeconds: 360,
     files:
-      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(faults|hostile|transfer)|engine-(comfort|edited|few-files|streams))|^test\/e2e\/screens-(folder|items)/,
+      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(disk-full|faults|greedy|hostile|process|public|transfer)|engine-(comfort|edited|few-files|kill|streams|tracker))|^test\/e2e\/screens-(folder|items)/,
   },
   {
     name: 'log',

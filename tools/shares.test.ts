@@ -37,6 +37,24 @@ describe('the time of each purpose of the tests', () => {
     expect([...shares.values()].reduce((total, ms) => total + ms, 0)).toBeCloseTo(2_500);
   });
 
+  test.each([
+    ['swarm', 'test/integration/engine-kill.test.ts'],
+    ['swarm', 'test/integration/swarm-greedy.test.ts'],
+    ['swarm', 'test/integration/swarm-disk-full.test.ts'],
+    ['swarm', 'test/integration/swarm-process.test.ts'],
+    ['swarm', 'test/integration/swarm-public.test.ts'],
+    ['conversation', 'test/integration/engine-account.test.ts'],
+    ['conversation', 'test/integration/engine-hostile.test.ts'],
+    ['conversation', 'test/integration/engine-secrecy.test.ts'],
+    ['conversation', 'test/integration/xmpp-room.test.ts'],
+    ['conversation', 'src/engine/search/history-search.test.ts'],
+    ['conversation', 'src/base/xmpp-uri.test.ts'],
+    ['main job', 'test/integration/engine-main-job.test.ts'],
+  ])('%s counts %s as its own', (purpose, name) => {
+    const shares = divideTime([{ ms: 1_000, files: [file(name, 0, 1_000)] }], ROOT);
+    expect(shares.get(purpose)).toBe(1_000);
+  });
+
   test('a purpose over its budget is warned about', () => {
     const shares = new Map(
       SHARES.map(({ name, budgetSeconds }, index) => [name, budgetSeconds * 1000 + (index === 0 ? 1 : 0)]),

@@ -55,7 +55,7 @@ export const SUITES = [
   },
 ];
 
-/** What `npm run test:long` runs besides. */
+/** What `npm run test:long` runs besides, with ten times these budgets. */
 export const FRESH_CLONE = {
   name: 'fresh clone',
   what: 'installs on a machine without compiler, npm configuration and cache',
@@ -63,4 +63,13 @@ export const FRESH_CLONE = {
   files: [],
   steps: false,
   budgetSeconds: 120,
+};
+
+export const MEMORY = {
+  name: 'memory',
+  what: 'an item of 100 GB in 400 MB of memory',
+  projects: [],
+  files: [],
+  steps: false,
+  budgetSeconds: 180,
 };

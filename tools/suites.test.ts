@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import config from '../vitest.config.ts';
 import { sum } from './report.mjs';
+import { runBench } from './commands/memory-bench.mjs';
 import { exitCodeOf, mustBeWhole, skippedSuite } from './commands/test.mjs';
 import { SYSTEM_PACKAGES } from './bootstrap/packages.mjs';
 import { SUITES } from './suites.mjs';
@@ -35,4 +36,13 @@ test('a skipped test fails the run of root on Linux, and nobody else’s', () =>
     1, 0, 0, 0,
   ]);
   expect([exitCodeOf({ failed: 0, skipped: [] }, true), exitCodeOf({ failed: 1, skipped: [] }, false)]).toEqual([0, 1]);
+});
+
+test.each([
+  [0, { passed: 1, failed: 0 }],
+  [1, { passed: 0, failed: 1 }],
+  [2, { passed: 0, failed: 1 }],
+])('a bench of the long tests that ends with %i counts so', async (code, counts) => {
+  const args = ['-e', `process.exit(${code})`];
+  expect(await runBench(process.execPath, args, process.env, 30_000)).toMatchObject(counts);
 });

@@ -28,6 +28,8 @@ export const networkSettingsSchema = z.object({
   addresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(16),
   mapPorts: z.boolean(),
   discoverLan: z.boolean(),
+  /** Whether we keep a list of who has what for members, and tell those that they keep. */
+  tracker: z.boolean(),
   /** Also listened on when the system allows it. */
   extraPorts: z.array(port).max(4),
 });

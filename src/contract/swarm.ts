@@ -282,7 +282,7 @@ export const refusedTorrentSchema = z.object({
 export type RefusedTorrent = z.infer<typeof refusedTorrentSchema>;
 
 export const swarmContract = {
-  /** First call of all: identity of this device and where to listen. Answers with the ports really taken. */
+  /** First call of all: identity of this device and where to listen. Answers with the ports really taken, 0 = none. */
   start: oc
     .input(
       z.object({
@@ -298,6 +298,7 @@ export const swarmContract = {
         discoverOn: z.array(z.string()).default([]),
         /** Also listened on when possible, for members whom only some ports are open to. */
         extraPorts: z.array(z.number().int().min(1).max(65_535)).max(4).default([]),
+        tracker: z.boolean().default(true),
         limits: limitsSchema,
       }),
     )

@@ -319,15 +319,9 @@ export class AccountHolder implements AsyncDisposable {
     };
     if (masterKey.isNew && masterKey.keptIn === 'file') tell({ code: 'secrets-in-file', params: {} });
     const { device } = openIdentity(session.storage.identity, random);
-    await feed.setIdentity({
-      deviceKey: device.id,
-      devicePrivateKey: exportPkcs8(device),
-      dataPort: config.swarm.dataPort,
-      addresses: config.swarm.addresses,
-      mapPorts: config.swarm.mapPorts,
-      discoverLan: config.swarm.discoverLan,
-      extraPorts: config.swarm.extraPorts,
-    });
+    const self = { deviceKey: device.id, devicePrivateKey: exportPkcs8(device) };
+    const { dataPort, addresses, mapPorts, discoverLan, tracker, extraPorts } = config.swarm;
+    await feed.setIdentity({ ...self, dataPort, addresses, mapPorts, discoverLan, tracker, extraPorts });
   }
 
   async #close(): Promise<void> {

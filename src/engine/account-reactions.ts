@@ -95,10 +95,7 @@ export function joinReactions(deps: ReactionsDeps): void {
   const stops = [
     list.onChange.on(({ sphere, changes }) => reactToChanges(deps, sphere, changes)),
     list.onChange.on(({ sphere, changes }) => late.changed(sphere, changes)),
-    list.onChange.on(
-      ({ changes }) => changes.some(({ kind }) => kind === 'members') && deps.people.devices.lookAgain(),
-    ),
-    deps.devices.onChange.on(() => deps.people.devices.lookAgain()),
+    ...followDevices(deps),
     ...followOutgoing(deps),
     rooms.onCaughtUp.on((room) => {
       outgoing.poke();
@@ -208,6 +205,14 @@ function followOutgoing(deps: ReactionsDeps): (() => void)[] {
       if (left === undefined || left.lastWord?.id !== eventId || to !== left.row.room) return;
       scope.spawn('tell leaders', () => finishLeaving(deps, left, true));
     }),
+  ];
+}
+
+/** Whom what is said may reach, is asked anew with each change of members or of our own devices. */
+function followDevices({ list, devices, people }: ReactionsDeps): (() => void)[] {
+  return [
+    list.onChange.on(({ changes }) => changes.some(({ kind }) => kind === 'members') && people.devices.lookAgain()),
+    devices.onChange.on(() => people.devices.lookAgain()),
   ];
 }
 

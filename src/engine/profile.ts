@@ -46,6 +46,8 @@ const configSchema = z.object({
       mapPorts: z.boolean().default(true),
       /** Find and be found by members in the own network. */
       discoverLan: z.boolean().default(true),
+      /** Keep a tracker for members, and announce to theirs. */
+      tracker: z.boolean().default(true),
       /** Networks in which this computer does not show itself, by router and range. */
       publicNetworks: z.array(z.string().max(100)).max(100).default([]),
       /** Also listened on when the system allows it, for members that only some ports are open to. */

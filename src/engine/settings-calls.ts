@@ -28,8 +28,8 @@ export function settingsCalls(deps: Pick<AppCallsDeps, 'profile' | 'speed' | 'vi
 }
 
 function networkOf({ swarm }: ProfileConfig): SettingsView['network'] {
-  const { dataPort, addresses, mapPorts, discoverLan, extraPorts } = swarm;
-  return { dataPort, addresses, mapPorts, discoverLan, extraPorts };
+  const { dataPort, addresses, mapPorts, discoverLan, tracker, extraPorts } = swarm;
+  return { dataPort, addresses, mapPorts, discoverLan, tracker, extraPorts };
 }
 
 function withChange(config: ProfileConfig, { limits, quiet, network, tellTyping }: SettingsChange): ProfileConfig {

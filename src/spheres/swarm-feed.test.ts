@@ -17,6 +17,7 @@ const identity = {
   addresses: [],
   mapPorts: false,
   discoverLan: true,
+  tracker: true,
   extraPorts: [],
 };
 const sphereId = parseSphereId('cd'.repeat(32));

@@ -25,6 +25,8 @@ export interface SwarmIdentity {
   readonly mapPorts: boolean;
   /** Whether members in the own network are looked for. */
   readonly discoverLan: boolean;
+  /** Whether members have a tracker here, and theirs are told what is here. */
+  readonly tracker: boolean;
   readonly extraPorts: number[];
 }
 

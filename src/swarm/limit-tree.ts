@@ -4,6 +4,7 @@ import type { LimitsView } from '../contract/views.ts';
 import { NO_LIMITS } from '../contract/views.ts';
 import { BucketChain } from '../torrent/bucket-chain.ts';
 import { TokenBucket } from '../torrent/limits.ts';
+import { OpenConnections } from '../torrent/open-connections.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
 
 /** The limits of one thing, in both directions. */
@@ -40,7 +41,7 @@ export class LimitTree implements Disposable {
   readonly #items = new Map<InfoHash, Item>();
   /** Of items that connections were made for. */
   readonly #used = new Map<InfoHash, Pair>();
-  readonly #connections = { open: 0 };
+  readonly #connections = new OpenConnections();
 
   constructor(deps: { readonly clock: Clock; readonly limits: LimitsView }) {
     this.#clock = deps.clock;

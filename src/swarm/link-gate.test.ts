@@ -10,10 +10,9 @@ import { LinkGate } from './link-gate.ts';
 
 const device = (number: number): DeviceKey => parseDeviceKey(number.toString(16).padStart(64, '0'));
 const [own, first, second] = [device(1), device(2), device(3)];
-const route: Route = { path: 'lan', address: '192.168.1.2:1' };
 
 class FakeLink {
-  readonly route = route;
+  readonly route: Route;
   readonly weDialled: boolean;
   readonly device: DeviceKey;
   ageMs = 60_000;
@@ -22,7 +21,8 @@ class FakeLink {
   readonly isSuspect = false;
   isLetGo = false;
 
-  constructor({ device: other, weDialled }: ConnectionInfo) {
+  constructor({ device: other, weDialled, route }: ConnectionInfo) {
+    this.route = route;
     this.device = other;
     this.weDialled = weDialled;
   }
@@ -44,8 +44,10 @@ class FakeTorrent implements GatedTorrent {
 function start(count: number) {
   const torrents = Array.from({ length: count }, () => new FakeTorrent());
   const gate = new LinkGate({ device: own, torrents: () => torrents });
-  /** Whether the device's call for that torrent is taken. */
-  const calls = (other: DeviceKey, number: number): boolean => {
+  /** Whether the device's call for that torrent is taken; from one of its addresses where nothing else is said. */
+  const calls = (other: DeviceKey, number: number, from?: Partial<Route>): boolean => {
+    const host = `10.${number % 2}.${Number.parseInt(other.slice(-4, -2), 16)}.${Number.parseInt(other.slice(-2), 16)}`;
+    const route: Route = { path: 'lan', address: `${host}:1`, ...from };
     const stream = new PassThrough();
     const purpose = 'swarm' as const;
     const admitted = { sphereId: parseSphereId('5'.repeat(64)), infoHash: parseInfoHash('1'.repeat(40)), purpose };
@@ -96,4 +98,36 @@ test('where everybody has one link of a full torrent nobody gives way', () => {
   for (let number = 0; number < 60; number += 1) calls(device(100 + number), 0);
   expect(calls(second, 0)).toBe(false);
   expect(torrents[0]?.links.every(({ isLetGo }) => !isLetGo)).toBe(true);
+});
+
+const NAT = { path: 'tcp', address: '203.0.113.9:1' } as const;
+
+test('behind one address there are three hundred links at most, which the devices there share', () => {
+  const { calls, linksOf } = start(400);
+  for (let number = 0; number < 400; number += 1) calls(first, number, NAT);
+  expect(linksOf(first)).toBe(300);
+  for (let number = 0; number < 400; number += 1) calls(second, number, { ...NAT, address: '203.0.113.9:2' });
+  expect([linksOf(first), linksOf(second)]).toEqual([150, 150]);
+  const third = device(4);
+  for (let number = 0; number < 200; number += 1) expect(calls(third, number)).toBe(true);
+  expect([linksOf(first), linksOf(second), linksOf(third)]).toEqual([150, 150, 200]);
+});
+
+test('a relay is the address of nobody', () => {
+  const { calls, linksOf } = start(400);
+  for (let number = 0; number < 400; number += 1) calls(first, number, { ...NAT, path: 'turn' });
+  expect(linksOf(first)).toBe(400);
+});
+
+test('a device has one link for each torrent and a few more: of its own the idlest gives way, not a new one', () => {
+  const { torrents, calls, linksOf } = start(10);
+  const all = (): FakeLink[] => torrents.flatMap(({ links }) => links);
+  // It cannot know yet that its calls before have died.
+  for (let round = 0; round < 3; round += 1) {
+    for (const link of all()) link.idleMs += 10_000;
+    for (let number = 0; number < 10; number += 1) expect(calls(first, number)).toBe(true);
+  }
+  // With the one whose place the last call takes.
+  expect(linksOf(first)).toBe(10 + 8 + 1);
+  expect(all().filter(({ isLetGo, idleMs }) => isLetGo && idleMs < 5_000)).toEqual([]);
 });

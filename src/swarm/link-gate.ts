@@ -1,12 +1,20 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceKey } from '../base/id.ts';
+import { householdOf } from '../base/ip-address.ts';
 import type { Dialled } from '../torrent/dialer.ts';
+import { parseEndpoint } from '../torrent/endpoint.ts';
 import type { PeerLink } from '../torrent/peer-link.ts';
+import type { Route } from '../torrent/route.ts';
 import type { ConnectionInfo } from '../torrent/torrent-swarm.ts';
 import { arbitrate } from './duplicates.ts';
 
 const MOST_LINKS = 500;
 const MOST_LINKS_PER_TORRENT = 60;
+/** Several families may share an address; others always find room beside them. */
+const MOST_LINKS_PER_ADDRESS = 300;
+/** Of one device, beyond one for each torrent: for calls that cross, and for what it left behind when its network changed. */
+const MOST_SPARE_LINKS = 8;
+const MOST_KNOWN_ADDRESSES = 2_000;
 
 type Link = Pick<
   PeerLink,
@@ -24,9 +32,13 @@ export interface LinkGateDeps {
   readonly torrents: () => Iterable<GatedTorrent>;
 }
 
-/** Lets admitted streams in: one per device and torrent, and no more in all than there is room for. */
+type Newcomer = Pick<ConnectionInfo, 'device' | 'route'>;
+
+/** Lets admitted streams in: no more of a device, of an address, for a torrent and in all than there is room for. */
 export class LinkGate {
   readonly #deps: LinkGateDeps;
+  /** By endpoint, because it takes long to tell and is asked of every link at every call. */
+  readonly #households = new Map<string, string>();
 
   constructor(deps: LinkGateDeps) {
     this.#deps = deps;
@@ -47,17 +59,48 @@ export class LinkGate {
     const verdict = arbitrate(pair, known, { weDialled, path: route.path });
     for (const { link } of verdict.drop) link.destroy();
     // One that takes the place of another is none more: the caller ends the other.
-    const spared = existing.length > verdict.drop.length ? 1 : 0;
-    if (verdict.accept && this.#makeRoom(torrent, device, spared))
+    const replaced = existing.find((link) => !link.isLetGo);
+    if (verdict.accept && this.#makeRoom(torrent, { device, route }, replaced))
       torrent.connect(stream, { device, route, weDialled });
     else stream.destroy();
   }
 
-  #makeRoom(torrent: GatedTorrent, device: DeviceKey, spared: number): boolean {
-    const ofTorrent = staying(torrent);
-    if (ofTorrent.length - spared >= MOST_LINKS_PER_TORRENT) return giveWay(ofTorrent, device, spared);
-    const all = Array.from(this.#deps.torrents(), staying).flat();
-    return all.length - spared < MOST_LINKS || giveWay(all, device, spared);
+  /** Whether there is room; who has to give way for it is ended, and nobody where there is none. */
+  #makeRoom(torrent: GatedTorrent, { device, route }: Newcomer, replaced: Link | undefined): boolean {
+    const torrents = Array.from(this.#deps.torrents());
+    const all = torrents.flatMap(staying).filter((link) => link !== replaced);
+    const ofTorrent = all.filter((link) => torrent.links.includes(link));
+    const ofDevice = all.filter((link) => link.device === device);
+    const address = this.#addressOf(route);
+    const ofAddress = address === null ? [] : all.filter((link) => this.#addressOf(link.route) === address);
+    const leaving = new Set<Link>();
+    const limits = [
+      // Links that died and are not known to be dead are the first to go when it calls anew.
+      { links: ofDevice, most: torrents.length + MOST_SPARE_LINKS, next: idlest },
+      { links: ofTorrent, most: MOST_LINKS_PER_TORRENT, next: (links: Link[]) => ofGreediest(links, device) },
+      { links: ofAddress, most: MOST_LINKS_PER_ADDRESS, next: (links: Link[]) => ofGreediest(links, device) },
+      { links: all, most: MOST_LINKS, next: (links: Link[]) => ofGreediest(links, device) },
+    ];
+    for (const { links, most, next } of limits) {
+      const left = links.filter((link) => !leaving.has(link));
+      if (left.length < most) continue;
+      const link = next(left);
+      if (link === null) return false;
+      leaving.add(link);
+    }
+    for (const link of leaving) link.destroy();
+    return true;
+  }
+
+  /** What families behind one router share; null where the address is that of a relay. */
+  #addressOf({ path, address }: Route): string | null {
+    if (path === 'turn') return null;
+    const known = this.#households.get(address);
+    if (known !== undefined) return known;
+    const household = householdOf(parseEndpoint(address)?.host ?? address);
+    if (this.#households.size >= MOST_KNOWN_ADDRESSES) this.#households.clear();
+    this.#households.set(address, household);
+    return household;
   }
 }
 
@@ -67,14 +110,16 @@ function staying({ links }: GatedTorrent): Link[] {
 }
 
 /**
- * The device with most links ends the one that has carried no data for longest, unless the newcomer would then have as
+ * Of the device with most links the one that has carried no data for longest, unless the newcomer would then have as
  * many as it had: so each change makes it more even, and whoever gave way and comes back takes nothing back.
  */
-function giveWay(links: readonly Link[], newcomer: DeviceKey, spared: number): boolean {
+function ofGreediest(links: readonly Link[], newcomer: DeviceKey): Link | null {
   const devices = Map.groupBy(links, ({ device }) => device);
-  const own = (devices.get(newcomer)?.length ?? 0) - spared;
+  const own = devices.get(newcomer)?.length ?? 0;
   const most = Array.from(devices.values()).reduce((a, b) => (b.length > a.length ? b : a), []);
-  if (own + 1 >= most.length) return false;
-  most.reduce((a, b) => (b.idleMs > a.idleMs ? b : a)).destroy();
-  return true;
+  return own + 1 >= most.length ? null : idlest(most);
+}
+
+function idlest(links: readonly Link[]): Link | null {
+  return links.reduce<Link | null>((a, b) => (a === null || b.idleMs > a.idleMs ? b : a), null);
 }

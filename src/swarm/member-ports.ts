@@ -27,8 +27,8 @@ export interface MemberPortsDeps {
   readonly dataPort: number;
   readonly extraPorts: readonly number[];
   readonly pending: PendingStreams;
-  /** Takes a connection to the tracker. */
-  readonly onTracker: (socket: Socket) => void;
+  /** Takes a connection to the tracker; null = there is none. */
+  readonly onTracker: ((socket: Socket) => void) | null;
   /** Something that members or a person may be told has changed. */
   readonly onChange: () => void;
   /** The router lets an IPv6 address in that it kept out, which was among the endpoints all the same. */
@@ -46,6 +46,7 @@ interface OwnPort {
 /** The ports members come in by: listened on, opened on the router, and where they are outside. */
 export class MemberPorts implements AsyncDisposable {
   readonly dataPort: number;
+  /** 0 without a tracker. */
   readonly trackerPort: number;
   readonly #deps: MemberPortsDeps;
   readonly #ports: readonly OwnPort[];
@@ -55,17 +56,17 @@ export class MemberPorts implements AsyncDisposable {
 
   private constructor(
     deps: MemberPortsDeps,
-    ports: { data: number; tracker: number; extra: readonly PortRefusal[] },
+    ports: { data: number; tracker: number | null; extra: readonly PortRefusal[] },
     servers: Disposable,
   ) {
     this.#deps = deps;
     this.dataPort = ports.data;
-    this.trackerPort = ports.tracker;
+    this.trackerPort = ports.tracker ?? 0;
     this.#servers = servers;
     this.#ports = [
-      { purpose: 'data', port: ports.data, failure: null, router: null },
-      { purpose: 'tracker', port: ports.tracker, failure: null, router: null },
-      ...ports.extra.map((extra) => ({ purpose: 'extra' as const, router: null, ...extra })),
+      ownPort('data', ports.data),
+      ...(ports.tracker === null ? [] : [ownPort('tracker', ports.tracker)]),
+      ...ports.extra.map((extra) => ({ ...ownPort('extra', extra.port), failure: extra.failure })),
     ];
   }
 
@@ -74,13 +75,15 @@ export class MemberPorts implements AsyncDisposable {
     const stack = new DisposableStack();
     try {
       const listener = stack.use(await DataListener.open({ ...deps, preferredPort: dataPort }));
-      const create = (): Server => createServer(deps.onTracker);
-      const tracker = await listenOnAll(create, addresses, dataPort === 0 ? 0 : listener.port + 1);
-      for (const server of tracker.servers) {
+      const { onTracker } = deps;
+      const create = (): Server => createServer(onTracker ?? undefined);
+      const tracker =
+        onTracker === null ? null : await listenOnAll(create, addresses, dataPort === 0 ? 0 : listener.port + 1);
+      for (const server of tracker?.servers ?? []) {
         server.on('error', (error) => log.warn('tracker listener failed', { error }));
         stack.defer(() => void server.close());
       }
-      const ports = { data: listener.port, tracker: tracker.port, extra: listener.extraPorts };
+      const ports = { data: listener.port, tracker: tracker?.port ?? null, extra: listener.extraPorts };
       for (const { port, failure } of ports.extra) if (failure !== null) log.warn('no extra port', { port, failure });
       return new MemberPorts(deps, ports, stack.move());
     } finally {
@@ -120,8 +123,9 @@ export class MemberPorts implements AsyncDisposable {
     return [...[...first, ...own].slice(0, MOST_ENDPOINTS - lies.length), ...lies];
   }
 
-  /** `host:port` of our tracker. */
+  /** `host:port` of our tracker; none without one. */
   get trackers(): string[] {
+    if (this.trackerPort === 0) return [];
     const own = endpointsOn(localAddresses(this.#deps.addresses), this.trackerPort);
     return [...this.#openOutside(['tracker']), ...own].slice(0, MOST_TRACKERS);
   }
@@ -207,4 +211,8 @@ export class MemberPorts implements AsyncDisposable {
 
 function isShutIn(holes: readonly Pinhole[], address: string): boolean {
   return holes.some((hole) => !hole.open && hole.address === address);
+}
+
+function ownPort(purpose: OwnPort['purpose'], port: number): OwnPort {
+  return { purpose, port, failure: null, router: null };
 }

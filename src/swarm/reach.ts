@@ -49,6 +49,8 @@ export interface ReachOptions {
   readonly discoverOn: readonly string[];
   /** Listened on as far as the system allows. */
   readonly extraPorts: readonly number[];
+  /** Whether a tracker of ours answers. */
+  readonly tracker: boolean;
 }
 
 export interface ReachDeps {
@@ -158,7 +160,7 @@ export class Reach implements AsyncDisposable {
       reachability: this.doors.reachability,
       observed: this.doors.observed,
       pending: this.#pending,
-      onTracker,
+      onTracker: options.tracker ? onTracker : null,
       onChange: () => this.#tellCandidates(),
       onPinhole: () => this.#tellCandidates(true),
     });

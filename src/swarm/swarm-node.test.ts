@@ -29,6 +29,7 @@ function start(
   addresses: readonly string[],
   clock: Clock = systemClock,
   checkNow: () => void = () => undefined,
+  hasTracker = true,
 ): Promise<SwarmNode> {
   const never = { keep: () => new AsyncDisposableStack(), keepPinholes: () => new AsyncDisposableStack() };
   const deps = {
@@ -42,7 +43,7 @@ function start(
     loadRtc: () => Promise.reject(new Error('no WebRTC')),
   };
   const self = { device: parseDeviceKey('a'.repeat(64)), privateKey: generateKeyPairSync('ed25519').privateKey };
-  const ports = { dataPort: 0, extraPorts: [], mapPorts: false, discoverOn: [] };
+  const ports = { dataPort: 0, extraPorts: [], mapPorts: false, discoverOn: [], tracker: hasTracker };
   return SwarmNode.start(deps, { ...ports, self, addresses, limits: { up: 0, down: 0 } });
 }
 
@@ -73,6 +74,13 @@ test('on loopback alone others are called there', async () => {
   await using node = await start(['127.0.0.1']);
   const others = ['127.0.0.2:1'];
   expect(named(node, [...OWN, ...others])).toEqual({ told: others, found: others, trackers: others.map(tracker) });
+});
+
+test('without a tracker none is told to members, theirs are told nothing, and their endpoints are called all the same', async () => {
+  await using node = await start(['127.0.0.1'], systemClock, () => undefined, false);
+  const others = ['127.0.0.2:1'];
+  expect(named(node, others)).toEqual({ told: others, found: others, trackers: [] });
+  expect([node.ports.trackerPort, node.reach.network.ports.map(({ purpose }) => purpose)]).toEqual([0, ['data']]);
 });
 
 /** A device that fetches an item, and connections to it that a test breaks. */

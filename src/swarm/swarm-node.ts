@@ -191,8 +191,10 @@ export class SwarmNode implements AsyncDisposable {
     trackers: readonly string[];
     webrtc: boolean;
   }): void {
-    if (told.device === this.#options.self.device) return;
-    const trackers = told.trackers.filter((url) => isTrackerUrl(url, this.reach.mayCall));
+    const { self, tracker } = this.#options;
+    if (told.device === self.device) return;
+    // Without a tracker of ours those of others are told nothing either.
+    const trackers = tracker ? told.trackers.filter((url) => isTrackerUrl(url, this.reach.mayCall)) : [];
     this.host.spheres.setTrackers(told.sphereId, told.device, trackers);
     this.reach.setEndpoints(told.sphereId, told.device, told.endpoints, told.webrtc);
     this.#announcer.wake();

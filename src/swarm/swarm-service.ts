@@ -37,6 +37,7 @@ export interface StartOptions {
   readonly mapPorts: boolean;
   readonly discoverOn: readonly string[];
   readonly extraPorts: readonly number[];
+  readonly tracker: boolean;
   readonly limits: LimitsView;
 }
 

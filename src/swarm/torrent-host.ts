@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys, RefusedTorrent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
+import { CacheBudget } from '../torrent/cache-budget.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import type { Announcement } from '../torrent/announcer.ts';
@@ -18,6 +19,7 @@ import type { Learnt, TorrentChange, TorrentSpec } from '../torrent/torrent-spec
 import { spheresOf } from '../torrent/torrent-spec.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
+import { MemoryTurns } from '../torrent/memory-turns.ts';
 import { PieceBuffers } from '../torrent/piece-buffers.ts';
 import type { PieceTags } from '../torrent/piece-tags.ts';
 import { FileThread } from '../torrent/file-thread.ts';
@@ -77,7 +79,8 @@ export class TorrentHost implements AsyncDisposable {
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
     const buffers = { plain: new PieceBuffers(), sealed: new PieceBuffers() };
-    this.#pieces = { crypto: this.#threads, ...buffers, tags: deps.tags, small: this.#small };
+    const memory = { ...buffers, cached: new CacheBudget(), turns: new MemoryTurns() };
+    this.#pieces = { crypto: this.#threads, ...memory, tags: deps.tags, small: this.#small };
     this.limits = new LimitTree(deps);
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });

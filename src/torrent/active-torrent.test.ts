@@ -18,6 +18,7 @@ import { TorrentClient } from './client.ts';
 import { FilePool } from './file-pool.ts';
 import { isServed } from './is-served.ts';
 import { TokenBucket } from './limits.ts';
+import { OpenConnections } from './open-connections.ts';
 import { buildMetainfo } from './metainfo.ts';
 import type { TorrentSpec } from './torrent-spec.ts';
 import { pieceTools } from '../../test/fixtures/piece-tools.ts';
@@ -91,7 +92,7 @@ class End implements AsyncDisposable {
         clock,
         files,
         pieces: pieceTools(),
-        buckets: { ...buckets, connections: { open: 0 }, isHeldBack: false },
+        buckets: { ...buckets, connections: new OpenConnections(), isHeldBack: false },
         checkMs: () => 30_000,
         random: Math.random,
         log: silentLogger,
@@ -115,6 +116,12 @@ class End implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 }
+
+const aFilm = (content: Uint8Array) =>
+  SharedItem.make({
+    ...{ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50) },
+    files: [{ name: 'film.mp4', content }],
+  });
 
 async function join(from: Pick<ActiveTorrent, 'connect'>, to: ActiveTorrent): Promise<void> {
   const server = createServer({ pauseOnConnect: true });
@@ -241,9 +248,33 @@ test('a disk that is full at any write lets the item wait and go on, with every 
   }
 });
 
+test('a disk that is full only when everything is put on it for good is told as full, and waited out', async () => {
+  class FullAtTheEnd extends FilePool {
+    tries = 0;
+    override use<T>(key: string, open: () => Promise<FileHandle>, job: (handle: FileHandle) => Promise<T>): Promise<T> {
+      return super.use(key, open, (handle) => {
+        const sync = handle.sync.bind(handle);
+        return job(Object.assign(handle, { sync: () => this.#sync(sync) }));
+      });
+    }
+    #sync(sync: () => Promise<void>): Promise<void> {
+      this.tries += 1;
+      return this.tries > 2 ? sync() : Promise.reject(Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+    }
+  }
+  const files = [{ name: 'film.mp4', content: randomBytes(100_000) }];
+  await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
+  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
+  await using disk = new FullAtTheEnd();
+  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  await using receiver = await End.start(item, fastClock, {}, disk);
+  await join(sharer.torrent, receiver.torrent);
+  await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
+  expect(receiver.states).toEqual(['downloading', 'disk-full', 'downloading', 'disk-full', 'downloading', 'complete']);
+});
+
 test('a full copy that gives hardly anything while something is wanted counts as none, until it gives', async () => {
-  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
-  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using item = await aFilm(randomBytes(3_000_000));
   await using receiver = await End.start(item, systemClock);
   const { torrent } = receiver;
   const miser = new Miser(item);
@@ -281,8 +312,7 @@ test('a full copy that gives hardly anything while something is wanted counts as
 });
 
 test('a member that gives nothing does not count as a full copy again by connecting anew', async () => {
-  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
-  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using item = await aFilm(randomBytes(3_000_000));
   await using receiver = await End.start(item, systemClock);
   const { torrent } = receiver;
   // Each link is far too short to be judged by itself.
@@ -297,8 +327,7 @@ test('a member that gives nothing does not count as a full copy again by connect
 });
 
 test('a connection that breaks soon is missed when it was in use, and not when nothing was owed', async () => {
-  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
-  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using item = await aFilm(randomBytes(3_000_000));
   const clock = new VirtualClock(0);
   await using receiver = await End.start(item, clock);
   const { torrent } = receiver;
@@ -321,8 +350,7 @@ const words = (...values: number[]): number[] =>
   values.flatMap((value) => [value >>> 24, value >>> 16, value >>> 8, value].map((byte) => byte & 0xff));
 
 test('a member that falls silent after its last word is doubted, wherever the blocks are that it asked for', async () => {
-  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
-  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using item = await aFilm(randomBytes(3_000_000));
   const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   await using sharer = await End.start(item, new VirtualClock(0), { segments: item.segments, bitfield });
   const { torrent } = sharer;

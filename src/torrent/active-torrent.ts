@@ -238,6 +238,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   async #openSwarm(pieces: Uint8Array): Promise<void> {
+    const { signal } = this.#scope;
     const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
     const torrent = await client.add({ metainfo: this.metainfo, bitfield: pieces });
     this.#quietMs = clock.monotonic();
@@ -250,7 +251,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
       random,
       log,
       borrow: (piece, reading) => this.#store.borrow(piece, reading),
-      write: (piece, bytes) => this.#write(piece, bytes, this.#scope.signal),
+      write: (piece, bytes) => this.#persist(() => this.#store.write(piece, bytes, signal), signal),
       buffers: tools.sealed,
       onVerified: (piece) => {
         this.#earlier.delete(piece);
@@ -276,11 +277,11 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     return filesAreFixed(this.spec.segments) ? given : this.#store.resume(given, signal);
   }
 
-  /** A full or absent disk is waited out with the piece in memory, so that the download goes on by itself. */
-  async #write(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  /** A full or absent disk is waited out with the work in hand, so that the download goes on by itself. */
+  async #persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (;;) {
       try {
-        return await this.#store.write(index, bytes, signal);
+        return await work();
       } catch (error) {
         if (!PASSING.has(errorCode(error))) throw error;
         this.#setDiskFull(errorCode(error) === 'disk-full');
@@ -311,14 +312,11 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   async #complete(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#settle(signal);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        if (!PASSING.has(errorCode(error))) return this.#fail(error);
-      }
-      await this.#deps.clock.sleep(RETRY_MS, signal);
+    try {
+      await this.#persist(() => this.#settle(signal), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#fail(error);
     }
   }
 

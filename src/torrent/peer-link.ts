@@ -10,6 +10,7 @@ import type { HeldPiece } from './held-piece.ts';
 import type { Bucket } from './limits.ts';
 import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
+import type { OpenConnections } from './open-connections.ts';
 import type { Route } from './route.ts';
 import { readIntoOneBuffer } from './socket-input.ts';
 import { Uploads } from './uploads.ts';
@@ -33,11 +34,11 @@ const STALLED_MS = 30_000;
 const JUST_MS = 2_000;
 const BITFIELD = 5;
 
-/** Limits of what a connection moves; all connections of the process share the memory for what waits. */
+/** Limits of what a connection moves, and who shares the memory for what waits. */
 export interface Buckets {
   readonly up: Bucket;
   readonly down: Bucket;
-  readonly connections: { open: number };
+  readonly connections: OpenConnections;
   /** What comes is limited for this torrent or its sphere, so that others have use for the rest of the line. */
   readonly isHeldBack: boolean;
 }
@@ -96,7 +97,7 @@ export class PeerLink {
     this.#heardMs = this.#bornMs;
     this.#movedMs = this.#bornMs;
     this.#manners = new Manners(deps);
-    deps.buckets.connections.open += 1;
+    deps.buckets.connections.opened(deps.device);
     this.#uploads = this.#createUploads();
     this.requests = this.#createRequests();
     disarmExtensions(deps.wire, this.requests.capacity);
@@ -104,7 +105,7 @@ export class PeerLink {
     this.#takeOverOutput();
     this.#takeOverInput();
     deps.stream.once('close', () => {
-      deps.buckets.connections.open -= 1;
+      deps.buckets.connections.closed(deps.device);
       this.#brokeInUse = !this.#isLetGo && this.#isInUse;
       this.#abort.abort();
       this.requests.forgetAll();
@@ -182,10 +183,10 @@ export class PeerLink {
   }
 
   #createUploads(): Uploads {
-    const { wire, buckets } = this.#deps;
+    const { wire, buckets, device } = this.#deps;
     return new Uploads({
       bucket: buckets.up,
-      connections: () => buckets.connections.open,
+      connections: () => ({ all: buckets.connections.count, ofDevice: buckets.connections.of(device) }),
       borrow: this.#deps.borrow,
       send: ({ index, offset }, block, sent) => this.#sendBlock(index, offset, block, sent),
       reject: ({ index, offset, length }) => {

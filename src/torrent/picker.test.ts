@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
-import type { PieceRange } from './picker.ts';
+import type { PieceRange } from './piece-range.ts';
 import { PiecePicker } from './picker.ts';
 
 const everything = (): boolean => true;
@@ -44,6 +44,41 @@ test('pieces of a window come first, in order, its head urgent', () => {
   const first = Array.from(subject.candidates('a', everything)).slice(0, 7);
   expect(first.map(({ piece }) => piece).slice(0, 6)).toEqual([10, 11, 12, 13, 14, 15]);
   expect(first.map(({ urgent }) => urgent)).toEqual([true, true, true, true, false, false, false]);
+});
+
+/** The pieces that one peer is asked for, one after the other; each is here before the next but three is asked for. */
+function fetchedInOrder(subject: PiecePicker, have: Set<number>, count: number): number[] {
+  const asked: number[] = [];
+  while (asked.length < count) {
+    const next = subject.candidates('a', everything).find(({ piece }) => !asked.includes(piece));
+    if (next === undefined) break;
+    subject.begun(next.piece, 'a');
+    asked.push(next.piece);
+    const arrived = asked.at(-4);
+    if (arrived === undefined) continue;
+    have.add(arrived);
+    subject.verified(arrived);
+  }
+  return asked;
+}
+
+test('a second reader waits for its first pieces no longer than if it were alone, and then both go on alike', () => {
+  const have = new Set<number>();
+  const subject = picker({ pieceCount: 1000, have });
+  subject.setWindow('film', { from: 0, to: 64 });
+  expect(fetchedInOrder(subject, have, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  subject.setWindow('other index', { from: 990, to: 996 });
+  subject.setWindow('other', { from: 500, to: 564 });
+  subject.setWindow('film', { from: 10, to: 74 });
+  const asked = fetchedInOrder(subject, have, 30);
+  const heads = [500, 501, 502, 503, 990, 991, 992, 993, 994, 995];
+  expect(asked.slice(0, 10).toSorted((a, b) => a - b)).toEqual(heads);
+  const [ofFilm, ofOther] = [
+    asked.slice(10).filter((piece) => piece < 74),
+    asked.slice(10).filter((piece) => piece >= 74),
+  ];
+  expect([ofFilm.length, ofOther.length]).toEqual([10, 10]);
+  expect([ofFilm, ofOther]).toEqual([ofFilm.toSorted((a, b) => a - b), ofOther.toSorted((a, b) => a - b)]);
 });
 
 test('without background only windows are wanted', () => {

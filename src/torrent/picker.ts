@@ -1,13 +1,6 @@
+import type { PieceRange } from './piece-range.ts';
 import { RarestFirst } from './rarest-first.ts';
-
-/** Pieces at the head of a window that may be taken over from a slow peer. */
-const URGENT_PIECES = 4;
-
-/** Half-open range of pieces. */
-export interface PieceRange {
-  readonly from: number;
-  readonly to: number;
-}
+import { ReaderWindows } from './reader-windows.ts';
 
 export interface Candidate {
   readonly piece: number;
@@ -27,10 +20,10 @@ export interface PickerDeps {
   readonly background: readonly PieceRange[] | null;
 }
 
-/** Decides which pieces are wanted next: windows of readers in order, then what is begun, then the rarest. */
+/** Decides which pieces are wanted next: windows of readers, then what is begun, then the rarest. */
 export class PiecePicker {
   readonly #deps: PickerDeps;
-  readonly #windows = new Map<string, PieceRange>();
+  readonly #windows = new ReaderWindows();
   /** Wanted in the background, and nobody was asked for it. */
   readonly #fresh: RarestFirst;
   readonly #begun = new Set<number>();
@@ -53,12 +46,9 @@ export class PiecePicker {
 
   /** An empty range drops the reader. True when the window jumped, so that older requests are in its way. */
   setWindow(reader: string, range: PieceRange): boolean {
-    const before = this.#windows.get(reader);
     if (range.from >= range.to) return this.#windows.delete(reader) && this.#deps.background !== null;
-    this.#windows.set(reader, { from: Math.max(0, range.from), to: Math.min(range.to, this.#deps.pieceCount) });
-    // A window that slides on keeps what it asked for before.
-    const slides = before !== undefined && range.from >= before.from && range.from < before.to;
-    return !slides;
+    const { pieceCount } = this.#deps;
+    return this.#windows.set(reader, { from: Math.max(0, range.from), to: Math.min(range.to, pieceCount) });
   }
 
   get reading(): boolean {
@@ -66,8 +56,7 @@ export class PiecePicker {
   }
 
   inWindow(piece: number): boolean {
-    for (const range of this.#windows.values()) if (piece >= range.from && piece < range.to) return true;
-    return false;
+    return this.#windows.has(piece);
   }
 
   wanted(piece: number): boolean {
@@ -94,6 +83,7 @@ export class PiecePicker {
   }
 
   begun(piece: number, peer: string): void {
+    if (!this.#begun.has(piece)) this.#windows.begun(piece);
     this.#begun.add(piece);
     this.#fresh.remove(piece);
     if (this.#alone.get(piece) === null) this.#alone.set(piece, peer);
@@ -131,14 +121,7 @@ export class PiecePicker {
   /** What to ask this peer for, the most wanted first. */
   *candidates(peer: string, peerHas: (piece: number) => boolean, withFresh = true): Generator<Candidate> {
     const usable = (piece: number): boolean => !this.#deps.have(piece) && peerHas(piece) && this.#mayAsk(piece, peer);
-    for (const { from, to } of this.#windows.values()) {
-      let urgentLeft = URGENT_PIECES;
-      for (let piece = from; piece < to; piece += 1) {
-        if (!usable(piece)) continue;
-        urgentLeft -= 1;
-        yield { piece, urgent: urgentLeft >= 0, isFresh: false };
-      }
-    }
+    for (const candidate of this.#windows.candidates(usable)) yield { ...candidate, isFresh: false };
     for (const piece of this.#begun) {
       if (usable(piece) && this.#inBackground(piece)) yield { piece, urgent: false, isFresh: false };
     }

@@ -35,7 +35,6 @@ export interface PieceStoreDeps {
   readonly tools: PieceTools;
 }
 
-const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
 const SYNC_BATCH = 16;
 const BY_DIGEST: SealCheck = { digested: true, unlockTag: null };
 let stores = 0;
@@ -80,7 +79,7 @@ export class PieceStore implements AsyncDisposable {
     );
     this.#key = deps.mediaKey === null ? null : cipherKey(deps.mediaKey);
     this.#onFault = deps.onFault;
-    this.#cache = new PieceCache(deps.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    this.#cache = new PieceCache({ limitBytes: deps.cacheBytes, budget: deps.tools.cached });
     this.#tools = deps.tools;
     this.#tags = deps.tools.tags.of(deps.shape.pieces, pieceCount(deps.shape));
   }

@@ -1,5 +1,7 @@
+import type { CacheBudget } from './cache-budget.ts';
 import type { ByteSpace, Span } from './byte-space.ts';
 import { eachSpan } from './each-span.ts';
+import type { MemoryTurns } from './memory-turns.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import type { PieceTags } from './piece-tags.ts';
@@ -10,6 +12,9 @@ export interface PieceTools {
   readonly crypto: PieceCrypto;
   readonly plain: PieceBuffers;
   readonly sealed: PieceBuffers;
+  readonly cached: CacheBudget;
+  /** For the memory of pieces that are being put together. */
+  readonly turns: MemoryTurns;
   readonly tags: PieceTags;
   /** For folders of many small files; every file goes the usual way when left out. */
   readonly small?: SmallFiles;
@@ -31,10 +36,25 @@ export interface SealedPiece extends PieceMarks {
 /** By what the piece will be compared. */
 export type SealCheck = Pick<Required<PieceJob>, 'digested' | 'unlockTag'>;
 
+interface Sealing {
+  readonly space: ByteSpace;
+  readonly tools: PieceTools;
+  readonly key: Uint8Array | null;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Puts a piece together from files, inline bytes and padding, and enciphers it where there is a key. */
-export async function sealPiece(
-  { space, tools, key }: { space: ByteSpace; tools: PieceTools; key: Uint8Array | null },
-  { offset, length, ...check }: SealCheck & { offset: number; length: number },
+export function sealPiece(store: Sealing, what: Range & SealCheck, from: ReadFiles): Promise<SealedPiece> {
+  return store.tools.turns.run(what.length, () => seal(store, what, from));
+}
+
+async function seal(
+  { space, tools, key }: Sealing,
+  { offset, length, ...check }: Range & SealCheck,
   { read, readWhole }: ReadFiles,
 ): Promise<SealedPiece> {
   const into = tools.sealed.take(length);

@@ -8,7 +8,7 @@ import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
 import type { Metainfo, TorrentShape } from './metainfo.ts';
 import type { Buckets } from './peer-link.ts';
-import type { PieceRange } from './picker.ts';
+import type { PieceRange } from './piece-range.ts';
 import type { PieceTools } from './seal-piece.ts';
 
 /** What the process is told of any torrent. */

@@ -10,6 +10,7 @@ import { silentLogger } from '../base/log.ts';
 import { UNIT_BYTES } from './assembly.ts';
 import { TorrentClient } from './client.ts';
 import { TokenBucket } from './limits.ts';
+import { OpenConnections } from './open-connections.ts';
 import { buildMetainfo, DIGEST_BYTES, parseMetainfo } from './metainfo.ts';
 import { PieceBuffers } from './piece-buffers.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
@@ -91,7 +92,7 @@ class Beginning implements AsyncDisposable {
         torrent,
         shape,
         background: null,
-        buckets: { up: bucket(), down: this.down, connections: { open: 0 }, isHeldBack: false },
+        buckets: { up: bucket(), down: this.down, connections: new OpenConnections(), isHeldBack: false },
         borrow: () => Promise.reject(new Error('nothing is here')),
         write: () => {
           this.waiting += 1;

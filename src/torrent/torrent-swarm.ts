@@ -12,7 +12,7 @@ import type { TorrentShape } from './metainfo.ts';
 import { pieceCount, pieceSize } from './metainfo.ts';
 import { PeerLink, type Buckets } from './peer-link.ts';
 import { PeerPieces } from './peer-pieces.ts';
-import type { PieceRange } from './picker.ts';
+import type { PieceRange } from './piece-range.ts';
 import { PiecePicker } from './picker.ts';
 import type { Route } from './route.ts';
 import type { PieceBuffers } from './piece-buffers.ts';

@@ -20,7 +20,7 @@ function uploads(options: { rate?: number; pieceBytes?: number; borrow?: Uploads
   const failures: unknown[] = [];
   const read: number[] = [];
   const unsent: (() => void)[] = [];
-  const state = { connections: 1, taking: true };
+  const state = { connections: { all: 1, ofDevice: 1 }, taking: true };
   const size = options.pieceBytes ?? 4 * BLOCK;
   const subject = new Uploads({
     bucket: new TokenBucket({ clock, rate: options.rate ?? 0 }),
@@ -98,13 +98,29 @@ test('a piece that cannot be read is a failure, and nothing more is sent', async
 
 test('many connections share what may wait to be sent', async () => {
   const { subject, sent, state, flush } = uploads({ pieceBytes: MIB });
-  Object.assign(state, { connections: 500, taking: false });
+  Object.assign(state, { connections: { all: 500, ofDevice: 1 }, taking: false });
   for (let index = 0; index < 40; index += 1) subject.request(block(0, index * BLOCK));
   await settle();
   expect(sent).toHaveLength(17);
   flush();
   await settle();
   expect(sent.length).toBeGreaterThan(17);
+});
+
+test('thirty-two connections of one device have no more waiting together than four of them would', async () => {
+  const sentOf = async (links: number): Promise<number> => {
+    const all = Array.from({ length: links }, () => uploads({ pieceBytes: MIB }));
+    for (const { subject, state } of all) {
+      Object.assign(state, { connections: { all: links, ofDevice: links }, taking: false });
+      for (let index = 0; index < 400; index += 1) subject.request(block(0, (index % 64) * BLOCK));
+    }
+    await settle();
+    return all.reduce((blocks, { sent }) => blocks + sent.length, 0);
+  };
+  const [one, four, many] = [await sentOf(1), await sentOf(4), await sentOf(32)];
+  expect([one, four]).toEqual([257, 4 * 257]);
+  // Each sends one block beyond its share.
+  expect(many).toBeLessThanOrEqual(four + 32);
 });
 
 test('a peer that asks for one block of each piece and reads nothing does not hold all pieces in memory', async () => {
@@ -162,7 +178,7 @@ test('the next pieces are read while one is sent, and not for each of many conne
   for (const index of [0, 1, 2, 3]) few.subject.request(block(index));
   expect(few.read).toEqual([0]);
   const many = uploads({ rate: 1 });
-  many.state.connections = 100;
+  many.state.connections = { all: 100, ofDevice: 1 };
   for (const index of [0, 1, 2, 3]) many.subject.request(block(index));
   await settle();
   expect(many.read.length).toBeLessThanOrEqual(1);

@@ -8,6 +8,8 @@ export const REQUEST_QUEUE = 500;
 const BACKLOG_BYTES = 4 * 1024 * 1024;
 /** The same over all connections: peers that ask and never read fill no memory, however many they are. */
 const ALL_BACKLOGS_BYTES = 128 * 1024 * 1024;
+/** The same over all connections of one device: a member of many items gets no more of our memory than others. */
+const DEVICE_BACKLOGS_BYTES = 16 * 1024 * 1024;
 const SMALLEST_BACKLOG_BYTES = 64 * 1024;
 /** Under a limit the backlog holds at most this much time, or a cancelled request would be sent all the same. */
 const BACKLOG_SECONDS = 0.5;
@@ -29,7 +31,7 @@ export interface UploadsDeps {
   readonly send: (request: BlockRequest, block: Uint8Array, sent: () => void) => void;
   readonly reject: (request: BlockRequest) => void;
   /** Connections that share the memory. */
-  readonly connections: () => number;
+  readonly connections: () => { readonly all: number; readonly ofDevice: number };
   /** A block could not be read: nothing more is served to this peer. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -151,7 +153,7 @@ export class Uploads implements Disposable {
     const known = this.#pieces.get(index);
     if (known !== undefined) return known;
     const wanted = this.#begin(index, signal);
-    if (this.#deps.connections() <= READ_AHEAD_CONNECTIONS) {
+    if (!this.#isOneOfMany) {
       for (const queued of this.#queue) {
         if (this.#pieces.size > READ_AHEAD) break;
         if (!this.#pieces.has(queued.index)) void this.#begin(queued.index, signal);
@@ -172,7 +174,7 @@ export class Uploads implements Disposable {
   #turnToNext(): void {
     const soon = this.#soon();
     for (const piece of Array.from(this.#pieces.keys())) if (!soon.has(piece)) this.#drop(piece);
-    if (this.#deps.connections() > READ_AHEAD_CONNECTIONS) return;
+    if (this.#isOneOfMany) return;
     for (const piece of soon) {
       if (this.#pieces.size > READ_AHEAD) return;
       if (!this.#pieces.has(piece)) void this.#begin(piece, this.#abort.signal);
@@ -181,7 +183,8 @@ export class Uploads implements Disposable {
 
   /** The pieces asked for next, no more than may wait: one asked for again long after is read again. */
   #soon(): Set<number> {
-    const most = Math.max(READ_AHEAD + 1, Math.floor((this.#largestBacklog * 2) / this.#pieceBytes));
+    const least = this.#isOneOfMany ? 1 : READ_AHEAD + 1;
+    const most = Math.max(least, Math.floor((this.#largestBacklog * 2) / this.#pieceBytes));
     const soon = new Set<number>();
     for (const { index } of this.#queue) {
       if (soon.size === most) break;
@@ -203,11 +206,16 @@ export class Uploads implements Disposable {
     );
   }
 
+  get #isOneOfMany(): boolean {
+    return this.#deps.connections().all > READ_AHEAD_CONNECTIONS;
+  }
+
   get #largestBacklog(): number {
     const { bucket, connections } = this.#deps;
     const inTime = bucket.rate === 0 ? BACKLOG_BYTES : bucket.rate * BACKLOG_SECONDS;
-    const most = Math.min(BACKLOG_BYTES, inTime, ALL_BACKLOGS_BYTES / Math.max(1, connections()));
-    return Math.max(SMALLEST_BACKLOG_BYTES, most);
+    const { all, ofDevice } = connections();
+    const share = Math.min(ALL_BACKLOGS_BYTES / Math.max(1, all), DEVICE_BACKLOGS_BYTES / Math.max(1, ofDevice));
+    return Math.max(SMALLEST_BACKLOG_BYTES, Math.min(BACKLOG_BYTES, inTime, share));
   }
 }
 

@@ -62,4 +62,4 @@ async function measure({ rounds }: BenchOptions): Promise<BenchResult[]> {
   return results;
 }
 
-await runBench('limits', measure);
+await runBench('limits', measure, { rounds: 5 });

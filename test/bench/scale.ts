@@ -213,4 +213,4 @@ function engineLines(starts: readonly EngineStart[], count: number): BenchResult
   ];
 }
 
-await runBench('scale', measure, { count: LISTED });
+await runBench('scale', measure, { count: LISTED, rounds: 5 });

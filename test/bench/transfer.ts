@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { dialRaw } from '../integration/raw-peer.ts';
 import {
   newEpoch,
   newSphere,
@@ -16,6 +17,7 @@ import {
   sha256,
   share,
   SwarmPeer,
+  TestDevice,
   until,
 } from '../integration/swarm-peer.ts';
 import { freePort } from './parts/free-port.ts';
@@ -45,6 +47,12 @@ interface Measured {
   readonly leechCpu: number;
 }
 
+/** Ours have it in `wall` too. */
+interface OurMeasured extends Measured {
+  /** Milliseconds from the call of a member to its admission, over TCP. */
+  readonly admission: number;
+}
+
 /** CPU seconds a process has used, all threads. */
 function cpuOf(child: ChildProcess): number {
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
@@ -56,15 +64,22 @@ async function requireSame(path: string, digest: string): Promise<void> {
   if ((await sha256(path)) !== digest) throw new Error('the received file differs from the original');
 }
 
-async function measureOurs(path: string, folder: string, digest: string, encrypted: boolean): Promise<Measured> {
+async function measureOurs(path: string, folder: string, digest: string, encrypted: boolean): Promise<OurMeasured> {
   const sphere = newSphere();
   const epochs = [newEpoch()];
   await using seed = await SwarmPeer.start({ address: '127.0.0.1' });
   await using leech = await SwarmPeer.start({ address: '127.0.0.2' });
-  await seed.joinSphere(sphere, epochs, [leech]);
+  const caller = new TestDevice();
+  const devices = [seed.device.key, leech.device.key, caller.key];
+  await seed.client.setSphere({ sphereId: sphere, epochs, devices });
   await leech.joinSphere(sphere, epochs, [seed]);
   const key = encrypted ? new Uint8Array(randomBytes(32)) : null;
   const item = await share(seed, sphere, path, PIECE_LENGTH, key);
+  const who = { device: caller, sphereId: sphere, epoch: epochs[0] ?? newEpoch(), listed: devices };
+  const called = performance.now();
+  const { socket } = await dialRaw(seed.endpoint, who, { infoHash: item.infoHash });
+  const admission = performance.now() - called;
+  socket.destroy();
   const [seedBefore, leechBefore] = [cpuOf(seed.child), cpuOf(leech.child)];
   const start = performance.now();
   await leech.learn(sphere, seed);
@@ -74,6 +89,7 @@ async function measureOurs(path: string, folder: string, digest: string, encrypt
     wall: (performance.now() - start) / 1000,
     seedCpu: cpuOf(seed.child) - seedBefore,
     leechCpu: cpuOf(leech.child) - leechBefore,
+    admission,
   };
   await requireSame(received, digest);
   await rm(received);
@@ -112,8 +128,8 @@ async function measureFloor(path: string, folder: string, bytes: number): Promis
 
 interface Round {
   readonly peer: Measured & { readonly name: string };
-  readonly encrypted: Measured;
-  readonly plain: Measured;
+  readonly encrypted: OurMeasured;
+  readonly plain: OurMeasured;
   readonly floor: number;
 }
 
@@ -164,6 +180,12 @@ function lines(rounds: readonly Round[], what: string, bytes: number, bars: bool
     ),
     line('plain', 'MB/s', samples('plain', speed), FASTER_PLAIN),
     line('plain, CPU of both sides', 's/GiB', samples('plain', cpu), null),
+    compare({
+      name: `${what}: admission of a member, in the encrypted transfer too`,
+      unit: 'ms',
+      peerName: null,
+      samples: rounds.map(({ encrypted }) => ({ ours: encrypted.admission, peer: null })),
+    }),
     compare({
       name: `${what}: one TCP stream`,
       unit: 'MB/s',

@@ -66,12 +66,11 @@ export async function dialRaw(
   return listen(socket);
 }
 
-/** A member that answers calls, sends `greeting` after its handshake and then does what `serve` says. */
+/** A member that answers calls, sends `opening` and then does what `serve` says. */
 export async function serveRaw(
   address: string,
   who: Who,
-  infoHash: InfoHash,
-  greeting: Uint8Array,
+  opening: Uint8Array,
   serve: (peer: RawPeer, bytes: Uint8Array) => void,
 ): Promise<{ endpoint: string; calls: () => number; close: () => void }> {
   let calls = 0;
@@ -89,7 +88,7 @@ export async function serveRaw(
           onMessage: (bytes) => serve(peer, bytes),
         });
         socket.on('data', (chunk: Buffer) => framer.push(chunk));
-        socket.write(Buffer.concat([handshake(infoHash), greeting]));
+        socket.write(opening);
         socket.resume();
       },
       () => socket.destroy(),

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RawPeer } from './raw-peer.ts';
 import { dialRaw, handshake, message } from './raw-peer.ts';
+import type { TestItem } from './swarm-peer.ts';
 import { newEpoch, newSphere, randomFile, share, SwarmPeer, TestDevice, until } from './swarm-peer.ts';
 
 const MIB = 1024 * 1024;
@@ -27,27 +27,49 @@ afterEach(async () => {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const bytesOf = ({ received }: RawPeer): number => received.reduce((sum, { length }) => sum + length, 0);
 
-function memoryOf({ child }: SwarmPeer): number {
-  const status = execFileSync('cat', [`/proc/${child.pid}/status`]).toString();
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
-}
+/** The sharer, and a member that means no good. */
+class Scene {
+  readonly #anna: SwarmPeer;
+  readonly #sphere = newSphere();
+  readonly #epoch = newEpoch();
+  readonly #mallory = new TestDevice();
 
-/** An unchoked member, after it was given something as any other. */
-async function unchoked(anna: SwarmPeer): Promise<RawPeer> {
-  const sphere = newSphere();
-  const epoch = newEpoch();
-  const mallory = new TestDevice();
-  await anna.client.setSphere({ sphereId: sphere, epochs: [epoch], devices: [anna.device.key, mallory.key] });
-  const item = await share(anna, sphere, await randomFile(join(folder, 'film.mp4'), PIECES * MIB), MIB);
-  const who = { device: mallory, sphereId: sphere, epoch, listed: [anna.device.key] };
-  const raw = await dialRaw(anna.endpoint, who, { infoHash: item.infoHash });
-  raw.socket.write(handshake(item.infoHash));
-  await until('the extended handshake arrives', () => Buffer.concat(raw.received).includes('reqq'));
-  raw.socket.write(Buffer.concat([message(HAVE_NONE), message(INTERESTED)]));
-  await until('it is unchoked', () => Buffer.concat(raw.received).includes(message(UNCHOKE)));
-  for (let block = 0; block < 32; block += 1) raw.socket.write(message(REQUEST, block >> 3, 0, LARGEST_BLOCK));
-  await until('it is given something', () => bytesOf(raw) > 32 * LARGEST_BLOCK);
-  return raw;
+  constructor(anna: SwarmPeer) {
+    this.#anna = anna;
+  }
+
+  /** Items over one file, each under a key of its own. */
+  async share(items: number, pieces: number): Promise<TestItem[]> {
+    const devices = [this.#anna.device.key, this.#mallory.key];
+    await this.#anna.client.setSphere({ sphereId: this.#sphere, epochs: [this.#epoch], devices });
+    const path = await randomFile(join(folder, 'film.mp4'), pieces * MIB);
+    const shared: TestItem[] = [];
+    while (shared.length < items) shared.push(await share(this.#anna, this.#sphere, path, MIB));
+    return shared;
+  }
+
+  /** An unchoked connection, after it was given something as any other. */
+  async unchoked({ infoHash }: TestItem): Promise<RawPeer> {
+    const who = { device: this.#mallory, sphereId: this.#sphere, epoch: this.#epoch, listed: [this.#anna.device.key] };
+    const raw = await dialRaw(this.#anna.endpoint, who, { infoHash });
+    raw.socket.write(handshake(infoHash));
+    await until('the extended handshake arrives', () => Buffer.concat(raw.received).includes('reqq'));
+    raw.socket.write(Buffer.concat([message(HAVE_NONE), message(INTERESTED)]));
+    await until('it is unchoked', () => Buffer.concat(raw.received).includes(message(UNCHOKE)));
+    for (let block = 0; block < 32; block += 1) raw.socket.write(message(REQUEST, block >> 3, 0, LARGEST_BLOCK));
+    await until('it is given something', () => bytesOf(raw) > 32 * LARGEST_BLOCK);
+    return raw;
+  }
+
+  /** How much more memory the sharer takes meanwhile, at most. */
+  async growthSince(before: number, seconds: number): Promise<number> {
+    let most = 0;
+    for (let look = 0; look < seconds * 5; look += 1) {
+      await pause(200);
+      most = Math.max(most, this.#anna.residentBytes - before);
+    }
+    return most;
+  }
 }
 
 test.skipIf(process.platform !== 'linux').each([
@@ -55,16 +77,15 @@ test.skipIf(process.platform !== 'linux').each([
   ['a block of every piece', SMALLEST_BLOCK, (index: number) => [index % PIECES, 0] as const],
 ])('an unchoked member who asks for %s and reads nothing costs less than 64 MB', async (_what, length, place) => {
   await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
-  const raw = await unchoked(anna);
+  const scene = new Scene(anna);
+  const [item] = await scene.share(1, PIECES);
+  if (item === undefined) throw new Error('nothing was shared');
+  const raw = await scene.unchoked(item);
   raw.socket.pause();
-  const before = memoryOf(anna);
+  const before = anna.residentBytes;
   const requests = Array.from({ length: MOST_REQUESTS }, (_, index) => message(REQUEST, ...place(index), length));
   raw.socket.write(Buffer.concat(requests));
-  let most = 0;
-  for (let look = 0; look < 20; look += 1) {
-    await pause(200);
-    most = Math.max(most, memoryOf(anna) - before);
-  }
+  const most = await scene.growthSince(before, 4);
   console.log(`a greedy member costs ${(most / MIB).toFixed(1)} MiB`);
   expect(most).toBeLessThan(64_000_000);
   // It was not let go: what it asked for waits.
@@ -72,3 +93,32 @@ test.skipIf(process.platform !== 'linux').each([
   await expect(Promise.race([anna.client.heartbeat(), pause(2_000)])).resolves.toEqual({ ok: true });
   raw.socket.destroy();
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a member of thirty-two items who asks for all of them and reads nothing costs less than 64 MB too',
+  async () => {
+    await using anna = await SwarmPeer.start({ address: '127.0.0.1' });
+    const scene = new Scene(anna);
+    const pieces = 16;
+    const items = await scene.share(32, pieces);
+    // What honest use of all of them takes is no growth.
+    for (const item of items) (await scene.unchoked(item)).socket.destroy();
+    const before = anna.residentBytes;
+    const links: RawPeer[] = [];
+    for (const item of items) {
+      const raw = await scene.unchoked(item);
+      raw.socket.pause();
+      links.push(raw);
+    }
+    const request = (index: number): Buffer =>
+      message(REQUEST, index % pieces, (Math.floor(index / pieces) % 8) * LARGEST_BLOCK, LARGEST_BLOCK);
+    const requests = Array.from({ length: MOST_REQUESTS }, (_, index) => request(index));
+    for (const { socket } of links) socket.write(Buffer.concat(requests));
+    const most = await scene.growthSince(before, 10);
+    console.log(`a member of thirty-two items costs ${(most / MIB).toFixed(1)} MiB`);
+    expect(most).toBeLessThan(64_000_000);
+    expect(links.some(({ closed }) => closed)).toBe(false);
+    await expect(Promise.race([anna.client.heartbeat(), pause(2_000)])).resolves.toEqual({ ok: true });
+    for (const { socket } of links) socket.destroy();
+  },
+);

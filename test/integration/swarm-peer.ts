@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContractRouterClient } from '@orpc/contract';
@@ -152,6 +152,11 @@ export class SwarmPeer implements AsyncDisposable {
   get trackers(): string[] {
     const told = this.events.findLast((event) => event.kind === 'candidates');
     return told?.kind === 'candidates' ? told.trackers : [];
+  }
+
+  /** Memory of the process that is in use, where the system tells it. */
+  get residentBytes(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))?.[1]) * 1024;
   }
 
   async joinSphere(sphereId: SphereId, epochs: EpochKeys[], peers: readonly SwarmPeer[]): Promise<void> {

@@ -19,6 +19,7 @@ import { readIdentity } from '../../src/torrent/file-identity.ts';
 import { FilePool } from '../../src/torrent/file-pool.ts';
 import { systemResolve } from '../../src/torrent/guarded-lookup.ts';
 import { TokenBucket } from '../../src/torrent/limits.ts';
+import { OpenConnections } from '../../src/torrent/open-connections.ts';
 import { pieceCount } from '../../src/torrent/metainfo.ts';
 import type { PublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { parsePublicMetainfo } from '../../src/torrent/public-metainfo.ts';
@@ -82,7 +83,7 @@ class Home implements AsyncDisposable {
         resources: {
           files,
           ...pieceTools(),
-          bucketsOf: () => ({ up, down, connections: { open: 0 }, isHeldBack: false }),
+          bucketsOf: () => ({ up, down, connections: new OpenConnections(), isHeldBack: false }),
         },
         isOfSphere: (infoHash) => ofSphere.includes(infoHash),
         addresses: ['127.0.0.1'],

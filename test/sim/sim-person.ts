@@ -366,7 +366,7 @@ export class SimSession {
   async #feedSwarm(): Promise<void> {
     const { device } = this.identity;
     this.scope.spawn('swarm', (signal) => this.feed.attach(this.swarm.calls, signal));
-    const rest = { dataPort: 0, addresses: [], mapPorts: false, discoverLan: false, extraPorts: [] };
+    const rest = { dataPort: 0, addresses: [], mapPorts: false, discoverLan: false, tracker: true, extraPorts: [] };
     await this.feed.setIdentity({ deviceKey: device.id, devicePrivateKey: exportPkcs8(device), ...rest });
   }
 

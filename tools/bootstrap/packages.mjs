@@ -23,20 +23,20 @@ export const SYSTEM_PACKAGES = [
     name: 'prosody',
     probe: { commands: ['prosody'] },
     purposes: ['test', 'demo'],
-    suites: ['integration', 'netlab', 'e2e'],
+    suites: ['integration', 'netlab', 'e2e', 'memory'],
     service: true,
   },
   {
     name: 'lua-unbound',
     probe: { files: /^lunbound\.(so|lua)$/, below: ['/usr/lib', '/usr/share/lua'] },
     purposes: ['test', 'demo'],
-    suites: ['integration', 'netlab', 'e2e'],
+    suites: ['integration', 'netlab', 'e2e', 'memory'],
   },
   {
     name: 'openssl',
     probe: { commands: ['openssl'] },
     purposes: ['test', 'demo'],
-    suites: ['integration', 'netlab', 'e2e'],
+    suites: ['integration', 'netlab', 'e2e', 'memory'],
   },
   {
     name: 'ejabberd',

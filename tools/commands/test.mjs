@@ -6,9 +6,10 @@ import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { Interrupted, Told, say } from '../bootstrap/say.mjs';
 import { alignColumns, lastLine, readFailures, readFiles, suiteTable, sum } from '../report.mjs';
 import { divideTime, shareRows } from '../shares.mjs';
-import { FRESH_CLONE, SUITES } from '../suites.mjs';
+import { FRESH_CLONE, MEMORY, SUITES } from '../suites.mjs';
 import { runCheck } from './check.mjs';
 import { freshClone } from './fresh-clone.mjs';
+import { memoryBench } from './memory-bench.mjs';
 import { reportOf, runVitest } from './vitest.mjs';
 
 /**
@@ -18,7 +19,7 @@ import { reportOf, runVitest } from './vitest.mjs';
  * @param {boolean} long
  */
 export async function test(runtime, names, long) {
-  const suites = chooseSuites(names, long ? [...SUITES, FRESH_CLONE] : SUITES);
+  const suites = chooseSuites(names, long ? [...SUITES, MEMORY, FRESH_CLONE] : SUITES);
   const missing = await ensurePackages('test');
   const factor = long ? 10 : 1;
   /** @type {import('../report.mjs').SuiteResult[]} */
@@ -94,6 +95,7 @@ async function runSuite(suite, runtime, factor) {
   const counts = await guarded(suite, async () => {
     if (suite.steps) return runCheck(runtime, env, timeoutMs);
     if (suite === FRESH_CLONE) return freshClone(timeoutMs);
+    if (suite === MEMORY) return memoryBench(runtime, env, timeoutMs);
     return { ...(await runVitest({ name: suite.name, projects: suite.projects, runtime, env, timeoutMs })), notes: [] };
   });
   const files = testFiles(suite);

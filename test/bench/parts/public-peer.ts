@@ -10,6 +10,7 @@ import { readIdentity } from '../../../src/torrent/file-identity.ts';
 import { FilePool } from '../../../src/torrent/file-pool.ts';
 import { systemResolve } from '../../../src/torrent/guarded-lookup.ts';
 import { TokenBucket } from '../../../src/torrent/limits.ts';
+import { OpenConnections } from '../../../src/torrent/open-connections.ts';
 import { pieceCount } from '../../../src/torrent/metainfo.ts';
 import { PieceThreads } from '../../../src/torrent/piece-threads.ts';
 import { parsePublicMetainfo } from '../../../src/torrent/public-metainfo.ts';
@@ -34,7 +35,7 @@ const host = new PublicHost({
     files: new FilePool(),
     crypto: new PieceThreads(),
     tags: new PieceTags(systemRandom),
-    bucketsOf: () => ({ up: bucket(), down: bucket(), connections: { open: 0 }, isHeldBack: false }),
+    bucketsOf: () => ({ up: bucket(), down: bucket(), connections: new OpenConnections(), isHeldBack: false }),
   },
   isOfSphere: () => false,
   addresses: ['127.0.0.1'],

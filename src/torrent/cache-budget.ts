@@ -1,0 +1,41 @@
+import type { HeldPiece } from './held-piece.ts';
+
+/** Far more than a line takes in the time in which members ask for the same piece. */
+const DEFAULT_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** What the caches of all torrents keep together: who asks for many items at once fills no memory. */
+export class CacheBudget {
+  readonly #limit: number;
+  /** Each with how it is dropped, least recently used first. */
+  readonly #kept = new Map<HeldPiece, () => void>();
+  #bytes = 0;
+
+  constructor(deps: { limitBytes?: number } = {}) {
+    this.#limit = deps.limitBytes ?? DEFAULT_LIMIT_BYTES;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(piece: HeldPiece, drop: () => void): void {
+    this.#kept.set(piece, drop);
+    this.#bytes += piece.bytes.length;
+    for (const dropOldest of Array.from(this.#kept.values())) {
+      // The newest stays, however large it is: it is in use now.
+      if (this.#bytes <= this.#limit || this.#kept.size === 1) return;
+      dropOldest();
+    }
+  }
+
+  used(piece: HeldPiece): void {
+    const drop = this.#kept.get(piece);
+    if (drop === undefined) return;
+    this.#kept.delete(piece);
+    this.#kept.set(piece, drop);
+  }
+
+  remove(piece: HeldPiece): void {
+    if (this.#kept.delete(piece)) this.#bytes -= piece.bytes.length;
+  }
+}
