@@ -8,6 +8,7 @@ import { registerAccount } from '../../src/xmpp/register.ts';
 import { makeTestCa } from '../fixtures/certificates.ts';
 import { startCutProxy } from '../fixtures/cut-proxy.ts';
 import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
+import { knownVersion } from '../fixtures/known-version.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { passwordOf } from '../fixtures/engine-world.ts';
 import { startProsody } from '../fixtures/prosody.ts';
@@ -126,4 +127,12 @@ test('a sphere lives across two servers, and a talk', async () => {
   await using here = await startProsody({ domain: 'a.test', address: federation['a.test'], ca, federation });
   await using there = await startProsody({ domain: 'b.test', address: federation['b.test'], ca, federation });
   expect((await liveTogether(here, there)).toSorted()).toEqual(SAID);
+});
+
+test('a program of another version than the one these tests are about is named, and one with other patches is not', () => {
+  expect(() => knownVersion('ejabberd', '23.01', '23.01-1+deb12u2')).not.toThrow();
+  expect(() => knownVersion('profanity', '0.13', 'Profanity, version 0.13.1\nCopyright 2012')).not.toThrow();
+  expect(() => knownVersion('ejabberd', '23.01', '23.10')).toThrow('for ejabberd 23.01, and this one is 23.10');
+  expect(() => knownVersion('profanity', '0.13', 'Profanity, version 0.130')).toThrow('this one is 0.130');
+  expect(() => knownVersion('profanity', '0.13', 'Profanity')).toThrow('of no known version');
 });
