@@ -119,7 +119,8 @@ async function welcomeGuest(
   const heard: Element[] = [];
   // Their own words come back to them too.
   room.onMessage.on(({ stanza }) => {
-    if (stanza.getChild('body') !== undefined && attr(stanza, 'from')?.startsWith(`${address}/ana-`)) heard.push(stanza);
+    if (stanza.getChild('body') !== undefined && attr(stanza, 'from')?.startsWith(`${address}/ana-`))
+      heard.push(stanza);
   });
   await room.join(soon());
   const hears = async (text: string): Promise<void> => {
