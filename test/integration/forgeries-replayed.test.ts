@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/base/bytes.ts';
-import { type BareJid, parseBareJid } from '../../src/base/id.ts';
+import { type BareJid, type EventId, parseBareJid } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { generateKeyPair } from '../../src/omemo/keys.ts';
 import type { DirectMessageRow } from '../../src/storage/direct-message-table.ts';
@@ -90,6 +90,13 @@ describe('what is encrypted for one is nothing to another:', () => {
     const mine = stanza.replaceAll(EVE, ANA).replaceAll(`rid="${eve.omemo.deviceId}"`, `rid="${ana.omemo.deviceId}"`);
     expect(mine).toContain(`rid="${ana.omemo.deviceId}"`);
     await proxy.say(mine);
+    await benWhispers();
+    expect(invitations()).toEqual([]);
+    // Sealed for Ana by Ben himself she can open it, and it still is Eve's.
+    const [theirs] = eve.session.storage.invitations.list('open');
+    const { id: invite, envelope } = theirs as unknown as { readonly id: EventId; readonly envelope: Uint8Array };
+    ben.sphere(id).enqueueEnvelope(invite, envelope, ANA, { audience: { kind: 'account', jid: ANA }, line: null });
+    await ben.session.outgoing.flushed([invite], { orParked: false }, soon());
     await benWhispers();
     expect(invitations()).toEqual([]);
   });
