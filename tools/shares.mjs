@@ -22,7 +22,7 @@ export const SHARES = [
     name: 'swarm',
     budgetSeconds: 360,
     files:
-      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(disk-full|faults|greedy|hostile|process|public|transfer)|engine-(comfort|edited|few-files|kill|streams|tracker))|^test\/e2e\/screens-(folder|items)/,
+      /^(src\/torrent|src\/swarm)\/|^test\/integration\/(swarm-(disk-full|disk-operations|faults|greedy|hostile|process|public|transfer)|engine-(comfort|edited|few-files|kill|streams|tracker))|^test\/e2e\/screens-(folder|items)/,
   },
   {
     name: 'log',

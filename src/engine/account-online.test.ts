@@ -1,32 +1,24 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
-import { memoryNote } from '../../test/fixtures/memory-note.ts';
+import { expect, test, vi } from 'vitest';
+import { signIn, slow } from '../../test/fixtures/account-signing-in.ts';
+import type { FakeXmppPort } from '../../test/fixtures/fake-xmpp-port.ts';
+import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
-import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
+import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
-import { Scope } from '../base/scope.ts';
+import { systemRandom } from '../base/random.ts';
+import { MemoryOmemoStore } from '../omemo/memory-store.ts';
+import { Omemo } from '../omemo/omemo.ts';
 import type { Element } from '../xmpp/element.ts';
 import { xml } from '../xmpp/element.ts';
 import { capsVersion, readCapsTag } from '../xmpp/xep/0115-caps.ts';
-import { discoInfo, NS_DISCO_ITEMS } from '../xmpp/xep/0030-disco.ts';
-import type { ServerKnowledge } from './account-online.ts';
-import { AccountOnline } from './account-online.ts';
+import { fetchBundle } from '../xmpp/xep/0384-omemo.ts';
 import { NS_PING, pingElement } from '../xmpp/xep/0199-ping.ts';
 import { ABILITIES, FIRST_ABILITIES } from './abilities.ts';
+import { openDirectory } from './open-directory.ts';
 
 const noSignal = new AbortController().signal;
-const slow = new AppError('timed-out', 'no answer in time');
 const lost = new AppError('disconnected', 'cut');
-
-function answer(payload: Element, to: string | undefined): Element {
-  if (payload.getNS() === NS_DISCO_ITEMS) {
-    return xml('iq', {}, xml('query', { xmlns: NS_DISCO_ITEMS }, xml('item', { jid: 'rooms.a.test' })));
-  }
-  const identity =
-    to === 'rooms.a.test' ? { category: 'conference', type: 'text' } : { category: 'pubsub', type: 'pep' };
-  return xml('iq', {}, discoInfo({ identities: [identity], features: ['http://jabber.org/protocol/muc'] }));
-}
 
 const NS_EVENT = 'http://jabber.org/protocol/pubsub#event';
 const NS_OMEMO = 'eu.siacs.conversations.axolotl';
@@ -35,86 +27,6 @@ function newList(from: string, deviceId: number): Element {
   const list = xml('list', { xmlns: NS_OMEMO }, xml('device', { id: String(deviceId) }));
   const items = xml('items', { node: `${NS_OMEMO}.devicelist` }, xml('item', { id: 'current' }, list));
   return xml('message', { from }, xml('event', { xmlns: NS_EVENT }, items));
-}
-
-/** An account whose server fails as `failing` says, for as many questions as it says. */
-function signIn(
-  failing: { error: AppError; times: number },
-  takeBack?: (signal: AbortSignal) => Promise<void>,
-  settled = Promise.resolve(),
-) {
-  const clock = new VirtualClock();
-  const scope = new Scope({ log: silentLogger });
-  onTestFinished(async () => await scope[Symbol.asyncDispose]());
-  let asked = 0;
-  const client = new FakeXmppPort((payload, to) => {
-    asked += 1;
-    if (asked <= failing.times) throw failing.error;
-    return answer(payload, to);
-  });
-  const done = (): Promise<void> => Promise.resolve();
-  const bundleChanged = new Emitter<void>();
-  const onMissed = new Emitter<void>();
-  const keys = { used: false, published: 0, fails: false };
-  const publishOwn = async (): Promise<void> => {
-    if (keys.fails) throw slow;
-    keys.published += 1;
-  };
-  const careForKeys = async (): Promise<boolean> => {
-    const { used } = keys;
-    keys.used = false;
-    return used;
-  };
-  const usePreKey = (): void => {
-    keys.used = true;
-    bundleChanged.emit();
-  };
-  const archive = { read: 0, fails: false };
-  const catchUp = async (): Promise<void> => {
-    archive.read += 1;
-    if (archive.fails) throw slow;
-  };
-  const run = { isOnly: true, begin: () => settled.then(() => run.isOnly), isOurs: async () => run.isOnly };
-  const server: ServerKnowledge = { features: null };
-  let pokes = 0;
-  let pictures = 0;
-  const online = new AccountOnline({
-    ...{ client: client as never, server, scope, clock, log: silentLogger },
-    note: memoryNote(),
-    mover: { takeBack: takeBack ?? done },
-    list: { wantedRooms: () => [] } as never,
-    rooms: {} as never,
-    outgoing: { keysChanged: () => undefined, poke: () => undefined } as never,
-    directory: { forget: () => undefined, learn: () => false, publishOwn, unlistOwn: done } as never,
-    direct: { begin: done, catchUp, onMissed } as never,
-    people: { begin: done, poke: () => void (pokes += 1), portraits: { begin: () => void (pictures += 1) } } as never,
-    devices: { begin: done, isEnded: false } as never,
-    run,
-    settleMoves: done,
-    ofTwo: { takeInvitations: () => undefined },
-    vault: { begin: () => undefined } as never,
-    omemo: { deviceId: 1, bundle: () => ({}), bundleChanged, careForKeys } as never,
-  });
-  onTestFinished(() => online[Symbol.dispose]());
-  const ready = online.ready(noSignal);
-  // Rejections are looked at by the tests that wait for them.
-  ready.catch(() => undefined);
-  client.setState({ kind: 'online', resumed: false });
-  return {
-    clock,
-    client,
-    online,
-    run,
-    server,
-    ready,
-    keys,
-    archive,
-    usePreKey,
-    onMissed,
-    asked: () => asked,
-    poked: () => pokes,
-    pictures: () => pictures,
-  };
 }
 
 test('whoever pings us gets an answer, which our abilities promise', async () => {
@@ -274,7 +186,7 @@ test('what was read at sign-in and used up prekeys has the bundle published once
 
 test('the server is asked what it can do while it is still asked for copies of the profile', async () => {
   const settled = Promise.withResolvers<void>();
-  const { ready, asked } = signIn({ error: slow, times: 0 }, undefined, settled.promise);
+  const { ready, asked } = signIn({ error: slow, times: 0 }, undefined, { settled: settled.promise });
   await vi.waitFor(() => expect(asked()).toBe(4));
   settled.resolve();
   await ready;
@@ -392,4 +304,27 @@ test('names and pictures of contacts are asked for when all else is here, once i
   await clock.advance(60_000);
   expect([announced(), pictures()]).toEqual([[first, 'late', first, 'late'], 2]);
   expect(FIRST_ABILITIES.features.filter((feature) => feature.endsWith('+notify'))).toHaveLength(1);
+});
+
+test('a device that is left on for a week has a new signed prekey in the bundle that others find', async () => {
+  using folder = new StorageFolder();
+  using storage = folder.open();
+  const clock = new VirtualClock();
+  const at = { clock, random: systemRandom, log: silentLogger };
+  const omemo = await Omemo.open({ ...at, store: new MemoryOmemoStore(), own: parseBareJid('ana@a.test') });
+  const keysAt = (port: FakeXmppPort) => ({
+    omemo,
+    directory: openDirectory({ ...at, client: port as never, storage, isGone: () => false }),
+  });
+  const { client, ready } = signIn({ error: slow, times: 0 }, undefined, { clock, keysAt });
+  await ready;
+  const found = () => fetchBundle(client, client.jid, omemo.deviceId);
+  const first = await found();
+  await clock.advance(6 * 24 * 3_600_000);
+  expect(await found()).toEqual(first);
+  await clock.advance(2 * 24 * 3_600_000);
+  const renewed = await found();
+  expect(renewed.signedPreKey.id).not.toBe(first.signedPreKey.id);
+  expect(renewed.signedPreKey).toEqual(omemo.bundle().signedPreKey);
+  expect(renewed.identityKey).toEqual(first.identityKey);
 });

@@ -117,11 +117,9 @@ class End implements AsyncDisposable {
   }
 }
 
-const aFilm = (content: Uint8Array) =>
-  SharedItem.make({
-    ...{ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50) },
-    files: [{ name: 'film.mp4', content }],
-  });
+function whole({ segments, pieceCount }: SharedItem) {
+  return { segments, bitfield: new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff) };
+}
 
 async function join(from: Pick<ActiveTorrent, 'connect'>, to: ActiveTorrent): Promise<void> {
   const server = createServer({ pauseOnConnect: true });
@@ -140,8 +138,7 @@ async function join(from: Pick<ActiveTorrent, 'connect'>, to: ActiveTorrent): Pr
 test('of an item of which one file is wanted, that file comes with two pieces more at most, and is served', async () => {
   const files = ['a', 'b', 'c'].map((name) => ({ name: `${name}.jpg`, content: randomBytes(100_000) }));
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
-  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  await using sharer = await End.start(item, systemClock, whole(item));
   const middle = item.segments[1];
   const from = middle?.offset ?? 0;
   await using receiver = await End.start(item, systemClock, { wanted: [{ from, to: from + 100_000 }] });
@@ -166,10 +163,9 @@ class CountingPool extends FilePool {
 test('files that are touched all at once are compared a few times, not once for each of them', async () => {
   const files = Array.from({ length: 1000 }, (_, index) => ({ name: `${index}.jpg`, content: randomBytes(2000) }));
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   await Promise.all(files.map(({ name }) => utimes(item.original(name), 1, 1)));
   const pool = new CountingPool();
-  await using sharer = await End.start(item, fastClock, { segments: item.segments, bitfield }, pool);
+  await using sharer = await End.start(item, fastClock, whole(item), pool);
   await expect.poll(() => sharer.torrent.state.state, { timeout: 20_000 }).toBe('complete');
   expect(sharer.torrent.identities).toHaveLength(1000);
   expect(pool.uses).toBeLessThan(5 * files.length);
@@ -189,10 +185,9 @@ class BusyPool extends FilePool {
 test('what happens while a file that was edited is compared again is told, and then nothing as long as it stays so', async () => {
   const files = [{ name: 'film.mp4', content: randomBytes(50_000) }];
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   await writeFile(item.original('film.mp4'), randomBytes(50_000));
   const pool = new BusyPool();
-  await using sharer = await End.start(item, fastClock, { segments: item.segments, bitfield }, pool);
+  await using sharer = await End.start(item, fastClock, whole(item), pool);
   await expect.poll(() => sharer.states.at(-1), { timeout: 20_000 }).toBe('changed');
   const told = sharer.changes;
   pool.meanwhile = () => sharer.torrent.setPaused(true);
@@ -204,21 +199,18 @@ test('what happens while a file that was edited is compared again is told, and t
 });
 
 test('a full copy is given up for an idle one when nobody was connected for ten seconds', async () => {
-  const content = randomBytes(200_000);
-  const files = [{ name: 'film.mp4', content }];
+  const files = [{ name: 'film.mp4', content: randomBytes(200_000) }];
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   const clock = new VirtualClock(0);
-  await using sharer = await End.start(item, clock, { segments: item.segments, bitfield });
+  await using sharer = await End.start(item, clock, whole(item));
   const { torrent } = sharer;
-  const whole = { state: 'complete', bytesHave: item.shape.length, peers: 0 };
-  expect(torrent.state).toMatchObject(whole);
+  expect(torrent.state).toMatchObject({ state: 'complete', bytesHave: item.shape.length, peers: 0 });
   expect([torrent.serves, torrent.appetite]).toEqual([true, 'lazy']);
 
   await using receiver = await End.start(item, systemClock);
   await join(torrent, receiver.torrent);
   await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
-  expect(Buffer.compare(await readFile(item.received('film.mp4')), content)).toBe(0);
+  expect(await readFile(item.received('film.mp4'))).toEqual(files[0]?.content);
   expect(torrent.idle).toBeNull();
   await clock.advance(60_000);
   await expect.poll(() => torrent.links.length, { timeout: 20_000 }).toBe(0);
@@ -234,11 +226,10 @@ test('a full copy is given up for an idle one when nobody was connected for ten 
 test('a disk that is full at any write lets the item wait and go on, with every byte of it right', async () => {
   const files = ['a', 'b'].map((name) => ({ name: `${name}.jpg`, content: randomBytes(100_000) }));
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   for (const nth of [1, 2, 7, 13]) {
     for (const name of ['a.jpg', 'b.jpg']) await rm(item.received(name), { force: true });
     await using disk = new FullDisk(nth);
-    await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+    await using sharer = await End.start(item, systemClock, whole(item));
     await using receiver = await End.start(item, fastClock, {}, disk);
     await join(sharer.torrent, receiver.torrent);
     await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
@@ -264,9 +255,8 @@ test('a disk that is full only when everything is put on it for good is told as 
   }
   const files = [{ name: 'film.mp4', content: randomBytes(100_000) }];
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   await using disk = new FullAtTheEnd();
-  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  await using sharer = await End.start(item, systemClock, whole(item));
   await using receiver = await End.start(item, fastClock, {}, disk);
   await join(sharer.torrent, receiver.torrent);
   await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
@@ -274,7 +264,8 @@ test('a disk that is full only when everything is put on it for good is told as 
 });
 
 test('a full copy that gives hardly anything while something is wanted counts as none, until it gives', async () => {
-  await using item = await aFilm(randomBytes(3_000_000));
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
   await using receiver = await End.start(item, systemClock);
   const { torrent } = receiver;
   const miser = new Miser(item);
@@ -312,7 +303,8 @@ test('a full copy that gives hardly anything while something is wanted counts as
 });
 
 test('a member that gives nothing does not count as a full copy again by connecting anew', async () => {
-  await using item = await aFilm(randomBytes(3_000_000));
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
   await using receiver = await End.start(item, systemClock);
   const { torrent } = receiver;
   // Each link is far too short to be judged by itself.
@@ -327,7 +319,8 @@ test('a member that gives nothing does not count as a full copy again by connect
 });
 
 test('a connection that breaks soon is missed when it was in use, and not when nothing was owed', async () => {
-  await using item = await aFilm(randomBytes(3_000_000));
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
   const clock = new VirtualClock(0);
   await using receiver = await End.start(item, clock);
   const { torrent } = receiver;
@@ -350,9 +343,9 @@ const words = (...values: number[]): number[] =>
   values.flatMap((value) => [value >>> 24, value >>> 16, value >>> 8, value].map((byte) => byte & 0xff));
 
 test('a member that falls silent after its last word is doubted, wherever the blocks are that it asked for', async () => {
-  await using item = await aFilm(randomBytes(3_000_000));
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
-  await using sharer = await End.start(item, new VirtualClock(0), { segments: item.segments, bitfield });
+  const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
+  await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
+  await using sharer = await End.start(item, new VirtualClock(0), whole(item));
   const { torrent } = sharer;
   for (const blocks of [1, 32]) {
     const [ours, theirs] = duplexPair();
@@ -381,10 +374,9 @@ test('what the last slow member is late with is asked of a fast one that has not
   const content = randomBytes(45 * pieceLength);
   const files = [{ name: 'film.mp4', content }];
   await using item = await SharedItem.make({ pieceLength, padding: 0, manifest: randomBytes(pieceLength), files });
-  const bitfield = new Uint8Array(Math.ceil(item.pieceCount / 8)).fill(0xff);
   const clock = new VirtualClock(0);
   await using receiver = await End.start(item, clock);
-  await using sharer = await End.start(item, systemClock, { segments: item.segments, bitfield });
+  await using sharer = await End.start(item, systemClock, whole(item));
   const { torrent } = receiver;
   const miser = new Miser(item);
   await join(miser, torrent);

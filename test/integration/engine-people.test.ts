@@ -225,10 +225,10 @@ async function paste(sphere: SphereId, name: string): Promise<number> {
 
 test('the picture that somebody pastes shows at each of three members within two seconds', async () => {
   const sphere = parseSphereId(await world.sphere('Three', anna, ben, eve));
-  let shownMs = await paste(sphere, 'Pasted');
-  // A machine that is busy takes its time besides: the quickest of three counts.
-  for (const name of ['Again', 'Once more']) if (shownMs >= 2_000) shownMs = await paste(sphere, name);
-  expect(shownMs).toBeLessThan(2_000);
+  const shownMs: number[] = [];
+  for (const name of ['Pasted', 'Again', 'Once more']) shownMs.push(await paste(sphere, name));
+  // A machine that is busy takes its time besides: the median of three counts.
+  expect(shownMs.toSorted((a, b) => a - b)[1]).toBeLessThan(2_000);
 });
 
 test('all that is ours is written out as files and JSON: people, talks, spheres, and what was shared', async () => {

@@ -6,17 +6,20 @@ import type { MessageView } from '../../src/contract/views.ts';
 import { attr, type Element, xml } from '../../src/xmpp/element.ts';
 import { XmppClient } from '../../src/xmpp/client.ts';
 import { Room } from '../../src/xmpp/room.ts';
+import { registerAccount } from '../../src/xmpp/register.ts';
 import { readReceiptRequest, receipt } from '../../src/xmpp/xep/0184-receipts.ts';
 import { correctionOf, readCorrected } from '../../src/xmpp/xep/0308-correction.ts';
 import { readRetracted, retractionOf } from '../../src/xmpp/xep/0424-retraction.ts';
 import { readAnswered, replyTo } from '../../src/xmpp/xep/0461-replies.ts';
 import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
+import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { EngineWorld, passwordOf, type Person } from '../fixtures/engine-world.ts';
 import { hasOldmemo, OldmemoPeer } from '../fixtures/oldmemo-peer.ts';
 import { OmemoClient } from '../fixtures/omemo-client.ts';
 import { hasProfanity, Profanity } from '../fixtures/profanity.ts';
 import { loginAt, machine, never, signIn, until } from '../fixtures/xmpp-accounts.ts';
+import type { XmppServer } from '../fixtures/xmpp-server.ts';
 
 const anna = parseBareJid('anna@a.test');
 const carl = parseBareJid('carl@a.test');
@@ -125,22 +128,13 @@ describe.skipIf(!hasProfanity())('profanity', () => {
 
 describe.skipIf(!hasOldmemo())('python-oldmemo', () => {
   test('talks with us alone, both ways', async () => {
-    await using them = await OldmemoPeer.start(world.prosody, 'paul', 'pw');
-    await using us = await OmemoClient.start(world.prosody, 'carl', 'pw');
-    const heard = collect(them.client);
-    const next = async (): Promise<string | null> => {
-      await until(() => heard.length > 0, 'a message');
-      return await them.decrypt(carl, heard.shift() ?? xml('message'));
-    };
-    await us.say(paul, 'from us é');
-    expect(await next()).toBe('from us é');
-    for (const text of ['first ç', 'second', 'third']) {
-      const message = await them.encrypt(text, carl);
-      await them.client.send(xml('message', { to: carl, type: 'chat' }, message));
-      expect(await us.hear()).toBe(text);
-      await us.say(paul, `${text} yourself`);
-      expect(await next()).toBe(`${text} yourself`);
-    }
+    expect(await talkAlone(world.prosody)).toEqual(TALK);
+  });
+
+  test.skipIf(!hasEjabberd())('talks with us alone on ejabberd, both ways', async () => {
+    await using server = await startEjabberd();
+    for (const user of ['paul', 'carl']) await registerAccount(await loginAt(server, user, 'pw'), machine, never);
+    expect(await talkAlone(server)).toEqual(TALK);
   });
 
   test('talks with a whole program of ours: lines, receipts, answers, changes, and what is taken back', async () => {
@@ -216,6 +210,30 @@ describe.skipIf(!hasOldmemo())('python-oldmemo', () => {
     expect(await them.decrypt(anna, shared ?? xml('message'))).toMatch(/beach\.mp4/);
   });
 });
+
+const TALK = ['from us é', 'first ç', 'first ç yourself', 'second', 'second yourself', 'third', 'third yourself'];
+
+/** Paul with python-oldmemo and Carl with ours answer each other; what each of them read, in turn. */
+async function talkAlone(server: XmppServer): Promise<(string | null)[]> {
+  await using them = await OldmemoPeer.start(server, 'paul', 'pw');
+  await using us = await OmemoClient.start(server, 'carl', 'pw');
+  const [from, to] = [us.client.jid, them.client.jid];
+  const heard = collect(them.client);
+  const next = async (): Promise<string | null> => {
+    await until(() => heard.length > 0, 'a message');
+    return await them.decrypt(from, heard.shift() ?? xml('message'));
+  };
+  await us.say(to, 'from us é');
+  const read = [await next()];
+  for (const text of ['first ç', 'second', 'third']) {
+    const message = await them.encrypt(text, from);
+    await them.client.send(xml('message', { to: from, type: 'chat' }, message));
+    read.push(await us.hear());
+    await us.say(to, `${text} yourself`);
+    read.push(await next());
+  }
+  return read;
+}
 
 const isFrom = (stanza: Element, nick: string): boolean =>
   attr(stanza, 'from')?.split('/')[1]?.startsWith(nick) === true;

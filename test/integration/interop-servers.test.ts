@@ -1,18 +1,26 @@
 import { randomInt } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseBareJid } from '../../src/base/id.ts';
+import { type ItemId, parseBareJid, type SphereId } from '../../src/base/id.ts';
 import { askServer } from '../../src/engine/doctor/ask-server.ts';
 import type { AccountSession } from '../../src/engine/account-session.ts';
 import type { DirectMessageRow } from '../../src/storage/direct-message-table.ts';
+import { attr, type Element, xml } from '../../src/xmpp/element.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
+import { Room } from '../../src/xmpp/room.ts';
 import { makeTestCa } from '../fixtures/certificates.ts';
 import { startCutProxy } from '../fixtures/cut-proxy.ts';
 import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
+import { FakeSwarm } from '../fixtures/fake-swarm.ts';
+import { knownVersion } from '../fixtures/known-version.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { passwordOf } from '../fixtures/engine-world.ts';
+import { hasOldmemo, OldmemoPeer } from '../fixtures/oldmemo-peer.ts';
 import { startProsody } from '../fixtures/prosody.ts';
 import { RawMember } from '../fixtures/raw-member.ts';
-import { loginAt, machine, never } from '../fixtures/xmpp-accounts.ts';
+import { loginAt, machine, never, until } from '../fixtures/xmpp-accounts.ts';
 import { memoryNote } from '../fixtures/memory-note.ts';
 import type { XmppServer } from '../fixtures/xmpp-server.ts';
 
@@ -37,7 +45,8 @@ async function sees(person: RawMember, sphere: string, ...expected: string[]): P
   );
 }
 
-const SAID = ['hello yourself 🎬', 'hello été', 'typed without a connection', 'while you were away'];
+const GUEST_TALK = hasOldmemo() ? ['hello paul', 'good evening ö'] : [];
+const SAID = ['hello yourself 🎬', 'hello été', ...GUEST_TALK, 'typed without a connection', 'while you were away'];
 
 /** 200,000 bytes, the most that one message says. */
 const LONG = 'añ€😀'.repeat(20_000);
@@ -74,11 +83,76 @@ async function liveTogether(here: XmppServer, there: XmppServer): Promise<string
   await sees(ben, id, 'while you were away');
   await sees(ana, id, 'typed without a connection');
 
+  await changeWhatWasSaid(ana, ben, id);
+  if (hasOldmemo()) await welcomeGuest(there, { ana, ben, id });
   await talkAlone(ana, ben);
 
   await ana.session.members.remove(id, parseBareJid(ben.session.own), soon());
   await eventually('ben is off the list', async () => ((await room()).includes(ben.session.own) ? undefined : true));
-  return texts(ana, id).filter((text) => text !== LONG);
+  return texts(ana, id).filter((text) => text !== LONG && text !== '');
+}
+
+/** Signs on a line, other words for it, and its end: all that a sphere does with what was said. */
+async function changeWhatWasSaid(ana: RawMember, ben: RawMember, id: SphereId): Promise<void> {
+  const line = ana.session.messages.say(id, 'helo all');
+  await sees(ben, id, 'helo all');
+  ben.session.messages.react(id, line, ['🎉']);
+  const signs = (): readonly string[] => ana.sphere(id).log.annotations.signsOf(line, ben.identity.author.person);
+  await eventually('the sign', async () => signs().includes('🎉') || undefined);
+  ana.session.messages.edit(id, line, 'hello all');
+  await sees(ben, id, 'hello all');
+  expect(texts(ben, id)).not.toContain('helo all');
+  ana.session.messages.retract(id, line, false);
+  await eventually('the line goes', async () => !texts(ben, id).includes('hello all') || undefined);
+}
+
+/** Somebody with another program, in the room of a sphere: they read, are read, and see what is shared as a line. */
+async function welcomeGuest(
+  server: XmppServer,
+  { ana, ben, id }: { readonly ana: RawMember; readonly ben: RawMember; readonly id: SphereId },
+): Promise<void> {
+  await registerAccount(await loginAt(server, 'paul', 'pw'), machine, never);
+  await using them = await OldmemoPeer.start(server, 'paul', 'pw');
+  const address = ana.sphere(id).row.room;
+  await ana.session.members.invite(id, them.client.jid, soon());
+  await using room = new Room({ client: them.client, address, nick: 'paul', ...machine });
+  const heard: Element[] = [];
+  // Their own words come back to them too.
+  room.onMessage.on(({ stanza }) => {
+    if (stanza.getChild('body') !== undefined && attr(stanza, 'from')?.startsWith(`${address}/ana-`))
+      heard.push(stanza);
+  });
+  await room.join(soon());
+  const hears = async (text: string): Promise<void> => {
+    await until(() => heard.length > 0, `"${text}" in the room`);
+    expect(await them.decrypt(ana.session.own, heard.shift() ?? xml('message'))).toBe(text);
+  };
+  ana.session.messages.say(id, 'hello paul');
+  await hears('hello paul');
+  const words = await them.encrypt('good evening ö', ana.session.own, ben.session.own);
+  await room.send(xml('message', { to: address, type: 'groupchat', id: 'dark' }, words, xml('body', {}, '…')));
+  const guests = ({ session }: RawMember): string[] =>
+    session.storage.messages.newest(id, 100).flatMap(({ state, text }) => (state === 'guest' ? [text] : []));
+  for (const member of [ana, ben]) {
+    await eventually(`the guest at ${member.session.own}`, async () => guests(member).length > 0 || undefined);
+    expect(guests(member)).toEqual(['good evening ö']);
+  }
+  const item = await share(ana, id, 'beach.mp4');
+  await eventually('the item', async () => ben.session.storage.items.get(item));
+  const lines = ben.session.storage.messages.newest(id, 100).filter(({ kind }) => kind === 'item');
+  expect(lines).toMatchObject([{ itemId: item, from: ana.session.own, text: '📎 beach.mp4 · 120 kB' }]);
+  await hears('📎 beach.mp4 · 120 kB');
+}
+
+async function share({ session, feed }: RawMember, sphereId: SphereId, name: string): Promise<ItemId> {
+  const folder = await mkdtemp(join(tmpdir(), 'spherecast-interop-'));
+  onTestFinished(async () => await rm(folder, { recursive: true, force: true }));
+  const path = join(folder, name);
+  await writeFile(path, Buffer.alloc(120_000, 7));
+  session.scope.spawn('swarm', (signal) => feed.attach(new FakeSwarm().calls, signal));
+  const [item] = await session.shares.share({ sphereId, paths: [path], plain: false }, soon());
+  if (item === undefined) throw new Error('nothing was shared');
+  return item;
 }
 
 /** What two people say to each other outside any sphere: they meet, talk, answer, change, sign and take back. */
@@ -110,7 +184,7 @@ async function talkAlone({ session: ana }: RawMember, { session: ben }: RawMembe
 
 test.skipIf(!hasEjabberd())('a sphere lives on ejabberd, and a talk', async () => {
   await using server = await startEjabberd();
-  expect((await liveTogether(server, server)).toSorted()).toEqual(SAID);
+  expect((await liveTogether(server, server)).toSorted()).toEqual(SAID.toSorted());
   const { client } = (await member(server, 'cleo')).session;
   const facts = await askServer({ ...machine, client, named: server.host, note: memoryNote() }, soon());
   expect(facts).toMatchObject({ software: 'ejabberd', resumes: true });
@@ -125,5 +199,13 @@ test('a sphere lives across two servers, and a talk', async () => {
   const federation = { 'a.test': `${network}.2`, 'b.test': `${network}.3` };
   await using here = await startProsody({ domain: 'a.test', address: federation['a.test'], ca, federation });
   await using there = await startProsody({ domain: 'b.test', address: federation['b.test'], ca, federation });
-  expect((await liveTogether(here, there)).toSorted()).toEqual(SAID);
+  expect((await liveTogether(here, there)).toSorted()).toEqual(SAID.toSorted());
+});
+
+test('a program of another version than the one these tests are about is named, and one with other patches is not', () => {
+  expect(() => knownVersion('ejabberd', '23.01', '23.01-1+deb12u2')).not.toThrow();
+  expect(() => knownVersion('profanity', '0.13', 'Profanity, version 0.13.1\nCopyright 2012')).not.toThrow();
+  expect(() => knownVersion('ejabberd', '23.01', '23.10')).toThrow('for ejabberd 23.01, and this one is 23.10');
+  expect(() => knownVersion('profanity', '0.13', 'Profanity, version 0.130')).toThrow('this one is 0.130');
+  expect(() => knownVersion('profanity', '0.13', 'Profanity')).toThrow('of no known version');
 });

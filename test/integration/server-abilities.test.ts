@@ -1,21 +1,25 @@
 import { readdir } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ServerFacts } from '../../src/contract/doctor.ts';
-import type { ServerAbility } from '../../src/contract/server-abilities.ts';
+import { linesToAdd, type ServerAbility } from '../../src/contract/server-abilities.ts';
 import { askServer } from '../../src/engine/doctor/ask-server.ts';
+import { registerAccount } from '../../src/xmpp/register.ts';
 import { parseBareJid } from '../../src/base/id.ts';
 import { Room } from '../../src/xmpp/room.ts';
 import type { SrvResolver } from '../../src/xmpp/server-address.ts';
 import { sweepTrialRooms } from '../../src/xmpp/trial-room.ts';
 import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
+import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
 import { memoryNote } from '../fixtures/memory-note.ts';
 import { type Prosody, type ProsodyOptions, startProsody } from '../fixtures/prosody.ts';
-import { machine, never, signIn } from '../fixtures/xmpp-accounts.ts';
+import { loginAt, machine, never, signIn } from '../fixtures/xmpp-accounts.ts';
+import type { XmppServer } from '../fixtures/xmpp-server.ts';
 
 /** What the check says of a server like this. */
-async function examine(server: Prosody, resolver: SrvResolver): Promise<ServerFacts> {
+async function examine(server: XmppServer, resolver: SrvResolver): Promise<ServerFacts> {
   const client = await signIn(server, 'romeo');
-  await publishDeviceList(client, [1]);
+  // A server without personal nodes has no place for it.
+  await publishDeviceList(client, [1]).catch(() => undefined);
   const note = memoryNote();
   const facts = await askServer({ ...machine, client, named: null, note, resolver }, never);
   expect(note.read()).toEqual([]);
@@ -79,4 +83,79 @@ test('a server that lets nobody make rooms, and has no records, is told apart fr
   const has = (wanted: ServerAbility) => abilities.find(({ name }) => name === wanted)?.has;
   expect([has('rooms'), has('closed-rooms'), has('room-archive')]).toEqual([true, false, null]);
   expect([has('starttls-record'), has('direct-tls-record')]).toEqual([false, false]);
+});
+
+/** What the check prints for Prosody, put where it says: a module into the list, any other line as it stands. */
+function added(line: string): { readonly modules: string[]; readonly globalLines: string } {
+  const parts = line
+    .split('\n')
+    .map((part) => ({ part, module: /^"(\w+)"; -- into modules_enabled$/.exec(part)?.[1] }));
+  return {
+    modules: parts.flatMap(({ module }) => module ?? []),
+    globalLines: parts.flatMap(({ part, module }) => (module === undefined ? [part] : [])).join('\n'),
+  };
+}
+
+describe('what the check of the server prints, put into the configuration, mends what failed:', () => {
+  /** Each ability with what is left out of the configuration so that it fails. */
+  const OFF: Partial<Record<ServerAbility, string>> = {
+    resumption: 'smacks',
+    archive: 'mam',
+    carbons: 'carbons',
+    blocking: 'blocklist',
+    'account-changes': 'register',
+    time: 'time',
+    relays: 'turn_external',
+    'personal-nodes': 'pep',
+    'publish-options': 'pep',
+    'open-keys': 'pep',
+  };
+  const LEAN_ON_PEP = ['bookmarks', 'vcard4', 'vcard_legacy'];
+  const names = Object.keys(OFF) as ServerAbility[];
+
+  test('the modules of Prosody', async () => {
+    const modules = [...new Set(Object.values(OFF))];
+    const withoutModules = [...modules, ...LEAN_ON_PEP];
+    await using bare = await start({ withoutModules });
+    const before = missing(await examine(bare, direct));
+    expect(before).toEqual(expect.arrayContaining(names));
+    const lines = names.map((name) => added(linesToAdd(name, bare.domain).prosody ?? ''));
+    const addedModules = [...new Set(lines.flatMap((line) => line.modules))];
+    expect(addedModules).toEqual(modules);
+    const globalLines = lines.map((line) => line.globalLines).join('\n');
+    await using mended = await start({ withoutModules, addedModules, globalLines });
+    const after = missing(await examine(mended, direct));
+    expect(after).toEqual(before.filter((name) => !names.includes(name)));
+  });
+
+  test('the rooms of Prosody, their archive, and its nodes', async () => {
+    await using bare = await start({ withoutMuc: true });
+    const rooms: ServerAbility[] = ['rooms', 'closed-rooms', 'room-archive'];
+    const before = missing(await examine(bare, direct));
+    expect(before).toEqual(expect.arrayContaining(rooms));
+    for (const [name, mends] of [
+      ['rooms', ['rooms']],
+      ['closed-rooms', ['rooms', 'closed-rooms']],
+      ['room-archive', rooms],
+    ] as const) {
+      await using mended = await start({ withoutMuc: true, lastLines: linesToAdd(name, bare.domain).prosody ?? '' });
+      const after = missing(await examine(mended, direct));
+      expect(after.filter((one) => (mends as readonly ServerAbility[]).includes(one))).toEqual([]);
+    }
+  });
+
+  test.skipIf(!hasEjabberd())('the archive and the blocking of ejabberd', async () => {
+    const withoutModules = ['mod_mam', 'mod_privacy', 'mod_blocking'];
+    const ask = async (moduleLines: readonly string[]): Promise<ServerAbility[]> => {
+      await using server = await startEjabberd({ withoutModules, moduleLines });
+      await registerAccount(await loginAt(server, 'romeo', 'pw'), machine, never);
+      return missing(await examine(server, direct));
+    };
+    const before = await ask([]);
+    expect(before).toEqual(expect.arrayContaining(['archive', 'blocking']));
+    const lines = (['archive', 'blocking'] as const).flatMap((name) => linesToAdd(name, 'e.test').ejabberd ?? []);
+    const after = await ask(lines.flatMap((line) => line.split('\n')));
+    // The archive of its rooms is in the same module.
+    expect(after).toEqual(before.filter((name) => !['archive', 'room-archive', 'blocking'].includes(name)));
+  });
 });

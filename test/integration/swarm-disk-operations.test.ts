@@ -5,8 +5,8 @@ import type * as promises from 'node:fs/promises';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { readPiece, SharedItem } from '../../test/fixtures/shared-item.ts';
-import { errorCode } from '../base/errors.ts';
+import { readPiece, SharedItem } from '../fixtures/shared-item.ts';
+import { errorCode } from '../../src/base/errors.ts';
 
 /** A disk that is full at the operation of that number, and at the next two. */
 const disk = vi.hoisted(() => {
