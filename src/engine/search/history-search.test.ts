@@ -174,3 +174,14 @@ test('a folder whose list of files comes later is found by them from then on, th
     [],
   ]);
 });
+
+test('of a folder whose files have the longest names only the first are found, so that its words hold nobody up', async () => {
+  const { world, ana } = await two();
+  const long = 'x'.repeat(120);
+  const many = Array.from({ length: 850 }, (_, index) => `kite${String(index).padStart(4, '0')} ${long} ${long}.jpg`);
+  await shareFolder(ana, 'Many', many);
+  await world.quiet();
+  const { find, read } = searchOf(ana);
+  await read();
+  expect([find('kite0700').length, find('kite0840').length]).toEqual([1, 0]);
+});
