@@ -13,10 +13,11 @@ import { foundLineSchema } from '../../contract/search.ts';
 import { HistorySearch } from './history-search.ts';
 
 /** Virtual time stands still where nobody moves it: the reading goes by the real one. */
-function searchOf({ session }: SimPerson) {
+function searchOf({ session }: SimPerson, monotonic = systemClock.monotonic) {
   const { storage, list, items, people, own, names } = session;
   const clock = {
     ...systemClock,
+    monotonic,
     sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal),
   };
   const scope = new Scope({ log: silentLogger });
@@ -184,4 +185,21 @@ test('of a folder whose files have the longest names only the first are found, s
   const { find, read } = searchOf(ana);
   await read();
   expect([find('kite0700').length, find('kite0840').length]).toEqual([1, 0]);
+});
+
+test('many folders that come at once hold up neither a search nor anybody else: the rest is read after it', async () => {
+  const { world, ana, ben, sphere } = await two();
+  let nowMs = 0;
+  const { search, find, read } = searchOf(ben, () => (nowMs += 40));
+  await read();
+  for (let number = 0; number < 10; number += 1) ana.session.messages.say(sphere.id, `pelican ${number}`);
+  await world.until(() => ben.session.texts().length === 10);
+  await read();
+  const changes = ben.session.storage.messages
+    .newest(sphere.id, 10)
+    .map(({ id }) => ({ kind: 'message' as const, id }));
+  ben.session.list.onChange.emit({ sphere: ben.session.sphere(), changes });
+  expect(search.find({ words: 'pelican', limit: 50 })).toMatchObject({ isWhole: false });
+  await read();
+  expect(find('pelican').length).toBe(10);
 });
