@@ -90,5 +90,5 @@ test('of the first files of a list the names alone are read, and none behind so 
   const bytes = encodeManifest({ files: names.map((name) => ({ ...film, path: ['album', name] })) });
   const read = (most: number, mostBytes: number) => decodePaths(bytes, most, mostBytes).map(([, name]) => name);
   expect([read(3, Infinity), read(2, Infinity), read(3, 1)]).toEqual([names, names.slice(0, 2), names.slice(0, 1)]);
-  expect(() => decodePaths(toUtf8('{"files":[{"path":7}],"v":1}'), 1, Infinity)).toThrow();
+  expect(() => decodePaths(toUtf8('{"files":[{"path":7}],"v":1}'), 1, Infinity)).toThrow('expected array');
 });
