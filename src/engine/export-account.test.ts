@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -94,4 +94,28 @@ test('talks with two people whose addresses are one name on a disk stay two', as
     files.map(async (name) => JSON.parse(await readFile(join(exported.path, 'people', name), 'utf8'))),
   );
   expect(talks.map(({ messages }) => messages[0].text).toSorted()).toEqual(['to a*b@c.test', 'to a?b@c.test']);
+});
+
+test('what was deleted by hand and what links lead to does not keep the other files from being copied', async () => {
+  const world = new SimWorld();
+  const ana = await world.person('ana');
+  const { id: sphereId } = await world.sphere(ana, await world.person('ben'));
+  await ana.share('gone.mp4');
+  const album = join(ana.folder.folder, 'Album');
+  await mkdir(album);
+  await writeFile(join(album, 'beach.jpg'), 'beach');
+  await ana.session.shares.share({ sphereId, paths: [album], plain: false }, noSignal);
+  await world.quiet();
+  for (const [name, target] of Object.entries({ again: '.', nowhere: 'nothing' }))
+    await symlink(target, join(album, name));
+  await rm(join(ana.folder.folder, 'gone.mp4'));
+  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
+  views.follow(ana.session.shown);
+  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
+  onTestFinished(() => rm(parent, { recursive: true }));
+  const deps = { session: ana.session.shown, views, clock: world.clock };
+  const exported = await exportAccount(deps, { parent, withFiles: true }, noSignal);
+  expect(exported.files).toBe(1);
+  const files = await readdir(join(exported.path, 'spheres/Summer/files'), { recursive: true });
+  expect(files.toSorted()).toEqual(['Album', 'Album/beach.jpg']);
 });

@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { MessageView } from '../contract/views.ts';
 import { pictureFormat } from '../spheres/protocol/picture-format.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { Storage } from '../storage/storage.ts';
-import { fileError } from '../torrent/file-error.ts';
+import { fileError, systemCode } from '../torrent/file-error.ts';
 import { safeName, uniqueNames } from '../torrent/safe-name.ts';
 import type { AccountSession } from './account-session.ts';
 import type { ViewSource } from './view-source.ts';
@@ -123,20 +123,41 @@ async function writePicture(storage: Storage, { log: { picture } }: Sphere, fold
   await writeFile(path.join(folder, name), bytes, { mode: 0o600 });
 }
 
-/** Returns how many were copied. Where the file system can, a copy takes no room until it is changed. */
+/** Returns how many were copied: what is not there just now keeps nothing else from being copied. */
 async function copyFiles({ views }: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal): Promise<number> {
   const whole = views.items(sphere).flatMap((item) => {
     const isWhole = item.state === 'complete' || item.state === 'sharing';
-    return isWhole && item.path !== null ? [{ name: item.name, from: item.path }] : [];
+    return isWhole && item.path !== null ? [{ name: item.name, path: item.path }] : [];
   });
   const names = uniqueNames(whole.map(({ name }) => [safeName(name)]));
-  for (const [index, { from, name }] of whole.entries()) {
-    signal.throwIfAborted();
+  let copied = 0;
+  for (const [index, { path: link, name }] of whole.entries()) {
+    const from = await realPathOf(link);
+    if (from === undefined) continue;
     await makeFolder(folder);
-    const to = path.join(folder, names[index]?.[0] ?? name);
-    await cp(from, to, { recursive: true, dereference: true, mode: constants.COPYFILE_FICLONE });
+    await copyTree(from, path.join(folder, names[index]?.[0] ?? name), signal);
+    copied += 1;
   }
-  return whole.length;
+  return copied;
+}
+
+async function realPathOf(file: string): Promise<string | undefined> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Links inside are left out, as they are when a folder is shared. Where the file system can, a copy takes no room until it is changed. */
+async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const filter = async (source: string): Promise<boolean> => {
+    signal.throwIfAborted();
+    const facts = await lstat(source);
+    return facts.isFile() || facts.isDirectory();
+  };
+  await cp(from, to, { recursive: true, filter, mode: constants.COPYFILE_FICLONE });
 }
 
 async function makeFolder(folder: string): Promise<void> {

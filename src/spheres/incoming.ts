@@ -265,7 +265,8 @@ export class Incoming {
     const came = began === null ? undefined : sphere.log.get(began);
     // What was said before we came, by whichever computer, stands before our coming, and is no news.
     const isEarlier = message.atMs < (came?.header.wallMs ?? createdAtMs);
-    const order = this.#deps.storage.messages.add(
+    const { messages } = this.#deps.storage;
+    const order = messages.add(
       {
         id,
         sphereId: sphere.id,
@@ -281,6 +282,8 @@ export class Incoming {
       },
       isEarlier,
     );
+    // The word of our other computer came before the line.
+    if (sphere.log.annotations.isLineTold(sphere.person, id)) messages.markLinesReadUpTo(sphere.id, id);
     return { kind: 'changes', sphere, changes: order === undefined ? [] : [{ kind: 'message', id }] };
   }
 

@@ -102,9 +102,10 @@ export class Sasl {
     const binding = this.#binding();
     const isBound = name.endsWith('-PLUS');
     if (isBound && binding === undefined) throw new AppError('internal', 'this connection cannot be bound');
-    // RFC 5802 §6: only a server that offers no binding at all is told that we could.
+    // RFC 5802 §6: only a server that offers no binding at all is told that we could, whatever became of the kinds it named.
     const isOffered = this.#offered.some((offered) => offered.endsWith('-PLUS'));
-    const unbound = binding === undefined || isOffered ? 'impossible' : 'unused';
+    const canBind = channelBindings(this.#deps.socket).length > 0;
+    const unbound = canBind && !isOffered ? 'unused' : 'impossible';
     this.#exchange = new ScramExchange({
       hash: name.startsWith('SCRAM-SHA-256') ? 'sha256' : 'sha1',
       username,

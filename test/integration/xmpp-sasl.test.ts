@@ -56,6 +56,12 @@ describe('the best way to sign in that both sides know is taken', () => {
       'SCRAM-SHA-256',
       'y,,',
     ],
+    [
+      'telling that it could be bound also where neither a way nor a kind is offered: both may have been taken out on the way',
+      { mechanisms: ['PLAIN', 'SCRAM-SHA-1'], bindings: undefined },
+      'SCRAM-SHA-1',
+      'y,,',
+    ],
     ['the oldest one', { mechanisms: ['PLAIN', 'SCRAM-SHA-1'] }, 'SCRAM-SHA-1', 'y,,'],
   ] as const)('%s', async (_, options, mechanism, header) => {
     const { outcome, used } = await signIn(options);

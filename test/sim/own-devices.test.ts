@@ -77,6 +77,30 @@ test('a line of an ordinary program that was seen at one computer is no news at 
   expect(told.filter(({ type }) => type === 'read').length).toBe(1);
 });
 
+test('a line of an ordinary program is no news either when it comes after the word that it was seen elsewhere', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const { id, row } = await world.sphere(ana, ben);
+  const laptop = await world.another(ana);
+  await world.until(() => hasAll(laptop, ben));
+  await laptop.stop();
+  for (const text of ['one', 'two'])
+    world.server.sayInRoom(row.room, ben.jid, xml('message', { type: 'groupchat', id: text }, xml('body', {}, text)));
+  await world.pass(5_000);
+  ana.session.reading.markRead(id, 'all');
+  await world.pass(10_000);
+  const { answerHistory } = world.server;
+  world.server.answerHistory = () => {
+    throw new Error('the archive is broken');
+  };
+  await laptop.start();
+  await world.until(() => hasAll(laptop, ben));
+  expect(laptop.session.texts()).toEqual([]);
+  world.server.answerHistory = answerHistory;
+  await world.until(() => laptop.session.texts().length === 2);
+  expect(unread(laptop)).toBe(0);
+});
+
 test('the older computer is told of the new one and asks for it, the new one asks for nobody; both know their names', async () => {
   const world = new SimWorld();
   const ana = await world.person('ana');

@@ -204,3 +204,31 @@ test('what streams in is read for the search when it pauses, or after a minute',
   }
   expect(isWhole()).toBe(true);
 });
+
+test('of a folder whose files have the longest names only the first are found, so that its words hold nobody up', async () => {
+  const { world, ana } = await two();
+  const long = 'x'.repeat(120);
+  const many = Array.from({ length: 850 }, (_, index) => `kite${String(index).padStart(4, '0')} ${long} ${long}.jpg`);
+  await shareFolder(ana, 'Many', many);
+  await world.quiet();
+  const { find, read } = searchOf(ana);
+  await read();
+  expect([find('kite0700').length, find('kite0840').length]).toEqual([1, 0]);
+});
+
+test('many folders that come at once hold up neither a search nor anybody else: the rest is read after it', async () => {
+  const { world, ana, ben, sphere } = await two();
+  let nowMs = 0;
+  const { search, find, read } = searchOf(ben, { ...quickClock, monotonic: () => (nowMs += 40) });
+  await read();
+  for (let number = 0; number < 10; number += 1) ana.session.messages.say(sphere.id, `pelican ${number}`);
+  await world.until(() => ben.session.texts().length === 10);
+  await read();
+  const changes = ben.session.storage.messages
+    .newest(sphere.id, 10)
+    .map(({ id }) => ({ kind: 'message' as const, id }));
+  ben.session.list.onChange.emit({ sphere: ben.session.sphere(), changes });
+  expect(search.find({ words: 'pelican', limit: 50 })).toMatchObject({ isWhole: false });
+  await read();
+  expect(find('pelican').length).toBe(10);
+});

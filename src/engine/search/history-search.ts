@@ -55,8 +55,9 @@ const MIN_PAUSE_MS = 4;
 const CALM_MS = 500;
 const PATIENCE_MS = 60_000;
 const IDLE_MS = 3_600_000;
-/** A search brings this many lines up to date by itself; what is more is told not to be read yet. */
+/** A search brings this many lines up to date by itself, for so long; what is more is told not to be read yet. */
 const MAX_CAUGHT_UP = 200;
+const MAX_CAUGHT_UP_MS = 100;
 
 /**
  * Finds what was said and shared, in all spheres and talks. The words of all lines are read into memory little by little
@@ -97,7 +98,7 @@ export class HistorySearch implements Disposable {
   }
 
   find({ words, sphereId, limit }: Wanted): FoundView {
-    this.#catchUp(MAX_CAUGHT_UP);
+    this.#catchUp(MAX_CAUGHT_UP, MAX_CAUGHT_UP_MS);
     const terms = searchTerms(words);
     const places = this.#places();
     const open = sphereId === undefined ? [...places.keys()] : [sphereId].filter((id) => places.has(id));
@@ -140,16 +141,18 @@ export class HistorySearch implements Disposable {
     const { sinceMs, lastMs } = this.#changing;
     const busyMs = Math.min(lastMs + CALM_MS, sinceMs + PATIENCE_MS) - startMs;
     if (this.#changed.size > 0 && busyMs > 0) return busyMs;
-    if (this.#changed.size > 0) this.#catchUp(SLICE);
+    if (this.#changed.size > 0) this.#catchUp(SLICE, SLICE_MS);
     else this.#readBack();
     if (this.#changed.size === 0 && this.#isRead) return IDLE_MS;
     // Half of the time at most: others have work too.
     return Math.max(MIN_PAUSE_MS, clock.monotonic() - startMs);
   }
 
-  #catchUp(limit: number): void {
+  #catchUp(limit: number, mostMs: number): void {
     if (this.#changed.size === 0) return;
-    const { messages, directMessages } = this.#deps.storage;
+    const { storage, clock } = this.#deps;
+    const { messages, directMessages } = storage;
+    const endMs = clock.monotonic() + mostMs;
     this.#index.together(() => {
       for (const [id, kind] of Array.from(this.#changed).slice(0, limit)) {
         const row = kind === 'line' ? messages.get(id) : undefined;
@@ -158,6 +161,7 @@ export class HistorySearch implements Disposable {
         else if (talk !== undefined) this.#putTalk(talk);
         else this.#index.remove(id);
         this.#changed.delete(id);
+        if (clock.monotonic() >= endMs) break;
       }
     });
   }

@@ -1,20 +1,23 @@
-import { RecentMap } from '../../base/recent-map.ts';
 import { searchWords } from '../../base/search-words.ts';
 import type { EventId } from '../../base/id.ts';
 import type { ItemEvent } from '../../spheres/protocol/event.ts';
-import { decodeBeginning } from '../../spheres/protocol/manifest.ts';
+import { decodePaths } from '../../spheres/protocol/manifest.ts';
 import { publicMetainfo } from '../../spheres/public-torrent.ts';
 import type { Storage } from '../../storage/storage.ts';
 
 /** So many files of one item are found by their names: the words of a hundred thousand would take the memory of years of talk. */
 const MOST_FILES = 2000;
-/** Of so many items the names are kept as they were read: whoever types looks at the same ones with each letter. */
-const MOST_KEPT = 20;
+/** Nor more signs of one item, in the beginning of its list: words of the longest names would hold everybody up for minutes. */
+const MOST_SIGNS = 200_000;
+const MOST_BYTES = 4 * 1024 * 1024;
+/** So much of them is kept as it was read: whoever types looks at the same items with each letter. */
+const MOST_KEPT_SIGNS = 4_000_000;
 
 /** By which names an item is found: its own, and those of the files inside. */
 export class ItemNames {
   readonly #attachments: Storage['attachments'];
-  readonly #kept = new RecentMap<EventId, readonly string[]>(MOST_KEPT);
+  readonly #kept = new Map<EventId, readonly string[]>();
+  #signsKept = 0;
 
   constructor(deps: { readonly storage: Pick<Storage, 'attachments'> }) {
     this.#attachments = deps.storage.attachments;
@@ -27,7 +30,7 @@ export class ItemNames {
     const bytes = this.#attachments.get(event.id, event.type === 'torrent' ? 'metainfo' : 'manifest');
     if (bytes === undefined) return undefined;
     const files = readNames(event, bytes);
-    this.#kept.set(event.id, files);
+    this.#keep(event.id, files);
     return files;
   }
 
@@ -54,15 +57,35 @@ export class ItemNames {
     }
     return names.join(' › ');
   }
+
+  #keep(id: EventId, files: readonly string[]): void {
+    this.#kept.set(id, files);
+    this.#signsKept += signsOf(files);
+    for (const [oldest, names] of this.#kept) {
+      if (this.#signsKept <= MOST_KEPT_SIGNS || oldest === id) return;
+      this.#kept.delete(oldest);
+      this.#signsKept -= signsOf(names);
+    }
+  }
 }
 
 function readNames(event: ItemEvent, bytes: Uint8Array): readonly string[] {
   try {
     const most = Math.min(event.body.fileCount, MOST_FILES);
-    const { files } = event.type === 'torrent' ? publicMetainfo(event, bytes) : decodeBeginning(bytes, most);
-    return files.slice(0, most).map(({ path }) => path.join('/'));
+    const paths =
+      event.type === 'torrent'
+        ? publicMetainfo(event, bytes).files.map(({ path }) => path)
+        : decodePaths(bytes, most, MOST_BYTES);
+    let signs = 0;
+    const names = paths.slice(0, most).map((path) => path.join('/'));
+    const end = names.findIndex((name) => (signs += name.length) > MOST_SIGNS);
+    return end === -1 ? names : names.slice(0, end);
   } catch {
     // A list that breaks a rule was made so by its author: nothing in it is found.
     return [];
   }
+}
+
+function signsOf(names: readonly string[]): number {
+  return names.reduce((signs, name) => signs + name.length, 0);
 }

@@ -4,7 +4,14 @@ import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import { toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { ManifestFile } from './manifest.ts';
-import { decodeBeginning, decodeManifest, edgeRanges, encodeManifest, MAX_MANIFEST_FILES } from './manifest.ts';
+import {
+  decodeBeginning,
+  decodeManifest,
+  decodePaths,
+  edgeRanges,
+  encodeManifest,
+  MAX_MANIFEST_FILES,
+} from './manifest.ts';
 
 const film: ManifestFile = {
   path: ['Holidays', 'beach.mp4'],
@@ -76,4 +83,12 @@ test('the beginning of a long list is read without the rest of it', () => {
   expect(decodeBeginning(bytes, 15).files).toEqual(files.slice(0, 15));
   expect(decodeBeginning(bytes.subarray(0, bytes.length - 9), 15).files).toEqual(files.slice(0, 15));
   expect(() => decodeBeginning(bytes, 41)).toThrow('shorter than it was announced');
+});
+
+test('of the first files of a list the names alone are read, and none behind so many bytes', () => {
+  const names = ['}{".jpg', 'é 漢字 {.mp4', 'plain'];
+  const bytes = encodeManifest({ files: names.map((name) => ({ ...film, path: ['album', name] })) });
+  const read = (most: number, mostBytes: number) => decodePaths(bytes, most, mostBytes).map(([, name]) => name);
+  expect([read(3, Infinity), read(2, Infinity), read(3, 1)]).toEqual([names, names.slice(0, 2), names.slice(0, 1)]);
+  expect(() => decodePaths(toUtf8('{"files":[{"path":7}],"v":1}'), 1, Infinity)).toThrow('expected array');
 });

@@ -47,6 +47,8 @@ const file = z.object({
   tailSha256: sha256,
   type: z.string().max(100),
 });
+/** What of a list says how its files are called. */
+const pathsSchema = z.object({ files: z.array(file.pick({ path: true })) });
 const manifestSchema = z.object({
   /** In the order of the byte space. */
   files: z.array(file).min(1).max(MAX_MANIFEST_FILES),
@@ -83,14 +85,26 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
  * list is needed. Its bytes are compared before as those of `decodeManifest` are.
  */
 export function decodeBeginning(bytes: Uint8Array, most: number): Manifest {
-  const start = toUtf8('{"files":[').length;
-  const text = fromUtf8(bytes.subarray(start, endOfObjects(bytes, start, most)));
-  if (text === undefined) throw new AppError('bad-input', 'the list of files is not UTF-8');
-  return decodeManifest(toUtf8(`{"files":[${text}],"v":${MANIFEST_VERSION}}`));
+  return decodeManifest(toUtf8(beginningOf(bytes, most, Infinity)));
 }
 
-/** Behind the last of `most` objects from `start` on. Quotes, braces and backslashes are no part of other letters in UTF-8. */
-function endOfObjects(bytes: Uint8Array, start: number, most: number): number {
+/** How the first files are called, those in the first `mostBytes` of the list: nothing else of it is checked, which takes long. */
+export function decodePaths(bytes: Uint8Array, most: number, mostBytes: number): readonly (readonly string[])[] {
+  return pathsSchema.parse(JSON.parse(beginningOf(bytes, most, mostBytes))).files.map(({ path }) => path);
+}
+
+function beginningOf(bytes: Uint8Array, most: number, mostBytes: number): string {
+  const start = toUtf8('{"files":[').length;
+  const text = fromUtf8(bytes.subarray(start, endOfObjects(bytes, start, most, mostBytes)));
+  if (text === undefined) throw new AppError('bad-input', 'the list of files is not UTF-8');
+  return `{"files":[${text}],"v":${MANIFEST_VERSION}}`;
+}
+
+/**
+ * Behind the last of `most` objects from `start` on, or the one that `mostBytes` end in. Quotes, braces and backslashes are
+ * no part of other letters in UTF-8.
+ */
+function endOfObjects(bytes: Uint8Array, start: number, most: number, mostBytes: number): number {
   const [quote, backslash, open, close] = ['"', '\\', '{', '}'].map((sign) => sign.charCodeAt(0));
   let isText = false;
   let depth = 0;
@@ -103,7 +117,7 @@ function endOfObjects(bytes: Uint8Array, start: number, most: number): number {
     else if (!isText && byte === close) {
       depth -= 1;
       if (depth === 0) objects += 1;
-      if (objects === most) return at + 1;
+      if (objects === most || (depth === 0 && at - start >= mostBytes)) return at + 1;
     }
   }
   throw new AppError('bad-input', 'the list of files is shorter than it was announced', { files: objects });
