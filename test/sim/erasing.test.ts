@@ -109,6 +109,7 @@ test('what nobody gives, or somebody made up, keeps a deleted text only as long 
   await later(35);
   expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([true, true]);
   await later(30);
+  await world.until(() => !has(ben, itemId, 'media-key') && !has(ben, text, 'text'));
   expect([has(ben, itemId, 'media-key'), has(ben, text, 'text')]).toEqual([false, false]);
 });
 
