@@ -168,6 +168,20 @@ test('what is taken back while nobody vouches for their devices is taken back th
   expect(storage.talkWords.list()).toEqual([]);
 });
 
+test('a computer that was ended is vouched for no more, also where it never came into a sphere', async () => {
+  const { world, ben } = await two();
+  const laptop = await world.another(ben);
+  await world.until(() => vouchedBy(laptop, ben)[0] !== undefined);
+  const { deviceId } = laptop.session.omemo;
+  const lost = laptop.session.identity.device.id;
+  await laptop.stop();
+  await ben.session.members.create('Later', noSignal);
+  expect(vouchedBy(ben, ben)[1]).toContain(deviceId);
+  ben.session.devices.end(lost, true);
+  await world.quiet();
+  expect(vouchedBy(ben, ben).flat()).not.toContain(deviceId);
+});
+
 test('a second computer vouches for no more programs than the first one did', async () => {
   const { world, ben } = await two();
   const planted = await plant(world, ben.jid);
