@@ -156,6 +156,19 @@ export class TalkDevices {
     this.onChange.emit(jid);
   }
 
+  /** Another computer of ours vouches for a program no more. Whether nothing had been said of it here. */
+  leaveOutToo({ deviceId, identityKey }: { readonly deviceId: number; readonly identityKey: string }): boolean {
+    const { storage, clock, own } = this.#deps;
+    const all = DeviceChoices.list(storage, own);
+    const known = all.find((one) => one.deviceId === deviceId);
+    if (known !== undefined && known.choice !== 'open') return false;
+    const others = all.filter((one) => one !== known);
+    const sinceMs = known?.sinceMs ?? clock.now();
+    DeviceChoices.replace(storage, own, [...others, { deviceId, identityKey, choice: 'left-out', sinceMs }]);
+    this.onChange.emit(own);
+    return true;
+  }
+
   /** Nothing can be said to somebody now: the line that did not leave says that it is about their devices. */
   refused(jid: BareJid): void {
     this.#refused.set(jid, this.#vouchedAt(jid));

@@ -182,6 +182,31 @@ test('a computer that was ended is vouched for no more, also where it never came
   expect(vouchedBy(ben, ben).flat()).not.toContain(deviceId);
 });
 
+test('a program that is left out at one computer is vouched for by no other one that was not asked, unless it was let in there', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  const [phone, tablet] = [await plant(world, ben.jid), await plant(world, ben.jid)];
+  ben.session.directory.forget();
+  await world.sphere(ana, ben);
+  const laptop = await world.another(ben);
+  await world.until(() => vouchedBy(laptop, ana)[0]?.includes(phone) === true);
+  const say = async ({ session }: SimPerson, deviceId: number, choice: 'let-in' | 'left-out'): Promise<void> => {
+    const says = peopleCalls({ holder: { session } } as never);
+    await says.chooseDevice({ jid: ben.jid, deviceId, choice }, noSignal);
+    await world.quiet();
+  };
+  await say(laptop, tablet, 'let-in');
+  await say(ben, tablet, 'left-out');
+  await say(ben, phone, 'left-out');
+  const others = [laptop.session.omemo.deviceId, ben.session.omemo.deviceId];
+  const programs = (at: SimPerson) => vouchedBy(at, ana)[0]?.filter((id) => !others.includes(id));
+  expect([programs(ben), programs(laptop)]).toEqual([[], [tablet]]);
+  expect(laptop.session.people.devices.list(ben.jid)).toMatchObject([
+    { deviceId: tablet, choice: 'let-in' },
+    { deviceId: phone, choice: 'left-out' },
+  ]);
+});
+
 test('a second computer vouches for no more programs than the first one did', async () => {
   const { world, ben } = await two();
   const planted = await plant(world, ben.jid);
