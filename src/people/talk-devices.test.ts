@@ -40,7 +40,9 @@ async function setUp() {
   devices.lists.set(ANA, [omemo.deviceId, ...idsOf(laptop, phone, planted)]);
   const keys = new Map<BareJid, KeysOfPerson>();
   const keysOf = (jid: BareJid): KeysOfPerson | null => keys.get(jid) ?? null;
-  const { readers, encryption, stop } = openReaders({ storage, omemo, own: ANA, devices, clock, keysOf });
+  const mail = { isRead: true };
+  const isMailRead = (): boolean => mail.isRead;
+  const { readers, encryption, stop } = openReaders({ storage, omemo, own: ANA, devices, clock, keysOf, isMailRead });
   onTestFinished(() => {
     stop();
     storage[Symbol.dispose]();
@@ -59,7 +61,7 @@ async function setUp() {
       message.keys.some(({ deviceId }) => deviceId === at.deviceId) ? [name] : [],
     );
   };
-  return { ...others, clock, storage, devices, keys, asked, readers, compare, reading, all };
+  return { ...others, clock, storage, devices, mail, keys, asked, readers, compare, reading, all };
 }
 
 function vouching(certified: readonly TestDevice[], vouched: readonly TestDevice[]): KeysOfPerson {
@@ -220,4 +222,18 @@ test('of a device that is not listed any more, or vouched for since, nothing is 
   devices.lists.set(BEN, [his.address.deviceId]);
   await heard();
   expect(readers.list(BEN)).toEqual([]);
+});
+
+test('a computer of ours that came while this one was away is asked about only once what it said of itself was read', async () => {
+  const { compare, clock, devices, mail, keys, readers, laptop, phone, planted } = await setUp();
+  compare();
+  mail.isRead = false;
+  await devices.deviceIds(ANA);
+  await clock.advance(20 * MINUTE);
+  expect(readers.list(ANA)).toMatchObject([{ deviceId: phone.address.deviceId, choice: 'let-in' }]);
+  keys.set(ANA, vouching([laptop], []));
+  mail.isRead = true;
+  await clock.advance(3 * MINUTE);
+  const asked = readers.list(ANA).map(({ deviceId, choice }) => ({ deviceId, choice }));
+  expect(asked).toEqual([phone, planted].map(({ address: { deviceId } }) => ({ deviceId, choice: 'open' })));
 });

@@ -45,6 +45,8 @@ interface TalkDevicesDeps {
   readonly own: BareJid;
   /** Of this device. */
   readonly deviceId: number;
+  /** Whether what our own computers said of themselves while this one was away is known, or cannot be. */
+  readonly isMailRead: () => boolean;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
@@ -222,12 +224,13 @@ export class TalkDevices {
   }
 
   #lookSoon(): void {
-    const { clock, spawn } = this.#deps;
+    const { clock, spawn, isMailRead } = this.#deps;
     if (this.#isDue) return;
     this.#isDue = true;
     spawn('look at the devices of people', async (signal) => {
       await clock.sleep(PATIENCE_MS, signal);
       this.#isDue = false;
+      if (!isMailRead()) return this.#lookSoon();
       this.#askStale();
       const untilMs = clock.monotonic() - PATIENCE_MS;
       const listed = [...this.#listed];
