@@ -34,7 +34,8 @@ export function followMemberDevices(
     for (const { person, isFirst } of learn(sphere)) {
       const jid = sphere.jidOf(person);
       const isNews = !isFirst && !isFirstSight && person !== sphere.person && storage.verified.has(person);
-      if (isNews && jid !== undefined && telling.take(person)) tell({ code: 'member-device', params: { person: names.of(jid) } });
+      if (isNews && jid !== undefined && telling.take(person))
+        tell({ code: 'member-device', params: { person: names.of(jid) } });
     }
   });
 }
