@@ -381,3 +381,8 @@ test('status without an account says what to do, and nothing of sharing', async 
   expect(stdout).toContain('account  none');
   expect(stdout).not.toContain('sharing');
 });
+
+test('what is no address of anybody is not said to have no devices', async () => {
+  const { code, stdout } = await run(['person', 'devices', 'ben@']);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+});

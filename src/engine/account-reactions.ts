@@ -37,6 +37,7 @@ import { partnerIn } from '../spheres/partner-in.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Vault } from '../spheres/vault.ts';
 import type { Storage } from '../storage/storage.ts';
+import { followOwnPrograms } from './follow-own-programs.ts';
 import { lookAfter } from './look-after.ts';
 import { offerMoves } from './offer-moves.ts';
 
@@ -147,6 +148,16 @@ export function joinReactions(deps: ReactionsDeps): void {
   stack.defer(() => {
     for (const stop of stops) stop();
   });
+}
+
+/** Who vouches for whose devices. */
+function followDevices(deps: ReactionsDeps): (() => void)[] {
+  const { list, devices, people } = deps;
+  return [
+    list.onChange.on(({ changes }) => changes.some(({ kind }) => kind === 'members') && people.devices.lookAgain()),
+    devices.onChange.on(() => people.devices.lookAgain()),
+    followOwnPrograms(deps),
+  ];
 }
 
 /** What goes on as long as the account is open. */

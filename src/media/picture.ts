@@ -17,8 +17,9 @@ sharp.cache(false);
 sharp.concurrency(1);
 
 /** Opens an encoded picture, turned as its camera noted. */
-export function openPicture(input: string | Buffer): Sharp {
-  return sharp(input, { failOn: 'none', limitInputPixels: MAX_PIXELS, sequentialRead: true, pages: 1 }).autoOrient();
+export function openPicture(input: string | Buffer, maxPixels = MAX_PIXELS): Sharp {
+  const limitInputPixels = Math.min(maxPixels, MAX_PIXELS);
+  return sharp(input, { failOn: 'none', limitInputPixels, sequentialRead: true, pages: 1 }).autoOrient();
 }
 
 /** Wraps uncompressed RGB. */

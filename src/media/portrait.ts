@@ -7,6 +7,10 @@ const SIDES = [192, 160, 128, 96];
 const QUALITY = 80;
 /** Everybody on the list fetches it in one stanza, behind which all others wait: nine seconds at 56 kbit/s. */
 const MAX_BYTES = 48 * 1024;
+/** Of no use to honest pictures, and hundreds of megabytes of memory for a few kilobytes that somebody else sent. */
+const MAX_PIXELS_PER_BYTE = 1000;
+/** A single colour takes next to nothing. */
+const ALWAYS_DRAWN_PIXELS = 4_000_000;
 /** What is drawn here by itself: an SVG is a program. */
 const TYPES = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif']);
 
@@ -14,9 +18,10 @@ const TYPES = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif']);
 export async function drawPortrait(bytes: Uint8Array): Promise<Portrait | null> {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!TYPES.has(detectFormat(input.subarray(0, HEAD_BYTES))?.type ?? '')) return null;
+  const maxPixels = Math.max(ALWAYS_DRAWN_PIXELS, bytes.length * MAX_PIXELS_PER_BYTE);
   try {
     for (const side of SIDES) {
-      const square = openPicture(input).resize(side, side, { fit: 'cover' }).toColourspace('srgb');
+      const square = openPicture(input, maxPixels).resize(side, side, { fit: 'cover' }).toColourspace('srgb');
       const png = await square.png({ compressionLevel: 9 }).toBuffer();
       if (png.length > MAX_BYTES) continue;
       const image = await openPicture(png).webp({ quality: QUALITY }).toBuffer();

@@ -69,7 +69,7 @@ export class People implements Disposable {
     this.devices.onChange.on((jid) => {
       if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
     });
-    this.devices.onVouched.on((jid) => this.talk.retryAll(jid, 'not-vouched'));
+    this.devices.onVouched.on((jid) => this.#sayAgain(jid));
     const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
     this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
     this.onState = new Emitter(onError);
@@ -104,6 +104,13 @@ export class People implements Disposable {
   async chooseDevice(input: Parameters<TalkDevices['choose']>[0], signal: AbortSignal): Promise<void> {
     await this.devices.choose(input, signal);
     if (input.choice === 'let-in') this.talk.retryAll(input.jid, 'not-vouched');
+    this.sender.poke();
+  }
+
+  /** Words about lines wait for it as well. Nothing goes by itself to somebody who was blocked since. */
+  #sayAgain(jid: BareJid): void {
+    if (this.#deps.storage.blocked.has(jid)) return;
+    this.talk.retryAll(jid, 'not-vouched');
     this.sender.poke();
   }
 

@@ -40,7 +40,9 @@ async function setUp() {
   devices.lists.set(ANA, [omemo.deviceId, ...idsOf(laptop, phone, planted)]);
   const keys = new Map<BareJid, KeysOfPerson>();
   const keysOf = (jid: BareJid): KeysOfPerson | null => keys.get(jid) ?? null;
-  const { readers, encryption, stop } = openReaders({ storage, omemo, own: ANA, devices, clock, keysOf });
+  const mail = { isRead: true };
+  const isMailRead = (): boolean => mail.isRead;
+  const { readers, encryption, stop } = openReaders({ storage, omemo, own: ANA, devices, clock, keysOf, isMailRead });
   onTestFinished(() => {
     stop();
     storage[Symbol.dispose]();
@@ -59,7 +61,7 @@ async function setUp() {
       message.keys.some(({ deviceId }) => deviceId === at.deviceId) ? [name] : [],
     );
   };
-  return { ...others, clock, storage, devices, keys, asked, readers, compare, reading, all };
+  return { ...others, clock, storage, devices, mail, keys, asked, readers, compare, reading, all };
 }
 
 function vouching(certified: readonly TestDevice[], vouched: readonly TestDevice[]): KeysOfPerson {
@@ -114,13 +116,53 @@ test('a device that was let in keeps its key: another one under its number reads
 });
 
 test('what was left out by hand stays out also where nobody was compared', async () => {
-  const { compare, keys, readers, clock, planted, reading } = await setUp();
+  const { compare, keys, readers, clock, planted, hisPlanted, reading } = await setUp();
   compare();
   await reading();
   await clock.advance(3 * MINUTE);
   await readers.choose({ jid: ANA, deviceId: planted.address.deviceId, choice: 'left-out' }, noSignal);
   keys.delete(BEN);
+  await readers.choose({ jid: BEN, deviceId: hisPlanted.address.deviceId, choice: 'let-in' }, noSignal);
   expect(await reading()).toEqual(['his', 'hisPhone', 'hisPlanted', 'laptop', 'phone']);
+});
+
+test('a device that was said to get nothing gets nothing when the numbers turn out to differ', async () => {
+  const { compare, keys, readers, clock, hisPlanted, reading } = await setUp();
+  compare();
+  await reading();
+  await clock.advance(3 * MINUTE);
+  keys.delete(BEN);
+  // Of our own account the person is asked by itself.
+  expect(await reading()).toEqual(['his', 'hisPhone', 'laptop', 'phone', 'planted']);
+  expect(readers.list(BEN)).toMatchObject([{ deviceId: hisPlanted.address.deviceId, choice: 'open' }]);
+});
+
+test('our own devices read although nobody has vouched for any of them yet', async () => {
+  const { compare, keys, reading } = await setUp();
+  compare();
+  keys.delete(ANA);
+  expect(await reading()).toEqual(['his', 'hisPhone', 'laptop', 'phone', 'planted']);
+});
+
+test('a device that is vouched for before it is listed brings the news as well, and the news come once', async () => {
+  const { compare, clock, devices, keys, readers, his, hisPhone, hisPlanted, reading } = await setUp();
+  compare();
+  const vouched: BareJid[] = [];
+  readers.onVouched.on((jid) => vouched.push(jid));
+  devices.lists.set(BEN, []);
+  readers.refused(BEN);
+  keys.set(BEN, vouching([his, hisPlanted], [hisPhone]));
+  readers.lookAgain();
+  expect(vouched).toEqual([]);
+  // Nobody tells us of the list: it is asked for.
+  devices.lists.set(BEN, [hisPlanted.address.deviceId]);
+  await clock.advance(3 * MINUTE);
+  expect(vouched).toEqual([BEN]);
+  readers.refused(BEN);
+  await reading();
+  readers.lookAgain();
+  await clock.advance(10 * MINUTE);
+  expect(vouched).toEqual([BEN]);
 });
 
 test('a program of our own that our computers vouch for can be left out', async () => {
@@ -180,4 +222,18 @@ test('of a device that is not listed any more, or vouched for since, nothing is 
   devices.lists.set(BEN, [his.address.deviceId]);
   await heard();
   expect(readers.list(BEN)).toEqual([]);
+});
+
+test('a computer of ours that came while this one was away is asked about only once what it said of itself was read', async () => {
+  const { compare, clock, devices, mail, keys, readers, laptop, phone, planted } = await setUp();
+  compare();
+  mail.isRead = false;
+  await devices.deviceIds(ANA);
+  await clock.advance(20 * MINUTE);
+  expect(readers.list(ANA)).toMatchObject([{ deviceId: phone.address.deviceId, choice: 'let-in' }]);
+  keys.set(ANA, vouching([laptop], []));
+  mail.isRead = true;
+  await clock.advance(3 * MINUTE);
+  const asked = readers.list(ANA).map(({ deviceId, choice }) => ({ deviceId, choice }));
+  expect(asked).toEqual([phone, planted].map(({ address: { deviceId } }) => ({ deviceId, choice: 'open' })));
 });

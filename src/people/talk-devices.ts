@@ -45,6 +45,8 @@ interface TalkDevicesDeps {
   readonly own: BareJid;
   /** Of this device. */
   readonly deviceId: number;
+  /** Whether what our own computers said of themselves while this one was away is known, or cannot be. */
+  readonly isMailRead: () => boolean;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
@@ -71,7 +73,10 @@ export class TalkDevices {
   /** Somebody to whom nothing could be said because nobody vouched for their devices has one that is vouched for. */
   readonly onVouched: Emitter<BareJid>;
   readonly #deps: TalkDevicesDeps;
-  readonly #refused = new Set<BareJid>();
+  /** Those to whom nothing could be said, each with their devices that were vouched for even then. */
+  readonly #refused = new Map<BareJid, ReadonlySet<number>>();
+  /** Of those, whose list is to be asked for: without a subscription nobody tells us of a new device. */
+  readonly #stale = new Set<BareJid>();
   readonly #listed = new Map<BareJid, Listed>();
   #isDue = false;
 
@@ -85,16 +90,18 @@ export class TalkDevices {
       const isLonger = deviceIds.some((id) => before?.deviceIds.includes(id) !== true);
       const sinceMs = before === undefined || isLonger ? deps.clock.monotonic() : before.sinceMs;
       this.#listed.set(jid, { deviceIds, sinceMs });
+      this.#tryAgain(jid);
       this.#lookSoon();
     });
   }
 
   readersWith(peer: BareJid): Readers {
     const { storage, keysOf, own } = this.#deps;
-    const isCompared = keysOf(peer) !== null;
+    const [theirs, ours] = [keysOf(peer), keysOf(own)];
+    const isCompared = theirs !== null;
     const mayRead = (address: DeviceAddress, key: Uint8Array): boolean | null => {
       const identityKey = toHex(key);
-      const keys = keysOf(address.jid);
+      const keys = address.jid === own ? ours : theirs;
       const isCertified = keys?.certified.has(identityKey) === true;
       const isVouched = keys?.vouched.has(identityKey) === true;
       // Of a program of our own we may know better than the computer that vouched for it.
@@ -102,7 +109,9 @@ export class TalkDevices {
       const choice = DeviceChoices.of(storage, address.jid, { deviceId: address.deviceId, identityKey });
       if (choice === 'left-out') return false;
       if (choice === 'let-in' || isVouched) return true;
-      return isCompared ? false : null;
+      // The person was told that it gets nothing: that their numbers turn out to differ does not let it read.
+      if (address.jid !== own && DeviceChoices.isOpen(storage, address)) return false;
+      return isCompared && keys !== null ? false : null;
     };
     return {
       trusts: (address, key, standing) => mayRead(address, key) ?? standing !== 'changed',
@@ -122,7 +131,7 @@ export class TalkDevices {
       ...(jid === own ? [] : (keys?.vouched.values() ?? [])),
     ]);
     const chosen = DeviceChoices.list(storage, jid).filter(({ deviceId, choice }) => {
-      return !known.has(deviceId) && (keys !== null || choice !== 'open');
+      return !known.has(deviceId) && (keys !== null || jid !== own || choice !== 'open');
     });
     if (jid !== own || keys === null) return chosen;
     const vouched = [...keys.vouched].filter(([, id]) => !known.has(id) && !chosen.some((one) => one.deviceId === id));
@@ -149,17 +158,30 @@ export class TalkDevices {
     this.onChange.emit(jid);
   }
 
+  /** Another computer of ours vouches for a program no more. Whether nothing had been said of it here. */
+  leaveOutToo({ deviceId, identityKey }: { readonly deviceId: number; readonly identityKey: string }): boolean {
+    const { storage, clock, own } = this.#deps;
+    const all = DeviceChoices.list(storage, own);
+    const known = all.find((one) => one.deviceId === deviceId);
+    if (known !== undefined && known.choice !== 'open') return false;
+    const others = all.filter((one) => one !== known);
+    const sinceMs = known?.sinceMs ?? clock.now();
+    DeviceChoices.replace(storage, own, [...others, { deviceId, identityKey, choice: 'left-out', sinceMs }]);
+    this.onChange.emit(own);
+    return true;
+  }
+
   /** Nothing can be said to somebody now: the line that did not leave says that it is about their devices. */
   refused(jid: BareJid): void {
-    this.#refused.add(jid);
+    this.#refused.set(jid, this.#vouchedAt(jid));
     this.look(jid);
   }
 
   /** Somebody was compared, or vouches for others than before. */
   lookAgain(): void {
-    for (const jid of [...this.#refused].filter((one) => this.#isVouchedFor(one))) {
-      this.#refused.delete(jid);
-      this.onVouched.emit(jid);
+    for (const jid of [...this.#refused.keys()]) {
+      this.#tryAgain(jid);
+      if (this.#refused.has(jid)) this.#stale.add(jid);
     }
     this.#lookSoon();
   }
@@ -186,24 +208,49 @@ export class TalkDevices {
     if (news.length > 0) this.onStrange.emit(jid);
   }
 
-  #isVouchedFor(jid: BareJid): boolean {
+  /** Only for a device that was not vouched for before: lines that fail for another reason would go round for ever. */
+  #tryAgain(jid: BareJid): void {
+    const before = this.#refused.get(jid);
+    if (before === undefined || [...this.#vouchedAt(jid)].every((id) => before.has(id))) return;
+    this.#refused.delete(jid);
+    this.onVouched.emit(jid);
+  }
+
+  /** The listed devices of somebody compared that are vouched for. */
+  #vouchedAt(jid: BareJid): Set<number> {
     const keys = this.#deps.keysOf(jid);
-    if (keys === null) return true;
-    const known = new Set([...keys.certified.values(), ...keys.vouched.values()]);
-    return this.#listed.get(jid)?.deviceIds.some((id) => known.has(id)) === true;
+    const known = new Set([...(keys?.certified.values() ?? []), ...(keys?.vouched.values() ?? [])]);
+    return new Set(this.#listed.get(jid)?.deviceIds.filter((id) => known.has(id)));
   }
 
   #lookSoon(): void {
-    const { clock, spawn } = this.#deps;
+    const { clock, spawn, isMailRead } = this.#deps;
     if (this.#isDue) return;
     this.#isDue = true;
     spawn('look at the devices of people', async (signal) => {
       await clock.sleep(PATIENCE_MS, signal);
       this.#isDue = false;
+      if (!isMailRead()) return this.#lookSoon();
+      this.#askStale();
       const untilMs = clock.monotonic() - PATIENCE_MS;
       const listed = [...this.#listed];
       for (const [jid, { sinceMs }] of listed) if (sinceMs <= untilMs) this.look(jid);
       if (listed.some(([, { sinceMs }]) => sinceMs > untilMs)) this.#lookSoon();
     });
+  }
+
+  #askStale(): void {
+    const { devices, spawn } = this.#deps;
+    for (const jid of [...this.#stale].filter((one) => this.#refused.has(one))) {
+      spawn('ask for the devices of somebody', async () => {
+        try {
+          await devices.askDeviceIds(jid);
+        } catch {
+          // Without a connection: with the next look.
+          this.#stale.add(jid);
+        }
+      });
+    }
+    this.#stale.clear();
   }
 }

@@ -49,13 +49,21 @@ export class DeviceCertifier {
     );
   }
 
-  /** The person has said of a program whether it is theirs: those who know us have to know, too. */
+  /** The person has said of a program whether it is theirs, or ended a computer: those who know us have to know, too. */
   vouchAgain(): void {
     const { storage, own, author, list } = this.#deps;
     const letIn = DeviceChoices.list(storage, own).flatMap(({ choice, deviceId, identityKey }) => {
       const key = choice === 'let-in' ? fromHex(identityKey ?? '') : undefined;
       return key === undefined ? [] : [{ deviceId, identityKey: key }];
     });
+    const ended = new Set(
+      storage.ownDevices.list().flatMap((row) => (row.state === 'ended' ? [row.omemoIdentityKey] : [])),
+    );
+    // Where a computer never came into a sphere, this alone says there that it is gone.
+    const isKept = (device: VouchedDevice): boolean => {
+      const choice = this.#choiceOf(device);
+      return choice === 'let-in' || (choice !== 'left-out' && !ended.has(toHex(device.identityKey)));
+    };
     for (const sphere of list.all()) {
       const here = sphere.state.devices.get(author.device.id);
       if (sphere.row.state !== 'joined' || here === undefined) continue;
@@ -63,7 +71,7 @@ export class DeviceCertifier {
         const key = fromHex(identityKey);
         return key === undefined ? [] : [{ deviceId, identityKey: key }];
       });
-      const kept = before.filter((device) => this.#choiceOf(device) !== 'left-out');
+      const kept = before.filter(isKept);
       const added = letIn.filter(({ deviceId }) => !kept.some((device) => device.deviceId === deviceId));
       if (added.length === 0 && kept.length === before.length) continue;
       this.#publish(sphere, [...kept, ...added].slice(0, MAX_VOUCHED));

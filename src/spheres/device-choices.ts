@@ -39,6 +39,11 @@ export const DeviceChoices = {
       deviceId === device.deviceId && (choice === 'left-out' || identityKey === device.identityKey);
     return DeviceChoices.list(storage, jid).find(isMeant)?.choice;
   },
+
+  /** Whether the person was asked about a device, by its number, and has said nothing yet. */
+  isOpen(storage: Place, { jid, deviceId }: { readonly jid: BareJid; readonly deviceId: number }): boolean {
+    return DeviceChoices.list(storage, jid).some((one) => one.deviceId === deviceId && one.choice === 'open');
+  },
 };
 
 const settingOf = (jid: BareJid): string => `chosen-devices ${jid}`;

@@ -160,7 +160,7 @@ export class OwnDevices {
     if (sphere.row.state !== 'joined') return;
     const { storage, clock, own, author, comeback } = this.#deps;
     const { devices, endedDevices } = sphere.state;
-    for (const device of endedDevices.keys()) this.#noteEnd(device);
+    const isOther = [...endedDevices.keys()].filter((device) => this.#noteEnd(device)).length > 0;
     for (const device of devices.values()) {
       if (device.person === author.person && device.device !== author.device.id) this.#noteFromLog(device);
     }
@@ -173,6 +173,7 @@ export class OwnDevices {
     }
     comeback.addMembers(sphere);
     this.#asking.wake();
+    if (isOther) this.vouchAgain();
   }
 
   /** A device has just said something, which may be that we know all there is. */
@@ -207,6 +208,7 @@ export class OwnDevices {
       this.#ends.note(device, isAtOnce);
       this.#noteEnd(device);
     });
+    this.vouchAgain();
     this.#unlistSoon();
     this.endGone(...list.all());
   }
@@ -236,7 +238,7 @@ export class OwnDevices {
     this.onChange.emit();
   }
 
-  /** The person has said of another program at the account whether it is theirs. */
+  /** The person has said of another program at the account whether it is theirs, or has a computer no more. */
   vouchAgain(): void {
     this.#deps.certifier.vouchAgain();
   }
@@ -270,12 +272,14 @@ export class OwnDevices {
     return row;
   }
 
-  #noteEnd(device: DeviceKey): void {
+  /** Whether it was not known. */
+  #noteEnd(device: DeviceKey): boolean {
     const { ownDevices } = this.#deps.storage;
     const row = ownDevices.get(device);
-    if (row === undefined || row.state === 'ended' || row.state === 'here') return;
+    if (row === undefined || row.state === 'ended' || row.state === 'here') return false;
     ownDevices.update(device, { state: 'ended' });
     this.onChange.emit();
+    return true;
   }
 
   /** What ended it may itself have been undone. */

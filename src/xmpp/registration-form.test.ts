@@ -71,3 +71,11 @@ test('a picture to be read, or more than a name and a password, is told as such,
     message: 'the server asks for more than a name and a password',
   });
 });
+
+test('instructions that are all full stops hold nothing up', () => {
+  const beginMs = performance.now();
+  const words = `https://a${'.'.repeat(60_000)}a`;
+  const refused = refusalOf(asked(xml('instructions', {}, words)));
+  expect(refused).toMatchObject({ code: 'registration-refused' });
+  expect(performance.now() - beginMs).toBeLessThan(2_000);
+});

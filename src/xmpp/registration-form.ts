@@ -9,6 +9,8 @@ import { NS_REGISTER } from './xep/0077-own-account.ts';
 
 // XEP-0221
 const NS_MEDIA = 'urn:xmpp:media-element';
+/** Of a web page's address in the instructions. */
+const MAX_NAMED = 1000;
 
 /**
  * What the server asked for, filled in. Rejects with `registration-elsewhere`, `registration-asks-more` (both with the
@@ -48,8 +50,10 @@ function elsewhere(query: Element | undefined, missing: readonly string[]): AppE
 
 /** §5; there are servers that name the page in the instructions only. */
 function pageOf(query: Element | undefined): string | undefined {
-  const named = /https:\/\/[^\s<>"']+/i.exec(childText(query, 'instructions') ?? '')?.[0];
-  return readWebPage(query) ?? safeWebPage(named?.replace(/[.,;:!?)\]]+$/, ''));
+  const [named = ''] = /https:\/\/[^\s<>"']+/i.exec(childText(query, 'instructions') ?? '') ?? [];
+  // Looking for the end of its sentence takes the square of the length.
+  const page = named.length > MAX_NAMED ? undefined : named.replace(/[.,;:!?)\]]+$/, '');
+  return readWebPage(query) ?? safeWebPage(page);
 }
 
 /** The sentence holds the address too: that is what the command line prints. */

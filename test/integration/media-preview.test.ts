@@ -156,3 +156,10 @@ test('a person’s picture is a small square without metadata, and nothing but a
   for (const text of none) expect([text, await drawPortrait(Buffer.from(text, 'latin1'))]).toEqual([text, null]);
   for (const name of ['end.mp4', 'photo.avif']) expect(await drawPortrait(readFileSync(at(name)))).toBeNull();
 });
+
+test('a few kilobytes of somebody else that claim a hundred million pixels are not drawn, a single colour is', async () => {
+  const plain = (side: number) => sharp({ create: { width: side, height: side, channels: 3, background: '#888' } });
+  const huge = await plain(10_900).jpeg({ progressive: true }).toBuffer();
+  expect(await drawPortrait(huge.subarray(0, 24 * 1024))).toBeNull();
+  expect((await drawPortrait(await plain(1_900).webp({ lossless: true }).toBuffer()))?.side).toBe(192);
+});

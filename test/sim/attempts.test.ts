@@ -153,6 +153,16 @@ test('a new computer of somebody compared is told once, and none of somebody who
   ]);
 });
 
+test('whoever certifies computers without end is not told of without end', async () => {
+  const { world, ana, ben, told } = await compared();
+  for (let count = 0; count < 6; count += 1) {
+    const { device } = (await world.another(ben)).session.identity;
+    await world.until(() => ana.session.sphere().state.devices.has(device.id));
+  }
+  await world.pass(MINUTE);
+  expect(told.filter(({ code }) => code === 'member-device')).toHaveLength(4);
+});
+
 test('computers that a new computer of ours hears of with the past are no news', async () => {
   const { world, ana, ben } = await compared();
   await world.another(ben);

@@ -109,7 +109,8 @@ export const peopleCommands = [
     async run({ connect, signal, positionals }) {
       using engine = await connect();
       const { account, people } = await engine.client.system.snapshot(undefined, { signal });
-      const [jid = account?.jid] = positionals;
+      const [address] = positionals;
+      const jid = address === undefined ? account?.jid : parseBareJid(address);
       if (jid === account?.jid) return { devices: account?.programs ?? [] };
       return { devices: people.find((person) => person.jid === jid)?.devices ?? [] };
     },
