@@ -219,14 +219,6 @@ function followOutgoing(deps: ReactionsDeps): (() => void)[] {
   ];
 }
 
-/** Whom what is said may reach, is asked anew with each change of members or of our own devices. */
-function followDevices({ list, devices, people }: ReactionsDeps): (() => void)[] {
-  return [
-    list.onChange.on(({ changes }) => changes.some(({ kind }) => kind === 'members') && people.devices.lookAgain()),
-    devices.onChange.on(() => people.devices.lookAgain()),
-  ];
-}
-
 function reactToChanges(deps: ReactionsDeps, sphere: Sphere, changes: readonly SphereChange[]): void {
   const { scope, exchange, caretaker, outgoing } = deps;
   const kinds = new Set(changes.map(({ kind }) => kind));
