@@ -175,8 +175,7 @@ export class AccountOnline implements Disposable {
 
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
-    this.#answers = [answerDisco(deps.client, ABILITIES, FIRST_ABILITIES), answerPing(deps.client)];
-    this.#lateNews = new LateNews({ ...deps, session: () => this.#session });
+    for (const answer of this.#answers) answer[Symbol.dispose]();
   }
 
   /** What was written into the connection of before may have come through: the archive is read before it is said again. */
