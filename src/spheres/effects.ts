@@ -125,7 +125,7 @@ export class Effects {
   }
 
   #undo(event: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
-    const changes = this.#lines.undo(event, reason);
+    const changes: SphereChange[] = this.#lines.undo(event, reason);
     if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshTarget(event.body.target));
     if (event.type === 'reaction') changes.push(...this.#shown(event.body.target));
     if (isItemEvent(event)) {

@@ -1,11 +1,12 @@
 import type { BareJid, EventId } from '../base/id.ts';
 import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { SphereChange } from './effects.ts';
 import { isTakenBack } from './is-taken-back.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
 import type { Sphere } from './sphere.ts';
+
+type LineChange = { readonly kind: 'message' | 'message-gone'; readonly id: EventId };
 
 /** The lines of a conversation that stand for events of its sphere. */
 export class SphereLines {
@@ -23,7 +24,7 @@ export class SphereLines {
     event: SignedEvent,
     line: Pick<MessageRow, 'kind' | 'text' | 'itemId' | 'replyTo'>,
     isToldAgain: boolean,
-  ): SphereChange[] {
+  ): LineChange[] {
     const { messages } = this.#storage;
     const { person, log } = this.#sphere;
     const { annotations } = log;
@@ -51,7 +52,7 @@ export class SphereLines {
   }
 
   /** The event is in force no longer. */
-  undo({ id, header }: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
+  undo({ id, header }: SignedEvent, reason: RefusalReason | HoldReason): LineChange[] {
     const { messages, outbox } = this.#storage;
     const row = messages.get(id);
     if (row === undefined || row.state === 'undecryptable') return [];
