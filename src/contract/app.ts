@@ -27,6 +27,7 @@ import {
   sequencedEventSchema,
   snapshotSchema,
   historySchema,
+  heldSchema,
   holderSchema,
   sphereSchema,
   swarmSchema,
@@ -131,6 +132,8 @@ const spheres = {
     .input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema, role: givenRole.default('member') }))
     .output(done.extend({ trouble: troubleSchema.nullable() })),
   remove: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(done),
+  /** What a member would keep who is removed. */
+  heldBy: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema })).output(heldSchema),
   /** Gives a member other rights. */
   setRole: oc.input(z.object({ sphereId: sphereIdSchema, jid: bareJidSchema, role: givenRole })).output(done),
   /**

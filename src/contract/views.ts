@@ -253,6 +253,10 @@ export const holderSchema = z.object({
 });
 export type HolderView = z.infer<typeof holderSchema>;
 
+/** Of all things of a sphere as many as a person is known to have: there may be more. */
+export const heldSchema = z.object({ known: count, all: count });
+export type HeldView = z.infer<typeof heldSchema>;
+
 /** How far a line of ours has come. Names are those of people. */
 const deliverySchema = z.object({
   /** Devices of others that it is for. */
@@ -307,6 +311,8 @@ export const messageSchema = z.object({
   /** `retracted`: its author or an admin took it away; its text is empty. */
   change: z.enum(['none', 'edited', 'retracted']),
   mentionsMe: z.boolean(),
+  /** Who was removed, and how many things they were known to have; of the notice `removed` alone. */
+  removed: z.object({ name: z.string(), isMe: z.boolean(), known: count }).optional(),
 });
 export type MessageView = z.infer<typeof messageSchema>;
 

@@ -40,6 +40,7 @@ import type { Storage } from '../storage/storage.ts';
 import { followOwnPrograms } from './follow-own-programs.ts';
 import { lookAfter } from './look-after.ts';
 import { offerMoves } from './offer-moves.ts';
+import { swarmKeys } from './swarm-keys.ts';
 
 interface ReactionsDeps {
   readonly list: SphereList;
@@ -84,9 +85,6 @@ interface ReactionsDeps {
   readonly stack: AsyncDisposableStack;
   readonly log: Logger;
 }
-
-/** Peers of an epoch that was replaced a moment ago may still be on their way in. */
-const ACCEPTED_EPOCHS = 2;
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
 export function joinReactions(deps: ReactionsDeps): void {
@@ -356,10 +354,7 @@ function hasReturned({ storage }: ReactionsDeps, sphere: Sphere, changes: readon
 async function feedKeys({ feed, storage }: ReactionsDeps, sphere: Sphere): Promise<void> {
   const { state } = sphere.row;
   if (state === 'left' || state === 'removed') return;
-  const epochs = sphere.epochs
-    .slice(0, ACCEPTED_EPOCHS)
-    .map(({ secrets: { admission, tracker, lan } }) => ({ admission, tracker, lan }));
   const toEnd = devicesToEnd(storage);
   const devices = [...sphere.state.devices.keys()].filter((device) => !toEnd.has(device));
-  await feed.setSphere(sphere.id, { epochs, devices, limits: sphere.row.limits });
+  await feed.setSphere(sphere.id, { epochs: swarmKeys(sphere), devices, limits: sphere.row.limits });
 }

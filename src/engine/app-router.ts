@@ -123,6 +123,7 @@ function sphereRouter(spheres: AppServices['spheres']) {
     members: os.spheres.members.handler(({ input, signal }) => spheres.members(input, given(signal))),
     invite: os.spheres.invite.handler(({ input, signal }) => spheres.invite(input, given(signal))),
     remove: os.spheres.remove.handler(({ input, signal }) => spheres.remove(input, given(signal))),
+    heldBy: os.spheres.heldBy.handler(({ input, signal }) => spheres.heldBy(input, given(signal))),
     setRole: os.spheres.setRole.handler(({ input, signal }) => spheres.setRole(input, given(signal))),
     setLimits: os.spheres.setLimits.handler(({ input, signal }) => spheres.setLimits(input, given(signal))),
     watchFolder: os.spheres.watchFolder.handler(({ input, signal }) => spheres.watchFolder(input, given(signal))),

@@ -5,6 +5,7 @@ import type { Delivery } from '../spheres/delivery.ts';
 import { deletionOf } from '../spheres/deletion.ts';
 import type { ItemEvent, SignedEvent } from '../spheres/protocol/event.ts';
 import { isItemEvent } from '../spheres/protocol/event.ts';
+import { readRemovalLine } from '../spheres/removal-line.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import { versionsOf } from '../spheres/versions.ts';
@@ -38,6 +39,7 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     person: event?.header.person ?? null,
     kind: row.kind,
     ...shownText(row.text),
+    ...viewRemoval(deps, sphere, row, event),
     ...(sphere !== undefined && event?.type === 'message' && isArriving(sphere, deps.storage, event)
       ? { arriving: true as const }
       : {}),
@@ -54,6 +56,20 @@ export function viewMessage(deps: MessageViewDeps, row: MessageRow): MessageView
     mentionsMe:
       sphere !== undefined && event?.type === 'message' && event.body.mentions?.includes(sphere.person) === true,
   };
+}
+
+/** The words of the notice, with the name that the removed one has here. */
+function viewRemoval(
+  { names }: MessageViewDeps,
+  sphere: Sphere | undefined,
+  { kind, text }: MessageRow,
+  event: SignedEvent | undefined,
+): Pick<MessageView, 'text' | 'removed'> | undefined {
+  const known = kind === 'notice' ? readRemovalLine(text) : undefined;
+  if (known === undefined) return undefined;
+  if (event?.type !== 'remove') return { text: 'removed' };
+  const { jid, person } = event.body;
+  return { text: 'removed', removed: { name: names.of(jid), isMe: person === sphere?.person, known } };
 }
 
 function stateOf(delivery: DeliveryView | null): MessageView['state'] {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { createPerson } from '../../test/fixtures/protocol/people.ts';
+import { admit, foundWorld, settle, Writer } from '../../test/fixtures/protocol/sphere-world.ts';
 import { Emitter } from '../base/emitter.ts';
 import { followNotices } from './notices.ts';
 import { personName } from './person-name.ts';
@@ -23,6 +25,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     storage: {
       items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },
       contacts: { get: () => undefined },
+      verified: { has: () => false, hasAccount: () => false },
       invitations: { get: (id: string) => ({ from: 'ana@a.test', name: 'Winter', state: id }) },
       messages: { get: (id: string) => (id === 'line' ? { state: 'failed' } : undefined) },
     },
@@ -127,4 +130,77 @@ test('a device that was added is told once, until the person has said that it is
   onDevices.emit();
   onDevices.emit();
   expect(told).toEqual([{ code: 'device-added', params: { name: 'laptop' } }]);
+});
+
+/** As Ana sees it: Ben has a tablet, of which two copies are at work. */
+function familyOfTwo() {
+  const { owner, sphereId } = foundWorld();
+  const ben = createPerson('ben');
+  const laptop = admit(owner, ben);
+  const tablet = new Writer(createPerson('ben', { device: 'tablet' }), sphereId);
+  settle(owner, laptop, tablet);
+  tablet.certify();
+  settle(owner, laptop, tablet);
+  const twin = new Writer(tablet.who, sphereId);
+  twin.receive(tablet);
+  const sayTwice = (): void => {
+    tablet.say('one');
+    twin.say('two');
+    owner.receive(tablet, twin);
+  };
+  const { log, who } = owner;
+  const view = {
+    ...{ id: sphereId, row: { state: 'joined' }, log, person: who.author.person },
+    get state() {
+      return log.state();
+    },
+    jidOf: (person: typeof ben.person.id) => log.state().accounts.get(person),
+  };
+  return { owner, laptop, tablet, ben, sayTwice, view };
+}
+
+test.each(['ended by its person', 'of somebody who was removed'])(
+  'two copies of a computer %s that contradict each other are told, once and with the name',
+  (how) => {
+    const { owner, laptop, tablet, ben, sayTwice, view } = familyOfTwo();
+    const { told, onChange } = sessionWith(new Map());
+    if (how === 'ended by its person') laptop.endDevice(tablet);
+    else owner.remove(ben.jid);
+    owner.receive(laptop);
+    onChange.emit({ sphere: view, changes: [] });
+    expect(told).toEqual([]);
+    for (let round = 0; round < 2; round += 1) {
+      sayTwice();
+      onChange.emit({ sphere: view, changes: [] });
+    }
+    expect(view.state.devices.has(tablet.who.author.device.id)).toBe(false);
+    expect(told).toEqual([{ code: 'forked', params: { person: 'Ben', sphere: 'Family' } }]);
+  },
+);
+
+test('a computer that was told to contradict itself is not told once more when it is ended for that', () => {
+  const { owner, laptop, tablet, sayTwice, view } = familyOfTwo();
+  const { told, onChange } = sessionWith(new Map());
+  sayTwice();
+  onChange.emit({ sphere: view, changes: [] });
+  laptop.endDevice(tablet);
+  owner.receive(laptop);
+  onChange.emit({ sphere: view, changes: [] });
+  expect(told).toEqual([{ code: 'forked', params: { person: 'Ben', sphere: 'Family' } }]);
+});
+
+test('a computer of nobody who ever was a member is told nobody of, whatever it says twice', () => {
+  const { owner, view } = familyOfTwo();
+  const { told, onChange } = sessionWith(new Map());
+  const [stranger, twin] = ['mal', 'mal'].map((name) => new Writer(createPerson(name), owner.log.sphereId));
+  if (stranger === undefined || twin === undefined) throw new Error('nobody is there');
+  stranger.receive(owner);
+  stranger.certify();
+  twin.receive(stranger);
+  stranger.say('one');
+  twin.say('two');
+  owner.receive(stranger, twin);
+  expect(view.state.forks.size).toBe(1);
+  onChange.emit({ sphere: view, changes: [] });
+  expect(told).toEqual([]);
 });

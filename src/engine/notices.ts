@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import type { DeviceKey, ItemId } from '../base/id.ts';
+import type { ItemId, PersonId } from '../base/id.ts';
 import type { ItemState } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
 import { parseAudience } from '../spheres/audience.ts';
+import { personOfDevice } from '../spheres/person-of-device.ts';
 import { followAttempts } from './follow-attempts.ts';
 import { followMemberDevices } from './follow-member-devices.ts';
 import { viewItem } from './item-view.ts';
@@ -28,8 +29,8 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
   const forks = new Set(
     list
       .all()
-      .flatMap(forkedDevices)
-      .map(({ key }) => key),
+      .flatMap(forksIn)
+      .flatMap(({ keys }) => keys),
   );
   const strangers = new Set(
     list
@@ -58,9 +59,9 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const { state } = sphere.row;
       const before = spheres.get(sphere.id);
       spheres.set(sphere.id, state);
-      for (const { key, device } of forkedDevices(sphere)) {
-        if (!forks.has(key)) tell(forkNotice(session, sphere, device));
-        forks.add(key);
+      for (const { keys, person } of forksIn(sphere)) {
+        if (!keys.some((key) => forks.has(key))) tell(forkNotice(session, sphere, person));
+        for (const key of keys) forks.add(key);
       }
       for (const { jid, person } of changedPeople(session, sphere)) {
         const params = { person: names.of(jid), sphere: sphere.state.name };
@@ -180,18 +181,28 @@ function newDevices({ devices }: AccountSession): OwnDeviceRow[] {
   return devices.list().filter(({ state }) => state === 'new');
 }
 
-/** Members' devices that used a number twice; `key` names a device in a sphere. */
-function forkedDevices({ id, state }: Sphere): { readonly key: string; readonly device: DeviceKey }[] {
-  const ofMembers = [...state.forks.keys()].filter((device) => state.devices.has(device));
-  return ofMembers.map((device) => ({ key: `${id} ${device}`, device }));
+interface Fork {
+  /** What is told once: its device, and its person where the device counts no more. */
+  readonly keys: readonly string[];
+  readonly person: PersonId;
 }
 
-function forkNotice({ names }: AccountSession, { state, person }: Sphere, device: DeviceKey): Notice {
-  const sphere = state.name;
-  const who = state.devices.get(device)?.person;
-  if (who === person) return { code: 'forked-own', params: { sphere } };
-  const jid = who === undefined ? undefined : state.accounts.get(who);
-  return { code: 'forked', params: { sphere, person: jid === undefined ? '' : names.of(jid) } };
+/** Devices that used a number twice. A person can make any number of such that count no more: one of them is told. */
+function forksIn(sphere: Sphere): Fork[] {
+  const { id, state } = sphere;
+  return [...state.forks.keys()].flatMap((device) => {
+    const person = personOfDevice(sphere, device);
+    if (person === undefined || !state.accounts.has(person)) return [];
+    const key = `${id} ${device}`;
+    return [{ keys: state.devices.has(device) ? [key] : [key, `${id} ${person}`], person }];
+  });
+}
+
+function forkNotice({ names }: AccountSession, sphere: Sphere, person: PersonId): Notice {
+  const { name } = sphere.state;
+  if (person === sphere.person) return { code: 'forked-own', params: { sphere: name } };
+  const jid = sphere.jidOf(person);
+  return { code: 'forked', params: { sphere: name, person: jid === undefined ? '' : names.of(jid) } };
 }
 
 /** Members under an address of which somebody else was verified. */

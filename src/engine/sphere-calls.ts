@@ -12,8 +12,8 @@ import type { AppServices } from './app-services.ts';
 import { folderCalls } from './folder-calls.ts';
 import type { GivenPicture } from './given-picture.ts';
 import { givenPicture } from './given-picture.ts';
+import { memberCalls } from './member-calls.ts';
 import { ownerCalls } from './owner-calls.ts';
-import { viewMembers } from './sphere-view.ts';
 
 const DONE = { ok: true as const };
 
@@ -104,23 +104,12 @@ export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
     },
     withPerson: async ({ jid }, signal) => ({ sphere: views.sphere(await withPerson(holder.session, jid, signal)) }),
     list: () => Promise.resolve({ spheres: views.spheres() }),
-    members({ sphereId }) {
-      const { session } = holder;
-      return Promise.resolve({ members: viewMembers(session, session.list.get(sphereId)) });
-    },
+    ...memberCalls(deps),
     async invite({ sphereId, jid, role }, signal) {
       const { session } = holder;
       await session.members.inviteAs(sphereId, jid, role, signal);
       await askAround(session, { sphereId, jid }, clock, signal);
       return { ok: true as const, trouble: session.directory.trouble(jid) };
-    },
-    async remove({ sphereId, jid }, signal) {
-      await holder.session.members.remove(sphereId, jid, signal);
-      return DONE;
-    },
-    setRole({ sphereId, jid, role }) {
-      holder.session.members.setRole(sphereId, jid, role);
-      return Promise.resolve(DONE);
     },
     ...ownerCalls(deps),
     rename({ sphereId, name }) {

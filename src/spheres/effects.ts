@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import { NO_LIMITS } from '../contract/views.ts';
-import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { currentText } from './current-text.ts';
 import { historyFor } from './history.ts';
 import { itemLine } from './human-line.ts';
+import { knownCopies } from './known-copies.ts';
 import { learnPerson } from './learn-person.ts';
 import { deletionOf } from './deletion.ts';
 import type { ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
@@ -15,7 +15,9 @@ import { textsWith } from './protocol/long-text.ts';
 import type { HoldReason, RefusalReason } from './protocol/verdict.ts';
 import { isLateAnswer } from './late-answer.ts';
 import { isTakenBack } from './is-taken-back.ts';
+import { removalLine } from './removal-line.ts';
 import type { Sphere } from './sphere.ts';
+import { SphereLines } from './sphere-lines.ts';
 import { versionsOf } from './versions.ts';
 
 /** What became different on this device because of events. */
@@ -65,14 +67,14 @@ const OF_MEMBERS = new Set([
 export class Effects {
   readonly #sphere: Sphere;
   readonly #storage: Storage;
-  readonly #own: BareJid;
+  readonly #lines: SphereLines;
   readonly #clock: Clock;
   readonly #waiting = new Map<EventId, SignedEvent>();
 
   constructor(deps: { sphere: Sphere; storage: Storage; own: BareJid; clock: Clock }) {
     this.#sphere = deps.sphere;
     this.#storage = deps.storage;
-    this.#own = deps.own;
+    this.#lines = new SphereLines(deps);
     this.#clock = deps.clock;
     this.#wait();
     deps.sphere.onReload.on(() => this.#wait());
@@ -124,7 +126,7 @@ export class Effects {
   }
 
   #undo(event: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
-    const changes = this.#undoLine(event, reason);
+    const changes: SphereChange[] = this.#lines.undo(event, reason);
     if (event.type === 'edit' || event.type === 'retract') changes.push(...this.#refreshTarget(event.body.target));
     if (event.type === 'reaction') changes.push(...this.#shown(event.body.target));
     if (isItemEvent(event)) {
@@ -138,21 +140,6 @@ export class Effects {
     if (event.type === 'moved') changes.push(...MOVED);
     if (event.type === 'room' || event.type === 'picture') changes.push({ kind: event.type });
     return changes;
-  }
-
-  #undoLine({ id, header }: SignedEvent, reason: RefusalReason | HoldReason): SphereChange[] {
-    const { messages, outbox } = this.#storage;
-    const row = messages.get(id);
-    if (row === undefined || row.state === 'undecryptable') return [];
-    if (header.device !== this.#sphere.device || row.kind === 'notice') {
-      messages.remove(id);
-      return [{ kind: 'message-gone', id }];
-    }
-    // What one wrote oneself is never lost; it is told that the others do not see it.
-    for (const entry of outbox.byEvent(id)) outbox.update(entry.id, { state: 'failed' });
-    const failure = reason === 'removed' || reason === 'not-a-member' ? 'not-a-member' : 'not-allowed';
-    messages.update(id, { state: 'failed', failure });
-    return [{ kind: 'message', id }];
   }
 
   #effect(event: SignedEvent, isToldAgain: boolean): SphereChange[] {
@@ -171,6 +158,8 @@ export class Effects {
         return [{ kind: 'members' }, { kind: 'left', event }, ...this.#notice(event, 'left', isToldAgain)];
       case 'device-end':
         return [{ kind: 'members' }, { kind: 'device-ended' }];
+      case 'remove':
+        return [{ kind: 'members' }, ...this.#tellRemoval(event, isToldAgain)];
       case 'role':
         return [{ kind: 'members' }, { kind: 'rights' }];
       case 'accept':
@@ -215,7 +204,7 @@ export class Effects {
     // Without its text there is nothing to show; when a member passes it on again it comes with one.
     if (text === undefined) return [];
     const { replyTo } = event.body;
-    const line = this.#line(event, { kind: 'text', text, itemId: null, replyTo }, isToldAgain);
+    const line = this.#lines.put(event, { kind: 'text', text, itemId: null, replyTo }, isToldAgain);
     // It is here already, and more of its text may have come.
     if (line.length === 0 && event.body.parts !== undefined) return this.#refreshTarget(event.id);
     // An item tells how many comments it has.
@@ -291,7 +280,7 @@ export class Effects {
     // What gets a new key is nothing new to people: its first version has the line, and what was said to it.
     const [first] = this.#openVersions(itemId);
     const isFirst = first === undefined || first === itemId;
-    const line = isFirst ? this.#line(event, { kind: 'item', text, itemId, replyTo: null }, isToldAgain) : [];
+    const line = isFirst ? this.#lines.put(event, { kind: 'item', text, itemId, replyTo: null }, isToldAgain) : [];
     return [...line, { kind: 'item', id: itemId }, ...this.#settleVersions(itemId), ...this.#settleDeletion(itemId)];
   }
 
@@ -356,45 +345,14 @@ export class Effects {
     return [{ kind: 'epochs' }];
   }
 
+  /** An invitation that is taken back is no word to the others. */
+  #tellRemoval(event: KnownEvent<'remove'>, isToldAgain: boolean): SphereChange[] {
+    const { person } = event.body;
+    if (person === null) return [];
+    return this.#notice(event, removalLine(knownCopies(this.#storage, this.#sphere, person).known), isToldAgain);
+  }
+
   #notice(event: SignedEvent, text: string, isToldAgain: boolean): SphereChange[] {
-    return this.#line(event, { kind: 'notice', text, itemId: null, replyTo: null }, isToldAgain);
-  }
-
-  #line(
-    event: SignedEvent,
-    line: Pick<MessageRow, 'kind' | 'text' | 'itemId' | 'replyTo'>,
-    isToldAgain: boolean,
-  ): SphereChange[] {
-    const { messages } = this.#storage;
-    const { person, log } = this.#sphere;
-    const { annotations } = log;
-    const { id, header } = event;
-    // The first event of a sphere is told to nobody: there is nobody yet.
-    const isOwn = header.device === this.#sphere.device && event.type !== 'genesis';
-    const row = {
-      id,
-      sphereId: this.#sphere.id,
-      from: this.#sphere.jidOf(header.person) ?? this.#own,
-      ...line,
-      atMs: header.wallMs,
-      lamport: header.lamport,
-      state: isOwn ? ('queued' as const) : ('received' as const),
-      failure: null,
-      encrypted: true,
-      read: header.person === person || line.kind === 'notice' || annotations.isReadBy(person, event),
-    };
-    if (messages.add(row, isToldAgain) !== undefined) return [{ kind: 'message', id }];
-    const known = messages.get(id);
-    if (known?.state === 'undecryptable') messages.update(id, row);
-    else if (known !== undefined && isTakenBack(known)) this.#restore(id);
-    else return [];
-    return [{ kind: 'message', id }];
-  }
-
-  #restore(id: EventId): void {
-    const { messages, outbox } = this.#storage;
-    const entries = outbox.byEvent(id);
-    for (const entry of entries) outbox.update(entry.id, { state: 'queued' });
-    messages.update(id, { state: entries.length > 0 ? 'queued' : 'sent', failure: null });
+    return this.#lines.put(event, { kind: 'notice', text, itemId: null, replyTo: null }, isToldAgain);
   }
 }

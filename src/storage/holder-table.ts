@@ -27,4 +27,8 @@ export class HolderTable {
   list(itemId: ItemId): DeviceKey[] {
     return this.#rows.select('WHERE item_id = @itemId ORDER BY device', { itemId }).map(({ device }) => device);
   }
+
+  itemsOf(device: DeviceKey): ItemId[] {
+    return this.#rows.select('WHERE device = @device', { device }).map(({ itemId }) => itemId);
+  }
 }

@@ -1,3 +1,4 @@
+import { toHex } from '../base/bytes.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { EpochKeys } from '../contract/swarm.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
@@ -52,16 +53,16 @@ export class SphereRegistry {
     return this.#spheres.get(sphereId)?.devices.has(device) === true && !this.#isBanned(device);
   }
 
-  /** What trackers know a torrent by: the previous epoch too, for members who do not know the newest yet. */
+  /** What trackers know a torrent by: by the previous epoch too where it has another key. */
   trackerHashes(sphereIds: readonly SphereId[], infoHash: InfoHash): string[] {
     const epochs = sphereIds.flatMap((sphereId) => this.#spheres.get(sphereId)?.epochs ?? []);
-    return epochs.map((epoch) => trackerHash(epoch.tracker, infoHash));
+    return Array.from(new Set(epochs.map((epoch) => trackerHash(epoch.tracker, infoHash))));
   }
 
   /** What each sphere is found by in the own network. */
   get lanSpheres(): LanSphere[] {
     return Array.from(this.#spheres, ([sphereId, { epochs }]) => {
-      return { sphereId, lanKeys: epochs.map((epoch) => epoch.lan) };
+      return { sphereId, lanKeys: distinct(epochs.map((epoch) => epoch.lan)) };
     });
   }
 
@@ -79,6 +80,11 @@ export class SphereRegistry {
   get ids(): SphereId[] {
     return Array.from(this.#spheres.keys());
   }
+}
+
+/** Two epochs have one key where the previous one is not to be found by. */
+function distinct(keys: readonly Uint8Array[]): Uint8Array[] {
+  return Array.from(new Map(keys.map((key) => [toHex(key), key])).values());
 }
 
 /** The first of each device, then the second of each: nobody's many keep another's out. */

@@ -289,3 +289,27 @@ test('what is given so slowly that it would read as zero is not among the transf
   await screen.by('transfers-page').waitFor();
   expect(await screen.by('transfers-page').textContent()).not.toMatch(/(^|\D)0 kB\/s/);
 });
+
+test('before somebody is removed one reads how much they have, and afterwards the conversation says it', async () => {
+  await using screen = await Screen.open(browser, FRENCH);
+  const sea = theSea(screen);
+  const ben = sea.members.find(({ isMe }) => !isMe);
+  if (ben === undefined) throw new Error('nobody else is there');
+  const { items } = screen.engine.world;
+  for (const item of items) item.from = ME;
+  for (const item of items.filter(({ sphereId }) => sphereId === sea.id).slice(0, 2)) item.from = ben.jid;
+  Object.assign(sea, { itemCount: 40 });
+  await screen.goToSphere();
+  await screen.by('panel-people').click();
+  const row = screen.page.locator(`[data-testid=member][data-jid="${ben.jid}"]`);
+  await screen.choose(row.getByTestId('member-menu'), /Retirer/);
+  await screen.page.getByText(`${ben.name} a déjà 2 des 40 éléments partagés ici`).waitFor();
+  expect(await screen.looks('people-remove')).toEqual([]);
+  await screen.by('confirm').click();
+  await row.waitFor({ state: 'detached' });
+  await screen.by('panel-chat').click();
+  const note = screen.by('message').filter({ hasText: `Vous avez retiré ${ben.name}` });
+  expect(await note.textContent()).toContain('qui garde ce qui lui est déjà arrivé, au moins 2 éléments.');
+  await screen.picture('chat-removed');
+  expect(screen.complaints).toEqual([]);
+});

@@ -1,20 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/base/bytes.ts';
+import type { EventId, InfoHash } from '../../src/base/id.ts';
 import { parseBareJid } from '../../src/base/id.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/system-clock.ts';
 import { encodeCanonical } from '../../src/spheres/protocol/canonical-json.ts';
 import type { EnvelopeEntry } from '../../src/spheres/protocol/envelope.ts';
 import { entryOf } from '../../src/spheres/protocol/envelope.ts';
+import type { EpochSecrets } from '../../src/spheres/protocol/epoch.ts';
 import type { SignedEvent } from '../../src/spheres/protocol/event.ts';
 import { buildEvent } from '../../src/spheres/protocol/event.ts';
 import { sha256Hex, signFor } from '../../src/spheres/protocol/keys.ts';
+import { unwrapMediaKey } from '../../src/spheres/protocol/media-key.ts';
 import type { Sphere } from '../../src/spheres/sphere.ts';
+import { trackerHash } from '../../src/torrent/tracker.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { Room } from '../../src/xmpp/room.ts';
 import type { Person } from '../fixtures/engine-world.ts';
@@ -22,7 +27,8 @@ import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { PlantedDevice } from '../fixtures/planted-device.ts';
 import { RawMember } from '../fixtures/raw-member.ts';
-import { handshake } from './raw-peer.ts';
+import { codeOf } from '../fixtures/xmpp-accounts.ts';
+import { announceFrom, dialRaw, handshake } from './raw-peer.ts';
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
 
@@ -256,6 +262,65 @@ const ITEM = {
   previewSha256: null,
   replaces: null,
 };
+
+describe('a removed member who keeps every key and goes on', () => {
+  test('is refused at the data port and by the tracker, and opens nothing of what follows', async () => {
+    const id = await world.sphere('Keys kept', anna, ben);
+    await using carl = await RawMember.start(world.prosody, 'carl');
+    await using gwen = await RawMember.start(world.prosody, 'gwen');
+    for (const one of [carl, gwen]) {
+      await anna.invite(id, one.session.own);
+      await one.join('Keys kept');
+    }
+    const infoHashOf = async (item: string) =>
+      ((await anna.log(id)).find((event) => event.id === item)?.body as { infoHash: InfoHash; keyCheck: string }) ?? {};
+    const first = await infoHashOf((await share(id, 'kept-1.bin')).item);
+    const sphere = carl.sphere(id);
+    const device = [...sphere.state.devices.values()].find(({ jid }) => jid === anna.jid)?.device;
+    const [epoch] = sphere.epochs;
+    if (device === undefined || epoch === undefined) throw new Error('carl has no key');
+    const { id: key, privateKey } = carl.identity.device;
+    const pkcs8 = new Uint8Array(privateKey.export({ format: 'der', type: 'pkcs8' }));
+    const who = { device: { key, privateKey: pkcs8 }, sphereId: sphere.id, epoch: epoch.secrets, listed: [device] };
+    const { swarm } = await anna.run<{ swarm: { port: number } }>('status');
+    const dial = (infoHash: InfoHash, purpose: 'swarm' | 'metainfo' = 'swarm') =>
+      dialRaw(`${anna.address}:${swarm.port}`, who, { infoHash, purpose });
+    const tracker = await eventually('where the tracker is', () =>
+      Promise.resolve(carl.feed.heard.findLast((said) => said.device === device)?.trackers[0]),
+    );
+    const announce = (infoHash: InfoHash) =>
+      announceFrom(new Agent({ localAddress: '127.0.0.9' }), tracker, trackerHash(epoch.secrets.tracker, infoHash));
+
+    // What is refused below would be given to a member.
+    const { socket } = await dial(first.infoHash);
+    socket.destroy();
+    expect(await announce(first.infoHash)).toContain('interval');
+
+    await anna.run('sphere', 'remove', id, carl.session.own);
+    const second = await share(id, 'kept-2.bin');
+    const { infoHash, keyCheck } = await infoHashOf(second.item);
+    expect(await readFile(await ben.get(id, second.item))).toEqual(second.content);
+    for (const purpose of ['swarm', 'metainfo'] as const) {
+      for (const each of [first.infoHash, infoHash]) {
+        expect(await codeOf(dial(each, purpose)), `${purpose} of ${each}`).toMatch(
+          /disconnected|not-allowed|timed-out/,
+        );
+      }
+    }
+    for (const each of [first.infoHash, infoHash]) expect(await announce(each)).toContain('failure reason');
+
+    const { storage } = gwen.session;
+    const wrapped = await eventually('gwen has the key', () =>
+      Promise.resolve(storage.attachments.get(second.item as EventId, 'media-key')),
+    );
+    const open = (secrets: EpochSecrets) => unwrapMediaKey({ epoch: secrets, infoHash, keyCheck }, wrapped);
+    const newest = gwen.sphere(id).epochs[0];
+    if (newest === undefined) throw new Error('gwen has no key');
+    expect(open(newest.secrets)).toHaveLength(32);
+    for (const { secrets } of [epoch, ...sphere.epochs]) expect(() => open(secrets)).toThrow(/decrypt|authentic|key/);
+    expect(sphere.log.has(second.item as EventId)).toBe(false);
+  });
+});
 
 test('a stranger at the data port gets no byte of BitTorrent, whatever they send', async () => {
   const sphere = await world.sphere('Strangers', anna, ben);

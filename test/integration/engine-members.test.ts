@@ -283,21 +283,65 @@ describe('a sphere whose owner goes', () => {
     expect(owners.map(({ jid }) => jid)).toEqual([ben.jid]);
   });
 
-  test('without anybody who decides goes on in a new one, whose members get what was shared from each other', async () => {
+  test('and never comes back is held by an organiser: they invite and remove, and the server’s room says the same as the log', async () => {
+    const sphere = await world.sphere('Governed', anna, ben, carl);
+    const room = parseBareJid((await ben.spheres()).find(({ id }) => id === sphere)?.room ?? '');
+    await anna.run('sphere', 'role', sphere, ben.jid, 'admin');
+    await using client = new XmppClient({ ...machine, login: await loginAt(world.prosody, 'ben', passwordOf('ben')) });
+    await client.connect(never);
+    const listed = async (as: 'owner' | 'admin' | 'member'): Promise<string[]> =>
+      (await fetchAffiliates(client, room, as, never)).map(({ jid }) => jid).toSorted();
+    await eventually('the room has a second owner', async () =>
+      (await codeOf(listed('owner'))) === 'no error' && (await listed('owner')).length === 2 ? true : undefined,
+    );
+    await anna.engine.stop();
+
+    await world.bringIn(sphere, 'Governed', ben, dora);
+    await ben.run('sphere', 'remove', sphere, carl.jid);
+    await eventually('carl knows', async () =>
+      (await carl.spheres()).find(({ id }) => id === sphere)?.state === 'removed' ? true : undefined,
+    );
+    const path = await makeFile('governed.bin', 200_000);
+    const item = await ben.share(sphere, path);
+    await dora.item(sphere, item);
+    expect(await readFile(await dora.get(sphere, item))).toEqual(await readFile(path));
+    await dora.say(sphere, 'let in by the organiser');
+    await ben.sees(sphere, 'let in by the organiser');
+    expect(await carl.items(sphere)).toEqual([]);
+    expect(await Promise.all([listed('owner'), listed('admin'), listed('member')])).toEqual([
+      [anna.jid, ben.jid].toSorted(),
+      [],
+      [dora.jid],
+    ]);
+    await anna.restart();
+    await anna.sees(sphere, 'let in by the organiser');
+  });
+
+  test('without anybody who decides goes on in a new one, which holds everything that was shared', async () => {
     const sphere = await world.sphere('Orphaned', anna, ben, carl);
-    const path = await makeFile('album.bin', 300_000);
-    const item = await anna.share(sphere, path);
-    await ben.item(sphere, item);
-    await ben.get(sphere, item);
-    await carl.item(sphere, item);
+    const paths = await Promise.all(['album.bin', 'film.bin', 'carls.bin'].map((name) => makeFile(name, 300_000)));
+    const shared: string[] = [];
+    for (const [index, path] of paths.entries()) shared.push(await (index === 2 ? carl : anna).share(sphere, path));
+    for (const item of shared) await ben.item(sphere, item);
+    for (const item of shared.slice(0, 2)) await ben.get(sphere, item);
+    await carl.item(sphere, shared[1] ?? '');
     await anna.engine.stop();
     const { sphere: next } = await ben.run<{ sphere: { id: string } }>('sphere', 'continue', sphere);
     await carl.join(await carl.invitation('Orphaned'));
-    const [carried] = await eventually('what was shared', async () => {
+    const carried = await eventually('all that was shared', async () => {
       const items = await carl.items(next.id);
-      return items.length > 0 ? items : undefined;
+      return items.length >= shared.length ? items : undefined;
     });
-    expect(await readFile(await carl.get(next.id, carried?.id ?? ''))).toEqual(await readFile(path));
+    expect(carried.map(({ name }) => name).toSorted()).toEqual(['album.bin', 'carls.bin', 'film.bin']);
+    const idAt = async (person: Person, name: string): Promise<string> =>
+      (await person.items(next.id)).find((item) => item.name === name)?.id ?? '';
+    expect(await readFile(await carl.get(next.id, await idAt(carl, 'album.bin')))).toEqual(
+      await readFile(paths[0] ?? ''),
+    );
+    // What only its sharer had is got from them there, too.
+    expect(await readFile(await ben.get(next.id, await idAt(ben, 'carls.bin')))).toEqual(
+      await readFile(paths[2] ?? ''),
+    );
     await anna.restart();
   });
 });

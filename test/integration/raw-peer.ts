@@ -1,6 +1,9 @@
+import type { Agent, IncomingMessage } from 'node:http';
+import { get } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import type { DeviceKey, InfoHash, SphereId } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { systemClock } from '../../src/base/system-clock.ts';
@@ -17,6 +20,13 @@ export function handshake(infoHash: InfoHash): Buffer {
   const reserved = Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 4]);
   const name = Buffer.from('\u0013BitTorrent protocol', 'latin1');
   return Buffer.concat([name, reserved, Buffer.from(infoHash, 'hex'), Buffer.from(systemRandom(20))]);
+}
+
+/** What a tracker answers to somebody who takes part in what it knows by this hash. */
+export async function announceFrom(agent: Agent, url: string, hash: string): Promise<string> {
+  const query = `info_hash=${hash.replace(/../g, '%$&')}&peer_id=${'a'.repeat(20)}&port=1234&left=1&compact=1`;
+  const [response] = (await once(get(`${url}?${query}`, { agent }), 'response')) as [IncomingMessage];
+  return text(response);
 }
 
 export function frame(...parts: readonly Uint8Array[]): Buffer {

@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import { mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SphereId } from '../../src/base/id.ts';
 import type { EpochKeys } from '../../src/contract/swarm.ts';
 import { trackerHash } from '../../src/torrent/tracker.ts';
-import { dialRaw, frame, handshake, message, relay, serveRaw } from './raw-peer.ts';
+import { announceFrom, dialRaw, frame, handshake, message, relay, serveRaw } from './raw-peer.ts';
 import type { TestItem } from './swarm-peer.ts';
 import {
   countBits,
@@ -236,12 +234,6 @@ test('a removed member is cut off at once and gets nothing under the old epoch',
   await pause(3_000);
   expect(countBits(eve.bitfields.get(item.infoHash))).toBe(had);
 });
-
-async function announceFrom(agent: Agent, url: string, hash: string): Promise<string> {
-  const query = `info_hash=${hash.replace(/../g, '%$&')}&peer_id=${'a'.repeat(20)}&port=1234&left=1&compact=1`;
-  const [response] = (await once(get(`${url}?${query}`, { agent }), 'response')) as [IncomingMessage];
-  return text(response);
-}
 
 /** So many that no address asks more than it may: what is refused, is refused for its hash. */
 const HASHES_PER_ADDRESS = 50;

@@ -94,7 +94,8 @@ export class LogOrder {
 
   /**
    * Position of the newest membership event that the author had seen: the event's own reference or that of any
-   * earlier event of the same device, so that nobody can go back behind what they once acknowledged.
+   * earlier event of the same device, so that nobody can go back behind what they once acknowledged. Nothing behind the
+   * event's own place is among it.
    */
   seen(id: EventId): number {
     return this.#seen.get(id) ?? -1;
@@ -141,7 +142,8 @@ export class LogOrder {
       const own = membership === null ? -1 : (this.#position.get(membership) ?? -1);
       const seen = Math.max(own, seenBefore);
       this.#seenByDevice.set(device, seen);
-      this.#seen.set(event.id, seen);
+      // A word that contradicts this one may stand behind it: it must not make its author know of their own removal in time.
+      this.#seen.set(event.id, Math.min(seen, (this.#position.get(event.id) ?? 0) - 1));
     }
   }
 }

@@ -114,6 +114,11 @@ export class SphereLog {
     return this.#folded().membership.ownership;
   }
 
+  /** Who has proven that the device is theirs, whether they are a member or not. */
+  certifiedFor(device: DeviceKey): PersonId | undefined {
+    return this.#folded().membership.certificates.of(device).at(-1)?.header.person;
+  }
+
   /** Whom each person says to know, as it is now. */
   get introduced(): ReadonlyMap<PersonId, ReadonlySet<PersonId>> {
     return this.#folded().content.introduced;

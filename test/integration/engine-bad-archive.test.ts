@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../fixtures/engine-process.ts';
+import type { Person } from '../fixtures/engine-world.ts';
+import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
+import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
+import { startHostileProxy } from '../fixtures/hostile-proxy.ts';
+import { StanzaSplitter } from '../fixtures/stanza-splitter.ts';
+
+/** XEP-0198 counts stanzas: where they get lost on the way nobody may count. */
+const COUNTING = /<sm xmlns=(['"])urn:xmpp:sm:3\1\s*(?:\/>|>.*?<\/sm>)/s;
+
+let world: EngineWorld;
+let proxy: HostileProxy;
+let anna: Person;
+let ben: Person;
+let carl: Person;
+
+beforeAll(async () => {
+  world = await EngineWorld.start(['anna', 'ben', 'carl']);
+  [anna, ben, carl] = [world.person('anna'), world.person('ben'), world.person('carl')];
+  proxy = await startHostileProxy(world.prosody);
+});
+
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+/** Of what the room says live, to whoever is behind the proxy, each third is hidden and the others change places in pairs. */
+class BadRoom {
+  isBad = false;
+  hidden = 0;
+  swapped = 0;
+  #splitter = new StanzaSplitter();
+  #heard = 0;
+  #late = '';
+
+  rewrite(text: string): string {
+    if (text.startsWith('<?xml')) this.#splitter = new StanzaSplitter();
+    const parts = this.#splitter.push(text.replace(COUNTING, ''));
+    return parts.map(({ kind, text: part }) => (kind === 'stanza' ? this.#pass(part) : part)).join('');
+  }
+
+  #pass(stanza: string): string {
+    if (!this.isBad || !/^<message [^>]*type=(['"])groupchat\1/.test(stanza)) return this.#release(stanza);
+    this.#heard += 1;
+    if (this.#heard % 3 === 0) {
+      this.hidden += 1;
+      return '';
+    }
+    if (this.#late !== '') return this.#release(stanza);
+    this.#late = stanza;
+    return '';
+  }
+
+  #release(stanza: string): string {
+    const late = this.#late;
+    this.#late = '';
+    if (late !== '') this.swapped += 1;
+    return stanza + late;
+  }
+}
+
+/** The server forgets all that was said in its rooms. */
+async function forgetArchive(): Promise<number> {
+  await world.prosody.pause();
+  const kept = await readdir(world.prosody.dataDir, { recursive: true });
+  const archive = kept.filter((path) => /muc_log\/./.test(path));
+  for (const path of archive) await rm(join(world.prosody.dataDir, path), { force: true });
+  await world.prosody.restart();
+  return archive.length;
+}
+
+test('a server that hides and reorders what is said, and then forgets all of it, keeps nothing from anybody', async () => {
+  const room = new BadRoom();
+  proxy.rewrite = (text) => room.rewrite(text);
+  const { host, c2sPort, caFile } = proxy;
+  const login = { jid: carl.jid, password: passwordOf('carl'), register: false, server: `${host}:${c2sPort}`, caFile };
+  await carl.ask((client) => client.account.signIn(login));
+  const sphere = await world.sphere('Forgetful', anna, ben, carl);
+
+  room.isBad = true;
+  const said: string[] = [];
+  const say = async (person: Person, text: string): Promise<void> => {
+    said.push(text);
+    await person.say(sphere, text);
+  };
+  for (let round = 0; round < 5; round += 1) for (const one of [anna, ben]) await say(one, `${one.name} ${round}`);
+  await anna.sees(sphere, 'ben 4');
+  await ben.engine.stop();
+  for (let round = 5; round < 8; round += 1) await say(anna, `anna ${round}`);
+  const path = join(world.folder, 'meanwhile.bin');
+  await writeFile(path, randomBytes(100_000));
+  const item = await anna.share(sphere, path);
+
+  expect(await forgetArchive()).toBeGreaterThan(0);
+  await ben.restart();
+  room.isBad = false;
+  await say(carl, 'carl at last');
+  await eventually(
+    'all logs agree',
+    async () => {
+      const logs = await Promise.all([anna, ben, carl].map(async (one) => JSON.stringify(await one.log(sphere))));
+      const texts = await Promise.all([anna, ben, carl].map((one) => one.texts(sphere)));
+      const isWhole = texts.every((each) => said.every((text) => each.includes(text)));
+      return isWhole && logs.every((log) => log === logs[0]) ? true : undefined;
+    },
+    60_000,
+  );
+  expect([room.hidden, room.swapped].every((count) => count > 3)).toBe(true);
+  for (const one of [anna, ben, carl]) expect(await one.texts(sphere)).toHaveLength(said.length);
+  expect(await readFile(await ben.get(sphere, item))).toEqual(await readFile(path));
+});
