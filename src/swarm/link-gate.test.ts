@@ -113,6 +113,16 @@ test('behind one address there are three hundred links at most, which the device
   expect([linksOf(first), linksOf(second), linksOf(third)]).toEqual([150, 150, 200]);
 });
 
+test('a device leaves its relay for the straight way also where its address has all the links it may', () => {
+  const { torrents, calls, linksOf } = start(400);
+  for (let number = 0; number < 150; number += 1) calls(first, number, NAT);
+  for (let number = 0; number < 150; number += 1) calls(second, number, NAT);
+  calls(second, 399, { ...NAT, path: 'turn' });
+  expect(calls(second, 399, NAT)).toBe(true);
+  expect(torrents[399]?.links.filter(({ isLetGo }) => !isLetGo).map(({ route }) => route.path)).toEqual(['tcp']);
+  expect([linksOf(first), linksOf(second), calls(second, 398, NAT)]).toEqual([150, 151, false]);
+});
+
 test('a relay is the address of nobody', () => {
   const { calls, linksOf } = start(400);
   for (let number = 0; number < 400; number += 1) calls(first, number, { ...NAT, path: 'turn' });

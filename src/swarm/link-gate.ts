@@ -32,7 +32,10 @@ export interface LinkGateDeps {
   readonly torrents: () => Iterable<GatedTorrent>;
 }
 
-type Newcomer = Pick<ConnectionInfo, 'device' | 'route'>;
+interface Newcomer extends Pick<ConnectionInfo, 'device' | 'route'> {
+  /** The device has no other link for the torrent. */
+  readonly isFirst: boolean;
+}
 
 /** Lets admitted streams in: no more of a device, of an address, for a torrent and in all than there is room for. */
 export class LinkGate {
@@ -60,18 +63,20 @@ export class LinkGate {
     for (const { link } of verdict.drop) link.destroy();
     // One that takes the place of another is none more: the caller ends the other.
     const replaced = existing.find((link) => !link.isLetGo);
-    if (verdict.accept && this.#makeRoom(torrent, { device, route }, replaced))
+    const newcomer = { device, route, isFirst: existing.length === 0 };
+    if (verdict.accept && this.#makeRoom(torrent, newcomer, replaced))
       torrent.connect(stream, { device, route, weDialled });
     else stream.destroy();
   }
 
   /** Whether there is room; who has to give way for it is ended, and nobody where there is none. */
-  #makeRoom(torrent: GatedTorrent, { device, route }: Newcomer, replaced: Link | undefined): boolean {
+  #makeRoom(torrent: GatedTorrent, { device, route, isFirst }: Newcomer, replaced: Link | undefined): boolean {
     const torrents = Array.from(this.#deps.torrents());
     const all = torrents.flatMap(staying).filter((link) => link !== replaced);
     const ofTorrent = all.filter((link) => torrent.links.includes(link));
     const ofDevice = all.filter((link) => link.device === device);
-    const address = this.#addressOf(route);
+    // Who leaves a relay is not sent back to it: that would end the relayed link again and again, and give none.
+    const address = isFirst ? this.#addressOf(route) : null;
     const ofAddress = address === null ? [] : all.filter((link) => this.#addressOf(link.route) === address);
     const leaving = new Set<Link>();
     const limits = [

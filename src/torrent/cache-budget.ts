@@ -1,7 +1,10 @@
 import type { HeldPiece } from './held-piece.ts';
 
-/** Far more than a line takes in the time in which members ask for the same piece. */
-const DEFAULT_LIMIT_BYTES = 16 * 1024 * 1024;
+/**
+ * A piece of 1 MiB, and often the next one, for each of the twenty items that a computer fetches at a time: on a slow line
+ * it asks for little each time, and what is not kept is read and enciphered anew.
+ */
+const DEFAULT_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** What the caches of all torrents keep together: who asks for many items at once fills no memory. */
 export class CacheBudget {

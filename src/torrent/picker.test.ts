@@ -81,6 +81,21 @@ test('a second reader waits for its first pieces no longer than if it were alone
   expect([ofFilm, ofOther]).toEqual([ofFilm.toSorted((a, b) => a - b), ofOther.toSorted((a, b) => a - b)]);
 });
 
+test('a reader that had all it wanted for long takes nothing from another one when it goes on', () => {
+  const have = new Set<number>();
+  const subject = picker({ pieceCount: 5000, have });
+  subject.setWindow('paused', { from: 4000, to: 4064 });
+  fetchedInOrder(subject, have, 20);
+  for (let piece = 4000; piece < 4064; piece += 1) have.add(piece);
+  for (let from = 0; from < 1000; from += 50) {
+    subject.setWindow('film', { from, to: from + 64 });
+    fetchedInOrder(subject, have, 50);
+  }
+  subject.setWindow('paused', { from: 4060, to: 4124 });
+  const ofFilm = fetchedInOrder(subject, have, 40).filter((piece) => piece < 4000);
+  expect(ofFilm.length).toBeGreaterThanOrEqual(15);
+});
+
 test('without background only windows are wanted', () => {
   const subject = picker({ pieceCount: 8, background: [] });
   expect(pieces(subject)).toEqual([]);

@@ -26,3 +26,20 @@ test('the caches of many torrents keep no more together than one may, and what w
   for (const cache of caches) cache.clear();
   expect(budget.bytes).toBe(0);
 });
+
+test('members of twenty items at a time, who ask for little each time, have each piece read once', () => {
+  const buffers = new PieceBuffers();
+  const budget = new CacheBudget();
+  const length = 1024 * 1024;
+  const caches = Array.from({ length: 20 }, () => new PieceCache({ limitBytes: 4 * length, budget }));
+  let readings = 0;
+  const ask = (cache: PieceCache, index: number): void => {
+    if (cache.get(index) !== undefined) return;
+    readings += 1;
+    const piece = new HeldPiece(buffers.take(length), buffers, 1);
+    cache.set(index, piece);
+    piece.letGo();
+  };
+  for (let request = 0; request < 64; request += 1) for (const cache of caches) ask(cache, request >> 4);
+  expect(readings).toBe(20 * 4);
+});

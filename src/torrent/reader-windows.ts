@@ -4,6 +4,8 @@ import type { PieceRange } from './piece-range.ts';
 const URGENT_PIECES = 4;
 /** A window of no more, for example over the index of a film, is a head as a whole. */
 const SHORT_PIECES = 16;
+/** A reader that wanted nothing for long is ahead of others by so many pieces only when it goes on. */
+const MOST_OWED = 4;
 
 interface ReaderWindow extends PieceRange {
   /** So many pieces are begun before other readers go on, because somebody waits for the first of them. */
@@ -52,10 +54,11 @@ export class ReaderWindows {
 
   /** Nobody was asked for the piece before. */
   begun(piece: number): void {
+    const most = Math.max(...Array.from(this.#windows.values(), ({ turns }) => turns));
     for (const window of this.#windows.values()) {
       if (!lies(piece, window)) continue;
       if (isHead(window)) window.headBegun += 1;
-      else window.turns += 1;
+      else window.turns = Math.max(window.turns, most - MOST_OWED) + 1;
     }
   }
 

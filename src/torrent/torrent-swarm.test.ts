@@ -249,3 +249,12 @@ test('of what others are late with a member that has given nothing yet is asked 
   await expect.poll(newcomer.owed, SOON).toBe(BLOCKS - 1);
   expect(swarm.links[0]?.requests.length).toBe(0);
 });
+
+test('a connection that broke before it is handed over is none', async () => {
+  await using beginning = await Beginning.start();
+  const [ours] = duplexPair();
+  ours.destroy();
+  await new Promise((resolve) => ours.once('close', resolve));
+  beginning.swarm.connect(ours, info);
+  expect(beginning.swarm.links.length).toBe(0);
+});

@@ -152,12 +152,12 @@ export class TorrentSwarm implements AsyncDisposable {
     return this.#deps.torrent.uploaded;
   }
 
-  /** Takes over an admitted stream. */
+  /** Takes over an admitted stream. One that has closed says so no more: its link would never leave. */
   connect(stream: Duplex, info: ConnectionInfo): void {
     const { torrent } = this.#deps;
     this.#connections += 1;
     const id = `${info.device} ${this.#connections}`;
-    if (torrent.destroyed || !torrent.addPeer(Object.assign(stream, { id, connected: false }))) {
+    if (stream.destroyed || torrent.destroyed || !torrent.addPeer(Object.assign(stream, { id, connected: false }))) {
       stream.destroy();
       return;
     }

@@ -136,8 +136,9 @@ test('a peer that asks for one block of each piece and reads nothing does not ho
   expect(sent).toHaveLength(16);
 });
 
-test('a peer that comes back to each piece only after all others does not keep them all in memory meanwhile', async () => {
-  const pieces = new Set<HeldPiece>();
+/** Gives each piece that is asked for, and knows which of them somebody holds. */
+function countedPieces() {
+  const held = new Set<HeldPiece>();
   class Piece extends HeldPiece {
     #holders = 1;
     override hold(): this {
@@ -146,29 +147,51 @@ test('a peer that comes back to each piece only after all others does not keep t
     }
     override letGo(): void {
       this.#holders -= 1;
-      if (this.#holders === 0) pieces.delete(this);
+      if (this.#holders === 0) held.delete(this);
       super.letGo();
     }
   }
   const buffers = new PieceBuffers();
-  const { subject, sent, state } = uploads({
-    borrow: () => {
-      const piece = new Piece(buffers.take(MIB), buffers, 1);
-      pieces.add(piece);
-      return Promise.resolve(piece);
-    },
+  const borrow = async (): Promise<HeldPiece> => {
+    const piece = new Piece(buffers.take(MIB), buffers, 1);
+    held.add(piece);
+    return piece;
+  };
+  return { held, borrow };
+}
+
+test('a peer that takes each request back while its piece is read does not keep the pieces in memory', async () => {
+  const { held, borrow } = countedPieces();
+  let finishReading = (): void => undefined;
+  const { subject, sent } = uploads({
+    borrow: () => new Promise((resolve) => (finishReading = () => resolve(borrow()))),
   });
+  subject.request(block(0));
+  for (let index = 1; index < 100; index += 1) {
+    subject.request(block(index));
+    subject.cancel(block(index - 1));
+    finishReading();
+    await settle();
+  }
+  expect(sent).toEqual([]);
+  expect(held.size).toBeLessThan(10);
+  subject[Symbol.dispose]();
+});
+
+test('a peer that comes back to each piece only after all others does not keep them all in memory meanwhile', async () => {
+  const { held, borrow } = countedPieces();
+  const { subject, sent, state } = uploads({ borrow });
   let most = 0;
   for (let index = 0; index < 384; index += 1) subject.request(block(index % 128));
   while (sent.length < 384) {
-    most = Math.max(most, pieces.size);
+    most = Math.max(most, held.size);
     await Promise.resolve();
   }
   expect(most).toBeLessThan(20);
   state.taking = false;
   for (let index = 0; index < 384; index += 1) subject.request(block(index % 128));
   for (let turn = 0; turn < 50; turn += 1) await settle();
-  expect(pieces.size).toBeLessThan(20);
+  expect(held.size).toBeLessThan(20);
   subject[Symbol.dispose]();
 });
 

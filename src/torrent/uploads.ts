@@ -115,7 +115,9 @@ export class Uploads implements Disposable {
     // One block of each piece would hold all pieces in memory: blocks of further pieces wait until those are sent.
     if (!this.#unsent.has(request.index) && this.#heldBytes >= this.#largestBacklog * 2) await this.#sentDownTo(0);
     const piece = await this.#piece(request.index, signal);
-    if (this.#queue[0] !== request || signal.aborted) return;
+    if (signal.aborted) return;
+    // Taken back while its piece was read: who does so again and again fills no memory with such pieces.
+    if (this.#queue[0] !== request) return this.#turnToNext();
     this.#queue.shift();
     this.#send(request, piece.hold());
     if (this.#queue[0]?.index !== request.index) this.#turnToNext();
