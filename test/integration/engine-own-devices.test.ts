@@ -92,8 +92,9 @@ test('a second computer has the album and plays it; wiped and restored from the 
 });
 
 test(`of an album of ${ITEMS} things a second computer has all and plays them; restored from the kit it is the same`, async () => {
-  const [anna, ben] = [world.person('anna'), world.person('ben')];
-  const sphere = await world.sphere('A thousand', ben, anna);
+  await using home = await EngineWorld.start(['anna', 'ben']);
+  const [anna, ben] = [home.person('anna'), home.person('ben')];
+  const sphere = await home.sphere('A thousand', ben, anna);
   const folder = (await ben.spheres()).find(({ id }) => id === sphere)?.folder ?? '';
   const { lines } = await ben.ask((client) => client.account.kit({ password: passwordOf('ben') }));
   await ben.run('sync', '--wait');
@@ -114,10 +115,10 @@ test(`of an album of ${ITEMS} things a second computer has all and plays them; r
     const bytes = Buffer.from(await response.arrayBuffer());
     expect(bytes).toEqual((await readFile(join(folder, last.name))).subarray(5000, 6000));
   };
-  const laptop = await world.comeBack('ben', lines);
+  const laptop = await home.comeBack('ben', lines);
   await takes(laptop);
   await laptop[Symbol.asyncDispose]();
-  await takes(await world.comeBack('ben', lines));
+  await takes(await home.comeBack('ben', lines));
 }, 1_800_000);
 
 test('what is read at one computer of somebody who may not know it is read at the other one, and they hear nothing', async () => {
