@@ -98,7 +98,7 @@ test('another program at the account is asked about everywhere until the person 
   await banner.getByTestId('program-banner-out').click();
   await banner.waitFor({ state: 'detached' });
   await program.getByText('reads nothing that you write').waitFor();
-  await program.getByTestId('program-mine').click();
+  await program.getByTestId('program-in').click();
   await program.getByText('reads what you write').waitFor();
   expect(screen.complaints).toEqual([]);
 });
