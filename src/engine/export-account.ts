@@ -64,9 +64,10 @@ async function writeAccount({ session, clock }: ExportDeps, folder: string): Pro
   const { own, storage } = session;
   const id = storage.portraits.idOf(own);
   const image = id === undefined ? undefined : storage.portraits.image(id);
-  const picture = image === undefined ? null : 'picture.webp';
+  const name = 'picture.webp';
+  const picture = image === undefined ? null : name;
   await writeJson(folder, 'account.json', { jid: own, name: storage.account.nick, picture, exportedAtMs: clock.now() });
-  if (picture !== null && image !== undefined) await writeFile(path.join(folder, picture), image, { mode: 0o600 });
+  if (image !== undefined) await writeFile(path.join(folder, name), image, { mode: 0o600 });
 }
 
 /** Returns how many lines there are. */

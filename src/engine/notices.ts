@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { ItemId, PersonId } from '../base/id.ts';
+import type { BareJid, ItemId, PersonId } from '../base/id.ts';
 import type { ItemState } from '../contract/views.ts';
 import type { AccountSession } from './account-session.ts';
 import { parseAudience } from '../spheres/audience.ts';
@@ -59,9 +59,9 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
       const { state } = sphere.row;
       const before = spheres.get(sphere.id);
       spheres.set(sphere.id, state);
-      for (const { keys, person } of forksIn(sphere)) {
-        if (!keys.some((key) => forks.has(key))) tell(forkNotice(session, sphere, person));
-        for (const key of keys) forks.add(key);
+      for (const fork of forksIn(sphere)) {
+        if (!fork.keys.some((key) => forks.has(key))) tell(forkNotice(session, sphere, fork));
+        for (const key of fork.keys) forks.add(key);
       }
       for (const { jid, person } of changedPeople(session, sphere)) {
         const params = { person: names.of(jid), sphere: sphere.state.name };
@@ -185,6 +185,7 @@ interface Fork {
   /** What is told once: its device, and its person where the device counts no more. */
   readonly keys: readonly string[];
   readonly person: PersonId;
+  readonly jid: BareJid;
 }
 
 /** Devices that used a number twice. A person can make any number of such that count no more: one of them is told. */
@@ -192,17 +193,17 @@ function forksIn(sphere: Sphere): Fork[] {
   const { id, state } = sphere;
   return [...state.forks.keys()].flatMap((device) => {
     const person = personOfDevice(sphere, device);
-    if (person === undefined || !state.accounts.has(person)) return [];
+    const jid = person === undefined ? undefined : sphere.jidOf(person);
+    if (person === undefined || jid === undefined) return [];
     const key = `${id} ${device}`;
-    return [{ keys: state.devices.has(device) ? [key] : [key, `${id} ${person}`], person }];
+    return [{ keys: state.devices.has(device) ? [key] : [key, `${id} ${person}`], person, jid }];
   });
 }
 
-function forkNotice({ names }: AccountSession, sphere: Sphere, person: PersonId): Notice {
+function forkNotice({ names }: AccountSession, sphere: Sphere, { person, jid }: Fork): Notice {
   const { name } = sphere.state;
   if (person === sphere.person) return { code: 'forked-own', params: { sphere: name } };
-  const jid = sphere.jidOf(person);
-  return { code: 'forked', params: { sphere: name, person: jid === undefined ? '' : names.of(jid) } };
+  return { code: 'forked', params: { sphere: name, person: names.of(jid) } };
 }
 
 /** Members under an address of which somebody else was verified. */

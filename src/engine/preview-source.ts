@@ -19,12 +19,13 @@ const KEPT = 500;
  * `portrait-<id>`, what a person looks like; and `sphere-<event>`, what that event made a sphere look like, drawn anew here.
  */
 export function previewsOf(holder: AccountHolder, media: Pick<MediaTools, 'preview'> & PortraitTools): PreviewSource {
-  const kept = new Map<string, Uint8Array>();
+  const kept = new RecentMap<string, Uint8Array>(KEPT);
   /** Pictures of spheres that could not be drawn: one that stalls the media process does so once. */
   const unusable = new RecentMap<string, true>(KEPT);
   const drawn = async (id: string, draw: () => Promise<{ readonly image: Uint8Array } | null>) => {
     const image = kept.get(id) ?? (await draw())?.image;
-    if (image !== undefined) keep(kept, id, image);
+    // The one used longest ago makes room.
+    if (image !== undefined) kept.set(id, image);
     return image;
   };
   return {
@@ -60,14 +61,4 @@ function pathOf(holder: AccountHolder, itemId: ItemId, index: number): string | 
   const row = holder.session.storage.items.get(itemId);
   if (row?.state !== 'complete' && row?.state !== 'sharing') return undefined;
   return (row.layout ?? []).filter((part): part is FileSegment => part.kind === 'file')[index]?.path;
-}
-
-/** The one used longest ago makes room. */
-function keep(kept: Map<string, Uint8Array>, id: string, image: Uint8Array): void {
-  kept.delete(id);
-  kept.set(id, image);
-  for (const oldest of kept.keys()) {
-    if (kept.size <= KEPT) return;
-    kept.delete(oldest);
-  }
 }
