@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { pictureFormat } from '../spheres/protocol/picture-format.ts';
 import type { Target } from './request-guard.ts';
 import { isArrival, parseTarget, refuseForeign } from './request-guard.ts';
 import type { RpcSocket } from './rpc-socket.ts';
@@ -159,7 +160,7 @@ export class HttpServer implements AsyncDisposable {
     if (id === undefined || more.length > 0 || !/^[\w-]{1,128}$/.test(id)) return false;
     const image = await this.#deps.previews.read(id, closeSignal(response));
     // Previews come from other members: nothing but what begins like a WebP picture is shown.
-    if (image === undefined || !isWebP(image)) return false;
+    if (image === undefined || pictureFormat(image) !== 'webp') return false;
     response.writeHead(200, {
       'content-type': 'image/webp',
       'content-length': image.length,
@@ -245,9 +246,4 @@ function refuseSession(request: IncomingMessage, response: ServerResponse): void
     'cache-control': 'no-store',
   });
   response.end(OPEN_AGAIN);
-}
-
-function isWebP(bytes: Uint8Array): boolean {
-  const ascii = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
-  return ascii(0, 4) === 'RIFF' && ascii(8, 12) === 'WEBP';
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { ContactRow } from '../storage/contact-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Element } from '../xmpp/element.ts';
+import { domainOf } from '../xmpp/jid.ts';
 import type { XmppPort, XmppState } from '../xmpp/port.ts';
 import type { RosterItem } from '../xmpp/roster.ts';
 import {
@@ -245,8 +246,7 @@ export class Contacts implements Disposable {
 
   #hasRoomFor(jid: BareJid): boolean {
     const requests = this.#contacts.withStanding('request');
-    const server = (one: BareJid): string => one.slice(one.indexOf('@'));
-    const ofServer = requests.filter((row) => server(row.jid) === server(jid));
+    const ofServer = requests.filter((row) => domainOf(row.jid) === domainOf(jid));
     return requests.length < MAX_REQUESTS && ofServer.length < MAX_REQUESTS_OF_SERVER;
   }
 

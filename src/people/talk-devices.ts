@@ -126,10 +126,7 @@ export class TalkDevices {
   list(jid: BareJid): ChosenDevice[] {
     const { storage, keysOf, own } = this.#deps;
     const keys = keysOf(jid);
-    const known = new Set([
-      ...(keys?.certified.values() ?? []),
-      ...(jid === own ? [] : (keys?.vouched.values() ?? [])),
-    ]);
+    const known = jid === own ? new Set(keys?.certified.values()) : vouchedIds(keys);
     const chosen = DeviceChoices.list(storage, jid).filter(({ deviceId, choice }) => {
       return !known.has(deviceId) && (keys !== null || jid !== own || choice !== 'open');
     });
@@ -192,7 +189,7 @@ export class TalkDevices {
     const keys = this.#deps.keysOf(jid);
     const listed = this.#listed.get(jid)?.deviceIds;
     if (listed === undefined || keys === null) return;
-    const vouched = new Set([...keys.certified.values(), ...keys.vouched.values()]);
+    const vouched = vouchedIds(keys);
     const isStrange = (id: number): boolean => !vouched.has(id) && !(jid === own && id === here);
     const before = DeviceChoices.list(storage, jid);
     const kept = before.filter(({ deviceId, choice }) => {
@@ -218,8 +215,7 @@ export class TalkDevices {
 
   /** The listed devices of somebody compared that are vouched for. */
   #vouchedAt(jid: BareJid): Set<number> {
-    const keys = this.#deps.keysOf(jid);
-    const known = new Set([...(keys?.certified.values() ?? []), ...(keys?.vouched.values() ?? [])]);
+    const known = vouchedIds(this.#deps.keysOf(jid));
     return new Set(this.#listed.get(jid)?.deviceIds.filter((id) => known.has(id)));
   }
 
@@ -253,4 +249,9 @@ export class TalkDevices {
     }
     this.#stale.clear();
   }
+}
+
+/** The numbers of the devices that a person vouches for in whichever way; none of somebody who was not compared. */
+function vouchedIds(keys: KeysOfPerson | null): Set<number> {
+  return new Set([...(keys?.certified.values() ?? []), ...(keys?.vouched.values() ?? [])]);
 }

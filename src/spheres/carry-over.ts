@@ -28,8 +28,8 @@ export interface CarryOverDeps {
 }
 
 /**
- * Lists everything of a sphere in one that it goes on in, and gives it its picture: the same torrents under the same media keys, so that nobody
- * hashes or fetches anything again. What we have no key of is left behind.
+ * Gives a sphere's picture to one that it goes on in, and lists everything there: the same torrents under the same media
+ * keys, so that nobody hashes or fetches anything again. What we have no key of is left behind.
  */
 export function carryOver(deps: CarryOverDeps, from: Sphere, to: Sphere): void {
   deps.list.publish(to, 'continues', { sphere: from.id }, { audience: { kind: 'members' } });

@@ -52,10 +52,9 @@ export class DeviceCertifier {
   /** The person has said of a program whether it is theirs, or ended a computer: those who know us have to know, too. */
   vouchAgain(): void {
     const { storage, own, author, list } = this.#deps;
-    const letIn = DeviceChoices.list(storage, own).flatMap(({ choice, deviceId, identityKey }) => {
-      const key = choice === 'let-in' ? fromHex(identityKey ?? '') : undefined;
-      return key === undefined ? [] : [{ deviceId, identityKey: key }];
-    });
+    const letIn = DeviceChoices.list(storage, own)
+      .filter(({ choice }) => choice === 'let-in')
+      .flatMap(withKey);
     const ended = new Set(
       storage.ownDevices.list().flatMap((row) => (row.state === 'ended' ? [row.omemoIdentityKey] : [])),
     );
@@ -67,10 +66,7 @@ export class DeviceCertifier {
     for (const sphere of list.all()) {
       const here = sphere.state.devices.get(author.device.id);
       if (sphere.row.state !== 'joined' || here === undefined) continue;
-      const before = here.vouched.flatMap(({ deviceId, identityKey }) => {
-        const key = fromHex(identityKey);
-        return key === undefined ? [] : [{ deviceId, identityKey: key }];
-      });
+      const before = here.vouched.flatMap(withKey);
       const kept = before.filter(isKept);
       const added = letIn.filter(({ deviceId }) => !kept.some((device) => device.deviceId === deviceId));
       if (added.length === 0 && kept.length === before.length) continue;
@@ -120,4 +116,10 @@ export class DeviceCertifier {
     ]);
     return certificates.length === 0 || known.has(toHex(device.identityKey));
   }
+}
+
+/** As it stands in a certificate; nothing when its key is not known. */
+function withKey(device: { readonly deviceId: number; readonly identityKey: string | null }): VouchedDevice[] {
+  const identityKey = device.identityKey === null ? undefined : fromHex(device.identityKey);
+  return identityKey === undefined ? [] : [{ deviceId: device.deviceId, identityKey }];
 }

@@ -42,7 +42,7 @@ function stopSending({ storage: { outbox, messages, events }, own }: LeavingDeps
     const isLastWord = eventId === left && to !== sphere.row.room;
     if (sphereId !== sphere.id || to === own || isLastWord) continue;
     // Of a long text a part may be all that is left to send.
-    const line = events.ofText(eventId).at(-1) ?? eventId;
+    const line = events.lineOf(eventId);
     if (outbox.get(id)?.line !== null && (unsent.has(line) || messages.get(line)?.state === 'queued')) {
       outbox.update(id, { state: 'failed' });
       messages.update(line, { state: 'failed', failure: 'not-a-member' });

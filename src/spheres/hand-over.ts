@@ -16,8 +16,8 @@ export interface NewDevice {
 }
 
 /**
- * Gives a device everything it takes to be one of the sphere's: who is in it, its name, its picture, its room, and the keys of the epochs that
- * its person may have. What was said and shared it asks for then, of one member at a time.
+ * Gives a device everything it takes to be one of the sphere's: who is in it, its name, its picture, its room, and the keys
+ * of the epochs that its person may have. What was said and shared it asks for then, of one member at a time.
  */
 export function handOver(sphere: Sphere, storage: Storage, device: NewDevice): void {
   const { person, jid, omemoDeviceId: deviceId, omemoIdentityKey: identityKey } = device;

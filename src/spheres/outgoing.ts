@@ -289,7 +289,7 @@ export class Outgoing {
   }
 
   #asTold(row: OutboxRow): OutboxRow {
-    return { ...row, eventId: this.#deps.storage.events.ofText(row.eventId).at(-1) ?? row.eventId };
+    return { ...row, eventId: this.#deps.storage.events.lineOf(row.eventId) };
   }
 
   /** Entries with the text that this one is of, or a part of it, for all members. */

@@ -160,7 +160,8 @@ export class OwnDevices {
     if (sphere.row.state !== 'joined') return;
     const { storage, clock, own, author, comeback } = this.#deps;
     const { devices, endedDevices } = sphere.state;
-    const isOther = [...endedDevices.keys()].filter((device) => this.#noteEnd(device)).length > 0;
+    let isOther = false;
+    for (const device of endedDevices.keys()) if (this.#noteEnd(device)) isOther = true;
     for (const device of devices.values()) {
       if (device.person === author.person && device.device !== author.device.id) this.#noteFromLog(device);
     }

@@ -222,7 +222,7 @@ export class Relocation {
         if (sphereId !== sphere.id || to !== room) continue;
         // Whoever was to hear it there has heard it otherwise.
         storage.outbox.remove(id);
-        const line = storage.events.ofText(eventId).at(-1) ?? eventId;
+        const line = storage.events.lineOf(eventId);
         if (storage.messages.get(line) !== undefined) storage.messages.update(line, { state: 'sent', failure: null });
       }
     });

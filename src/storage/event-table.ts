@@ -86,6 +86,11 @@ export class EventTable {
     return end === -1 ? [id] : near.slice(begin, end + 1).map((row) => row.id);
   }
 
+  /** Under which the text that this event belongs to is shown; of what is no text the event itself. */
+  lineOf(id: EventId): EventId {
+    return this.ofText(id).at(-1) ?? id;
+  }
+
   count(sphereId: SphereId): number {
     return this.#rows.count('sphere_id = @sphereId', { sphereId });
   }

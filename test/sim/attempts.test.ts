@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { BareJid } from '../../src/base/id.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { systemRandom } from '../../src/base/random.ts';
 import { followNotices } from '../../src/engine/notices.ts';
 import { peopleCalls } from '../../src/engine/people-calls.ts';
-import { MemoryOmemoStore } from '../../src/omemo/memory-store.ts';
-import { Omemo } from '../../src/omemo/omemo.ts';
+import { makeDevice, plantDevice } from './plant-device.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
 const MINUTE = 60_000;
@@ -30,16 +27,8 @@ async function compared() {
 }
 type Compared = Awaited<ReturnType<typeof compared>>;
 
-async function makeDevice({ world }: Compared, jid: BareJid): Promise<Omemo> {
-  const machine = { clock: world.clock, random: systemRandom, log: silentLogger };
-  return await Omemo.open({ store: new MemoryOmemoStore(), own: jid, ...machine });
-}
-
 async function plant(at: Compared, jid: BareJid): Promise<void> {
-  const omemo = await makeDevice(at, jid);
-  const account = at.world.server.account(jid);
-  account.bundles.set(omemo.deviceId, omemo.bundle());
-  account.deviceIds.push(omemo.deviceId);
+  await plantDevice(at.world, jid);
   await at.ana.session.directory.askDeviceIds(jid);
   await at.world.pass(3 * MINUTE);
 }
@@ -50,7 +39,7 @@ async function swap(at: Compared, jid: BareJid): Promise<void> {
   const [deviceId = 0] = account.deviceIds;
   const ask = () => directory.bundle({ jid, deviceId }).catch(() => undefined);
   await ask();
-  account.bundles.set(deviceId, (await makeDevice(at, jid)).bundle());
+  account.bundles.set(deviceId, (await makeDevice(at.world, jid)).bundle());
   await ask();
 }
 

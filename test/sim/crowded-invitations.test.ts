@@ -1,13 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
-import type { ContactRow } from '../../src/storage/contact-table.ts';
 import type { SimPerson } from './sim-world.ts';
-import { noSignal, SimWorld } from './sim-world.ts';
-
-const CONTACT: Omit<ContactRow, 'jid'> = {
-  ...{ standing: 'contact', name: null, nick: null, subscription: 'both', asked: false, wants: false },
-  ...{ avatar: null, sinceMs: 0, readPosition: 0, toldPosition: 0, tells: false },
-};
+import { CONTACT, noSignal, SimWorld } from './sim-world.ts';
 
 const knows = (person: SimPerson, other: SimPerson): void =>
   person.session.storage.contacts.put({ ...CONTACT, jid: other.jid });

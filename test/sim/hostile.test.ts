@@ -1,15 +1,14 @@
 import { expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { systemRandom } from '../../src/base/random.ts';
 import { MemoryOmemoStore } from '../../src/omemo/memory-store.ts';
-import { Omemo } from '../../src/omemo/omemo.ts';
+import type { Omemo } from '../../src/omemo/omemo.ts';
 import type { OmemoMessage } from '../../src/omemo/types.ts';
 import { openSealed } from '../../src/spheres/protocol/seal.ts';
 import { parseEntries } from '../../src/spheres/protocol/envelope.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
 import { readSealed } from '../../src/xmpp/sealed.ts';
+import { plantDevice } from './plant-device.ts';
 import type { Kept } from './sim-server.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
@@ -21,11 +20,7 @@ class Ghost {
 
   static async plant(world: SimWorld, person: SimPerson): Promise<Ghost> {
     const store = new MemoryOmemoStore();
-    const own = { store, own: person.jid, clock: world.clock, random: systemRandom, log: silentLogger };
-    const omemo = await Omemo.open(own);
-    const account = world.server.account(person.jid);
-    account.deviceIds = [...account.deviceIds, omemo.deviceId];
-    account.bundles.set(omemo.deviceId, omemo.bundle());
+    const omemo = await plantDevice(world, person.jid, store);
     for (const { session } of world.people.filter(({ isRunning }) => isRunning)) session.directory.forget();
     return new Ghost(omemo, store);
   }

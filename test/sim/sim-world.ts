@@ -28,7 +28,8 @@ export const noSignal = new AbortController().signal;
 const CALM_TURNS = 4;
 const library = loadSignal({ random: systemRandom });
 
-const CONTACT: Omit<ContactRow, 'jid'> = {
+/** Somebody on one's list. */
+export const CONTACT: Omit<ContactRow, 'jid'> = {
   ...{ standing: 'contact', name: null, nick: null, subscription: 'both', asked: false, wants: false },
   ...{ avatar: null, sinceMs: 0, readPosition: 0, toldPosition: 0, tells: false },
 };

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
 import type { BareJid } from '../../src/base/id.ts';
 import { peopleCalls } from '../../src/engine/people-calls.ts';
-import { MemoryOmemoStore } from '../../src/omemo/memory-store.ts';
-import { Omemo } from '../../src/omemo/omemo.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { systemRandom } from '../../src/base/random.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
+import { plantDevice } from './plant-device.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -21,15 +18,7 @@ async function two() {
   return { world, ana, ben, id, calls, compare };
 }
 
-/** Whoever runs the server, or an ordinary program of the person, puts a device into a list. */
-async function plant({ server, clock }: SimWorld, jid: BareJid): Promise<number> {
-  const machine = { clock, random: systemRandom, log: silentLogger };
-  const omemo = await Omemo.open({ store: new MemoryOmemoStore(), own: jid, ...machine });
-  const account = server.account(jid);
-  account.bundles.set(omemo.deviceId, omemo.bundle());
-  account.deviceIds.push(omemo.deviceId);
-  return omemo.deviceId;
-}
+const plant = async (world: SimWorld, jid: BareJid): Promise<number> => (await plantDevice(world, jid)).deviceId;
 
 /** For which devices a line to Ben is encrypted that is said now. */
 async function readersOf(world: SimWorld, ana: SimPerson, ben: SimPerson): Promise<readonly number[]> {

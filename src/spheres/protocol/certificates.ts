@@ -1,4 +1,4 @@
-import type { BareJid, DeviceKey } from '../../base/id.ts';
+import type { BareJid, DeviceKey, PersonId } from '../../base/id.ts';
 import type { EventHeader, KnownEvent, SignedEvent } from './event.ts';
 
 /** Which device speaks for which person, from the `device` events that hold. */
@@ -19,6 +19,11 @@ export class Certificates {
   /** Oldest first; a device may certify itself again when its account or what it vouches for changes. */
   of(device: DeviceKey): readonly KnownEvent<'device'>[] {
     return this.#byDevice.get(device) ?? [];
+  }
+
+  /** Who has proven last that the device is theirs, whether they are a member or not. */
+  personOf(device: DeviceKey): PersonId | undefined {
+    return this.of(device).at(-1)?.header.person;
   }
 
   has(event: KnownEvent<'device'>): boolean {

@@ -112,7 +112,7 @@ export class Content {
   #mayBeginEpoch(device: DeviceKey, membership: EventId): boolean {
     const { certificates, joined } = this.#membership;
     const seen = Math.max(this.#order.position(membership) ?? -1, this.#order.seenBy(device));
-    const person = certificates.of(device).at(-1)?.header.person;
+    const person = certificates.personOf(device);
     const record = person === undefined ? undefined : joined.at(seen, person);
     if (record === undefined || RANK[record.role] < NEEDS.epoch) return false;
     // A cut behind that place judges whatever comes now.

@@ -116,7 +116,7 @@ export class SphereLog {
 
   /** Who has proven that the device is theirs, whether they are a member or not. */
   certifiedFor(device: DeviceKey): PersonId | undefined {
-    return this.#folded().membership.certificates.of(device).at(-1)?.header.person;
+    return this.#folded().membership.certificates.personOf(device);
   }
 
   /** Whom each person says to know, as it is now. */
