@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fromHex } from '../../src/base/bytes.ts';
 import type { BareJid, EventId } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { generateKeyPair } from '../../src/omemo/keys.ts';
@@ -10,7 +9,7 @@ import { eventually } from '../fixtures/engine-process.ts';
 import { firstMessage } from '../fixtures/first-message.ts';
 import { ANA, BEN, EVE, type HostileFamily, startHostileFamily } from '../fixtures/hostile-family.ts';
 import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
-import { LOW_ORDER_POINTS } from '../fixtures/omemo-devices.ts';
+import { LOW_ORDER_KEY } from '../fixtures/omemo-devices.ts';
 import type { RawMember } from '../fixtures/raw-member.ts';
 
 /** Ana's server says again, in other names, what was said to her and to others; Ben is a friend, Eve a stranger. */
@@ -160,7 +159,7 @@ describe('in a talk a line gets from somebody who has no part in it', () => {
   });
 });
 
-const LOW_ORDER = { publicKey: Uint8Array.of(5, ...(fromHex(LOW_ORDER_POINTS[2]) ?? [])), privateKey: null };
+const LOW_ORDER = { publicKey: LOW_ORDER_KEY, privateKey: null };
 const sound = () => generateKeyPair(systemRandom);
 
 describe('the first message of a device', () => {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fromHex, toBase64, toUtf8 } from '../../src/base/bytes.ts';
+import { toBase64, toUtf8 } from '../../src/base/bytes.ts';
 import type { EventId, SphereId } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { signXeddsa } from '../../src/omemo/curve.ts';
@@ -11,7 +11,7 @@ import { bundleElement } from '../../src/xmpp/xep/0384-omemo.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { ANA, BEN, EVE, type HostileFamily, startHostileFamily } from '../fixtures/hostile-family.ts';
 import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
-import { LOW_ORDER_POINTS } from '../fixtures/omemo-devices.ts';
+import { LOW_ORDER_KEY } from '../fixtures/omemo-devices.ts';
 import type { RawMember } from '../fixtures/raw-member.ts';
 
 /** Ana's server holds back, alters and says again what Ben encrypts for her; Eve is a stranger to whom she may write. */
@@ -172,16 +172,18 @@ test.each([
   expect(direct().slice(before.length)).toEqual([expect.stringMatching(/^(forged|undecryptable) $/), next]);
 });
 
-const LOW_ORDER = Uint8Array.of(5, ...(fromHex(LOW_ORDER_POINTS[2]) ?? []));
 test.each<[string, (bundle: OmemoBundle) => OmemoBundle]>([
-  ['identity key', (bundle) => ({ ...bundle, identityKey: LOW_ORDER })],
-  ['prekeys', (bundle) => ({ ...bundle, preKeys: bundle.preKeys.map((one) => ({ ...one, publicKey: LOW_ORDER })) })],
+  ['identity key', (bundle) => ({ ...bundle, identityKey: LOW_ORDER_KEY })],
+  [
+    'prekeys',
+    (bundle) => ({ ...bundle, preKeys: bundle.preKeys.map((one) => ({ ...one, publicKey: LOW_ORDER_KEY })) }),
+  ],
   [
     'signed prekey',
     (bundle) => {
       const { publicKey: identityKey, privateKey } = generateKeyPair(systemRandom);
-      const signature = signXeddsa(privateKey, LOW_ORDER, systemRandom);
-      return { ...bundle, identityKey, signedPreKey: { id: 1, publicKey: LOW_ORDER, signature } };
+      const signature = signXeddsa(privateKey, LOW_ORDER_KEY, systemRandom);
+      return { ...bundle, identityKey, signedPreKey: { id: 1, publicKey: LOW_ORDER_KEY, signature } };
     },
   ],
 ])('keys of a device of which the server says a low-order %s get nothing', async (_, forge) => {
