@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { LOW_ORDER_POINTS, noSignal, OmemoDevices } from '../../test/fixtures/omemo-devices.ts';
+import { LOW_ORDER_KEY, noSignal, OmemoDevices } from '../../test/fixtures/omemo-devices.ts';
 import type { TestDevice } from '../../test/fixtures/omemo-devices.ts';
-import { fromHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
@@ -114,7 +113,6 @@ test('an account with more than 50 devices is refused', async () => {
   await expect(ana.encrypt('hello', [], { recipients: crowd })).rejects.toEqual(refused('too-large'));
 });
 
-const lowOrder = Uint8Array.of(5, ...(fromHex(LOW_ORDER_POINTS[2]) ?? []));
 const badBundles: readonly [what: string, code: string, change: (bundle: OmemoBundle) => OmemoBundle][] = [
   ['no prekeys', 'cannot-encrypt', (bundle) => ({ ...bundle, preKeys: [] })],
   [
@@ -153,11 +151,11 @@ const badBundles: readonly [what: string, code: string, change: (bundle: OmemoBu
     'forged',
     (bundle) => ({ ...bundle, identityKey: bundle.identityKey.slice(1) }),
   ],
-  ['a low-order identity key', 'forged', (bundle) => ({ ...bundle, identityKey: lowOrder })],
+  ['a low-order identity key', 'forged', (bundle) => ({ ...bundle, identityKey: LOW_ORDER_KEY })],
   [
     'low-order prekeys',
     'forged',
-    (bundle) => ({ ...bundle, preKeys: bundle.preKeys.map((key) => ({ ...key, publicKey: lowOrder })) }),
+    (bundle) => ({ ...bundle, preKeys: bundle.preKeys.map((key) => ({ ...key, publicKey: LOW_ORDER_KEY })) }),
   ],
   [
     'more than 64 KiB',
@@ -177,7 +175,7 @@ test('an identity signs its low-order signed prekey in vain', async () => {
   const { devices, ana, ben } = await trio();
   const own = ben.store.own();
   if (own === undefined) throw new Error('the store is empty');
-  const signature = signXeddsa(own.privateKey, lowOrder, systemRandom);
-  devices.served.set(ben, { ...ben.omemo.bundle(), signedPreKey: { id: 1, publicKey: lowOrder, signature } });
+  const signature = signXeddsa(own.privateKey, LOW_ORDER_KEY, systemRandom);
+  devices.served.set(ben, { ...ben.omemo.bundle(), signedPreKey: { id: 1, publicKey: LOW_ORDER_KEY, signature } });
   await expect(ana.encrypt('hello', [ben])).rejects.toMatchObject({ cause: refused('forged') });
 });

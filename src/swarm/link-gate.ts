@@ -73,18 +73,19 @@ export class LinkGate {
   #makeRoom(torrent: GatedTorrent, { device, route, isFirst }: Newcomer, replaced: Link | undefined): boolean {
     const torrents = Array.from(this.#deps.torrents());
     const all = torrents.flatMap(staying).filter((link) => link !== replaced);
-    const ofTorrent = all.filter((link) => torrent.links.includes(link));
+    const ofTorrent = staying(torrent).filter((link) => link !== replaced);
     const ofDevice = all.filter((link) => link.device === device);
     // Who leaves a relay is not sent back to it: that would end the relayed link again and again, and give none.
     const address = isFirst ? this.#addressOf(route) : null;
     const ofAddress = address === null ? [] : all.filter((link) => this.#addressOf(link.route) === address);
+    const greediest = (links: Link[]): Link | null => ofGreediest(links, device);
     const leaving = new Set<Link>();
     const limits = [
       // Links that died and are not known to be dead are the first to go when it calls anew.
       { links: ofDevice, most: torrents.length + MOST_SPARE_LINKS, next: idlest },
-      { links: ofTorrent, most: MOST_LINKS_PER_TORRENT, next: (links: Link[]) => ofGreediest(links, device) },
-      { links: ofAddress, most: MOST_LINKS_PER_ADDRESS, next: (links: Link[]) => ofGreediest(links, device) },
-      { links: all, most: MOST_LINKS, next: (links: Link[]) => ofGreediest(links, device) },
+      { links: ofTorrent, most: MOST_LINKS_PER_TORRENT, next: greediest },
+      { links: ofAddress, most: MOST_LINKS_PER_ADDRESS, next: greediest },
+      { links: all, most: MOST_LINKS, next: greediest },
     ];
     for (const { links, most, next } of limits) {
       const left = links.filter((link) => !leaving.has(link));

@@ -1,4 +1,4 @@
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { Logger } from '../base/log.ts';
 import type { NetworkState } from '../contract/swarm.ts';
@@ -76,9 +76,9 @@ export class MemberPorts implements AsyncDisposable {
     try {
       const listener = stack.use(await DataListener.open({ ...deps, preferredPort: dataPort }));
       const { onTracker } = deps;
-      const create = (): Server => createServer(onTracker ?? undefined);
+      const preferred = dataPort === 0 ? 0 : listener.port + 1;
       const tracker =
-        onTracker === null ? null : await listenOnAll(create, addresses, dataPort === 0 ? 0 : listener.port + 1);
+        onTracker === null ? null : await listenOnAll(() => createServer(onTracker), addresses, preferred);
       for (const server of tracker?.servers ?? []) {
         server.on('error', (error) => log.warn('tracker listener failed', { error }));
         stack.defer(() => void server.close());

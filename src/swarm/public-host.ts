@@ -9,7 +9,6 @@ import { Scope } from '../base/scope.ts';
 import { randomFraction } from '../base/random.ts';
 import { withinTime } from '../base/within-time.ts';
 import type { RefusedTorrent } from '../contract/swarm.ts';
-import { CacheBudget } from '../torrent/cache-budget.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import { Bans } from '../torrent/bans.ts';
 import { TorrentClient } from '../torrent/client.ts';
@@ -19,8 +18,7 @@ import type { FilePool } from '../torrent/file-pool.ts';
 import type { Resolve } from '../torrent/guarded-lookup.ts';
 import type { AddressPolicy } from '../torrent/internet-address.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
-import { MemoryTurns } from '../torrent/memory-turns.ts';
-import { PieceBuffers } from '../torrent/piece-buffers.ts';
+import { createPieceMemory } from '../torrent/piece-memory.ts';
 import type { PieceTools } from '../torrent/seal-piece.ts';
 import { PublicAnnouncer } from '../torrent/public-announcer.ts';
 import type { PublicMetainfo } from '../torrent/public-metainfo.ts';
@@ -100,9 +98,7 @@ export class PublicHost implements AsyncDisposable {
     this.#client = new TorrentClient({ log: deps.log });
     this.#scope = new Scope({ log: deps.log });
     const { crypto, tags } = deps.resources;
-    const buffers = { plain: new PieceBuffers(), sealed: new PieceBuffers() };
-    const memory = { ...buffers, cached: new CacheBudget(), turns: new MemoryTurns() };
-    this.#pieces = { crypto, ...memory, tags };
+    this.#pieces = { crypto, ...createPieceMemory(), tags };
     this.#announcer = new PublicAnnouncer({ ...deps, port: () => this.port });
   }
 

@@ -5,7 +5,6 @@ import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys, RefusedTorrent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
-import { CacheBudget } from '../torrent/cache-budget.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import type { AdmittingSphere } from '../torrent/admission.ts';
 import type { Announcement } from '../torrent/announcer.ts';
@@ -19,8 +18,7 @@ import type { Learnt, TorrentChange, TorrentSpec } from '../torrent/torrent-spec
 import { spheresOf } from '../torrent/torrent-spec.ts';
 import { FilePool } from '../torrent/file-pool.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
-import { MemoryTurns } from '../torrent/memory-turns.ts';
-import { PieceBuffers } from '../torrent/piece-buffers.ts';
+import { createPieceMemory } from '../torrent/piece-memory.ts';
 import type { PieceTags } from '../torrent/piece-tags.ts';
 import { FileThread } from '../torrent/file-thread.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
@@ -78,9 +76,7 @@ export class TorrentHost implements AsyncDisposable {
 
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
-    const buffers = { plain: new PieceBuffers(), sealed: new PieceBuffers() };
-    const memory = { ...buffers, cached: new CacheBudget(), turns: new MemoryTurns() };
-    this.#pieces = { crypto: this.#threads, ...memory, tags: deps.tags, small: this.#small };
+    this.#pieces = { crypto: this.#threads, ...createPieceMemory(), tags: deps.tags, small: this.#small };
     this.limits = new LimitTree(deps);
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });

@@ -1,20 +1,13 @@
-import type { CacheBudget } from './cache-budget.ts';
 import type { ByteSpace, Span } from './byte-space.ts';
 import { eachSpan } from './each-span.ts';
-import type { MemoryTurns } from './memory-turns.ts';
-import type { PieceBuffers } from './piece-buffers.ts';
 import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
+import type { PieceMemory } from './piece-memory.ts';
 import type { PieceTags } from './piece-tags.ts';
 import type { SmallFiles } from './whole-files.ts';
 
-/** What all stores of a process share; plain bytes and what goes to peers never lie in the same memory. */
-export interface PieceTools {
+/** What the stores of one host share: those of public torrents have memory of their own. */
+export interface PieceTools extends PieceMemory {
   readonly crypto: PieceCrypto;
-  readonly plain: PieceBuffers;
-  readonly sealed: PieceBuffers;
-  readonly cached: CacheBudget;
-  /** For the memory of pieces that are being put together. */
-  readonly turns: MemoryTurns;
   readonly tags: PieceTags;
   /** For folders of many small files; every file goes the usual way when left out. */
   readonly small?: SmallFiles;

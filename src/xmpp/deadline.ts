@@ -55,7 +55,7 @@ export interface Patience {
   readonly turns?: number;
 }
 
-/** The same where much comes meanwhile over the same line: then it is waited for anew, a few times. */
+/** As `withDeadline`; where much comes meanwhile over the line the work is waited for anew, a few times. */
 export async function withPatience<T>(
   clock: Clock,
   { ms, line, enough = BUSY_BYTES, turns = MOST_TURNS }: Patience,

@@ -30,7 +30,8 @@ export function fillRegistration(login: Pick<XmppLogin, 'jid' | 'password'>, ans
   const unknown = form.fields.filter(({ isRequired, name }) => isRequired && !Object.hasOwn(values, name));
   if (unknown.length > 0 || asksForMedia(query)) {
     const fields = unknown.map(({ name }) => name.slice(0, 100)).slice(0, 20);
-    throw withPage('registration-asks-more', 'the server asks for more than a name and a password', query, { fields });
+    const sentence = 'the server asks for more than a name and a password';
+    throw withPage('registration-asks-more', sentence, { fields, url: readWebPage(query) });
   }
   return xml('query', { xmlns: NS_REGISTER }, submitForm(NS_REGISTER, values));
 }
@@ -41,9 +42,9 @@ function asksForMedia(query: Element | undefined): boolean {
 }
 
 function elsewhere(query: Element | undefined, missing: readonly string[]): AppError {
-  if (pageOf(query) !== undefined) {
-    return withPage('registration-elsewhere', 'the server makes accounts on its web page', query, {});
-  }
+  const url = pageOf(query);
+  if (url !== undefined)
+    return withPage('registration-elsewhere', 'the server makes accounts on its web page', { url });
   const text = childText(query, 'instructions')?.slice(0, 200);
   return new AppError('registration-refused', 'the server registers elsewhere', { missing, text });
 }
@@ -60,9 +61,7 @@ function pageOf(query: Element | undefined): string | undefined {
 function withPage(
   code: 'registration-elsewhere' | 'registration-asks-more',
   message: string,
-  query: Element | undefined,
-  details: Readonly<Record<string, unknown>>,
+  details: { readonly url: string | undefined; readonly fields?: readonly string[] },
 ): AppError {
-  const url = code === 'registration-elsewhere' ? pageOf(query) : readWebPage(query);
-  return new AppError(code, url === undefined ? message : `${message}: ${url}`, { ...details, url });
+  return new AppError(code, details.url === undefined ? message : `${message}: ${details.url}`, details);
 }

@@ -6,11 +6,10 @@ import { parseSphereId } from '../../src/base/id.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
+import { FORGETS_SESSIONS } from '../fixtures/prosody.ts';
 
 /** What Debian's Prosody lets through per connection: mail alone would take minutes. */
 const AS_IN_DEBIAN = 'limits = { c2s = { rate = "10kb/s"; burst = "2s" } }';
-/** A killed engine's session is not kept for it: the next one would ask it in vain whether a copy of it is at work. */
-const FORGETS_SESSIONS = 'smacks_hibernation_time = 1';
 const LINES = 400;
 /** What does not pack: what people write packs little. */
 const words = (): string => randomBytes(600).toString('base64');

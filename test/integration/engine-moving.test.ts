@@ -6,11 +6,9 @@ import { makeTestCa, type TestCa } from '../fixtures/certificates.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld } from '../fixtures/engine-world.ts';
 import { eventually } from '../fixtures/engine-process.ts';
-import { type Prosody, startProsody } from '../fixtures/prosody.ts';
+import { FORGETS_SESSIONS, type Prosody, startProsody } from '../fixtures/prosody.ts';
 
 const NAME = 'Family';
-/** A killed engine's session is not kept for it: the next one would ask it in vain whether a copy of it is at work. */
-const FORGETS_SESSIONS = 'smacks_hibernation_time = 1';
 const stack = new AsyncDisposableStack();
 let ca: TestCa;
 let old: Prosody;

@@ -1,21 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fromHex } from '../../src/base/bytes.ts';
-import { type BareJid, type EventId, parseBareJid } from '../../src/base/id.ts';
+import type { BareJid, EventId } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { generateKeyPair } from '../../src/omemo/keys.ts';
 import type { DirectMessageRow } from '../../src/storage/direct-message-table.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { omemoElement } from '../../src/xmpp/xep/0384-omemo.ts';
 import { eventually } from '../fixtures/engine-process.ts';
-import { passwordOf } from '../fixtures/engine-world.ts';
 import { firstMessage } from '../fixtures/first-message.ts';
-import { type HostileProxy, startHostileProxy } from '../fixtures/hostile-proxy.ts';
-import { LOW_ORDER_POINTS } from '../fixtures/omemo-devices.ts';
-import { type Prosody, startProsody } from '../fixtures/prosody.ts';
-import { RawMember } from '../fixtures/raw-member.ts';
+import { ANA, BEN, EVE, type HostileFamily, startHostileFamily } from '../fixtures/hostile-family.ts';
+import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
+import { LOW_ORDER_KEY } from '../fixtures/omemo-devices.ts';
+import type { RawMember } from '../fixtures/raw-member.ts';
 
 /** Ana's server says again, in other names, what was said to her and to others; Ben is a friend, Eve a stranger. */
-let server: Prosody;
+let family: HostileFamily;
 let proxy: HostileProxy;
 let ana: RawMember;
 let ben: RawMember;
@@ -23,17 +21,10 @@ let eve: RawMember;
 let lines = 0;
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-const [ANA, BEN, EVE] = [parseBareJid('ana@a.test'), parseBareJid('ben@a.test'), parseBareJid('eve@a.test')];
 
 beforeAll(async () => {
-  const users = Object.fromEntries(['ana', 'ben', 'eve'].map((name) => [name, passwordOf(name)]));
-  server = await startProsody({ users, withoutModules: ['smacks'] });
-  proxy = await startHostileProxy(server);
-  [ana, ben, eve] = await Promise.all([
-    RawMember.start(proxy, 'ana'),
-    RawMember.start(server, 'ben'),
-    RawMember.start(server, 'eve'),
-  ]);
+  family = await startHostileFamily();
+  ({ proxy, ana, ben, eve } = family);
   ana.session.people.talk.say(BEN, 'I owe nothing');
   await eventually('ana is heard', async () => heard(ben, ANA).includes('received I owe nothing') || undefined);
   // Not encrypted, it is guarded by nothing but its author's name.
@@ -46,7 +37,7 @@ afterEach(() => {
 });
 
 afterAll(async () => {
-  for (const one of [ana, ben, eve, proxy, server]) await one[Symbol.asyncDispose]();
+  await family[Symbol.asyncDispose]();
 });
 
 const rows = ({ session }: RawMember, peer: BareJid): DirectMessageRow[] =>
@@ -168,7 +159,7 @@ describe('in a talk a line gets from somebody who has no part in it', () => {
   });
 });
 
-const LOW_ORDER = { publicKey: Uint8Array.of(5, ...(fromHex(LOW_ORDER_POINTS[2]) ?? [])), privateKey: null };
+const LOW_ORDER = { publicKey: LOW_ORDER_KEY, privateKey: null };
 const sound = () => generateKeyPair(systemRandom);
 
 describe('the first message of a device', () => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fromHex, toBase64, toUtf8 } from '../../src/base/bytes.ts';
-import { parseBareJid, type EventId, type SphereId } from '../../src/base/id.ts';
+import { toBase64, toUtf8 } from '../../src/base/bytes.ts';
+import type { EventId, SphereId } from '../../src/base/id.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { signXeddsa } from '../../src/omemo/curve.ts';
 import { generateKeyPair } from '../../src/omemo/keys.ts';
@@ -9,14 +9,13 @@ import { attachment } from '../../src/spheres/protocol/envelope.ts';
 import { sha256Hex } from '../../src/spheres/protocol/keys.ts';
 import { bundleElement } from '../../src/xmpp/xep/0384-omemo.ts';
 import { eventually } from '../fixtures/engine-process.ts';
-import { passwordOf } from '../fixtures/engine-world.ts';
-import { type HostileProxy, startHostileProxy } from '../fixtures/hostile-proxy.ts';
-import { LOW_ORDER_POINTS } from '../fixtures/omemo-devices.ts';
-import { type Prosody, startProsody } from '../fixtures/prosody.ts';
-import { RawMember } from '../fixtures/raw-member.ts';
+import { ANA, BEN, EVE, type HostileFamily, startHostileFamily } from '../fixtures/hostile-family.ts';
+import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
+import { LOW_ORDER_KEY } from '../fixtures/omemo-devices.ts';
+import type { RawMember } from '../fixtures/raw-member.ts';
 
 /** Ana's server holds back, alters and says again what Ben encrypts for her; Eve is a stranger to whom she may write. */
-let server: Prosody;
+let family: HostileFamily;
 let proxy: HostileProxy;
 let ana: RawMember;
 let ben: RawMember;
@@ -26,18 +25,11 @@ let autumn: SphereId;
 let lines = 0;
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-const [ANA, BEN, EVE] = [parseBareJid('ana@a.test'), parseBareJid('ben@a.test'), parseBareJid('eve@a.test')];
 const roomOf = (id: SphereId): string => ana.sphere(id).row.room;
 
 beforeAll(async () => {
-  const users = Object.fromEntries(['ana', 'ben', 'eve'].map((name) => [name, passwordOf(name)]));
-  server = await startProsody({ users, withoutModules: ['smacks'] });
-  proxy = await startHostileProxy(server);
-  [ana, ben, eve] = await Promise.all([
-    RawMember.start(proxy, 'ana'),
-    RawMember.start(server, 'ben'),
-    RawMember.start(server, 'eve'),
-  ]);
+  family = await startHostileFamily();
+  ({ proxy, ana, ben, eve } = family);
   summer = await found('Summer');
   autumn = await found('Autumn');
   // From here on both have answered, and a session is no longer begun with each message.
@@ -56,7 +48,7 @@ afterEach(() => {
 });
 
 afterAll(async () => {
-  for (const one of [ana, ben, eve, proxy, server]) await one[Symbol.asyncDispose]();
+  await family[Symbol.asyncDispose]();
 });
 
 async function found(name: string): Promise<SphereId> {
@@ -180,16 +172,18 @@ test.each([
   expect(direct().slice(before.length)).toEqual([expect.stringMatching(/^(forged|undecryptable) $/), next]);
 });
 
-const LOW_ORDER = Uint8Array.of(5, ...(fromHex(LOW_ORDER_POINTS[2]) ?? []));
 test.each<[string, (bundle: OmemoBundle) => OmemoBundle]>([
-  ['identity key', (bundle) => ({ ...bundle, identityKey: LOW_ORDER })],
-  ['prekeys', (bundle) => ({ ...bundle, preKeys: bundle.preKeys.map((one) => ({ ...one, publicKey: LOW_ORDER })) })],
+  ['identity key', (bundle) => ({ ...bundle, identityKey: LOW_ORDER_KEY })],
+  [
+    'prekeys',
+    (bundle) => ({ ...bundle, preKeys: bundle.preKeys.map((one) => ({ ...one, publicKey: LOW_ORDER_KEY })) }),
+  ],
   [
     'signed prekey',
     (bundle) => {
       const { publicKey: identityKey, privateKey } = generateKeyPair(systemRandom);
-      const signature = signXeddsa(privateKey, LOW_ORDER, systemRandom);
-      return { ...bundle, identityKey, signedPreKey: { id: 1, publicKey: LOW_ORDER, signature } };
+      const signature = signXeddsa(privateKey, LOW_ORDER_KEY, systemRandom);
+      return { ...bundle, identityKey, signedPreKey: { id: 1, publicKey: LOW_ORDER_KEY, signature } };
     },
   ],
 ])('keys of a device of which the server says a low-order %s get nothing', async (_, forge) => {

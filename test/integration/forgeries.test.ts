@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseBareJid, type SphereId } from '../../src/base/id.ts';
+import type { SphereId } from '../../src/base/id.ts';
 import { eventually } from '../fixtures/engine-process.ts';
-import { passwordOf } from '../fixtures/engine-world.ts';
-import { type HostileProxy, startHostileProxy } from '../fixtures/hostile-proxy.ts';
-import { type Prosody, startProsody } from '../fixtures/prosody.ts';
-import { RawMember } from '../fixtures/raw-member.ts';
+import { ANA, BEN, EVE, type HostileFamily, startHostileFamily } from '../fixtures/hostile-family.ts';
+import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
+import type { RawMember } from '../fixtures/raw-member.ts';
 
 /** Ana's server passes on whatever a test wants; Ben is an honest member, Eve a stranger with an account. */
-let server: Prosody;
+let family: HostileFamily;
 let proxy: HostileProxy;
 let ana: RawMember;
 let ben: RawMember;
@@ -17,26 +16,19 @@ let room: string;
 let lines = 0;
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-const [ANA, BEN, EVE] = ['ana@a.test', 'ben@a.test', 'eve@a.test'];
 
 beforeAll(async () => {
-  const users = Object.fromEntries(['ana', 'ben', 'eve'].map((name) => [name, passwordOf(name)]));
-  server = await startProsody({ users, withoutModules: ['smacks'] });
-  proxy = await startHostileProxy(server);
-  [ana, ben, eve] = await Promise.all([
-    RawMember.start(proxy, 'ana'),
-    RawMember.start(server, 'ben'),
-    RawMember.start(server, 'eve'),
-  ]);
+  family = await startHostileFamily();
+  ({ proxy, ana, ben, eve } = family);
   ({ id } = await ana.session.members.create('Summer', soon()));
-  await ana.session.members.invite(id, parseBareJid(BEN), soon());
+  await ana.session.members.invite(id, BEN, soon());
   await ben.join('Summer');
   ({ room } = ana.sphere(id).row);
   await eventually('ben is in', async () => (memberStates()[BEN] === 'joined' ? true : undefined));
 });
 
 afterAll(async () => {
-  for (const one of [ana, ben, eve, proxy, server]) await one[Symbol.asyncDispose]();
+  await family[Symbol.asyncDispose]();
 });
 
 const memberStates = (): Record<string, string> =>
@@ -54,7 +46,7 @@ function picture() {
     invitations: storage.invitations.list('open').map(({ from, name }) => `${name} from ${from}`),
     spheres: list.all().map(({ row }) => `${row.id} ${row.state}`),
     members: memberStates(),
-    said: [BEN, EVE, ANA].flatMap((peer) => storage.directMessages.newest(parseBareJid(peer), 50)),
+    said: [BEN, EVE, ANA].flatMap((peer) => storage.directMessages.newest(peer, 50)),
     texts: storage.messages.newest(id, 100).map(({ text, from, state }) => `${from} ${state} ${text}`),
   };
 }

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fastTime } from '../fixtures/fast-time.ts';
 import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
 import { codeOf, never, until } from '../fixtures/xmpp-accounts.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import type { XmppClient } from '../../src/xmpp/client.ts';
 import { xml } from '../../src/xmpp/element.ts';
 
 let world: FakeXmppWorld;
@@ -13,14 +16,22 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
+interface Counting {
+  readonly isSilent?: () => boolean;
+  readonly onHeard?: () => void;
+}
+
 /** A server that tells what has arrived: whoever resumes, and whoever asks unless it is silent. */
-async function counting(isSilent: () => boolean = () => true) {
+async function counting({ isSilent = () => true, onHeard = () => undefined }: Counting = {}) {
   const arrived = (): string[] =>
     Array.from(server.secureBytes().matchAll(/<message id="(m\d+)"[^>]*><body>x+<\/body>/g), ([, id = '']) => id);
   const server = await world.serve({
     streamManagement: true,
-    answer: (text) =>
-      text.includes('<r xmlns') && !isSilent() ? `<a xmlns='urn:xmpp:sm:3' h='${arrived().length}'/>` : undefined,
+    answer: (text) => {
+      onHeard();
+      const isTold = text.includes('<r xmlns') && !isSilent();
+      return isTold ? `<a xmlns='urn:xmpp:sm:3' h='${arrived().length}'/>` : undefined;
+    },
     answerResume: () => `<resumed xmlns='urn:xmpp:sm:3' previd='sm1' h='${arrived().length}'/>`,
   });
   return { server, arrived };
@@ -29,23 +40,57 @@ async function counting(isSilent: () => boolean = () => true) {
 const message = (id: string, length: number) =>
   xml('message', { id, to: 'juliet@a.test' }, xml('body', {}, 'x'.repeat(length)));
 
-test('what was just being written when a silent connection is given up arrives once over the next, or its sender is told', async () => {
-  const { server, arrived } = await counting();
-  const client = await world.clientOf(server);
-  await client.connect(never);
-  server.stall();
-  // More than the buffers of both ends hold, in stanzas of which many share a part.
-  const ids = Array.from({ length: 4000 }, (_, index) => `m${index}`);
-  const sent = ids.map((id) => codeOf(client.send(message(id, 3000))));
-  client.checkNow();
+/** Begins to send m0, m1 and so on; gives how each of them ends. */
+const sendMany = (client: XmppClient, count: number, length: number): Promise<string>[] =>
+  Array.from({ length: count }, (_, index) => codeOf(client.send(message(`m${index}`, length))));
+
+/** What is left once the connection was given up and the next one has told what was taken. */
+async function afterTheLoss(
+  { server, arrived }: Awaited<ReturnType<typeof counting>>,
+  client: XmppClient,
+  sent: readonly Promise<string>[],
+) {
   await until(() => client.state.kind !== 'online', 'given up');
   const codes = await Promise.all(sent);
-  expect(new Set(codes)).toEqual(new Set(['no error', 'disconnected']));
   await until(() => client.state.kind === 'online', 'online');
-  expect([client.state, server.signIns]).toEqual([{ kind: 'online', resumed: true }, 2]);
-  const taken = ids.filter((_, index) => codes[index] === 'no error');
+  const { state } = client;
+  const taken = codes.flatMap((code, index) => (code === 'no error' ? [`m${index}`] : []));
   await until(() => arrived().length >= taken.length, 'what was taken');
-  expect(arrived()).toEqual(taken);
+  return { codes: new Set(codes), state, signIns: server.signIns, taken };
+}
+
+/** Of what was not taken its sender was told. */
+const RESUMED = {
+  codes: new Set(['no error', 'disconnected']),
+  state: { kind: 'online', resumed: true },
+  signIns: 2,
+};
+
+test('what was just being written when a silent connection is given up arrives once over the next, or its sender is told', async () => {
+  const scene = await counting();
+  const client = await world.clientOf(scene.server);
+  await client.connect(never);
+  scene.server.stall();
+  // More than the buffers of both ends hold, in stanzas of which many share a part.
+  const sent = sendMany(client, 4000, 3000);
+  client.checkNow();
+  const { taken, ...left } = await afterTheLoss(scene, client, sent);
+  expect(left).toEqual(RESUMED);
+  expect(scene.arrived()).toEqual(taken);
+});
+
+test('a connection that takes nothing any more is given up after three minutes, and nothing is lost or comes twice', async () => {
+  const onHeard = (): void => {
+    if (scene.server.signIns === 1 && scene.arrived().length > 2) scene.server.stall();
+  };
+  const scene = await counting({ onHeard });
+  const sleepLess: Clock['sleep'] = (ms, signal) => systemClock.sleep(ms === 180_000 ? 500 : ms / 10, signal);
+  const client = await world.clientOf(scene.server, { clock: { ...systemClock, sleep: sleepLess } });
+  await client.connect(never);
+  // More than the buffers of both ends hold.
+  const { taken, ...left } = await afterTheLoss(scene, client, sendMany(client, 60, 200_000));
+  expect(left).toEqual(RESUMED);
+  expect(scene.arrived()).toEqual(taken);
 });
 
 test('what is written in the moment in which the connection ends is counted: the session is resumed', async () => {
@@ -77,7 +122,7 @@ test('a silent connection is left without a goodbye, for a server keeps nothing 
 test('a good line that has just carried much is given up after twenty silent seconds like any other', async () => {
   const clock = fastTime(10);
   let isSilent = false;
-  const { server } = await counting(() => isSilent);
+  const { server } = await counting({ isSilent: () => isSilent });
   const client = await world.clientOf(server, { clock });
   await client.connect(never);
   await client.sendConfirmed(message('m1', 230_000));

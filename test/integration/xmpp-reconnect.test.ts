@@ -34,34 +34,6 @@ test('a broken connection is resumed, and what was not acknowledged is sent agai
   expect(client.fullJid).toBe(FAKE_FULL_JID);
 });
 
-test('a connection that takes nothing any more is given up after three minutes, and nothing is lost or comes twice', async () => {
-  const arrived = (): string[] =>
-    Array.from(server.secureBytes().matchAll(/<message id="(m\d+)"[^>]*><body>x+<\/body>/g), ([, id = '']) => id);
-  const server = await world.serve({
-    streamManagement: true,
-    answerResume: () => `<resumed xmlns='urn:xmpp:sm:3' previd='sm1' h='${arrived().length}'/>`,
-    answer: () => {
-      if (server.signIns === 1 && arrived().length > 2) server.stall();
-      return undefined;
-    },
-  });
-  const sleepLess: Clock['sleep'] = (ms, signal) => systemClock.sleep(ms === 180_000 ? 500 : ms / 10, signal);
-  const client = await world.clientOf(server, { clock: { ...systemClock, sleep: sleepLess } });
-  await client.connect(never);
-  // More than the buffers of both ends hold.
-  const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
-  const body = xml('body', {}, 'x'.repeat(200_000));
-  const sent = ids.map((id) => codeOf(client.send(xml('message', { id, to: 'juliet@a.test' }, body))));
-  await until(() => client.state.kind !== 'online', 'given up');
-  const codes = await Promise.all(sent);
-  expect(new Set(codes)).toEqual(new Set(['no error', 'disconnected']));
-  await until(() => client.state.kind === 'online', 'online');
-  expect([client.state, server.signIns]).toEqual([{ kind: 'online', resumed: true }, 2]);
-  const taken = ids.filter((_, index) => codes[index] === 'no error');
-  await until(() => arrived().length >= taken.length, 'what was taken');
-  expect(arrived()).toEqual(taken);
-});
-
 test('a broken connection is made anew, with acknowledgements counted anew, by a server that acknowledges and cannot resume', async () => {
   const counted = "<a xmlns='urn:xmpp:sm:3' h='1'/>";
   const server = await world.serve({
