@@ -4,8 +4,9 @@ import type { PieceBuffers } from './piece-buffers.ts';
 /** Pieces begun and not yet on the disk, in bytes; four pieces at least. */
 const MOST_BYTES = 32 * 1024 * 1024;
 const FEWEST_PIECES = 4;
-/** Pieces that wait for their check or the disk, above which no further ones are begun. */
-const MOST_WAITING = 8;
+/** What of them waits for its check or the disk, above which no further ones are begun. */
+const MOST_WAITING_BYTES = 16 * 1024 * 1024;
+const MOST_WAITING = 32;
 
 export interface AssembliesDeps {
   readonly pieceLength: number;
@@ -17,19 +18,22 @@ export interface AssembliesDeps {
 export class Assemblies {
   readonly #deps: AssembliesDeps;
   readonly #most: number;
+  readonly #mostWaiting: number;
   readonly #open = new Map<number, Assembly>();
   readonly #waiting = new Set<Assembly>();
 
   constructor(deps: AssembliesDeps) {
     this.#deps = deps;
-    this.#most = Math.max(FEWEST_PIECES, Math.floor(MOST_BYTES / deps.pieceLength));
+    const pieces = (bytes: number): number => Math.max(FEWEST_PIECES, Math.floor(bytes / deps.pieceLength));
+    this.#most = pieces(MOST_BYTES);
+    this.#mostWaiting = Math.min(MOST_WAITING, pieces(MOST_WAITING_BYTES));
   }
 
   /** The piece, begun now if there is room for it; null when not. */
   begin(piece: number): Assembly | null {
     const known = this.#open.get(piece);
     if (known !== undefined) return known;
-    if (this.#waiting.size >= MOST_WAITING) return null;
+    if (this.#waiting.size >= this.#mostWaiting) return null;
     if (this.#open.size >= this.#most && !this.#abandonOne()) return null;
     const assembly = new Assembly(piece, this.#deps.buffers.take(this.#deps.pieceSize(piece)));
     this.#open.set(piece, assembly);

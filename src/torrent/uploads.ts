@@ -2,8 +2,8 @@
 import type { HeldPiece } from './held-piece.ts';
 import type { Bucket } from './limits.ts';
 
-/** Told to peers as `reqq`: what an honest one keeps outstanding at most. */
-export const REQUEST_QUEUE = 500;
+/** Told to peers as `reqq`: what an honest one keeps outstanding at most. Some send all they may twice a second only. */
+export const REQUEST_QUEUE = 2000;
 /** Bytes handed to the system and not yet sent, above which no further request of that peer is served. */
 const BACKLOG_BYTES = 4 * 1024 * 1024;
 /** The same over all connections: peers that ask and never read fill no memory, however many they are. */

@@ -59,7 +59,7 @@ test('only what a peer keeps is read of its extended handshake, within what is s
   };
   expect(read({ reqq: 77, block: 65_536 })).toEqual({ queue: 77, block: 65_536 });
   expect(read({})).toEqual({ queue: 250, block: 16_384 });
-  expect(read({ reqq: 1_000_000, block: 10_000_000 })).toEqual({ queue: 500, block: 131_072 });
+  expect(read({ reqq: 1_000_000, block: 10_000_000 })).toEqual({ queue: 2000, block: 131_072 });
   expect(read({ reqq: -1, block: 1 })).toEqual({ queue: 250, block: 16_384 });
 });
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,6 +21,7 @@ import {
   until,
 } from '../integration/swarm-peer.ts';
 import { freePort } from './parts/free-port.ts';
+import { hasMemory, MEMORY } from './parts/memory-folder.ts';
 import type { Bar, BenchOptions, BenchResult, Sample } from './parts/report.ts';
 import { compare, GIB, MissingPeer, runBench } from './parts/report.ts';
 
@@ -31,7 +32,6 @@ import { compare, GIB, MissingPeer, runBench } from './parts/report.ts';
 const FASTER: Bar = { op: '>=', value: 1.25, of: 'ratio' };
 const FASTER_PLAIN: Bar = { op: '>=', value: 1.4, of: 'ratio' };
 const NOT_DEARER: Bar = { op: '<=', value: 1.15, of: 'ratio' };
-const MEMORY = '/dev/shm';
 const FLOOR = fileURLToPath(new URL('./parts/tcp-floor.ts', import.meta.url));
 const PYTHON = '/usr/bin/python3';
 const PEER = fileURLToPath(new URL('./parts/transfer-with-libtorrent.py', import.meta.url));
@@ -201,12 +201,8 @@ async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> 
   } catch {
     throw new MissingPeer('libtorrent is missing: install python3-libtorrent (Debian, Ubuntu) and run the bench again');
   }
-  const hasMemory = await access(MEMORY).then(
-    () => true,
-    () => false,
-  );
   const disk = await inFolder(tmpdir(), bytes, rounds);
-  if (!hasMemory) return lines(disk, 'on the disk', bytes, true);
+  if (!(await hasMemory())) return lines(disk, 'on the disk', bytes, true);
   const memory = await inFolder(MEMORY, bytes, rounds);
   return [...lines(memory, 'in memory', bytes, true), ...lines(disk, 'on the disk', bytes, false)];
 }

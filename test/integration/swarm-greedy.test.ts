@@ -12,7 +12,7 @@ const PIECES = 128;
 const LARGEST_BLOCK = 128 * 1024;
 const SMALLEST_BLOCK = 16 * 1024;
 /** As many as a peer may leave unanswered. */
-const MOST_REQUESTS = 500;
+const MOST_REQUESTS = 2000;
 const [UNCHOKE, INTERESTED, REQUEST, HAVE_NONE] = [1, 2, 6, 15] as const;
 let folder: string;
 

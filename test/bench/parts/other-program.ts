@@ -70,7 +70,9 @@ export class OtherProgram implements AsyncDisposable {
 
   /** Milliseconds from its own beginning until it had everything, as it measured them. */
   async took(): Promise<number> {
-    return Number(await this.#line());
+    const ms = Number(await this.#line());
+    if (Number.isNaN(ms)) throw new Error(`${this.#child.spawnfile} ended without everything`);
+    return ms;
   }
 
   /** Until it has everything, as seen from outside. */
@@ -80,6 +82,8 @@ export class OtherProgram implements AsyncDisposable {
       if (performance.now() > end) throw new Error('the transfer does not end');
       await sleep(5);
     }
+    const { exitCode, spawnfile } = this.#child;
+    if (exitCode !== null && exitCode !== 0) throw new Error(`${spawnfile} ended with ${exitCode}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../../src/base/log.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { systemClock } from '../../../src/base/system-clock.ts';
@@ -24,6 +26,7 @@ const [mode, torrentPath = '', folder = ''] = process.argv.slice(2);
 const bytes = new Uint8Array(await readFile(torrentPath));
 const metainfo = parsePublicMetainfo(bytes);
 const isSeed = mode === 'seed';
+const threads = new PieceThreads();
 const bucket = () => new TokenBucket({ clock: systemClock, rate: 0 });
 const host = new PublicHost({
   clock: systemClock,
@@ -33,7 +36,7 @@ const host = new PublicHost({
   resolve: systemResolve,
   resources: {
     files: new FilePool(),
-    crypto: new PieceThreads(),
+    crypto: threads,
     tags: new PieceTags(systemRandom),
     bucketsOf: () => ({ up: bucket(), down: bucket(), connections: new OpenConnections(), isHeldBack: false }),
   },
@@ -55,6 +58,7 @@ const segments = await Promise.all(
     return { kind: 'file', offset, length, path: place, root: isSeed ? null : folder, identity };
   }),
 );
+await warmUp();
 process.stdout.write('ready\n');
 process.stdin.once('data', () => {
   start = performance.now();
@@ -65,3 +69,15 @@ process.stdin.once('data', () => {
     { infoHash, metainfo: bytes, mediaKey: null, segments, bitfield, paused: false, background: true },
   ]);
 });
+
+/** A swarm process has its libraries and threads from its first item on, as the other programs have when they are ready. */
+async function warmUp(): Promise<void> {
+  await Promise.all([import('webtorrent'), import('bittorrent-protocol')]);
+  const piece = new Uint8Array(new SharedArrayBuffer(metainfo.pieceLength));
+  const what = { kind: 'unlock', from: piece, into: piece, offset: 0, digested: true, key: null } as const;
+  const work = (): Promise<unknown> => threads.run({ ...what, plainKey: new Uint8Array(32) });
+  while (threads.ready < Math.min(2, availableParallelism())) {
+    await Promise.all([work(), work(), work()]);
+    await sleep(10);
+  }
+}
