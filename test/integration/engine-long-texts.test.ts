@@ -44,7 +44,7 @@ async function sees(at: Person, sphereId: SphereId, text: string): Promise<void>
   await eventually(`the long text at ${at.name}`, look, 120_000);
 }
 
-test('200,000 bytes said in a sphere and to one person arrive byte for byte at real programs', async () => {
+test('200,000 bytes said in a sphere and to one person arrive byte for byte at real programs', { timeout: 400_000 }, async () => {
   const sphere = await world.sphere('Kitchen', anna, ben);
   const sphereId = parseSphereId(sphere);
   const text = longest(' endofsphere');
