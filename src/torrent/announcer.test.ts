@@ -73,7 +73,7 @@ test('trackers that hang hold up neither each other nor the one that answers', a
   const good = await tracker('answers');
   const trackers = [...hanging, good].map(({ url }) => url);
   const found = announce([{ infoHash, hashes: [hash(1)], trackers, bytesLeft: 7 }], systemClock);
-  await expect.poll(() => found, { timeout: 5000 }).toEqual([{ endpoint: '192.0.2.9:6881', tracker: good.url }]);
+  await expect.poll(() => found).toEqual([{ endpoint: '192.0.2.9:6881', tracker: good.url }]);
   expect(hanging.map(({ state }) => state.asked)).toEqual([1, 1, 1, 1, 1]);
 });
 
@@ -82,7 +82,7 @@ test('no more than eight trackers are asked at once, and each for one torrent at
   const trackers = hanging.map(({ url }) => url);
   announce([{ infoHash, hashes: [hash(1), hash(2), hash(3)], trackers, bytesLeft: 7 }], systemClock);
   const asked = (): number => hanging.reduce((sum, { state }) => sum + state.asked, 0);
-  await expect.poll(asked, { timeout: 5000 }).toBe(8);
+  await expect.poll(asked).toBe(8);
   await systemClock.sleep(500);
   expect(asked()).toBe(8);
   expect(Math.max(...hanging.map(({ state }) => state.mostOpen))).toBe(1);
@@ -136,8 +136,8 @@ test('a tracker is asked for many torrents over one connection, and one more whe
   const good = await tracker('answers');
   const hashes = [hash(1), hash(2), hash(3), hash(4)];
   const found = announce([{ infoHash, hashes, trackers: [good.url], bytesLeft: 7 }], systemClock);
-  await expect.poll(() => found.length, { timeout: 5000 }).toBeGreaterThan(1);
+  await expect.poll(() => found.length).toBeGreaterThan(1);
   good.closeIdle();
-  await expect.poll(() => found.length, { timeout: 5000 }).toBe(4);
+  await expect.poll(() => found.length).toBe(4);
   expect(good.state.connections).toBe(2);
 });
