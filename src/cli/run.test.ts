@@ -324,7 +324,7 @@ test('serve opens the application by an address that works once and is not the o
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     let opened = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (opened += text));
-    await expect.poll(() => opened, { timeout: 10_000 }).toMatch(/^opened .+\n$/m);
+    await expect.poll(() => opened, { timeout: 20_000 }).toMatch(/^opened .+\n$/m);
     const address = /^opened (.+)$/m.exec(opened)?.[1] ?? '';
     expect(address).not.toBe((JSON.parse(stdout) as { url: string }).url);
     expect((await fetch(address, { redirect: 'manual' })).status).toBe(302);
@@ -334,7 +334,7 @@ test('serve opens the application by an address that works once and is not the o
     await once(child, 'close');
     rmSync(profile, { recursive: true, force: true });
   }
-}, 30_000);
+});
 
 test('serve prints one line, serves, and ends with 0 on SIGTERM within five seconds', async () => {
   const profile = mkdtempSync(path.join(tmpdir(), 'spherecast-serve-'));
@@ -364,7 +364,7 @@ test('serve prints one line, serves, and ends with 0 on SIGTERM within five seco
     child.kill('SIGKILL');
     rmSync(profile, { recursive: true, force: true });
   }
-}, 30_000);
+});
 
 test('what was left out of a shared folder is told, and its names steer no terminal', async () => {
   const names = ['a', 'b\u001b[2J'];

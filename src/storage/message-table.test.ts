@@ -18,6 +18,7 @@ test('to hear that a line was seen elsewhere goes through no lines that were rea
     for (let round = 0; round < 200; round += 1) storage.messages.markLinesReadUpTo(sphere.id, line);
     return performance.now() - startMs;
   };
-  tookMs(many);
-  expect(tookMs(many)).toBeLessThan(10 * tookMs(few));
+  // The best of ten each: the machine may stand still in any of them.
+  const bestMs = (line: typeof few): number => Math.min(...Array.from({ length: 10 }, () => tookMs(line)));
+  expect(bestMs(many)).toBeLessThan(10 * bestMs(few));
 });

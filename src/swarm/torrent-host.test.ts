@@ -198,7 +198,7 @@ test('a download with a limit of its own is none that those of less importance w
   const ticking = setInterval(() => receiver.host.tick(), 50);
   receiver.host.tick();
   await join(sharer.host, receiver.host, low);
-  await expect.poll(() => receiver.host.get(low.infoHash).state.state, { timeout: 5_000 }).toBe('complete');
+  await expect.poll(() => receiver.host.get(low.infoHash).state.state, { timeout: 20_000 }).toBe('complete');
   expect(receiver.host.get(normal.infoHash).state.state).toBe('downloading');
   clearInterval(ticking);
 });

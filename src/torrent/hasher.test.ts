@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../../test/fixtures/protocol/people.ts';
 import vector from '../../test/fixtures/protocol/torrent.json' with { type: 'json' };
 import { fromHex, toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
 import { systemClock } from '../base/system-clock.ts';
 import type { FileSegment } from './byte-space.ts';
 import { readIdentity } from './file-identity.ts';
@@ -20,10 +21,16 @@ const never = new AbortController().signal;
 const ignore = (): void => undefined;
 let folder: string;
 let hasher: Hasher;
+/** Called when the files of an item were looked at and their bytes begin to be read. */
+let onReading: () => void = ignore;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hasher-'));
-  hasher = new Hasher({ clock: systemClock, tags: new PieceTags(systemRandom) });
+  const sleep: Clock['sleep'] = (ms, signal) => {
+    onReading();
+    return systemClock.sleep(ms, signal);
+  };
+  hasher = new Hasher({ clock: { ...systemClock, sleep }, tags: new PieceTags(systemRandom) });
 });
 afterAll(async () => {
   await hasher[Symbol.asyncDispose]();
@@ -222,12 +229,14 @@ for (const [what, touch] of touches) {
     await truncate(path, LARGE);
     await writeFile(`${path}-twin`, '');
     await truncate(`${path}-twin`, LARGE);
+    const reading = Promise.withResolvers<void>();
+    onReading = reading.resolve;
     const hashing = hasher.hash(
       { segments: [whole(path, LARGE)], length: LARGE, pieceLength: 1 << 20, mediaKey: randomBytes(32) },
       ignore,
       never,
     );
-    const touching = systemClock.sleep(20).then(() => touch(path));
+    const touching = reading.promise.then(() => touch(path));
     await expect(hashing).rejects.toMatchObject({ code: expect.stringMatching(/^file-(changed|missing)$/) });
     await touching;
   });

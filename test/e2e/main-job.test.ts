@@ -116,7 +116,8 @@ describe('one film from one person to another', () => {
   test('it plays long before it is there, and goes on after a jump to a place that is not there', async () => {
     await bob.by('nav-transfers').click();
     await bob.by('limit-down').click();
-    await bob.by('limit-down-value').fill('2');
+    // Little more than the film needs: something of it has to be left after a jump and a restart.
+    await bob.by('limit-down-value').fill('1.5');
     await bob.by('limit-down-value').press('Enter');
     await bob.page.goBack();
     const began = performance.now();
@@ -137,8 +138,8 @@ describe('one film from one person to another', () => {
     expect(await bob.by('player-message').count()).toBe(0);
     await bob.picture('main-job-09-after-the-jump');
     const rate = late.bytesHave / ((performance.now() - began) / 1000);
-    figures['rate under a limit of 2 MB/s'] = `${(rate / 1e6).toFixed(2)} MB/s`;
-    expect(rate).toBeLessThan(2_400_000);
+    figures['rate under a limit of 1.5 MB/s'] = `${(rate / 1e6).toFixed(2)} MB/s`;
+    expect(rate).toBeLessThan(1_800_000);
   });
 
   test('a restart of the engine in the middle of the film is told, and the film goes on by itself', async () => {

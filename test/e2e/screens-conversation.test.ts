@@ -206,7 +206,7 @@ test('a picture is pasted and goes out with words that speak to somebody by name
   await screen.page.keyboard.press('Enter');
   await screen.by('message').filter({ hasText: '@Chloé Martin' }).locator('strong').waitFor();
   await screen.by('message').filter({ hasText: '.png' }).waitFor();
-  expect(await screen.by('pasted').count()).toBe(0);
+  await expect.poll(() => screen.by('pasted').count()).toBe(0);
   expect(screen.engine.calls).toContain('mentions 1');
   await screen.picture('chat-pasted');
   expect(screen.complaints).toEqual([]);
@@ -300,7 +300,7 @@ test('a text that could not be kept comes back into the box', async () => {
   await screen.by('message-box').fill('fail');
   await screen.by('message-send').click();
   await screen.page.getByText('This cannot be encrypted for everyone').first().waitFor();
-  expect(await screen.by('message-box').inputValue()).toBe('fail');
+  await expect.poll(() => screen.by('message-box').inputValue()).toBe('fail');
 });
 
 test('of a long text the beginning is shown, and all of it on a click; what is too long stays in the box', async () => {

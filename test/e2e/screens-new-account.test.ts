@@ -50,9 +50,10 @@ describe('choosing a server', () => {
     await screen.page.getByText('at least 8 characters').waitFor();
     expect(screen.engine.state.account).toBeNull();
     await screen.by('new-account-password').fill('long enough');
-    await screen.page.keyboard.press('Enter');
     // Whoever left now would get an account without seeing it.
-    await screen.page.locator('[data-testid=new-account-other-server]:disabled').waitFor();
+    const isHeld = screen.page.locator('[data-testid=new-account-other-server]:disabled').waitFor();
+    await screen.page.keyboard.press('Enter');
+    await isHeld;
     await expect.poll(() => screen.engine.state.account?.jid).toBe('lea@jabber.fr');
     expect(screen.complaints).toEqual([]);
   });

@@ -120,7 +120,7 @@ test('a stranger waits in requests, disturbs nobody, and cannot be written to be
   expect(await screen.by('message-box').count()).toBe(0);
   await screen.by('request-accept').click();
   await screen.by('message-box').waitFor();
-  expect(await screen.by('requests-link').count()).toBe(0);
+  await expect.poll(() => screen.by('requests-link').count()).toBe(0);
 });
 
 test('one’s own code, read back out of its picture, names the person who is added', async () => {

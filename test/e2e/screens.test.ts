@@ -141,6 +141,8 @@ describe('sharing', () => {
 
   test('a running share can be stopped', async () => {
     await using screen = await Screen.open(browser);
+    // It runs as long as it takes to find the button.
+    screen.engine.shareStepMs = 5_000;
     await screen.goToSphere();
     await screen.by('add').click();
     await screen.page.locator('[data-testid=picker-entry][data-name="holiday.mp4"]').click();
@@ -269,11 +271,13 @@ describe('the engine', () => {
   test('restarts under an open sphere: the page says so, stays, and goes on by itself', async () => {
     await using screen = await Screen.open(browser);
     await screen.goToSphere();
-    const restarted = screen.engine.restart(1_500);
+    const back = Promise.withResolvers<void>();
+    const restarted = screen.engine.restart(back.promise);
     await screen.by('banner').waitFor();
     expect(await screen.by('banner').getAttribute('data-kind')).toBe('restarting');
     expect(await screen.tile('Boat trip').count()).toBe(1);
     await screen.picture('restarting');
+    back.resolve();
     await restarted;
     await screen.by('banner').waitFor({ state: 'detached' });
     await screen.by('message-box').fill('Back again');

@@ -39,7 +39,8 @@ class BadRoom {
   #late = '';
 
   rewrite(text: string): string {
-    if (text.startsWith('<?xml')) this.#splitter = new StanzaSplitter();
+    // What was held back is lost with the connection.
+    if (text.startsWith('<?xml')) [this.#splitter, this.#late] = [new StanzaSplitter(), ''];
     const parts = this.#splitter.push(text.replace(COUNTING, ''));
     return parts.map(({ kind, text: part }) => (kind === 'stanza' ? this.#pass(part) : part)).join('');
   }

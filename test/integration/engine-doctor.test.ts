@@ -49,12 +49,15 @@ test('a member is idle as long as nothing has to move, and connected while it do
   await writeFile(path, randomBytes(4 * 1024 * 1024));
   const item = await anna.share(sphere, path);
   await ben.item(sphere, item);
-  await ben.get(sphere, item);
+  // Slow enough that it moves as long as one looks.
+  await ben.run('limit', '--down', '200000');
+  await ben.run('get', sphere, item);
   const [device] = await eventually('a connection that is told', async () => {
     const { devices } = await check(ben);
     return devices[0]?.state === 'connected' ? devices : undefined;
   });
   expect(device).toMatchObject({ jid: anna.jid, severity: 'ok', path: 'lan', because: [], advice: null });
+  await ben.run('limit', '--down', '0');
 });
 
 test('a server that is away is told with its reason, and everything else all the same', async () => {

@@ -10,6 +10,9 @@ import { EngineWorld } from '../fixtures/engine-world.ts';
 
 /** Names and pictures of people, and what they say about an item, through a real server. */
 
+/** News of people are asked for when a session is twenty seconds old. */
+const NEWS_MS = 60_000;
+
 let world: EngineWorld;
 let anna: Person;
 let ben: Person;
@@ -38,14 +41,14 @@ const nameAt = async (at: Person, of: Person): Promise<string | undefined> => {
 };
 
 test('who is on the list gets name and picture, also after a restart; a member who is not gets neither', async () => {
-  const file = join(anna.profile, '..', 'anna.jpg');
+  const file = join(world.folder, 'anna.jpg');
   const blank = { width: 1200, height: 800, channels: 3, background: '#e07a3f' } as const;
   await writeFile(file, await sharp({ create: blank }).jpeg().toBuffer());
   const sphere = await world.sphere('Family', anna, ben, eve);
   await anna.run('account', 'picture', file);
   await anna.run('account', 'name', 'Annabelle');
-  const url = await eventually('ben sees anna', async () => (await pictureAt(ben, anna)) ?? undefined);
-  await eventually('her name', async () => ((await nameAt(ben, anna)) === 'Annabelle' ? true : undefined));
+  const url = await eventually('ben sees anna', async () => (await pictureAt(ben, anna)) ?? undefined, NEWS_MS);
+  await eventually('her name', async () => ((await nameAt(ben, anna)) === 'Annabelle' ? true : undefined), NEWS_MS);
   const member = (await ben.members(sphere)).find(({ jid }) => jid === anna.jid);
   expect(member?.name).toBe('Annabelle');
   const { url: engine, token } = readEngineFile(locateProfile(ben.profile)) ?? { url: '', token: '' };
@@ -62,18 +65,18 @@ test('who is on the list gets name and picture, also after a restart; a member w
 });
 
 test('a picture that is taken away is gone at the others, and what is none is refused', async () => {
-  const text = join(anna.profile, '..', 'anna.svg');
+  const text = join(world.folder, 'anna.svg');
   await writeFile(text, '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
   expect(await anna.failure('account', 'picture', text)).toBe('bad-input');
   expect(await pictureAt(anna, anna)).not.toBeNull();
   await anna.run('account', 'picture');
-  await eventually('it is gone', async () => ((await pictureAt(ben, anna)) === null ? true : undefined));
+  await eventually('it is gone', async () => ((await pictureAt(ben, anna)) === null ? true : undefined), NEWS_MS);
   expect(await pictureAt(anna, anna)).toBeNull();
 });
 
 test('a comment on an item reaches everybody, beside the item and in the chat', async () => {
   const sphereId = parseSphereId((await anna.spheres())[0]?.id ?? '');
-  const file = join(anna.profile, '..', 'lake.txt');
+  const file = join(world.folder, 'lake.txt');
   await writeFile(file, 'a lake');
   const itemId = parseItemId(await anna.share(sphereId, file));
   await eventually('ben has the item', async () => ((await ben.items(sphereId)).length > 0 ? true : undefined));

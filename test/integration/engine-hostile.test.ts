@@ -71,6 +71,7 @@ describe('a device that the server puts into a member\u2019s list', () => {
     await anna.say(sphere, 'said when ben was there');
     await ben.item(sphere, item);
     expect(await readFile(await ben.get(sphere, item))).toEqual(content);
+    await ben.sees(sphere, 'said when ben was there');
 
     const { read, messages } = await planted.overhear(await roomOf(sphere));
     expect(messages).toBeGreaterThan(read.length);
@@ -94,6 +95,7 @@ describe('a device that the server puts into a member\u2019s list', () => {
     await using planted = await PlantedDevice.plant(world.prosody, 'ben');
     await anna.say(sphere, 'for ben alone');
     await ben.say(sphere, 'for anna alone');
+    await Promise.all([ben.sees(sphere, 'for ben alone'), anna.sees(sphere, 'for anna alone')]);
     const { item, content } = await share(sphere, 'later.bin');
     await ben.item(sphere, item);
     expect(await readFile(await ben.get(sphere, item))).toEqual(content);

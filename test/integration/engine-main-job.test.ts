@@ -68,12 +68,17 @@ describe('one file', () => {
   });
 
   test('a small item is there a moment after it was asked for', async () => {
-    const { path } = await makeFile('photo.jpg', 300_000);
-    const item = await anna.share(sphere, path);
-    await ben.item(sphere, item);
-    const startedMs = performance.now();
-    await ben.get(sphere, item);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    const tookMs: number[] = [];
+    for (const name of ['photo.jpg', 'another.jpg', 'third.jpg']) {
+      const { path } = await makeFile(name, 300_000);
+      const item = await anna.share(sphere, path);
+      await ben.item(sphere, item);
+      const startedMs = performance.now();
+      await ben.get(sphere, item);
+      tookMs.push(performance.now() - startedMs);
+    }
+    // A machine that is busy takes its time besides: the median of three counts.
+    expect(tookMs.toSorted((a, b) => a - b)[1]).toBeLessThan(2_000);
   });
 
   test('both members have the same log when everything has settled', async () => {

@@ -64,7 +64,7 @@ test('probes and previews come from a process of their own', async () => {
     type: 'video/mp4',
     streams: [],
   });
-}, 30_000);
+});
 
 test('a file that kills the process has no preview, and the next file has one', async () => {
   await using media = start();
@@ -75,7 +75,7 @@ test('a file that kills the process has no preview, and the next file has one', 
   expect(await doomed).toBeNull();
   expect(await media.tools.preview(file, signal)).not.toBeNull();
   expect(media.launches()).toBe(2);
-}, 30_000);
+});
 
 test('a file that stalls the process costs 25 seconds and the process, not the next file', async () => {
   const slept: number[] = [];
@@ -96,7 +96,7 @@ test('a file that stalls the process costs 25 seconds and the process, not the n
   expect(slept).toEqual([25_000]);
   expect((await media.tools.preview(file, signal))?.width).toBe(320);
   expect(media.launches()).toBe(2);
-}, 30_000);
+});
 
 test('damaged films are answered, one way or the other, and the engine lives on', async () => {
   await using media = start();

@@ -200,7 +200,7 @@ describe.skipIf(reason !== undefined)('on a real router', () => {
     await lab.exec('a1', 'nft', 'add rule inet calls output meta l4proto tcp counter');
     await using program = keepPort(lab, 'a1', 40_001);
     expect(await until('an answer', () => lastState(program))).toEqual({ kind: 'closed' });
-    expect(Number(liar.lines.at(-1))).toBeGreaterThanOrEqual(1_000);
+    await until('a thousand lies', () => (Number(liar.lines.at(-1)) >= 1_000 ? true : undefined));
     expect(await lab.exec('a1', 'nft', 'list', 'table', 'inet', 'calls')).toContain('packets 0 ');
   });
 

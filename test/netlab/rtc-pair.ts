@@ -14,6 +14,8 @@ type Answer<Kind extends RtcPeerAnswer['kind']> = Extract<RtcPeerAnswer, { kind:
 export class RtcPeer {
   readonly child: ChildProcess;
   readonly heard: RtcPeerAnswer[] = [];
+  /** The other end: what that one heard, and whether it ended, tells why this one waits in vain. */
+  other: RtcPeer | undefined;
   #taken = 0;
   #wake: () => void = () => undefined;
 
@@ -49,7 +51,7 @@ export class RtcPeer {
       }
       if (this.child.exitCode !== null || this.child.signalCode !== null)
         throw new Error(`the peer ended: ${this.how}`);
-      if (performance.now() > end) throw new Error(`waited in vain for ${kind} after ${JSON.stringify(this.heard)}`);
+      if (performance.now() > end) throw new Error(`waited in vain for ${kind} after ${this.#told}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         setTimeout(resolve, 500);
@@ -60,6 +62,11 @@ export class RtcPeer {
   /** How the process ended: exit code or signal. */
   get how(): number | string | null {
     return this.child.signalCode ?? this.child.exitCode;
+  }
+
+  get #told(): string {
+    const others = this.other === undefined ? [] : [`${JSON.stringify(this.other.heard)} (${this.other.how})`];
+    return [JSON.stringify(this.heard), ...others].join('; the other after ');
   }
 
   async quit(): Promise<number | string | null> {
@@ -84,6 +91,8 @@ export class RtcPair {
     this.far = new RtcPeer(lab.fork(hosts[1], PEER), (call) => {
       if (this.isHeard) this.near.call(call);
     });
+    this.near.other = this.far;
+    this.far.other = this.near;
     const [low, high] = ['1'.repeat(64), 'f'.repeat(64)];
     this.near.call({ call: 'start', self: low, remote: high, iceServers });
     this.far.call({ call: 'start', self: high, remote: low, iceServers });
