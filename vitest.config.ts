@@ -27,6 +27,8 @@ export default defineConfig({
           exclude: ['src/**/*.ui.test.ts'],
           // Modules keep no state and get world and time handed in, so files can share a process, which saves half of the time.
           isolate: false,
+          // A larger nursery: what a test made is dead by the time it is collected, which saves a twentieth of the time.
+          execArgv: ['--max-semi-space-size=32'],
           // Properties with tens of thousands of runs take their time on a busy machine.
           testTimeout: process.env['SPHERECAST_LONG'] === '1' ? 1_200_000 : 60_000,
         },

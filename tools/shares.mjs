@@ -28,7 +28,7 @@ export const SHARES = [
     name: 'log',
     budgetSeconds: 240,
     files:
-      /^(src\/spheres|test\/sim)\/|^test\/integration\/engine-(history-packs|members|moved|moving|own-devices)|^test\/e2e\/screens-family/,
+      /^(src\/spheres|test\/sim)\/|^test\/integration\/engine-(history-packs|members|moved|moving|own-devices)|^test\/e2e\/(recovery-kit|screens-family)/,
   },
   { name: 'main job', budgetSeconds: 480, files: /^/ },
 ];

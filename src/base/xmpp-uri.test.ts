@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { parseBareJid, parsePersonId } from './id.ts';
 import { readServerInvitation, readXmppUri, xmppUriOf } from './xmpp-uri.ts';
 
@@ -41,7 +42,7 @@ describe('a link that names a person', () => {
       const read = readXmppUri(xmppUriOf(jid, name, person));
       expect(read).toEqual({ jid, action: 'roster', name, preauth: null, person });
     });
-    fc.assert(property, { numRuns: 20_000 });
+    fc.assert(property, { numRuns: fuzzRuns(2_000) });
   });
 
   test('a key that is none is passed over', () => {
@@ -57,7 +58,7 @@ describe('a link that names a person', () => {
       const read = [a, `xmpp:${a}`, `xmpp:${b}`].flatMap((text) => readXmppUri(text)?.jid ?? []);
       expect(read.map((jid) => parseBareJid(jid))).toEqual(read);
     });
-    fc.assert(property, { numRuns: 20_000 });
+    fc.assert(property, { numRuns: fuzzRuns(2_000) });
   });
 });
 
@@ -98,7 +99,7 @@ describe('a link by which a server lets somebody make an account', () => {
         expect(token.length > 0 && token.length <= 200).toBe(true);
       }
     });
-    fc.assert(property, { numRuns: 20_000 });
+    fc.assert(property, { numRuns: fuzzRuns(2_000) });
   });
 
   test.each([

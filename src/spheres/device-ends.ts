@@ -51,6 +51,7 @@ interface DeviceEndsDeps {
 }
 
 const COMPLETE = 'complete-spheres';
+const completeSchema = z.record(z.string(), z.number());
 const HOUR_MS = 3_600_000;
 /** For so long a room's archive surely holds what was said since; servers forget after a week and later. */
 const LATELY_MS = 5 * 24 * HOUR_MS;
@@ -276,7 +277,7 @@ export class DeviceEnds {
   }
 
   #complete(): Readonly<Record<string, number>> {
-    return this.#deps.storage.settings.get(COMPLETE, (value) => z.record(z.string(), z.number()).parse(value)) ?? {};
+    return this.#deps.storage.settings.get(COMPLETE, (value) => completeSchema.parse(value)) ?? {};
   }
 
   /**

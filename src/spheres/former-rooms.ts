@@ -16,6 +16,8 @@ const moved = z.object({
   told: z.record(z.string(), z.number()),
 });
 
+const allMoved = z.record(z.string(), moved);
+
 export interface Moved {
   readonly rooms: Readonly<Record<BareJid, { readonly cursor: string | null; readonly sinceMs: number }>>;
   readonly movedAtMs: number;
@@ -101,9 +103,8 @@ export class FormerRooms {
   }
 
   #all(): Readonly<Record<SphereId, Moved>> {
-    const schema = z.record(z.string(), moved);
     return (
-      this.#storage.settings.get(SETTING, (value) => schema.parse(value) as unknown as Record<SphereId, Moved>) ?? {}
+      this.#storage.settings.get(SETTING, (value) => allMoved.parse(value) as unknown as Record<SphereId, Moved>) ?? {}
     );
   }
 

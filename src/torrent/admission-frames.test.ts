@@ -1,6 +1,7 @@
 import { createDecipheriv, createPrivateKey } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import probe from '../../test/fixtures/protocol/probe.json' with { type: 'json' };
 import vector from '../../test/fixtures/protocol/admission.json' with { type: 'json' };
 import { concatBytes, fromHex, toHex } from '../base/bytes.ts';
@@ -103,6 +104,6 @@ test('arbitrary bytes are never a proof and never an exception', () => {
       expect(decodeCallerProof(bytes, callerKeys, nonces)).toBeUndefined();
       expect(decodeAnswerProof(bytes, call, answererKeys, nonces)).toBeUndefined();
     }),
-    { numRuns: 20_000 },
+    { numRuns: fuzzRuns(2_000) },
   );
 });

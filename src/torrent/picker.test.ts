@@ -164,7 +164,7 @@ test('every wanted piece a peer holds is offered exactly once per kind of reason
         }
       },
     ),
-    { numRuns: fuzzRuns(2000) },
+    { numRuns: fuzzRuns(500) },
   );
 });
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { MAX_NAME_BYTES, collisionKey, numberedName, safeName, safePathComponents, uniqueNames } from './safe-name.ts';
 
-const RUNS = 20_000;
+const RUNS = fuzzRuns(2_000);
 const bytes = (text: string): number => Buffer.byteLength(text);
 
 const EXAMPLES: [string, string, string][] = [

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import PeerWire from 'bittorrent-protocol';
 import type { Wire } from 'webtorrent';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { failureOf } from '../../test/fixtures/failure.ts';
 import { encode } from './bencode/bencode.ts';
 import type { PeerCapacity } from './block-requests.ts';
@@ -113,6 +114,6 @@ test('arbitrary messages are taken, ignored or refused as bad input', () => {
       }
       wire.destroy();
     }),
-    { numRuns: 20_000 },
+    { numRuns: fuzzRuns(2_000) },
   );
 }, 60_000);

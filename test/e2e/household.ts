@@ -69,11 +69,21 @@ export class Household extends AppPage implements AsyncDisposable {
 
   /** Opens the page as the command line does, and signs in as a person does. */
   async signIn(password: string): Promise<void> {
+    await this.fillIn(password);
+    await this.submit();
+  }
+
+  /** Opens the page and says who wants to sign in. */
+  async fillIn(password: string): Promise<void> {
     await this.page.goto(await this.#engine.pageUrl());
     await this.by('sign-in-jid').fill(this.jid);
     await this.by('sign-in-password').fill(password);
     await this.by('sign-in-advanced').click();
     await this.by('sign-in-server').fill(this.#server);
+  }
+
+  /** Signs in with what was filled in. */
+  async submit(): Promise<void> {
     await this.by('sign-in-submit').click();
     await this.page.locator('[data-testid=account-chip][data-state=online]').waitFor();
   }

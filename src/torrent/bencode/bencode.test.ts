@@ -3,12 +3,13 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fuzzRuns } from '../../../test/fixtures/fuzz-runs.ts';
 import type { Bencoded } from './bencode.ts';
 import bencode, { MAX_DEPTH, MAX_VALUES, decode, decodeCanonical, encode, encodingLength } from './bencode.ts';
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
-const RUNS = 20_000;
+const RUNS = fuzzRuns(2_000);
 
 /** The canonical text of what was decoded, or the message of the refusal. */
 function outcome(decoder: (input: Uint8Array) => Bencoded | null, input: Uint8Array): string {

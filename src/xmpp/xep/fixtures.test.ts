@@ -211,6 +211,6 @@ describe('a stranger’s stanza', () => {
       for (const one of edits) change(stanza, one);
       expect(() => all.map(([, reader]) => reader(stanza, 'family@rooms.a.test'))).not.toThrow();
     });
-    fc.assert(property, { numRuns: fuzzRuns(3000) });
+    fc.assert(property, { numRuns: fuzzRuns(500) });
   });
 });
