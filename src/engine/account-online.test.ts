@@ -284,12 +284,32 @@ test('an account that is not reached is not left unread', async () => {
   expect(await read).toMatchObject({ code: 'disconnected' });
 });
 
-test('names and pictures of contacts are asked for when all else is here, once in each session', async () => {
-  const { clock, client, ready, pictures } = signIn({ error: slow, times: 0 });
-  const announced = (): string[] =>
-    client.sent.flatMap((stanza) => readCapsTag(stanza) ?? []).map(({ ver }) => (ver === late ? 'late' : ver));
+/** A first session, and which abilities were told in it. */
+function listening() {
+  const account = signIn({ error: slow, times: 0 });
   const late = capsVersion(ABILITIES);
+  const announced = (): string[] =>
+    account.client.sent.flatMap((stanza) => readCapsTag(stanza) ?? []).map(({ ver }) => (ver === late ? 'late' : ver));
+  return { ...account, announced };
+}
+
+test('names and pictures of contacts are asked for as soon as all that was missed in rooms is here', async () => {
+  const { clock, ready, room, announced, pictures } = listening();
   const first = capsVersion(FIRST_ABILITIES);
+  room.isRead = false;
+  await ready;
+  await clock.advance(10_000);
+  expect([announced(), pictures()]).toEqual([[first], 0]);
+  room.isRead = true;
+  await clock.advance(1_000);
+  expect([announced(), pictures()]).toEqual([[first, 'late'], 1]);
+});
+
+test('names and pictures of contacts are asked for when all else is here, once in each session', async () => {
+  const { clock, client, ready, room, announced, pictures } = listening();
+  const first = capsVersion(FIRST_ABILITIES);
+  // An archive that cannot be read is waited for so long.
+  room.isRead = false;
   await ready;
   await clock.advance(15_000);
   expect([announced(), pictures()]).toEqual([[first], 0]);

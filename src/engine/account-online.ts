@@ -98,7 +98,8 @@ export class AccountOnline implements Disposable {
     this.#deps = deps;
     this.onCopied = new Emitter((error) => deps.log.error('copy listener failed', { error }));
     this.#answers = [answerDisco(deps.client, ABILITIES, FIRST_ABILITIES), answerPing(deps.client)];
-    this.#lateNews = new LateNews({ ...deps, session: () => this.#session });
+    const isRead = (): boolean => deps.list.wantedRooms().every((room) => deps.rooms.isCaughtUp(room));
+    this.#lateNews = new LateNews({ ...deps, isRead, session: () => this.#session });
     deps.scope.spawn('care for keys regularly', async (signal) => {
       for (;;) {
         await deps.clock.sleep(CARE_EVERY_MS, signal);

@@ -10,12 +10,15 @@ interface LateNewsDeps {
   readonly people: { readonly portraits: Pick<Portraits, 'begin'> };
   readonly scope: Pick<Scope, 'spawn'>;
   readonly clock: Clock;
+  /** Whether all that was missed in rooms is here. */
+  readonly isRead: () => boolean;
   /** Which of the server's sessions this is; 0 = there was none yet. */
   readonly session: () => number;
 }
 
-/** On a slow line what was missed in rooms comes for some seconds after the session is set up. */
-const CALM_MS = 20_000;
+/** On a slow line what was missed in rooms comes for some seconds after the session is set up: so long it is waited for. */
+const PATIENCE_MS = 20_000;
+const LOOK_MS = 1_000;
 
 /** What people look like and call themselves is asked for last in each session. */
 export class LateNews {
@@ -28,11 +31,12 @@ export class LateNews {
 
   /** Whenever a session is set up or goes on. */
   soon(): void {
-    const { clock, client, people, scope } = this.#deps;
+    const { clock, client, people, scope, isRead } = this.#deps;
     const session = this.#deps.session();
     if (session === this.#askedIn) return;
     scope.spawn('hear of names and pictures', async (signal) => {
-      await clock.sleep(CALM_MS, signal);
+      for (let waitedMs = 0; waitedMs === 0 || (waitedMs < PATIENCE_MS && !isRead()); waitedMs += LOOK_MS)
+        await clock.sleep(LOOK_MS, signal);
       const isDue = session === this.#deps.session() && session !== this.#askedIn;
       if (!isDue || client.state.kind !== 'online') return;
       this.#askedIn = session;

@@ -1,3 +1,4 @@
+import type { DeviceKey } from '../base/id.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Audience } from './audience.ts';
 import { parseAudience } from './audience.ts';
@@ -15,5 +16,17 @@ export function isOnItsWay(storage: Storage, { id }: Sphere, { jid, devices }: K
     if (row.to !== jid || row.sphereId !== id) return false;
     const audience = parseAudience(row.audience);
     return audience.kind === 'known' && audience.devices.some(({ identityKey }) => keys.has(identityKey));
+  });
+}
+
+/** A slow server takes this long for as much as mail carries at once. */
+const LEAVING_MS = 60_000;
+
+/** Whether a device's welcome is just leaving. One that stays may never leave, as when the server hides the device's keys. */
+export function isBeingWelcomed(storage: Storage, { id }: Sphere, device: DeviceKey, nowMs: number): boolean {
+  return storage.outbox.queued().some((row) => {
+    if (row.sphereId !== id || Math.abs(nowMs - row.atMs) > LEAVING_MS) return false;
+    const audience = parseAudience(row.audience);
+    return audience.kind === 'device' && audience.device === device;
   });
 }

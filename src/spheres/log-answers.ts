@@ -6,7 +6,7 @@ import { devicesToEnd } from './devices-to-end.ts';
 import type { Speaker } from './ephemeral-channel.ts';
 import { historyFor } from './history.ts';
 import type { PackExchange } from './history-packs.ts';
-import { isOnItsWay } from './is-on-its-way.ts';
+import { isBeingWelcomed, isOnItsWay } from './is-on-its-way.ts';
 import type { EphemeralBodies } from './protocol/ephemeral.ts';
 import { knownDevice } from './recipients.ts';
 import { enqueueRelays, relayEntries } from './relay.ts';
@@ -37,7 +37,7 @@ export class LogAnswers {
 
   answer({ sphere, device }: Speaker, body: EphemeralBodies['want']): void {
     if (body.to !== sphere.device) return;
-    const { storage, packs, queued, log } = this.#deps;
+    const { storage, packs, queued, clock, log } = this.#deps;
     const known = knownDevice(sphere.state, device);
     const person = sphere.state.devices.get(device)?.person;
     if (known === undefined || person === undefined || devicesToEnd(storage).has(device)) return;
@@ -49,6 +49,8 @@ export class LogAnswers {
     const entries = relayEntries(events, MAX_MAIL_BYTES, { sphere, storage, history });
     const isMore = entries.length < events.length;
     if (entries.length === 0 || (isMore && body.packs === true && packs.give({ sphere, device, events }))) return;
+    // By mail somebody was given as much when they came.
+    if (isBeingWelcomed(storage, sphere, device, clock.now())) return;
     storage.transaction(() => enqueueRelays(sphere, entries, known));
     log.info('log passed on', { sphereId: sphere.id, events: entries.length });
     queued();

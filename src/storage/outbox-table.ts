@@ -36,7 +36,7 @@ const COLUMNS: Columns<OutboxRow> = {
   atMs: integer('at_ms'),
 };
 
-const QUEUED = ['id', 'sphereId', 'to', 'eventId', 'audience', 'attempts'] as const;
+const QUEUED = ['id', 'sphereId', 'to', 'eventId', 'audience', 'attempts', 'atMs'] as const;
 
 /** What is known of an entry that waits without opening it. */
 export type QueuedEntry = Pick<OutboxRow, (typeof QUEUED)[number]>;

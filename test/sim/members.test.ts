@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
 import { errorCode } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { LogAnswers } from '../../src/spheres/log-answers.ts';
+import type { KnownEvent } from '../../src/spheres/protocol/event.ts';
+import { welcomeDevice } from '../../src/spheres/welcome.ts';
 import type { SimPerson } from './sim-world.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -198,4 +202,27 @@ test('a sphere that could not be kept when it was founded is not there at all', 
   await expect(ana.session.members.create('Summer', noSignal)).rejects.toThrow('the disk is full');
   expect(ana.session.list.all()).toEqual([]);
   expect(ana.session.storage.spheres.list()).toEqual([]);
+});
+
+test('what a newcomer lacks is not given twice while their welcome leaves over a slow server, and is when that stays', async () => {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  await world.sphere(ana, ben);
+  const sphere = ana.session.sphere();
+  const { storage, link } = ana.session;
+  link.goOffline();
+  const isJoin = (event: { type: string }): event is KnownEvent<'join'> => event.type === 'join';
+  const joined = sphere.log.events().find(isJoin);
+  if (joined === undefined) throw new Error('nobody has joined');
+  const rest = { packs: { give: () => false }, queued: () => undefined, clock: world.clock, log: silentLogger };
+  const answers = new LogAnswers({ storage, ...rest });
+  const ask = (): number => {
+    const want = { to: sphere.device, ranges: [], ids: sphere.log.events().map(({ id }) => id) };
+    answers.answer({ sphere, device: joined.header.device }, want);
+    return storage.outbox.queued().filter(({ to }) => to === ben.jid).length;
+  };
+  welcomeDevice(sphere, storage, joined, { isPresent: true });
+  expect(ask()).toBe(0);
+  await world.clock.advance(61_000);
+  expect(ask()).toBe(1);
 });
