@@ -4,6 +4,7 @@ import type { BareJid, PersonId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { DeviceAddress, TrustDecision } from '../omemo/types.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import type { TalkNote } from '../spheres/direct-talk.ts';
@@ -98,6 +99,20 @@ export class People implements Disposable {
   poke(): void {
     this.sender.poke();
     this.#acknowledgements.poke();
+  }
+
+  /**
+   * What decides about their keys where only a key is sent. It tells that we are here: an answer goes to those who may see that, a new
+   * session to everybody we talk with, who would be heard no more without it.
+   */
+  trustsFor(address: DeviceAddress, what: 'repair' | 'heartbeat'): TrustDecision | undefined {
+    const { jid } = address;
+    const { storage, client } = this.#deps;
+    const standing = storage.blocked.has(jid) ? undefined : storage.contacts.get(jid)?.standing;
+    const isTalkedWith = standing === 'contact' || standing === 'met';
+    const mayHear = jid === client.jid || (what === 'repair' ? isTalkedWith : this.contacts.mayKnow(jid));
+    const { trusts, isLeftOut } = this.devices.readersWith(jid);
+    return mayHear && !isLeftOut(address) ? trusts : undefined;
   }
 
   /** The person says whether a device may read what is said; what could not be sent for its sake goes out. */
