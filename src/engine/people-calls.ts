@@ -1,6 +1,7 @@
-import { xmppUriOf } from '../base/xmpp-uri.ts';
+import { devicesUriOf, xmppUriOf } from '../base/xmpp-uri.ts';
 import type { PersonId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
+import { fingerprintOf } from '../people/fingerprints.ts';
 import { safetyNumber } from '../spheres/protocol/safety-number.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
@@ -16,6 +17,7 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
   const contacts = () => holder.session.people.contacts;
   return {
     ...verifyCalls(deps),
+    ...compareCalls(deps),
     list: () => Promise.resolve({ people: views.people() }),
     async add({ jid, name, token }, signal) {
       await contacts().add(jid, { name: textOrNull(name), token }, signal);
@@ -105,6 +107,31 @@ function verifyCalls({
         list.announce(sphere, [{ kind: 'members' }]);
         introduce(list, sphere, { person, isKnown: isSame });
       }
+      return Promise.resolve(DONE);
+    },
+  };
+}
+
+/** Knowing whose devices they are, of somebody who is met in no sphere. */
+function compareCalls({ holder }: AppCallsDeps): Pick<AppServices['people'], 'fingerprints' | 'compare'> {
+  return {
+    async fingerprints({ jid }, signal) {
+      const { people, devices, own: account } = holder.session;
+      const ours = devices
+        .list()
+        .filter(({ state, jid: at }) => at === account && (state === 'here' || state === 'known'));
+      const own = ours.map(({ omemoDeviceId, omemoIdentityKey, name, state }) => {
+        return {
+          deviceId: omemoDeviceId,
+          fingerprint: fingerprintOf(omemoIdentityKey),
+          name,
+          isHere: state === 'here',
+        };
+      });
+      return { own, devices: await people.fingerprints.list(jid, signal), code: devicesUriOf(account, own) };
+    },
+    compare(input) {
+      holder.session.people.compare(input);
       return Promise.resolve(DONE);
     },
   };

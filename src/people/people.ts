@@ -13,6 +13,7 @@ import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
+import { type Comparison, Fingerprints } from './fingerprints.ts';
 import { OwnProfile } from './own-profile.ts';
 import { Portraits, type PortraitTools } from './portraits.ts';
 import type { PersonBehind } from './talk.ts';
@@ -50,6 +51,7 @@ export class People implements Disposable {
   readonly sender: TalkSender;
   /** Who may read what is said. */
   readonly devices: TalkDevices;
+  readonly fingerprints: Fingerprints;
   /** Somebody says what they do: writing, or no longer. */
   readonly onState: Emitter<Extract<TalkNote, { kind: 'state' }>>;
   readonly #acknowledgements: Acknowledgements;
@@ -70,6 +72,7 @@ export class People implements Disposable {
     this.devices.onChange.on((jid) => {
       if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
     });
+    this.fingerprints = new Fingerprints({ ...deps, readers: this.devices, own });
     this.devices.onVouched.on((jid) => this.#sayAgain(jid));
     const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
     this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
@@ -120,6 +123,14 @@ export class People implements Disposable {
     await this.devices.choose(input, signal);
     if (input.choice === 'let-in') this.talk.retryAll(input.jid, 'not-vouched');
     this.sender.poke();
+  }
+
+  /** The person says whether devices show the fingerprint that their program shows. */
+  compare(input: Comparison): void {
+    const swapped = this.fingerprints.compare(input);
+    // The session is with whoever stood between us.
+    for (const address of swapped) this.#deps.omemo.onBroken.emit(address);
+    if (input.isSame) this.#sayAgain(input.jid);
   }
 
   /** Words about lines wait for it as well. Nothing goes by itself to somebody who was blocked since. */
