@@ -94,7 +94,7 @@ function verifyCalls({
       return DONE;
     },
     verify({ person, jid, isSame }) {
-      const { storage, list } = holder.session;
+      const { storage, list, people } = holder.session;
       const known = list.all().filter(({ state }) => state.members.get(jid)?.person === person);
       if (known.length === 0) throw new AppError('not-found', 'no such member');
       storage.transaction(() => {
@@ -107,6 +107,7 @@ function verifyCalls({
         list.announce(sphere, [{ kind: 'members' }]);
         introduce(list, sphere, { person, isKnown: isSame });
       }
+      people.devices.onChange.emit(jid);
       return Promise.resolve(DONE);
     },
   };

@@ -126,3 +126,12 @@ test('a key that a server put in the place of theirs is found out by their code,
   await world.quiet();
   expect(heard).toBe(1);
 });
+
+test('that somebody’s number was compared shows in the talk with them at once', async () => {
+  const { world, ana, ben, calls } = await two();
+  await world.sphere(ana, ben);
+  const shown: boolean[] = [];
+  ana.session.people.contacts.onChange.on((jid) => shown.push(ana.session.people.devices.isCompared(jid)));
+  await calls.verify({ person: ben.session.sphere().person, jid: ben.jid, isSame: true }, noSignal);
+  expect(shown.at(-1)).toBe(true);
+});

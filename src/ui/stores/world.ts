@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, reactive, toRefs } from 'vue';
 import type { BareJid } from '../../base/id.ts';
-import type { AppEvent, ItemView, ShareJobView, Snapshot, SphereView } from '../../contract/views.ts';
+import type { AppEvent, ItemView, MemberView, ShareJobView, Snapshot, SphereView } from '../../contract/views.ts';
 import { verifiedPeople } from '../chat/opens-links.ts';
 import { applyEvent, applySnapshot, emptyWorld } from './world-state.ts';
 
@@ -21,6 +21,16 @@ export const useWorld = defineStore('world', () => {
   /** In which we share with this person alone; seldom more than one. */
   const sharedWith = (jid: string): SphereView[] =>
     Array.from(state.spheres.values()).filter(({ partner }) => partner === jid);
+  /** Somebody whose person is known because we meet in a sphere. */
+  const memberAt = (jid: string): MemberView | null => {
+    const isIt = (member: MemberView): boolean =>
+      member.jid === jid && member.state === 'joined' && member.person !== null && !member.isMe;
+    for (const { members } of state.spheres.values()) {
+      const member = members.find(isIt);
+      if (member !== undefined) return member;
+    }
+    return null;
+  };
   const invitations = computed(() => Array.from(state.invitations.values()).sort((a, b) => b.atMs - a.atMs));
   const invitationList = computed(() => invitations.value.filter(({ fromStranger }) => !fromStranger));
   const strangerInvitations = computed(() => invitations.value.filter(({ fromStranger }) => fromStranger));
@@ -55,6 +65,7 @@ export const useWorld = defineStore('world', () => {
     verified,
     sphereList,
     sharedWith,
+    memberAt,
     invitationList,
     personList,
     requestList,
