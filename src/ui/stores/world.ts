@@ -21,16 +21,6 @@ export const useWorld = defineStore('world', () => {
   /** In which we share with this person alone; seldom more than one. */
   const sharedWith = (jid: string): SphereView[] =>
     Array.from(state.spheres.values()).filter(({ partner }) => partner === jid);
-  /** Somebody whose person is known because we meet in a sphere. */
-  const memberAt = (jid: string): MemberView | null => {
-    const isIt = (member: MemberView): boolean =>
-      member.jid === jid && member.state === 'joined' && member.person !== null && !member.isMe;
-    for (const { members } of state.spheres.values()) {
-      const member = members.find(isIt);
-      if (member !== undefined) return member;
-    }
-    return null;
-  };
   const invitations = computed(() => Array.from(state.invitations.values()).sort((a, b) => b.atMs - a.atMs));
   const invitationList = computed(() => invitations.value.filter(({ fromStranger }) => !fromStranger));
   const strangerInvitations = computed(() => invitations.value.filter(({ fromStranger }) => fromStranger));
@@ -65,7 +55,7 @@ export const useWorld = defineStore('world', () => {
     verified,
     sphereList,
     sharedWith,
-    memberAt,
+    memberAt: (jid: string) => memberAt(state.spheres.values(), jid),
     invitationList,
     personList,
     requestList,
@@ -78,3 +68,14 @@ export const useWorld = defineStore('world', () => {
     jobsOf,
   };
 });
+
+/** Somebody whose person is known because we meet in a sphere. */
+function memberAt(spheres: Iterable<SphereView>, jid: string): MemberView | null {
+  const isIt = (member: MemberView): boolean =>
+    member.jid === jid && member.state === 'joined' && member.person !== null && !member.isMe;
+  for (const { members } of spheres) {
+    const member = members.find(isIt);
+    if (member !== undefined) return member;
+  }
+  return null;
+}
