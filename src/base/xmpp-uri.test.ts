@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { parseBareJid, parsePersonId } from './id.ts';
-import { readServerInvitation, readXmppUri, xmppUriOf } from './xmpp-uri.ts';
+import { devicesUriOf, readServerInvitation, readXmppUri, xmppUriOf } from './xmpp-uri.ts';
 
 describe('a link that names a person', () => {
   test.each([
@@ -40,10 +40,33 @@ describe('a link that names a person', () => {
       const name = wanted === '' ? null : wanted;
       const person = hex === null ? null : parsePersonId(hex);
       const read = readXmppUri(xmppUriOf(jid, name, person));
-      expect(read).toEqual({ jid, action: 'roster', name, preauth: null, person });
+      expect(read).toEqual({ jid, action: 'roster', name, preauth: null, person, devices: [] });
     });
     fc.assert(property, { numRuns: fuzzRuns(2_000) });
   });
+
+  test('the devices that Conversations and Dino write into a code are read, and ours are written alike', () => {
+    const [first, second] = ['0a'.repeat(32), 'b1'.repeat(32)];
+    const link = `xmpp:ben@b.test?omemo-sid-1234=${first};omemo-sid-2147483647=${second.toUpperCase()}`;
+    const devices = [
+      { deviceId: 1234, fingerprint: first },
+      { deviceId: 2 ** 31 - 1, fingerprint: second },
+    ];
+    expect(readXmppUri(link)).toMatchObject({ jid: 'ben@b.test', action: null, person: null, devices });
+    expect(readXmppUri(`xmpp:ben@b.test?roster;omemo-sid-1234=${first}`)).toMatchObject({
+      action: 'roster',
+      devices: devices.slice(0, 1),
+    });
+    expect(devicesUriOf(parseBareJid('ben@b.test'), devices)).toBe(link.toLowerCase());
+  });
+
+  test.each(['omemo-sid-0=KEY', 'omemo-sid-2147483648=KEY', 'omemo-sid-x=KEY', 'omemo-sid-7=KEY0', 'omemo-sid-7=xyz'])(
+    '%s is no device',
+    (part) => {
+      const link = `xmpp:ben@b.test?${part.replace('KEY', '0a'.repeat(32))}`;
+      expect(readXmppUri(link)).toMatchObject({ jid: 'ben@b.test', devices: [] });
+    },
+  );
 
   test('a key that is none is passed over', () => {
     const link = `xmpp:ben@b.test?roster;spherecast-person=${'G'.repeat(64)}`;

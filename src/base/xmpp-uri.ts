@@ -15,12 +15,23 @@ export interface XmppUri {
   readonly preauth: string | null;
   /** The key that they certify their devices with; null for the code of another program. */
   readonly person: PersonId | null;
+  /** Of their OMEMO devices, as Conversations and Dino write them. */
+  readonly devices: readonly DeviceInCode[];
+}
+
+/** A device and its fingerprint, 64 hex digits. */
+export interface DeviceInCode {
+  readonly deviceId: number;
+  readonly fingerprint: string;
 }
 
 const SCHEME = /^xmpp:(?:\/\/[^/]*\/)?/i;
 const MAX_LENGTH = 2000;
 /** Other programs pass over what they do not know (XEP-0147 §2). */
 const PERSON = 'spherecast-person';
+const DEVICE = /^omemo-sid-(\d{1,10})$/;
+const FINGERPRINT = /^[0-9a-f]{64}$/;
+const MAX_DEVICE_ID = 2 ** 31 - 1;
 
 /** Reads `xmpp:` links; undefined for anything else. Whoever gets the result shows it: a link does nothing by itself. */
 export function readXmppUri(text: string): XmppUri | undefined {
@@ -33,6 +44,7 @@ export function readXmppUri(text: string): XmppUri | undefined {
     name: parts.value('name'),
     preauth: parts.value('preauth'),
     person: personOf(parts),
+    devices: devicesOf(parts),
   };
 }
 
@@ -61,6 +73,7 @@ interface UriParts {
   readonly address: string;
   readonly action: string | null;
   value(key: string): string | null;
+  readonly keys: readonly string[];
 }
 
 function splitUri(text: string): UriParts | undefined {
@@ -73,22 +86,41 @@ function splitUri(text: string): UriParts | undefined {
       ?.split(/\?(.*)/s) ?? [];
   const address = decode(path)?.split('/', 1)[0];
   if (address === undefined) return undefined;
-  const [action, ...pairs] = query.split(';');
+  const [first = '', ...rest] = query.split(';');
+  // A code with devices begins with them, without saying what it is for.
+  const [action, pairs] = first.includes('=') ? ['', [first, ...rest]] : [first, rest];
   const values = new Map(pairs.map((pair) => splitPair(pair)));
   const value = (key: string): string | null => {
     const found = values.get(key)?.trim().slice(0, 200);
     return found === undefined || found === '' ? null : found;
   };
-  return { address, action: action === undefined || action === '' ? null : action, value };
+  return { address, action: action === '' ? null : action, value, keys: [...values.keys()] };
 }
 
 /** The link that puts this person on the list of whoever follows it; with `person` it also says by which key they are known. */
 export function xmppUriOf(jid: BareJid, name: string | null, person: PersonId | null = null): string {
-  const at = jid.lastIndexOf('@');
-  // RFC 5122 §2.2: everything but letters, digits and few signs is percent-encoded, each part by itself.
-  const address = `${encodeURIComponent(jid.slice(0, at))}@${encodeURIComponent(jid.slice(at + 1)).replace('%3A', ':')}`;
   const called = name === null ? '' : `;name=${encodeURIComponent(name)}`;
-  return `xmpp:${address}?roster${called}${person === null ? '' : `;${PERSON}=${person}`}`;
+  return `${addressOf(jid)}?roster${called}${person === null ? '' : `;${PERSON}=${person}`}`;
+}
+
+/** The code by which the programs of others know these devices to be ours. */
+export function devicesUriOf(jid: BareJid, devices: readonly DeviceInCode[]): string {
+  return `${addressOf(jid)}?${devices.map(({ deviceId, fingerprint }) => `omemo-sid-${deviceId}=${fingerprint}`).join(';')}`;
+}
+
+/** RFC 5122 §2.2: everything but letters, digits and few signs is percent-encoded, each part by itself. */
+function addressOf(jid: BareJid): string {
+  const at = jid.lastIndexOf('@');
+  return `xmpp:${encodeURIComponent(jid.slice(0, at))}@${encodeURIComponent(jid.slice(at + 1)).replace('%3A', ':')}`;
+}
+
+function devicesOf({ keys, value }: UriParts): DeviceInCode[] {
+  return keys.flatMap((key) => {
+    const deviceId = Number(DEVICE.exec(key)?.[1]);
+    const fingerprint = value(key)?.toLowerCase() ?? '';
+    const isDevice = deviceId > 0 && deviceId <= MAX_DEVICE_ID && FINGERPRINT.test(fingerprint);
+    return isDevice ? [{ deviceId, fingerprint }] : [];
+  });
 }
 
 function personOf(parts: UriParts): PersonId | null {

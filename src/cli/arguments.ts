@@ -41,7 +41,7 @@ export function splitLine(line: readonly string[], known: (name: string) => 'fla
       continue;
     }
     const value = rest.length > 0 ? rest.join('=') : line[(index += 1)];
-    if (value === undefined) throw usageFailure(`--${name} needs a value`);
+    if (value === undefined) throw usageFailure(`${name} needs a value`);
     if (values.has(name)) throw usageFailure(`--${name} was given twice`);
     values.set(name, value);
   }
@@ -83,9 +83,9 @@ export function useLine(command: Command): string {
   return [command.name, command.usage, ...options].filter((part) => part !== '').join(' ');
 }
 
-/** A whole number from `min` on. */
+/** A whole number from `min` on; `name` as it is typed. */
 export function wholeNumber(name: string, text: string, min = 0): number {
   const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number >= min)) throw usageFailure(`--${name} needs a whole number from ${min}, not ${JSON.stringify(text)}`);
+  if (!(number >= min)) throw usageFailure(`${name} needs a whole number from ${min}, not ${JSON.stringify(text)}`);
   return number;
 }

@@ -51,6 +51,24 @@ export const chosenDevicesShape = z.object({
   ),
 });
 
+const fingerprint = z.string().describe('of its identity key, 64 hex digits');
+export const comparisonShape = z.object({
+  numbers: z
+    .object({ theirs: z.string(), own: z.string() })
+    .nullable()
+    .describe('null for somebody whom you meet in no sphere'),
+  devices: z.array(
+    z.object({
+      deviceId: z.number().int(),
+      fingerprint: fingerprint.nullable().describe('null when its keys cannot be had now'),
+      standing: z.string().describe('open when nothing was said of it yet, compared, let-in, or left-out'),
+    }),
+  ),
+  own: z.array(z.object({ deviceId: z.number().int(), fingerprint, name: z.string() })),
+  code: z.string().describe('a link for their program: it names your devices, or your key'),
+  differed: z.array(z.number().int()).describe('devices of LINK that were met here with another key'),
+});
+
 export const exportedShape = z.object({
   path: z.string().describe('the folder that was made'),
   messages: z.number().int(),

@@ -40,10 +40,33 @@ export const contactSchema = z.object({
   /** The newest line between us; null when nothing was said. */
   lastLine: z.string().nullable(),
   lastActivityMs: count,
+  /** Whether their number, or a device of theirs, was compared: only what is vouched for reads what is said. */
+  isCompared: z.boolean(),
   /** Devices that nobody vouched for, once the person is compared. */
   devices: z.array(chosenDeviceSchema),
 });
 export type ContactView = z.infer<typeof contactSchema>;
+
+const deviceId = z.number().int().positive();
+const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** What a person's own program shows of a device of theirs, and how it stands here. */
+export const fingerprintSchema = z.object({
+  deviceId: z.number().int().nonnegative(),
+  /** null when its keys cannot be had now. */
+  fingerprint: fingerprint.nullable(),
+  standing: z.enum(['open', 'compared', 'let-in', 'left-out']),
+});
+export type FingerprintView = z.infer<typeof fingerprintSchema>;
+
+/** A device of our own, for others to compare. */
+export const ownFingerprintSchema = z.object({
+  deviceId,
+  fingerprint,
+  name: z.string(),
+  isHere: z.boolean(),
+});
+export type OwnFingerprintView = z.infer<typeof ownFingerprintSchema>;
 
 /** What somebody looks like: the address of a small picture on the engine's own port, null = nothing is known. */
 export const pictureSchema = z.object({ jid: bareJidSchema, url: z.string().nullable() });
@@ -82,9 +105,7 @@ export const peopleContract = {
   unblock: oc.input(ofPerson).output(done),
   markRead: oc.input(ofPerson).output(done),
   /** Says of a device that nobody vouched for whether it may read what is said; of a program at our own account whether it is ours. */
-  chooseDevice: oc
-    .input(ofPerson.extend({ deviceId: z.number().int().positive(), choice: z.enum(['let-in', 'left-out']) }))
-    .output(done),
+  chooseDevice: oc.input(ofPerson.extend({ deviceId, choice: z.enum(['let-in', 'left-out']) })).output(done),
   /** The numbers that two people compare to know that nobody stands between them: ours, and that of a member. */
   numbers: oc
     .input(z.object({ person: personIdSchema }))
@@ -92,4 +113,14 @@ export const peopleContract = {
     .output(z.object({ own: z.string(), theirs: z.string(), code: z.string() })),
   /** Says whether the number that this member's program shows is the one that ours shows for them. */
   verify: oc.input(ofPerson.extend({ person: personIdSchema, isSame: z.boolean() })).output(done),
+  /** The devices of somebody and ours, to be compared one by one, as it goes with every program. `code` names ours. */
+  fingerprints: oc
+    .input(ofPerson)
+    .output(z.object({ own: z.array(ownFingerprintSchema), devices: z.array(fingerprintSchema), code: z.string() })),
+  /** Says whether their program shows these fingerprints for these devices. */
+  compare: oc
+    .input(
+      ofPerson.extend({ devices: z.array(z.object({ deviceId, fingerprint })).min(1).max(50), isSame: z.boolean() }),
+    )
+    .output(done),
 };

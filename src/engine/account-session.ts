@@ -324,8 +324,8 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #careForSessions({ storage, clock, random, log }: AccountSessionDeps, omemo: Omemo, carrier: Carrier): void {
-    const { directory, list } = this;
-    const parts = { storage, omemo, directory, carrier, list, clock, random, log: log.child('session-care') };
+    const { directory, list, people: partners } = this;
+    const parts = { storage, omemo, directory, carrier, list, partners, clock, random, log: log.child('session-care') };
     const care = this.#stack.use(new SessionCare(parts));
     this.scope.spawn('care for sessions', (signal) => care.run(signal));
   }

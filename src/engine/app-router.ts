@@ -111,6 +111,8 @@ function peopleRouter(people: AppServices['people']) {
     unblock: os.people.unblock.handler(({ input, signal }) => people.unblock(input, given(signal))),
     numbers: os.people.numbers.handler(({ input, signal }) => people.numbers(input, given(signal))),
     verify: os.people.verify.handler(({ input, signal }) => people.verify(input, given(signal))),
+    fingerprints: os.people.fingerprints.handler(({ input, signal }) => people.fingerprints(input, given(signal))),
+    compare: os.people.compare.handler(({ input, signal }) => people.compare(input, given(signal))),
     markRead: os.people.markRead.handler(({ input, signal }) => people.markRead(input, given(signal))),
   };
 }

@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import { vouchedKeys } from './vouched-keys.ts';
 
 interface KnownMembersDeps {
-  readonly storage: Pick<Storage, 'ownDevices' | 'verified'>;
+  readonly storage: Pick<Storage, 'ownDevices' | 'verified' | 'settings'>;
   readonly list: Pick<SphereList, 'all'>;
   readonly own: BareJid;
   /** Our own. */

@@ -1,6 +1,7 @@
-import { xmppUriOf } from '../base/xmpp-uri.ts';
+import { devicesUriOf, xmppUriOf } from '../base/xmpp-uri.ts';
 import type { PersonId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
+import { fingerprintOf } from '../people/fingerprints.ts';
 import { safetyNumber } from '../spheres/protocol/safety-number.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
@@ -16,6 +17,7 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
   const contacts = () => holder.session.people.contacts;
   return {
     ...verifyCalls(deps),
+    ...compareCalls(deps),
     list: () => Promise.resolve({ people: views.people() }),
     async add({ jid, name, token }, signal) {
       await contacts().add(jid, { name: textOrNull(name), token }, signal);
@@ -92,7 +94,7 @@ function verifyCalls({
       return DONE;
     },
     verify({ person, jid, isSame }) {
-      const { storage, list } = holder.session;
+      const { storage, list, people } = holder.session;
       const known = list.all().filter(({ state }) => state.members.get(jid)?.person === person);
       if (known.length === 0) throw new AppError('not-found', 'no such member');
       storage.transaction(() => {
@@ -105,6 +107,32 @@ function verifyCalls({
         list.announce(sphere, [{ kind: 'members' }]);
         introduce(list, sphere, { person, isKnown: isSame });
       }
+      people.devices.onChange.emit(jid);
+      return Promise.resolve(DONE);
+    },
+  };
+}
+
+/** Knowing whose devices they are, of somebody who is met in no sphere. */
+function compareCalls({ holder }: AppCallsDeps): Pick<AppServices['people'], 'fingerprints' | 'compare'> {
+  return {
+    async fingerprints({ jid }, signal) {
+      const { people, devices, own: account } = holder.session;
+      const ours = devices
+        .list()
+        .filter(({ state, jid: at }) => at === account && (state === 'here' || state === 'known'));
+      const own = ours.map(({ omemoDeviceId, omemoIdentityKey, name, state }) => {
+        return {
+          deviceId: omemoDeviceId,
+          fingerprint: fingerprintOf(omemoIdentityKey),
+          name,
+          isHere: state === 'here',
+        };
+      });
+      return { own, devices: await people.fingerprints.list(jid, signal), code: devicesUriOf(account, own) };
+    },
+    compare(input) {
+      holder.session.people.compare(input);
       return Promise.resolve(DONE);
     },
   };

@@ -1,11 +1,12 @@
 import type { BareJid, DeviceKey, PersonId } from '../base/id.ts';
+import { ComparedKeys } from '../people/compared-keys.ts';
 import type { KeysOfPerson } from '../people/talk-devices.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Storage } from '../storage/storage.ts';
 
 interface VouchedKeysDeps {
-  readonly storage: Pick<Storage, 'ownDevices' | 'verified'>;
+  readonly storage: Pick<Storage, 'ownDevices' | 'verified' | 'settings'>;
   readonly list: Pick<SphereList, 'all'>;
   readonly own: BareJid;
   /** Our own. */
@@ -18,7 +19,10 @@ interface Certificate {
   readonly vouched: readonly { readonly deviceId: number; readonly identityKey: string }[];
 }
 
-/** The OMEMO keys that the person at an account certified or vouched for; null while nobody's number was compared there, or ours says nothing. */
+/**
+ * The OMEMO keys that the person at an account certified or vouched for, and those compared one by one; null while nothing was
+ * compared there, or ours says nothing.
+ */
 export function vouchedKeys(deps: VouchedKeysDeps, jid: BareJid): KeysOfPerson | null {
   const { storage, own, person } = deps;
   const spheres = deps.list.all();
@@ -40,8 +44,11 @@ export function vouchedKeys(deps: VouchedKeysDeps, jid: BareJid): KeysOfPerson |
       persons.add(member.person);
     }
   }
-  if (persons.size === 0) return null;
-  return gather(certificatesOf(spheres, persons));
+  const compared = ComparedKeys.list(storage, jid);
+  if (persons.size === 0 && compared.length === 0) return null;
+  const keys = gather(persons.size === 0 ? [] : certificatesOf(spheres, persons));
+  for (const { identityKey, deviceId } of compared) keys.vouched.set(identityKey, deviceId);
+  return keys;
 }
 
 function gather(certificates: readonly Certificate[]) {

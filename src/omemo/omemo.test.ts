@@ -55,6 +55,7 @@ test('one message reaches five devices, and both ends know its key', async () =>
       identityKey: ana.omemo.identityKey,
       newIdentity: 'new',
       preKey: true,
+      counter: 0,
     });
   }
 });

@@ -60,6 +60,8 @@ export interface Decrypted {
   readonly newIdentity: IdentityStanding;
   /** The sender has had no answer in this session yet: an empty message would complete it. */
   readonly preKey: boolean;
+  /** How far the sender's chain has come without an answer of ours; the first message has 0. */
+  readonly counter: number;
 }
 
 /** The message has no key for this device. */
@@ -82,8 +84,8 @@ export class Omemo {
   readonly bundleChanged: Emitter<void>;
   /** A message of this device fits none of our sessions with it: unless somebody altered it, ours is broken. */
   readonly onBroken: Emitter<DeviceAddress>;
-  /** A message was read. `preKey`: its sender has had no answer in this session yet. */
-  readonly onRead: Emitter<{ readonly sender: DeviceAddress; readonly preKey: boolean }>;
+  /** A message was read. */
+  readonly onRead: Emitter<Pick<Decrypted, 'sender' | 'preKey' | 'counter'>>;
   /** A message was made for these devices. */
   readonly onReached: Emitter<readonly DeviceAddress[]>;
   readonly #store: OmemoStore;
@@ -178,7 +180,8 @@ export class Omemo {
       const { result, overlay } = await this.#openAny(input, ours, begin);
       const kept = commit(result, overlay.changes());
       if (overlay.usedPreKey) this.bundleChanged.emit();
-      this.onRead.emit({ sender: result.sender, preKey: result.preKey });
+      const { sender, preKey, counter } = result;
+      this.onRead.emit({ sender, preKey, counter });
       return kept;
     });
   }
@@ -245,12 +248,12 @@ async function openElement(
   sessions: Sessions,
 ): Promise<Decrypted> {
   const sender = { jid: from, deviceId: message.senderDeviceId };
-  const { inner, identityKey } = await sessions.decrypt(sender, element);
+  const { inner, identityKey, counter } = await sessions.decrypt(sender, element);
   const newIdentity = overlay.standing(sender, identityKey);
   if (!(trusts?.(sender, identityKey, newIdentity) ?? newIdentity !== 'changed')) {
     throw new AppError('forged', 'the identity key of the device is not trusted', { newIdentity });
   }
   if (newIdentity !== 'same') overlay.setIdentityKey(sender, identityKey);
   const { messageKey, text } = openPayload(inner, message.iv, message.payload);
-  return { text, messageKey, sender, identityKey, newIdentity, preKey: element.preKey };
+  return { text, messageKey, sender, identityKey, newIdentity, preKey: element.preKey, counter };
 }

@@ -3,7 +3,10 @@ import { fromBase64 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 
 /** The library's serialised record of one device: its open session and closed ones. Only the parts we look at. */
-const chainSchema = z.looseObject({ messageKeys: z.record(z.string(), z.string()) });
+const chainSchema = z.looseObject({
+  messageKeys: z.record(z.string(), z.string()),
+  chainKey: z.looseObject({ counter: z.number() }),
+});
 const indexedSchema = z.looseObject({
   indexInfo: z.looseObject({ closed: z.number(), remoteIdentityKey: z.string() }),
 });
@@ -41,6 +44,8 @@ export function openIdentityKey(record: string | undefined): Uint8Array | undefi
 export interface Moved {
   readonly record: string;
   readonly identityKey: Uint8Array;
+  /** Of the newest message in the sender's chain, which begins anew once they have heard from us. */
+  readonly counter: number;
 }
 
 /** What became of a record in the step from `before` to `after`, which moved one session. */
@@ -51,7 +56,7 @@ export function moved(before: string | undefined, after: string): Moved {
     ([key, session]) => JSON.stringify(session.chains) !== JSON.stringify(known[key]?.chains),
   );
   if (winner === undefined) throw new AppError('internal', 'no session moved');
-  return { record: pruned(sessions), identityKey: identityKeyOf(winner[1]) };
+  return { record: pruned(sessions), identityKey: identityKeyOf(winner[1]), counter: counterOf(winner[1]) };
 }
 
 /** One session of a record, as a record in which it is the only and open one. */
@@ -80,7 +85,7 @@ export function mergeCandidate({ sessions }: SessionRecord, decrypted: string, k
     return [other, { ...session, indexInfo: { ...session.indexInfo, closed } }];
   });
   const merged = { ...Object.fromEntries(others), [key]: winner };
-  return { record: pruned(merged), identityKey: identityKeyOf(winner) };
+  return { record: pruned(merged), identityKey: identityKeyOf(winner), counter: counterOf(winner) };
 }
 
 /** Drops receiving chains the library forgets to drop: a record would grow with every answer for ever. */
@@ -123,6 +128,10 @@ function opened(session: Session): Session['indexInfo'] {
 
 function closedAt(session: Session): number {
   return session.indexInfo.closed === OPEN ? Infinity : session.indexInfo.closed;
+}
+
+function counterOf({ currentRatchet, chains }: Session): number {
+  return chains[currentRatchet.lastRemoteEphemeralKey]?.chainKey.counter ?? 0;
 }
 
 function identityKeyOf(session: z.infer<typeof indexedSchema>): Uint8Array {

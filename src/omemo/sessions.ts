@@ -15,6 +15,8 @@ const NO_SESSION = { fits: 'no session' };
 export interface OpenedKey {
   readonly inner: Uint8Array;
   readonly identityKey: Uint8Array;
+  /** How far the sender's chain has come without an answer of ours. */
+  readonly counter: number;
 }
 
 /** The Signal sessions of one operation, all of them on its overlay. */
@@ -69,9 +71,9 @@ export class Sessions {
     const after = this.#overlay.session(address);
     if (after === undefined) throw new AppError('internal', 'the session was not kept');
     // The key in a first message's outer part is not authenticated; the one of the session that opened it is.
-    const { record, identityKey } = moved(before, after);
+    const { record, ...rest } = moved(before, after);
     this.#overlay.setSession(address, record);
-    return { inner: new Uint8Array(inner), identityKey };
+    return { inner: new Uint8Array(inner), ...rest };
   }
 
   async #decryptInSession(address: DeviceAddress, element: OmemoKeyElement): Promise<OpenedKey> {
@@ -84,9 +86,9 @@ export class Sessions {
       try {
         const inner = await this.#cipher(address).decryptWhisperMessage(toBuffer(element.data), 'binary');
         const decrypted = this.#overlay.session(address) ?? candidate.record;
-        const { record, identityKey } = mergeCandidate(parsed, decrypted, candidate.key, this.#nowMs);
+        const { record, ...rest } = mergeCandidate(parsed, decrypted, candidate.key, this.#nowMs);
         this.#overlay.setSession(address, record);
-        return { inner: new Uint8Array(inner), identityKey };
+        return { inner: new Uint8Array(inner), ...rest };
       } catch (error) {
         // The session the message belongs to is found, and the message was in it before.
         if (isRepeated(error)) throw error;

@@ -4,6 +4,7 @@ import type { BareJid, PersonId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { DeviceAddress, TrustDecision } from '../omemo/types.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { XmppPort } from '../xmpp/port.ts';
 import type { TalkNote } from '../spheres/direct-talk.ts';
@@ -12,6 +13,7 @@ import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { BlockList } from './block-list.ts';
 import { Contacts } from './contacts.ts';
+import { type Comparison, Fingerprints } from './fingerprints.ts';
 import { OwnProfile } from './own-profile.ts';
 import { Portraits, type PortraitTools } from './portraits.ts';
 import type { PersonBehind } from './talk.ts';
@@ -49,6 +51,7 @@ export class People implements Disposable {
   readonly sender: TalkSender;
   /** Who may read what is said. */
   readonly devices: TalkDevices;
+  readonly fingerprints: Fingerprints;
   /** Somebody says what they do: writing, or no longer. */
   readonly onState: Emitter<Extract<TalkNote, { kind: 'state' }>>;
   readonly #acknowledgements: Acknowledgements;
@@ -69,6 +72,7 @@ export class People implements Disposable {
     this.devices.onChange.on((jid) => {
       if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
     });
+    this.fingerprints = new Fingerprints({ ...deps, readers: this.devices, own });
     this.devices.onVouched.on((jid) => this.#sayAgain(jid));
     const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
     this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
@@ -100,11 +104,33 @@ export class People implements Disposable {
     this.#acknowledgements.poke();
   }
 
+  /**
+   * What decides about their keys where only a key is sent. It tells that we are here: an answer goes to those who may see that, a new
+   * session to everybody we talk with, who would be heard no more without it.
+   */
+  trustsFor(address: DeviceAddress, what: 'repair' | 'heartbeat'): TrustDecision | undefined {
+    const { jid } = address;
+    const { storage, client } = this.#deps;
+    const standing = storage.blocked.has(jid) ? undefined : storage.contacts.get(jid)?.standing;
+    const isTalkedWith = standing === 'contact' || standing === 'met';
+    const mayHear = jid === client.jid || (what === 'repair' ? isTalkedWith : this.contacts.mayKnow(jid));
+    const { trusts, isLeftOut } = this.devices.readersWith(jid);
+    return mayHear && !isLeftOut(address) ? trusts : undefined;
+  }
+
   /** The person says whether a device may read what is said; what could not be sent for its sake goes out. */
   async chooseDevice(input: Parameters<TalkDevices['choose']>[0], signal: AbortSignal): Promise<void> {
     await this.devices.choose(input, signal);
     if (input.choice === 'let-in') this.talk.retryAll(input.jid, 'not-vouched');
     this.sender.poke();
+  }
+
+  /** The person says whether devices show the fingerprint that their program shows. */
+  compare(input: Comparison): void {
+    const swapped = this.fingerprints.compare(input);
+    // The session is with whoever stood between us.
+    for (const address of swapped) this.#deps.omemo.onBroken.emit(address);
+    if (input.isSame) this.#sayAgain(input.jid);
   }
 
   /** Words about lines wait for it as well. Nothing goes by itself to somebody who was blocked since. */

@@ -24,11 +24,11 @@ export interface DeviceFinder {
 export interface KeysOfPerson {
   /** Of installations of Spherecast. */
   readonly certified: ReadonlyMap<string, number>;
-  /** Of other programs that these say are the person's too. */
+  /** Of other programs that these say are the person's too, and of devices that were compared one by one. */
   readonly vouched: ReadonlyMap<string, number>;
 }
 
-/** The keys of the person at an account; null while nobody's number was compared there. */
+/** The keys of the person at an account; null while nobody's number or device was compared there. */
 export type KeysOf = (jid: BareJid) => KeysOfPerson | null;
 
 /** Which devices may read what is said with one person, as it is known at one moment. */
@@ -183,12 +183,21 @@ export class TalkDevices {
     this.#lookSoon();
   }
 
-  /** Notes which devices of an account nobody vouches for. */
+  isCompared(jid: BareJid): boolean {
+    return this.#deps.keysOf(jid) !== null;
+  }
+
+  /** Notes which devices of an account nobody vouches for, and tells of new ones. */
   look(jid: BareJid): void {
+    if (this.ask(jid)) this.onStrange.emit(jid);
+  }
+
+  /** The same for somebody whom the person has just looked at; whether there are new ones. */
+  ask(jid: BareJid): boolean {
     const { storage, clock, own, deviceId: here } = this.#deps;
     const keys = this.#deps.keysOf(jid);
     const listed = this.#listed.get(jid)?.deviceIds;
-    if (listed === undefined || keys === null) return;
+    if (listed === undefined || keys === null) return false;
     const vouched = vouchedIds(keys);
     const isStrange = (id: number): boolean => !vouched.has(id) && !(jid === own && id === here);
     const before = DeviceChoices.list(storage, jid);
@@ -196,13 +205,13 @@ export class TalkDevices {
       return choice !== 'open' || (listed.includes(deviceId) && isStrange(deviceId));
     });
     const added = listed.filter((id) => isStrange(id) && !before.some(({ deviceId }) => deviceId === id));
-    if (added.length === 0 && kept.length === before.length) return;
+    if (added.length === 0 && kept.length === before.length) return false;
     const news = added.map((deviceId): ChosenDevice => {
       return { deviceId, identityKey: null, choice: 'open', sinceMs: clock.now() };
     });
     DeviceChoices.replace(storage, jid, [...kept, ...news]);
     this.onChange.emit(jid);
-    if (news.length > 0) this.onStrange.emit(jid);
+    return news.length > 0;
   }
 
   /** Only for a device that was not vouched for before: lines that fail for another reason would go round for ever. */

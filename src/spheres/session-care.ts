@@ -4,13 +4,20 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
-import type { Omemo } from '../omemo/omemo.ts';
-import type { DeviceAddress, OmemoMessage } from '../omemo/types.ts';
+import type { EncryptInput } from '../omemo/encrypting.ts';
+import type { Decrypted, Omemo } from '../omemo/omemo.ts';
+import type { DeviceAddress, OmemoMessage, TrustDecision } from '../omemo/types.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Carrier } from './carrier.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { knownDevices } from './recipients.ts';
 import type { SphereList } from './sphere-list.ts';
+
+/** People with whom we talk outside of spheres. */
+export interface TalkPartners {
+  /** Decides about the key of a device of theirs; undefined where nothing of the kind is sent. */
+  trustsFor(address: DeviceAddress, what: 'repair' | 'heartbeat'): TrustDecision | undefined;
+}
 
 interface SessionCareDeps {
   readonly storage: Storage;
@@ -18,6 +25,7 @@ interface SessionCareDeps {
   readonly directory: DeviceDirectory;
   readonly carrier: Carrier;
   readonly list: SphereList;
+  readonly partners: TalkPartners;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -32,10 +40,14 @@ const HEARTBEAT_EVERY_MS = HOUR_MS;
 /** Something to say often comes anyway, and is answer enough. */
 const HEARTBEAT_AFTER_MS = 60_000;
 const FRESH_AFTER_MS = 2_000;
-/** The sender's keys are not renewed until something comes back; 2000 unanswered messages end a session for ever. */
-const MAX_UNANSWERED = 50;
+/** The sender's keys are not renewed until something comes back: later versions of XEP-0384 ask for it from here on. */
+const UNANSWERED_COUNTER = 53;
 const FRESH_MARKS = 'fresh-sessions';
 const IDLE_MS = 6 * HOUR_MS;
+/** Of one account, as many as read a line. */
+const MAX_PER_ACCOUNT = 50;
+/** Whoever makes up devices does not fill the memory. */
+const MAX_DUE = 500;
 
 /** What is due to one device. */
 interface Due {
@@ -45,13 +57,12 @@ interface Due {
 }
 
 /**
- * Keeps the OMEMO sessions with members' devices in order by messages that carry nothing but a key: a broken one is
- * replaced, one that only ever hears gets an answer. Devices that no member's log certifies get none.
+ * Keeps OMEMO sessions in order by messages that carry nothing but a key: a broken one is replaced, one that only ever
+ * hears gets an answer. Such messages go to devices that a member's log certifies, and to listed ones of people we talk with.
  */
 export class SessionCare implements Disposable {
   readonly #deps: SessionCareDeps;
   readonly #due = new Map<string, Due>();
-  readonly #unanswered = new Map<string, number>();
   readonly #heartbeats = new Map<string, number>();
   readonly #stops: (() => void)[];
   readonly #work: RecurringWork;
@@ -62,7 +73,7 @@ export class SessionCare implements Disposable {
     this.#work = new RecurringWork({ ...deps, pass: (signal) => this.#pass(signal), retryMs: FRESH_AFTER_MS });
     this.#stops = [
       omemo.onBroken.on((address) => this.#broken(address)),
-      omemo.onRead.on(({ sender, preKey }) => this.#read(sender, preKey)),
+      omemo.onRead.on((read) => this.#read(read)),
       omemo.onReached.on((addresses) => this.#answered(addresses)),
     ];
   }
@@ -83,16 +94,14 @@ export class SessionCare implements Disposable {
   }
 
   #broken(address: DeviceAddress): void {
-    if (this.#identityOf(address) === undefined || !this.#mayRenew(address)) return;
+    if (this.#trustsFor(address, 'repair') === undefined || !this.#mayRenew(address)) return;
     this.#plan({ address, isFresh: true, atMs: this.#deps.clock.monotonic() + FRESH_AFTER_MS });
   }
 
-  #read(sender: DeviceAddress, preKey: boolean): void {
+  #read({ sender, preKey, counter }: Pick<Decrypted, 'sender' | 'preKey' | 'counter'>): void {
     const key = keyOf(sender);
-    const unanswered = (this.#unanswered.get(key) ?? 0) + 1;
-    this.#unanswered.set(key, unanswered);
-    if (!preKey && unanswered < MAX_UNANSWERED) return;
-    if (this.#due.has(key) || this.#identityOf(sender) === undefined) return;
+    if (!preKey && counter < UNANSWERED_COUNTER) return;
+    if (this.#due.has(key) || this.#trustsFor(sender, 'heartbeat') === undefined) return;
     const now = this.#deps.clock.monotonic();
     const soonest = (this.#heartbeats.get(key) ?? -Infinity) + HEARTBEAT_EVERY_MS;
     this.#plan({ address: sender, isFresh: false, atMs: Math.max(soonest, now + HEARTBEAT_AFTER_MS) });
@@ -101,12 +110,12 @@ export class SessionCare implements Disposable {
   #answered(addresses: readonly DeviceAddress[]): void {
     for (const address of addresses) {
       const key = keyOf(address);
-      this.#unanswered.delete(key);
       if (this.#due.get(key)?.isFresh === false) this.#due.delete(key);
     }
   }
 
   #plan(due: Due): void {
+    if (this.#due.size >= MAX_DUE) return;
     this.#due.set(keyOf(due.address), due);
     this.#work.wake();
   }
@@ -117,12 +126,13 @@ export class SessionCare implements Disposable {
     const key = keyOf(address);
     if (due.atMs > clock.monotonic() || this.#due.get(key) !== due) return;
     this.#due.delete(key);
-    const expected = this.#identityOf(address);
-    if (expected === undefined || address.deviceId === omemo.deviceId) return;
-    if (isFresh) this.#noteRenewal(address, 'begun');
-    else this.#heartbeats.set(key, clock.monotonic());
+    const trusts = this.#trustsFor(address, isFresh ? 'repair' : 'heartbeat');
+    if (trusts === undefined || address.deviceId === omemo.deviceId) return;
     try {
-      const message = await this.#keyMessage(address, expected, isFresh, signal);
+      if (!(await this.#isThere(address))) return;
+      if (isFresh) this.#noteRenewal(address, 'begun');
+      else this.#heartbeats.set(key, clock.monotonic());
+      const message = await this.#keyMessage(address, { trusts, fresh: isFresh }, signal);
       const id = toHex(random(16));
       await carrier.toAccount(
         address.jid,
@@ -140,8 +150,7 @@ export class SessionCare implements Disposable {
 
   #keyMessage(
     address: DeviceAddress,
-    expected: Uint8Array,
-    fresh: boolean,
+    how: Pick<EncryptInput, 'trusts' | 'fresh'>,
     signal: AbortSignal,
   ): Promise<OmemoMessage> {
     const { omemo, directory, storage } = this.#deps;
@@ -149,9 +158,8 @@ export class SessionCare implements Disposable {
       {
         recipients: [address],
         text: null,
-        fresh,
+        ...how,
         fetchBundle: (device, stop) => directory.bundle(device, stop),
-        trusts: (_address, identityKey) => equalBytes(identityKey, expected),
       },
       ({ message }, changes) => {
         storage.transaction(() => storage.omemo.apply(changes));
@@ -159,6 +167,19 @@ export class SessionCare implements Disposable {
       },
       signal,
     );
+  }
+
+  #trustsFor(address: DeviceAddress, what: 'repair' | 'heartbeat'): TrustDecision | undefined {
+    const certified = this.#identityOf(address);
+    if (certified === undefined) return this.#deps.partners.trustsFor(address, what);
+    return (_address, identityKey) => equalBytes(identityKey, certified);
+  }
+
+  /** Whether a member's log or the account itself names the device: anything else may be made up. */
+  async #isThere(address: DeviceAddress): Promise<boolean> {
+    if (this.#identityOf(address) !== undefined) return true;
+    const listed = await this.#deps.directory.deviceIds(address.jid);
+    return listed.slice(0, MAX_PER_ACCOUNT).includes(address.deviceId);
   }
 
   /** The identity key that a member's certificate gives this device. */

@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import type { ContactView } from '../../src/contract/people.ts';
-import { fakeLine } from '../fixtures/fake-people.ts';
+import { fakeContact, fakeLine } from '../fixtures/fake-people.ts';
 import { landscape } from '../fixtures/landscape.ts';
 import { launchChromium, Screen } from './screen-browser.ts';
 
@@ -89,6 +89,51 @@ test('a device of a person that nobody vouched for asks for a word in the talk, 
   await listed.getByText('Reads your messages').waitFor();
   expect(ben.conversationId).toBeDefined();
   expect(screen.complaints).toEqual([]);
+});
+
+test('somebody whom one meets in no sphere is compared by the devices of their program, by telephone or by its code', async () => {
+  await using screen = await people();
+  const jid = parseBareJid('hugo@example.com');
+  await screen.page.locator(`[data-testid=person-row][data-jid="${jid}"]`).click();
+  await screen.by('person-menu').click();
+  await screen.picture('people-menu');
+  await screen.page.getByRole('menuitem', { name: 'Make sure it is Hugo' }).click();
+  const devices = screen.by('compared-device');
+  await devices.first().waitFor();
+  expect(await devices.first().getByTestId('fingerprint').textContent()).toMatch(
+    /^\s*([0-9a-f]{8} ){7}[0-9a-f]{8}\s*$/,
+  );
+  expect(await screen.looks('people-compare-devices')).toEqual([]);
+  await devices.first().getByTestId('device-differs').click();
+  await screen.page.getByText('A device that gets nothing from you').waitFor();
+  await devices.last().getByTestId('device-same').click();
+  await screen.page.getByText('A device that you compared').waitFor();
+  await screen.picture('people-compared-devices');
+  const buffer = await screen.by('qr-code').screenshot();
+  await screen.by('code-file').setInputFiles({ name: 'own.png', mimeType: 'image/png', buffer });
+  await screen.by('code-problem').getByText('This is the code of anna@example.org, not of Hugo.').waitFor();
+  expect(await screen.violations()).toEqual([]);
+  await screen.by('compare-close').click();
+  await screen.by('person-compared').waitFor();
+  expect(screen.complaints).toEqual([]);
+});
+
+test('whom one meets in a sphere is compared by number from the talk as well', async () => {
+  await using screen = await people({ locale: 'fr-FR' });
+  const [member] = screen.engine.world.spheres.flatMap(({ members }) => members.filter(({ isMe }) => !isMe));
+  if (member === undefined) throw new Error('nobody else is there');
+  screen.engine.emit({ kind: 'contact', contact: fakeContact(member.jid, member.name) });
+  await screen.page.locator(`[data-testid=person-row][data-jid="${member.jid}"]`).click();
+  await screen.by('person-menu').click();
+  await screen.page.getByRole('menuitem', { name: `Vérifier que c’est bien ${member.name}` }).click();
+  expect(await screen.by('number-theirs').textContent()).toBe('5528 0199 6410 8873 1204');
+  await screen.page.keyboard.press('Escape');
+  await screen.page.locator('[data-testid=person-row][data-jid="hugo@example.com"]').click();
+  await screen.by('person-menu').click();
+  await screen.page.getByRole('menuitem', { name: 'Vérifier que c’est bien Hugo' }).click();
+  await screen.by('compared-device').first().waitFor();
+  await screen.picture('people-compare-devices-fr');
+  expect(await screen.violations()).toEqual([]);
 });
 
 test('somebody is added by address and can be written to at once', async () => {

@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseBareJid } from '../../src/base/id.ts';
 import type { MessageView } from '../../src/contract/views.ts';
@@ -11,7 +13,7 @@ import { readReceiptRequest, receipt } from '../../src/xmpp/xep/0184-receipts.ts
 import { correctionOf, readCorrected } from '../../src/xmpp/xep/0308-correction.ts';
 import { readRetracted, retractionOf } from '../../src/xmpp/xep/0424-retraction.ts';
 import { readAnswered, replyTo } from '../../src/xmpp/xep/0461-replies.ts';
-import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
+import { NS_OMEMO, publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
 import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { EngineWorld, passwordOf, type Person } from '../fixtures/engine-world.ts';
@@ -190,6 +192,46 @@ describe.skipIf(!hasOldmemo())('python-oldmemo', () => {
     expect(await line(({ id, change }) => id === typo.id && change === 'retracted')).toMatchObject({ text: '' });
   });
 
+  test('is compared by its fingerprint, and gets a new session when ours is lost', async () => {
+    await using them = await OldmemoPeer.start(world.prosody, 'paul', 'pw');
+    const heard: Element[] = [];
+    them.client.onStanza.on((stanza) => stanza.getChild('encrypted', NS_OMEMO) !== undefined && heard.push(stanza));
+    const next = async (): Promise<string | null> => {
+      await until(() => heard.length > 0, 'a message');
+      return await them.decrypt(anna, heard.shift() ?? xml('message'));
+    };
+    const talk = await owner.ask(async (client) => (await client.people.open({ jid: paul })).person.conversationId);
+    const write = async (text: string): Promise<void> =>
+      await them.client.send(
+        xml('message', { to: anna, type: 'chat' }, await them.encrypt(text, anna), xml('body', {}, '…')),
+      );
+    const seen = (isWanted: (view: MessageView) => boolean) =>
+      eventually('the line', async () => (await owner.messages(talk)).find(isWanted));
+    await owner.say(talk, 'hello again');
+    expect(await next()).toBe('hello again');
+    await write('still here');
+    await seen(({ text }) => text === 'still here');
+
+    const { devices } = await owner.ask((client) => client.people.fingerprints({ jid: paul }));
+    const fingerprint = await them.fingerprint();
+    const device = devices.find((one) => one.fingerprint === fingerprint);
+    if (device === undefined || fingerprint === null) throw new Error('its device is not listed');
+    const said = [{ deviceId: device.deviceId, fingerprint }];
+    await owner.ask((client) => client.people.compare({ jid: paul, devices: said, isSame: true }));
+    await owner.say(talk, 'for you alone');
+    expect(await next()).toBe('for you alone');
+
+    await owner.engine.killHard();
+    loseSessions(owner, paul);
+    await owner.restart();
+    await write('lost');
+    await seen(({ state }) => state === 'undecryptable');
+    // A key and nothing else.
+    expect(await next()).toBeNull();
+    await write('found');
+    expect(await seen(({ text }) => text === 'found')).toMatchObject({ encrypted: true, state: 'received' });
+  });
+
   test('talks in a sphere, both ways, and gets what is shared as a line', async () => {
     await using them = await OldmemoPeer.start(world.prosody, 'paul', 'pw');
     const { id, room: address } = await sphereWith('Cellar', paul);
@@ -233,6 +275,16 @@ async function talkAlone(server: XmppServer): Promise<(string | null)[]> {
     read.push(await next());
   }
   return read;
+}
+
+/** What is kept of the sessions with somebody is gone from the disk. */
+function loseSessions({ profile }: Person, jid: string): void {
+  const name = readdirSync(profile, { recursive: true, encoding: 'utf8' }).find((path) =>
+    path.endsWith('spherecast.db'),
+  );
+  const database = new Sqlite(join(profile, name ?? ''));
+  database.prepare('DELETE FROM omemo_session WHERE jid = ?').run(jid);
+  database.close();
 }
 
 const isFrom = (stanza: Element, nick: string): boolean =>

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
+import type { ContactRow } from '../../src/storage/contact-table.ts';
 import { NO_CHANGES } from '../../src/omemo/store.ts';
 import type { DeviceAddress } from '../../src/omemo/types.ts';
 import { readOmemoMessage } from '../../src/xmpp/xep/0384-omemo.ts';
 import type { SimPerson } from './sim-world.ts';
-import { SimWorld } from './sim-world.ts';
+import { CONTACT, SimWorld } from './sim-world.ts';
 
 async function two() {
   const world = new SimWorld();
@@ -106,4 +107,94 @@ test('whoever only reads answers with a key now and then, so that the sender’s
   expect(ben.session.texts()).toContain('line 54');
   await world.pass(30 * 60_000);
   expect(keyMessages(world, ana).length - before).toBe(1);
+});
+
+/** Two who talk and meet in no sphere; what each could read of the other is counted. */
+async function alone(standing: Partial<ContactRow> = {}) {
+  const world = new SimWorld();
+  const [ana, ben] = [await world.person('ana'), await world.person('ben')];
+  ana.session.storage.contacts.put({ ...CONTACT, jid: ben.jid });
+  ben.session.storage.contacts.put({ ...CONTACT, jid: ana.jid, ...standing });
+  const say = async ({ session }: SimPerson, to: SimPerson): Promise<void> => {
+    const { id } = session.people.talk.say(to.jid, 'between us');
+    await world.until(() => session.storage.directMessages.get(id)?.state !== 'queued');
+    await world.quiet();
+  };
+  const talk = async (): Promise<void> => {
+    await say(ana, ben);
+    await say(ben, ana);
+  };
+  /** Key messages alone, without those that are lines. */
+  const sent = (to: SimPerson) =>
+    world.server.account(to.jid).mail.flatMap(({ stanza }) => {
+      const message = readOmemoMessage(stanza);
+      if (message === undefined || message.payload !== null) return [];
+      return [{ isFresh: message.keys.some(({ preKey }) => preKey) }];
+    });
+  let read = 0;
+  ben.session.omemo.onRead.on(() => (read += 1));
+  await talk();
+  return { world, ana, ben, say, talk, sent, reads: () => read };
+}
+
+test('a broken session with somebody whom one meets in no sphere is replaced, once an hour', async () => {
+  const { world, ana, ben, say, talk, sent, reads } = await alone();
+  await setBack(ben, ana, talk);
+  const canRead = async (): Promise<boolean> => {
+    const before = reads();
+    await say(ana, ben);
+    return reads() > before;
+  };
+  expect(await canRead()).toBe(false);
+  await wait(world, 2 * 60_000);
+  expect(sent(ana).filter(({ isFresh }) => isFresh)).toHaveLength(1);
+  expect(await canRead()).toBe(true);
+  await setBack(ben, ana, talk);
+  await say(ana, ben);
+  await wait(world, 10 * 60_000);
+  expect(sent(ana).filter(({ isFresh }) => isFresh)).toHaveLength(1);
+});
+
+test('two sides of a talk that are both broken send each other one fresh session and then nothing', async () => {
+  const { world, ana, ben, say, talk, sent } = await alone();
+  const setBoth = async (): Promise<void> => {
+    await setBack(ben, ana, talk);
+    await setBack(ana, ben, talk);
+  };
+  await setBoth();
+  await say(ana, ben);
+  await say(ben, ana);
+  await wait(world, 3 * 3_600_000);
+  const fresh = [sent(ana), sent(ben)].map((messages) => messages.filter(({ isFresh }) => isFresh).length);
+  expect(fresh.every((count) => count <= 1)).toBe(true);
+  expect(fresh).toContain(1);
+});
+
+test('who only reads in a talk answers with a key once 53 messages had no answer, also when the program began anew meanwhile', async () => {
+  const { world, ana, ben, say, sent } = await alone();
+  await wait(world, 2 * 3_600_000);
+  const before = sent(ana).length;
+  for (let number = 0; number < 30; number += 1) await say(ana, ben);
+  await ben.stop();
+  await ben.start();
+  for (let number = 0; number < 23; number += 1) await say(ana, ben);
+  await wait(world, 2 * 60_000);
+  expect(sent(ana).slice(before)).toEqual([]);
+  await say(ana, ben);
+  await wait(world, 2 * 60_000);
+  expect(sent(ana).slice(before)).toEqual([{ isFresh: false }]);
+  await say(ana, ben);
+  await wait(world, 30 * 60_000);
+  expect(sent(ana)).toHaveLength(before + 1);
+});
+
+test('no key leaves by itself for a stranger, nor an answer for somebody who may not see that one is there', async () => {
+  for (const standing of [{ standing: 'request' }, { subscription: 'none' }] as const) {
+    const { world, ana, ben, say, sent } = await alone(standing);
+    const before = sent(ana).length;
+    ben.session.storage.contacts.update(ana.jid, standing);
+    for (let number = 0; number < 56; number += 1) await say(ana, ben);
+    await wait(world, 5 * 60_000);
+    expect(sent(ana)).toHaveLength(before);
+  }
 });

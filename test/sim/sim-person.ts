@@ -195,9 +195,8 @@ export class SimSession {
     const at = { own: omemo.address, device: author.device.id };
     const book = new Recipients({ directory: this.directory, stateOf, ...at, storage });
     this.outgoing = new Outgoing({ storage, omemo, directory: this.directory, carrier, book, clock, random, log });
-    const care = this.#stack.use(
-      new SessionCare({ storage, omemo, directory: this.directory, carrier, list: this.list, clock, random, log }),
-    );
+    const caring = { storage, omemo, directory: this.directory, carrier, list: this.list, partners: this.people };
+    const care = this.#stack.use(new SessionCare({ ...caring, clock, random, log }));
     this.scope.spawn('care for sessions', (stop) => care.run(stop));
     const compare = { mailbox, feed: this.feed, packsFolder: join(folder.folder, 'packs'), spawn };
     const { logs, epochs, packs } = openLogs({

@@ -49,7 +49,7 @@ export const engineCommands = [
       const engine = await startEngine({
         profile: folder,
         asksWho,
-        port: port === undefined ? undefined : wholeNumber('port', port),
+        port: port === undefined ? undefined : wholeNumber('--port', port),
         duties: {
           ...(also === undefined ? {} : { extraPorts: memberPorts(also) }),
           ...(flags.has('keep-everything') ? { keepEverything: true } : {}),
@@ -121,7 +121,7 @@ export const engineCommands = [
 ];
 
 function memberPorts(texts: readonly string[]): number[] {
-  const ports = texts.map((text) => wholeNumber('also-port', text, 1));
+  const ports = texts.map((text) => wholeNumber('--also-port', text, 1));
   if (ports.length > 4 || ports.some((port) => port > 65_535)) {
     throw usageFailure('--also-port takes up to four ports from 1 to 65535');
   }

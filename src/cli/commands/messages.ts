@@ -100,7 +100,7 @@ export const messageCommands = [
     async run({ connect, signal, positionals, values }) {
       const where = values.get('in');
       const limitText = values.get('limit');
-      const limit = limitText === undefined ? {} : { limit: wholeNumber('limit', limitText, 1) };
+      const limit = limitText === undefined ? {} : { limit: wholeNumber('--limit', limitText, 1) };
       using engine = await connect();
       const inside = where === undefined ? {} : { sphereId: await resolveConversation(engine.client, where, signal) };
       return await engine.client.messages.search({ words: positionals.join(' '), ...inside, ...limit }, { signal });
@@ -128,7 +128,7 @@ export const messageCommands = [
     async run({ connect, signal, positionals, values }) {
       const limitText = values.get('limit');
       const after = values.get('after');
-      const limit = limitText === undefined ? undefined : wholeNumber('limit', limitText, 1);
+      const limit = limitText === undefined ? undefined : wholeNumber('--limit', limitText, 1);
       using engine = await connect();
       const sphereId = await resolveConversation(engine.client, positionals[0] ?? '', signal);
       if (after === undefined) return await readBackwards(limit ?? 100);

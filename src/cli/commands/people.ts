@@ -1,9 +1,11 @@
 import { parseBareJid } from '../../base/id.ts';
 import { readXmppUri } from '../../base/xmpp-uri.ts';
+import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { chosenDevicesShape, okShape, peopleShape, personAnswerShape } from '../shapes.ts';
 import { plain, table } from '../words.ts';
+import { verifyPersonCommand } from './verify-person.ts';
 
 const one = { min: 1, max: 1 };
 
@@ -99,6 +101,7 @@ export const peopleCommands = [
     },
     describe: () => 'declined',
   }),
+  verifyPersonCommand,
   defineCommand({
     name: 'person devices',
     usage: '[JID]',
@@ -130,9 +133,10 @@ export const peopleCommands = [
     async run({ connect, signal, positionals }) {
       const [address = '', device = '', word = ''] = positionals;
       if (word !== 'in' && word !== 'out') throw usageFailure('the last word is in or out');
+      const deviceId = wholeNumber('DEVICE', device, 1);
       using engine = await connect();
       const choice = word === 'in' ? 'let-in' : 'left-out';
-      const input = { jid: parseBareJid(address), deviceId: Number(device), choice } as const;
+      const input = { jid: parseBareJid(address), deviceId, choice } as const;
       return await engine.client.people.chooseDevice(input, { signal });
     },
     describe: () => 'done',

@@ -25,8 +25,8 @@ export const transferCommands = [
       const up = values.get('up');
       const down = values.get('down');
       const limits = {
-        ...(up === undefined ? {} : { up: wholeNumber('up', up) }),
-        ...(down === undefined ? {} : { down: wholeNumber('down', down) }),
+        ...(up === undefined ? {} : { up: wholeNumber('--up', up) }),
+        ...(down === undefined ? {} : { down: wholeNumber('--down', down) }),
       };
       using engine = await connect();
       return await limit(engine.client, positionals, limits, signal);

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, reactive, toRefs } from 'vue';
 import type { BareJid } from '../../base/id.ts';
-import type { AppEvent, ItemView, ShareJobView, Snapshot, SphereView } from '../../contract/views.ts';
+import type { AppEvent, ItemView, MemberView, ShareJobView, Snapshot, SphereView } from '../../contract/views.ts';
 import { verifiedPeople } from '../chat/opens-links.ts';
 import { applyEvent, applySnapshot, emptyWorld } from './world-state.ts';
 
@@ -55,6 +55,7 @@ export const useWorld = defineStore('world', () => {
     verified,
     sphereList,
     sharedWith,
+    memberAt: (jid: string) => memberAt(state.spheres.values(), jid),
     invitationList,
     personList,
     requestList,
@@ -67,3 +68,14 @@ export const useWorld = defineStore('world', () => {
     jobsOf,
   };
 });
+
+/** Somebody whose person is known because we meet in a sphere. */
+function memberAt(spheres: Iterable<SphereView>, jid: string): MemberView | null {
+  const isIt = (member: MemberView): boolean =>
+    member.jid === jid && member.state === 'joined' && member.person !== null && !member.isMe;
+  for (const { members } of spheres) {
+    const member = members.find(isIt);
+    if (member !== undefined) return member;
+  }
+  return null;
+}
