@@ -9,6 +9,11 @@ const WISHES = 'devices-to-end';
 const WAITING = 'ends-waiting';
 const AT_ONCE = 'ends-at-once';
 
+// Made once: they are asked for with every message, and making one takes longer than reading with it.
+const keysSchema = z.array(z.string());
+const atOnceSchema = z.record(z.string(), keysSchema);
+const waitingSchema = z.record(z.string(), z.record(z.string(), z.number()));
+
 /** Devices of our person that are gone for good, by their word here. */
 export function endWishes(storage: Settings): ReadonlySet<DeviceKey> {
   return keysIn(storage, WISHES);
@@ -34,20 +39,18 @@ export function noteDeviceToEnd(storage: Settings, device: DeviceKey, atOnceIn: 
 }
 
 function allAtOnce({ settings }: Settings): Readonly<Record<SphereId, readonly DeviceKey[]>> {
-  const schema = z.record(z.string(), z.array(z.string()));
-  return settings.get(AT_ONCE, (value) => schema.parse(value) as Record<SphereId, DeviceKey[]>) ?? {};
+  return settings.get(AT_ONCE, (value) => atOnceSchema.parse(value) as Record<SphereId, DeviceKey[]>) ?? {};
 }
 
 function keysIn({ settings }: Settings, name: string): Set<DeviceKey> {
-  return new Set(settings.get(name, (value) => z.array(z.string()).parse(value) as DeviceKey[]));
+  return new Set(settings.get(name, (value) => keysSchema.parse(value) as DeviceKey[]));
 }
 
 /** Since when the ends of devices wait for what these said, in milliseconds of the clock, by sphere. */
 type WaitingEnds = Readonly<Record<SphereId, Readonly<Record<DeviceKey, number>>>>;
 
 export function waitingEnds({ settings }: Settings): WaitingEnds {
-  const schema = z.record(z.string(), z.record(z.string(), z.number()));
-  return settings.get(WAITING, (value) => schema.parse(value) as WaitingEnds) ?? {};
+  return settings.get(WAITING, (value) => waitingSchema.parse(value) as WaitingEnds) ?? {};
 }
 
 /** In this sphere the ends of these devices wait, and no others; since when each does. */
