@@ -48,7 +48,7 @@ test(
   async () => {
     using folder = new StorageFolder();
     let first = 0;
-    for (let kill = 0; kill < 6; kill += 1) {
+    for (let kill = 0; kill < 4; kill += 1) {
       const last = await writeAndKill(folder.path, first, 20 + kill * 13, GATHERER);
       using storage = openStorage(folder.deps());
       const events = storage.events.list(sphereId).map(({ sequence }) => sequence);
