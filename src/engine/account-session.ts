@@ -296,6 +296,7 @@ export class AccountSession implements AsyncDisposable {
       receive: (message, signal) => incoming.receive(message, signal),
       receiveEphemeral: (message) => this.#channel.receive(message),
       settle: () => deps.storage.settle(),
+      lost: () => deps.storage.lost,
     });
   }
 

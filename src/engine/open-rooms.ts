@@ -8,7 +8,7 @@ import { Room } from '../xmpp/room.ts';
 import { capsTag } from '../xmpp/xep/0115-caps.ts';
 import { ABILITIES } from './abilities.ts';
 
-type Given = 'service' | 'receive' | 'receiveEphemeral' | 'settle' | 'clock' | 'random' | 'log';
+type Given = 'service' | 'receive' | 'receiveEphemeral' | 'settle' | 'lost' | 'clock' | 'random' | 'log';
 
 interface OpenRoomsDeps extends Pick<RoomsDeps, Given> {
   readonly client: XmppPort;

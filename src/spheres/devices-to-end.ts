@@ -9,10 +9,10 @@ const WISHES = 'devices-to-end';
 const WAITING = 'ends-waiting';
 const AT_ONCE = 'ends-at-once';
 
-// Made once: they are read with each look at a sphere.
-const wishesSchema = z.array(z.string());
+// Made once: they are asked for with every message, and making one takes longer than reading with it.
+const keysSchema = z.array(z.string());
+const atOnceSchema = z.record(z.string(), keysSchema);
 const waitingSchema = z.record(z.string(), z.record(z.string(), z.number()));
-const atOnceSchema = z.record(z.string(), z.array(z.string()));
 
 /** Devices of our person that are gone for good, by their word here. */
 export function endWishes(storage: Settings): ReadonlySet<DeviceKey> {
@@ -43,7 +43,7 @@ function allAtOnce({ settings }: Settings): Readonly<Record<SphereId, readonly D
 }
 
 function keysIn({ settings }: Settings, name: string): Set<DeviceKey> {
-  return new Set(settings.get(name, (value) => wishesSchema.parse(value) as DeviceKey[]));
+  return new Set(settings.get(name, (value) => keysSchema.parse(value) as DeviceKey[]));
 }
 
 /** Since when the ends of devices wait for what these said, in milliseconds of the clock, by sphere. */

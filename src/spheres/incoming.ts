@@ -9,6 +9,7 @@ import type { MessageRow } from '../storage/message-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isDeviceProven } from './device-proof.ts';
 import type { DirectLine, DirectTalk } from './direct-talk.ts';
+import { GatheredChanges } from './gathered-changes.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Introductions } from './introductions.ts';
 import { lineId } from './line-id.ts';
@@ -28,7 +29,7 @@ export interface IncomingDeps {
   readonly sphereOfId: (id: SphereId) => Sphere | undefined;
   /** A line could not be read: what it said is asked for. */
   readonly onUnread: (sphere: Sphere, isEvent: boolean) => void;
-  /** After the transaction: what became different. */
+  /** After the transaction: what became different, of what a room's archive gives all that came in one turn. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
   /** A room has a message that this device sent. */
   readonly onOwn: (message: OwnMessage) => Promise<void>;
@@ -65,13 +66,16 @@ const ALONE = new Set(['leave', 'decline', 'object']);
 /**
  * Reads messages: known ones are dropped, the rest decrypted, opened and taken in, all in the one transaction
  * that also moves the ratchet. What cannot be read or is forged is shown as such. What a room's archive has may come to the
- * disk a little later; others hear that we have it only when it is there.
+ * disk a little later, with what comes in the same turn; all hear of it only when the database has it, and others only when the
+ * disk has it, too.
  */
 export class Incoming {
   readonly #deps: IncomingDeps;
+  readonly #gathered: GatheredChanges;
 
   constructor(deps: IncomingDeps) {
     this.#deps = deps;
+    this.#gathered = new GatheredChanges(deps);
   }
 
   async receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
@@ -127,7 +131,11 @@ export class Incoming {
         this.#markSeen(message);
         return this.#open(message, result);
       };
-      return storage.transaction(keep, isKeptElsewhere(message) ? 'later' : 'now');
+      if (!isKeptElsewhere(message)) return storage.transaction(keep);
+      const outcome = this.#gathered.gather(keep);
+      if (outcome.kind !== 'changes') return outcome;
+      this.#gathered.add(outcome.sphere, outcome.changes);
+      return { kind: 'nothing' };
     } catch (error) {
       // What was taken in before it failed is gone from the database.
       (this.#sphereOf(message) ?? this.#addressedSphere(message))?.reload();

@@ -28,7 +28,7 @@ async function inRoom() {
   const read: string[] = [];
   const fails = (_text: string): boolean => false;
   const reading = (): Promise<void> => Promise.resolve();
-  const state = { cursor: null as string | null, onSettle: (): unknown => undefined, reading, fails };
+  const state = { lost: 0, cursor: null as string | null, onSettle: (): unknown => undefined, reading, fails };
   const rooms = new Rooms({
     openRoom: (address) => new SimRoomPort({ server, link, address }),
     service: () => null,
@@ -40,6 +40,7 @@ async function inRoom() {
     receiveEphemeral: () => Promise.resolve(),
     cursor: { get: () => state.cursor, set: (_room: BareJid, id: string) => (state.cursor = id) },
     settle: () => state.onSettle(),
+    lost: () => state.lost,
     spawn: (name, task) => scope.spawn(name, task),
     signal: scope.signal,
     clock,
@@ -78,20 +79,20 @@ test('what came is waited for until it is on the disk: once after a burst, and a
   state.onSettle = () => settled.push(read.length);
   // Longer than what comes at once takes to come.
   state.reading = () => sleep(0);
-  for (let number = 0; number < 120; number += 1) say(`line ${number}`);
+  for (let number = 0; number < 420; number += 1) say(`line ${number}`);
   await link.goOnline();
   rooms.keepJoined(room);
-  await expect.poll(() => settled.at(-1)).toBe(120);
-  expect(settled.slice(0, 2)).toEqual([50, 100]);
+  await expect.poll(() => settled.at(-1)).toBe(420);
+  expect(settled.slice(0, 2)).toEqual([200, 400]);
   settled.length = 0;
   for (let number = 0; number < 10; number += 1) say(`live ${number}`);
-  await expect.poll(() => read.length).toBe(130);
+  await expect.poll(() => read.length).toBe(430);
   await turns();
-  expect(settled).toEqual([130]);
+  expect(settled).toEqual([430]);
   say('alone');
-  await expect.poll(() => read.length).toBe(131);
+  await expect.poll(() => read.length).toBe(431);
   await turns();
-  expect(settled).toEqual([130, 131]);
+  expect(settled).toEqual([430, 431]);
 });
 
 test('the cursor never passes a message that could not be kept', async () => {
@@ -118,6 +119,28 @@ test('the cursor never passes a message that could not be kept', async () => {
   expect(read).toEqual(['one', 'three', 'two', 'three']);
   expect(state.cursor).toBe(last);
   expect(rooms.isCaughtUp(room)).toBe(true);
+});
+
+test('the cursor never passes what was lost on its way to the disk, and the archive gives it again', async () => {
+  const { clock, link, rooms, read, state, say } = await inRoom();
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await turns();
+  const first = say('one');
+  await turns();
+  // After it was taken in, as when the disk is full at the end of the turn.
+  state.reading = () => Promise.resolve(void (state.lost += 1));
+  const last = say('two');
+  await turns();
+  expect([state.cursor, rooms.isCaughtUp(room)]).toEqual([first, false]);
+  await clock.advance(10_000);
+  await turns();
+  expect([state.cursor, rooms.isCaughtUp(room)]).toEqual([first, false]);
+  state.reading = () => Promise.resolve();
+  await clock.advance(200_000);
+  await turns();
+  expect([state.cursor, rooms.isCaughtUp(room)]).toEqual([last, true]);
+  expect(read).toEqual(['one', 'two', 'two', 'two']);
 });
 
 test('what is said under a nick that nobody told us the account of is read out of the archive', async () => {

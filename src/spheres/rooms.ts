@@ -27,6 +27,8 @@ export interface RoomsDeps {
   readonly cursor: { get(room: BareJid): string | null; set(room: BareJid, id: string): void };
   /** Waits until everything that was received is on the disk. */
   readonly settle: () => void;
+  /** How often something that was received was lost again, before it was on the disk. */
+  readonly lost: () => number;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -51,7 +53,7 @@ interface Kept {
 
 const RETRY = { baseMs: 3_000, maxMs: 120_000 };
 /** Messages of the archive between two notes of the place read to. */
-const NOTED_EVERY = 50;
+const NOTED_EVERY = 200;
 /** Whoever leaves gaps in their events must not have us read an archive of years. */
 const MAX_READ_BACK = 2_000;
 
@@ -323,15 +325,16 @@ export class Rooms implements RoomService, AsyncDisposable {
     try {
       let last: RoomMessage | undefined;
       let count = 0;
+      const lost = this.#deps.lost();
       for await (const message of kept.room.history(this.#deps.cursor.get(address), signal)) {
         await this.#process(address, message);
         last = message;
         count += 1;
         if (count % NOTED_EVERY !== 0) continue;
-        this.#advance(address, message);
+        this.#advance(address, message, lost);
         this.#deps.settle();
       }
-      if (last !== undefined) this.#advance(address, last);
+      if (last !== undefined) this.#advance(address, last, lost);
       kept.isCaughtUp = true;
       kept.isLookedThrough = true;
       this.onCaughtUp.emit(address);
@@ -362,8 +365,9 @@ export class Rooms implements RoomService, AsyncDisposable {
     try {
       // Said under a nick that nobody told us the account of: the archive names the author.
       if (message.from === null && message.stanzaId !== null) this.#readAgain(address, kept);
+      const lost = this.#deps.lost();
       await this.#process(address, message);
-      if (kept.isCaughtUp) this.#advance(address, message);
+      if (kept.isCaughtUp) this.#advance(address, message, lost);
     } catch (error) {
       this.#deps.signal.throwIfAborted();
       this.#deps.log.warn('room message not processed', { error });
@@ -384,7 +388,9 @@ export class Rooms implements RoomService, AsyncDisposable {
     await this.#breather.breathe();
   }
 
-  #advance(address: BareJid, message: RoomMessage): void {
+  /** Never past what was lost since: the archive gives it again. */
+  #advance(address: BareJid, message: RoomMessage, lost: number): void {
+    if (this.#deps.lost() !== lost) throw new AppError('disk-error', 'what was read did not come to the disk', {});
     if (message.stanzaId !== null) this.#deps.cursor.set(address, message.stanzaId);
   }
 }

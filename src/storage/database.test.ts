@@ -11,10 +11,11 @@ import {
 import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
-import { event, sphere } from '../../test/fixtures/storage-rows.ts';
+import { ben, event, sphere } from '../../test/fixtures/storage-rows.ts';
 import { createLogger } from '../base/log.ts';
 import type { LogEntry } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
+import { NO_CHANGES } from '../omemo/store.ts';
 import { openDatabase } from './database.ts';
 import type { Migration } from './migrations.ts';
 import { loadMigrations } from './migrations.ts';
@@ -210,6 +211,31 @@ test('what was to be on the disk later is there once it is settled, and nothing 
   expect(settled).not.toEqual(unsettled);
   database.settle();
   expect(writes()).toEqual(settled);
+});
+
+test('a ratchet is read as it was before the transaction that failed, never as what was not kept', () => {
+  using folder = new StorageFolder();
+  using storage = openStorage(folder.deps());
+  const address = { jid: ben, deviceId: 1 };
+  const session = (): string | undefined => storage.omemo.session(address);
+  const turnTo = (record: string): void => {
+    storage.omemo.apply({ ...NO_CHANGES, sessions: [{ address, record }] });
+    expect(session()).toBe(record);
+  };
+  turnTo('first');
+  const fails = (): never => {
+    turnTo('second');
+    throw new Error('in the middle');
+  };
+  expect(() => storage.transaction(fails)).toThrow('in the middle');
+  expect(session()).toBe('first');
+  const gathered = { kept: () => undefined, lost: () => undefined };
+  expect(() => storage.gather(fails, gathered)).toThrow('in the middle');
+  expect(session()).toBe('first');
+  storage.gather(() => turnTo('third'), gathered);
+  expect(session()).toBe('third');
+  storage.omemo.forgetSessions();
+  expect(session()).toBeUndefined();
 });
 
 test('a sphere is read as it was before the transaction that failed, and as it is after one that did not', () => {

@@ -72,6 +72,10 @@ function configure(sqlite: Sqlite.Database): void {
   // What was erased must not linger in free pages.
   sqlite.pragma('secure_delete = ON');
   sqlite.pragma('trusted_schema = OFF');
+  // Keys of events and of what was seen lie anywhere in their tables: with the usual 2 MB most pages are read again and again.
+  sqlite.pragma('cache_size = -8000');
+  // Each time the log is brought home everything waits for the disk twice, and a long archive fills it many times over.
+  sqlite.pragma('wal_autocheckpoint = 2000');
 }
 
 function checkMasterKey(sqlite: Sqlite.Database, secretBox: SecretBox, path: string): void {
@@ -87,13 +91,27 @@ function checkMasterKey(sqlite: Sqlite.Database, secretBox: SecretBox, path: str
 /** `later`: a power cut may undo it, together with everything after it; for what can be had again. */
 export type OnDisk = 'now' | 'later';
 
+/** What becomes of what was gathered; either is called once, the first when nothing else is going on. */
+export interface Gathered {
+  readonly kept: () => void;
+  /** It is not in the database: memory must not be ahead of that. */
+  readonly lost: () => void;
+}
+
 /** The open database: statements for the table classes, transactions for their owners. */
 export class Database implements Disposable {
   readonly path: string;
   readonly secretBox: SecretBox;
   readonly #sqlite: Sqlite.Database;
+  /** Made once: making it takes longer than what it does. */
+  readonly #together: (work: () => unknown) => unknown;
   readonly #statements = new Map<string, Sqlite.Statement<[Parameters]>>();
   #undone = 0;
+  #lost = 0;
+  /** How many pieces of work are going on, one inside the other. */
+  #depth = 0;
+  /** What waits for the transaction that is open between pieces of work; null: none is. */
+  #gathered: Gathered[] | null = null;
   #onDisk: OnDisk = 'now';
   /** Whether something was kept that a power cut may undo. */
   #isUnsettled = false;
@@ -102,6 +120,7 @@ export class Database implements Disposable {
     this.#sqlite = deps.sqlite;
     this.path = deps.path;
     this.secretBox = deps.secretBox;
+    this.#together = deps.sqlite.transaction((work: () => unknown) => work()).immediate;
   }
 
   /** How many transactions, or parts of one, were undone: what was remembered of rows before then may be wrong. */
@@ -109,27 +128,48 @@ export class Database implements Disposable {
     return this.#undone;
   }
 
+  /** How often what was gathered was lost: whoever noted since when it read knows that it has to read again. */
+  get lost(): number {
+    return this.#lost;
+  }
+
   /**
    * Everything `work` writes is kept together or not at all; on return it is on the disk, or will be together with the
    * next transaction that is. Inside another transaction it is a savepoint. `work` must be synchronous.
    */
   transaction<T>(work: () => T, onDisk: OnDisk = 'now'): T {
-    const isRelaxed = onDisk === 'later' && !this.#sqlite.inTransaction;
     return this.#guard(() => {
+      this.#keepBefore();
+      const isRelaxed = onDisk === 'later' && !this.#sqlite.inTransaction;
       this.#keepFrom(onDisk);
-      try {
-        const result = this.#sqlite.transaction(work).immediate();
-        if (isRelaxed) this.#isUnsettled = true;
-        return result;
-      } catch (error) {
-        this.#undone += 1;
-        throw error;
-      }
+      const result = this.#within(work);
+      if (isRelaxed) this.#isUnsettled = true;
+      return result;
     });
+  }
+
+  /**
+   * Like a transaction of its own that may come to the disk later, but all that are gathered in one turn end together: the
+   * end of each takes longer than most of what is in it. Whatever else is written ends it before.
+   */
+  gather<T>(work: () => T, gathered: Gathered): T {
+    return this.#guard(() => {
+      if (this.#depth > 0) throw new AppError('internal', 'what is gathered belongs into no other transaction');
+      const open = this.#gathered ?? this.#beginGathering();
+      const result = this.#within(work);
+      open.push(gathered);
+      return result;
+    });
+  }
+
+  /** What was gathered is in the database from now on. */
+  keep(): void {
+    this.#guard(() => this.#keepBefore());
   }
 
   /** On return everything that was to be on the disk later is there. */
   settle(): void {
+    this.keep();
     if (!this.#isUnsettled) return;
     // The log is written in order: once any of it is on the disk, all before it is.
     this.run('UPDATE master_key_check SET id = 1');
@@ -138,6 +178,7 @@ export class Database implements Disposable {
 
   run(sql: string, parameters: Parameters = {}): { readonly changes: number; readonly lastId: number } {
     const { changes, lastInsertRowid } = this.#guard(() => {
+      this.#keepBefore();
       this.#keepFrom('now');
       return this.#statement(sql).run(parameters);
     });
@@ -153,8 +194,69 @@ export class Database implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#statements.clear();
-    this.#sqlite.close();
+    try {
+      this.keep();
+    } finally {
+      this.#statements.clear();
+      this.#sqlite.close();
+    }
+  }
+
+  #within<T>(work: () => T): T {
+    this.#depth += 1;
+    try {
+      return this.#together(work) as T;
+    } catch (error) {
+      this.#undone += 1;
+      // Some faults of the disk undo all that is open, not only the part that failed.
+      if (!this.#sqlite.inTransaction) this.#lose();
+      throw error;
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+
+  #beginGathering(): Gathered[] {
+    this.#keepFrom('later');
+    this.#statement('BEGIN IMMEDIATE').run({});
+    const gathered: Gathered[] = [];
+    this.#gathered = gathered;
+    setImmediate(() => {
+      try {
+        if (this.#sqlite.open) this.#keepBefore();
+      } catch {
+        // Whoever gathered it was told that it is lost, and reads it again.
+      }
+    });
+    return gathered;
+  }
+
+  /** Ends what was gathered before anything else is written. */
+  #keepBefore(): void {
+    const gathered = this.#gathered;
+    if (gathered === null || this.#depth > 0) return;
+    try {
+      this.#statement('COMMIT').run({});
+    } catch (error) {
+      if (this.#sqlite.inTransaction) this.#statement('ROLLBACK').run({});
+      this.#lose();
+      throw error;
+    }
+    this.#gathered = null;
+    this.#isUnsettled = true;
+    // Later: whoever writes now has something half done.
+    queueMicrotask(() => {
+      if (this.#sqlite.open) for (const { kept } of gathered) kept();
+    });
+  }
+
+  #lose(): void {
+    const gathered = this.#gathered;
+    if (gathered === null) return;
+    this.#gathered = null;
+    this.#lost += 1;
+    this.#undone += 1;
+    for (const { lost } of gathered) lost();
   }
 
   /** Whether what is written next waits for the disk; a transaction that has begun goes on as it began. */

@@ -1,4 +1,5 @@
 import type { BareJid } from '../base/id.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { Columns } from './columns.ts';
 import { blob, integer, nullable, sealedBytes, sealedText, text } from './columns.ts';
 import type { Database } from './database.ts';
@@ -72,7 +73,13 @@ const SESSION: Columns<SessionRow> = {
   record: sealedText('record'),
 };
 
-/** Own OMEMO keys and the sessions; identities of others are in the known devices. */
+/** Of what others can add to only so much is remembered. */
+const MOST_KNOWN = 64;
+
+/**
+ * Own OMEMO keys and the sessions; identities of others are in the known devices. The newest sessions are remembered: a few
+ * people say most of what comes.
+ */
 export class OmemoTable {
   readonly #database: Database;
   readonly #own: Rows<Single<OmemoOwnRow>, 'id'>;
@@ -80,6 +87,8 @@ export class OmemoTable {
   readonly #signedPreKeys: Rows<OmemoSignedPreKeyRow, 'id'>;
   readonly #sessions: Rows<SessionRow, 'jid' | 'deviceId'>;
   readonly #devices: KnownDeviceTable;
+  readonly #known = new RecentMap<string, string>(MOST_KNOWN);
+  #undone = 0;
 
   constructor(deps: { database: Database }) {
     const { database } = deps;
@@ -121,7 +130,13 @@ export class OmemoTable {
 
   /** The library's serialised record. */
   session(address: Address): string | undefined {
-    return this.#sessions.get({ jid: address.jid, deviceId: address.deviceId })?.record;
+    if (this.#undone !== this.#database.undone) this.#known.clear();
+    this.#undone = this.#database.undone;
+    const known = this.#known.get(nameOf(address));
+    if (known !== undefined) return known;
+    const record = this.#sessions.get({ jid: address.jid, deviceId: address.deviceId })?.record;
+    if (record !== undefined) this.#known.set(nameOf(address), record);
+    return record;
   }
 
   identityKey(address: Address): Uint8Array | undefined {
@@ -130,6 +145,7 @@ export class OmemoTable {
 
   /** With whomever: others know us by another address from now on, and sessions belong to addresses. */
   forgetSessions(): void {
+    this.#known.clear();
     this.#database.transaction(() => {
       for (const { jid, deviceId } of this.#sessions.select('')) this.#sessions.remove({ jid, deviceId });
     });
@@ -155,10 +171,15 @@ export class OmemoTable {
       for (const id of changes.removedSignedPreKeys) this.#signedPreKeys.remove({ id });
       for (const { address, record } of changes.sessions) {
         this.#sessions.put({ jid: address.jid, deviceId: address.deviceId, record });
+        this.#known.set(nameOf(address), record);
       }
       for (const { address, identityKey, seenMs } of changes.identities) {
         this.#devices.learn(address.jid, address.deviceId, identityKey, seenMs);
       }
     });
   }
+}
+
+function nameOf({ jid, deviceId }: Address): string {
+  return `${jid} ${deviceId}`;
 }

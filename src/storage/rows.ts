@@ -12,6 +12,9 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
   readonly #properties: readonly (keyof Row & string)[];
   readonly #contexts: Readonly<Record<string, ColumnContext>>;
   readonly #where: string;
+  readonly #get: string;
+  readonly #has: string;
+  readonly #insertIfAbsent: string;
   readonly #insert: string;
   readonly #put: string;
 
@@ -36,7 +39,11 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
     const names = this.#properties.map((property) => deps.columns[property].name);
     const keys = deps.key.map((property) => deps.columns[property].name);
     this.#where = keys.map((name) => `${name} = @${name}`).join(' AND ');
+    // Put together once: a text made anew each time is read whole to find its statement.
+    this.#get = `SELECT * FROM ${this.#table} WHERE ${this.#where}`;
+    this.#has = `SELECT 1 AS found FROM ${this.#table} WHERE ${this.#where}`;
     this.#insert = `INSERT INTO ${this.#table} (${names.join(', ')}) VALUES (${names.map((name) => `@${name}`).join(', ')})`;
+    this.#insertIfAbsent = `${this.#insert} ON CONFLICT DO NOTHING`;
     // Never REPLACE: it deletes the old row first, and with it everything that cascades from it.
     const rest = names.filter((name) => !keys.includes(name)).map((name) => `${name} = excluded.${name}`);
     const action = rest.length === 0 ? 'NOTHING' : `UPDATE SET ${rest.join(', ')}`;
@@ -44,12 +51,12 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
   }
 
   get(key: Pick<Row, Key>): Row | undefined {
-    return this.selectOne(`WHERE ${this.#where}`, this.#encodeKey(key));
+    const raw = this.#database.one<RawRow>(this.#get, this.#encodeKey(key));
+    return raw === undefined ? undefined : this.#decode(raw);
   }
 
   has(key: Pick<Row, Key>): boolean {
-    const sql = `SELECT 1 AS found FROM ${this.#table} WHERE ${this.#where}`;
-    return this.#database.one(sql, this.#encodeKey(key)) !== undefined;
+    return this.#database.one(this.#has, this.#encodeKey(key)) !== undefined;
   }
 
   /** Inserts a row without its numbered property and returns the number the database gave it. */
@@ -63,7 +70,7 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
 
   /** Returns false, and changes nothing, when the row is there already. */
   insertIfAbsent(row: Row): boolean {
-    return this.#database.run(`${this.#insert} ON CONFLICT DO NOTHING`, this.#encode(row)).changes > 0;
+    return this.#database.run(this.#insertIfAbsent, this.#encode(row)).changes > 0;
   }
 
   /** Inserts, or overwrites the row of the same key. */

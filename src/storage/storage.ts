@@ -2,7 +2,7 @@ import { AccountTable } from './account-table.ts';
 import { AttachmentTable } from './attachment-table.ts';
 import { BlockedTable } from './blocked-table.ts';
 import { ContactTable } from './contact-table.ts';
-import type { Database, DatabaseDeps, OnDisk } from './database.ts';
+import type { Database, DatabaseDeps, Gathered, OnDisk } from './database.ts';
 import { openDatabase } from './database.ts';
 import { DirectMessageTable } from './direct-message-table.ts';
 import { TalkPartTable } from './talk-part-table.ts';
@@ -99,6 +99,21 @@ export class Storage implements Disposable {
   /** Everything `work` writes is kept together or not at all; on return it is on the disk, unless that may come later. */
   transaction<T>(work: () => T, onDisk: OnDisk = 'now'): T {
     return this.#database.transaction(work, onDisk);
+  }
+
+  /** Like a transaction that may come to the disk later; all that are gathered in one turn of the program end together. */
+  gather<T>(work: () => T, gathered: Gathered): T {
+    return this.#database.gather(work, gathered);
+  }
+
+  /** What was gathered is in the database from now on. */
+  keep(): void {
+    this.#database.keep();
+  }
+
+  /** How often what was gathered was lost. */
+  get lost(): number {
+    return this.#database.lost;
   }
 
   /** On return everything that was to be on the disk later is there: before anybody is told that we have it. */

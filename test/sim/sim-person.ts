@@ -378,6 +378,7 @@ export class SimSession {
       receiveEphemeral: (message) => this.channel.receive(message),
       cursor: { get: (room) => this.list.cursorOf(room), set: (room, id) => this.list.noteCursor(room, id) },
       settle: () => this.storage.settle(),
+      lost: () => this.storage.lost,
       spawn: (name, task) => this.scope.spawn(name, task),
       signal: this.scope.signal,
       clock,

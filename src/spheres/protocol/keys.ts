@@ -1,6 +1,15 @@
 // RFC 8032: Ed25519 · RFC 5869: HKDF with SHA-256
 import type { KeyObject } from 'node:crypto';
-import { createHash, createPrivateKey, createPublicKey, hkdfSync, sign, timingSafeEqual, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  hkdfSync,
+  sign,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto';
 import { concatBytes, fromHex, toHex, toUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { DeviceKey, PersonId } from '../../base/id.ts';
@@ -119,7 +128,7 @@ export function signedBytes(domain: SignatureDomain, bytes: Uint8Array): Uint8Ar
 
 /** HKDF-SHA-256 with empty salt; the label is the `info`. Keys differ when labels differ. */
 export function deriveKey(secret: Uint8Array, label: string, length: number = KEY_BYTES): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(0), toUtf8(label), length));
+  return new Uint8Array(hkdfSync('sha256', createSecretKey(secret), new Uint8Array(0), toUtf8(label), length));
 }
 
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
