@@ -29,13 +29,15 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** Of what the room says live, to whoever is behind the proxy, each third is hidden and the others change places in pairs. */
+/** Of each kind of what the room says live, to carl, each third is hidden and the others change places in pairs. */
 class BadRoom {
   isBad = false;
   hidden = 0;
   swapped = 0;
+  /** What carl said himself, and the room does not send back to him. */
+  swallowed = 0;
   #splitter = new StanzaSplitter();
-  #heard = 0;
+  readonly #heard = new Map<string, number>();
   #late = '';
 
   rewrite(text: string): string {
@@ -45,10 +47,16 @@ class BadRoom {
   }
 
   #pass(stanza: string): string {
-    if (!this.isBad || !/^<message [^>]*type=(['"])groupchat\1/.test(stanza)) return this.#release(stanza);
-    this.#heard += 1;
-    if (this.#heard % 3 === 0) {
-      this.hidden += 1;
+    const [head = ''] = /^<message [^>]*>/.exec(stanza) ?? [];
+    if (!this.isBad || !/type=(['"])groupchat\1/.test(head)) return this.#release(stanza);
+    const isOwn = /from=(['"])[^'"]*\/carl-/.test(head);
+    const isLasting = stanza.includes('<encrypted');
+    const kind = `${isOwn} ${isLasting}`;
+    const count = (this.#heard.get(kind) ?? 0) + 1;
+    this.#heard.set(kind, count);
+    if (count % 3 === 0) {
+      if (isOwn && isLasting) this.swallowed += 1;
+      else this.hidden += 1;
       return '';
     }
     if (this.#late !== '') return this.#release(stanza);
@@ -74,7 +82,7 @@ async function forgetArchive(): Promise<number> {
   return archive.length;
 }
 
-test('a server that hides and reorders what is said, and then forgets all of it, keeps nothing from anybody', async () => {
+test('a server that hides, swallows and reorders what is said, and then forgets all of it, keeps nothing from anybody', async () => {
   const room = new BadRoom();
   proxy.rewrite = (text) => room.rewrite(text);
   const { host, c2sPort, caFile } = proxy;
@@ -88,10 +96,12 @@ test('a server that hides and reorders what is said, and then forgets all of it,
     said.push(text);
     await person.say(sphere, text);
   };
-  for (let round = 0; round < 5; round += 1) for (const one of [anna, ben]) await say(one, `${one.name} ${round}`);
-  await anna.sees(sphere, 'ben 4');
+  for (let round = 0; round < 4; round += 1) {
+    for (const one of [anna, ben, carl]) await say(one, `${one.name} ${round}`);
+  }
+  await anna.sees(sphere, 'ben 3');
   await ben.engine.stop();
-  for (let round = 5; round < 8; round += 1) await say(anna, `anna ${round}`);
+  for (let round = 4; round < 7; round += 1) await say(anna, `anna ${round}`);
   const path = join(world.folder, 'meanwhile.bin');
   await writeFile(path, randomBytes(100_000));
   const item = await anna.share(sphere, path);
@@ -108,9 +118,9 @@ test('a server that hides and reorders what is said, and then forgets all of it,
       const isWhole = texts.every((each) => said.every((text) => each.includes(text)));
       return isWhole && logs.every((log) => log === logs[0]) ? true : undefined;
     },
-    60_000,
+    30_000,
   );
-  expect([room.hidden, room.swapped].every((count) => count > 3)).toBe(true);
+  expect([room.hidden > 3, room.swapped > 3, room.swallowed > 0]).toEqual([true, true, true]);
   for (const one of [anna, ben, carl]) expect(await one.texts(sphere)).toHaveLength(said.length);
   expect(await readFile(await ben.get(sphere, item))).toEqual(await readFile(path));
 });
