@@ -2,13 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Clock } from '../../src/base/clock.ts';
+import { parseSphereId } from '../../src/base/id.ts';
+import { systemClock } from '../../src/base/system-clock.ts';
+import type { Notice } from '../../src/engine/notice.ts';
+import { followNotices } from '../../src/engine/notices.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld, passwordOf } from '../fixtures/engine-world.ts';
 import type { HostileProxy } from '../fixtures/hostile-proxy.ts';
 import { startHostileProxy } from '../fixtures/hostile-proxy.ts';
+import { RawMember } from '../fixtures/raw-member.ts';
 import { StanzaSplitter } from '../fixtures/stanza-splitter.ts';
 
+const PATIENCE_MS = 600_000;
 /** XEP-0198 counts stanzas: where they get lost on the way nobody may count. */
 const COUNTING = /<sm xmlns=(['"])urn:xmpp:sm:3\1\s*(?:\/>|>.*?<\/sm>)/s;
 
@@ -19,7 +26,7 @@ let ben: Person;
 let carl: Person;
 
 beforeAll(async () => {
-  world = await EngineWorld.start(['anna', 'ben', 'carl']);
+  world = await EngineWorld.start(['anna', 'ben', 'carl'], { users: { dora: passwordOf('dora') } });
   [anna, ben, carl] = [world.person('anna'), world.person('ben'), world.person('carl')];
   proxy = await startHostileProxy(world.prosody);
 });
@@ -123,4 +130,64 @@ test('a server that hides, swallows and reorders what is said, and then forgets 
   expect([room.hidden > 3, room.swapped > 3, room.swallowed > 0]).toEqual([true, true, true]);
   for (const one of [anna, ben, carl]) expect(await one.texts(sphere)).toHaveLength(said.length);
   expect(await readFile(await ben.get(sphere, item))).toEqual(await readFile(path));
+});
+
+/** What is said in rooms, live and as their archives tell it; `hides` decides by the event that it carries. */
+function hiding(hides: (event: string) => boolean): (text: string) => string {
+  let splitter = new StanzaSplitter();
+  const isHidden = (stanza: string): boolean => {
+    const event = /<sealed [^>]*event=['"]([0-9a-f]{64})/.exec(stanza)?.[1];
+    return event !== undefined && /type=(['"])groupchat\1/.test(stanza) && hides(event);
+  };
+  return (text) => {
+    if (text.startsWith('<?xml')) splitter = new StanzaSplitter();
+    return splitter
+      .push(text.replace(COUNTING, ''))
+      .map(({ kind, text: part }) => (kind === 'stanza' && isHidden(part) ? '' : part))
+      .join('');
+  };
+}
+
+test('what a server hides from somebody is told in plain words, and what its archive has forgotten is not', async () => {
+  let skippedMs = 0;
+  const clock: Clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + skippedMs,
+    sleep: (ms, signal) => systemClock.sleep(ms === PATIENCE_MS ? 200 : ms, signal),
+  };
+  await using line = await startHostileProxy(world.prosody);
+  const server = { ...world.prosody, host: line.host, c2sPort: line.c2sPort, caFile: line.caFile };
+  const hidden = new Set<string>();
+  const isHiding = { now: false };
+  line.rewrite = hiding((event) => (isHiding.now ? hidden.add(event).has(event) : hidden.has(event)));
+  await using dora = await RawMember.start(server, 'dora', undefined, { clock });
+  const told: Notice[] = [];
+  const stop = followNotices(dora.session, (notice) => told.push(notice), clock);
+
+  for (const name of ['Expired', 'Withheld']) {
+    const sphere = await world.sphere(name, anna);
+    await anna.invite(sphere, dora.session.own);
+    await dora.join(name);
+    const texts = (): string[] =>
+      dora.session.storage.messages.newest(parseSphereId(sphere), 50).map(({ text }) => text);
+    const comes = (text: string) => eventually(text, () => Promise.resolve(texts().includes(text) || undefined));
+    await anna.say(sphere, 'first');
+    await comes('first');
+    isHiding.now = true;
+    const before = hidden.size;
+    for (const text of ['second', 'third']) await anna.say(sphere, text);
+    await anna.sync();
+    await eventually('both are hidden', () => Promise.resolve(hidden.size >= before + 2 || undefined));
+    isHiding.now = false;
+    await anna.say(sphere, 'fourth');
+    for (const text of ['second', 'third', 'fourth']) await comes(text);
+    // It has forgotten whatever was said so far.
+    if (name === 'Expired') for (const { id } of dora.sphere(sphere).log.events()) hidden.add(id);
+  }
+  skippedMs = 2 * PATIENCE_MS;
+  const withheld = () => told.filter(({ code }) => code.endsWith('-withheld'));
+  await eventually('it is told', () => Promise.resolve(withheld()[0]));
+  stop();
+  const params = { sphere: 'Withheld', count: '2', people: 'Anna', server: world.prosody.mucDomain };
+  expect(withheld()).toEqual([{ code: 'messages-withheld', params }]);
 });
