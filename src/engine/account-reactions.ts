@@ -163,6 +163,7 @@ function startWork(deps: ReactionsDeps): void {
   const { scope } = deps;
   scope.spawn('outgoing', (signal) => deps.outgoing.run(signal));
   scope.spawn('compare logs', (signal) => deps.logs.run(signal));
+  scope.spawn('find out what was withheld', (signal) => deps.logs.withheld.run(signal));
   scope.spawn('renew keys that were not', (signal) => deps.renewal.run(signal));
   scope.spawn('ask for spheres', (signal) => deps.devices.run(signal));
   scope.spawn('keep vault', (signal) => deps.vault.run(signal));

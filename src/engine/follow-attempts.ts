@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { BareJid } from '../base/id.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
 import type { MendedRight } from '../spheres/caretaker.ts';
 import { roomRights } from '../spheres/caretaker.ts';
 import { domainOf } from '../xmpp/jid.ts';
@@ -11,13 +11,17 @@ const DAY_MS = 24 * 3_600_000;
 const PATIENCE_MS = 120_000;
 const TOLD = 'told-attempt';
 
+/** Whether it was told now: of what was told before on the same day it is not. */
+type TellOnce = (server: string, notice: Notice, about?: string) => boolean;
+
 /** Tells in plain words what a server tried and what did not work, each kind once a day and server. */
 export function followAttempts(session: AccountSession, tell: (notice: Notice) => void, clock: Clock): () => void {
   const { storage, people, directory, caretaker, names, own, scope } = session;
-  const tellOnce = (server: string, notice: Notice): void => {
+  const tellOnce: TellOnce = (server, notice, about = `${notice.code} ${server}`) => {
     const nowMs = clock.now();
-    const mark = `${notice.code} ${server} ${Math.floor(nowMs / DAY_MS)}`;
-    if (storage.seen.add(TOLD, mark, nowMs)) tell({ ...notice, params: { ...notice.params, server } });
+    const isFirst = storage.seen.add(TOLD, `${about} ${Math.floor(nowMs / DAY_MS)}`, nowMs);
+    if (isFirst) tell({ ...notice, params: { ...notice.params, server } });
+    return isFirst;
   };
   const tellOf = (jid: BareJid, codes: { readonly own: string; readonly theirs: string }): void => {
     const params = jid === own ? {} : { person: names.of(jid) };
@@ -33,10 +37,25 @@ export function followAttempts(session: AccountSession, tell: (notice: Notice) =
         if (notice !== undefined) tellOnce(domainOf(mended.room), notice);
       });
     }),
+    followWithheld(session, tellOnce),
   ];
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** All that a server kept from us in a sphere is told as one; what comes when that was done goes with the next. */
+function followWithheld({ logs, names }: AccountSession, tellOnce: TellOnce): () => void {
+  const untold = new Map<SphereId, { readonly count: number; readonly by: readonly BareJid[] }>();
+  return logs.withheld.onFound.on(({ sphere, ...found }) => {
+    const before = untold.get(sphere.id) ?? { count: 0, by: [] };
+    const all = { count: before.count + found.count, by: [...new Set([...before.by, ...found.by])] };
+    untold.set(sphere.id, all);
+    const people = all.by.map((jid) => names.of(jid)).join(', ');
+    const params = { sphere: sphere.state.name, count: String(all.count), people };
+    const code = all.count === 1 ? 'message-withheld' : 'messages-withheld';
+    if (tellOnce(domainOf(sphere.row.room), { code, params }, `withheld ${sphere.id}`)) untold.delete(sphere.id);
+  });
 }
 
 /** Nothing when the sphere says by now that it was to be so. */

@@ -47,6 +47,8 @@ export function openIncoming(deps: IncomingParts): { readonly incoming: Incoming
     sphereOfId: (id) => list.find(id),
     onUnread: (sphere, isEvent) => parts().logs.unread(sphere, isEvent),
     onChanges: (sphere, changes) => list.announce(sphere, changes),
+    onGiven: (sphere, events, by) => parts().logs.withheld.given(sphere, events, by),
+    onHeard: (sphere, events) => parts().logs.withheld.heard(sphere, events),
     onOwn: (message) => parts().outgoing.arrived(message),
     introductions: {
       heard: (hello) => parts().devices.heard(hello),

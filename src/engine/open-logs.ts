@@ -9,13 +9,14 @@ import type { Mailbox } from '../spheres/mailbox.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import { Withheld } from '../spheres/withheld.ts';
 import type { Storage } from '../storage/storage.ts';
 
 interface LogsDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly channel: EphemeralChannel;
-  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'readBack'>;
+  readonly rooms: Rooms;
   readonly mailbox: Mailbox;
   readonly feed: SwarmFeed;
   /** For histories that come or go as one file. */
@@ -38,7 +39,7 @@ export function openLogs(deps: LogsDeps): Logs {
   const { rooms } = deps;
   const packs = new HistoryPacks({ ...deps, folder: deps.packsFolder, log: deps.log.child('packs') });
   const logs = new LogExchange({
-    ...{ ...deps, packs },
+    ...{ ...deps, packs, withheld: new Withheld({ ...deps, log: deps.log.child('withheld') }) },
     isCaughtUp: (room) => rooms.isCaughtUp(room),
     readBack: (room, after, isWanted) => rooms.readBack(room, after, isWanted),
     log: deps.log.child('log'),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { toHex } from '../base/bytes.ts';
 import { AppError, errorCode } from '../base/errors.ts';
-import type { SphereId } from '../base/id.ts';
+import type { BareJid, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { Decrypted, Omemo } from '../omemo/omemo.ts';
 import type { OmemoChanges } from '../omemo/store.ts';
@@ -31,6 +31,10 @@ export interface IncomingDeps {
   readonly onUnread: (sphere: Sphere, isEvent: boolean) => void;
   /** After the transaction: what became different, of what a room's archive gives all that came in one turn. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
+  /** A member gave us in another way than the room what was not here. */
+  readonly onGiven?: (sphere: Sphere, events: readonly SignedEvent[], by: BareJid) => void;
+  /** The sphere's room gave us events. */
+  readonly onHeard?: (sphere: Sphere, events: readonly SignedEvent[]) => void;
   /** A room has a message that this device sent. */
   readonly onOwn: (message: OwnMessage) => Promise<void>;
   /** Takes what is said one to one; without it such lines are dropped. */
@@ -154,7 +158,9 @@ export class Incoming {
     if (sphere === undefined) return { kind: 'nothing' };
     const deliveries = this.#refusing(() => this.#deps.mailbox.read(sphere, message, result));
     if (deliveries === undefined) return this.#showForged(message);
-    return { kind: 'changes', sphere, changes: this.#deps.mailbox.take(sphere, deliveries, result.text !== null) };
+    const changes = this.#deps.mailbox.take(sphere, deliveries, result.text !== null);
+    if (message.room === sphere.row.room) this.#deps.onHeard?.(sphere, eventsOf(deliveries));
+    return { kind: 'changes', sphere, changes };
   }
 
   /** An invitation, or what a member tells whoever cannot be reached in the room. */
@@ -176,10 +182,12 @@ export class Incoming {
     const isMember = isOurs || isMove || mailbox.isFromMember(sphere, message, result);
     const deliveries = read?.filter((one) => isMember || mailbox.isAnswer(sphere, message.from, one)) ?? [];
     if (deliveries.length === 0) return { kind: 'nothing' };
-    const unheard = deliveries.filter(({ event }) => isForAll(event, deliveries) && !sphere.log.has(event.id));
+    const fresh = deliveries.filter(({ event }) => !sphere.log.has(event.id));
+    const unheard = fresh.filter(({ event }) => isForAll(event, deliveries));
     const changes = isMember
       ? mailbox.take(sphere, deliveries, false)
       : mailbox.takeAnswers(sphere, message.from, deliveries);
+    if (isMember) this.#deps.onGiven?.(sphere, eventsOf(fresh), message.from);
     const inForce = unheard.filter(({ event }) => sphere.log.verdict(event.id)?.kind === 'accepted');
     // Said to us alone: the others learn it from us, for what we write from now on refers to it.
     if (!isOurs) for (const { event } of inForce) sphere.enqueue(event, [], { audience: { kind: 'members' } });
@@ -346,6 +354,10 @@ export class Incoming {
     if (omemo === null || key === undefined) return undefined;
     return createHash('sha256').update(`${from}\0${omemo.senderDeviceId}\0`).update(key.data).digest('hex');
   }
+}
+
+function eventsOf(deliveries: readonly { readonly event: SignedEvent }[]): readonly SignedEvent[] {
+  return deliveries.map(({ event }) => event);
 }
 
 function keysOf(read: Decrypted | undefined): Pick<DirectLine, 'identityKey' | 'messageKey'> {

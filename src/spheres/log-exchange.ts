@@ -27,12 +27,14 @@ import { LogAnswers } from './log-answers.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { ToldHeads } from './told-heads.ts';
+import type { Withheld } from './withheld.ts';
 
 interface LogExchangeDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly channel: EphemeralChannel;
   readonly packs: PackExchange;
+  readonly withheld: Withheld;
   /** Whether everything that the room's archive holds has been read. */
   readonly isCaughtUp: (room: BareJid) => boolean;
   /** Reads the room's archive once more from this entry on, for as long as it is wanted. */
@@ -98,6 +100,8 @@ const READ_BACK = { burst: 2, intervalMs: 600_000 };
 export class LogExchange {
   /** Everybody who is there has had the time to tell what they have. */
   readonly onGathered: Emitter<Sphere>;
+  /** What the server kept from us of what the others gave. */
+  readonly withheld: Withheld;
   readonly #deps: LogExchangeDeps;
   readonly #rounds = new Map<SphereId, Round>();
   /** When who said anything last. */
@@ -111,6 +115,7 @@ export class LogExchange {
 
   constructor(deps: LogExchangeDeps) {
     this.#deps = deps;
+    this.withheld = deps.withheld;
     this.onGathered = new Emitter((error) => deps.log.error('listener of the logs failed', { error }));
     this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: REST_MS });
     this.#hearing = new RateLimit({ ...deps, ...HEARD });

@@ -227,6 +227,11 @@ export class Rooms implements RoomService, AsyncDisposable {
     });
   }
 
+  /** What the archive holds after this entry, unread. */
+  async *archive(address: BareJid, after: string | null): AsyncGenerator<RoomMessage, void, undefined> {
+    yield* this.#inside(address).history(after, this.#deps.signal);
+  }
+
   async send(address: BareJid, stanza: Element, signal: AbortSignal): Promise<string | null> {
     return this.#inside(address).send(stanza, signal);
   }

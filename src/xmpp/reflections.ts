@@ -6,7 +6,20 @@ import { stanzaError } from './stanza-error.ts';
 import { readOriginId } from './xep/0359-stanza-ids.ts';
 
 const ECHO_MS = 20_000;
+/** After so long the room is asked something: its answer comes after what it sent back before. */
+const ASK_MS = 3_000;
+/** Where a service has several computers, one may be a little late. */
+const GRACE_MS = 1_000;
 const MAX_REMEMBERED = 1000;
+/** Without a reason of our own each message would make an error, with its stack. */
+const OVER = new Error('the room has taken it, or not');
+
+interface ReflectionsDeps {
+  readonly clock: Clock;
+  readonly line: Line;
+  /** Asks the room whether we are in it; false when it gives no answer. */
+  readonly ask: (signal: AbortSignal) => Promise<boolean>;
+}
 
 interface Pending {
   readonly resolve: (stanzaId: string | null) => void;
@@ -15,32 +28,41 @@ interface Pending {
 
 /** Our messages on their way through a room and back: only then has the room taken them. */
 export class Reflections {
-  readonly #clock: Clock;
-  readonly #line: Line;
+  readonly #deps: ReflectionsDeps;
   readonly #pending = new Map<string, Pending>();
   readonly #sent = new Set<string>();
 
-  constructor(deps: { clock: Clock; line: Line }) {
-    this.#clock = deps.clock;
-    this.#line = deps.line;
+  constructor(deps: ReflectionsDeps) {
+    this.#deps = deps;
   }
 
-  /** Resolves with the room's id for the message, null when it gives none. */
+  /** Resolves with the room's id for the message, null when it gives none; `timed-out` when it does not come back. */
   async expect(stanza: Element, send: () => Promise<void>, signal?: AbortSignal): Promise<string | null> {
     const id = this.note(stanza);
     const { promise, resolve, reject } = Promise.withResolvers<string | null>();
     // The room may refuse before the write has ended.
     promise.catch(() => undefined);
     this.#pending.set(id, { resolve, reject });
-    const limit = { ms: ECHO_MS, line: this.#line };
+    const { clock, line } = this.#deps;
+    const over = new AbortController();
     try {
-      return await withPatience(this.#clock, limit, signal, async () => {
+      return await withPatience(clock, { ms: ECHO_MS, line }, signal, async () => {
         await send();
-        return await promise;
+        return await Promise.race([promise, this.#swallowed(over.signal)]);
       });
     } finally {
       this.#pending.delete(id);
+      over.abort(OVER);
     }
+  }
+
+  /** Rejects when the room answers what it was asked later. All that is to be sent waits for its word. */
+  async #swallowed(end: AbortSignal): Promise<never> {
+    const { clock, line, ask } = this.#deps;
+    await clock.sleep(ASK_MS + line.lateMs, end);
+    if (!(await ask(end))) return await new Promise<never>(() => undefined);
+    await clock.sleep(GRACE_MS, end);
+    throw new AppError('timed-out', 'the room answers and has not sent it back');
   }
 
   /** Remembers a message as ours, and gives its id. */

@@ -83,7 +83,7 @@ export class Room implements AsyncDisposable {
     this.#nick = deps.nick;
     this.#log = deps.log.child('room');
     this.#scope = new Scope({ log: this.#log });
-    this.#reflections = new Reflections({ clock: deps.clock, line: deps.client });
+    this.#reflections = new Reflections({ clock: deps.clock, line: deps.client, ask: (end) => this.#checkInside(end) });
     this.#heardMs = deps.clock.monotonic();
     const onError = (error: unknown): void => this.#log.error('a listener failed', { error });
     this.onState = new Emitter(onError);

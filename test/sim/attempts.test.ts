@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { BareJid } from '../../src/base/id.ts';
 import { followNotices } from '../../src/engine/notices.ts';
 import { peopleCalls } from '../../src/engine/people-calls.ts';
+import { readEphemeral } from '../../src/xmpp/sealed.ts';
 import { makeDevice, plantDevice } from './plant-device.ts';
 import { noSignal, SimWorld } from './sim-world.ts';
 
@@ -51,6 +52,24 @@ async function changeRights({ world, ana, ben, id }: Compared): Promise<void> {
   await world.pass(3 * MINUTE);
 }
 
+/** What Ben says in between comes to Ana neither live nor out of the archive. */
+async function withhold({ world, ana, ben, id }: Compared): Promise<void> {
+  const hidden = new Set<string | null>();
+  const say = async (text: string, isHidden: boolean): Promise<void> => {
+    world.server.deliver = (message, to) => {
+      if (!isHidden || readEphemeral(message.stanza) !== undefined) return [message];
+      hidden.add(message.stanzaId);
+      return to === ana.jid ? [] : [message];
+    };
+    ben.session.messages.say(id, text);
+    await world.pass(5_000);
+  };
+  world.server.answerHistory = (entries) => entries.filter((entry) => !hidden.has(entry.id));
+  for (const isHidden of [false, true, true, false]) await say('a line', isHidden);
+  await world.pass(MINUTE);
+  await world.pass(25 * MINUTE);
+}
+
 /** What a server does, and what Ana reads. */
 const ATTEMPTS: readonly (readonly [string, (at: Compared) => Promise<void>, en: string, fr: string])[] = [
   [
@@ -83,6 +102,12 @@ const ATTEMPTS: readonly (readonly [string, (at: Compared) => Promise<void>, en:
     'The rights of Ben in “Summer” were changed at the server',
     'Les droits de Ben dans « Summer » ont été changés au serveur',
   ],
+  [
+    'keeps messages back that members then give',
+    withhold,
+    'The chat server rooms.sim did not pass on 2 messages in “Summer”',
+    'Le serveur rooms.sim n’a pas transmis 2 messages dans « Summer »',
+  ],
 ];
 
 function sentence(language: 'en' | 'fr', { code, params }: Told, part: 'title' | 'text'): string {
@@ -102,7 +127,8 @@ test.each(ATTEMPTS)(
     if (told === undefined) throw new Error('nothing was told');
     expect([sentence('en', told, 'title'), sentence('fr', told, 'title')]).toEqual([en, fr]);
     for (const language of ['en', 'fr'] as const) {
-      expect(sentence(language, told, 'text')).toContain(told.params['server']);
+      const whole = `${sentence(language, told, 'title')} ${sentence(language, told, 'text')}`;
+      expect(whole).toContain(told.params['server']);
       expect(sentence(language, told, 'text')).not.toContain('{');
     }
   },

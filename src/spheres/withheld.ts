@@ -1,0 +1,175 @@
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { BareJid, DeviceKey, EventId, SphereId } from '../base/id.ts';
+import type { Logger } from '../base/log.ts';
+import { RateLimit } from '../base/rate-limit.ts';
+import { RecurringWork } from '../base/recurring-work.ts';
+import type { Storage } from '../storage/storage.ts';
+import { readSealed } from '../xmpp/sealed.ts';
+import type { SignedEvent } from './protocol/event.ts';
+import type { Rooms } from './rooms.ts';
+import type { Sphere } from './sphere.ts';
+import type { SphereList } from './sphere-list.ts';
+import type { Archived, Suspect } from './withheld-from.ts';
+import { withheldFrom } from './withheld-from.ts';
+
+interface WithheldDeps {
+  readonly storage: Storage;
+  readonly list: Pick<SphereList, 'find'>;
+  readonly rooms: Pick<Rooms, 'isCaughtUp' | 'isInside' | 'onPresence' | 'archive'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What a member gave us in another way than the room. */
+interface Given {
+  readonly by: BareJid;
+  /** Monotonic. */
+  readonly atMs: number;
+  isAsked: boolean;
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface WithheldMessages {
+  readonly sphere: Sphere;
+  readonly count: number;
+  /** Who gave them. */
+  readonly by: readonly BareJid[];
+}
+
+/** Its author may still be sending it, and an archive may lag. */
+const PATIENCE_MS = 600_000;
+/** So long somebody is waited for who says something after it. */
+const KEPT_MS = 24 * 3_600_000;
+const MAX_GIVEN = 1024;
+const MAX_ENTRIES = 2_000;
+const ASKED = { burst: 2, intervalMs: 3_600_000 };
+/** How many events of a device are looked through for one that came by the room. */
+const REACH = 64;
+/** An entry of the archive is noted just before the event in it. */
+const SLACK_MS = 5_000;
+
+/**
+ * Finds out what the room's server kept from us: what a member gave us, and its archive, asked once more when it has had
+ * the time, does not hold, though it holds what the same computer said before and after. An archive that has expired, is
+ * off or was lost shows the same of everything, and of that nothing is told.
+ */
+export class Withheld {
+  readonly onFound: Emitter<WithheldMessages>;
+  readonly #deps: WithheldDeps;
+  readonly #given = new Map<SphereId, Map<EventId, Given>>();
+  /** Between which numbers each device was heard live, as long as we have been in the room without a break. */
+  readonly #heard = new Map<BareJid, Map<DeviceKey, Span>>();
+  readonly #asking: RateLimit;
+  readonly #work: RecurringWork;
+
+  constructor(deps: WithheldDeps) {
+    this.#deps = deps;
+    this.onFound = new Emitter((error) => deps.log.error('listener of what was withheld failed', { error }));
+    this.#asking = new RateLimit({ ...deps, ...ASKED });
+    this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: PATIENCE_MS });
+    deps.rooms.onPresence.on((room) => !deps.rooms.isInside(room) && this.#heard.delete(room));
+  }
+
+  /** The sphere's room gave us events. */
+  heard({ row: { room } }: Sphere, events: readonly SignedEvent[]): void {
+    // What its archive tells of the time that we were away may have been live for others.
+    if (!this.#deps.rooms.isCaughtUp(room)) return;
+    const spans = this.#heard.get(room) ?? new Map<DeviceKey, Span>();
+    this.#heard.set(room, spans);
+    for (const { device, sequence } of events.map(({ header }) => header)) {
+      const { from, to } = spans.get(device) ?? { from: sequence, to: sequence };
+      spans.set(device, { from: Math.min(from, sequence), to: Math.max(to, sequence) });
+    }
+  }
+
+  /** A member gave us events that were not here. */
+  given({ id }: Sphere, events: readonly SignedEvent[], by: BareJid): void {
+    const known = this.#given.get(id) ?? new Map<EventId, Given>();
+    this.#given.set(id, known);
+    const atMs = this.#deps.clock.monotonic();
+    for (const event of events) known.set(event.id, { by, atMs, isAsked: false });
+    for (const old of [...known.keys()].slice(0, -MAX_GIVEN)) known.delete(old);
+    this.#work.wake();
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#work.run(signal);
+  }
+
+  /** Nothing is asked unless something is found here. */
+  async #pass(): Promise<number> {
+    const nowMs = this.#deps.clock.monotonic();
+    for (const [id, known] of this.#given) {
+      for (const [event, { atMs }] of known) if (nowMs - atMs >= KEPT_MS) known.delete(event);
+      const sphere = this.#deps.list.find(id);
+      if (sphere === undefined || known.size === 0) this.#given.delete(id);
+      else await this.#look(sphere, known);
+    }
+    return this.#given.size === 0 ? KEPT_MS : PATIENCE_MS;
+  }
+
+  async #look(sphere: Sphere, known: ReadonlyMap<EventId, Given>): Promise<void> {
+    const { rooms, storage, log } = this.#deps;
+    const { room, state } = sphere.row;
+    if (state !== 'joined' || !rooms.isCaughtUp(room)) return;
+    const suspects = [...known].flatMap(([id, given]) =>
+      given.isAsked ? [] : (this.#suspect(sphere, known, id) ?? []),
+    );
+    if (suspects.length === 0 || !this.#asking.take(sphere.id)) return;
+    const givenOf = ({ event }: Suspect): Given[] => [known.get(event.id)].filter((given) => given !== undefined);
+    for (const given of suspects.flatMap(givenOf)) given.isAsked = true;
+    const fromMs = Math.min(...suspects.map(({ sinceMs }) => sinceMs)) - SLACK_MS;
+    try {
+      const entries = await this.#archived(sphere, storage.seen.lastBefore(room, fromMs) ?? null);
+      const found = entries === undefined ? [] : withheldFrom(sphere, suspects, entries);
+      const by = new Set(found.flatMap(givenOf).map((given) => given.by));
+      if (found.length > 0) this.onFound.emit({ sphere, count: found.length, by: [...by] });
+    } catch (error) {
+      // What cannot be asked shows nothing.
+      log.info('archive not asked for what was withheld', { error });
+    }
+  }
+
+  /** What people said, that was given long enough ago, and before and after which its device was heard in the room. */
+  #suspect(sphere: Sphere, known: ReadonlyMap<EventId, Given>, id: EventId): Suspect | undefined {
+    const { log, state, row, person } = sphere;
+    const event = log.get(id);
+    const { atMs = Infinity } = known.get(id) ?? {};
+    if (event === undefined || !isShown(event) || this.#deps.clock.monotonic() - atMs < PATIENCE_MS) return undefined;
+    const { device, sequence } = event.header;
+    const isDoubtful =
+      log.verdict(id)?.kind !== 'accepted' || event.header.person === person || state.forks.has(device);
+    if (isDoubtful) return undefined;
+    const heard = (from: number, to: number): SignedEvent[] =>
+      log.select({ ranges: [{ device, from, to }], ids: [] }).filter((one) => !known.has(one.id));
+    const before = heard(Math.max(0, sequence - REACH), sequence - 1).at(-1);
+    const [after] = heard(sequence + 1, sequence + REACH);
+    const sinceMs = before === undefined ? undefined : this.#deps.storage.events.get(before.id)?.receivedAtMs;
+    if (sinceMs === undefined || after === undefined) return undefined;
+    const { from, to } = this.#heard.get(row.room)?.get(device) ?? { from: Infinity, to: -1 };
+    const isLive = from < sequence && sequence < to;
+    return { event, isLive, sinceMs };
+  }
+
+  /** What the archive holds, oldest first; undefined when that is too much to be looked through. */
+  async #archived({ id, row }: Sphere, after: string | null): Promise<readonly Archived[] | undefined> {
+    const entries: Archived[] = [];
+    for await (const { stanza, from } of this.#deps.rooms.archive(row.room, after)) {
+      if (entries.length === MAX_ENTRIES) return undefined;
+      const sealed = readSealed(stanza);
+      entries.push({ from, event: sealed?.sphere === id ? sealed.event : null });
+    }
+    return entries;
+  }
+}
+
+/** Each of them goes into the room by itself, with a line that every archive keeps. */
+function isShown(event: SignedEvent): boolean {
+  if (event.type === 'item' || event.type === 'torrent') return event.body.replaces === null;
+  return event.type === 'message';
+}
