@@ -14,6 +14,9 @@ import { typeOf } from './file-probe.ts';
 import { countFilesHere, viewFiles } from './item-files.ts';
 import type { PeopleNames } from './people-names.ts';
 
+/** Items whose lists of files are read at once. */
+const TOGETHER = 200;
+
 interface ItemViewDeps {
   readonly storage: Storage;
   readonly items: ItemService;
@@ -98,7 +101,13 @@ export function hasPreview({ attachments }: Storage, { id, body }: ItemEvent): b
 /** All items of a sphere that are shown, the oldest first. */
 export function viewItems({ storage, items, source, names }: ItemViewDeps, sphere: Sphere): ItemView[] {
   const deps = { storage, items, source, names, holders: storage.holders.bySphere(sphere.id) };
-  const views = storage.items.list(sphere.id).flatMap((row) => viewItem(deps, sphere, row) ?? []);
+  const rows = storage.items.list(sphere.id);
+  const views: ItemView[] = [];
+  for (let from = 0; from < rows.length; from += TOGETHER) {
+    const some = rows.slice(from, from + TOGETHER);
+    source.readTogether(some.flatMap(({ itemId }) => sphere.state.items.get(itemId)?.event ?? []));
+    views.push(...some.flatMap((row) => viewItem(deps, sphere, row) ?? []));
+  }
   return views.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
 }
 

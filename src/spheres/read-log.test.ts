@@ -122,7 +122,7 @@ test('a log is read where there is no room for its pages', () => {
 });
 
 test('what a later version understands of an event is in its page although this version does not know it', () => {
-  const { sphereId, owner } = foundWorld();
+  const { owner } = foundWorld();
   const { author } = owner.who;
   const item = owner.share('film').body;
   const more = { ...item, later: 'more' };
