@@ -6,7 +6,7 @@ import { systemRandom } from '../base/random.ts';
 import type { ManifestFile } from '../spheres/protocol/manifest.ts';
 import { generateSigningKey } from '../spheres/protocol/keys.ts';
 import { probeOf } from './file-probe.ts';
-import { viewItem } from './item-view.ts';
+import { viewItem, viewItems } from './item-view.ts';
 import { playability } from '../player/playability.ts';
 
 const file: ManifestFile = {
@@ -85,6 +85,16 @@ test('an item shows its sharer, its files and its state, and never more bytes th
     previewUrl: null,
     files: [{ index: 0, name: 'beach.mp4', bytes: 5000 }],
   });
+});
+
+test('an item is shown among all others as it is shown alone', async () => {
+  const { ana, ben, itemId } = await sharedFilm();
+  ana.session.storage.holders.add(itemId, ben.session.identity.device.id);
+  for (const { session } of [ana, ben]) {
+    const alone = viewItem(session.shown, session.sphere(), session.items.row(itemId));
+    expect(alone?.copies).toBe(1);
+    expect(viewItems(session.shown, session.sphere())).toEqual([alone]);
+  }
 });
 
 test('the files of an item are one list as long as nothing of them changes', async () => {

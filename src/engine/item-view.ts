@@ -1,4 +1,4 @@
-import type { ItemId } from '../base/id.ts';
+import type { DeviceKey, ItemId } from '../base/id.ts';
 import type { ItemView } from '../contract/views.ts';
 import { kindOfType } from '../player/media-type.ts';
 import { deletionOf, mayPutBack } from '../spheres/deletion.ts';
@@ -14,11 +14,16 @@ import { typeOf } from './file-probe.ts';
 import { countFilesHere, viewFiles } from './item-files.ts';
 import type { PeopleNames } from './people-names.ts';
 
+/** Items whose lists of files are read at once. */
+const TOGETHER = 200;
+
 interface ItemViewDeps {
   readonly storage: Storage;
   readonly items: ItemService;
   readonly source: ItemSource;
   readonly names: Pick<PeopleNames, 'of'>;
+  /** Who has which item, where it was read for all of them together. */
+  readonly holders?: ReadonlyMap<ItemId, readonly DeviceKey[]>;
 }
 
 /** An item as people see it: what its event says, and how far this device is with it. */
@@ -93,6 +98,19 @@ export function hasPreview({ attachments }: Storage, { id, body }: ItemEvent): b
   return body.previewSha256 !== null && attachments.has(id, 'preview');
 }
 
+/** All items of a sphere that are shown, the oldest first. */
+export function viewItems({ storage, items, source, names }: ItemViewDeps, sphere: Sphere): ItemView[] {
+  const deps = { storage, items, source, names, holders: storage.holders.bySphere(sphere.id) };
+  const rows = storage.items.list(sphere.id);
+  const views: ItemView[] = [];
+  for (let from = 0; from < rows.length; from += TOGETHER) {
+    const some = rows.slice(from, from + TOGETHER);
+    source.readTogether(some.flatMap(({ itemId }) => sphere.state.items.get(itemId)?.event ?? []));
+    views.push(...some.flatMap((row) => viewItem(deps, sphere, row) ?? []));
+  }
+  return views.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
+}
+
 function viewDeletion(
   { names }: Pick<ItemViewDeps, 'names'>,
   sphere: Sphere,
@@ -109,7 +127,8 @@ function countCopies(deps: ItemViewDeps, sphere: Sphere, row: ItemRow, seeds: nu
   const { devices } = sphere.state;
   const event = sphere.log.get(row.itemId as string as ItemEvent['id']);
   const sharer = event?.type === 'item' ? event.header.device : undefined;
-  const holders = new Set([...deps.items.holders(row.itemId), ...(sharer === undefined ? [] : [sharer])]);
+  const seen = deps.holders === undefined ? deps.items.holders(row.itemId) : (deps.holders.get(row.itemId) ?? []);
+  const holders = new Set([...seen, ...(sharer === undefined ? [] : [sharer])]);
   const others = [...holders].filter((device) => device !== sphere.device && devices.has(device));
   return Math.max(others.length, seeds);
 }

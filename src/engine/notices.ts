@@ -79,7 +79,7 @@ export function followNotices(session: AccountSession, tell: (notice: Notice) =>
 /** What becomes of items on this computer. */
 function followItems(session: AccountSession, tell: (notice: Notice) => void): () => void {
   const { storage, items, list, source, names } = session;
-  const states = new Map<ItemId, ItemState>(storage.items.listAll().map((row) => [row.itemId, row.state]));
+  const states = new Map<ItemId, ItemState>(storage.items.states());
   return items.onItem.on((itemId) => {
     const row = storage.items.get(itemId);
     const before = states.get(itemId);

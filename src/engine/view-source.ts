@@ -29,7 +29,7 @@ import type { PortraitRow } from '../storage/portrait-table.ts';
 import { viewAccountState } from './account-online.ts';
 import type { AccountSession } from './account-session.ts';
 import { viewDevice } from './device-view.ts';
-import { viewItem } from './item-view.ts';
+import { viewItem, viewItems } from './item-view.ts';
 import { viewMessage } from './message-view.ts';
 import { viewChosen, viewContact, viewDirectMessage } from './people-view.ts';
 import { personName } from './person-name.ts';
@@ -133,11 +133,7 @@ export class ViewSource {
   }
 
   items(sphere: Sphere): ItemView[] {
-    const { storage, items, source, names } = this.#required();
-    const views = storage.items
-      .list(sphere.id)
-      .flatMap((row) => viewItem({ storage, items, source, names }, sphere, row) ?? []);
-    return views.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
+    return viewItems(this.#required(), sphere);
   }
 
   item(itemId: ItemId): ItemView | undefined {

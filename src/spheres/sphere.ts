@@ -18,9 +18,10 @@ import { deriveEpochSecrets } from './protocol/epoch.ts';
 import type { KnownType, SphereRole } from './protocol/event-body.ts';
 import { isDeviceProven } from './device-proof.ts';
 import type { Author, ItemEvent, KnownEvent, SignedEvent } from './protocol/event.ts';
-import { buildEvent, readStoredEvent } from './protocol/event.ts';
+import { buildEvent } from './protocol/event.ts';
 import { SphereLog } from './protocol/sphere-log.ts';
 import type { SphereMember, SphereState } from './protocol/sphere-state.ts';
+import { readLog } from './read-log.ts';
 import { isUnjudged, UnjudgedAttachments } from './unjudged-attachments.ts';
 
 type EventInput<T extends KnownType> = Parameters<typeof buildEvent<T>>[3];
@@ -326,7 +327,7 @@ export class Sphere {
   #readLog(): SphereLog {
     const log = new SphereLog({ sphereId: this.id, isDeviceProven });
     // The rows are sealed under our own key: whatever is in them was checked when it came.
-    log.addAll(this.#storage.events.list(this.id).map((row) => readStoredEvent(row)));
+    log.addAll(readLog({ sphereId: this.id, storage: this.#storage }));
     return log;
   }
 

@@ -36,6 +36,12 @@ export class AttachmentTable {
     return this.#rows.select('WHERE event_id = @eventId ORDER BY kind', { eventId });
   }
 
+  /** Of many events, those that have one of this kind. */
+  some(eventIds: readonly EventId[], kind: string): AttachmentRow[] {
+    const rest = 'WHERE kind = @kind AND event_id IN (SELECT value FROM json_each(@ids))';
+    return this.#rows.select(rest, { kind, ids: JSON.stringify(eventIds) });
+  }
+
   put(attachment: AttachmentRow): void {
     this.#rows.put(attachment);
   }

@@ -57,6 +57,18 @@ export class EventTable {
     return this.#rows.select('WHERE sphere_id = @sphereId ORDER BY lamport, device, sequence, id', { sphereId });
   }
 
+  /** All of a sphere, in the same order. */
+  ids(sphereId: SphereId): EventId[] {
+    const rest = 'WHERE sphere_id = @sphereId ORDER BY lamport, device, sequence, id';
+    return this.#rows.pick(['id'], rest, { sphereId }).map(({ id }) => id);
+  }
+
+  /** In no order. */
+  some(ids: readonly EventId[]): Pick<EventRow, 'id' | 'bytes' | 'signature'>[] {
+    const rest = 'WHERE id IN (SELECT value FROM json_each(@ids))';
+    return this.#rows.pick(['id', 'bytes', 'signature'], rest, { ids: JSON.stringify(ids) });
+  }
+
   /** Number of the last thing people see that a device said, not beyond `sequence`; undefined when there is none. */
   lastShown(sphereId: SphereId, device: DeviceKey, sequence: number): number | undefined {
     const rest = `WHERE sphere_id = @sphereId AND device = @device AND sequence <= @sequence

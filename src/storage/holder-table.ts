@@ -1,4 +1,4 @@
-import type { DeviceKey, ItemId } from '../base/id.ts';
+import type { DeviceKey, ItemId, SphereId } from '../base/id.ts';
 import type { Columns } from './columns.ts';
 import { text } from './columns.ts';
 import type { Database } from './database.ts';
@@ -26,6 +26,13 @@ export class HolderTable {
 
   list(itemId: ItemId): DeviceKey[] {
     return this.#rows.select('WHERE item_id = @itemId ORDER BY device', { itemId }).map(({ device }) => device);
+  }
+
+  /** Of all items of a sphere that have any. */
+  bySphere(sphereId: SphereId): ReadonlyMap<ItemId, DeviceKey[]> {
+    const rest = 'WHERE item_id IN (SELECT item_id FROM item WHERE sphere_id = @sphereId) ORDER BY item_id, device';
+    const rows = Map.groupBy(this.#rows.select(rest, { sphereId }), ({ itemId }) => itemId);
+    return new Map([...rows].map(([itemId, some]) => [itemId, some.map(({ device }) => device)]));
   }
 
   itemsOf(device: DeviceKey): ItemId[] {

@@ -76,7 +76,7 @@ export class ItemTable {
 
   get(itemId: ItemId): ItemRow | undefined {
     const row = this.#rows.get({ itemId });
-    return row === undefined ? undefined : this.#whole(row);
+    return row === undefined ? undefined : { ...row, layout: this.#layouts.get(itemId) };
   }
 
   has(itemId: ItemId): boolean {
@@ -97,6 +97,11 @@ export class ItemTable {
 
   listAll(): ItemRow[] {
     return this.#select('ORDER BY sphere_id, item_id');
+  }
+
+  /** Of all spheres. */
+  states(): ReadonlyMap<ItemId, ItemState> {
+    return new Map(this.#rows.pick(['itemId', 'state'], '').map(({ itemId, state }) => [itemId, state]));
   }
 
   /** Of all spheres, what is to be fetched or served; what was taken off the list is neither. */
@@ -141,10 +146,8 @@ export class ItemTable {
   }
 
   #select(rest: string, parameters: Readonly<Record<string, SqlValue>> = {}): ItemRow[] {
-    return this.#rows.select(rest, parameters).map((row) => this.#whole(row));
-  }
-
-  #whole(row: BareRow): ItemRow {
-    return { ...row, layout: this.#layouts.get(row.itemId) };
+    const rows = this.#rows.select(rest, parameters);
+    const layouts = this.#layouts.getAll(rows.map(({ itemId }) => itemId));
+    return rows.map((row) => ({ ...row, layout: layouts.get(row.itemId) ?? null }));
   }
 }

@@ -65,6 +65,25 @@ test('the places of 50,000 files are kept, and asked for again without being rea
   expect(items.byInfoHash(item.infoHash)[0]?.layout).toBe(first);
 });
 
+test('items of more files than are remembered are listed with their places all the same', () => {
+  using folder = new StorageFolder();
+  {
+    using database = openDatabase(folder.deps());
+    const { items, spheres } = new Storage({ database });
+    spheres.put(sphere);
+    for (const digit of ['1', '2', '3']) {
+      items.put({ ...item, itemId: parseItemId(digit.repeat(64)), layout: manyFiles });
+    }
+    items.put({ ...item, itemId: parseItemId('4'.repeat(64)), layout: null });
+  }
+  using database = openDatabase(folder.deps());
+  const { items } = new Storage({ database });
+  // Remembered, until the first one is.
+  items.get(parseItemId('3'.repeat(64)));
+  const lengths = items.list(sphere.id).map(({ layout }) => layout?.length ?? null);
+  expect(lengths).toEqual([manyFiles.length, manyFiles.length, manyFiles.length, null]);
+});
+
 test('places that were just written are not read again', () => {
   using folder = new StorageFolder();
   using database = openDatabase(folder.deps());

@@ -44,12 +44,22 @@ export class LayoutTable {
 
   /** null = that is not decided yet. */
   get(itemId: ItemId): readonly Segment[] | null {
-    if (this.#undone !== this.#database.undone) this.#forgetAll();
-    this.#undone = this.#database.undone;
+    this.#forgetUndone();
     const known = this.#known.get(itemId);
     const layout = known === undefined ? (this.#rows.get({ itemId })?.layout ?? null) : known;
     this.#remember(itemId, layout);
     return layout;
+  }
+
+  /** The same of many: those that are not remembered are read together. */
+  getAll(itemIds: readonly ItemId[]): ReadonlyMap<ItemId, readonly Segment[] | null> {
+    this.#forgetUndone();
+    const layouts = new Map(itemIds.map((itemId) => [itemId, this.#known.get(itemId) ?? null]));
+    for (const { itemId, layout } of this.#read(itemIds.filter((id) => !this.#known.has(id))))
+      layouts.set(itemId, layout);
+    // Only now: to remember one may mean to forget another.
+    for (const [itemId, layout] of layouts) this.#remember(itemId, layout);
+    return layouts;
   }
 
   put(itemId: ItemId, layout: readonly Segment[] | null): void {
@@ -64,17 +74,26 @@ export class LayoutTable {
     this.#known.delete(itemId);
   }
 
+  #read(itemIds: readonly ItemId[]): LayoutRow[] {
+    if (itemIds.length === 0) return [];
+    const rest = 'WHERE item_id IN (SELECT value FROM json_each(@ids))';
+    return this.#rows.select(rest, { ids: JSON.stringify(itemIds) });
+  }
+
   #remember(itemId: ItemId, layout: readonly Segment[] | null): void {
     this.forget(itemId);
     this.#known.set(itemId, layout);
     this.#remembered += sizeOf(layout);
+    if (this.#remembered <= MOST_REMEMBERED) return;
     for (const oldest of this.#known.keys()) {
       if (this.#remembered <= MOST_REMEMBERED || oldest === itemId) break;
       this.forget(oldest);
     }
   }
 
-  #forgetAll(): void {
+  #forgetUndone(): void {
+    if (this.#undone === this.#database.undone) return;
+    this.#undone = this.#database.undone;
     this.#known.clear();
     this.#remembered = 0;
   }

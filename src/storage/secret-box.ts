@@ -39,7 +39,10 @@ export function createSecretBox(deps: { masterKey: Uint8Array; random?: RandomBy
       decipher.setAAD(toUtf8(label));
       decipher.setAuthTag(sealed.subarray(-TAG_LENGTH));
       try {
-        return concatBytes(decipher.update(sealed.subarray(HEADER_LENGTH, -TAG_LENGTH)), decipher.final());
+        const body = decipher.update(sealed.subarray(HEADER_LENGTH, -TAG_LENGTH));
+        // Nothing is left to come in this mode: it only checks the tag. A start opens a hundred thousand values.
+        decipher.final();
+        return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
       } catch (error) {
         throw new AppError('database-damaged', 'a sealed value does not open', { label }, error);
       }

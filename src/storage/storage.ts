@@ -15,6 +15,7 @@ import { IdentityTable } from './identity-table.ts';
 import { InvitationTable } from './invitation-table.ts';
 import { ItemTable } from './item-table.ts';
 import { KnownDeviceTable } from './known-device-table.ts';
+import { LogPageTable } from './log-page-table.ts';
 import { MessageTable } from './message-table.ts';
 import { OmemoTable } from './omemo-table.ts';
 import { OutboxTable } from './outbox-table.ts';
@@ -39,6 +40,7 @@ export class Storage implements Disposable {
   readonly knownDevices: KnownDeviceTable;
   readonly spheres: SphereTable;
   readonly events: EventTable;
+  readonly logPages: LogPageTable;
   readonly attachments: AttachmentTable;
   readonly epochs: EpochTable;
   readonly outbox: OutboxTable;
@@ -72,6 +74,7 @@ export class Storage implements Disposable {
     this.knownDevices = new KnownDeviceTable(deps);
     this.spheres = new SphereTable(deps);
     this.events = new EventTable(deps);
+    this.logPages = new LogPageTable(deps);
     this.attachments = new AttachmentTable(deps);
     this.epochs = new EpochTable(deps);
     this.outbox = new OutboxTable(deps);

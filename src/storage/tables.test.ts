@@ -228,6 +228,9 @@ test('items keep layout, bitfield and sizes beyond 32 bits', () => {
   const bare = { ...item, itemId: parseItemId('0'.repeat(64)), layout: null, path: null, bitfield: null };
   storage.items.put(bare);
   expect(storage.items.listAll()).toEqual([bare, changed]);
+  expect([...storage.items.states()]).toEqual(
+    expect.arrayContaining([bare, changed].map((row) => [row.itemId, row.state])),
+  );
   storage.items.update(bare.itemId, { removedAtMs: 1 });
   expect(storage.items.listWanted()).toEqual([changed]);
   storage.items.update(item.itemId, { wanted: false });
@@ -336,6 +339,7 @@ test('holders of an item are kept once each and go with it', () => {
   expect(storage.holders.add(item.itemId, identity.device)).toBe(true);
   expect(storage.holders.add(item.itemId, identity.device)).toBe(false);
   expect(storage.holders.list(item.itemId)).toEqual([identity.device]);
+  expect([...storage.holders.bySphere(sphere.id)]).toEqual([[item.itemId, [identity.device]]]);
   storage.items.remove(item.itemId);
   expect(storage.holders.list(item.itemId)).toEqual([]);
 });

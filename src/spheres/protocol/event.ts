@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { fromUtf8 } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import type { Json } from './canonical-json.ts';
@@ -132,7 +133,7 @@ export function parseEvent(bytes: Uint8Array, signature: Uint8Array): SignedEven
 
 /** An event that `parseEvent` took before and that nobody else could write since: form and signature are not checked again. */
 export function readStoredEvent(stored: Pick<EventBase, 'id' | 'bytes' | 'signature'>): SignedEvent {
-  const wire = JSON.parse(new TextDecoder().decode(stored.bytes)) as z.output<typeof wireSchema>;
+  const wire = JSON.parse(fromUtf8(stored.bytes) ?? '') as z.output<typeof wireSchema>;
   return withBody({ ...stored, header: readHeader(wire) }, wire.body);
 }
 
@@ -142,11 +143,15 @@ export function sphereOf(event: SignedEvent): SphereId {
 }
 
 function withBody(base: EventBase, body: Json): SignedEvent {
-  const { type } = base.header;
-  if (!isKnownType(type)) return { ...base, type: 'unknown', body };
+  const read = readBody(base.header.type, body);
+  return { ...base, ...read } as SignedEvent;
+}
+
+/** What this version makes of a body. */
+export function readBody(type: string, body: Json): Pick<SignedEvent, 'type' | 'body'> {
+  if (!isKnownType(type)) return { type: 'unknown', body };
   const read = eventBodySchemas[type].safeParse(body);
-  if (!read.success) return { ...base, type: 'malformed', body };
-  return { ...base, type, body: read.data } as KnownEvent;
+  return read.success ? { type, body: read.data } : { type: 'malformed', body };
 }
 
 function readHeader(wire: z.output<typeof wireSchema>): EventHeader {

@@ -264,9 +264,9 @@ export class SphereLog {
     for (const id of namedBy(event)) if (!this.#byId.has(id)) this.#absent.add(id);
     const { device, sequence } = event.header;
     const line = this.#lines.get(device) ?? { highest: -1, bySequence: new Map(), forked: new Set() };
-    const ids = [...(line.bySequence.get(sequence) ?? []), event.id].sort();
-    line.bySequence.set(sequence, ids);
-    if (ids.length > 1) line.forked.add(sequence);
+    const others = line.bySequence.get(sequence);
+    line.bySequence.set(sequence, others === undefined ? [event.id] : [...others, event.id].sort());
+    if (others !== undefined) line.forked.add(sequence);
     line.highest = Math.max(line.highest, sequence);
     this.#lines.set(device, line);
   }
@@ -315,9 +315,8 @@ function extend({ order, content }: Fold, event: SignedEvent): boolean {
 /** The events that must be here before this one can be judged for good. */
 function namedBy(event: SignedEvent): EventId[] {
   const { previous, membership } = event.header;
-  return [previous, membership, ...linesOf(event).map((line) => line.hash), ...grounds(event)].filter(
-    (id) => id !== null,
-  );
+  const more = isStructural(event) ? [...linesOf(event).map((line) => line.hash), ...grounds(event)] : [];
+  return [previous, membership, ...more].filter((id) => id !== null);
 }
 
 function linesOf(event: SignedEvent): LastAccepted {
