@@ -154,10 +154,8 @@ export class Rooms implements RoomService, AsyncDisposable {
 
   async affiliations(address: BareJid, signal: AbortSignal): Promise<readonly Affiliate[]> {
     const found = await this.#inside(address).affiliations(signal);
-    this.#list(
-      address,
-      found.map(({ jid }) => jid),
-    );
+    const everybody = found.map(({ jid }) => jid);
+    this.#list(address, everybody);
     return found;
   }
 
