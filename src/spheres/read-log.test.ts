@@ -121,6 +121,31 @@ test('a log is read where there is no room for its pages', () => {
   expect(kept.storage.logPages.ids(sphereId)).toEqual([]);
 });
 
+test('a log is read where nothing can be taken out of its pages', () => {
+  const { sphereId, owner } = foundWorld();
+  for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
+  const kept = keep(sphereId);
+  add(kept, owner.log.events());
+  const erased = readLog({ ...kept, together: TOGETHER })[5];
+  if (erased !== undefined) kept.storage.events.remove(erased.id);
+  const full = `CREATE TEMP TRIGGER full BEFORE DELETE ON log_page BEGIN SELECT RAISE(ABORT, 'no room'); END`;
+  kept.database.run(full);
+  const ids = readLog({ ...kept, together: TOGETHER }).map(({ id }) => id);
+  expect([ids.length, ids.includes(erased?.id as never)]).toEqual([11, false]);
+});
+
+test('a page is not believed of which messages were read by other rules', () => {
+  const { sphereId, owner } = foundWorld();
+  const { author } = owner.who;
+  const malformed = buildAnyEvent(author, owner.log.nextHeader(author.device.id, 1), 'message', { textSha256: 7 });
+  const kept = keep(sphereId);
+  add(kept, [...owner.log.events(), malformed]);
+  const page = JSON.parse(Buffer.from(encodePage([malformed])).toString()) as Record<string, unknown>;
+  kept.storage.logPages.add(sphereId, toUtf8(JSON.stringify({ ...page, rules: 'of another version' })));
+  const read = readLog(kept).find(({ id }) => id === malformed.id);
+  expect(read?.type).toBe('malformed');
+});
+
 test('what a later version understands of an event is in its page although this version does not know it', () => {
   const { owner } = foundWorld();
   const { author } = owner.who;

@@ -38,17 +38,22 @@ function readPages({ sphereId, storage }: ReadLogDeps, here: ReadonlySet<EventId
   for (const page of storage.logPages.ids(sphereId)) {
     const events = decodePage(storage.logPages.get(page), keeper, shared);
     // Nothing that was erased stays in one.
-    if (events.length === 0 || !events.every(({ id }) => here.has(id))) storage.logPages.remove(page);
+    if (events.length === 0 || !events.every(({ id }) => here.has(id)))
+      whereThereIsRoom(() => storage.logPages.remove(page));
     else for (const event of events) read.set(event.id, event);
   }
   return read;
 }
 
-/** Where there is no room for it the next start takes longer. */
 function keepPage({ sphereId, storage }: ReadLogDeps, events: readonly SignedEvent[]): void {
   if (events.length === 0) return;
+  whereThereIsRoom(() => storage.transaction(() => storage.logPages.add(sphereId, encodePage(events)), 'later'));
+}
+
+/** The log is read on a full disk too: its pages are changed at another start then. */
+function whereThereIsRoom(change: () => unknown): void {
   try {
-    storage.transaction(() => storage.logPages.add(sphereId, encodePage(events)), 'later');
+    change();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
   }

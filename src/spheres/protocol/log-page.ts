@@ -1,8 +1,12 @@
+import * as z from 'zod';
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts';
 import type { DeviceKey, EventId, PersonId, SphereId } from '../../base/id.ts';
 import type { Json } from './canonical-json.ts';
 import type { EventHeader, SignedEvent } from './event.ts';
 import { readBody } from './event.ts';
+import type { KnownType } from './event-body.ts';
+import { eventBodySchemas } from './event-body.ts';
+import { sha256Hex } from './keys.ts';
 
 /** Pages of another form are made again. */
 const VERSION = 1;
@@ -23,6 +27,7 @@ type PagedEvent = [
 
 interface Page {
   readonly version: number;
+  readonly rules: string;
   readonly texts: readonly string[];
   readonly events: readonly PagedEvent[];
 }
@@ -34,7 +39,12 @@ export interface EventKeeper {
 }
 
 /** By far the most of a long log, whose bodies change nothing in its state: they are read when somebody asks for them. */
-const READ_LATER: ReadonlySet<string> = new Set(['message', 'part']);
+const READ_LATER: ReadonlySet<string> = new Set(['message', 'part'] satisfies KnownType[]);
+const { message, part } = eventBodySchemas;
+/** That such a body breaks none of these was found when its page was made: by other rules it may be malformed. */
+const RULES = sha256Hex(
+  toUtf8(JSON.stringify([message, part].map((schema) => z.toJSONSchema(schema, { io: 'input' })))),
+);
 
 /** Whether an event can be read from a page as it is read from its bytes. */
 export function isForPage({ type, header }: SignedEvent): boolean {
@@ -59,17 +69,19 @@ export function encodePage(events: readonly SignedEvent[]): Uint8Array {
     const { body } = JSON.parse(fromUtf8(bytes) ?? '') as { readonly body: Json };
     return [id, ...names, before, sequence, lamport, wallMs, body];
   });
-  return toUtf8(JSON.stringify({ version: VERSION, texts: [...texts.keys()], events: rows } satisfies Page));
+  return toUtf8(
+    JSON.stringify({ version: VERSION, rules: RULES, texts: [...texts.keys()], events: rows } satisfies Page),
+  );
 }
 
-/** Nothing of a page of another form. `shared`: texts of other pages, so that each is in memory once. */
+/** Nothing of a page of another form, or made by other rules. `shared`: texts of other pages, so that each is in memory once. */
 export function decodePage(
   bytes: Uint8Array | undefined,
   keeper: EventKeeper,
   shared: Map<string, string>,
 ): SignedEvent[] {
   const page = bytes === undefined ? undefined : readPage(bytes);
-  if (page?.version !== VERSION) return [];
+  if (page?.version !== VERSION || page.rules !== RULES) return [];
   const texts = page.texts.map((text) => {
     const known = shared.get(text) ?? text;
     shared.set(text, known);
