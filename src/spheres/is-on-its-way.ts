@@ -22,11 +22,15 @@ export function isOnItsWay(storage: Storage, { id }: Sphere, { jid, devices }: K
 /** A slow server takes this long for as much as mail carries at once. */
 const LEAVING_MS = 60_000;
 
-/** Whether a device's welcome is just leaving. One that stays may never leave, as when the server hides the device's keys. */
+/**
+ * Whether a device's welcome is just leaving. Where anything for it alone stays longer nothing may ever leave, as when the
+ * server hides the device's keys: then what we say ourselves waits for it too, always some of it new.
+ */
 export function isBeingWelcomed(storage: Storage, { id }: Sphere, device: DeviceKey, nowMs: number): boolean {
-  return storage.outbox.queued().some((row) => {
-    if (row.sphereId !== id || Math.abs(nowMs - row.atMs) > LEAVING_MS) return false;
+  const alone = storage.outbox.queued().filter((row) => {
+    if (row.sphereId !== id) return false;
     const audience = parseAudience(row.audience);
     return audience.kind === 'device' && audience.device === device;
   });
+  return alone.length > 0 && alone.every(({ atMs }) => Math.abs(nowMs - atMs) <= LEAVING_MS);
 }

@@ -223,6 +223,9 @@ test('what a newcomer lacks is not given twice while their welcome leaves over a
   };
   welcomeDevice(sphere, storage, joined, { isPresent: true });
   expect(ask()).toBe(0);
+  // All that the device may have missed is queued for it alone, each with its own time.
+  const audience = { kind: 'device', device: joined.header.device } as const;
   await world.clock.advance(61_000);
+  sphere.enqueue(joined, [], { audience });
   expect(ask()).toBe(1);
 });
