@@ -154,17 +154,15 @@ export class PackGiver {
   }
 
   async #make(wish: Wish, signal: AbortSignal): Promise<void> {
-    const { folder, random, clock, log } = this.#deps;
+    const { folder, storage, random, clock, log } = this.#deps;
     const { sphere, device, events } = wish;
     const startMs = clock.monotonic();
     const file = `${toHex(random(16))}.pack`;
     const path = join(folder, file);
     const key = generateMediaKey(random);
     try {
-      await requireSpace(
-        folder,
-        events.reduce((bytes, event) => bytes + event.bytes.length, 0),
-      );
+      // To read how long each one is takes seconds, in which nothing else goes on.
+      await requireSpace(folder, events.length * storage.events.averageBytes(sphere.id));
       const began = beganOf(sphere, device);
       const entries = this.#entries(wish, signal);
       const bytes = await writePack(path, { key, sphereId: sphere.id, entries, random });

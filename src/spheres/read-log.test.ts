@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { comparableLog } from '../../test/fixtures/protocol/comparable-log.ts';
 import { isDeviceProven } from '../../test/fixtures/protocol/people.ts';
 import { randomSphere, seededNumbers } from '../../test/fixtures/protocol/random-sphere.ts';
@@ -12,6 +12,7 @@ import { openDatabase } from '../storage/database.ts';
 import { Storage } from '../storage/storage.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { buildAnyEvent, readStoredEvent } from './protocol/event.ts';
+import { entryOf } from './protocol/envelope.ts';
 import { encodePage } from './protocol/log-page.ts';
 import { sha256Hex } from './protocol/keys.ts';
 import { SphereLog } from './protocol/sphere-log.ts';
@@ -132,6 +133,19 @@ test('a log is read where nothing can be taken out of its pages', () => {
   kept.database.run(full);
   const ids = readLog({ ...kept, together: TOGETHER }).map(({ id }) => id);
   expect([ids.length, ids.includes(erased?.id as never)]).toEqual([11, false]);
+});
+
+test('to pass on an event of a page its row is read once', () => {
+  const { sphereId, owner } = foundWorld();
+  for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
+  const kept = keep(sphereId);
+  add(kept, owner.log.events());
+  readLog({ ...kept, together: TOGETHER });
+  const events = readLog({ ...kept, together: TOGETHER });
+  const asked = vi.spyOn(kept.database, 'all');
+  const askedForOne = vi.spyOn(kept.database, 'one');
+  expect(events.map((event) => entryOf(event))).toEqual(owner.log.events().map((event) => entryOf(event)));
+  expect(asked.mock.calls.length + askedForOne.mock.calls.length).toBe(events.length);
 });
 
 test('a page is not believed of which messages were read by other rules', () => {

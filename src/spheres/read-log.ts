@@ -32,7 +32,7 @@ export function readLog({ sphereId, storage, together = TOGETHER }: ReadLogDeps)
 }
 
 function readPages({ sphereId, storage }: ReadLogDeps, here: ReadonlySet<EventId>): Map<EventId, SignedEvent> {
-  const keeper: EventKeeper = { sphereId, find: (id) => storage.events.get(id) ?? goneEvent(id) };
+  const keeper: EventKeeper = { sphereId, find: findingIn(storage) };
   const read = new Map<EventId, SignedEvent>();
   const shared = new Map<string, string>();
   for (const page of storage.logPages.ids(sphereId)) {
@@ -57,6 +57,15 @@ function whereThereIsRoom(change: () => unknown): void {
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
   }
+}
+
+/** The last one is remembered: whoever asks for the bytes of an event asks for its signature next. */
+function findingIn({ events }: Pick<Storage, 'events'>): EventKeeper['find'] {
+  let last: Pick<SignedEvent, 'id' | 'bytes' | 'signature'> | undefined;
+  return (id) => {
+    if (last?.id !== id) last = events.some([id])[0];
+    return last ?? goneEvent(id);
+  };
 }
 
 function goneEvent(id: EventId): never {

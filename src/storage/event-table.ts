@@ -107,6 +107,11 @@ export class EventTable {
     return this.#rows.count('sphere_id = @sphereId', { sphereId });
   }
 
+  /** What an event of a sphere takes, in bytes. */
+  averageBytes(sphereId: SphereId): number {
+    return this.#rows.averageLength('bytes', 'sphere_id = @sphereId', { sphereId });
+  }
+
   remove(id: EventId): boolean {
     return this.#rows.remove({ id });
   }

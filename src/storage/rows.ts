@@ -120,6 +120,12 @@ export class Rows<Row extends object, Key extends keyof Row & string> {
     return this.#database.one<{ count: number }>(sql, parameters)?.count ?? 0;
   }
 
+  /** In bytes as they are kept; 0 when there is no row. Nothing is unsealed. */
+  averageLength(property: keyof Row & string, where: string, parameters: Parameters): number {
+    const sql = `SELECT avg(length(${this.#columns[property].name})) AS length FROM ${this.#table} WHERE ${where}`;
+    return this.#database.one<{ length: number | null }>(sql, parameters)?.length ?? 0;
+  }
+
   #encodeKey(key: Pick<Row, Key>): Record<string, SqlValue> {
     return this.#encode(key as Partial<Row>);
   }

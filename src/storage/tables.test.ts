@@ -116,6 +116,7 @@ test('writing a sphere again does not remove what belongs to it, removing it doe
   storage.items.put(item);
   storage.messages.add(message);
   storage.spheres.put({ ...sphere, name: 'Renamed' });
+  expect(storage.events.averageBytes(sphere.id)).toBeGreaterThan(event.bytes.length);
   const left = (): number[] => [
     storage.events.count(sphere.id),
     storage.attachments.list(event.id).length,

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { EventId } from '../../src/base/id.ts';
 import { parseDeviceKey } from '../../src/base/id.ts';
 import type { FedTorrent } from '../../src/spheres/fed-torrent.ts';
+import type { SignedEvent } from '../../src/spheres/protocol/event.ts';
 import { encodeTicket } from '../../src/spheres/protocol/history-pack.ts';
 import { buildMetainfo } from '../../src/torrent/metainfo.ts';
 import {
@@ -70,6 +71,21 @@ test('to whom the past is not open gets the bare events in a pack', async () => 
   await world.until(() => world.entries.some(({ text }) => text === 'history pack taken in'));
   expect([log(eva), kept(eva), begins(eva)]).toEqual([log(ana), [], []]);
   expect(eva.session.storage.items.listAll()).toEqual([]);
+});
+
+test('to make a pack the bytes of each event are read from the disk once', async () => {
+  const { world, ana, sphere } = await longSphere();
+  const eva = await world.person('eva');
+  await world.bringIn(ana, eva);
+  const read: EventId[] = [];
+  const events = sphere.log.events().map((event): SignedEvent => {
+    const bytes = (): Uint8Array => (read.push(event.id), event.bytes);
+    return Object.defineProperty({ ...event }, 'bytes', { get: bytes });
+  });
+  const { device } = eva.session.sphere();
+  expect(ana.session.packs.give({ sphere, device, events })).toBe(true);
+  await world.until(() => world.entries.some(({ text }) => text === 'history packed'));
+  expect(read).toEqual(events.map(({ id }) => id));
 });
 
 test('a pack is fetched on and served on after both computers were killed', async () => {
