@@ -3,7 +3,8 @@ import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { HeldPiece } from './held-piece.ts';
 import { TokenBucket } from './limits.ts';
 import { PieceBuffers } from './piece-buffers.ts';
-import type { BlockRequest, UploadsDeps } from './uploads.ts';
+import type { BlockRequest } from './request-queue.ts';
+import type { UploadsDeps } from './uploads.ts';
 import { REQUEST_QUEUE, Uploads } from './uploads.ts';
 
 const BLOCK = 16_384;
@@ -69,6 +70,29 @@ test('a cancelled request is rejected and never sent', async () => {
   subject.cancel(block(77));
   await clock.advance(5000);
   expect([sent, rejected]).toEqual([[0, 2], [1]]);
+});
+
+test('to find that a request was never made not all that were are looked through', () => {
+  const { subject, rejected } = uploads({ rate: 1 });
+  for (let index = 0; index < REQUEST_QUEUE * 2; index += 1) subject.request(block(index));
+  let looks = 0;
+  const never = Object.defineProperty(block(0, 1), 'index', { get: () => ((looks += 1), REQUEST_QUEUE) });
+  subject.cancel(never);
+  expect([looks < 10, rejected]).toEqual([true, []]);
+});
+
+test('a block that was asked for twice is taken back once by each cancel, whatever else begins where it does', async () => {
+  const { subject, clock, sent, rejected } = uploads({ rate: BLOCK });
+  const part = { ...block(1), length: 5 };
+  for (const request of [block(0), block(1), part, block(1), block(2)]) subject.request(request);
+  subject.cancel(part);
+  subject.cancel(block(1));
+  subject.cancel(part);
+  await clock.advance(5000);
+  expect([sent, rejected]).toEqual([
+    [0, 1, 2],
+    [1, 1],
+  ]);
 });
 
 test('choking rejects what is queued', async () => {

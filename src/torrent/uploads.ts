@@ -1,6 +1,8 @@
 // BEP 3: requests, BEP 6: rejects
 import type { HeldPiece } from './held-piece.ts';
 import type { Bucket } from './limits.ts';
+import type { BlockRequest } from './request-queue.ts';
+import { RequestQueue } from './request-queue.ts';
 
 /** Told to peers as `reqq`: what an honest one keeps outstanding at most. Some send all they may twice a second only. */
 export const REQUEST_QUEUE = 2000;
@@ -18,12 +20,6 @@ const HEADER_BYTES = 13;
 const READ_AHEAD = 2;
 const READ_AHEAD_CONNECTIONS = 8;
 
-export interface BlockRequest {
-  readonly index: number;
-  readonly offset: number;
-  readonly length: number;
-}
-
 export interface UploadsDeps {
   readonly bucket: Bucket;
   readonly borrow: (index: number, signal: AbortSignal) => Promise<HeldPiece>;
@@ -39,7 +35,7 @@ export interface UploadsDeps {
 /** What one peer asked for and has not got yet; served one by one as the limit and the connection allow. */
 export class Uploads implements Disposable {
   readonly #deps: UploadsDeps;
-  readonly #queue: BlockRequest[] = [];
+  readonly #queue = new RequestQueue();
   readonly #abort = new AbortController();
   /** Pieces being read or served, the first asked for first. */
   readonly #pieces = new Map<number, Promise<HeldPiece>>();
@@ -69,20 +65,17 @@ export class Uploads implements Disposable {
   }
 
   cancel(request: BlockRequest): void {
-    const index = this.#queue.findIndex((queued) => same(queued, request));
-    if (index < 0) return;
-    const [cancelled] = this.#queue.splice(index, 1);
     // BEP 6: a cancelled request is answered too, by a reject.
-    if (cancelled !== undefined) this.#deps.reject(cancelled);
+    if (this.#queue.takeBack(request)) this.#deps.reject(request);
   }
 
   /** The peer is choked: everything still queued is rejected. */
   rejectAll(): void {
-    for (const request of this.#queue.splice(0)) this.#deps.reject(request);
+    for (const request of this.#queue.takeAll()) this.#deps.reject(request);
   }
 
   [Symbol.dispose](): void {
-    this.#queue.length = 0;
+    this.#queue.takeAll();
     this.#abort.abort();
     this.#onSent?.();
     this.#letGo();
@@ -105,22 +98,22 @@ export class Uploads implements Disposable {
   async #serveNext(signal: AbortSignal): Promise<void> {
     const { bucket } = this.#deps;
     if (this.#unsentBytes > this.#largestBacklog) await this.#sentDownTo(this.#largestBacklog / 2);
-    const next = this.#queue[0];
+    const next = this.#queue.first;
     if (next === undefined) return;
     if (bucket.open) bucket.debit(next.length + HEADER_BYTES);
     else await bucket.take(next.length + HEADER_BYTES, signal);
     // The queue may have changed while we waited: the tokens serve whatever is first now.
-    const request = this.#queue[0];
+    const request = this.#queue.first;
     if (request === undefined) return;
     // One block of each piece would hold all pieces in memory: blocks of further pieces wait until those are sent.
     if (!this.#unsent.has(request.index) && this.#heldBytes >= this.#largestBacklog * 2) await this.#sentDownTo(0);
     const piece = await this.#piece(request.index, signal);
     if (signal.aborted) return;
     // Taken back while its piece was read: who does so again and again fills no memory with such pieces.
-    if (this.#queue[0] !== request) return this.#turnToNext();
+    if (this.#queue.first !== request) return this.#turnToNext();
     this.#queue.shift();
     this.#send(request, piece.hold());
-    if (this.#queue[0]?.index !== request.index) this.#turnToNext();
+    if (this.#queue.first?.index !== request.index) this.#turnToNext();
   }
 
   #send(request: BlockRequest, piece: HeldPiece): void {
@@ -219,8 +212,4 @@ export class Uploads implements Disposable {
     const share = Math.min(ALL_BACKLOGS_BYTES / Math.max(1, all), DEVICE_BACKLOGS_BYTES / Math.max(1, ofDevice));
     return Math.max(SMALLEST_BACKLOG_BYTES, Math.min(BACKLOG_BYTES, inTime, share));
   }
-}
-
-function same(a: BlockRequest, b: BlockRequest): boolean {
-  return a.index === b.index && a.offset === b.offset && a.length === b.length;
 }
