@@ -175,7 +175,7 @@ test('while no further piece may be begun, what others are late with is asked of
   giver.connect(giving);
   await expect.poll(() => swarm.links.some((link) => swarm.isSeed(link)), { timeout: 20_000 }).toBe(true);
   giver.give(PIECES);
-  await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(8);
+  await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(32);
   await expect.poll(() => giver.owed, { timeout: 20_000 }).toBe(0);
   await clock.advance(3_000);
   const owed = (): number | undefined => {
