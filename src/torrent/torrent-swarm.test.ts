@@ -148,7 +148,7 @@ test('while the disk is behind, a block that arrives is no reason to look at eve
   miser.connect(theirs);
   await expect.poll(() => swarm.links.some((link) => swarm.isSeed(link)), { timeout: 20_000 }).toBe(true);
   miser.give(PIECES);
-  await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(8);
+  await expect.poll(() => beginning.waiting, { timeout: 20_000 }).toBeGreaterThan(32);
   await expect.poll(() => miser.owed, { timeout: 20_000 }).toBe(0);
   expect(beginning.looksOfOneRefresh()).toBeLessThan(200);
 });
