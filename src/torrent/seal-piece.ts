@@ -41,8 +41,13 @@ interface Range {
 }
 
 /** Puts a piece together from files, inline bytes and padding, and enciphers it where there is a key. */
-export function sealPiece(store: Sealing, what: Range & SealCheck, from: ReadFiles): Promise<SealedPiece> {
-  return store.tools.turns.run(what.length, () => seal(store, what, from));
+export function sealPiece(
+  store: Sealing,
+  what: Range & SealCheck,
+  from: ReadFiles,
+  signal: AbortSignal,
+): Promise<SealedPiece> {
+  return store.tools.turns.run(what.length, () => seal(store, what, from), signal);
 }
 
 async function seal(
