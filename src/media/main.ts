@@ -1,6 +1,6 @@
 import { setPriority } from 'node:os';
 import { implement } from '@orpc/server';
-import { mediaContract } from '../contract/media.ts';
+import { mediaContract, type Probe } from '../contract/media.ts';
 import type { ProcessEnd } from '../contract/process-channel.ts';
 import { processChannel, serveChannel } from '../contract/process-channel.ts';
 import { drawPortrait } from './portrait.ts';
@@ -18,6 +18,11 @@ const LOOK_MS = 250;
 const os = implement(mediaContract);
 const router = os.router({
   probe: os.probe.handler(({ input }) => inTime(() => probeFile(input.path))),
+  probeAll: os.probeAll.handler(async ({ input }) => {
+    const probes: (Probe | null)[] = [];
+    for (const path of input.paths) probes.push(await inTime(() => probeFile(path)).catch(() => null));
+    return probes;
+  }),
   preview: os.preview.handler(({ input }) => inTime(() => previewFile(input.path))),
   portrait: os.portrait.handler(({ input }) => inTime(() => drawPortrait(input.bytes))),
 });
