@@ -200,7 +200,9 @@ export class ItemSource {
       const bytes = await readPart(path, manifest.offset - from, manifest.length);
       if (sha256Hex(bytes) !== manifest.sha256) throw new AppError('forged', 'another list of files than announced');
       storage.attachments.put({ eventId: event.id, kind: 'manifest', bytes });
-      return decodeManifest(bytes);
+      const read = decodeManifest(bytes);
+      this.#longManifests.set(event.id, new WeakRef(read));
+      return read;
     } finally {
       await feed.remove(infoHash);
       await rm(path, { force: true });

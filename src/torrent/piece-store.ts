@@ -19,8 +19,8 @@ import { sealPiece } from './seal-piece.ts';
 import type { StoreFault } from './store-fault.ts';
 import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
-import { foldersUpTo, syncFolder } from './sync-folder.ts';
-import { doWholeFiles } from './whole-files.ts';
+import { foldersOf, syncFolder } from './sync-folder.ts';
+import { doWholeFiles, finishFiles, lookAtFiles } from './whole-files.ts';
 
 export interface PieceStoreDeps {
   readonly shape: TorrentShape;
@@ -179,18 +179,16 @@ export class PieceStore implements AsyncDisposable {
 
   /** Everything is written: puts it on the disk for good and gives what the files are from now on. */
   async sync(signal: AbortSignal): Promise<FileIdentity[]> {
+    await finishFiles(this.#many, signal);
     const identities: FileIdentity[] = [];
-    const folders = new Set<string>();
     // Together, because a disk puts many files on its platters as fast as one.
     for (let start = 0; start < this.#files.length; start += SYNC_BATCH) {
       signal.throwIfAborted();
       const batch = this.#space.files.slice(start, start + SYNC_BATCH);
       const finishing = batch.map((_, index) => this.#onFile(start + index, (file) => file.finish()));
       identities.push(...(await Promise.all(finishing)));
-      for (const { path, root } of batch)
-        if (root !== null) for (const folder of foldersUpTo(path, root)) folders.add(folder);
     }
-    for (const folder of folders) {
+    for (const folder of foldersOf(this.#space.files)) {
       signal.throwIfAborted();
       await syncFolder(folder);
     }
@@ -199,9 +197,10 @@ export class PieceStore implements AsyncDisposable {
 
   /** Looks at the files without reading them, so that a disk that went away or came back is noticed. */
   async check(signal: AbortSignal): Promise<StoreFault | null> {
+    const well = await lookAtFiles(this.#many, signal);
     for (const [index, file] of this.#files.entries()) {
       signal.throwIfAborted();
-      this.#note(index, await file.look());
+      this.#note(index, well.has(file) ? null : await file.look());
     }
     return this.#faults.values().next().value ?? null;
   }
@@ -236,6 +235,10 @@ export class PieceStore implements AsyncDisposable {
     this.#cache.clear();
     await this.#lent[Symbol.asyncDispose]();
     await Promise.all(this.#files.map((file) => file.close()));
+  }
+
+  get #many() {
+    return { thread: this.#tools.small, files: this.#files };
   }
 
   #require(index: number): void {

@@ -1,16 +1,16 @@
 import type { ByteSpace, Span } from './byte-space.ts';
 import { eachSpan } from './each-span.ts';
+import type { ManyFiles } from './file-thread.ts';
 import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import type { PieceMemory } from './piece-memory.ts';
 import type { PieceTags } from './piece-tags.ts';
-import type { SmallFiles } from './whole-files.ts';
 
 /** What the stores of one host share: those of public torrents have memory of their own. */
 export interface PieceTools extends PieceMemory {
   readonly crypto: PieceCrypto;
   readonly tags: PieceTags;
   /** For folders of many small files; every file goes the usual way when left out. */
-  readonly small?: SmallFiles;
+  readonly small?: ManyFiles;
 }
 
 /** How the bytes of files come into a piece. */
