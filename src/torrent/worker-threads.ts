@@ -45,7 +45,10 @@ export class WorkerThreads<Job, Answer> implements AsyncDisposable {
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#isBroken || this.ready > 0) return;
     if (this.#threads.length === 0) this.#start();
-    const started = this.#threads[0]?.started.promise;
+    const [thread] = this.#threads;
+    // Somebody waits for it: until it has started the process must not end.
+    thread?.worker.ref();
+    const started = thread?.started.promise;
     await (signal === undefined ? started : Promise.race([started, untilAborted(signal)]));
   }
 
