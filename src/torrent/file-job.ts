@@ -3,7 +3,7 @@ import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import type { FileIdentity } from '../contract/swarm.ts';
 import { GUARDED } from './contained-file.ts';
 import { fileIdentity } from './file-identity.ts';
-import type { SmallFilesJob, WrittenFile } from './small-files.ts';
+import type { SmallFilesJob, SyncAnswer, WrittenFile } from './small-files.ts';
 import { runSmallFiles, syncFiles } from './small-files.ts';
 
 /** A file, and parts of it; `to` is exclusive. */
@@ -20,7 +20,7 @@ export type FileJob =
   | { readonly kind: 'digest'; readonly files: readonly FileParts[] };
 
 /** One for each file, in their order; false or null when it was not done, whatever the reason. */
-export type FileAnswer = readonly (boolean | FileIdentity | readonly string[] | null)[];
+export type FileAnswer = readonly (boolean | SyncAnswer | readonly string[])[];
 
 export async function runFileJob(job: FileJob): Promise<FileAnswer> {
   switch (job.kind) {

@@ -11,8 +11,8 @@ const FEWEST = 64;
 /** Does the same with many files; gives for each, in their order, what came of it. `undefined`: not done, for the usual way. */
 export interface ManyFiles {
   run(job: SmallFilesJob): Promise<readonly boolean[]>;
-  /** Puts them on the disk for good; gives what they are from now on. */
-  sync(files: readonly WrittenFile[], signal: AbortSignal): Promise<(FileIdentity | undefined)[]>;
+  /** Puts them on the disk for good; gives what they are from now on, or the system's code when the disk does not take one. */
+  sync(files: readonly WrittenFile[], signal: AbortSignal): Promise<(FileIdentity | string | undefined)[]>;
   /** What they are now. */
   look(paths: readonly string[], signal: AbortSignal): Promise<(FileIdentity | undefined)[]>;
   /** SHA-256 in hex of parts of them. */
@@ -38,8 +38,8 @@ export class FileThread implements ManyFiles, AsyncDisposable {
     return answers.map((answer) => answer === true);
   }
 
-  sync(files: readonly WrittenFile[], signal: AbortSignal): Promise<(FileIdentity | undefined)[]> {
-    return this.#each<FileIdentity, WrittenFile>(files, (part) => ({ kind: 'sync', files: part }), signal);
+  sync(files: readonly WrittenFile[], signal: AbortSignal): Promise<(FileIdentity | string | undefined)[]> {
+    return this.#each<FileIdentity | string, WrittenFile>(files, (part) => ({ kind: 'sync', files: part }), signal);
   }
 
   look(paths: readonly string[], signal: AbortSignal): Promise<(FileIdentity | undefined)[]> {

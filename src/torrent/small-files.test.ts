@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { manyFiles } from '../../test/fixtures/many-files.ts';
 import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 import { readPiece, SharedItem } from '../../test/fixtures/shared-item.ts';
-import { FileThread } from './file-thread.ts';
+import { FileThread, type ManyFiles } from './file-thread.ts';
 import type { PieceTools } from './seal-piece.ts';
 import type { SmallFilesJob } from './small-files.ts';
 import { runSmallFiles } from './small-files.ts';
@@ -105,4 +105,16 @@ test('a thread does the same, and when it is gone everything goes the usual way'
   expect(await thread.run({ kind: 'read', files: [] })).toEqual([]);
   await using other = await manySmall();
   await transfer(other, { ...pieceTools(), small: thread });
+});
+
+test('a disk that does not take small files at the end is told as it is, and not asked about them again', async () => {
+  await using item = await manySmall();
+  const answers = ['ENOSPC'];
+  const small: ManyFiles = { ...manyFiles(), sync: async (files) => files.map(() => answers[0]) };
+  const tools = { ...pieceTools(), small };
+  const [{ store: shared }, { store: receiver }] = [item.openShared(), item.openReceiver({ tools })];
+  for (let piece = 0; piece < item.pieceCount; piece += 1) await receiver.write(piece, await readPiece(shared, piece));
+  await expect(receiver.sync(never)).rejects.toMatchObject({ code: 'disk-full' });
+  answers.pop();
+  expect(await receiver.sync(never)).toHaveLength(FILES);
 });

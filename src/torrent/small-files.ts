@@ -64,10 +64,13 @@ export function runSmallFiles({ kind, files }: SmallFilesJob): boolean[] {
   });
 }
 
-/** The same for `StoreFile.finish`: gives what each file is from now on, null for one that was not done. */
-export async function syncFiles(files: readonly WrittenFile[]): Promise<(FileIdentity | null)[]> {
+/** What a file is from now on, or the system's code when the disk does not take it; null when it was not tried. */
+export type SyncAnswer = FileIdentity | string | null;
+
+/** The same for `StoreFile.finish`. */
+export async function syncFiles(files: readonly WrittenFile[]): Promise<SyncAnswer[]> {
   const roots = new RealRoots();
-  const identities: (FileIdentity | null)[] = [];
+  const identities: SyncAnswer[] = [];
   for (let from = 0; from < files.length; from += SYNCED_TOGETHER) {
     const together = files.slice(from, from + SYNCED_TOGETHER);
     identities.push(...(await Promise.all(together.map((file) => syncOne(file, roots).catch(() => null)))));
@@ -122,10 +125,12 @@ function writeOne({ path, root, bytes }: SmallFile, roots: RealRoots): boolean {
   }
 }
 
-async function syncOne({ path, root, length }: WrittenFile, roots: RealRoots): Promise<FileIdentity | null> {
+async function syncOne({ path, root, length }: WrittenFile, roots: RealRoots): Promise<SyncAnswer> {
   const fd = openInside({ path, root }, roots, 'write');
   try {
-    await sync(fd);
+    const failure = await sync(fd).catch((error: unknown) => systemCode(error) ?? 'EIO');
+    // A system tells it once: asked again it would say that all is well.
+    if (failure !== undefined) return failure;
     const stat = fstatSync(fd, { bigint: true });
     return stat.nlink > 0n && Number(stat.size) === length ? fileIdentity(stat) : null;
   } finally {

@@ -1,4 +1,5 @@
 import type { Span } from './byte-space.ts';
+import { fileError } from './file-error.ts';
 import type { ManyFiles } from './file-thread.ts';
 import type { SmallFile, SmallFilesJob } from './small-files.ts';
 import type { StoreFile } from './store-file.ts';
@@ -43,9 +44,12 @@ export async function finishFiles(
     signal,
   );
   for (const [index, { file }] of written.entries()) {
-    const identity = done?.[index];
+    const answer = done?.[index];
+    if (typeof answer === 'string') {
+      throw fileError(Object.assign(new Error(answer), { code: answer }), 'cannot sync a file', { path: file.path });
+    }
     // The next user opens it for reading only.
-    if (identity !== undefined) await file.adopt(identity);
+    if (answer !== undefined) await file.adopt(answer);
   }
 }
 
