@@ -116,8 +116,8 @@ export class ItemService implements Disposable {
 
   /** Whether there is something to fetch or serve, and all of it is paused. */
   get isAllPaused(): boolean {
-    const { running, paused } = this.#deps.storage.items.countWanted();
-    return running === 0 && paused > 0;
+    const { items } = this.#deps.storage;
+    return !items.hasWanted(false) && items.hasWanted(true);
   }
 
   /** After a start: everything that is wanted goes on where it was. */
