@@ -121,6 +121,26 @@ test('a log is read where there is no room for its pages', () => {
   expect(kept.storage.logPages.ids(sphereId)).toEqual([]);
 });
 
+test('what was gathered and cannot be kept is not read', () => {
+  const { sphereId, owner } = foundWorld();
+  for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
+  const kept = keep(sphereId);
+  const events = owner.log.events();
+  const [first, ...rest] = events;
+  if (first === undefined) throw new Error('no event');
+  add(kept, rest);
+  kept.storage.gather(
+    () => {
+      add(kept, [first]);
+      kept.database.run('PRAGMA defer_foreign_keys = ON');
+      add({ ...kept, sphereId: 'b'.repeat(64) as SphereId }, [foundWorld().owner.say('elsewhere')]);
+    },
+    () => ({ kept: () => undefined, lost: () => undefined }),
+  );
+  expect(readLog({ ...kept, together: TOGETHER })).toHaveLength(rest.length);
+  expect(readEach(kept)).toHaveLength(rest.length);
+});
+
 test('what a later version understands of an event is in its page although this version does not know it', () => {
   const { owner } = foundWorld();
   const { author } = owner.who;
