@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type * as Electron from 'electron';
+import { childEnvironment } from '../src/engine/process-launcher.ts';
 
 /** A running utility process, as far as we use it. */
 export interface UtilityChild<Port> {
@@ -34,6 +35,7 @@ export function electronForker(
     fork(program, { args, execArgv, serviceName }) {
       const child = electron.utilityProcess.fork(path.join(folder, program), [...args], {
         execArgv: [...execArgv],
+        env: childEnvironment(),
         serviceName,
         // Standard output belongs to nobody here; what a process complains about is shown.
         stdio: ['ignore', 'ignore', 'inherit'],

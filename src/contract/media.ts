@@ -42,8 +42,15 @@ export type Portrait = z.infer<typeof portraitSchema>;
 
 const file = z.object({ path: z.string() });
 
+/** Files in one question: into a small one it is looked in less time than a question takes. */
+export const PROBED_TOGETHER = 16;
+
 export const mediaContract = {
   probe: oc.input(file).output(probeSchema),
+  /** null for a file that cannot be opened. */
+  probeAll: oc
+    .input(z.object({ paths: z.array(z.string()).max(PROBED_TOGETHER) }))
+    .output(z.array(probeSchema.nullable())),
   /** null when nothing in the file can be drawn. */
   preview: oc.input(file).output(previewSchema.nullable()),
   /** null when the bytes are no picture. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { FakeSwarm } from '../../test/fixtures/fake-swarm.ts';
+import { manyFiles } from '../../test/fixtures/many-files.ts';
 import { mediaOfNothing } from '../../test/fixtures/media-of-nothing.ts';
 import { AppError } from '../base/errors.ts';
 import { parseBareJid } from '../base/id.ts';
@@ -65,6 +66,7 @@ async function holderWith(options: { password?: string; openOmemo?: typeof Omemo
     origin: () => 'http://127.0.0.1:0',
     feed,
     mediaTools: mediaOfNothing,
+    files: manyFiles(),
     views,
     openOmemo: options.openOmemo ?? ((deps) => Omemo.open(deps)),
   });

@@ -16,6 +16,7 @@ import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { AccountRow } from '../storage/account-table.ts';
 import { createSecretBox } from '../storage/secret-box.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import { openStorage } from '../storage/storage.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import { registerAccount } from '../xmpp/register.ts';
@@ -39,6 +40,7 @@ import type { ViewSource } from './view-source.ts';
 interface AccountHolderDeps extends ServicesDeps {
   readonly feed: SwarmFeed;
   readonly mediaTools: MediaTools & PortraitTools;
+  readonly files: ManyFiles;
   readonly views: ViewSource;
   readonly openOmemo: typeof Omemo.open;
 }
@@ -282,7 +284,7 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #open(storage: Storage, login: XmppLogin): Promise<AccountSession> {
-    const { profile, config, feed, mediaTools, openOmemo, clock, random, log } = this.#deps;
+    const { profile, config, feed, mediaTools, files, openOmemo, clock, random, log } = this.#deps;
     try {
       return await AccountSession.open({
         login,
@@ -293,6 +295,7 @@ export class AccountHolder implements AsyncDisposable {
         iceServers: config.swarm.iceServers,
         keepEverything: config.keepEverything,
         media: mediaTools,
+        files,
         accountFolder: this.#folder(login.jid),
         spheresFolder: profile.spheresFolder,
         clock,

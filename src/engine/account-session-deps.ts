@@ -7,6 +7,7 @@ import type { PortraitTools } from '../people/portraits.ts';
 import type { MediaTools } from '../spheres/describe-item.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
 import type { OwnIdentity } from './own-identity.ts';
 
@@ -23,6 +24,7 @@ export interface AccountSessionDeps {
   /** Whether every item is fetched without being asked for. */
   readonly keepEverything: boolean;
   readonly media: MediaTools & PortraitTools;
+  readonly files: ManyFiles;
   readonly accountFolder: string;
   readonly spheresFolder: string;
   readonly clock: Clock;

@@ -374,7 +374,8 @@ export class AccountSession implements AsyncDisposable {
 
   #openItems(deps: AccountSessionDeps, log: Logger): ItemService {
     const { source, waiter } = this;
-    return new ItemService({ ...this.#following(deps), feed: deps.feed, source, waiter, log: log.child('items') });
+    const { feed, files } = deps;
+    return new ItemService({ ...this.#following(deps), feed, files, source, waiter, log: log.child('items') });
   }
 
   #openDirectMail(deps: AccountSessionDeps, incoming: Incoming, server: ServerKnowledge): DirectMail {

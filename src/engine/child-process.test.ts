@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { EchoContract } from '../../test/fixtures/echo-process.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
@@ -147,4 +148,9 @@ test('a process that hangs before its first word is replaced after 15 s, and the
   await clock.advance(200_000);
   const waits = lives.map(({ startedMs, killedMs }) => (killedMs ?? startedMs) - startedMs);
   expect(waits.slice(0, 4)).toEqual([15_000, 30_000, 45_000, 45_000]);
+});
+
+test.runIf(process.platform === 'linux')('a child may have the disk sync sixteen files at a time', async () => {
+  const { pid } = await recall(start());
+  expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toContain('UV_THREADPOOL_SIZE=16');
 });

@@ -6,6 +6,7 @@ import { findDefaultGateways } from '../nat/default-gateways.ts';
 import { ownNetworks } from '../nat/local-addresses.ts';
 import { Omemo } from '../omemo/omemo.ts';
 import { SwarmFeed } from '../spheres/swarm-feed.ts';
+import { FileThread } from '../torrent/file-thread.ts';
 import { AccountHolder } from './account-holder.ts';
 import { createAppServices } from './app-calls.ts';
 import { ChildProcess } from './child-process.ts';
@@ -47,7 +48,9 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     stack.use(openSwarm(deps, feed, views, parts.swarmEntry));
     const media = stack.use(openMedia(deps, parts.mediaEntry));
     const mediaTools = createMediaTools({ process: media, clock: deps.clock, log });
-    const holder = stack.use(new AccountHolder({ ...deps, feed, mediaTools, views, openOmemo: parts.openOmemo }));
+    const files = stack.use(new FileThread());
+    const { openOmemo } = parts;
+    const holder = stack.use(new AccountHolder({ ...deps, feed, mediaTools, files, views, openOmemo }));
     const places = openPlaces(deps, feed, stack);
     const services = createAppServices({ ...deps, holder, feed, views, speed, places, mediaTools });
     await places.look(signal);

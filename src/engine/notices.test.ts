@@ -23,7 +23,10 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
   };
   const session = {
     storage: {
-      items: { listAll: () => [...rows.values()], get: (id: string) => rows.get(id) },
+      items: {
+        states: () => [...rows.values()].map(({ itemId, state }) => [itemId, state]),
+        get: (id: string) => rows.get(id),
+      },
       contacts: { get: () => undefined },
       verified: { has: () => false, hasAccount: () => false },
       invitations: { get: (id: string) => ({ from: 'ana@a.test', name: 'Winter', state: id }) },
@@ -37,6 +40,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     people: { contacts: { isStranger: () => isStranger, onMoved }, devices: { onStrange: new Emitter<never>() } },
     directory: { onSwapped: new Emitter<never>() },
     caretaker: { onMended: new Emitter<never>() },
+    logs: { withheld: { onFound: new Emitter<never>() } },
     names: { of: personName },
     ofTwo: { isTaken: () => false },
     onInvitation,

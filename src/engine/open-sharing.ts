@@ -10,12 +10,14 @@ import { ShareService } from '../spheres/share-service.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 
 interface SharingDeps {
   readonly storage: Storage;
   readonly list: SphereList;
   readonly feed: SwarmFeed;
   readonly media: MediaTools;
+  readonly files: ManyFiles;
   readonly items: ItemService;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;

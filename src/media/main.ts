@@ -1,11 +1,11 @@
 import { setPriority } from 'node:os';
 import { implement } from '@orpc/server';
-import { mediaContract } from '../contract/media.ts';
+import { mediaContract, type Probe } from '../contract/media.ts';
 import type { ProcessEnd } from '../contract/process-channel.ts';
 import { processChannel, serveChannel } from '../contract/process-channel.ts';
 import { drawPortrait } from './portrait.ts';
 import { previewFile } from './preview.ts';
-import { probeFile } from './probe.ts';
+import { probeFile, probePlain } from './probe.ts';
 
 /** The media process: opens files that strangers made, one at a time, and may die of any of them. */
 
@@ -18,6 +18,15 @@ const LOOK_MS = 250;
 const os = implement(mediaContract);
 const router = os.router({
   probe: os.probe.handler(({ input }) => inTime(() => probeFile(input.path))),
+  probeAll: os.probeAll.handler(async ({ input }) => {
+    // Only what may be decoded is looked into one by one.
+    const plain = await inTime(() => Promise.all(input.paths.map((path) => probePlain(path).catch(() => null))));
+    const probes: (Probe | null)[] = [];
+    for (const [index, path] of input.paths.entries()) {
+      probes.push(plain[index] ?? (await inTime(() => probeFile(path)).catch(() => null)));
+    }
+    return probes;
+  }),
   preview: os.preview.handler(({ input }) => inTime(() => previewFile(input.path))),
   portrait: os.portrait.handler(({ input }) => inTime(() => drawPortrait(input.bytes))),
 });

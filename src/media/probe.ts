@@ -40,6 +40,13 @@ export async function probeFile(path: string): Promise<Probe> {
   };
 }
 
+/** What a file is of whose content nothing more can be said; null for all others. */
+export async function probePlain(path: string): Promise<Probe | null> {
+  if ((await formatOf(path)) !== null) return null;
+  const { type } = NOTHING;
+  return { kind: kindOfType(type), type, ...NO_FACTS };
+}
+
 async function openFile(path: string) {
   try {
     return await open(path, 'r');

@@ -67,6 +67,32 @@ test('a message without text carries a key only', async () => {
   expect(await ben.read(ana, sent.message)).toMatchObject({ text: null, messageKey: sent.messageKey });
 });
 
+test('a message is read again when what its session rests on is lost meanwhile, so that what came before stays readable', async () => {
+  const { ana, ben } = await acquainted();
+  const before = ben.store.session(ana.address) ?? '';
+  const lose = (): void => ben.store.apply({ ...NO_CHANGES, sessions: [{ address: ana.address, record: before }] });
+  const [first, second] = [await ana.write('first', ben), await ana.write('second', ben)];
+  await ben.read(ana, first);
+  const reading = ben.readText(ana, second);
+  // Far enough for the session to have been asked for, and not to the end.
+  for (let step = 0; step < 6; step += 1) await Promise.resolve();
+  lose();
+  expect(await reading).toBe('second');
+  expect(await ben.readText(ana, first)).toBe('first');
+});
+
+test('a message is made again when what its session rests on is lost meanwhile', async () => {
+  const { ana, ben } = await acquainted();
+  const before = ben.store.session(ana.address) ?? '';
+  const first = await ana.write('first', ben);
+  await ben.read(ana, first);
+  const writing = ben.write('answer', ana);
+  for (let step = 0; step < 12; step += 1) await Promise.resolve();
+  ben.store.apply({ ...NO_CHANGES, sessions: [{ address: ana.address, record: before }] });
+  expect(await ana.readText(ben, await writing)).toBe('answer');
+  expect(await ben.readText(ana, first)).toBe('first');
+});
+
 test('messages may arrive in any order, also across changes of the ratchet', async () => {
   const { ana, ben } = await acquainted();
   const early = [await ana.write('1', ben), await ana.write('2', ben)];

@@ -155,8 +155,10 @@ export class Omemo {
     // Bundles come over the network: they are fetched before the queue, so that reading goes on meanwhile.
     const prepared = await this.#encrypting.prepare(input, signal);
     return this.#operation(signal, async (begin) => {
-      const { overlay, sessions } = begin();
-      const result = await this.#encrypting.run(prepared, overlay, sessions);
+      const { result, overlay } = await fresh(async () => {
+        const { overlay, sessions } = begin();
+        return { result: await this.#encrypting.run(prepared, overlay, sessions), overlay };
+      });
       const kept = commit(result, overlay.changes());
       this.onReached.emit(result.reached.map(({ address }) => address));
       return kept;
@@ -177,7 +179,7 @@ export class Omemo {
     const ours = message.keys.filter((key) => key.deviceId === this.deviceId).slice(0, MAX_OWN_ELEMENTS);
     if (ours.length === 0) return { kind: 'not-for-us' };
     return this.#operation(signal, async (begin) => {
-      const { result, overlay } = await this.#openAny(input, ours, begin);
+      const { result, overlay } = await fresh(() => this.#openAny(input, ours, begin));
       const kept = commit(result, overlay.changes());
       if (overlay.usedPreKey) this.bundleChanged.emit();
       const { sender, preKey, counter } = result;
@@ -239,6 +241,13 @@ export class Omemo {
     if (isBroken) this.onBroken.emit({ jid: input.from, deviceId: input.message.senderDeviceId });
     throw refusal;
   }
+}
+
+/** Tries again when the sessions were not what they seemed: what was lost would never be readable again. */
+async function fresh<T extends Pick<Attempt, 'overlay'>>(attempt: () => Promise<T>): Promise<T> {
+  let made = await attempt();
+  while (made.overlay.isStale) made = await attempt();
+  return made;
 }
 
 async function openElement(

@@ -14,8 +14,8 @@ export class Overlay implements SignalStorage {
   readonly #store: OmemoStore;
   readonly #own: OwnDevice;
   readonly #nowMs: number;
-  /** What the store had when it was first asked: nobody else changes it while the operation runs. */
-  readonly #stored = new Map<string, string | undefined>();
+  /** What the store had when it was first asked. */
+  readonly #asked = new Map<string, { readonly address: DeviceAddress; readonly record: string | undefined }>();
   readonly #sessions = new Map<string, { readonly address: DeviceAddress; readonly record: string | undefined }>();
   readonly #identities = new Map<string, { readonly address: DeviceAddress; readonly identityKey: Uint8Array }>();
   readonly #usedPreKeys = new Set<number>();
@@ -32,6 +32,11 @@ export class Overlay implements SignalStorage {
     return this.#missedPreKey;
   }
 
+  /** True when a session that was asked for is not what it was: its change was lost before it came to the disk. */
+  get isStale(): boolean {
+    return [...this.#asked.values()].some(({ address, record }) => this.#store.session(address) !== record);
+  }
+
   get usedPreKey(): boolean {
     return this.#usedPreKeys.size > 0;
   }
@@ -40,8 +45,9 @@ export class Overlay implements SignalStorage {
     const name = encode(address);
     const changed = this.#sessions.get(name);
     if (changed !== undefined) return changed.record;
-    if (!this.#stored.has(name)) this.#stored.set(name, this.#store.session(address));
-    return this.#stored.get(name);
+    const asked = this.#asked.get(name) ?? { address, record: this.#store.session(address) };
+    this.#asked.set(name, asked);
+    return asked.record;
   }
 
   setSession(address: DeviceAddress, record: string | undefined): void {

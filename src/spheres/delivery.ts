@@ -10,7 +10,7 @@ import type { SphereList } from './sphere-list.ts';
 
 interface DeliveryDeps {
   readonly list: SphereList;
-  readonly channel: EphemeralChannel;
+  readonly channel: Pick<EphemeralChannel, 'on' | 'say'>;
   readonly storage: Storage;
   /** Runs work that outlives the call that began it. */
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
@@ -62,6 +62,8 @@ export class Delivery {
   }
 
   async #tellNow(sphere: Sphere): Promise<void> {
+    // Of what may still be lost nothing is to be remembered as here.
+    this.#deps.storage.keep();
     const marks = [...sphere.state.devices.values()].flatMap(({ device, person }) => {
       const sequence = person === sphere.person ? undefined : this.#lastHere(sphere, device);
       const isNews = sequence !== undefined && sequence > (this.#told.get(key(sphere, device)) ?? -1);

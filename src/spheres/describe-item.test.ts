@@ -39,7 +39,11 @@ async function describeFolder(name: string, files: readonly string[]) {
   mkdirSync(folder);
   for (const file of files) writeFileSync(join(folder, file), file);
   const tried: string[] = [];
-  const { preview, media } = await describeItem(await enumerateTree(folder, never), mediaByName(tried), never);
+  const { preview, media } = await describeItem(
+    await enumerateTree(folder, never),
+    { media: mediaByName(tried) },
+    never,
+  );
   return { picture: preview === null ? null : Buffer.from(preview.image).toString(), tried, media };
 }
 

@@ -3,6 +3,7 @@ import { inBatches } from '../base/in-batches.ts';
 import type { Preview, Probe } from '../contract/media.ts';
 import type { MediaKind } from '../contract/views.ts';
 import type { EnumeratedFile, EnumeratedTree } from '../torrent/enumerate.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import type { EdgeDigests } from './edge-digest.ts';
 import { edgeDigests } from './edge-digest.ts';
 import type { EventBodies } from './protocol/event-body.ts';
@@ -33,19 +34,22 @@ const PICTURED: readonly MediaKind[] = ['video', 'image', 'audio'];
 
 export async function describeItem(
   tree: EnumeratedTree,
-  media: MediaTools,
+  { media, files }: { readonly media: MediaTools; readonly files?: ManyFiles | undefined },
   signal: AbortSignal,
 ): Promise<ItemDescription> {
-  const looked = await inBatches(tree.files, TOGETHER, async (file, index) => {
+  const probing = inBatches(tree.files.slice(0, MAX_PROBED_FILES), TOGETHER, async ({ path }) => {
     signal.throwIfAborted();
-    const probe = index < MAX_PROBED_FILES ? await media.probe(file.path, signal) : null;
-    const edges = await edgeDigests(file.path, file.size, signal);
-    return { probe, described: describeFile(file, probe, edges) };
+    return media.probe(path, signal);
   });
-  const probes = looked.flatMap(({ probe }) => probe ?? []);
+  const edged = tree.files.map(({ path, size }) => ({ path, bytes: size }));
+  const [probes, edges] = await Promise.all([probing, edgeDigests(edged, files, signal)]);
+  const described = edges.flatMap((edge, index) => {
+    const file = tree.files[index];
+    return file === undefined ? [] : [describeFile(file, probes[index] ?? null, edge)];
+  });
   const preview = await findPreview(tree, probes, media, signal);
   return {
-    manifest: { files: looked.map(({ described }) => described) },
+    manifest: { files: described },
     media: summary(tree, probes[0], preview),
     preview,
     thumbhash: preview === null ? null : toBase64(preview.thumbhash),

@@ -2,8 +2,9 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileIdentity } from '../contract/swarm.ts';
-import { enumerateTree } from '../torrent/enumerate.ts';
+import { enumerateWith } from '../torrent/enumerate.ts';
 import { fileIdentity } from '../torrent/file-identity.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 
 /** A file or folder that lies in a sphere's folder. */
 export interface FolderEntry {
@@ -61,14 +62,18 @@ function reservedNames(names: readonly string[]): Set<string> {
 }
 
 /** null when there is nothing in it that could be shared, or a program is not done with it. */
-export async function lookAtEntry({ path, kind }: FolderEntry, signal: AbortSignal): Promise<EntryLook | null> {
+export async function lookAtEntry(
+  { path, kind }: FolderEntry,
+  many: ManyFiles | undefined,
+  signal: AbortSignal,
+): Promise<EntryLook | null> {
   try {
     if (kind === 'file') {
       const stat = await lstat(path, { bigint: true });
       const identity = fileIdentity(stat);
       return stat.isFile() && identity.size > 0 ? lookOf([identity]) : null;
     }
-    const { files } = await enumerateTree(path, signal);
+    const { files } = await enumerateWith({ many }, path, signal);
     const isUnfinished = files.some(({ components }) => UNFINISHED.test(components.at(-1) ?? ''));
     return isUnfinished || files.length === 0 ? null : lookOf(files.map(({ identity }) => identity));
   } catch {

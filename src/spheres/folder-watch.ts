@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { FileIdentity } from '../contract/swarm.ts';
 import type { ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import { collisionKey } from '../torrent/safe-name.ts';
 import type { EntryLook, FolderEntry } from './folder-entries.ts';
 import { listEntries, lookAtEntry } from './folder-entries.ts';
@@ -19,6 +20,8 @@ interface FolderWatchDeps {
   readonly storage: Pick<Storage, 'items' | 'settings' | 'shareJobs'>;
   readonly list: Pick<SphereList, 'all'>;
   readonly shares: Pick<ShareService, 'share'>;
+  /** For folders of many files; each is looked at alone when left out. */
+  readonly files?: ManyFiles;
   /** Runs work that outlives the look that began it. */
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
@@ -130,7 +133,7 @@ export class FolderWatch {
     const { path } = entry;
     const startMs = this.#deps.clock.monotonic();
     if (startMs < (this.#againMs.get(path) ?? 0)) return null;
-    const look = await lookAtEntry(entry, signal);
+    const look = await lookAtEntry(entry, this.#deps.files, signal);
     const nowMs = this.#deps.clock.monotonic();
     this.#againMs.set(path, nowMs + REST * (nowMs - startMs));
     if (look === null || this.#refused.get(path) === look.text) return null;

@@ -10,18 +10,20 @@ interface GatheredChangesDeps {
   readonly log: Logger;
 }
 
+type Untold = Map<Sphere, SphereChange[]>;
+
 /** What became different in spheres with what was gathered: told at once for all of it, when the database has it. */
 export class GatheredChanges {
   readonly #deps: GatheredChangesDeps;
-  readonly #untold = new Map<Sphere, SphereChange[]>();
-  readonly #gathered: Gathered = { kept: () => this.#tell(), lost: () => this.#forget() };
+  /** Of the newest gathering. */
+  #untold: Untold = new Map();
 
   constructor(deps: GatheredChangesDeps) {
     this.#deps = deps;
   }
 
   gather<T>(work: () => T): T {
-    return this.#deps.storage.gather(work, this.#gathered);
+    return this.#deps.storage.gather(work, this.#begin);
   }
 
   /** What was just gathered has changed this. */
@@ -31,19 +33,17 @@ export class GatheredChanges {
     if (!changes.every(({ kind }) => kind === 'message')) this.#deps.storage.keep();
   }
 
-  #tell(): void {
-    const { onChanges } = this.#deps;
-    this.#forEach((sphere, changes) => onChanges(sphere, changes));
-  }
-
-  #forget(): void {
-    this.#forEach((sphere) => sphere.reload());
-  }
+  readonly #begin = (): Gathered => {
+    const untold: Untold = new Map();
+    this.#untold = untold;
+    return {
+      kept: () => this.#forEach(untold, this.#deps.onChanges),
+      lost: () => this.#forEach(untold, (sphere) => sphere.reload()),
+    };
+  };
 
   /** Nobody waits for it who could hear that it failed. */
-  #forEach(work: (sphere: Sphere, changes: readonly SphereChange[]) => void): void {
-    const untold = [...this.#untold];
-    this.#untold.clear();
+  #forEach(untold: Untold, work: (sphere: Sphere, changes: readonly SphereChange[]) => void): void {
     for (const [sphere, changes] of untold) {
       try {
         work(sphere, changes);

@@ -6,6 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { ItemBook } from './item-book.ts';
 import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import { withIdentities } from '../torrent/torrent-spec.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
 import { verifyItem } from './verify-item.ts';
@@ -15,6 +16,8 @@ interface ItemProgressDeps {
   readonly book: ItemBook;
   readonly feed: SwarmFeed;
   readonly source: ItemSource;
+  /** For folders of many files; each is looked at alone when left out. */
+  readonly files?: ManyFiles;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
 }
 
@@ -112,12 +115,12 @@ export class ItemProgress implements Disposable {
     if (this.#verifying.has(itemId)) return;
     this.#verifying.add(itemId);
     this.#deps.spawn('verify item', async (signal) => {
-      const { book, source, feed } = this.#deps;
+      const { book, source, feed, files } = this.#deps;
       const row = book.row(itemId);
       try {
         const event = book.event(row);
         const manifest = event === undefined ? undefined : source.knownManifest(event);
-        if (manifest !== undefined) await verifyItem(manifest, row, signal);
+        if (manifest !== undefined) await verifyItem(manifest, row, files, signal);
         if (row.chosen === null) book.update(itemId, { state: 'complete', bytesHave: book.bytes(row) });
         else if (book.row(itemId).state === 'verifying') book.update(itemId, { state: 'partial' });
       } catch (error) {

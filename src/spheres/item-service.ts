@@ -11,6 +11,7 @@ import type { TorrentState } from '../contract/swarm.ts';
 import type { ErrorView, ItemState } from '../contract/views.ts';
 import { isOnList, type ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import { requireSpace } from '../torrent/free-space.ts';
 import { chosenPlace, widen } from './chosen-files.ts';
 import { findPlace } from './find-place.ts';
@@ -36,6 +37,7 @@ interface ItemServiceDeps {
   readonly feed: SwarmFeed;
   readonly source: ItemSource;
   readonly waiter: HaveWaiter;
+  readonly files?: ManyFiles;
   /** Runs work that outlives the call that began it. */
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
@@ -114,8 +116,8 @@ export class ItemService implements Disposable {
 
   /** Whether there is something to fetch or serve, and all of it is paused. */
   get isAllPaused(): boolean {
-    const { running, paused } = this.#deps.storage.items.countWanted();
-    return running === 0 && paused > 0;
+    const { items } = this.#deps.storage;
+    return !items.hasWanted(false) && items.hasWanted(true);
   }
 
   /** After a start: everything that is wanted goes on where it was. */

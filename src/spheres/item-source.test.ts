@@ -7,6 +7,7 @@ import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import type { InfoHash } from '../base/id.ts';
 import { viewFilesFrom } from '../engine/item-files.ts';
 import { viewItem } from '../engine/item-view.ts';
+import { buildMetainfo } from '../torrent/metainfo.ts';
 import type { FedTorrent } from './fed-torrent.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { encodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
@@ -136,6 +137,22 @@ test('a metainfo with other pieces than its event announced is refused, wherever
   swarm.answers.fetchMetainfo = () => ({ metainfo: genuine });
   await expect(source.metainfo(sphere, lying, noSignal)).rejects.toMatchObject({ code: 'invalid-torrent' });
   expect(storage.attachments.get(event.id, 'metainfo')).toBeUndefined();
+});
+
+test('an item of larger pieces than any writer makes is refused: each connection may hold some in memory', async () => {
+  const { ben, event } = await longFolder();
+  const { source, storage } = ben.session;
+  const pieceLength = 2 ** 26;
+  const ofPieces = (count: number) => {
+    const pieces = new Uint8Array(count * 20);
+    const { metainfo, infoHash } = buildMetainfo({ length: count * pieceLength, pieceLength, pieces });
+    storage.attachments.put({ eventId: event.id, kind: 'metainfo', bytes: metainfo });
+    const big = { ...event, body: { ...event.body, infoHash, pieceLength } };
+    return source.metainfo(ben.session.sphere(), big, noSignal);
+  };
+  await expect(ofPieces(30)).rejects.toMatchObject({ code: 'invalid-torrent', details: { pieceLength } });
+  // Six terabytes have such pieces by the rule.
+  expect((await ofPieces(90_000)).length).toBeGreaterThan(1_800_000);
 });
 
 test('an item that is not in force is no item', async () => {

@@ -15,6 +15,7 @@ import type { HaveWaiter } from './have-waiter.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
 import { sha256Hex } from './protocol/keys.ts';
+import { pieceLengthFor } from './protocol/layout.ts';
 import type { Manifest } from './protocol/manifest.ts';
 import { decodeBeginning, decodeManifest, MAX_MANIFEST_BYTES } from './protocol/manifest.ts';
 import { publicManifest, publicMetainfo } from './public-torrent.ts';
@@ -35,6 +36,9 @@ const MANIFEST_READER = 'manifest';
  * item on its way is shown anew four times a second, and all items each time that a page is opened.
  */
 const MOST_KEPT_BYTES = 16 * 1024 * 1024;
+
+/** No writer made larger ones for an item that could do with these; each connection may keep some in memory. */
+const MOST_PIECE_BYTES = 2 ** 24;
 
 /** About what the beginning of a long list takes. */
 const BEGINNING_BYTES = 128 * 1024;
@@ -210,7 +214,9 @@ export class ItemSource {
       const bytes = await readPart(path, manifest.offset - from, manifest.length);
       if (sha256Hex(bytes) !== manifest.sha256) throw new AppError('forged', 'another list of files than announced');
       storage.attachments.put({ eventId: event.id, kind: 'manifest', bytes });
-      return decodeManifest(bytes);
+      const read = decodeManifest(bytes);
+      this.#longManifests.set(event.id, new WeakRef(read));
+      return read;
     } finally {
       await feed.remove(infoHash);
       await rm(path, { force: true });
@@ -243,7 +249,10 @@ export function openMediaKey(sphere: Sphere, event: ItemEvent): Uint8Array | nul
 
 /** Places in the item are counted in the event's pieces: the torrent must have the same. */
 function requireShape(event: ItemEvent, metainfo: Uint8Array): Uint8Array {
-  const { pieceLength } = shapeOf(event, metainfo);
+  const { pieceLength, length } = shapeOf(event, metainfo);
+  if (event.type === 'item' && pieceLength > Math.max(MOST_PIECE_BYTES, pieceLengthFor(length))) {
+    throw new AppError('invalid-torrent', 'larger pieces than an item of this length has', { pieceLength });
+  }
   if (pieceLength === event.body.pieceLength) return metainfo;
   throw new AppError('invalid-torrent', 'other pieces than announced', { pieceLength });
 }

@@ -40,7 +40,7 @@ const swarm = {
 
 async function prepare(path: string, plain: boolean): Promise<PreparedItem> {
   const tree = await enumerateTree(path, never);
-  const description = await describeItem(tree, mediaOfNothing, never);
+  const description = await describeItem(tree, { media: mediaOfNothing }, never);
   const draft = draftItem({ tree, description, plain }, systemRandom);
   return hashDraft(draft, new Uint8Array(), { swarm, onProgress: () => undefined }, never);
 }
@@ -101,6 +101,6 @@ test('the last of three hundred photos of a folder is looked into like the first
     ...mediaOfNothing,
     probe: async (file: string, signal: AbortSignal) => ({ ...(await probe(file, signal)), type: 'image/jpeg' }),
   };
-  const { manifest } = await describeItem({ ...tree, root: 'folder', files: album.flat() }, media, never);
+  const { manifest } = await describeItem({ ...tree, root: 'folder', files: album.flat() }, { media }, never);
   expect(manifest.files.filter(({ type }) => type === 'image/jpeg')).toHaveLength(300);
 });

@@ -122,6 +122,7 @@ test('a log is read where there is no room for its pages', () => {
   expect(kept.storage.logPages.ids(sphereId)).toEqual([]);
 });
 
+<<<<<<< HEAD
 test('a log is read where nothing can be taken out of its pages', () => {
   const { sphereId, owner } = foundWorld();
   for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
@@ -158,6 +159,26 @@ test('a page is not believed of which messages were read by other rules', () => 
   kept.storage.logPages.add(sphereId, toUtf8(JSON.stringify({ ...page, rules: 'of another version' })));
   const read = readLog(kept).find(({ id }) => id === malformed.id);
   expect(read?.type).toBe('malformed');
+=======
+test('what was gathered and cannot be kept is not read', () => {
+  const { sphereId, owner } = foundWorld();
+  for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
+  const kept = keep(sphereId);
+  const events = owner.log.events();
+  const [first, ...rest] = events;
+  if (first === undefined) throw new Error('no event');
+  add(kept, rest);
+  kept.storage.gather(
+    () => {
+      add(kept, [first]);
+      kept.database.run('PRAGMA defer_foreign_keys = ON');
+      add({ ...kept, sphereId: 'b'.repeat(64) as SphereId }, [foundWorld().owner.say('elsewhere')]);
+    },
+    () => ({ kept: () => undefined, lost: () => undefined }),
+  );
+  expect(readLog({ ...kept, together: TOGETHER })).toHaveLength(rest.length);
+  expect(readEach(kept)).toHaveLength(rest.length);
+>>>>>>> main
 });
 
 test('what a later version understands of an event is in its page although this version does not know it', () => {

@@ -11,7 +11,7 @@ const TOGETHER = 1000;
 
 interface ReadLogDeps {
   readonly sphereId: SphereId;
-  readonly storage: Pick<Storage, 'events' | 'logPages' | 'transaction'>;
+  readonly storage: Pick<Storage, 'events' | 'logPages' | 'transaction' | 'keep'>;
   readonly together?: number;
 }
 
@@ -20,6 +20,7 @@ interface ReadLogDeps {
  * which events there are is said by the events themselves, so that a page can be old, damaged or missing.
  */
 export function readLog({ sphereId, storage, together = TOGETHER }: ReadLogDeps): SignedEvent[] {
+  keepGathered(storage);
   const ids = storage.events.ids(sphereId);
   const paged = readPages({ sphereId, storage }, new Set(ids));
   const unpaged = ids.filter((id) => !paged.has(id));
@@ -45,6 +46,20 @@ function readPages({ sphereId, storage }: ReadLogDeps, here: ReadonlySet<EventId
   return read;
 }
 
+<<<<<<< HEAD
+=======
+/** Before it is read: to keep a page would end it in the middle, and what is lost then would have been read already. */
+function keepGathered(storage: ReadLogDeps['storage']): void {
+  try {
+    storage.keep();
+  } catch (error) {
+    // Whoever gathered it was told that it is lost.
+    if (!(error instanceof AppError)) throw error;
+  }
+}
+
+/** Where there is no room for it the next start takes longer. */
+>>>>>>> main
 function keepPage({ sphereId, storage }: ReadLogDeps, events: readonly SignedEvent[]): void {
   if (events.length === 0) return;
   whereThereIsRoom(() => storage.transaction(() => storage.logPages.add(sphereId, encodePage(events)), 'later'));

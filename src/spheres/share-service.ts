@@ -13,12 +13,11 @@ import { untilAborted } from '../base/until-aborted.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { ShareJobRow } from '../storage/share-job-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { EnumeratedTree } from '../torrent/enumerate.ts';
-import { enumerateTree } from '../torrent/enumerate.ts';
+import { type EnumeratedTree, enumerateWith } from '../torrent/enumerate.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import { DIGEST_BYTES, pieceCount } from '../torrent/metainfo.ts';
 import { attachmentsOf, bodyOf } from './announcement.ts';
-import type { MediaTools } from './describe-item.ts';
-import { describeItem } from './describe-item.ts';
+import { describeItem, type MediaTools } from './describe-item.ts';
 import { type Descent, descentOf, unlikeBefore } from './edited-item.ts';
 import { itemLine } from './human-line.ts';
 import { fullBitfield } from './piece-map.ts';
@@ -37,6 +36,7 @@ interface ShareServiceDeps {
   readonly list: SphereList;
   readonly feed: SwarmFeed;
   readonly media: MediaTools;
+  readonly files?: ManyFiles;
   /** The item is stored and announced: seed it. */
   readonly activate: (itemId: ItemId, signal: AbortSignal) => Promise<void>;
   /** The files of this item are another's from now on. */
@@ -181,13 +181,13 @@ export class ShareService implements AsyncDisposable {
       this.#deps.storage.shareJobs.remove(row.id);
       return itemId;
     }
-    const looked = await enumerateTree(path, signal);
+    const looked = await enumerateWith({ many: this.#deps.files }, path, signal);
     this.#show(job, { name: looked.name, bytesTotal: looked.totalBytes, leftOut: leftOutView(looked) });
     if (looked.files.length === 0) throw new AppError('bad-input', 'there is no file in it to share');
     await using link = await this.#link(sphere, row, looked, signal);
     try {
       // A hard link changes the file's ctime: what counts is what it is from now on.
-      const tree = looked.root === 'file' ? await enumerateTree(path, signal) : looked;
+      const tree = looked.root === 'file' ? await enumerateWith({}, path, signal) : looked;
       const draft = await this.#draft(tree, row, job);
       const prepared = await this.#hash(draft, row.id, job);
       signal.throwIfAborted();
@@ -206,11 +206,11 @@ export class ShareService implements AsyncDisposable {
 
   /** What an earlier run had begun, if the files are still the same. */
   async #draft(tree: EnumeratedTree, row: ShareJobRow, job: Job): Promise<ItemDraft> {
-    const { media, random, storage, list } = this.#deps;
+    const { random, storage, list } = this.#deps;
     const begun = row.draft === null ? null : draftOf(tree, row.draft);
     if (begun !== null) return begun;
     if (row.replaces !== null) return this.#renewed(tree, row, row.replaces);
-    const described = await describeItem(tree, media, job.abort.signal);
+    const described = await describeItem(tree, this.#deps, job.abort.signal);
     const sphere = list.get(row.sphereId);
     const description = unlikeBefore(storage, sphere, this.#descent(sphere, row, tree), described);
     const draft = draftItem({ tree, description, plain: row.plain }, random);

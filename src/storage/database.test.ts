@@ -229,10 +229,10 @@ test('a ratchet is read as it was before the transaction that failed, never as w
   };
   expect(() => storage.transaction(fails)).toThrow('in the middle');
   expect(session()).toBe('first');
-  const gathered = { kept: () => undefined, lost: () => undefined };
-  expect(() => storage.gather(fails, gathered)).toThrow('in the middle');
+  const begin = () => ({ kept: () => undefined, lost: () => undefined });
+  expect(() => storage.gather(fails, begin)).toThrow('in the middle');
   expect(session()).toBe('first');
-  storage.gather(() => turnTo('third'), gathered);
+  storage.gather(() => turnTo('third'), begin);
   expect(session()).toBe('third');
   storage.omemo.forgetSessions();
   expect(session()).toBeUndefined();

@@ -91,7 +91,7 @@ function checkMasterKey(sqlite: Sqlite.Database, secretBox: SecretBox, path: str
 /** `later`: a power cut may undo it, together with everything after it; for what can be had again. */
 export type OnDisk = 'now' | 'later';
 
-/** What becomes of what was gathered; either is called once, the first when nothing else is going on. */
+/** What becomes of one gathering; either is called once, the first when nothing else is going on. */
 export interface Gathered {
   readonly kept: () => void;
   /** It is not in the database: memory must not be ahead of that. */
@@ -110,8 +110,8 @@ export class Database implements Disposable {
   #lost = 0;
   /** How many pieces of work are going on, one inside the other. */
   #depth = 0;
-  /** What waits for the transaction that is open between pieces of work; null: none is. */
-  #gathered: Gathered[] | null = null;
+  /** Who waits for the transaction that is open between pieces of work, by what began it; null: none is open. */
+  #gathered: Map<() => Gathered, Gathered> | null = null;
   #onDisk: OnDisk = 'now';
   /** Whether something was kept that a power cut may undo. */
   #isUnsettled = false;
@@ -150,14 +150,15 @@ export class Database implements Disposable {
 
   /**
    * Like a transaction of its own that may come to the disk later, but all that are gathered in one turn end together: the
-   * end of each takes longer than most of what is in it. Whatever else is written ends it before.
+   * end of each takes longer than most of what is in it. Whatever else is written ends it before. `begin` is called with the
+   * first of a gathering, and gives who hears of it: the next one may be under way when this one is told.
    */
-  gather<T>(work: () => T, gathered: Gathered): T {
+  gather<T>(work: () => T, begin: () => Gathered): T {
     return this.#guard(() => {
       if (this.#depth > 0) throw new AppError('internal', 'what is gathered belongs into no other transaction');
       const open = this.#gathered ?? this.#beginGathering();
       const result = this.#within(work);
-      open.push(gathered);
+      if (!open.has(begin)) open.set(begin, begin());
       return result;
     });
   }
@@ -194,12 +195,9 @@ export class Database implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    try {
-      this.keep();
-    } finally {
-      this.#statements.clear();
-      this.#sqlite.close();
-    }
+    this.#keepOrLose();
+    this.#statements.clear();
+    this.#sqlite.close();
   }
 
   #within<T>(work: () => T): T {
@@ -216,19 +214,23 @@ export class Database implements Disposable {
     }
   }
 
-  #beginGathering(): Gathered[] {
+  #beginGathering(): Map<() => Gathered, Gathered> {
     this.#keepFrom('later');
     this.#statement('BEGIN IMMEDIATE').run({});
-    const gathered: Gathered[] = [];
+    const gathered = new Map<() => Gathered, Gathered>();
     this.#gathered = gathered;
     setImmediate(() => {
-      try {
-        if (this.#sqlite.open) this.#keepBefore();
-      } catch {
-        // Whoever gathered it was told that it is lost, and reads it again.
-      }
+      if (this.#sqlite.open) this.#keepOrLose();
     });
     return gathered;
+  }
+
+  #keepOrLose(): void {
+    try {
+      this.#keepBefore();
+    } catch {
+      // Whoever gathered it was told that it is lost, and reads it again.
+    }
   }
 
   /** Ends what was gathered before anything else is written. */
@@ -246,7 +248,7 @@ export class Database implements Disposable {
     this.#isUnsettled = true;
     // Later: whoever writes now has something half done.
     queueMicrotask(() => {
-      if (this.#sqlite.open) for (const { kept } of gathered) kept();
+      if (this.#sqlite.open) for (const { kept } of gathered.values()) kept();
     });
   }
 
@@ -256,7 +258,7 @@ export class Database implements Disposable {
     this.#gathered = null;
     this.#lost += 1;
     this.#undone += 1;
-    for (const { lost } of gathered) lost();
+    for (const { lost } of gathered.values()) lost();
   }
 
   /** Whether what is written next waits for the disk; a transaction that has begun goes on as it began. */

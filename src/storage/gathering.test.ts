@@ -24,7 +24,7 @@ function begin() {
       seen.add('s', id, 0);
       after();
     };
-    database.gather(work, { kept: () => told.push(`kept ${id}`), lost: () => told.push(`lost ${id}`) });
+    database.gather(work, () => ({ kept: () => told.push(`kept ${id}`), lost: () => told.push(`lost ${id}`) }));
   };
   /** What is found at the end of the transaction only, as a full disk is: an event of a sphere that is not there. */
   const spoil = (): void => {
@@ -103,11 +103,19 @@ test('nothing is gathered within something else, which would end it or be ended 
 test('what was gathered last is kept when the database is closed', () => {
   using folder = new StorageFolder();
   const database = openDatabase(folder.deps());
-  database.gather(() => new Storage({ database }).seen.add('s', 'a', 0), {
-    kept: () => undefined,
-    lost: () => undefined,
-  });
+  const unheard = { kept: () => undefined, lost: () => undefined };
+  database.gather(
+    () => new Storage({ database }).seen.add('s', 'a', 0),
+    () => unheard,
+  );
   database[Symbol.dispose]();
   using again = openDatabase(folder.deps());
   expect(idsIn(again)).toEqual(['a']);
+});
+
+test('a database is closed without a word when what was gathered last cannot be kept, for whoever gathered it hears of that', () => {
+  const { database, told, gather, spoil, left } = begin();
+  gather('a', spoil);
+  expect(() => database[Symbol.dispose]()).not.toThrow();
+  expect([left(), told]).toEqual([[], ['lost a']]);
 });

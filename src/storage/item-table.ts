@@ -109,10 +109,10 @@ export class ItemTable {
     return this.#select(`WHERE wanted = 1 AND ${ON_LIST} ORDER BY sphere_id, item_id`);
   }
 
-  /** How many wanted items run, and how many are paused; what was taken off the list does neither. */
-  countWanted(): { readonly running: number; readonly paused: number } {
-    const running = this.#rows.count(`wanted = 1 AND paused = 0 AND ${ON_LIST}`, {});
-    return { running, paused: this.#rows.count(`wanted = 1 AND paused = 1 AND ${ON_LIST}`, {}) };
+  /** Whether a wanted item is paused, or runs; what was taken off the list does neither. Ends at the first: it is asked often. */
+  hasWanted(paused: boolean): boolean {
+    const where = `WHERE wanted = 1 AND paused = ${paused ? 1 : 0} AND ${ON_LIST} LIMIT 1`;
+    return this.#rows.pick(['itemId'], where).length > 0;
   }
 
   countOffList(sphereId: SphereId): number {

@@ -105,8 +105,8 @@ export class Storage implements Disposable {
   }
 
   /** Like a transaction that may come to the disk later; all that are gathered in one turn of the program end together. */
-  gather<T>(work: () => T, gathered: Gathered): T {
-    return this.#database.gather(work, gathered);
+  gather<T>(work: () => T, begin: () => Gathered): T {
+    return this.#database.gather(work, begin);
   }
 
   /** What was gathered is in the database from now on. */

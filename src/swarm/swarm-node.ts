@@ -15,6 +15,7 @@ import type { AdmissionDeps, Self } from '../torrent/admission.ts';
 import { answerCall } from '../torrent/admission.ts';
 import { Announcer, isTrackerUrl } from '../torrent/announcer.ts';
 import { TorrentClient } from '../torrent/client.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
 import type { PieceTags } from '../torrent/piece-tags.ts';
 import type { Resolve } from '../torrent/guarded-lookup.ts';
@@ -49,6 +50,8 @@ export interface NodeDeps {
   readonly log: Logger;
   readonly stream: EventStream<SwarmEvent>;
   readonly tags: PieceTags;
+  /** For folders of many small files; every file goes the usual way when left out. */
+  readonly small?: ManyFiles;
   readonly portMapping: PortMapping;
   readonly lanNetwork: LanNetwork;
   /** Fails where there is no WebRTC. */
@@ -88,7 +91,7 @@ export class SwarmNode implements AsyncDisposable {
   private constructor(deps: NodeDeps, options: NodeOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { clock, random, log, stream, tags } = deps;
+    const { clock, random, log, stream, tags, small } = deps;
     this.#admission = { clock, random, self: options.self };
     this.#client = this.#stack.use(new TorrentClient({ log }));
     this.host = this.#stack.use(
@@ -100,6 +103,7 @@ export class SwarmNode implements AsyncDisposable {
         device: options.self.device,
         limits: options.limits,
         tags,
+        ...(small === undefined ? {} : { small }),
         seeks: (sphereId, infoHash) => this.#sought.has(sphereId, infoHash),
         offers: (sphereId, infoHash) => this.offered.get(sphereId, infoHash) !== undefined,
         onChange: (torrent, change) => this.#changed(torrent, change),

@@ -8,6 +8,7 @@ import type { SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { NativeRtc } from '../nat/rtc/native-rtc.ts';
 import { ed25519PrivateKey } from '../torrent/ed25519.ts';
+import { FileThread } from '../torrent/file-thread.ts';
 import { Hasher } from '../torrent/hasher.ts';
 import type { LanNetwork } from '../torrent/lan-network.ts';
 import { PieceTags } from '../torrent/piece-tags.ts';
@@ -45,6 +46,7 @@ export interface StartOptions {
 export class SwarmService implements AsyncDisposable {
   readonly hasher: Hasher;
   readonly #tags: PieceTags;
+  readonly #files = new FileThread();
   readonly staged = new StagedSegments();
   readonly #deps: SwarmServiceDeps;
   readonly #stream = new EventStream<SwarmEvent>();
@@ -58,6 +60,7 @@ export class SwarmService implements AsyncDisposable {
       clock: deps.clock,
       tags: this.#tags,
       log: deps.log,
+      files: this.#files,
       ...(deps.hashWorkerUrl === undefined ? {} : { workerUrl: deps.hashWorkerUrl }),
     });
   }
@@ -74,7 +77,7 @@ export class SwarmService implements AsyncDisposable {
       await this.#end();
       const self = { device: options.deviceKey, privateKey: ed25519PrivateKey(options.devicePrivateKey) };
       this.#node = await SwarmNode.start(
-        { ...this.#deps, tags: this.#tags, stream: this.#stream },
+        { ...this.#deps, tags: this.#tags, small: this.#files, stream: this.#stream },
         { ...options, self },
       );
       return this.#node.ports;
@@ -92,6 +95,7 @@ export class SwarmService implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await this.hasher[Symbol.asyncDispose]();
+    await this.#files[Symbol.asyncDispose]();
   }
 
   async #end(): Promise<void> {

@@ -20,7 +20,7 @@ import { FilePool } from '../torrent/file-pool.ts';
 import type { Buckets } from '../torrent/peer-link.ts';
 import { createPieceMemory } from '../torrent/piece-memory.ts';
 import type { PieceTags } from '../torrent/piece-tags.ts';
-import { FileThread } from '../torrent/file-thread.ts';
+import type { ManyFiles } from '../torrent/file-thread.ts';
 import { PieceThreads } from '../torrent/piece-threads.ts';
 import type { PieceTools } from '../torrent/seal-piece.ts';
 import { callsFor } from './calls-for.ts';
@@ -47,6 +47,8 @@ export interface TorrentHostDeps {
   readonly device: DeviceKey;
   readonly limits: LimitsView;
   readonly tags: PieceTags;
+  /** For folders of many small files; every file goes the usual way when left out. */
+  readonly small?: ManyFiles;
   /** Whether the metainfo of a torrent that is not here is looked for. */
   readonly seeks: (sphereId: SphereId, infoHash: InfoHash) => boolean;
   /** Whether the metainfo of a torrent that never comes here is given to members of the sphere. */
@@ -70,13 +72,13 @@ export class TorrentHost implements AsyncDisposable {
   readonly #bans = new Bans();
   readonly #files = new FilePool();
   readonly #threads = new PieceThreads();
-  readonly #small = new FileThread();
   readonly #pieces: PieceTools;
   readonly #changes = new SerialQueue();
 
   constructor(deps: TorrentHostDeps) {
     this.#deps = deps;
-    this.#pieces = { crypto: this.#threads, ...createPieceMemory(), tags: deps.tags, small: this.#small };
+    const { tags, small } = deps;
+    this.#pieces = { crypto: this.#threads, ...createPieceMemory(), tags, ...(small === undefined ? {} : { small }) };
     this.limits = new LimitTree(deps);
     this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });
@@ -246,7 +248,6 @@ export class TorrentHost implements AsyncDisposable {
     this.limits[Symbol.dispose]();
     await this.#files[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
-    await this.#small[Symbol.asyncDispose]();
   }
 
   /** Who is a member of no sphere any more that the torrent is served in. */

@@ -1,9 +1,9 @@
 import { Assembly } from './assembly.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 
-/** Pieces begun and not yet on the disk, in bytes; four pieces at least. */
+/** Pieces begun and not yet on the disk, in bytes; two pieces at least, so that one comes while the other is written. */
 const MOST_BYTES = 32 * 1024 * 1024;
-const FEWEST_PIECES = 4;
+const FEWEST_PIECES = 2;
 /** What of them waits for its check or the disk, above which no further ones are begun. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 const MOST_WAITING = 32;

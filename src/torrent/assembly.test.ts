@@ -49,14 +49,17 @@ test('pieces that nobody sends make room for others, and the memory goes round',
   expect([open.begin(0), buffers.keptBytes]).toEqual([null, 0]);
 });
 
-test('nothing more is begun while many pieces wait for the disk', () => {
-  const { open } = assemblies(UNIT_BYTES);
-  for (let piece = 0; piece < 8; piece += 1) {
+test.each([
+  [32, UNIT_BYTES],
+  [16, 1024 * 1024],
+])('nothing more is begun while %i pieces of %i bytes wait for the disk', (most, pieceLength) => {
+  const { open } = assemblies(pieceLength);
+  for (let piece = 0; piece < most; piece += 1) {
     const begun = open.begin(piece);
     if (begun !== null) open.completed(begun);
   }
-  expect(open.begin(8)).toBe(null);
+  expect(open.begin(most)).toBe(null);
   const first = open.begin(0);
   if (first !== null) open.close(first);
-  expect(open.begin(8)?.piece).toBe(8);
+  expect(open.begin(most)?.piece).toBe(most);
 });

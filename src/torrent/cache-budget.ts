@@ -38,6 +38,11 @@ export class CacheBudget {
     this.#kept.set(piece, drop);
   }
 
+  /** Nothing is kept that nobody uses now. */
+  clear(): void {
+    for (const drop of Array.from(this.#kept.values())) drop();
+  }
+
   remove(piece: HeldPiece): void {
     if (this.#kept.delete(piece)) this.#bytes -= piece.bytes.length;
   }

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { enumerateTree, enumerateUpTo } from './enumerate.ts';
+import { enumerateTree, enumerateWith } from './enumerate.ts';
 import { readIdentity } from './file-identity.ts';
 
 const never = new AbortController().signal;
@@ -92,10 +92,10 @@ test('what cannot be shared is refused with its reason', async () => {
 test('more files than an item can have are refused, exactly as many are not', async () => {
   const most = 500;
   await Promise.all(Array.from({ length: most }, (_, index) => writeFile(join(folder, `f${index}`), '')));
-  expect((await enumerateUpTo(most, folder, never)).files.length).toBe(most);
+  expect((await enumerateWith({ mostFiles: most }, folder, never)).files.length).toBe(most);
   await writeFile(join(folder, 'one more'), '');
   const refused = { code: 'too-large', details: { limit: 'files', most } };
-  await expect(enumerateUpTo(most, folder, never)).rejects.toMatchObject(refused);
+  await expect(enumerateWith({ mostFiles: most }, folder, never)).rejects.toMatchObject(refused);
 });
 
 test('listing stops when it is cancelled', async () => {

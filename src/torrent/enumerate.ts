@@ -5,6 +5,7 @@ import { AppError } from '../base/errors.ts';
 import type { FileIdentity } from '../contract/swarm.ts';
 import { fileError, systemCode } from './file-error.ts';
 import { fileIdentity } from './file-identity.ts';
+import type { ManyFiles } from './file-thread.ts';
 
 export interface EnumeratedFile {
   /** Absolute, free of links. */
@@ -49,6 +50,7 @@ export interface EnumeratedTree {
 }
 
 const MAX_FILES = 100_000;
+const NS_IN_MS = 1_000_000n;
 export const MAX_LEVELS = 16;
 /** Names kept for each reason: enough to recognise what is meant. */
 const MAX_LEFT_OUT_NAMES = 10;
@@ -61,17 +63,26 @@ const NO_TEXT = '\uFFFD';
  * drop links, and it keeps its own name.
  */
 export function enumerateTree(path: string, signal: AbortSignal): Promise<EnumeratedTree> {
-  return enumerateUpTo(MAX_FILES, path, signal);
+  return enumerateWith({}, path, signal);
 }
 
-/** The same with another limit. */
-export async function enumerateUpTo(mostFiles: number, path: string, signal: AbortSignal): Promise<EnumeratedTree> {
+export interface EnumerateOptions {
+  readonly mostFiles?: number;
+  /** Looks at the files of a folder together; each is looked at alone when left out. */
+  readonly many?: ManyFiles | undefined;
+}
+
+export async function enumerateWith(
+  { mostFiles = MAX_FILES, many }: EnumerateOptions,
+  path: string,
+  signal: AbortSignal,
+): Promise<EnumeratedTree> {
   signal.throwIfAborted();
   const name = basename(resolve(path));
   if (name === '') throw new AppError('bad-input', 'a whole disk cannot be shared', { path });
   const real = await attempt(path, () => realpath(path));
   const stat = await attempt(real, () => lstat(real, { bigint: true }));
-  const walk = new Walk(mostFiles, signal);
+  const walk = new Walk({ mostFiles, many }, signal);
   if (stat.isDirectory()) await walk.folder(real, []);
   else if (stat.isFile()) await walk.file(real, [name]);
   else throw new AppError('bad-input', 'neither a file nor a folder', { path });
@@ -80,12 +91,14 @@ export async function enumerateUpTo(mostFiles: number, path: string, signal: Abo
 
 class Walk {
   readonly #mostFiles: number;
+  readonly #many: ManyFiles | undefined;
   readonly #signal: AbortSignal;
   readonly #files: EnumeratedFile[] = [];
   readonly #leftOut = new Map<LeftOutReason, { reason: LeftOutReason; count: number; names: string[] }>();
 
-  constructor(mostFiles: number, signal: AbortSignal) {
+  constructor({ mostFiles, many }: { mostFiles: number; many: ManyFiles | undefined }, signal: AbortSignal) {
     this.#mostFiles = mostFiles;
+    this.#many = many;
     this.#signal = signal;
   }
 
@@ -97,29 +110,49 @@ class Walk {
     };
   }
 
-  async file(path: string, components: readonly string[]): Promise<void> {
+  async file(path: string, components: readonly string[], known?: FileIdentity): Promise<void> {
     if (this.#files.length >= this.#mostFiles) {
       const limit = { limit: 'files', most: this.#mostFiles };
       throw new AppError('too-large', 'more files than an item can have', limit);
     }
+    const identity = known ?? (await this.#look(path));
+    const mtimeMs = Number(BigInt(identity.mtimeNs) / NS_IN_MS);
+    this.#files.push({ path, components, size: identity.size, mtimeMs, identity });
+  }
+
+  async #look(path: string): Promise<FileIdentity> {
     const stat = await attempt(path, () => lstat(path, { bigint: true }));
     // Swapped for something else since its folder was read.
     if (!stat.isFile()) throw new AppError('file-changed', 'a file changed while the folder was read', { path });
-    const identity = fileIdentity(stat);
-    this.#files.push({ path, components, size: identity.size, mtimeMs: Number(stat.mtimeMs), identity });
+    return fileIdentity(stat);
   }
 
   async folder(path: string, above: readonly string[]): Promise<void> {
     const entries = await attempt(path, () => readdir(path, { withFileTypes: true }));
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (entries.length === 0 && above.length > 0) this.#leave('empty', above);
+    const known = await this.#lookAtAll(entries, path);
     for (const entry of entries) {
       this.#signal.throwIfAborted();
-      await this.#entry(entry, join(path, entry.name), [...above, entry.name]);
+      await this.#entry(entry, join(path, entry.name), [...above, entry.name], known.get(entry.name));
     }
   }
 
-  async #entry(entry: Dirent, path: string, components: readonly string[]): Promise<void> {
+  /** What the files of a folder are, by their names; one that is left out is looked at alone. */
+  async #lookAtAll(entries: readonly Dirent[], folder: string): Promise<ReadonlyMap<string, FileIdentity>> {
+    // Beyond the limit nothing is looked at.
+    const files = entries.filter((entry) => entry.isFile()).slice(0, this.#mostFiles - this.#files.length);
+    const paths = files.map(({ name }) => join(folder, name));
+    const found = (await this.#many?.look(paths, this.#signal)) ?? [];
+    return new Map(files.flatMap(({ name }, index) => (found[index] === undefined ? [] : [[name, found[index]]])));
+  }
+
+  async #entry(
+    entry: Dirent,
+    path: string,
+    components: readonly string[],
+    known: FileIdentity | undefined,
+  ): Promise<void> {
     if (components.length > MAX_LEVELS) {
       throw new AppError('too-large', 'folders nested too deep', { limit: 'levels', most: MAX_LEVELS, path });
     }
@@ -127,7 +160,7 @@ class Walk {
     else if (CLUTTER.has(entry.name.toLowerCase())) this.#leave('clutter', components);
     else if (await isNoText(entry.name, path)) this.#leave('name', components);
     else if (entry.isDirectory()) await this.folder(path, components);
-    else if (entry.isFile()) await this.file(path, components);
+    else if (entry.isFile()) await this.file(path, components, known);
     else this.#leave('special', components);
   }
 

@@ -1,7 +1,10 @@
 import { parentPort } from 'node:worker_threads';
-import type { SmallFilesJob } from './small-files.ts';
-import { runSmallFiles } from './small-files.ts';
+import type { FileJob } from './file-job.ts';
+import { runFileJob } from './file-job.ts';
 
-/** The entry of the thread for small files. Its first message is null: it has started; then come answers, in order. */
-parentPort?.on('message', (job: SmallFilesJob) => parentPort?.postMessage(runSmallFiles(job)));
+/** The entry of the thread for files. Its first message is null: it has started; then come answers, in order. */
+let last: Promise<void> = Promise.resolve();
+parentPort?.on('message', (job: FileJob) => {
+  last = last.then(async () => parentPort?.postMessage(await runFileJob(job)));
+});
 parentPort?.postMessage(null);

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { toHex } from '../base/bytes.ts';
 import { AppError, errorCode } from '../base/errors.ts';
+import { inBatches } from '../base/in-batches.ts';
 import type { Logger } from '../base/log.ts';
 import { silentLogger } from '../base/log.ts';
 import { untilAborted } from '../base/until-aborted.ts';
@@ -9,6 +10,7 @@ import type { FileSegment } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { cipherKey } from './cipher.ts';
 import { readIdentity, sameIdentity } from './file-identity.ts';
+import type { ManyFiles } from './file-thread.ts';
 import type { HashJob } from './hash-job.ts';
 import { CONTROL_BYTES, doneCounter } from './hash-job.ts';
 import { HashPool } from './hash-pool.ts';
@@ -38,6 +40,8 @@ export interface HasherDeps {
   /** Learns what was hashed: it needs no second SHA-1 before it is served. */
   readonly tags: PieceTags;
   readonly log?: Logger;
+  /** Looks at many files; each is looked at the usual way when left out. */
+  readonly files?: ManyFiles;
   /** Worker threads; two when left out. */
   readonly workers?: number;
   /** Where the bundler put the worker's entry; the source file beside this one when left out. */
@@ -55,6 +59,7 @@ export class Hasher implements AsyncDisposable {
   readonly #pool: HashPool;
   readonly #tags: PieceTags;
   readonly #log: Logger;
+  readonly #files: ManyFiles | undefined;
   #nextId = 1;
   #soundness: Promise<boolean> | null = null;
 
@@ -62,6 +67,7 @@ export class Hasher implements AsyncDisposable {
     this.#clock = deps.clock;
     this.#tags = deps.tags;
     this.#log = deps.log ?? silentLogger;
+    this.#files = deps.files;
     this.#pool = new HashPool({
       workers: deps.workers ?? DEFAULT_WORKERS,
       url: deps.workerUrl ?? new URL('./hash-worker.ts', import.meta.url),
@@ -82,7 +88,7 @@ export class Hasher implements AsyncDisposable {
     checkGeometry(request);
     const first = knownDigests(request).length / DIGEST_BYTES;
     const { files } = new ByteSpace(request.segments, request.length);
-    const identities = await lookAt(files, signal);
+    const identities = await lookAt(this.#files, files, signal);
     files.forEach((file, index) => {
       const now = identities[index];
       if (now?.size !== file.length || !isSame(now, file.identity ?? now)) throw changed(file);
@@ -91,7 +97,7 @@ export class Hasher implements AsyncDisposable {
     const found = isSound
       ? await this.#fast(request, identities, onProgress, signal)
       : { pieces: await this.#stock(request, onProgress, signal), tags: null };
-    const after = await lookAt(files, signal);
+    const after = await lookAt(this.#files, files, signal);
     files.forEach((file, index) => {
       if (!isSame(after[index], identities[index])) throw changed(file);
     });
@@ -232,12 +238,15 @@ function changed(file: FileSegment): AppError {
   return new AppError('file-changed', 'a file is not what it was when it was chosen', { path: file.path });
 }
 
-async function lookAt(files: readonly FileSegment[], signal: AbortSignal): Promise<FileIdentity[]> {
-  const identities: FileIdentity[] = [];
-  for (let start = 0; start < files.length; start += STAT_BATCH) {
+async function lookAt(
+  many: ManyFiles | undefined,
+  files: readonly FileSegment[],
+  signal: AbortSignal,
+): Promise<FileIdentity[]> {
+  const paths = files.map(({ path }) => path);
+  const known = await many?.look(paths, signal);
+  return inBatches(paths, STAT_BATCH, async (path, index) => {
     signal.throwIfAborted();
-    const batch = files.slice(start, start + STAT_BATCH);
-    identities.push(...(await Promise.all(batch.map((file) => readIdentity(file.path)))));
-  }
-  return identities;
+    return known?.[index] ?? readIdentity(path);
+  });
 }

@@ -3,10 +3,10 @@ import type { PieceBuffers } from './piece-buffers.ts';
 /** A piece in pooled memory: it becomes another piece when the last holder has let it go. */
 export class HeldPiece {
   readonly bytes: Buffer<SharedArrayBuffer>;
-  readonly #buffers: PieceBuffers;
+  readonly #buffers: Pick<PieceBuffers, 'give'>;
   #holders: number;
 
-  constructor(bytes: Buffer<SharedArrayBuffer>, buffers: PieceBuffers, holders: number) {
+  constructor(bytes: Buffer<SharedArrayBuffer>, buffers: Pick<PieceBuffers, 'give'>, holders: number) {
     this.bytes = bytes;
     this.#buffers = buffers;
     this.#holders = holders;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MemoryTurns } from './memory-turns.ts';
 
+const never = new AbortController().signal;
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function jobs(limitBytes: number) {
@@ -15,7 +16,7 @@ function jobs(limitBytes: number) {
         ends.set(name, name === 'fails' ? () => reject(new Error(name)) : resolve),
       );
     };
-    turns.run(bytes, job).catch((error: unknown) => failed.push(error));
+    turns.run(bytes, job, never).catch((error: unknown) => failed.push(error));
   };
   return { begun, failed, add, end: (name: string): void => ends.get(name)?.() };
 }
@@ -26,6 +27,7 @@ test('jobs wait in turn for the memory of others, a small one behind a large one
   add('b', 4);
   add('large', 9);
   add('small', 1);
+  await settle();
   expect(begun).toEqual(['a', 'b']);
   end('a');
   await settle();
@@ -39,8 +41,24 @@ test('a job larger than everything runs alone, and one that fails gives its memo
   const { begun, failed, add, end } = jobs(10);
   add('fails', 50);
   add('next', 1);
+  await settle();
   expect(begun).toEqual(['fails']);
   end('fails');
   await settle();
   expect([begun, failed]).toEqual([['fails', 'next'], [new Error('fails')]]);
+});
+
+test('who waits for memory and gives up leaves at once, and those behind have its turn', async () => {
+  const turns = new MemoryTurns({ limitBytes: 10 });
+  const giveBack = await turns.take(6, never);
+  const abort = new AbortController();
+  const given = turns.run(9, () => Promise.resolve('run'), abort.signal);
+  const behind = turns.take(4, never);
+  abort.abort(new Error('nobody waits any more'));
+  await expect(given).rejects.toThrow('nobody waits any more');
+  expect(await behind).toBeTypeOf('function');
+  expect(turns.hasRoom(1)).toBe(false);
+  giveBack();
+  expect(turns.hasRoom(6)).toBe(true);
+  await expect(turns.take(1, abort.signal)).rejects.toThrow('nobody waits any more');
 });

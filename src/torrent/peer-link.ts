@@ -183,9 +183,10 @@ export class PeerLink {
   }
 
   #createUploads(): Uploads {
-    const { wire, buckets, device } = this.#deps;
+    const { wire, buckets, device, geometry } = this.#deps;
     return new Uploads({
       bucket: buckets.up,
+      pieceBytes: geometry.pieceSize(0),
       connections: () => ({ all: buckets.connections.count, ofDevice: buckets.connections.of(device) }),
       borrow: this.#deps.borrow,
       send: ({ index, offset }, block, sent) => this.#sendBlock(index, offset, block, sent),

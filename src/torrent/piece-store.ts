@@ -8,7 +8,8 @@ import { checkSpan } from './check-span.ts';
 import { cipherKey } from './cipher.ts';
 import { eachSpan } from './each-span.ts';
 import type { FilePool } from './file-pool.ts';
-import { HeldPiece } from './held-piece.ts';
+import type { HeldPiece } from './held-piece.ts';
+import { LentPieces } from './lent-pieces.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 import { PieceCache } from './piece-cache.ts';
@@ -18,8 +19,8 @@ import { sealPiece } from './seal-piece.ts';
 import type { StoreFault } from './store-fault.ts';
 import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
-import { foldersUpTo, syncFolder } from './sync-folder.ts';
-import { doWholeFiles } from './whole-files.ts';
+import { foldersOf, syncFolder } from './sync-folder.ts';
+import { doWholeFiles, finishFiles, lookAtFiles } from './whole-files.ts';
 
 export interface PieceStoreDeps {
   readonly shape: TorrentShape;
@@ -39,12 +40,6 @@ const SYNC_BATCH = 16;
 const BY_DIGEST: SealCheck = { digested: true, unlockTag: null };
 let stores = 0;
 
-/** A piece being read, and how many wait for it. */
-interface Loading {
-  readonly piece: Promise<HeldPiece>;
-  waiting: number;
-}
-
 /**
  * The pieces of one torrent: ciphertext towards the swarm, plain files on the disk.
  *
@@ -60,12 +55,12 @@ export class PieceStore implements AsyncDisposable {
   readonly #onFault: (fault: StoreFault | null) => void;
   readonly #cache: PieceCache;
   readonly #tools: PieceTools;
-  readonly #loading = new Map<number, Loading>();
+  readonly #lent: LentPieces;
   readonly #tags: TagList;
   readonly #faults = new Map<number, StoreFault>();
   /** How touched files looked when their content was compared last. */
   #compared = '';
-  #closed = false;
+  readonly #end = new AbortController();
 
   constructor(deps: PieceStoreDeps) {
     if (deps.shape.pieces.length !== pieceCount(deps.shape) * DIGEST_BYTES) {
@@ -81,6 +76,8 @@ export class PieceStore implements AsyncDisposable {
     this.#onFault = deps.onFault;
     this.#cache = new PieceCache({ limitBytes: deps.cacheBytes, budget: deps.tools.cached });
     this.#tools = deps.tools;
+    const lending = { memory: deps.tools, cache: this.#cache, size: (index: number) => this.size(index) };
+    this.#lent = new LentPieces({ ...lending, read: (index) => this.#checked(index) });
     this.#tags = deps.tools.tags.of(deps.shape.pieces, pieceCount(deps.shape));
   }
 
@@ -98,14 +95,7 @@ export class PieceStore implements AsyncDisposable {
    */
   async borrow(index: number, signal?: AbortSignal): Promise<HeldPiece> {
     this.#require(index);
-    const cached = this.#cache.get(index);
-    if (cached !== undefined) return cached.hold();
-    const loading = this.#loading.get(index) ?? this.#startLoading(index);
-    loading.waiting += 1;
-    const piece = await loading.piece;
-    if (signal?.aborted === true) piece.letGo();
-    signal?.throwIfAborted();
-    return piece;
+    return this.#lent.borrow(index, signal);
   }
 
   /** A copy of a part of a piece; fails as `borrow` does. */
@@ -189,18 +179,16 @@ export class PieceStore implements AsyncDisposable {
 
   /** Everything is written: puts it on the disk for good and gives what the files are from now on. */
   async sync(signal: AbortSignal): Promise<FileIdentity[]> {
+    await finishFiles(this.#many, signal);
     const identities: FileIdentity[] = [];
-    const folders = new Set<string>();
     // Together, because a disk puts many files on its platters as fast as one.
     for (let start = 0; start < this.#files.length; start += SYNC_BATCH) {
       signal.throwIfAborted();
       const batch = this.#space.files.slice(start, start + SYNC_BATCH);
       const finishing = batch.map((_, index) => this.#onFile(start + index, (file) => file.finish()));
       identities.push(...(await Promise.all(finishing)));
-      for (const { path, root } of batch)
-        if (root !== null) for (const folder of foldersUpTo(path, root)) folders.add(folder);
     }
-    for (const folder of folders) {
+    for (const folder of foldersOf(this.#space.files)) {
       signal.throwIfAborted();
       await syncFolder(folder);
     }
@@ -209,9 +197,10 @@ export class PieceStore implements AsyncDisposable {
 
   /** Looks at the files without reading them, so that a disk that went away or came back is noticed. */
   async check(signal: AbortSignal): Promise<StoreFault | null> {
+    const well = await lookAtFiles(this.#many, signal);
     for (const [index, file] of this.#files.entries()) {
       signal.throwIfAborted();
-      this.#note(index, await file.look());
+      this.#note(index, well.has(file) ? null : await file.look());
     }
     return this.#faults.values().next().value ?? null;
   }
@@ -242,35 +231,20 @@ export class PieceStore implements AsyncDisposable {
 
   /** Forgets everything and closes the files; deletes nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#end.abort(new AppError('cancelled', 'the store is closed'));
     this.#cache.clear();
-    await Promise.allSettled(Array.from(this.#loading.values(), ({ piece }) => piece));
+    await this.#lent[Symbol.asyncDispose]();
     await Promise.all(this.#files.map((file) => file.close()));
   }
 
+  get #many() {
+    return { thread: this.#tools.small, files: this.#files };
+  }
+
   #require(index: number): void {
-    if (this.#closed) throw new AppError('cancelled', 'the store is closed');
+    this.#end.signal.throwIfAborted();
     if (!Number.isInteger(index) || index < 0 || index >= pieceCount(this.shape)) {
       throw new AppError('bad-input', 'no such piece', { index });
-    }
-  }
-
-  /** Peers ask for a piece in parts: one reading serves them all. */
-  #startLoading(index: number): Loading {
-    const loading: Loading = { waiting: 0, piece: this.#load(index) };
-    this.#loading.set(index, loading);
-    return loading;
-  }
-
-  async #load(index: number): Promise<HeldPiece> {
-    try {
-      const read = await this.#checked(index);
-      // From here to the end nobody else runs, so that everybody who waits is counted.
-      const held = new HeldPiece(read.piece, this.#tools.sealed, this.#loading.get(index)?.waiting ?? 0);
-      if (!this.#closed) this.#cache.set(index, held);
-      return held;
-    } finally {
-      this.#loading.delete(index);
     }
   }
 
@@ -348,7 +322,8 @@ export class PieceStore implements AsyncDisposable {
 
   #assemble(index: number, check: SealCheck, read: ReadFiles): Promise<SealedPiece> {
     const range = { offset: index * this.shape.pieceLength, length: this.size(index) };
-    return sealPiece({ space: this.#space, tools: this.#tools, key: this.#key }, { ...range, ...check }, read);
+    const what = { space: this.#space, tools: this.#tools, key: this.#key };
+    return sealPiece(what, { ...range, ...check }, read, this.#end.signal);
   }
 
   #digestOf(index: number): string {

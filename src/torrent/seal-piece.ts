@@ -1,16 +1,16 @@
 import type { ByteSpace, Span } from './byte-space.ts';
 import { eachSpan } from './each-span.ts';
+import type { ManyFiles } from './file-thread.ts';
 import type { PieceCrypto, PieceJob, PieceMarks } from './piece-crypto.ts';
 import type { PieceMemory } from './piece-memory.ts';
 import type { PieceTags } from './piece-tags.ts';
-import type { SmallFiles } from './whole-files.ts';
 
 /** What the stores of one host share: those of public torrents have memory of their own. */
 export interface PieceTools extends PieceMemory {
   readonly crypto: PieceCrypto;
   readonly tags: PieceTags;
   /** For folders of many small files; every file goes the usual way when left out. */
-  readonly small?: SmallFiles;
+  readonly small?: ManyFiles;
 }
 
 /** How the bytes of files come into a piece. */
@@ -41,8 +41,13 @@ interface Range {
 }
 
 /** Puts a piece together from files, inline bytes and padding, and enciphers it where there is a key. */
-export function sealPiece(store: Sealing, what: Range & SealCheck, from: ReadFiles): Promise<SealedPiece> {
-  return store.tools.turns.run(what.length, () => seal(store, what, from));
+export function sealPiece(
+  store: Sealing,
+  what: Range & SealCheck,
+  from: ReadFiles,
+  signal: AbortSignal,
+): Promise<SealedPiece> {
+  return store.tools.turns.run(what.length, () => seal(store, what, from), signal);
 }
 
 async function seal(

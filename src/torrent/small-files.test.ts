@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { manyFiles } from '../../test/fixtures/many-files.ts';
 import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 import { readPiece, SharedItem } from '../../test/fixtures/shared-item.ts';
-import { FileThread } from './file-thread.ts';
+import { FileThread, type ManyFiles } from './file-thread.ts';
 import type { PieceTools } from './seal-piece.ts';
 import type { SmallFilesJob } from './small-files.ts';
 import { runSmallFiles } from './small-files.ts';
@@ -23,12 +24,12 @@ function manySmall(): Promise<SharedItem> {
 /** How many files were done in one go. */
 function counting(): { readonly tools: PieceTools; readonly done: Record<SmallFilesJob['kind'], number> } {
   const done = { read: 0, write: 0 };
-  const run = (job: SmallFilesJob): Promise<boolean[]> => {
+  const run = (job: SmallFilesJob): Promise<readonly boolean[]> => {
     const answers = runSmallFiles(job);
     done[job.kind] += answers.filter(Boolean).length;
     return Promise.resolve(answers);
   };
-  return { tools: { ...pieceTools(), small: { run } }, done };
+  return { tools: { ...pieceTools(), small: { ...manyFiles(), run } }, done };
 }
 
 async function transfer(item: SharedItem, tools: PieceTools): Promise<void> {
@@ -93,17 +94,27 @@ test('a small file that lies there already is not taken for ours', async () => {
 test('a thread does the same, and when it is gone everything goes the usual way', async () => {
   await using item = await manySmall();
   const thread = new FileThread();
-  expect(await thread.run({ kind: 'read', files: [] })).toEqual([]);
-  await expect.poll(() => thread.ready, { timeout: 20_000 }).toBe(1);
   const answers: (readonly boolean[])[] = [];
   const run = async (job: SmallFilesJob): Promise<readonly boolean[]> => {
     answers.push(await thread.run(job));
     return answers.at(-1) ?? [];
   };
-  await transfer(item, { ...pieceTools(), small: { run } });
+  await transfer(item, { ...pieceTools(), small: { ...manyFiles(), run } });
   expect(answers.flat().filter(Boolean).length).toBeGreaterThan(90);
   await thread[Symbol.asyncDispose]();
   expect(await thread.run({ kind: 'read', files: [] })).toEqual([]);
   await using other = await manySmall();
   await transfer(other, { ...pieceTools(), small: thread });
+});
+
+test('a disk that does not take small files at the end is told as it is, and not asked about them again', async () => {
+  await using item = await manySmall();
+  const answers = ['ENOSPC'];
+  const small: ManyFiles = { ...manyFiles(), sync: async (files) => files.map(() => answers[0]) };
+  const tools = { ...pieceTools(), small };
+  const [{ store: shared }, { store: receiver }] = [item.openShared(), item.openReceiver({ tools })];
+  for (let piece = 0; piece < item.pieceCount; piece += 1) await receiver.write(piece, await readPiece(shared, piece));
+  await expect(receiver.sync(never)).rejects.toMatchObject({ code: 'disk-full' });
+  answers.pop();
+  expect(await receiver.sync(never)).toHaveLength(FILES);
 });

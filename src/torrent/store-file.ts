@@ -8,7 +8,7 @@ import { openContained, openFile } from './contained-file.ts';
 import { fileError, systemCode } from './file-error.ts';
 import { fileIdentity, readIdentity, sameIdentity } from './file-identity.ts';
 import type { FilePool } from './file-pool.ts';
-import type { SmallFile } from './small-files.ts';
+import type { SmallFile, WrittenFile } from './small-files.ts';
 
 export type FileState =
   /** Nothing is on the disk yet: the first write makes the file. */
@@ -63,6 +63,24 @@ export class StoreFile {
   get toMake(): Omit<SmallFile, 'bytes'> | null {
     if (this.#state.kind !== 'new' || this.#root === null) return null;
     return { path: this.path, root: this.#root, identity: null };
+  }
+
+  /** How it can be put on the disk for good; null when there is nothing of it, or that was done. */
+  get toSync(): WrittenFile | null {
+    if (this.#state.kind !== 'begun' || this.#root === null) return null;
+    return { path: this.path, root: this.#root, length: this.length };
+  }
+
+  /** Whether it must be there. */
+  get isBegun(): boolean {
+    return this.#state.kind === 'begun' || this.#state.kind === 'fixed';
+  }
+
+  /** Whether a file that is this now is the one that it must be; undefined = that is not known. */
+  isAs(identity: FileIdentity | undefined): boolean {
+    if (identity?.size !== this.length) return false;
+    if (this.#state.kind === 'fixed') return sameIdentity(identity, this.#state.identity);
+    return this.#state.kind === 'begun';
   }
 
   /** It was made as a whole. */
@@ -163,7 +181,7 @@ export class StoreFile {
     return { file: new StoreFile({ segment, pool: this.#pool, key: `${this.#key} now` }), identity };
   }
 
-  /** Its content was compared under this identity: it is the file from now on. */
+  /** Its content was compared, or is on the disk for good, under this identity: it is the file from now on. */
   async adopt(identity: FileIdentity): Promise<void> {
     this.#state = { kind: 'fixed', identity };
     await this.close();

@@ -11,6 +11,19 @@ export function foldersUpTo(path: string, root: string): string[] {
   return folders;
 }
 
+/** The folders that files lie in, each once. */
+export function foldersOf(files: readonly { readonly path: string; readonly root: string | null }[]): Set<string> {
+  const folders = new Set<string>();
+  let last = '';
+  for (const { path, root } of files) {
+    // Neighbours lie in one folder, mostly.
+    if (root === null || dirname(path) === last) continue;
+    last = dirname(path);
+    for (const folder of foldersUpTo(path, root)) folders.add(folder);
+  }
+  return folders;
+}
+
 /** Makes the names in a folder durable, where the system can do that (Windows does it by itself). */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;

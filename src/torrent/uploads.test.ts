@@ -25,6 +25,7 @@ function uploads(options: { rate?: number; pieceBytes?: number; borrow?: Uploads
   const size = options.pieceBytes ?? 4 * BLOCK;
   const subject = new Uploads({
     bucket: new TokenBucket({ clock, rate: options.rate ?? 0 }),
+    pieceBytes: size,
     borrow:
       options.borrow ??
       ((index) => {
@@ -204,7 +205,7 @@ test('a peer that takes each request back while its piece is read does not keep 
 
 test('a peer that comes back to each piece only after all others does not keep them all in memory meanwhile', async () => {
   const { held, borrow } = countedPieces();
-  const { subject, sent, state } = uploads({ borrow });
+  const { subject, sent, state } = uploads({ borrow, pieceBytes: MIB });
   let most = 0;
   for (let index = 0; index < 384; index += 1) subject.request(block(index % 128));
   while (sent.length < 384) {
@@ -241,4 +242,19 @@ test('memory comes back when the last block of a piece is sent, also when the co
   expect(buffers.keptBytes).toBe(0);
   flush();
   expect(buffers.keptBytes).toBe(4 * 4 * BLOCK);
+});
+
+test('who asks for several big pieces in turns holds one of them at a time, or all would wait for its memory', async () => {
+  const { subject, read, sent, buffers } = uploads({ pieceBytes: 8 * MIB });
+  const taken: number[] = [];
+  const { take } = buffers;
+  buffers.take = (length) => {
+    taken.push(length);
+    return take.call(buffers, length);
+  };
+  for (const index of [0, 1, 2, 0, 1, 2]) subject.request(block(index));
+  await settle();
+  expect(sent).toEqual([0, 1, 2, 0, 1, 2]);
+  // Each was let go before the next was read: its memory is that of the next.
+  expect([read.length, taken.length, buffers.keptBytes]).toEqual([6, 6, 8 * MIB]);
 });

@@ -1,6 +1,7 @@
 // BEP 3: requests, BEP 6: rejects
 import type { HeldPiece } from './held-piece.ts';
 import type { Bucket } from './limits.ts';
+import { BIG_PIECE_BYTES } from './piece-memory.ts';
 import type { BlockRequest } from './request-queue.ts';
 import { RequestQueue } from './request-queue.ts';
 
@@ -22,6 +23,8 @@ const READ_AHEAD_CONNECTIONS = 8;
 
 export interface UploadsDeps {
   readonly bucket: Bucket;
+  /** The length of a piece. */
+  readonly pieceBytes: number;
   readonly borrow: (index: number, signal: AbortSignal) => Promise<HeldPiece>;
   /** `sent` is to be called when the connection needs the block's memory no more. */
   readonly send: (request: BlockRequest, block: Uint8Array, sent: () => void) => void;
@@ -43,7 +46,6 @@ export class Uploads implements Disposable {
   readonly #unsent = new Map<number, number>();
   #unsentBytes = 0;
   #heldBytes = 0;
-  #pieceBytes = Infinity;
   #running = false;
   #onSent: (() => void) | null = null;
 
@@ -118,7 +120,6 @@ export class Uploads implements Disposable {
 
   #send(request: BlockRequest, piece: HeldPiece): void {
     const { index, offset, length } = request;
-    this.#pieceBytes = piece.bytes.length;
     const before = this.#unsent.get(index) ?? 0;
     this.#unsent.set(index, before + 1);
     if (before === 0) this.#heldBytes += piece.bytes.length;
@@ -179,7 +180,7 @@ export class Uploads implements Disposable {
   /** The pieces asked for next, no more than may wait: one asked for again long after is read again. */
   #soon(): Set<number> {
     const least = this.#isOneOfMany ? 1 : READ_AHEAD + 1;
-    const most = Math.max(least, Math.floor((this.#largestBacklog * 2) / this.#pieceBytes));
+    const most = Math.max(least, Math.floor((this.#largestBacklog * 2) / this.#deps.pieceBytes));
     const soon = new Set<number>();
     for (const { index } of this.#queue) {
       if (soon.size === most) break;
@@ -201,8 +202,10 @@ export class Uploads implements Disposable {
     );
   }
 
+  /** Who held one big piece and waited for the memory of another would hold up all who wait for such. */
   get #isOneOfMany(): boolean {
-    return this.#deps.connections().all > READ_AHEAD_CONNECTIONS;
+    const { pieceBytes, connections } = this.#deps;
+    return pieceBytes > BIG_PIECE_BYTES || connections().all > READ_AHEAD_CONNECTIONS;
   }
 
   get #largestBacklog(): number {

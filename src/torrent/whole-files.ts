@@ -1,14 +1,11 @@
 import type { Span } from './byte-space.ts';
+import { fileError } from './file-error.ts';
+import type { ManyFiles } from './file-thread.ts';
 import type { SmallFile, SmallFilesJob } from './small-files.ts';
 import type { StoreFile } from './store-file.ts';
 
 /** Fewer are read and written one by one: to tell a thread takes its time too. */
 const FEWEST = 4;
-
-/** Does such jobs somewhere; gives for each file whether it was done. */
-export interface SmallFiles {
-  run(job: SmallFilesJob): Promise<readonly boolean[]>;
-}
 
 /**
  * Reads or writes those files of a piece that lie in it as a whole, all in one go. Gives the spans that are done; all
@@ -16,7 +13,7 @@ export interface SmallFiles {
  */
 export async function doWholeFiles(
   kind: SmallFilesJob['kind'],
-  { thread, files }: { readonly thread: SmallFiles | undefined; readonly files: readonly StoreFile[] },
+  { thread, files }: { readonly thread: ManyFiles | undefined; readonly files: readonly StoreFile[] },
   spans: readonly Span[],
   memory: Uint8Array,
 ): Promise<ReadonlySet<Span>> {
@@ -34,4 +31,37 @@ export async function doWholeFiles(
   const right = whole.filter((_, index) => done[index] === true);
   if (kind === 'write') for (const { file } of right) file.made();
   return new Set(right.map(({ span }) => span));
+}
+
+/** Puts files that were written on the disk for good, all in one go; the others are for `finish`. */
+export async function finishFiles(
+  { thread, files }: { readonly thread: ManyFiles | undefined; readonly files: readonly StoreFile[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const written = files.flatMap((file) => (file.toSync === null ? [] : [{ file, job: file.toSync }]));
+  const done = await thread?.sync(
+    written.map(({ job }) => job),
+    signal,
+  );
+  for (const [index, { file }] of written.entries()) {
+    const answer = done?.[index];
+    if (typeof answer === 'string') {
+      throw fileError(Object.assign(new Error(answer), { code: answer }), 'cannot sync a file', { path: file.path });
+    }
+    // The next user opens it for reading only.
+    if (answer !== undefined) await file.adopt(answer);
+  }
+}
+
+/** Looks at files all in one go; gives those that are as they should be, the others are for `look`. */
+export async function lookAtFiles(
+  { thread, files }: { readonly thread: ManyFiles | undefined; readonly files: readonly StoreFile[] },
+  signal: AbortSignal,
+): Promise<ReadonlySet<StoreFile>> {
+  const there = files.filter(({ isBegun }) => isBegun);
+  const found = await thread?.look(
+    there.map(({ path }) => path),
+    signal,
+  );
+  return new Set(there.filter((file, index) => file.isAs(found?.[index])));
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { untilAborted } from '../base/until-aborted.ts';
 
 export interface WorkerThreadsDeps<Job, Answer> {
   /** As debuggers show the threads. */
@@ -21,6 +22,8 @@ interface Thread<Job, Answer> {
   readonly waiting: Waiting<Job, Answer>[];
   /** It has loaded its code and takes jobs. */
   isReady: boolean;
+  /** Settles when it has, or never will. */
+  readonly started: PromiseWithResolvers<void>;
 }
 
 /** Threads of one kind, each started when a job comes and none is free; once one is lost, all jobs are answered here. */
@@ -36,6 +39,17 @@ export class WorkerThreads<Job, Answer> implements AsyncDisposable {
   /** Threads that take jobs. */
   get ready(): number {
     return this.#threads.filter(({ isReady }) => isReady).length;
+  }
+
+  /** Resolves once a thread takes jobs, or when none will; it takes as long as loading its code. */
+  async start(signal?: AbortSignal): Promise<void> {
+    if (this.#isBroken || this.ready > 0) return;
+    if (this.#threads.length === 0) this.#start();
+    const [thread] = this.#threads;
+    // Somebody waits for it: until it has started the process must not end.
+    thread?.worker.ref();
+    const started = thread?.started.promise;
+    await (signal === undefined ? started : Promise.race([started, untilAborted(signal)]));
   }
 
   run(job: Job): Promise<Answer> {
@@ -66,10 +80,13 @@ export class WorkerThreads<Job, Answer> implements AsyncDisposable {
   #start(): void {
     const { name, url } = this.#deps;
     const worker = new Worker(url, { name, execArgv: [], stdin: false });
-    const thread: Thread<Job, Answer> = { worker, waiting: [], isReady: false };
+    const started = Promise.withResolvers<void>();
+    const thread: Thread<Job, Answer> = { worker, waiting: [], isReady: false, started };
     worker.on('message', (answer: Answer | null) => {
-      if (answer === null) thread.isReady = true;
-      else thread.waiting.shift()?.resolve(answer);
+      if (answer === null) {
+        thread.isReady = true;
+        started.resolve();
+      } else thread.waiting.shift()?.resolve(answer);
       if (thread.waiting.length === 0) worker.unref();
     });
     worker.on('error', () => this.#lose(thread));
@@ -83,6 +100,7 @@ export class WorkerThreads<Job, Answer> implements AsyncDisposable {
     if (index === -1) return;
     this.#threads.splice(index, 1);
     this.#isBroken = true;
+    thread.started.resolve();
     for (const { job, resolve } of thread.waiting.splice(0)) resolve(this.#deps.here(job));
   }
 }

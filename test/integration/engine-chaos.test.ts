@@ -110,7 +110,7 @@ async function storm(): Promise<{ texts: string[]; names: string[] }> {
 }
 
 test(
-  `seed ${seed}: however lines, server and programs fail, nothing is lost or doubled and all logs agree`,
+  `seed ${seed}, ${MESSAGES} messages and ${SHARES} shares: however lines, server and programs fail, nothing is lost or doubled and all logs agree`,
   { timeout: LIMIT_MS },
   async () => {
     for (const line of lines) line.misbehave();

@@ -77,6 +77,24 @@ test('a file that kills the process has no preview, and the next file has one', 
   expect(media.launches()).toBe(2);
 });
 
+test('many files that are asked for together get their own answers, also when the process dies meanwhile', async () => {
+  await using media = start();
+  const names = ['end.mp4', 'missing.png', ...Array.from({ length: 20 }, () => 'photo.jpg'), 'cover.mp3'];
+  const types = ['video/mp4', 'image/png', ...Array.from({ length: 20 }, () => 'image/jpeg'), 'audio/mpeg'];
+  const probeAll = () => Promise.all(names.map((name) => media.tools.probe(path.join(folder, name), signal)));
+  const probes = await probeAll();
+  expect(probes.map(({ type }) => type)).toEqual(types);
+  expect(probes[2]?.width).toBeGreaterThan(0);
+  const doomed = probeAll();
+  media.current()?.kill();
+  expect((await doomed).map(({ type }) => type)).toEqual(types);
+  expect(media.launches()).toBeGreaterThan(1);
+  const abort = new AbortController();
+  const given = Promise.allSettled(names.map((name) => media.tools.probe(path.join(folder, name), abort.signal)));
+  abort.abort(new Error('given up'));
+  expect(new Set((await given).map(({ status }) => status))).toEqual(new Set(['rejected']));
+}, 60_000);
+
 test('a file that stalls the process costs 25 seconds and the process, not the next file', async () => {
   const slept: number[] = [];
   const hurried: Clock = {

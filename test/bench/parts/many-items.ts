@@ -59,7 +59,7 @@ async function lookAt(path: string): Promise<Looked> {
   const signal = AbortSignal.timeout(60_000);
   await writeFile(path, randomBytes(FILE_BYTES));
   const tree = await enumerateTree(path, signal);
-  return { tree, description: await describeItem(tree, mediaOfNothing, signal) };
+  return { tree, description: await describeItem(tree, { media: mediaOfNothing }, signal) };
 }
 
 function draftOf({ tree, description }: Looked, name: string): ItemDraft {
