@@ -122,7 +122,6 @@ test('a log is read where there is no room for its pages', () => {
   expect(kept.storage.logPages.ids(sphereId)).toEqual([]);
 });
 
-<<<<<<< HEAD
 test('a log is read where nothing can be taken out of its pages', () => {
   const { sphereId, owner } = foundWorld();
   for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
@@ -159,7 +158,8 @@ test('a page is not believed of which messages were read by other rules', () => 
   kept.storage.logPages.add(sphereId, toUtf8(JSON.stringify({ ...page, rules: 'of another version' })));
   const read = readLog(kept).find(({ id }) => id === malformed.id);
   expect(read?.type).toBe('malformed');
-=======
+});
+
 test('what was gathered and cannot be kept is not read', () => {
   const { sphereId, owner } = foundWorld();
   for (let number = 0; number < 9; number += 1) owner.say(`line ${number}`);
@@ -178,7 +178,6 @@ test('what was gathered and cannot be kept is not read', () => {
   );
   expect(readLog({ ...kept, together: TOGETHER })).toHaveLength(rest.length);
   expect(readEach(kept)).toHaveLength(rest.length);
->>>>>>> main
 });
 
 test('what a later version understands of an event is in its page although this version does not know it', () => {

@@ -46,8 +46,6 @@ function readPages({ sphereId, storage }: ReadLogDeps, here: ReadonlySet<EventId
   return read;
 }
 
-<<<<<<< HEAD
-=======
 /** Before it is read: to keep a page would end it in the middle, and what is lost then would have been read already. */
 function keepGathered(storage: ReadLogDeps['storage']): void {
   try {
@@ -58,8 +56,6 @@ function keepGathered(storage: ReadLogDeps['storage']): void {
   }
 }
 
-/** Where there is no room for it the next start takes longer. */
->>>>>>> main
 function keepPage({ sphereId, storage }: ReadLogDeps, events: readonly SignedEvent[]): void {
   if (events.length === 0) return;
   whereThereIsRoom(() => storage.transaction(() => storage.logPages.add(sphereId, encodePage(events)), 'later'));
