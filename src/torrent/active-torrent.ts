@@ -324,7 +324,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     const bad = await this.#store.badPieces(this.#earlier, signal);
     this.#earlier.clear();
     if (bad.length > 0) {
-      this.#deps.log.warn('pieces of an earlier run are damaged', { pieces: bad.length });
+      this.#deps.log.warn('pieces on the disk are damaged', { pieces: bad.length });
       this.#swarm?.lost(bad);
       this.#tell({ kind: 'have' });
       return;

@@ -3,9 +3,12 @@ import { readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ItemLayout } from '../../test/fixtures/shared-item.ts';
+import { RefusingDisk } from '../../test/fixtures/refusing-disk.ts';
 import { SharedItem, readPiece } from '../../test/fixtures/shared-item.ts';
+import { manyFiles } from '../../test/fixtures/many-files.ts';
 import { cipherKey, cipherRange } from './cipher.ts';
 import { readIdentity } from './file-identity.ts';
+import type { ManyFiles } from './file-thread.ts';
 import type { PieceStore } from './piece-store.ts';
 import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 
@@ -200,6 +203,47 @@ test('what a power cut lost is found before a download is called complete', asyn
   await transfer(item, shared, store, [2]);
   expect(await store.badPieces(all(item), never)).toEqual([]);
   await store.sync(never);
+  await expectReceived(item);
+});
+
+test('what a disk forgot that refused a sync is found, and the rest is written anew, before that disk is asked again', async () => {
+  await using item = await SharedItem.make(layout());
+  await using disk = new RefusingDisk({ from: 2 * PIECE, to: 3 * PIECE });
+  const { store: shared } = item.openShared();
+  const { store } = item.openReceiver({ files: disk });
+  await transfer(item, shared, store);
+  await expect(store.sync(never)).rejects.toMatchObject({ code: 'disk-full' });
+  expect(await store.badPieces([], never)).toEqual([2]);
+  // The first file has seven pieces; the system's memory may hold what the disk does not.
+  expect(disk.written).toEqual(expect.arrayContaining([0, 1, 3, 4, 5, 6].map((piece) => piece * PIECE)));
+  await transfer(item, shared, store, [2]);
+  expect(await store.badPieces([], never)).toEqual([]);
+  await store.sync(never);
+  await expectReceived(item);
+});
+
+test('a neighbour in a piece that was synced already takes that piece again', async () => {
+  const names = Array.from({ length: 40 }, (_, number) => ({ name: `${number}.jpg`, content: randomBytes(3000) }));
+  await using item = await SharedItem.make(layout({ files: names }));
+  const [{ store: shared }, { tools }] = [item.openShared(), { tools: pieceTools() }];
+  const many = manyFiles();
+  const refused = item.received('7.jpg');
+  const sync: ManyFiles['sync'] = async (files, signal) => {
+    const answers = await many.sync(files, signal);
+    if (!files.some(({ path }) => path === refused) || isTold) return answers;
+    isTold = true;
+    await truncate(refused, 1000);
+    await truncate(refused, 3000);
+    return files.map(({ path }, index) => (path === refused ? 'EDQUOT' : answers[index]));
+  };
+  let isTold = false;
+  const { store } = item.openReceiver({ tools: { ...tools, small: { ...many, sync } } });
+  await transfer(item, shared, store);
+  await expect(store.sync(never)).rejects.toMatchObject({ code: 'disk-full' });
+  const bad = await store.badPieces([], never);
+  expect(bad).toEqual([1]);
+  await transfer(item, shared, store, bad);
+  expect(await store.sync(never)).toHaveLength(40);
   await expectReceived(item);
 });
 

@@ -58,6 +58,8 @@ export class PieceStore implements AsyncDisposable {
   readonly #lent: LentPieces;
   readonly #tags: TagList;
   readonly #faults = new Map<number, StoreFault>();
+  /** Pieces of files that the disk did not take at a sync: it may have dropped them, and tells so once. */
+  readonly #doubted = new Set<number>();
   /** How touched files looked when their content was compared last. */
   #compared = '';
   readonly #end = new AbortController();
@@ -161,32 +163,44 @@ export class PieceStore implements AsyncDisposable {
   }
 
   /**
-   * Reads pieces back from the disk and gives those that fail their SHA-1: for the pieces of earlier runs, before a
-   * download is called complete, because a power cut can lose what was written last.
+   * Reads pieces of earlier runs back from the disk, because a power cut can lose what was written last, and those that it
+   * did not take, and gives the wrong ones: before a download is called complete. Of the latter the right ones are written
+   * anew, because the system may have them in its memory only and believe them on the disk.
    */
-  async badPieces(indices: Iterable<number>, signal: AbortSignal): Promise<number[]> {
+  async badPieces(earlier: Iterable<number>, signal: AbortSignal): Promise<number[]> {
     const bad: number[] = [];
-    for (const index of indices) {
+    for (const index of new Set([...earlier, ...this.#doubted])) {
       this.#require(index);
       signal.throwIfAborted();
       this.#cache.delete(index);
       const { piece, digest } = await this.#fromDisk(index);
-      this.#tools.sealed.give(piece);
-      if (digest !== this.#digestOf(index)) bad.push(index);
+      try {
+        if (digest !== this.#digestOf(index)) bad.push(index);
+        else if (this.#doubted.has(index)) await this.write(index, piece, signal);
+      } finally {
+        this.#tools.sealed.give(piece);
+      }
     }
+    this.#doubted.clear();
     return bad;
   }
 
-  /** Everything is written: puts it on the disk for good and gives what the files are from now on. */
+  /** Everything is written: puts it on the disk for good and gives what the files are from now on; `badPieces` first. */
   async sync(signal: AbortSignal): Promise<FileIdentity[]> {
-    await finishFiles(this.#many, signal);
+    if (this.#doubted.size > 0) throw new AppError('internal', 'what the disk did not take was not read back');
+    await this.#requireTaken(await finishFiles(this.#many, signal));
     const identities: FileIdentity[] = [];
     // Together, because a disk puts many files on its platters as fast as one.
     for (let start = 0; start < this.#files.length; start += SYNC_BATCH) {
       signal.throwIfAborted();
       const batch = this.#space.files.slice(start, start + SYNC_BATCH);
       const finishing = batch.map((_, index) => this.#onFile(start + index, (file) => file.finish()));
-      identities.push(...(await Promise.all(finishing)));
+      const refused = new Map<number, Error>();
+      for (const [index, done] of (await Promise.allSettled(finishing)).entries()) {
+        if (done.status === 'fulfilled') identities.push(done.value);
+        else refused.set(start + index, done.reason as Error);
+      }
+      await this.#requireTaken(refused);
     }
     for (const folder of foldersOf(this.#space.files)) {
       signal.throwIfAborted();
@@ -239,6 +253,19 @@ export class PieceStore implements AsyncDisposable {
 
   get #many() {
     return { thread: this.#tools.small, files: this.#files };
+  }
+
+  /** Fails with the first of the errors, by file, and doubts all pieces of these files. */
+  async #requireTaken(refused: ReadonlyMap<number, Error>): Promise<void> {
+    for (const file of refused.keys()) {
+      const { first, last } = this.#space.piecesOf(file, this.shape.pieceLength) ?? { first: 0, last: -1 };
+      for (let piece = first; piece <= last; piece += 1) {
+        if (!this.#doubted.has(piece)) for (const near of this.#filesOf(piece)) await this.#files[near]?.reopen();
+        this.#doubted.add(piece);
+      }
+    }
+    const [error] = refused.values();
+    if (error !== undefined) throw error;
   }
 
   #require(index: number): void {

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import { mkdir, readFile, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { manyFiles } from '../../test/fixtures/many-files.ts';
 import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 import { readPiece, SharedItem } from '../../test/fixtures/shared-item.ts';
@@ -116,5 +118,32 @@ test('a disk that does not take small files at the end is told as it is, and not
   for (let piece = 0; piece < item.pieceCount; piece += 1) await receiver.write(piece, await readPiece(shared, piece));
   await expect(receiver.sync(never)).rejects.toMatchObject({ code: 'disk-full' });
   answers.pop();
+  expect(await receiver.badPieces([], never)).toEqual([]);
   expect(await receiver.sync(never)).toHaveLength(FILES);
+});
+
+test('a small file that the disk refuses is told as refused, also when it cannot even be closed well', async () => {
+  await using item = await manySmall();
+  const root = join(item.folder, 'received');
+  const path = join(root, 'a.jpg');
+  await writeFile(path, 'abc');
+  const { fsync, close, closeSync } = fs;
+  onTestFinished(() => {
+    Object.assign(fs, { fsync, close, closeSync });
+    syncBuiltinESMExports();
+    vi.resetModules();
+  });
+  const failure = (code: string): Error => Object.assign(new Error(code), { code });
+  Object.assign(fs, {
+    fsync: (_: number, done: (error: Error) => void) => done(failure('ENOSPC')),
+    close: (fd: number, done: (error: Error) => void) => close(fd, () => done(failure('EIO'))),
+    closeSync: (fd: number) => {
+      closeSync(fd);
+      throw failure('EIO');
+    },
+  });
+  syncBuiltinESMExports();
+  vi.resetModules();
+  const { syncFiles } = await import('./small-files.ts');
+  expect(await syncFiles([{ path, root, length: 3 }])).toEqual(['ENOSPC']);
 });

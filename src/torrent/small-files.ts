@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import {
+  close as closeFile,
   closeSync,
   constants,
   fstatSync,
@@ -47,6 +48,7 @@ export interface WrittenFile {
 /** Disks put many files on their platters as fast as one. */
 const SYNCED_TOGETHER = 16;
 const sync = promisify(fsync);
+const close = promisify(closeFile);
 
 /**
  * Does the job on this thread, with the checks of `openContained` and `StoreFile`; a file takes a tenth of the processor time
@@ -128,13 +130,15 @@ function writeOne({ path, root, bytes }: SmallFile, roots: RealRoots): boolean {
 async function syncOne({ path, root, length }: WrittenFile, roots: RealRoots): Promise<SyncAnswer> {
   const fd = openInside({ path, root }, roots, 'write');
   try {
-    const failure = await sync(fd).catch((error: unknown) => systemCode(error) ?? 'EIO');
-    // A system tells it once: asked again it would say that all is well.
-    if (failure !== undefined) return failure;
+    await sync(fd);
     const stat = fstatSync(fd, { bigint: true });
     return stat.nlink > 0n && Number(stat.size) === length ? fileIdentity(stat) : null;
+  } catch (error) {
+    // A system tells it once: asked again it would say that all is well.
+    return systemCode(error) ?? 'EIO';
   } finally {
-    closeSync(fd);
+    // A disk that did not take it may fail again here, and what was said before is what counts.
+    await close(fd).catch(() => undefined);
   }
 }
 

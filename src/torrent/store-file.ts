@@ -33,6 +33,8 @@ export class StoreFile {
   readonly #root: string | null;
   readonly #pool: FilePool;
   readonly #key: string;
+  /** Neither a sharer's own nor one that an earlier run completed. */
+  readonly #isReceived: boolean;
   #state: FileState;
 
   constructor(deps: { segment: FileSegment; pool: FilePool; key: string }) {
@@ -45,6 +47,7 @@ export class StoreFile {
     this.#root = root;
     this.#pool = deps.pool;
     this.#key = deps.key;
+    this.#isReceived = identity === null;
     this.#state = identity === null ? { kind: 'new' } : { kind: 'fixed', identity };
   }
 
@@ -131,6 +134,14 @@ export class StoreFile {
     // The next user opens it for reading only.
     await this.close();
     return identity;
+  }
+
+  /** What it shares a piece with was not taken by the disk: it is written with that piece, and then finished, again. */
+  async reopen(): Promise<void> {
+    if (this.#state.kind !== 'fixed' || !this.#isReceived) return;
+    this.#state = { kind: 'begun' };
+    // Whoever read it since then has it open for reading only.
+    await this.close();
   }
 
   /** Looks without reading: null, or the error that a read would give. A file not begun yet is fine. */

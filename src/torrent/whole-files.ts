@@ -33,24 +33,31 @@ export async function doWholeFiles(
   return new Set(right.map(({ span }) => span));
 }
 
-/** Puts files that were written on the disk for good, all in one go; the others are for `finish`. */
+/**
+ * Puts files that were written on the disk for good, all in one go; the others are for `finish`. Gives those that the disk
+ * does not take, by their index.
+ */
 export async function finishFiles(
   { thread, files }: { readonly thread: ManyFiles | undefined; readonly files: readonly StoreFile[] },
   signal: AbortSignal,
-): Promise<void> {
-  const written = files.flatMap((file) => (file.toSync === null ? [] : [{ file, job: file.toSync }]));
+): Promise<Map<number, Error>> {
+  const written = files.flatMap((file, index) => (file.toSync === null ? [] : [{ file, index, job: file.toSync }]));
   const done = await thread?.sync(
     written.map(({ job }) => job),
     signal,
   );
-  for (const [index, { file }] of written.entries()) {
-    const answer = done?.[index];
+  const refused = new Map<number, Error>();
+  for (const [at, { file, index }] of written.entries()) {
+    const answer = done?.[at];
     if (typeof answer === 'string') {
-      throw fileError(Object.assign(new Error(answer), { code: answer }), 'cannot sync a file', { path: file.path });
+      const cause = Object.assign(new Error(answer), { code: answer });
+      refused.set(index, fileError(cause, 'cannot sync a file', { path: file.path }));
+    } else if (answer !== undefined) {
+      // The next user opens it for reading only.
+      await file.adopt(answer);
     }
-    // The next user opens it for reading only.
-    if (answer !== undefined) await file.adopt(answer);
   }
+  return refused;
 }
 
 /** Looks at files all in one go; gives those that are as they should be, the others are for `look`. */
