@@ -47,9 +47,10 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
       if (former === undefined) throw new AppError('not-found', 'nobody we know has moved there');
       const { list, storage } = holder.session;
       const { from } = former;
-      await contacts().follow({ from, to }, signal);
-      const moves = list.all().flatMap((sphere) => toldMoves(sphere));
-      for (const move of moves) if (move.from === from && move.to === to) storage.verified.move(move.person, to);
+      await contacts().follow({ from, to }, signal, () => {
+        const moves = list.all().flatMap((sphere) => toldMoves(sphere));
+        for (const move of moves) if (move.from === from && move.to === to) storage.verified.move(move.person, to);
+      });
       return DONE;
     },
     async block({ jid, report }, signal) {

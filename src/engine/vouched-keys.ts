@@ -1,6 +1,7 @@
 import type { BareJid, DeviceKey, PersonId } from '../base/id.ts';
 import { ComparedKeys } from '../people/compared-keys.ts';
 import type { KeysOfPerson } from '../people/talk-devices.ts';
+import { DeviceChoices } from '../spheres/device-choices.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -47,7 +48,15 @@ export function vouchedKeys(deps: VouchedKeysDeps, jid: BareJid): KeysOfPerson |
   const compared = ComparedKeys.list(storage, jid);
   if (persons.size === 0 && compared.length === 0) return null;
   const keys = gather(persons.size === 0 ? [] : certificatesOf(spheres, persons));
-  for (const { identityKey, deviceId } of compared) keys.vouched.set(identityKey, deviceId);
+  const ended = compared.length === 0 ? new Set<string>() : endedKeys(spheres);
+  for (const { identityKey, deviceId } of compared) {
+    if (!ended.has(identityKey)) keys.vouched.set(identityKey, deviceId);
+  }
+  // What the person says of a key themselves stands above what a number vouches for.
+  for (const identityKey of DeviceChoices.keysLeftOut(storage, jid)) {
+    keys.certified.delete(identityKey);
+    keys.vouched.delete(identityKey);
+  }
   return keys;
 }
 
@@ -59,6 +68,14 @@ function gather(certificates: readonly Certificate[]) {
     for (const { deviceId, identityKey } of others) vouched.set(identityKey, deviceId);
   }
   return { certified, vouched };
+}
+
+/** Of the devices that their persons have ended: whoever has one may have its account too. */
+function endedKeys(spheres: readonly Sphere[]): ReadonlySet<string> {
+  const ended = new Set(spheres.flatMap(({ state }) => [...state.endedDevices.keys()]));
+  const said = ended.size === 0 ? [] : spheres.flatMap(({ log }) => acceptedDevices(log));
+  const keys = said.flatMap(({ header, body }) => (ended.has(header.device) ? (body.omemoIdentityKey ?? []) : []));
+  return new Set(keys);
 }
 
 function certificatesOf(spheres: readonly Sphere[], persons: ReadonlySet<PersonId>): Certificate[] {
@@ -77,9 +94,14 @@ function formerCertificates(
   ended: ReadonlySet<DeviceKey>,
 ): Certificate[] {
   return spheres.flatMap(({ log }) =>
-    log.events().flatMap((event) => {
-      if (event.type !== 'device' || !persons.has(event.header.person) || ended.has(event.header.device)) return [];
-      return log.verdict(event.id)?.kind === 'accepted' ? [event.body] : [];
-    }),
+    acceptedDevices(log).flatMap(({ header, body }) =>
+      persons.has(header.person) && !ended.has(header.device) ? [body] : [],
+    ),
   );
+}
+
+function acceptedDevices(log: Sphere['log']) {
+  return log.events().flatMap((event) => {
+    return event.type === 'device' && log.verdict(event.id)?.kind === 'accepted' ? [event] : [];
+  });
 }

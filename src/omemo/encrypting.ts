@@ -4,7 +4,7 @@ import type { RandomBytes } from '../base/random.ts';
 import type { ChosenBundle } from './bundle.ts';
 import { chooseFromBundle } from './bundle.ts';
 import { isValidId } from './keys.ts';
-import type { Overlay } from './overlay.ts';
+import { type Overlay, standingOf } from './overlay.ts';
 import { sealPayload } from './payload.ts';
 import { openIdentityKey } from './session-record.ts';
 import type { Sessions } from './sessions.ts';
@@ -71,7 +71,7 @@ export class Encrypting {
     checkDeviceCounts(recipients);
     const bundles = new Map<DeviceAddress, ChosenBundle | AppError>();
     const wanted = recipients.filter(
-      (address) => input.fresh === true || openIdentityKey(this.#store.session(address)) === undefined,
+      (address) => this.#openKey(address, input, this.#store.session(address)) === undefined,
     );
     const waiting = wanted.values();
     const fetchSome = async (): Promise<void> => {
@@ -115,13 +115,21 @@ export class Encrypting {
     sessions: Sessions,
   ): Promise<ReachedDevice> {
     // A session may have come into being while the bundle was fetched.
-    const open = input.fresh === true ? undefined : openIdentityKey(overlay.session(address));
+    const open = this.#openKey(address, input, overlay.session(address));
     if (open !== undefined) return this.#trusted({ address, identityKey: open }, input, overlay);
     if (bundle === undefined) throw new AppError('internal', 'there is neither session nor bundle');
     if (bundle instanceof AppError) throw bundle;
     const device = this.#trusted({ address, identityKey: bundle.identityKey }, input, overlay);
     await sessions.build(address, bundle);
     return device;
+  }
+
+  /** The key at the other end of an open session. One with a key that is not trusted is none: the true one is asked for. */
+  #openKey(address: DeviceAddress, { fresh, trusts }: EncryptInput, record: string | undefined) {
+    const key = fresh === true ? undefined : openIdentityKey(record);
+    if (key === undefined) return undefined;
+    const standing = standingOf(this.#store.identityKey(address), key);
+    return (trusts?.(address, key, standing) ?? standing !== 'changed') ? key : undefined;
   }
 
   #trusted(device: Omit<ReachedDevice, 'standing'>, input: EncryptInput, overlay: Overlay): ReachedDevice {

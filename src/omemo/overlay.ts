@@ -56,8 +56,7 @@ export class Overlay implements SignalStorage {
 
   standing(address: DeviceAddress, identityKey: Uint8Array): IdentityStanding {
     const known = this.#identities.get(encode(address))?.identityKey ?? this.#store.identityKey(address);
-    if (known === undefined) return 'new';
-    return equalBytes(known, identityKey) ? 'same' : 'changed';
+    return standingOf(known, identityKey);
   }
 
   setIdentityKey(address: DeviceAddress, identityKey: Uint8Array): void {
@@ -130,6 +129,12 @@ export class Overlay implements SignalStorage {
     this.setSession(decode(encoded), record);
     return Promise.resolve();
   }
+}
+
+/** How an identity key of a device stands to the one that is remembered for it. */
+export function standingOf(known: Uint8Array | undefined, identityKey: Uint8Array): IdentityStanding {
+  if (known === undefined) return 'new';
+  return equalBytes(known, identityKey) ? 'same' : 'changed';
 }
 
 function encode(address: DeviceAddress): string {

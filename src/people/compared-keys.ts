@@ -23,6 +23,13 @@ export const ComparedKeys = {
     if (keys.length === 0) settings.remove(settingOf(jid));
     else settings.set(settingOf(jid), keys.slice(-MAX_KEYS));
   },
+
+  /** Whoever moves keeps their devices. At the former address they stay compared: somebody else may sit there next. */
+  carry(place: Place, { from, to }: { readonly from: BareJid; readonly to: BareJid }): void {
+    const there = ComparedKeys.list(place, to);
+    const isNew = ({ deviceId }: ComparedKey): boolean => !there.some((key) => key.deviceId === deviceId);
+    ComparedKeys.replace(place, to, [...ComparedKeys.list(place, from).filter(isNew), ...there]);
+  },
 };
 
 const settingOf = (jid: BareJid): string => `compared-keys ${jid}`;

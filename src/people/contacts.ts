@@ -21,6 +21,7 @@ import {
 import { fetchMoved, movedFrom, readMovedFrom } from '../xmpp/xep/0283-moved.ts';
 import { conversationIdOf } from './conversation-id.ts';
 import type { ToldMove } from '../spheres/told-moves.ts';
+import { ComparedKeys } from './compared-keys.ts';
 import { MovedBook } from './moved-book.ts';
 import { PresenceBook } from './presence-book.ts';
 
@@ -176,8 +177,8 @@ export class Contacts implements Disposable {
     return true;
   }
 
-  /** Somebody on our list goes on under another address: name, place and all that was said go along. */
-  async follow({ from, to }: Moved, signal: AbortSignal): Promise<void> {
+  /** Somebody on our list goes on under another address: name, place and all that was said go along, and with them what `along` moves. */
+  async follow({ from, to }: Moved, signal: AbortSignal, along?: () => void): Promise<void> {
     const { client, storage, clock } = this.#deps;
     if (storage.blocked.has(from) || storage.blocked.has(to))
       throw new AppError('not-allowed', 'this person is blocked');
@@ -192,6 +193,9 @@ export class Contacts implements Disposable {
       this.#contacts.put({ ...known, standing, name: known.name ?? before.name, nick, avatar, sinceMs, readPosition });
       storage.directMessages.changePeer(from, to);
       storage.portraits.move(from, to);
+      // Lines that wait must find at the new address what protects them.
+      ComparedKeys.carry(storage, { from, to });
+      along?.();
       this.#contacts.remove(from);
       this.moved.forget(to);
     });

@@ -10,6 +10,7 @@ import { openStorage } from '../storage/storage.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { NS_PUBSUB } from '../xmpp/xep/0060-pubsub.ts';
 import { NS_MOVED } from '../xmpp/xep/0283-moved.ts';
+import { ComparedKeys } from './compared-keys.ts';
 import { Contacts } from './contacts.ts';
 import { MovingIn } from './moving-in.ts';
 
@@ -97,6 +98,25 @@ test('whoever is followed keeps name, place and talk, and the old address leaves
   expect(client.subscriptions).toEqual([`subscribed ${NEW}`, `subscribe ${NEW}`]);
   expect(client.asked.at(-1)?.getChild('item')?.attrs).toMatchObject({ jid: OLD, subscription: 'remove' });
   expect(followed).toEqual([{ from: OLD, to: NEW }]);
+});
+
+test('whoever is followed stays compared, also when the old address cannot be taken off the list', async () => {
+  const { contacts, list, request, storage, client } = setUp(NEW);
+  await list(OLD, 'both');
+  const key = { deviceId: 7, identityKey: '05aa', atMs: 1 };
+  ComparedKeys.replace(storage, OLD, [key]);
+  await request(NEW, OLD);
+  const { iq } = client;
+  client.iq = (type, to, payload) => {
+    const isRemoval = payload.getChild('item')?.attrs['subscription'] === 'remove';
+    return isRemoval ? Promise.reject(new AppError('disconnected', 'cut')) : iq.call(client, type, to, payload);
+  };
+  const order: string[] = [];
+  contacts.onMoved.on(() => order.push('told'));
+  const along = (): void => void order.push('along');
+  await expect(contacts.follow({ from: OLD, to: NEW }, never, along)).rejects.toThrow('cut');
+  expect(order).toEqual(['along', 'told']);
+  expect([ComparedKeys.list(storage, OLD), ComparedKeys.list(storage, NEW)]).toEqual([[key], [key]]);
 });
 
 test('after a move of ours everybody on the old list is on the new one and hears from where we came, each once', async () => {

@@ -40,6 +40,13 @@ export const DeviceChoices = {
     return DeviceChoices.list(storage, jid).find(isMeant)?.choice;
   },
 
+  /** The identity keys of those that were left out while they showed one. */
+  keysLeftOut(storage: Place, jid: BareJid): readonly string[] {
+    return DeviceChoices.list(storage, jid).flatMap(({ choice, identityKey }) =>
+      choice === 'left-out' ? (identityKey ?? []) : [],
+    );
+  },
+
   /** Whether the person was asked about a device, by its number, and has said nothing yet. */
   isOpen(storage: Place, { jid, deviceId }: { readonly jid: BareJid; readonly deviceId: number }): boolean {
     return DeviceChoices.list(storage, jid).some((one) => one.deviceId === deviceId && one.choice === 'open');

@@ -104,6 +104,15 @@ test('somebody whom one meets in no sphere is compared by the devices of their p
     /^\s*([0-9a-f]{8} ){7}[0-9a-f]{8}\s*$/,
   );
   expect(await screen.looks('people-compare-devices')).toEqual([]);
+  // Two rows have the same buttons: each says which fingerprint it is about.
+  const about = await devices.last().getByTestId('device-same').getAttribute('aria-describedby');
+  expect(
+    await devices
+      .last()
+      .locator(`[id="${about ?? ''}"]`)
+      .getByTestId('fingerprint')
+      .count(),
+  ).toBe(1);
   await devices.first().getByTestId('device-differs').click();
   await screen.page.getByText('A device that gets nothing from you').waitFor();
   await devices.last().getByTestId('device-same').click();

@@ -105,27 +105,35 @@ test('a line that nobody compared could read leaves once its device is found the
   expect(newest()?.failure).toBeNull();
 });
 
-test('a key that a server put in the place of theirs is found out by their code, and the true one takes its place', async () => {
-  const { world, ana, ben, computer, calls, list, readers } = await two();
-  const account = world.server.account(ben.jid);
-  const genuine = computer.bundle();
-  account.deviceIds = [computer.deviceId];
-  const other = await plantDevice(world, ben.jid);
-  account.deviceIds = [computer.deviceId];
-  account.bundles.set(computer.deviceId, other.bundle());
-  expect(await readers()).toEqual([computer.deviceId]);
-  expect((await list())[0]?.fingerprint).toBe(fingerprintOf(other));
-  account.bundles.set(computer.deviceId, genuine);
-  const code = devicesUriOf(ben.jid, [{ deviceId: computer.deviceId, fingerprint: fingerprintOf(computer) }]);
-  const devices = readXmppUri(code)?.devices ?? [];
-  await calls.compare({ jid: ben.jid, devices: [...devices], isSame: true }, noSignal);
-  await world.pass(MINUTE);
-  let heard = 0;
-  ben.session.omemo.onRead.on(({ sender }) => (heard += Number(sender.jid === ana.jid)));
-  expect(await readers()).toEqual([computer.deviceId]);
-  await world.quiet();
-  expect(heard).toBe(1);
-});
+test.each([
+  ['takes its place', false],
+  ['takes its place also when the program ends at once', true],
+])(
+  'a key that a server put in the place of theirs is found out by their code, and the true one %s',
+  async (_, ends) => {
+    const { world, ana, ben, computer, calls, list, readers } = await two();
+    const account = world.server.account(ben.jid);
+    const genuine = computer.bundle();
+    account.deviceIds = [computer.deviceId];
+    const other = await plantDevice(world, ben.jid);
+    account.deviceIds = [computer.deviceId];
+    account.bundles.set(computer.deviceId, other.bundle());
+    expect(await readers()).toEqual([computer.deviceId]);
+    expect((await list())[0]?.fingerprint).toBe(fingerprintOf(other));
+    account.bundles.set(computer.deviceId, genuine);
+    const code = devicesUriOf(ben.jid, [{ deviceId: computer.deviceId, fingerprint: fingerprintOf(computer) }]);
+    const devices = readXmppUri(code)?.devices ?? [];
+    await calls.compare({ jid: ben.jid, devices: [...devices], isSame: true }, noSignal);
+    if (ends) await ana.stop();
+    if (ends) await ana.start();
+    else await world.pass(MINUTE);
+    let heard = 0;
+    ben.session.omemo.onRead.on(({ sender }) => (heard += Number(sender.jid === ana.jid)));
+    expect(await readers()).toEqual([computer.deviceId]);
+    await world.quiet();
+    expect(heard).toBe(1);
+  },
+);
 
 test('that somebody’s number was compared shows in the talk with them at once', async () => {
   const { world, ana, ben, calls } = await two();
@@ -134,4 +142,36 @@ test('that somebody’s number was compared shows in the talk with them at once'
   ana.session.people.contacts.onChange.on((jid) => shown.push(ana.session.people.devices.isCompared(jid)));
   await calls.verify({ person: ben.session.sphere().person, jid: ben.jid, isSame: true }, noSignal);
   expect(shown.at(-1)).toBe(true);
+});
+
+test('a device that their person has ended reads nothing more although its fingerprint was compared before', async () => {
+  const { world, ana, ben, computer, phone, compare, standings, readers } = await two();
+  await compare(true, computer, phone);
+  await world.sphere(ana, ben);
+  const laptop = await world.another(ben);
+  await world.until(() => laptop.session.devices.list().length === 2);
+  const lost = ben.session.identity.device.id;
+  await ben.stop();
+  laptop.session.devices.end(lost, true);
+  await world.until(() => ana.session.sphere().state.endedDevices.has(lost));
+  // Whoever has the computer has the password as well.
+  world.server.account(ben.jid).deviceIds = [computer.deviceId, phone.deviceId];
+  expect(await readers()).toEqual([phone.deviceId]);
+  expect(await standings()).toMatchObject({ [computer.deviceId]: 'open', [phone.deviceId]: 'compared' });
+});
+
+test('a device said to differ reads nothing more although the number of its person was compared in a sphere of before', async () => {
+  const { world, ana, ben, computer, calls, compare, standings, readers } = await two();
+  const { id } = await world.sphere(ana, ben);
+  await calls.verify({ person: ben.session.sphere().person, jid: ben.jid, isSame: true }, noSignal);
+  await ben.session.members.leave(id, noSignal);
+  await world.quiet();
+  expect(await readers()).toContain(computer.deviceId);
+  await compare(false, computer);
+  expect(await readers()).not.toContain(computer.deviceId);
+  expect(await standings()).toMatchObject({ [computer.deviceId]: 'left-out' });
+  const known = ana.session.people.devices.list(ben.jid).find(({ deviceId }) => deviceId === computer.deviceId);
+  expect(known).toMatchObject({ choice: 'left-out' });
+  await compare(true, computer);
+  expect(await readers()).toContain(computer.deviceId);
 });
