@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { randomFile, sha256 } from '../integration/swarm-peer.ts';
-import { freePort } from './parts/free-port.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { hasMemory, MEMORY } from './parts/memory-folder.ts';
 import { NamedTracker } from './parts/named-tracker.ts';
 import type { ProgramName } from './parts/other-program.ts';

@@ -10,7 +10,7 @@ import { parseItemId, parseSphereId } from '../../src/base/id.ts';
 import type { Person } from '../fixtures/engine-world.ts';
 import { EngineWorld } from '../fixtures/engine-world.ts';
 import { EngineWatch } from '../netlab/engine-watch.ts';
-import { freePort } from './parts/free-port.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { cpuOf, memoryOf } from './parts/process-use.ts';
 import type { Bar, BenchOptions, BenchResult } from './parts/report.ts';
 import { compare, MissingPeer, runBench } from './parts/report.ts';

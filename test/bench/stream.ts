@@ -16,7 +16,7 @@ import type { PlayableItem } from '../../src/player/playable-item.ts';
 import { hasRange } from '../../src/spheres/piece-map.ts';
 import type { TestItem } from '../integration/swarm-peer.ts';
 import { newEpoch, newSphere, randomFile, receive, share, SwarmPeer, until } from '../integration/swarm-peer.ts';
-import { freePort } from './parts/free-port.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import type { Bar, BenchOptions, BenchResult } from './parts/report.ts';
 import { compare, GIB, MissingPeer, runBench } from './parts/report.ts';
 

@@ -20,7 +20,7 @@ import {
   TestDevice,
   until,
 } from '../integration/swarm-peer.ts';
-import { freePort } from './parts/free-port.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { hasMemory, MEMORY } from './parts/memory-folder.ts';
 import type { Bar, BenchOptions, BenchResult, Sample } from './parts/report.ts';
 import { compare, GIB, MissingPeer, runBench } from './parts/report.ts';

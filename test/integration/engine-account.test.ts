@@ -14,7 +14,8 @@ import { EngineProcess, runCommand } from '../fixtures/engine-process.ts';
 import { FAKE_DOMAIN } from '../fixtures/fake-xmpp-server.ts';
 import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
 import type { Prosody, ProsodyOptions } from '../fixtures/prosody.ts';
-import { freePort, startProsody } from '../fixtures/prosody.ts';
+import { freePort } from '../fixtures/free-port.ts';
+import { startProsody } from '../fixtures/prosody.ts';
 import { connect } from '../fixtures/test-engine.ts';
 import { codeOf } from '../fixtures/xmpp-accounts.ts';
 

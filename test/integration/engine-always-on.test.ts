@@ -4,7 +4,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EngineWorld } from '../fixtures/engine-world.ts';
-import { freePort, hasProsody } from '../fixtures/prosody.ts';
+import { freePort } from '../fixtures/free-port.ts';
+import { hasProsody } from '../fixtures/prosody.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

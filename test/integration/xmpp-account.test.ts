@@ -10,7 +10,8 @@ import { changePassword, removeOwnAccount } from '../../src/xmpp/xep/0077-own-ac
 import { eventually } from '../fixtures/engine-process.ts';
 import { passwordOf } from '../fixtures/engine-world.ts';
 import { FakeXmppWorld, keptLog } from '../fixtures/fake-xmpp-world.ts';
-import { freePort, type Prosody, startProsody } from '../fixtures/prosody.ts';
+import { freePort } from '../fixtures/free-port.ts';
+import { type Prosody, startProsody } from '../fixtures/prosody.ts';
 import { RawMember } from '../fixtures/raw-member.ts';
 import { codeOf, loginAt, machine as base, never } from '../fixtures/xmpp-accounts.ts';
 

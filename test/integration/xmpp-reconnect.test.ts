@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE_FULL_JID } from '../fixtures/fake-xmpp-server.ts';
 import { FakeXmppWorld } from '../fixtures/fake-xmpp-world.ts';
-import { freePort } from '../fixtures/prosody.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { codeOf, never, until } from '../fixtures/xmpp-accounts.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/system-clock.ts';

@@ -70,7 +70,7 @@ export class OtherProgram implements AsyncDisposable {
 
   /** Milliseconds from its own beginning until it had everything, as it measured them. */
   async took(): Promise<number> {
-    const ms = Number(await this.#line());
+    const ms = Number(await Promise.race([this.#line(), sleep(LIMIT_MS, 'not in time', { ref: false })]));
     if (Number.isNaN(ms)) throw new Error(`${this.#child.spawnfile} ended without everything`);
     return ms;
   }
@@ -84,6 +84,15 @@ export class OtherProgram implements AsyncDisposable {
     }
     const { exitCode, spawnfile } = this.#child;
     if (exitCode !== null && exitCode !== 0) throw new Error(`${spawnfile} ended with ${exitCode}`);
+  }
+
+  async listens(port: number): Promise<void> {
+    for (const end = performance.now() + LIMIT_MS; performance.now() < end; await sleep(50)) {
+      const { exitCode, spawnfile } = this.#child;
+      if (exitCode !== null) throw new Error(`${spawnfile} ended with ${exitCode}`);
+      if (await isOpen(port)) return;
+    }
+    throw new Error(`nobody listens on ${port}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +116,7 @@ async function startAria(job: Job, make: Make): Promise<OtherProgram> {
   const whole = [until, '--bt-max-peers=0', '--disable-ipv6=true', `--listen-port=${job.port}`];
   const quiet = ['--quiet=true', '--bt-exclude-tracker=*', `--dir=${job.folder}`];
   const program = make(['aria2c', ...alone, ...files, ...whole, ...quiet, job.torrent], () => Promise.resolve(false));
-  await listens(job.port);
+  await program.listens(job.port);
   return program;
 }
 
@@ -124,22 +133,18 @@ async function startTransmission(job: Job, make: Make): Promise<OtherProgram> {
   const config = ['-g', join(job.scratch, 'config'), '-w', job.folder, '-p', `${job.port}`, '-M', '-et', '-v'];
   const words = ['transmission-cli', ...config, '-f', script, job.torrent];
   const program = make(words, () => Promise.resolve(existsSync(mark)));
-  await listens(job.port);
+  await program.listens(job.port);
   // It looks through the file first, and says in the same way when that is done.
   if (job.mode === 'seed') await program.done();
   return program;
 }
 
-async function listens(port: number): Promise<void> {
-  for (const end = performance.now() + LIMIT_MS; performance.now() < end; await sleep(50)) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-      socket.once('close', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-    if (isOpen) return;
-  }
-  throw new Error(`nobody listens on ${port}`);
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }
