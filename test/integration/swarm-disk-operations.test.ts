@@ -33,6 +33,7 @@ vi.mock('node:fs', async (original) => {
     ...real,
     mkdirSync: guarded('mkdirSync', real.mkdirSync as (...args: unknown[]) => unknown),
     openSync: guarded('openSync', real.openSync as (...args: unknown[]) => unknown),
+    fsync: guarded('fsync', real.fsync as (...args: unknown[]) => unknown),
     ftruncateSync: guarded('ftruncateSync', real.ftruncateSync),
     writeSync: guarded('writeSync', real.writeSync as (...args: unknown[]) => unknown),
   };
@@ -97,7 +98,10 @@ test('a disk that is full at whichever operation loses no byte, of small files a
     const { store } = item.openReceiver();
     Object.assign(disk.state, { isWatched: true, nth, operations: 0, refused: [] });
     for (const [index, piece] of pieces.entries()) told += await whileFull(() => store.write(index, piece));
-    told += await whileFull(() => store.sync(never));
+    told += await whileFull(async () => {
+      for (const bad of await store.badPieces([], never)) await store.write(bad, pieces[bad] as Buffer);
+      await store.sync(never);
+    });
     disk.state.isWatched = false;
     for (const what of disk.state.refused) refused.add(what);
     for (const { name, content } of files) {
@@ -108,6 +112,7 @@ test('a disk that is full at whichever operation loses no byte, of small files a
   expect(wrong).toEqual([]);
   expect([disk.state.operations > 60, told > 30]).toEqual([true, true]);
   expect(Array.from(refused).toSorted()).toEqual([
+    'fsync',
     'ftruncateSync',
     'mkdir',
     'mkdirSync',
