@@ -1,27 +1,19 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createPerson } from '../../test/fixtures/protocol/people.ts';
 import { foundWorld } from '../../test/fixtures/protocol/sphere-world.ts';
 import { event as strangeEvent, sphere as row } from '../../test/fixtures/storage-rows.ts';
-import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { storageOfTest } from '../../test/fixtures/storage-of-test.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
-import { openDatabase } from '../storage/database.ts';
-import { Storage } from '../storage/storage.ts';
 import { Delivery } from './delivery.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { SphereList } from './sphere-list.ts';
 
 /** A sphere of Ana's that is here at Ben's; what is told her of her lines. */
 function begin() {
-  const folder = new StorageFolder();
-  const database = openDatabase(folder.deps());
-  const storage = new Storage({ database });
-  onTestFinished(() => {
-    storage[Symbol.dispose]();
-    folder[Symbol.dispose]();
-  });
+  const { database, storage } = storageOfTest();
   const { sphereId, owner } = foundWorld();
   const own = parseBareJid('ben@two.test');
   const list = new SphereList({

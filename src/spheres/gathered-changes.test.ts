@@ -1,25 +1,17 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createPerson } from '../../test/fixtures/protocol/people.ts';
 import { event, sphere as row } from '../../test/fixtures/storage-rows.ts';
-import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { storageOfTest } from '../../test/fixtures/storage-of-test.ts';
 import type { EventId, SphereId } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { systemClock } from '../base/system-clock.ts';
-import { openDatabase } from '../storage/database.ts';
-import { Storage } from '../storage/storage.ts';
 import { GatheredChanges } from './gathered-changes.ts';
 import { Sphere } from './sphere.ts';
 
 /** Two spheres in one database; which lines were told of, and which spheres were read again. */
 function begin() {
-  const folder = new StorageFolder();
-  const database = openDatabase(folder.deps());
-  const storage = new Storage({ database });
-  onTestFinished(() => {
-    storage[Symbol.dispose]();
-    folder[Symbol.dispose]();
-  });
+  const { database, storage } = storageOfTest();
   const author = createPerson('ana').author;
   const reloaded: string[] = [];
   const told: string[][] = [];

@@ -1,15 +1,14 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { comparableLog } from '../../test/fixtures/protocol/comparable-log.ts';
 import { isDeviceProven } from '../../test/fixtures/protocol/people.ts';
 import { randomSphere, seededNumbers } from '../../test/fixtures/protocol/random-sphere.ts';
 import { foundWorld } from '../../test/fixtures/protocol/sphere-world.ts';
 import { sphere as sphereRow } from '../../test/fixtures/storage-rows.ts';
-import { StorageFolder } from '../../test/fixtures/storage.ts';
+import { storageOfTest } from '../../test/fixtures/storage-of-test.ts';
 import { toHex, toUtf8 } from '../base/bytes.ts';
 import type { SphereId } from '../base/id.ts';
 import type { Database } from '../storage/database.ts';
-import { openDatabase } from '../storage/database.ts';
-import { Storage } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import { buildAnyEvent, readStoredEvent } from './protocol/event.ts';
 import { entryOf } from './protocol/envelope.ts';
@@ -29,14 +28,7 @@ interface Kept {
 }
 
 function keep(sphereId: SphereId): Kept {
-  const folder = new StorageFolder();
-  folder.open()[Symbol.dispose]();
-  const database = openDatabase(folder.deps());
-  onTestFinished(() => {
-    database[Symbol.dispose]();
-    folder[Symbol.dispose]();
-  });
-  const storage = new Storage({ database });
+  const { database, storage } = storageOfTest();
   storage.spheres.put({ ...sphereRow, id: sphereId });
   return { sphereId, database, storage };
 }
