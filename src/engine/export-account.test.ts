@@ -119,3 +119,38 @@ test('what was deleted by hand and what links lead to does not keep the other fi
   const files = await readdir(join(exported.path, 'spheres/Summer/files'), { recursive: true });
   expect(files.toSorted()).toEqual(['Album', 'Album/beach.jpg']);
 });
+
+/** Ana shares an album of so many photographs, and everything of hers is written out. */
+async function exportAlbum(count: number, chosen: number[] | null = null) {
+  const world = new SimWorld();
+  const ana = await world.person('ana');
+  const { id: sphereId } = await world.sphere(ana);
+  const album = join(ana.folder.folder, 'Album');
+  await mkdir(album);
+  for (let number = 0; number < count; number += 1) await writeFile(join(album, `${number}.jpg`), `photo ${number}`);
+  const [itemId] = await ana.session.shares.share({ sphereId, paths: [album], plain: false }, noSignal);
+  if (itemId === undefined) throw new Error('nothing was shared');
+  await world.quiet();
+  if (chosen !== null) ana.session.storage.items.update(itemId, { state: 'partial', chosen });
+  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
+  views.follow(ana.session.shown);
+  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
+  onTestFinished(() => rm(parent, { recursive: true }));
+  const deps = { session: ana.session.shown, views, clock: world.clock };
+  const exported = await exportAccount(deps, { parent, withFiles: true }, noSignal);
+  return { ...exported, sphere: join(exported.path, 'spheres/Summer') };
+}
+
+test('every file of a large folder is named, not only those that are shown first', async () => {
+  const { sphere } = await exportAlbum(501);
+  const { items } = JSON.parse(await readFile(join(sphere, 'items.json'), 'utf8'));
+  expect(items[0].fileCount).toBe(501);
+  expect(new Set(items[0].files.map(({ name }: { name: string }) => name)).size).toBe(501);
+});
+
+test('of a folder of which only some files were fetched those are copied', async () => {
+  const { sphere, files } = await exportAlbum(3, [1]);
+  expect(files).toBe(1);
+  expect(await readdir(join(sphere, 'files/Album'))).toEqual(['1.jpg']);
+  expect(await readFile(join(sphere, 'files/Album/1.jpg'), 'utf8')).toBe('photo 1');
+});

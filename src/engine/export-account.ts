@@ -1,18 +1,18 @@
-import { constants } from 'node:fs';
-import { cp, lstat, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { MessageView } from '../contract/views.ts';
 import { pictureFormat } from '../spheres/protocol/picture-format.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { Storage } from '../storage/storage.ts';
-import { fileError, systemCode } from '../torrent/file-error.ts';
+import { fileError } from '../torrent/file-error.ts';
 import { safeName, uniqueNames } from '../torrent/safe-name.ts';
 import type { AccountSession } from './account-session.ts';
+import { copyItems, exportedItems } from './export-items.ts';
 import type { ViewSource } from './view-source.ts';
 
 interface ExportDeps {
-  readonly session: Pick<AccountSession, 'own' | 'storage' | 'list' | 'people'>;
+  readonly session: Pick<AccountSession, 'own' | 'storage' | 'list' | 'people' | 'items' | 'source'>;
   readonly views: Pick<ViewSource, 'sphere' | 'items' | 'message' | 'people' | 'directMessage'>;
   readonly clock: Clock;
 }
@@ -21,7 +21,7 @@ export interface Exported {
   /** The folder that was made. */
   readonly path: string;
   readonly messages: number;
-  /** Files that were copied. */
+  /** Items that were copied, and single files of those that are not whole here. */
   readonly files: number;
 }
 
@@ -50,7 +50,9 @@ export async function exportAccount(
     for (const [index, sphere] of spheres.entries()) {
       const own = path.join(folder, 'spheres', names[index]?.[0] ?? sphere.id);
       written.messages += await writeSphere(deps, sphere, own, signal);
-      if (withFiles) written.files += await copyFiles(deps, sphere, path.join(own, 'files'), signal);
+      const items = exportedItems(deps, sphere);
+      await writeJson(own, 'items.json', { items });
+      if (withFiles) written.files += await copyItems(deps, { items, folder: path.join(own, 'files') }, signal);
     }
     return { path: folder, ...written };
   } catch (error) {
@@ -98,7 +100,8 @@ function whole({ more: _more, ...view }: MessageView, { text }: { readonly text:
   return { ...view, text };
 }
 
-async function writeSphere({ session, views }: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal) {
+async function writeSphere(deps: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal) {
+  const { session, views } = deps;
   await makeFolder(folder);
   const messages: MessageView[] = [];
   for (let last = { place: 0, lamport: 0, order: 0 }; ;) {
@@ -111,7 +114,6 @@ async function writeSphere({ session, views }: ExportDeps, sphere: Sphere, folde
   await writeJson(folder, 'sphere.json', views.sphere(sphere));
   await writePicture(session.storage, sphere, folder);
   await writeJson(folder, 'messages.json', { messages });
-  await writeJson(folder, 'items.json', { items: views.items(sphere) });
   const events = sphere.log.events().map(({ id, header, body }) => ({ id, ...header, body }));
   await writeJson(folder, 'log.json', { events });
   return messages.length;
@@ -122,43 +124,6 @@ async function writePicture(storage: Storage, { log: { picture } }: Sphere, fold
   if (bytes === undefined) return;
   const name = `picture.${pictureFormat(bytes) === 'webp' ? 'webp' : 'jpg'}`;
   await writeFile(path.join(folder, name), bytes, { mode: 0o600 });
-}
-
-/** Returns how many were copied: what is not there just now keeps nothing else from being copied. */
-async function copyFiles({ views }: ExportDeps, sphere: Sphere, folder: string, signal: AbortSignal): Promise<number> {
-  const whole = views.items(sphere).flatMap((item) => {
-    const isWhole = item.state === 'complete' || item.state === 'sharing';
-    return isWhole && item.path !== null ? [{ name: item.name, path: item.path }] : [];
-  });
-  const names = uniqueNames(whole.map(({ name }) => [safeName(name)]));
-  let copied = 0;
-  for (const [index, { path: link, name }] of whole.entries()) {
-    const from = await realPathOf(link);
-    if (from === undefined) continue;
-    await makeFolder(folder);
-    await copyTree(from, path.join(folder, names[index]?.[0] ?? name), signal);
-    copied += 1;
-  }
-  return copied;
-}
-
-async function realPathOf(file: string): Promise<string | undefined> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Links inside are left out, as they are when a folder is shared. Where the file system can, a copy takes no room until it is changed. */
-async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const filter = async (source: string): Promise<boolean> => {
-    signal.throwIfAborted();
-    const facts = await lstat(source);
-    return facts.isFile() || facts.isDirectory();
-  };
-  await cp(from, to, { recursive: true, filter, mode: constants.COPYFILE_FICLONE });
 }
 
 async function makeFolder(folder: string): Promise<void> {
