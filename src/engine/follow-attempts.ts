@@ -37,11 +37,37 @@ export function followAttempts(session: AccountSession, tell: (notice: Notice) =
         if (notice !== undefined) tellOnce(domainOf(mended.room), notice);
       });
     }),
+    followAdded(session, tell, clock),
     followWithheld(session, tellOnce),
   ];
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** Whom a room lets in although no member ever invited them, unless word of that comes a moment later. */
+function followAdded(session: AccountSession, tell: (notice: Notice) => void, clock: Clock): () => void {
+  const { storage, rooms, list, names, scope } = session;
+  const waiting = new Set<BareJid>();
+  const untold = (room: BareJid): BareJid[] => {
+    const state = list.ofRoom(room)?.state;
+    if (state === undefined || state.genesis === null) return [];
+    const isKnown = (jid: BareJid): boolean => state.members.has(jid) || state.moved.has(jid);
+    return [...rooms.listed(room)].filter((jid) => !isKnown(jid) && !storage.seen.has(TOLD, `added ${room} ${jid}`));
+  };
+  return rooms.onPresence.on((room) => {
+    if (waiting.has(room) || untold(room).length === 0) return;
+    waiting.add(room);
+    scope.spawn('tell of people whom a server added', async (signal) => {
+      await clock.sleep(PATIENCE_MS, signal);
+      waiting.delete(room);
+      const [sphere, added] = [list.ofRoom(room), untold(room)];
+      if (sphere === undefined || added.length === 0) return;
+      for (const jid of added) storage.seen.add(TOLD, `added ${room} ${jid}`, clock.now());
+      const people = added.map((jid) => names.of(jid)).join(', ');
+      tell({ code: 'people-added', params: { people, sphere: sphere.state.name, server: domainOf(room) } });
+    });
+  });
 }
 
 /** All that a server kept from us in a sphere is told as one; what comes when that was done goes with the next. */

@@ -36,6 +36,7 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     items: { onItem },
     devices: { onChange: onDevices, list: () => devices },
     list: { onChange, all: () => [sphere], find: () => sphere },
+    rooms: { onPresence: new Emitter<never>() },
     source: {},
     people: { contacts: { isStranger: () => isStranger, onMoved }, devices: { onStrange: new Emitter<never>() } },
     directory: { onSwapped: new Emitter<never>() },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { BareJid } from '../../src/base/id.ts';
+import { parseBareJid } from '../../src/base/id.ts';
 import { followNotices } from '../../src/engine/notices.ts';
 import { peopleCalls } from '../../src/engine/people-calls.ts';
 import { readEphemeral } from '../../src/xmpp/sealed.ts';
@@ -48,6 +49,13 @@ async function changeRights({ world, ana, ben, id }: Compared): Promise<void> {
   const sphere = ana.session.list.get(id);
   await ana.session.caretaker.tidyRoom(sphere, noSignal);
   world.server.room(sphere.row.room).affiliations.set(ben.jid, 'none');
+  await ana.session.caretaker.tidyRoom(sphere, noSignal);
+  await world.pass(3 * MINUTE);
+}
+
+async function addStranger({ world, ana, id }: Compared): Promise<void> {
+  const sphere = ana.session.list.get(id);
+  world.server.room(sphere.row.room).affiliations.set(parseBareJid('mallory@rooms.sim'), 'member');
   await ana.session.caretaker.tidyRoom(sphere, noSignal);
   await world.pass(3 * MINUTE);
 }
@@ -103,6 +111,12 @@ const ATTEMPTS: readonly (readonly [string, (at: Compared) => Promise<void>, en:
     'Les droits de Ben dans « Summer » ont été changés au serveur',
   ],
   [
+    'lets somebody into a room whom nobody invited',
+    addStranger,
+    'The chat room of “Summer” lets in Mallory',
+    'Le salon de « Summer » laisse entrer Mallory',
+  ],
+  [
     'keeps messages back that members then give',
     withhold,
     'The chat server rooms.sim did not pass on 2 messages in “Summer”',
@@ -133,6 +147,16 @@ test.each(ATTEMPTS)(
     }
   },
 );
+
+test('somebody invited a moment ago was not added by a server', async () => {
+  const { world, ana, ben, id, told } = await compared();
+  const { session } = await world.person('cleo');
+  await ana.session.members.invite(id, session.own, noSignal);
+  await ben.session.caretaker.tidyRoom(ben.session.list.get(id), noSignal);
+  await world.pass(3 * MINUTE);
+  expect(ben.session.rooms.listed(ben.session.sphere().row.room)).toContain(session.own);
+  expect(told).toEqual([]);
+});
 
 test('rights that another organiser changed a moment ago are no attempt of a server', async () => {
   const { world, ana, ben, id, told } = await compared();
