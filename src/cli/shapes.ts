@@ -52,9 +52,10 @@ export const chosenDevicesShape = z.object({
 });
 
 const fingerprint = z.string().describe('of its identity key, 64 hex digits');
+const number = z.object({ digits: z.string(), words: z.object({ en: z.string(), fr: z.string() }) });
 export const comparisonShape = z.object({
   numbers: z
-    .object({ theirs: z.string(), own: z.string() })
+    .object({ theirs: number, own: number })
     .nullable()
     .describe('null for somebody whom you meet in no sphere'),
   devices: z.array(

@@ -51,7 +51,11 @@ const deviceId = z.number().int().positive();
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** What a person's own program shows of a device of theirs, and how it stands here. */
-export const fingerprintSchema = z.object({
+export /** Digits or words, each enough alone; the words say the same in each language. */
+const numberSchema = z.object({ digits: z.string(), words: z.object({ en: z.string(), fr: z.string() }) });
+export type NumberView = z.infer<typeof numberSchema>;
+
+const fingerprintSchema = z.object({
   deviceId: z.number().int().nonnegative(),
   /** null when its keys cannot be had now. */
   fingerprint: fingerprint.nullable(),
@@ -110,7 +114,7 @@ export const peopleContract = {
   numbers: oc
     .input(z.object({ person: personIdSchema }))
     /** `code` is ours for others to read: it holds our key. */
-    .output(z.object({ own: z.string(), theirs: z.string(), code: z.string() })),
+    .output(z.object({ own: numberSchema, theirs: numberSchema, code: z.string() })),
   /** Says whether the number that this member's program shows is the one that ours shows for them. */
   verify: oc.input(ofPerson.extend({ person: personIdSchema, isSame: z.boolean() })).output(done),
   /** The devices of somebody and ours, to be compared one by one, as it goes with every program. `code` names ours. */

@@ -2,12 +2,12 @@ import { devicesUriOf, xmppUriOf } from '../base/xmpp-uri.ts';
 import type { PersonId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
 import { fingerprintOf } from '../people/fingerprints.ts';
-import { safetyNumber } from '../spheres/protocol/safety-number.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import { toldMoves } from '../spheres/told-moves.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
+import { viewNumber } from './number-view.ts';
 
 const DONE = { ok: true as const };
 
@@ -85,7 +85,7 @@ function verifyCalls({
         [...state.members.values()].some((member) => member.person === person && member.state === 'joined');
       const sphere = holder.session.list.all().find(isThere);
       if (sphere === undefined) throw new AppError('not-found', 'no such member');
-      const [own, theirs] = await Promise.all([safetyNumber(sphere.person), safetyNumber(person)]);
+      const [own, theirs] = await Promise.all([viewNumber(sphere.person), viewNumber(person)]);
       return { own, theirs, code: xmppUriOf(holder.session.own, null, sphere.person) };
     },
     async chooseDevice(input, signal) {

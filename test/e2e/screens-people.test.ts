@@ -136,6 +136,7 @@ test('whom one meets in a sphere is compared by number from the talk as well', a
   await screen.by('person-menu').click();
   await screen.page.getByRole('menuitem', { name: `Vérifier que c’est bien ${member.name}` }).click();
   expect(await screen.by('number-theirs').textContent()).toBe('5528 0199 6410 8873 1204');
+  expect(await screen.by('words-theirs').textContent()).toBe('rivage bougie orbite abricot tunnel violon');
   await screen.page.keyboard.press('Escape');
   await screen.page.locator('[data-testid=person-row][data-jid="hugo@example.com"]').click();
   await screen.by('person-menu').click();

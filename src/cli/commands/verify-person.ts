@@ -4,6 +4,7 @@ import type { BareJid } from '../../base/id.ts';
 import { parseBareJid } from '../../base/id.ts';
 import { AppError } from '../../base/errors.ts';
 import { readXmppUri } from '../../base/xmpp-uri.ts';
+import type { NumberView } from '../../contract/people.ts';
 import type { MemberView } from '../../contract/views.ts';
 import { wholeNumber } from '../arguments.ts';
 import { defineCommand } from '../command.ts';
@@ -19,7 +20,7 @@ export const verifyPersonCommand = defineCommand({
   name: 'person verify',
   usage: 'JID [same|differs | DEVICE same|differs | LINK]',
   summary:
-    'Shows what you compare with somebody to know that nobody stands between you: two numbers with whom you meet in a sphere, else the fingerprints of both of your devices. Then says what you found; LINK is the xmpp: code with devices that their program shows.',
+    'Shows what you compare with somebody to know that nobody stands between you: two numbers, in digits and in six words, with whom you meet in a sphere, else the fingerprints of both of your devices. Then says what you found; LINK is the xmpp: code with devices that their program shows.',
   positionals: { min: 1, max: 3 },
   shape: comparisonShape,
   async run({ connect, signal, positionals }) {
@@ -41,7 +42,8 @@ export const verifyPersonCommand = defineCommand({
     return { numbers, ...(latest ?? none), differed };
   },
   describe({ numbers, own, devices, code, differed }) {
-    const pair = numbers === null ? [] : [`their number  ${numbers.theirs}`, `your number   ${numbers.own}`, ''];
+    const pair =
+      numbers === null ? [] : [...numberLines('their', numbers.theirs), ...numberLines('your', numbers.own), ''];
     const theirs = devices.map(({ deviceId, fingerprint, standing }) => {
       return [String(deviceId), standing, fingerprint === null ? 'keys not there' : fingerprintText(fingerprint)];
     });
@@ -61,6 +63,10 @@ type Said =
   | { readonly kind: 'number'; readonly answer: Answer }
   | { readonly kind: 'device'; readonly deviceId: number; readonly answer: Answer }
   | { readonly kind: 'code'; readonly link: string };
+
+function numberLines(whose: string, { digits, words }: NumberView): string[] {
+  return [`${`${whose} number`.padEnd(14)}${digits}`, `${' '.repeat(14)}${words.en}`];
+}
 
 /** null: nothing is said, only shown. */
 function readWords(words: readonly string[]): Said | null {
