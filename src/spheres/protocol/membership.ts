@@ -255,9 +255,9 @@ export class Membership {
   }
 
   #foldLeave(event: KnownEvent<'leave'>, standing: Standing): Verdict {
-    // The owner hands the sphere over first.
-    if (standing.rank === RANK.owner) return refused('not-allowed');
     const record = this.#ofNow(standing);
+    // The owner hands the sphere over first, also who took it by another computer without this one knowing of it.
+    if (standing.rank === RANK.owner || record?.role === 'owner') return refused('not-allowed');
     if (record === undefined) return refused('not-a-member');
     const { device, sequence } = event.header;
     this.book.put({ ...record, state: 'left' });
