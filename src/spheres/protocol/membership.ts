@@ -272,7 +272,7 @@ export class Membership {
 
   #foldRemove(event: KnownEvent<'remove'>, standing: Standing): Verdict {
     const { person, lastAccepted } = event.body;
-    const record = this.book.at(event.body.jid);
+    const record = this.book.at(event.body.jid, person);
     if (record === undefined || record.state === 'removed') return refused('no-such-member');
     if (person !== null && person !== record.person) return refused('no-such-member');
     const decision = this.#decision(event, standing, record.jid);
@@ -282,7 +282,7 @@ export class Membership {
     this.#note(event, standing, decision, needs);
     this.book.put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
     // A device that never heard of a leave still speaks from the time before it.
-    for (const span of spansOf(record)) this.#cut(event, span, { role: null, isStrict: true, lastAccepted });
+    for (const span of this.book.spans(record)) this.#cut(event, span, { role: null, isStrict: true, lastAccepted });
     this.ends.push(this.#positionOf(event));
     return ACCEPTED;
   }
