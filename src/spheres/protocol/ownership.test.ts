@@ -197,3 +197,18 @@ test('an admin who follows an owner and leaves on another computer, not knowing 
   expect([taken, left].map((event) => verdict(second, event))).toEqual(['accepted', 'not-allowed']);
   expect(rolesIn(second)).toMatchObject({ ana: 'member', ben: 'owner' });
 });
+
+test('a sphere that a device took which its person had ended before goes back to who owned it', () => {
+  const { owner, member, all } = family();
+  const tablet = secondComputer(member, 'zoe');
+  settle(...all, tablet);
+  owner.handOver(zoe);
+  settle(...all, tablet);
+  tablet.say('makes the end later than the accept');
+  const [taken, end] = [member.accept(), tablet.endDevice(member)];
+  settle(...all, tablet);
+  expect([taken, end].map((event) => verdict(owner, event))).toEqual(['removed', 'accepted']);
+  expect(rolesIn(owner)).toMatchObject({ ana: 'owner', zoe: 'member' });
+  const again = tablet.accept();
+  expect(verdict(tablet, again)).toBe('accepted');
+});
