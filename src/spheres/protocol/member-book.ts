@@ -1,6 +1,6 @@
 import type { BareJid, PersonId } from '../../base/id.ts';
 import { isAddressFree } from './is-address-free.ts';
-import type { MemberRecord } from './member-record.ts';
+import type { MemberRecord, Span } from './member-record.ts';
 import { spansOf } from './member-record.ts';
 
 /** Everyone who was ever invited, by the address they have now, as membership is folded. */
@@ -11,19 +11,33 @@ export class MemberBook {
   /** Addresses that somebody had before in their membership, and who. */
   readonly moved = new Map<BareJid, PersonId>();
 
+  readonly #spans = new Map<PersonId, Set<Span>>();
+
   put(record: MemberRecord): void {
     this.members = new Map([...this.members, [record.jid, record]]);
-    if (record.state === 'joined' && record.person !== null) this.accounts.set(record.person, record.jid);
+    const { person, span } = record;
+    if (record.state !== 'joined' || person === null) return;
+    this.accounts.set(person, record.jid);
+    if (span !== null) this.#spans.set(person, new Set([...(this.#spans.get(person) ?? []), span]));
   }
 
-  /** Whom a decision about an address concerns: whoever is there, else who has moved away from it. */
-  at(jid: BareJid): MemberRecord | undefined {
+  /** Whom a decision about an address concerns: whoever is there, else who has moved away from it. `named` = that person. */
+  at(jid: BareJid, named: PersonId | null = null): MemberRecord | undefined {
     const record = this.members.get(jid);
     const person = this.moved.get(jid);
     // Whoever was asked there since is meant, also once they have gone.
-    if (person === undefined || record !== undefined) return record;
+    if (person === undefined || (record !== undefined && person !== named)) return record;
     const account = this.accounts.get(person);
     return account === undefined ? undefined : this.members.get(account);
+  }
+
+  /** All times of an account and of its person in the sphere, but for one that they are in by another account. */
+  spans(record: MemberRecord): ReadonlySet<Span> {
+    const { person } = record;
+    const spans = new Set([...spansOf(record), ...((person === null ? null : this.#spans.get(person)) ?? [])]);
+    const elsewhere = person === null ? undefined : this.joinedAs(person);
+    if (elsewhere?.span && elsewhere.jid !== record.jid) spans.delete(elsewhere.span);
+    return spans;
   }
 
   joinedAs(person: PersonId): MemberRecord | undefined {

@@ -16,6 +16,7 @@ import type { Moving } from './ownership.ts';
 import { Ownership } from './ownership.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
 import { ACCEPTED, judged, refused } from './verdict.ts';
+import type { Voids } from './voids.ts';
 
 const MAX_MEMBERS = 50;
 
@@ -28,18 +29,7 @@ type CutLine = Pick<Cut, 'role' | 'isStrict'> & { readonly lastAccepted: LastAcc
 type ActEvent = Exclude<StructuralEvent, KnownEvent<'genesis' | 'device' | 'decline' | 'object'>>;
 type Act = { readonly event: SignedEvent; readonly needs: number; readonly span: Span | null };
 
-/**
- * Who is in the sphere, folded over its structural events. When a decision turns out to be void because of a later
- * one, the fold starts again without it: each round excludes at least one more event, so it ends.
- */
-export function foldMembership(input: MembershipInput): Membership {
-  const voided = new Map<EventId, RefusalReason>();
-  for (;;) {
-    const membership = new Membership(input, voided);
-    if (membership.run()) return membership;
-  }
-}
-
+/** One pass over the structural events of a sphere. */
 export class Membership {
   readonly verdicts = new Map<EventId, Verdict>();
   /** Everyone who was ever invited, as of the end of the log. */
@@ -54,15 +44,16 @@ export class Membership {
   readonly ownership = new Ownership();
   readonly joined = new JoinedHistory();
   readonly #input: MembershipInput;
-  readonly #voided: Map<EventId, RefusalReason>;
+  readonly #voids: Voids;
   readonly #decisions = new Decisions();
+  readonly #decided = new Set<EventId>();
   readonly #inviteJids = new Map<EventId, BareJid>();
   readonly #acts: Act[] = [];
   readonly #deviceCuts = new Map<DeviceKey, Cut[]>();
 
-  constructor(input: MembershipInput, voided: Map<EventId, RefusalReason>) {
+  constructor(input: MembershipInput, voids: Voids) {
     this.#input = input;
-    this.#voided = voided;
+    this.#voids = voids;
     const genesis = input.byId.get(input.sphereId as string as EventId);
     if (genesis?.type === 'genesis') this.genesis = genesis;
     const { ordered } = input.order;
@@ -72,15 +63,20 @@ export class Membership {
 
   /** False when an earlier decision was found void: then everything must be folded again. */
   run(): boolean {
-    const before = this.#voided.size;
+    const before = this.#voids.size;
     for (const event of this.#input.order.ordered) {
       if (!isStructural(event)) continue;
       const verdict = this.#contradiction(event) ?? this.#fold(event);
       this.verdicts.set(event.id, verdict);
       if (verdict.kind === 'accepted' && event.type !== 'device') this.#take(event);
-      if (this.#voided.size > before) return false;
+      if (this.#voids.size > before) return false;
     }
     return true;
+  }
+
+  /** Whether it stands, or might: who is asked is back without an answer when the invitation voids their removal. */
+  counts(id: EventId): boolean {
+    return this.#decided.has(id) || this.verdicts.get(id)?.kind === 'accepted';
   }
 
   /** What keeps an event from being judged at all; null when nothing does. */
@@ -111,7 +107,7 @@ export class Membership {
     const reason = this.#input.order.held.get(event.id);
     if (reason !== undefined) return { kind: 'held', reason };
     if (this.#input.order.broken.has(event.id)) return refused('broken-chain');
-    const voided = this.#voided.get(event.id);
+    const voided = this.#voids.reason(event.id);
     return voided === undefined ? null : refused(voided);
   }
 
@@ -232,7 +228,7 @@ export class Membership {
     this.#deviceCuts.set(device, [...(this.#deviceCuts.get(device) ?? []), cut]);
     this.ended.set(device, person);
     this.#acts.push({ event, needs: RANK.viewer, span: standing.record.span });
-    this.#voidActs((act) => act.event.header.device === device);
+    this.#voidActs(event, (act) => act.event.header.device === device);
     this.ends.push(position);
     return ACCEPTED;
   }
@@ -255,9 +251,9 @@ export class Membership {
   }
 
   #foldLeave(event: KnownEvent<'leave'>, standing: Standing): Verdict {
-    // The owner hands the sphere over first.
-    if (standing.rank === RANK.owner) return refused('not-allowed');
     const record = this.#ofNow(standing);
+    // The owner hands the sphere over first, also who took it by another computer without this one knowing of it.
+    if (standing.rank === RANK.owner || record?.role === 'owner') return refused('not-allowed');
     if (record === undefined) return refused('not-a-member');
     const { device, sequence } = event.header;
     this.book.put({ ...record, state: 'left' });
@@ -272,7 +268,7 @@ export class Membership {
 
   #foldRemove(event: KnownEvent<'remove'>, standing: Standing): Verdict {
     const { person, lastAccepted } = event.body;
-    const record = this.book.at(event.body.jid);
+    const record = this.book.at(event.body.jid, person);
     if (record === undefined || record.state === 'removed') return refused('no-such-member');
     if (person !== null && person !== record.person) return refused('no-such-member');
     const decision = this.#decision(event, standing, record.jid);
@@ -282,7 +278,7 @@ export class Membership {
     this.#note(event, standing, decision, needs);
     this.book.put({ ...record, state: 'removed', invites: new Map(), removal: { id: event.id, from: record.state } });
     // A device that never heard of a leave still speaks from the time before it.
-    for (const span of spansOf(record)) this.#cut(event, span, { role: null, isStrict: true, lastAccepted });
+    for (const span of this.book.spans(record)) this.#cut(event, span, { role: null, isStrict: true, lastAccepted });
     this.ends.push(this.#positionOf(event));
     return ACCEPTED;
   }
@@ -317,7 +313,7 @@ export class Membership {
   #foldObject(event: KnownEvent<'object'>): Verdict {
     if (this.ended.has(event.header.device)) return refused('removed');
     const voided = this.ownership.object(event);
-    for (const id of voided ?? []) this.#voided.set(id, 'overruled');
+    for (const id of voided ?? []) this.#voids.add(id, 'overruled', event.id);
     return voided === null ? refused('not-allowed') : ACCEPTED;
   }
 
@@ -329,6 +325,7 @@ export class Membership {
     if (role !== 'admin' && role !== 'member') return refused(role);
     this.book.put({ ...owner, role });
     this.book.put({ ...next, role: 'owner' });
+    this.#acts.push({ event, needs: RANK.viewer, span: next.span });
     this.#cut(event, owner.span, { role, isStrict: true, lastAccepted: event.body.lastAccepted });
     return ACCEPTED;
   }
@@ -362,7 +359,8 @@ export class Membership {
     if (standing.rank < Math.max(RANK.admin, needs)) return refused('not-allowed');
     const weighed = this.#decisions.weigh(decision);
     if (weighed.kind === 'overruled') return refused('overruled');
-    for (const id of weighed.voids) this.#voided.set(id, 'overruled');
+    this.#decided.add(decision.id);
+    for (const id of weighed.voids) this.#voids.add(id, 'overruled', decision.id);
     return null;
   }
 
@@ -375,15 +373,15 @@ export class Membership {
   #cut(event: SignedEvent, span: Span | null, line: CutLine): void {
     if (span === null) return;
     span.cuts.push(drawCut({ position: this.#positionOf(event), ...line }, this.#input.byId));
-    this.#voidActs((act) => act.span === span);
+    this.#voidActs(event, (act) => act.span === span);
   }
 
-  #voidActs(isConcerned: (act: Act) => boolean): void {
+  #voidActs({ id }: SignedEvent, isConcerned: (act: Act) => boolean): void {
     for (const act of this.#acts) {
       if (!isConcerned(act)) continue;
       const standing = this.standing(act.event);
-      if (typeof standing === 'string') this.#voided.set(act.event.id, standing);
-      else if (standing.rank < act.needs) this.#voided.set(act.event.id, 'not-allowed');
+      if (typeof standing === 'string') this.#voids.add(act.event.id, standing, id);
+      else if (standing.rank < act.needs) this.#voids.add(act.event.id, 'not-allowed', id);
     }
   }
 

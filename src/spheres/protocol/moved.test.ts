@@ -214,3 +214,47 @@ test('a sphere of two stays one when either of them moves', () => {
   if (genesis === null) throw new Error('no genesis');
   expect(partnerIn({ ...state, genesis: { ...genesis, pair } }, ana.jid)).toBe(benNew.jid);
 });
+
+test('a member who moves and has somebody asked at the address of before does not escape a removal that knew of neither', () => {
+  const { owner } = foundWorld(ana);
+  const guest = admit(owner, ben, 'admin');
+  settle(owner, guest);
+  guest.moveTo(benNew);
+  const { invite } = guest.invite(ben.jid);
+  for (let word = 0; word < 4; word += 1) owner.say('meanwhile');
+  const removal = owner.remove(ben.jid);
+  settle(owner, guest);
+  expect(owner.log.verdict(removal.id)).toEqual({ kind: 'accepted' });
+  expect(owner.log.verdict(invite.id)).toEqual({ kind: 'refused', reason: 'removed' });
+  expect(membersOf(owner)).toEqual(['ana@example.org owner joined', 'ben@example.org admin removed']);
+});
+
+test('whoever withdraws what was asked at the address that they moved away from stays a member', () => {
+  const { owner } = foundWorld(ana);
+  const guest = admit(owner, ben, 'admin');
+  settle(owner, guest);
+  guest.moveTo(benNew);
+  guest.invite(ben.jid, 'viewer');
+  guest.remove(ben.jid);
+  const { invite } = guest.invite(eve.jid);
+  settle(owner, guest);
+  expect(owner.log.verdict(invite.id)).toEqual({ kind: 'accepted' });
+  expect(membersOf(owner)).toContain('ben@new.example admin joined');
+});
+
+test('a removal concerns the time before under another address too, of which a device speaks that never heard of the end', () => {
+  const { owner } = foundWorld(ana);
+  const phone = admit(owner, ben, 'admin');
+  const tablet = new Writer(createPerson('ben', { device: 'tablet' }), owner.log.sphereId);
+  settle(owner, phone, tablet);
+  tablet.certify();
+  settle(owner, phone, tablet);
+  phone.write('leave', {});
+  owner.receive(phone);
+  const again = admit(owner, benNew);
+  settle(owner, again);
+  owner.remove(benNew.jid);
+  const { invite } = tablet.invite(eve.jid);
+  settle(owner, tablet);
+  expect(owner.log.verdict(invite.id)).toEqual({ kind: 'refused', reason: 'removed' });
+});

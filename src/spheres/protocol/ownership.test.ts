@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { createPerson } from '../../../test/fixtures/protocol/people.ts';
-import type { Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
-import { admit, foundWorld, settle } from '../../../test/fixtures/protocol/sphere-world.ts';
+import { admit, foundWorld, settle, Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
 import type { EventId } from '../../base/id.ts';
 
 const ana = createPerson('ana');
@@ -147,4 +146,69 @@ test('the vote of somebody who was removed without knowing of it counts no more,
   expect(verdict(owner, vote)).toBe('removed');
   expect(second.log.ownership.votes(ana.author.person)).toEqual([]);
   expect(member.log.state().members.get(ben.jid)?.state).toBe('removed');
+});
+
+/** The same person on another computer, who knows what `writer` knows. */
+function secondComputer(writer: Writer, name: string): Writer {
+  const other = new Writer(createPerson(name, { device: 'tablet' }), writer.log.sphereId);
+  other.receive(writer);
+  other.certify();
+  writer.receive(other);
+  return other;
+}
+
+const statesIn = ({ log }: Writer) =>
+  Object.fromEntries([...log.state().members.values()].map(({ jid, state }) => [jid.slice(0, 3), state]));
+
+test('who takes the sphere on one computer and leaves it on another, not knowing of that, owns it and is still there', () => {
+  const { owner, member, all } = family();
+  const tablet = secondComputer(member, 'zoe');
+  settle(...all, tablet);
+  owner.handOver(zoe);
+  settle(...all, tablet);
+  tablet.say('makes the leave later than the accept');
+  const [taken, left] = [member.accept(), tablet.write('leave', {})];
+  settle(...all, tablet);
+  expect([taken, left].map((event) => verdict(owner, event))).toEqual(['accepted', 'not-allowed']);
+  expect([rolesIn(owner), statesIn(owner)]).toMatchObject([{ ana: 'admin', zoe: 'owner' }, { zoe: 'joined' }]);
+});
+
+test('who leaves a sphere before their other computer takes it is gone, and its owner keeps it', () => {
+  const { owner, member, all } = family();
+  const tablet = secondComputer(member, 'zoe');
+  settle(...all, tablet);
+  owner.handOver(zoe);
+  settle(...all, tablet);
+  member.say('makes the accept later than the leave');
+  const [taken, left] = [member.accept(), tablet.write('leave', {})];
+  settle(...all, tablet);
+  expect([taken, left].map((event) => verdict(owner, event))).toEqual(['not-a-member', 'accepted']);
+  expect([rolesIn(owner), statesIn(owner)]).toMatchObject([{ ana: 'owner' }, { ana: 'joined', zoe: 'left' }]);
+});
+
+test('an admin who follows an owner and leaves on another computer, not knowing of that, owns the sphere', () => {
+  const { first, second, all } = family();
+  const tablet = secondComputer(first, 'ben');
+  for (const writer of [first, second]) writer.vote(ben);
+  settle(...all, tablet);
+  tablet.say('makes the leave later than the succession');
+  const [taken, left] = [first.succeed(7), tablet.write('leave', {})];
+  settle(...all, tablet);
+  expect([taken, left].map((event) => verdict(second, event))).toEqual(['accepted', 'not-allowed']);
+  expect(rolesIn(second)).toMatchObject({ ana: 'member', ben: 'owner' });
+});
+
+test('a sphere that a device took which its person had ended before goes back to who owned it', () => {
+  const { owner, member, all } = family();
+  const tablet = secondComputer(member, 'zoe');
+  settle(...all, tablet);
+  owner.handOver(zoe);
+  settle(...all, tablet);
+  tablet.say('makes the end later than the accept');
+  const [taken, end] = [member.accept(), tablet.endDevice(member)];
+  settle(...all, tablet);
+  expect([taken, end].map((event) => verdict(owner, event))).toEqual(['removed', 'accepted']);
+  expect(rolesIn(owner)).toMatchObject({ ana: 'owner', zoe: 'member' });
+  const again = tablet.accept();
+  expect(verdict(tablet, again)).toBe('accepted');
 });

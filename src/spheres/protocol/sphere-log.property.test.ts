@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { audit } from '../../../test/fixtures/protocol/audit.ts';
 import { comparableLog } from '../../../test/fixtures/protocol/comparable-log.ts';
 import { comparable } from '../../../test/fixtures/protocol/comparable.ts';
 import { isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
@@ -107,6 +108,17 @@ test('a state that was handed out does not change when events are added', () => 
   log.addAll(sphere.events);
   expect(comparable(state)).toBe(before);
 });
+
+test('whatever part of its events is here, a sphere has one owner who is there, and nobody oversteps their rights', () => {
+  for (const { seed, deps, events } of spheres(WATCHED_SPHERES)) {
+    const next = seededNumbers(seed);
+    const part = events.filter(({ type }) => type === 'genesis' || next(12) > 0);
+    const state = logOf(deps, part).state();
+    const owners = [...state.members.values()].filter(({ role }) => role === 'owner');
+    expect(owners.map(({ state: kind }) => kind)).toEqual(['joined']);
+    expect(audit(state, part), `seed ${seed}`).toEqual([]);
+  }
+}, 3_600_000);
 
 test('a sphere always has one owner, the founder or who took it over, and no member exists whom nobody admitted', () => {
   for (const { deps, events } of spheres(WATCHED_SPHERES)) {

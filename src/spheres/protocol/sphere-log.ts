@@ -11,7 +11,7 @@ import { LogOrder, MAX_LAMPORT_STEP, compareEvents } from './log-order.ts';
 import { isStructural } from './member-record.ts';
 import type { Membership } from './membership.ts';
 import type { Ownership } from './ownership.ts';
-import { foldMembership } from './membership.ts';
+import { foldMembership } from './fold-membership.ts';
 import type { Heads, SphereState } from './sphere-state.ts';
 import { describeState } from './describe-state.ts';
 import type { Verdict } from './verdict.ts';
