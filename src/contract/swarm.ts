@@ -244,6 +244,7 @@ export const swarmEventSchema = z.discriminatedUnion('kind', [
 ]);
 export type SwarmEvent = z.infer<typeof swarmEventSchema>;
 
+const parts = z.array(z.object({ from: count, to: count }));
 const publicSpecSchema = z.object({
   infoHash: infoHashSchema,
   /** Whole .torrent, checked again before anything is done with it. */
@@ -256,10 +257,9 @@ const publicSpecSchema = z.object({
   /** false = fetch only what windows ask for. */
   background: z.boolean(),
   /** With `background`: only these parts of the byte space, `to` exclusive; null = everything. */
-  wanted: z
-    .array(z.object({ from: count, to: count }))
-    .nullable()
-    .default(null),
+  wanted: parts.nullable().default(null),
+  /** Parts that are known to be on the disk for good. */
+  synced: parts.default([]),
   priority: prioritySchema.default('normal'),
   /** Of this torrent alone. */
   limits: limitsSchema.default(NO_LIMITS),

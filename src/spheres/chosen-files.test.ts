@@ -29,12 +29,13 @@ async function album() {
     await items.placed(itemId, noSignal);
     await world.quiet();
   };
-  /** What Ben's swarm was told last: which ranges, and which of the files lie in the sphere's folder. */
+  /** What Ben's swarm was told last: how many ranges, which of the files lie in the sphere's folder, and how many were here. */
   const told = () => {
     const spec = swarm.torrents.get(infoHash);
     const { folder: own } = ben.session.sphere().row;
     const files = (spec?.segments ?? []).filter((segment) => segment.kind === 'file');
-    return { wanted: spec?.wanted?.length ?? null, inPlace: files.map(({ path }) => path.startsWith(own)) };
+    const inPlace = files.map(({ path }) => path.startsWith(own));
+    return { wanted: spec?.wanted?.length ?? null, inPlace, synced: spec?.synced?.length };
   };
   const arrived = async (index: number): Promise<void> => {
     const segment = (items.row(itemId).layout ?? [])[index];
@@ -51,7 +52,7 @@ async function album() {
 test('one file of a folder is fetched, its neighbours go nowhere in the folder of the sphere', async () => {
   const { ben, itemId, get, told, arrived, state } = await album();
   await get([1]);
-  expect(told()).toEqual({ wanted: 1, inPlace: [false, true, false] });
+  expect(told()).toEqual({ wanted: 1, inPlace: [false, true, false], synced: 0 });
   await arrived(1);
   await expect.poll(state).toBe('partial');
   await ben.session.items.wait(itemId, noSignal);
@@ -66,9 +67,9 @@ test('what is chosen later is added, and in the end everything can be wanted', a
   await get([1]);
   expect([state(), told().wanted]).toEqual(['partial', 1]);
   await get([2]);
-  expect(told()).toEqual({ wanted: 2, inPlace: [false, true, true] });
+  expect(told()).toEqual({ wanted: 2, inPlace: [false, true, true], synced: 1 });
   await get(null);
-  expect(told()).toEqual({ wanted: null, inPlace: [true, true, true] });
+  expect(told()).toEqual({ wanted: null, inPlace: [true, true, true], synced: 0 });
   await get([0]);
   expect(told().wanted).toBeNull();
 });
@@ -86,6 +87,36 @@ test('thirty days after the folder was deleted for everybody a chosen file of it
   await world.pass(7_200_000);
   expect(storage.attachments.list(itemId as string as EventId)).toEqual([]);
   expect(await readdir(path ?? '')).toEqual(['1.jpg']);
+});
+
+test('chosen files that are on the disk for good are not written again, also after a pause and a restart', async () => {
+  const { world, ben, itemId, get, arrived, state } = await album();
+  const row = () => ben.session.items.row(itemId);
+  const isSynced = () => ben.session.swarm.torrents.get(row().infoHash)?.synced?.length;
+  await get([1]);
+  expect(isSynced()).toBe(0);
+  await arrived(1);
+  await expect.poll(state).toBe('partial');
+  // Somebody plays another one.
+  ben.session.swarm.say(row().infoHash, 'downloading');
+  await world.quiet();
+  expect(row().state).toBe('partial');
+  await ben.session.items.setPaused(itemId, true, noSignal);
+  ben.session.swarm.say(row().infoHash, 'paused');
+  await world.quiet();
+  expect(row()).toMatchObject({ state: 'partial', paused: true });
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(isSynced()).toBe(1);
+  await ben.session.items.setPaused(itemId, false, noSignal);
+  expect(row()).toMatchObject({ state: 'partial', paused: false });
+  // A file of them is gone: it comes again, and that is not known to be on the disk for good.
+  const { infoHash } = row();
+  ben.session.swarm.emit({ kind: 'have', infoHash, bitfield: Uint8Array.of(0), bytesHave: 0, identities: null });
+  ben.session.swarm.say(infoHash, 'downloading');
+  await world.quiet();
+  expect(row().state).toBe('downloading');
 });
 
 test('a chosen file that is not the one that was shared is not called here', async () => {

@@ -25,16 +25,23 @@ export function chosenPlace(
 ): ChosenPlace {
   if (chosen === null) return { segments: [...layout], wanted: null };
   const isChosen = new Set(chosen);
-  const wanted: { from: number; to: number }[] = [];
   let index = -1;
   const segments = layout.map((segment) => {
     if (segment.kind !== 'file') return segment;
     index += 1;
     if (!isChosen.has(index)) return { ...segment, path: join(parts.path, `${index}`), root: parts.root };
-    if (segment.length > 0) wanted.push({ from: segment.offset, to: segment.offset + segment.length });
     return segment;
   });
-  return { segments, wanted };
+  return { segments, wanted: rangesOf(layout, chosen) };
+}
+
+/** Where the bytes of files are in the byte space. */
+export function rangesOf(layout: readonly Segment[], files: readonly number[]): { from: number; to: number }[] {
+  const isMeant = new Set(files);
+  return layout
+    .filter((segment) => segment.kind === 'file')
+    .filter(({ length }, index) => length > 0 && isMeant.has(index))
+    .map(({ offset, length }) => ({ from: offset, to: offset + length }));
 }
 
 /** What is wanted after `files` were asked for too; null = everything, which nothing takes back. */

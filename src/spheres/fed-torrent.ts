@@ -16,6 +16,8 @@ export interface FedTorrent {
   readonly background: boolean;
   /** Parts of the byte space that are fetched; null or left out = everything. */
   readonly wanted?: { readonly from: number; readonly to: number }[] | null;
+  /** Parts of it that are on the disk for good. */
+  readonly synced?: { readonly from: number; readonly to: number }[];
   readonly priority?: Priority;
   readonly limits?: LimitsView;
   /** Of a torrent from elsewhere: the sphere whose limits hold for it. */

@@ -6,9 +6,10 @@ import type { Logger } from '../base/log.ts';
 import type { Segment } from '../contract/swarm.ts';
 import type { ErrorView, ItemState } from '../contract/views.ts';
 import type { ItemRow } from '../storage/item-table.ts';
+import type { FileSegment } from '../torrent/byte-space.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { isComplete } from './piece-map.ts';
+import { hasRange, isComplete } from './piece-map.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
 import type { SphereList } from './sphere-list.ts';
@@ -81,6 +82,16 @@ export class ItemBook {
     if (event === undefined) return false;
     const content = (row.layout ?? []).reduce((end, part) => Math.max(end, endOf(part)), 0);
     return isComplete(row.bitfield, Math.ceil(content / event.body.pieceLength));
+  }
+
+  /** Whether every piece of the chosen files was once verified on this disk. */
+  hasChosen(row: ItemRow): boolean {
+    const { bitfield, layout, chosen } = row;
+    const map = { bitfield, pieceLength: this.event(row)?.body.pieceLength ?? 1 };
+    const files = (layout ?? []).filter((segment) => segment.kind === 'file');
+    const isHere = (file: FileSegment | undefined): boolean =>
+      file !== undefined && hasRange(map, file.offset, file.offset + file.length);
+    return chosen?.every((index) => isHere(files[index])) === true;
   }
 
   /** Bytes that a check under way has read; null = none is. */

@@ -101,8 +101,10 @@ export class ItemProgress implements Disposable {
       case 'partial':
         return row.state === 'partial' ? 'partial' : 'verifying';
       case 'paused':
-        return book.isDone(row) ? row.state : 'paused';
+        return book.isDone(row) || row.state === 'partial' ? row.state : 'paused';
       case 'downloading':
+        // What a reader looks at beside them changes nothing of the chosen files, which are on the disk for good.
+        return row.state === 'partial' && book.hasChosen(row) ? 'partial' : 'downloading';
       case 'changed':
       case 'missing':
       case 'disk-full':

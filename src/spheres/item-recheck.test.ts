@@ -5,6 +5,7 @@ import { arrive, fetchBegun, sharedFilm } from '../../test/sim/received-item.ts'
 import { noSignal } from '../../test/sim/sim-world.ts';
 import { readIdentity } from '../torrent/file-identity.ts';
 import { parseMetainfo } from '../torrent/metainfo.ts';
+import { fullBitfield } from './piece-map.ts';
 
 /** Ben has the whole film; his hasher finds the pieces that were shared. */
 async function received(): Promise<SharedFilm> {
@@ -33,6 +34,20 @@ test('an undamaged item is complete again after it was checked, whatever the dat
   swarm.say(infoHash, 'complete');
   await world.quiet();
   await expect.poll(() => items.row(itemId).state).toBe('complete');
+});
+
+test('an item that the disk did not take is not made whole by a check, which would see only what memory shows', async () => {
+  const film = await sharedFilm();
+  const { ben, itemId, world } = film;
+  await fetchBegun(film);
+  const { items, swarm } = ben.session;
+  const { infoHash } = items.row(itemId);
+  const bitfield = fullBitfield(8);
+  swarm.emit({ kind: 'have', infoHash, bitfield, bytesHave: film.content.length, identities: null });
+  swarm.say(infoHash, 'failed');
+  await world.quiet();
+  expect(await items.recheck(itemId, noSignal)).toBe(0);
+  expect(items.row(itemId)).toMatchObject({ state: 'failed', layout: [{ identity: null }, {}] });
 });
 
 test('damage that no edit explains is fetched again', async () => {

@@ -12,7 +12,7 @@ import { isReadInPlace } from './item-book.ts';
 import type { ItemSource } from './item-source.ts';
 import { shapeOf } from './item-source.ts';
 import { fullBitfield } from './piece-map.ts';
-import { withIdentities } from '../torrent/torrent-spec.ts';
+import { filesAreFixed, withIdentities } from '../torrent/torrent-spec.ts';
 import { stageSegments } from './stage-segments.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmCalls, SwarmFeed } from './swarm-feed.ts';
@@ -50,7 +50,7 @@ export class ItemRecheck {
     const row = book.row(itemId);
     if (row.layout === null) throw new AppError('not-found', 'the item is not on this disk', { itemId });
     if (!book.isInForce(row)) throw new AppError('not-allowed', 'the item is not in use');
-    if (!book.isWhole(row)) return 0;
+    if (!book.isWhole(row) || !filesAreFixed(row.layout)) return 0;
     if (this.#running.has(itemId)) throw new AppError('conflict', 'the item is being checked already');
     const abort = new AbortController();
     this.#running.set(itemId, abort);

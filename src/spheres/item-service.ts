@@ -13,7 +13,7 @@ import { isOnList, type ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ManyFiles } from '../torrent/file-thread.ts';
 import { requireSpace } from '../torrent/free-space.ts';
-import { chosenPlace, widen } from './chosen-files.ts';
+import { chosenPlace, rangesOf, widen } from './chosen-files.ts';
 import { findPlace } from './find-place.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { HaveWaiter } from './have-waiter.ts';
@@ -140,8 +140,8 @@ export class ItemService implements Disposable {
     return this.#adoption.run(sphere, signal, ids);
   }
 
-  /** Tells the swarm about an item that has its place on this disk. */
-  async activate(itemId: ItemId, signal: AbortSignal): Promise<void> {
+  /** Tells the swarm about an item that has its place on this disk; `kept`: files that were here before others were wanted too. */
+  async activate(itemId: ItemId, signal: AbortSignal, kept: readonly number[] = []): Promise<void> {
     const { list, source, feed, waiter } = this.#deps;
     const placed = this.row(itemId);
     if (placed.layout === null || !this.#book.isInForce(placed)) return;
@@ -161,6 +161,7 @@ export class ItemService implements Disposable {
         mediaKey: source.mediaKey(sphere, event),
         ...chosenPlace(row.layout, row.chosen, source.parts(row.infoHash)),
         bitfield: row.bitfield,
+        synced: rangesOf(row.layout, row.state === 'partial' ? (row.chosen ?? []) : kept),
         paused: row.paused,
         background: true,
         priority: row.priority,
@@ -374,7 +375,7 @@ export class ItemService implements Disposable {
     await feed.remove(row.infoHash);
     // What is wanted now has its place elsewhere; the pieces at its edge come again.
     if (!isSame) await rm(this.#deps.source.parts(row.infoHash).path, { recursive: true, force: true });
-    await this.activate(row.itemId, signal);
+    await this.activate(row.itemId, signal, row.state === 'partial' ? (row.chosen ?? []) : []);
   }
 
   /** Decides where the files go, once everything needed for fetching them is here. */

@@ -147,6 +147,20 @@ test('a restarted process is fed what the dead one was told and what it had veri
   });
 });
 
+test('a restarted process hears that chosen files are on the disk for good, once the dead one said so', async () => {
+  const { feed, swarm, died } = attachedFeed();
+  await feed.setIdentity(identity);
+  const wanted = [{ from: 0, to: 10 }];
+  await feed.add({ ...torrent, wanted });
+  const heard = new Promise((resolve) => feed.onEvent.on(resolve));
+  swarm.say(torrent.infoHash, 'partial');
+  await heard;
+  swarm.die();
+  await died;
+  const { swarm: next } = attachedFeed(feed);
+  await expect.poll(() => next.torrents.get(torrent.infoHash)?.synced).toEqual(wanted);
+});
+
 test('limits of a sphere and of an item are told at once, and the next process hears them too', async () => {
   const { feed, swarm, died } = attachedFeed();
   await feed.setIdentity(identity);

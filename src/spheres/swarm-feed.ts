@@ -367,6 +367,10 @@ export class SwarmFeed {
       // A restarted process continues from what this one had verified.
       if (spec !== undefined) this.#torrents.set(event.infoHash, withProgress(spec, event));
     }
+    if (event.kind === 'state' && event.torrent.state === 'partial') {
+      const spec = this.#torrents.get(event.torrent.infoHash);
+      if (spec !== undefined) this.#torrents.set(spec.infoHash, { ...spec, synced: spec.wanted ?? [] });
+    }
     this.onEvent.emit(event);
   }
 }

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
 import { inBatches } from '../base/in-batches.ts';
 import type { ItemRow } from '../storage/item-table.ts';
+import { fileError } from '../torrent/file-error.ts';
 import type { ManyFiles } from '../torrent/file-thread.ts';
 import { edgeDigests } from './edge-digest.ts';
 import type { Manifest } from './protocol/manifest.ts';
@@ -22,9 +23,8 @@ export async function verifyItem(
     const file = manifest.files[index];
     return file === undefined ? [] : [{ ...file, index, path: places[index]?.path ?? '' }];
   });
-  // What was chosen is not synced by the swarm, which waits for the whole item.
-  const unsynced = files.filter(({ bytes }) => bytes === 0 || chosen !== null);
-  await inBatches(unsynced, TOGETHER, async ({ path }) => {
+  const empty = files.filter(({ bytes }) => bytes === 0);
+  await inBatches(empty, TOGETHER, async ({ path }) => {
     signal.throwIfAborted();
     await touch(path);
   });
@@ -37,8 +37,12 @@ export async function verifyItem(
   }
 }
 
-/** Puts the file on the disk for good; an empty one has no piece that would make it. */
+/** No piece makes an empty file, or puts it on the disk for good. */
 async function touch(path: string): Promise<void> {
-  await using file = await open(path, 'a');
-  await file.sync();
+  try {
+    await using file = await open(path, 'a');
+    await file.sync();
+  } catch (cause) {
+    throw fileError(cause, 'cannot make an empty file', { path });
+  }
 }

@@ -101,3 +101,20 @@ test('that nothing more is wanted is told after the pieces that it speaks of, no
   await clock.advance(300);
   expect(told).toEqual(['990: 128', '1000: 255', '1000: partial']);
 });
+
+test('that the last piece was written is told at once: whoever knows of it after a kill writes it anew', async () => {
+  const torrent = downloading(Uint8Array.of(0));
+  await using telling = tellingOf(torrent);
+  const { clock, reporter, told } = telling;
+  for (const [bits, kind] of [
+    [0x80, 'have'],
+    [0xc0, 'have'],
+    [0xe0, 'written'],
+  ] as const) {
+    torrent.bitfield[0] = bits;
+    reporter.changed(torrent, { kind });
+    await clock.advance(0);
+  }
+  await clock.advance(1000);
+  expect(told).toEqual(['0: 128', '0: 224']);
+});

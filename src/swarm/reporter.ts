@@ -49,6 +49,7 @@ export class Reporter {
 
   changed(torrent: ReportedTorrent, change: TorrentChange): void {
     if (change.kind === 'have') this.#haveChanged(torrent);
+    else if (change.kind === 'written') this.#reportHave(torrent, null);
     else if (change.kind === 'complete') this.#reportHave(torrent, change.identities);
     else if (change.kind === 'state') this.#reportPhase(torrent);
   }

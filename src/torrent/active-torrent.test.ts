@@ -1,32 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import type { AddressInfo, Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { expect, test } from 'vitest';
 import { Miser } from '../../test/fixtures/miser.ts';
 import { RawWire } from '../../test/fixtures/raw-wire.ts';
 import { SharedItem } from '../../test/fixtures/shared-item.ts';
+import { fastClock, join, TorrentEnd, whole } from '../../test/fixtures/torrent-end.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
-import type { Clock } from '../base/clock.ts';
-import { parseDeviceKey, parseSphereId } from '../base/id.ts';
-import { silentLogger } from '../base/log.ts';
+import { parseDeviceKey } from '../base/id.ts';
 import { systemClock } from '../base/system-clock.ts';
-import { ActiveTorrent } from './active-torrent.ts';
-import { TorrentClient } from './client.ts';
 import { FilePool } from './file-pool.ts';
 import { isServed } from './is-served.ts';
-import { TokenBucket } from './limits.ts';
-import { OpenConnections } from './open-connections.ts';
-import { buildMetainfo } from './metainfo.ts';
-import type { TorrentSpec } from './torrent-spec.ts';
-import { pieceTools } from '../../test/fixtures/piece-tools.ts';
 
 const PIECE = 16 * 1024;
 const [UNCHOKE, INTERESTED, REQUEST, HAVE_ALL, HAVE_NONE] = [1, 2, 6, 14, 15] as const;
-const sphereId = parseSphereId('1'.repeat(64));
-const anna = parseDeviceKey('a'.repeat(64));
 const ben = parseDeviceKey('b'.repeat(64));
 
 /** Files on a disk that takes only a part of the write of that number, and nothing more until there is room. */
@@ -62,86 +50,13 @@ class FullDisk extends FilePool {
   }
 }
 
-/** Waits pass a hundred times faster. */
-const fastClock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) };
-
-/** One end, with a torrent client of its own. */
-class End implements AsyncDisposable {
-  readonly torrent: ActiveTorrent;
-  /** In the order in which they came. */
-  readonly states: string[] = [];
-  changes = 0;
-  lost = 0;
-  readonly #stack = new AsyncDisposableStack();
-
-  private constructor(
-    item: SharedItem,
-    clock: Clock,
-    client: TorrentClient,
-    part: Partial<TorrentSpec>,
-    files: FilePool,
-  ) {
-    this.#stack.use(client);
-    const buckets = { up: new TokenBucket({ clock, rate: 0 }), down: new TokenBucket({ clock, rate: 0 }) };
-    for (const bucket of Object.values(buckets)) this.#stack.use(bucket);
-    const whole = { bitfield: null, paused: false, background: true, segments: item.receiverSegments(), ...part };
-    this.torrent = this.#stack.use(
-      new ActiveTorrent({
-        spec: { ...buildMetainfo(item.shape), sphereId, mediaKey: item.mediaKey, ...whole },
-        client,
-        clock,
-        files,
-        pieces: pieceTools(),
-        buckets: { ...buckets, connections: new OpenConnections(), isHeldBack: false },
-        checkMs: () => 30_000,
-        random: Math.random,
-        log: silentLogger,
-        onChange: ({ state }, { kind }) => {
-          this.changes += 1;
-          if (kind === 'lost') this.lost += 1;
-          if (this.states.at(-1) !== state.state) this.states.push(state.state);
-        },
-        onBadPiece: () => undefined,
-      }),
-    );
-  }
-
-  static async start(item: SharedItem, clock: Clock, part: Partial<TorrentSpec> = {}, files = item.pool): Promise<End> {
-    const end = new End(item, clock, new TorrentClient({ log: silentLogger }), part, files);
-    await end.torrent.start();
-    return end;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
-  }
-}
-
-function whole({ segments, pieceCount }: SharedItem) {
-  return { segments, bitfield: new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff) };
-}
-
-async function join(from: Pick<ActiveTorrent, 'connect'>, to: ActiveTorrent): Promise<void> {
-  const server = createServer({ pauseOnConnect: true });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const taken = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  const { port } = server.address() as AddressInfo;
-  const calling = connect(port, '127.0.0.1');
-  const answering = await taken;
-  server.close();
-  const route = { path: 'lan', address: `127.0.0.1:${port}` } as const;
-  for (const stream of [calling, answering]) stream.on('error', () => undefined);
-  from.connect(answering, { device: ben, route, weDialled: false });
-  to.connect(calling, { device: anna, route, weDialled: true });
-}
-
 test('of an item of which one file is wanted, that file comes with two pieces more at most, and is served', async () => {
   const files = ['a', 'b', 'c'].map((name) => ({ name: `${name}.jpg`, content: randomBytes(100_000) }));
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
-  await using sharer = await End.start(item, systemClock, whole(item));
+  await using sharer = await TorrentEnd.start(item, systemClock, whole(item));
   const middle = item.segments[1];
   const from = middle?.offset ?? 0;
-  await using receiver = await End.start(item, systemClock, { wanted: [{ from, to: from + 100_000 }] });
+  await using receiver = await TorrentEnd.start(item, systemClock, { wanted: [{ from, to: from + 100_000 }] });
   await join(sharer.torrent, receiver.torrent);
   const { torrent } = receiver;
   await expect.poll(() => torrent.state.state, { timeout: 20_000 }).toBe('partial');
@@ -165,7 +80,7 @@ test('files that are touched all at once are compared a few times, not once for 
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
   await Promise.all(files.map(({ name }) => utimes(item.original(name), 1, 1)));
   const pool = new CountingPool();
-  await using sharer = await End.start(item, fastClock, whole(item), pool);
+  await using sharer = await TorrentEnd.start(item, fastClock, whole(item), pool);
   await expect.poll(() => sharer.torrent.state.state, { timeout: 20_000 }).toBe('complete');
   expect(sharer.torrent.identities).toHaveLength(1000);
   expect(pool.uses).toBeLessThan(5 * files.length);
@@ -187,7 +102,7 @@ test('what happens while a file that was edited is compared again is told, and t
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
   await writeFile(item.original('film.mp4'), randomBytes(50_000));
   const pool = new BusyPool();
-  await using sharer = await End.start(item, fastClock, whole(item), pool);
+  await using sharer = await TorrentEnd.start(item, fastClock, whole(item), pool);
   await expect.poll(() => sharer.states.at(-1), { timeout: 20_000 }).toBe('changed');
   const told = sharer.changes;
   pool.meanwhile = () => sharer.torrent.setPaused(true);
@@ -202,12 +117,12 @@ test('a full copy is given up for an idle one when nobody was connected for ten 
   const files = [{ name: 'film.mp4', content: randomBytes(200_000) }];
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
   const clock = new VirtualClock(0);
-  await using sharer = await End.start(item, clock, whole(item));
+  await using sharer = await TorrentEnd.start(item, clock, whole(item));
   const { torrent } = sharer;
   expect(torrent.state).toMatchObject({ state: 'complete', bytesHave: item.shape.length, peers: 0 });
   expect([torrent.serves, torrent.appetite]).toEqual([true, 'lazy']);
 
-  await using receiver = await End.start(item, systemClock);
+  await using receiver = await TorrentEnd.start(item, systemClock);
   await join(torrent, receiver.torrent);
   await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
   expect(await readFile(item.received('film.mp4'))).toEqual(files[0]?.content);
@@ -229,8 +144,8 @@ test('a disk that is full at any write lets the item wait and go on, with every 
   for (const nth of [1, 2, 7, 13]) {
     for (const name of ['a.jpg', 'b.jpg']) await rm(item.received(name), { force: true });
     await using disk = new FullDisk(nth);
-    await using sharer = await End.start(item, systemClock, whole(item));
-    await using receiver = await End.start(item, fastClock, {}, disk);
+    await using sharer = await TorrentEnd.start(item, systemClock, whole(item));
+    await using receiver = await TorrentEnd.start(item, fastClock, {}, disk);
     await join(sharer.torrent, receiver.torrent);
     await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
     expect([disk.full, new Set(receiver.states)]).toEqual([3, new Set(['downloading', 'disk-full', 'complete'])]);
@@ -256,8 +171,8 @@ test('a disk that is full only when everything is put on it for good is told as 
   const files = [{ name: 'film.mp4', content: randomBytes(100_000) }];
   await using item = await SharedItem.make({ pieceLength: PIECE, padding: 0, manifest: randomBytes(50), files });
   await using disk = new FullAtTheEnd();
-  await using sharer = await End.start(item, systemClock, whole(item));
-  await using receiver = await End.start(item, fastClock, {}, disk);
+  await using sharer = await TorrentEnd.start(item, systemClock, whole(item));
+  await using receiver = await TorrentEnd.start(item, fastClock, {}, disk);
   await join(sharer.torrent, receiver.torrent);
   await expect.poll(() => receiver.torrent.state.state, { timeout: 20_000 }).toBe('complete');
   expect(receiver.states).toEqual(['downloading', 'disk-full', 'downloading', 'disk-full', 'downloading', 'complete']);
@@ -266,7 +181,7 @@ test('a disk that is full only when everything is put on it for good is told as 
 test('a full copy that gives hardly anything while something is wanted counts as none, until it gives', async () => {
   const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
   await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
-  await using receiver = await End.start(item, systemClock);
+  await using receiver = await TorrentEnd.start(item, systemClock);
   const { torrent } = receiver;
   const miser = new Miser(item);
   await join(miser, torrent);
@@ -305,7 +220,7 @@ test('a full copy that gives hardly anything while something is wanted counts as
 test('a member that gives nothing does not count as a full copy again by connecting anew', async () => {
   const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
   await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
-  await using receiver = await End.start(item, systemClock);
+  await using receiver = await TorrentEnd.start(item, systemClock);
   const { torrent } = receiver;
   // Each link is far too short to be judged by itself.
   for (let link = 0; link < 6; link += 1) {
@@ -322,7 +237,7 @@ test('a connection that breaks soon is missed when it was in use, and not when n
   const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
   await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
   const clock = new VirtualClock(0);
-  await using receiver = await End.start(item, clock);
+  await using receiver = await TorrentEnd.start(item, clock);
   const { torrent } = receiver;
   const breaks = async (blocks: number | null): Promise<number> => {
     const miser = new Miser(item);
@@ -345,7 +260,7 @@ const words = (...values: number[]): number[] =>
 test('a member that falls silent after its last word is doubted, wherever the blocks are that it asked for', async () => {
   const files = [{ name: 'film.mp4', content: randomBytes(3_000_000) }];
   await using item = await SharedItem.make({ pieceLength: 64 * PIECE, padding: 0, manifest: randomBytes(50), files });
-  await using sharer = await End.start(item, new VirtualClock(0), whole(item));
+  await using sharer = await TorrentEnd.start(item, new VirtualClock(0), whole(item));
   const { torrent } = sharer;
   for (const blocks of [1, 32]) {
     const [ours, theirs] = duplexPair();
@@ -375,8 +290,8 @@ test('what the last slow member is late with is asked of a fast one that has not
   const files = [{ name: 'film.mp4', content }];
   await using item = await SharedItem.make({ pieceLength, padding: 0, manifest: randomBytes(pieceLength), files });
   const clock = new VirtualClock(0);
-  await using receiver = await End.start(item, clock);
-  await using sharer = await End.start(item, systemClock, whole(item));
+  await using receiver = await TorrentEnd.start(item, clock);
+  await using sharer = await TorrentEnd.start(item, systemClock, whole(item));
   const { torrent } = receiver;
   const miser = new Miser(item);
   await join(miser, torrent);

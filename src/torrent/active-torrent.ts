@@ -1,31 +1,36 @@
 import type { Duplex } from 'node:stream';
-import { hasBit } from '../base/bitfield.ts';
-import { AppError, type ErrorCode, errorCode } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import { Scope } from '../base/scope.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
 import type { Priority } from '../contract/views.ts';
+import { DiskWait } from './disk-wait.ts';
 import { requireSpaceFor } from './free-space.ts';
 import type { HeldTorrent } from './held-torrent.ts';
 import { type Metainfo, parseMetainfo, pieceCount } from './metainfo.ts';
 import type { PeerLink } from './peer-link.ts';
 import type { StoreFault } from './store-fault.ts';
 import { PieceStore } from './piece-store.ts';
+import { PiecesToCome } from './pieces-to-come.ts';
 import type { ActiveTorrentDeps, Appetite, HeldSpec, TorrentChange, TorrentSpec } from './torrent-spec.ts';
-import { backgroundOf, filesAreFixed, startBitfield, wantedBytes, withIdentities } from './torrent-spec.ts';
+import {
+  backgroundOf,
+  filesAreFixed,
+  startBitfield,
+  piecesToCome,
+  wantedBytes,
+  withIdentities,
+} from './torrent-spec.ts';
 import { torrentPhase } from './torrent-phase.ts';
 import { type ConnectionInfo, TorrentSwarm } from './torrent-swarm.ts';
 
 /** How often files are looked at (without reading them) while something is wrong. */
 const FAULTY_CHECK_MS = 5_000;
-const RETRY_MS = 5_000;
 const PARTING_MS = 1_000;
 /** After so long without a connection a full copy is idle. */
 const IDLE_MS = 10_000;
 /** Per torrent, and two pieces at least: neighbouring blocks are asked for one after the other. */
 const CACHE_BYTES = 4 * 1024 * 1024;
-/** What ends by itself: somebody makes room, or plugs the disk in again. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk-full', 'file-missing', 'file-changed']);
 
 /** One torrent while this process holds it: its files, its peers, and what state both are in. */
 export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldTorrent<Spec> {
@@ -36,18 +41,20 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   readonly #deps: ActiveTorrentDeps<ActiveTorrent<Spec>, Spec>;
   readonly #scope: Scope;
   readonly #store: PieceStore;
-  /** Pieces written by an earlier run: read back once before the download is called complete. */
-  readonly #earlier = new Set<number>();
+  readonly #disk: DiskWait;
   #started = false;
+  #toCome = new PiecesToCome([], new Uint8Array());
   /** null before the start. */
   #swarm: TorrentSwarm | null = null;
   /** Since when nobody is connected, monotonic. */
   #quietMs = 0;
   #paused: boolean;
   #fault: StoreFault | null = null;
-  #diskFull = false;
   #yields = false;
+  /** All of it is on the disk for good. */
   #settled = false;
+  /** The files that were chosen are on the disk for good. */
+  #hasChosen = false;
   #parting = false;
   #isHealing = false;
   /** A state is to be told once it is known what became of the files. */
@@ -65,6 +72,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     this.#fullCopies = new Set(deps.learnt?.fullCopies);
     this.#identities = deps.learnt?.identities ?? null;
     this.#scope = new Scope({ log: deps.log });
+    this.#disk = new DiskWait({ clock: deps.clock, onChange: () => this.#diskChanged() });
     this.#store = new PieceStore({
       shape: this.metainfo,
       segments: deps.spec.segments,
@@ -79,23 +87,29 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   /** Takes connections from now on; nothing is hashed on the way. */
   async start(): Promise<void> {
     const { signal } = this.#scope;
-    const pieces = await this.#startBitfield(signal);
+    const given = startBitfield(this.spec, pieceCount(this.metainfo));
+    const isFixed = filesAreFixed(this.spec.segments);
+    // Fixed files are never written again, whatever became of them: their loss is a fault, not a gap to fill.
+    const pieces = isFixed ? given : await this.#store.resume(given, signal);
     await this.#store.check(signal);
-    const count = pieceCount(this.metainfo);
-    for (let piece = 0; piece < count; piece += 1) if (hasBit(pieces, piece)) this.#earlier.add(piece);
-    const haveSome = this.#earlier.size > 0;
-    this.#settled = this.#earlier.size === count && filesAreFixed(this.spec.segments);
-    if (this.#settled) this.#earlier.clear();
-    await this.#openSwarm(pieces);
+    const toCome = piecesToCome(this.spec, this.metainfo);
+    const synced = piecesToCome({ wanted: this.spec.synced ?? [] }, this.metainfo);
+    this.#toCome = new PiecesToCome(toCome, pieces, synced);
+    this.#hasChosen = !this.#isWanted && this.#toCome.areHere && this.#toCome.earlier.size === 0;
+    // The disk may not have taken it, which it says once; what it dropped is shown by the system's memory still.
+    const isDoubted = !isFixed && !this.#hasChosen && new PiecesToCome(toCome, given).areHere;
+    if (isDoubted) this.#store.doubt(this.#toCome.earlier);
+    this.#settled = (await this.#openSwarm(pieces)) && isFixed;
     this.#started = true;
-    if (this.#isWanted && this.#earlier.size === count) {
-      this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
-    } else if (!this.#settled && this.spec.background) {
-      this.#scope.spawn('reserve space', (waiting) => this.#waitForSpace(waiting));
+    if (this.#toCome.areHere && !this.#isSafe) this.#completeSoon();
+    else if (!this.#isSafe && this.spec.background) {
+      const lacks = (): number => wantedBytes(this.spec, this.metainfo) - this.bytesHave;
+      const look = (): Promise<void> => requireSpaceFor(this.spec.segments, lacks());
+      this.#scope.spawn('reserve space', (waiting) => this.#disk.forSpace(look, waiting));
     }
     this.#scope.spawn('watch files', (watching) => this.#watchFiles(watching));
     this.#tell({ kind: 'state' });
-    if (haveSome && !this.#settled) this.#tell({ kind: 'have' });
+    if (this.bytesHave > 0 && !this.#settled) this.#tell({ kind: 'have' });
   }
 
   /** What is to be held in its place once nobody uses it: a full copy that is well; null for all others. */
@@ -200,7 +214,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     const isHeld = yields && this.#swarm?.isRead !== true;
     if (this.#yields === isHeld) return;
     this.#yields = isHeld;
-    this.#swarm?.hold(this.#diskFull || isHeld);
+    this.#swarm?.hold(this.#disk.isFull || isHeld);
   }
 
   setWindow(reader: string, from: number, to: number): void {
@@ -226,10 +240,19 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   get #phase(): TorrentState['state'] {
-    const faults = { hasFailed: this.#failure !== null, fault: this.#fault?.kind ?? null, isDiskFull: this.#diskFull };
+    const faults = {
+      hasFailed: this.#failure !== null,
+      fault: this.#fault?.kind ?? null,
+      isDiskFull: this.#disk.isFull,
+    };
     const run = { isStarted: this.#started, isPaused: this.#paused, isSettled: this.#settled };
-    const lacksWanted = this.#swarm?.wantsAnything !== false;
+    const lacksWanted = this.#swarm?.wantsAnything !== false || !this.#isSafe;
     return torrentPhase({ ...faults, ...run, lacksWanted, isChosen: !this.#isWanted });
+  }
+
+  /** Whether all that is to come is on the disk for good. */
+  get #isSafe(): boolean {
+    return this.#settled || this.#hasChosen;
   }
 
   /** Whether all of it is to come. */
@@ -237,7 +260,8 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     return this.spec.wanted === null || this.spec.wanted === undefined;
   }
 
-  async #openSwarm(pieces: Uint8Array): Promise<void> {
+  /** Gives whether every piece is here. */
+  async #openSwarm(pieces: Uint8Array): Promise<boolean> {
     const { signal } = this.#scope;
     const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
     const torrent = await client.add({ metainfo: this.metainfo, bitfield: pieces });
@@ -251,14 +275,13 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
       random,
       log,
       borrow: (piece, reading) => this.#store.borrow(piece, reading),
-      write: (piece, bytes) => this.#persist(() => this.#store.write(piece, bytes, signal), signal),
+      write: (piece, bytes) => this.#disk.persist(() => this.#store.write(piece, bytes, signal), signal),
       buffers: tools.sealed,
       onVerified: (piece) => {
-        this.#earlier.delete(piece);
-        this.#tell({ kind: 'have' });
-      },
-      onDone: () => {
-        if (this.#isWanted) this.#scope.spawn('complete torrent', (completing) => this.#complete(completing));
+        const isLast = this.#toCome.came(piece);
+        // Known in front of the sync, or a process that is killed after one in vain would not know of it.
+        this.#tell({ kind: isLast ? 'written' : 'have' });
+        if (isLast) this.#completeSoon();
       },
       onFailed: (error) => this.#fail(error),
       onLost: (device) => this.#tell({ kind: 'lost', device }),
@@ -269,72 +292,48 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
         this.#tell({ kind: 'peers' });
       },
     });
+    return this.#swarm.isComplete;
   }
 
-  async #startBitfield(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const given = startBitfield(this.spec, pieceCount(this.metainfo));
-    // Fixed files are never written again, whatever became of them: their loss is a fault, not a gap to fill.
-    return filesAreFixed(this.spec.segments) ? given : this.#store.resume(given, signal);
-  }
-
-  /** A full or absent disk is waited out with the work in hand, so that the download goes on by itself. */
-  async #persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!PASSING.has(errorCode(error))) throw error;
-        this.#setDiskFull(errorCode(error) === 'disk-full');
-      }
-      await this.#deps.clock.sleep(RETRY_MS, signal);
-      this.#setDiskFull(false);
-    }
-  }
-
-  async #waitForSpace(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      try {
-        await requireSpaceFor(this.spec.segments, wantedBytes(this.spec, this.metainfo) - this.bytesHave);
-        return this.#setDiskFull(false);
-      } catch (error) {
-        if (errorCode(error) !== 'disk-full') throw error;
-        this.#setDiskFull(true);
-      }
-      await this.#deps.clock.sleep(RETRY_MS, signal);
-    }
-  }
-
-  #setDiskFull(full: boolean): void {
-    if (this.#diskFull === full) return;
-    this.#diskFull = full;
-    this.#swarm?.hold(full || this.#yields);
+  #diskChanged(): void {
+    this.#swarm?.hold(this.#disk.isFull || this.#yields);
     this.#tell({ kind: 'state' });
   }
 
-  async #complete(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#persist(() => this.#settle(signal), signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      this.#fail(error);
-    }
+  #completeSoon(): void {
+    this.#scope.spawn('complete torrent', async (signal) => {
+      try {
+        await this.#disk.persist(() => this.#settle(signal), signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        this.#fail(error);
+      }
+    });
   }
 
   async #settle(signal: AbortSignal): Promise<void> {
-    const bad = await this.#store.badPieces(this.#earlier, signal);
-    this.#earlier.clear();
+    const bad = await this.#store.badPieces(this.#toCome.earlier, signal);
+    this.#toCome.compared(bad);
     if (bad.length > 0) {
       this.#deps.log.warn('pieces on the disk are damaged', { pieces: bad.length });
       this.#swarm?.lost(bad);
       this.#tell({ kind: 'have' });
       return;
     }
-    const identities = await this.#store.sync(signal);
+    const { wanted } = this.spec;
+    if (wanted === null || wanted === undefined) this.#completed(await this.#store.sync(signal));
+    else {
+      await this.#store.flush(wanted, signal);
+      this.#hasChosen = true;
+    }
+    this.#tell({ kind: 'state' });
+    this.#leaveFullCopies();
+  }
+
+  #completed(identities: FileIdentity[]): void {
     this.#settled = true;
     this.#identities = identities;
     this.#tell({ kind: 'complete', identities });
-    this.#tell({ kind: 'state' });
-    this.#leaveFullCopies();
   }
 
   /** Two full copies have nothing to say to each other; both hear so before they part. */

@@ -3,6 +3,12 @@ import type { Segment } from '../contract/swarm.ts';
 
 export type FileSegment = Extract<Segment, { kind: 'file' }>;
 
+/** A part of a byte space, `to` exclusive. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A stretch of a requested range: `at` counts from the range's start, all sizes in bytes. */
 export type Span =
   /** `file` is the index among the file segments, `position` the place in that file. */

@@ -2,10 +2,11 @@ import { clearBit, hasAnyBit } from '../base/bitfield.ts';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
-import type { Span } from './byte-space.ts';
+import type { ByteRange, Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { checkSpan } from './check-span.ts';
 import { cipherKey } from './cipher.ts';
+import { differingFiles } from './differing-files.ts';
 import { eachSpan } from './each-span.ts';
 import type { FilePool } from './file-pool.ts';
 import type { HeldPiece } from './held-piece.ts';
@@ -17,9 +18,11 @@ import type { TagList } from './piece-tags.ts';
 import type { PieceTools, ReadFiles, SealCheck, SealedPiece } from './seal-piece.ts';
 import { sealPiece } from './seal-piece.ts';
 import type { StoreFault } from './store-fault.ts';
+import { StoreFaults } from './store-faults.ts';
 import type { Successor } from './store-file.ts';
 import { StoreFile } from './store-file.ts';
 import { foldersOf, syncFolder } from './sync-folder.ts';
+import { syncTogether } from './sync-together.ts';
 import { doWholeFiles, finishFiles, lookAtFiles } from './whole-files.ts';
 
 export interface PieceStoreDeps {
@@ -36,7 +39,6 @@ export interface PieceStoreDeps {
   readonly tools: PieceTools;
 }
 
-const SYNC_BATCH = 16;
 const BY_DIGEST: SealCheck = { digested: true, unlockTag: null };
 let stores = 0;
 
@@ -52,12 +54,11 @@ export class PieceStore implements AsyncDisposable {
   readonly #space: ByteSpace;
   readonly #files: readonly StoreFile[];
   readonly #key: Uint8Array | null;
-  readonly #onFault: (fault: StoreFault | null) => void;
   readonly #cache: PieceCache;
   readonly #tools: PieceTools;
   readonly #lent: LentPieces;
   readonly #tags: TagList;
-  readonly #faults = new Map<number, StoreFault>();
+  readonly #faults: StoreFaults;
   /** Pieces of files that the disk did not take at a sync: it may have dropped them, and tells so once. */
   readonly #doubted = new Set<number>();
   /** How touched files looked when their content was compared last. */
@@ -75,7 +76,7 @@ export class PieceStore implements AsyncDisposable {
       (segment, index) => new StoreFile({ segment, pool: deps.files, key: `${id}:${index}` }),
     );
     this.#key = deps.mediaKey === null ? null : cipherKey(deps.mediaKey);
-    this.#onFault = deps.onFault;
+    this.#faults = new StoreFaults(deps.onFault);
     this.#cache = new PieceCache({ limitBytes: deps.cacheBytes, budget: deps.tools.cached });
     this.#tools = deps.tools;
     const lending = { memory: deps.tools, cache: this.#cache, size: (index: number) => this.size(index) };
@@ -185,28 +186,23 @@ export class PieceStore implements AsyncDisposable {
     return bad;
   }
 
+  /** Pieces of an earlier run that the disk may have dropped, as it may those that it does not take at a sync of this one. */
+  doubt(pieces: Iterable<number>): void {
+    for (const piece of pieces) this.#doubted.add(piece);
+  }
+
   /** Everything is written: puts it on the disk for good and gives what the files are from now on; `badPieces` first. */
   async sync(signal: AbortSignal): Promise<FileIdentity[]> {
-    if (this.#doubted.size > 0) throw new AppError('internal', 'what the disk did not take was not read back');
+    this.#requireNoDoubt();
     await this.#requireTaken(await finishFiles(this.#many, signal));
-    const identities: FileIdentity[] = [];
-    // Together, because a disk puts many files on its platters as fast as one.
-    for (let start = 0; start < this.#files.length; start += SYNC_BATCH) {
-      signal.throwIfAborted();
-      const batch = this.#space.files.slice(start, start + SYNC_BATCH);
-      const finishing = batch.map((_, index) => this.#onFile(start + index, (file) => file.finish()));
-      const refused = new Map<number, Error>();
-      for (const [index, done] of (await Promise.allSettled(finishing)).entries()) {
-        if (done.status === 'fulfilled') identities.push(done.value);
-        else refused.set(start + index, done.reason as Error);
-      }
-      await this.#requireTaken(refused);
-    }
-    for (const folder of foldersOf(this.#space.files)) {
-      signal.throwIfAborted();
-      await syncFolder(folder);
-    }
-    return identities;
+    return this.#putOnDisk(Array.from(this.#files.keys()), (file) => file.finish(), signal);
+  }
+
+  /** The same for the files in parts of the byte space, which may be written to further. */
+  async flush(parts: readonly ByteRange[], signal: AbortSignal): Promise<void> {
+    this.#requireNoDoubt();
+    const files = new Set(parts.flatMap(({ from, to }) => this.#filesIn(from, Math.min(to, this.shape.length) - from)));
+    await this.#putOnDisk(Array.from(files), (file) => file.flush(), signal);
   }
 
   /** Looks at the files without reading them, so that a disk that went away or came back is noticed. */
@@ -216,7 +212,7 @@ export class PieceStore implements AsyncDisposable {
       signal.throwIfAborted();
       this.#note(index, well.has(file) ? null : await file.look());
     }
-    return this.#faults.values().next().value ?? null;
+    return this.#faults.first;
   }
 
   /**
@@ -235,7 +231,7 @@ export class PieceStore implements AsyncDisposable {
       await this.#files[file]?.adopt(identity);
       this.#note(file, null);
     }
-    return this.#faults.size > 0 ? null : this.#files.flatMap((file) => file.identity ?? []);
+    return this.#faults.isAny ? null : this.#files.flatMap((file) => file.identity ?? []);
   }
 
   /** Gives back the memory of pieces that nobody reads at the moment. */
@@ -249,6 +245,20 @@ export class PieceStore implements AsyncDisposable {
     this.#cache.clear();
     await this.#lent[Symbol.asyncDispose]();
     await Promise.all(this.#files.map((file) => file.close()));
+  }
+
+  #requireNoDoubt(): void {
+    if (this.#doubted.size > 0) throw new AppError('internal', 'what the disk did not take was not read back');
+  }
+
+  async #putOnDisk<T>(files: readonly number[], job: (file: StoreFile) => Promise<T>, signal: AbortSignal) {
+    const { done, refused } = await syncTogether(files, (file) => this.#onFile(file, job), signal);
+    await this.#requireTaken(refused);
+    for (const folder of foldersOf(files.flatMap((file) => this.#space.files[file] ?? []))) {
+      signal.throwIfAborted();
+      await syncFolder(folder);
+    }
+    return done;
   }
 
   get #many() {
@@ -304,35 +314,25 @@ export class PieceStore implements AsyncDisposable {
 
   /** Not while there are faults: they end where they were noted. */
   #doWhole(kind: 'read' | 'write', spans: readonly Span[], memory: Uint8Array): Promise<ReadonlySet<Span>> {
-    const thread = this.#faults.size > 0 ? undefined : this.#tools.small;
+    const thread = this.#faults.isAny ? undefined : this.#tools.small;
     return doWholeFiles(kind, { thread, files: this.#files }, spans, memory);
   }
 
   async #touched(): Promise<Map<number, Successor>> {
     const touched = new Map<number, Successor>();
-    for (const [file, { kind }] of this.#faults) {
-      const next = kind === 'changed' ? await this.#files[file]?.successor() : null;
+    for (const file of this.#faults.changed) {
+      const next = await this.#files[file]?.successor();
       if (next !== null && next !== undefined) touched.set(file, next);
     }
     return touched;
   }
 
-  /** Those of the touched files that do not have all of their content. */
-  async #differing(touched: ReadonlyMap<number, Successor>, signal: AbortSignal): Promise<Set<number>> {
-    const bad = new Set<number>();
+  #differing(touched: ReadonlyMap<number, Successor>, signal: AbortSignal): Promise<Set<number>> {
     const read = async (file: number, part: Uint8Array, position: number): Promise<void> =>
       (touched.get(file)?.file ?? this.#files[file])?.read(part, position);
-    try {
-      for (let piece = 0; piece < pieceCount(this.shape); piece += 1) {
-        signal.throwIfAborted();
-        const files = this.#filesOf(piece).filter((file) => touched.has(file));
-        if (files.every((file) => bad.has(file)) || (await this.#isWhole(piece, { read }))) continue;
-        for (const file of files) bad.add(file);
-      }
-    } finally {
-      for (const { file } of touched.values()) await file.close();
-    }
-    return bad;
+    const filesOf = (piece: number): number[] => this.#filesOf(piece);
+    const isWhole = (piece: number): Promise<boolean> => this.#isWhole(piece, { read });
+    return differingFiles({ touched, pieceCount: pieceCount(this.shape), filesOf, isWhole }, signal);
   }
 
   async #isWhole(index: number, read: ReadFiles): Promise<boolean> {
@@ -369,7 +369,11 @@ export class PieceStore implements AsyncDisposable {
   }
 
   #filesOf(index: number): number[] {
-    const spans = this.#space.plan(index * this.shape.pieceLength, this.size(index));
+    return this.#filesIn(index * this.shape.pieceLength, this.size(index));
+  }
+
+  #filesIn(offset: number, length: number): number[] {
+    const spans = this.#space.plan(offset, length);
     return spans.flatMap((span) => (span.kind === 'file' ? [span.file] : []));
   }
 
@@ -387,14 +391,6 @@ export class PieceStore implements AsyncDisposable {
   }
 
   #note(index: number, error: AppError | null): void {
-    const known = this.#faults.get(index);
-    const kind = error?.code === 'file-changed' ? 'changed' : error?.code === 'file-missing' ? 'missing' : null;
-    if (error !== null && kind !== null) {
-      this.#cache.clear();
-      if (known?.kind === kind) return;
-      const fault: StoreFault = { kind, file: index, path: this.#files[index]?.path ?? '' };
-      this.#faults.set(index, fault);
-      this.#onFault(fault);
-    } else if (error === null && this.#faults.delete(index) && this.#faults.size === 0) this.#onFault(null);
+    if (this.#faults.note(index, this.#files[index]?.path ?? '', error)) this.#cache.clear();
   }
 }

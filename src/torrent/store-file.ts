@@ -136,6 +136,15 @@ export class StoreFile {
     return identity;
   }
 
+  /** Puts what was written so far on the disk for good; more may be written to it. */
+  async flush(): Promise<void> {
+    if (this.#state.kind !== 'begun') return;
+    await this.#use(async (handle) => {
+      await this.#identify(handle);
+      await handle.sync();
+    });
+  }
+
   /** What it shares a piece with was not taken by the disk: it is written with that piece, and then finished, again. */
   async reopen(): Promise<void> {
     if (this.#state.kind !== 'fixed' || !this.#isReceived) return;

@@ -10,7 +10,7 @@ export interface TorrentCircumstances {
   /** Every byte is on the disk, synced. */
   readonly isSettled: boolean;
   readonly isDiskFull: boolean;
-  /** Whether a piece that is not here is to come now: all of them, those of chosen files, or those of a window. */
+  /** Whether a piece is to come now (any, one of chosen files, or of a window), or those of chosen files are not synced. */
   readonly lacksWanted: boolean;
   /** Whether only some of it is to come. */
   readonly isChosen: boolean;

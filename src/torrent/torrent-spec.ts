@@ -4,9 +4,11 @@ import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
 import type { LimitsView, Priority } from '../contract/views.ts';
+import type { ByteRange } from './byte-space.ts';
 import type { TorrentClient } from './client.ts';
 import type { FilePool } from './file-pool.ts';
 import type { Metainfo, TorrentShape } from './metainfo.ts';
+import { pieceCount } from './metainfo.ts';
 import type { Buckets } from './peer-link.ts';
 import type { PieceRange } from './piece-range.ts';
 import type { PieceTools } from './seal-piece.ts';
@@ -22,7 +24,9 @@ export interface HeldSpec {
   readonly paused: boolean;
   readonly background: boolean;
   /** With `background`: only these parts of the byte space, `to` exclusive; null or left out = everything. */
-  readonly wanted?: readonly { readonly from: number; readonly to: number }[] | null;
+  readonly wanted?: readonly ByteRange[] | null;
+  /** Parts that an earlier run put on the disk for good; none is known when left out. */
+  readonly synced?: readonly ByteRange[];
   /** `normal` when left out. */
   readonly priority?: Priority;
   /** Of this item alone; none when left out. */
@@ -69,9 +73,10 @@ export interface ActiveTorrentDeps<Torrent, Spec extends HeldSpec = TorrentSpec>
   readonly onBadPiece: (device: DeviceKey) => void;
 }
 
-/** `complete` carries what the files are from now on. */
+/** `written`: every piece that is to come is here, of which nobody knows yet whether it is on the disk for good; `complete` carries what the files are from now on. */
 export type TorrentChange =
   | { readonly kind: 'have' }
+  | { readonly kind: 'written' }
   | { readonly kind: 'state' }
   | { readonly kind: 'peers' }
   | { readonly kind: 'lost'; readonly device: DeviceKey }
@@ -113,6 +118,14 @@ export function backgroundOf(
     else ranges[ranges.length - 1] = { from: last.from, to: Math.max(last.to, range.to) };
   }
   return ranges;
+}
+
+/** The pieces of which the torrent consists for whoever wants it: all, or those of parts of it. */
+export function piecesToCome({ wanted }: Pick<HeldSpec, 'wanted'>, shape: TorrentShape): number[] {
+  const ranges = backgroundOf({ background: true, wanted: wanted ?? null }, shape) ?? [
+    { from: 0, to: pieceCount(shape) },
+  ];
+  return ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, index) => from + index));
 }
 
 /** Bytes that are fetched in the background, of those that are here too. */

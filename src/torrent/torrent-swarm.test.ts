@@ -103,7 +103,6 @@ class Beginning implements AsyncDisposable {
         random: Math.random,
         log: silentLogger,
         onVerified: () => undefined,
-        onDone: () => undefined,
         onFailed: () => undefined,
         onBadPiece: () => undefined,
         onLinksChanged: () => undefined,

@@ -41,8 +41,6 @@ export interface TorrentSwarmDeps {
   readonly random: () => number;
   readonly log: Logger;
   readonly onVerified: (piece: number) => void;
-  /** The last missing piece is on the disk. */
-  readonly onDone: () => void;
   /** A write failed, or webtorrent gave the torrent up. */
   readonly onFailed: (error: unknown) => void;
   /** A piece that came from this device alone failed its check. */
@@ -388,7 +386,6 @@ export class TorrentSwarm implements AsyncDisposable {
     this.#bytesHave += pieceSize(this.#deps.shape, piece);
     this.#deps.onVerified(piece);
     for (const wire of torrent.wires) wire.have(piece);
-    if (this.#missing === 0) this.#deps.onDone();
   }
 
   #wrong(piece: number, authors: readonly DeviceKey[]): void {
