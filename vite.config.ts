@@ -13,7 +13,11 @@ export default defineConfig({
       autoImport: false,
       dts: false,
       colorMode: false,
-      ui: { colors: { primary: 'petrol', secondary: 'apricot', neutral: 'sand' } },
+      ui: {
+        colors: { primary: 'petrol', secondary: 'apricot', neutral: 'sand' },
+        // What is too long scrolls between the title and the buttons, and squeezes neither.
+        modal: { slots: { header: 'shrink-0', footer: 'shrink-0' } },
+      },
       // Only the icons found in the sources are bundled: the page never asks an icon server.
       icon: { clientBundle: { scan: { globInclude: ['src/ui/**/*.{vue,ts}'], globExclude: [] }, sizeLimitKb: 256 } },
     }),

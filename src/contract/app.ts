@@ -153,6 +153,8 @@ const spheres = {
       }),
     )
     .output(done),
+  /** The person has read that the chat server kept messages back. */
+  readWithheld: oc.input(inSphere).output(done),
   /** Goes on in a new sphere of ours with every item, where an owner who is gone leaves nobody who decides. */
   continue: oc.input(inSphere).output(z.object({ sphere: sphereSchema })),
   rename: oc.input(z.object({ sphereId: sphereIdSchema, name })).output(done),

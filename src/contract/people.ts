@@ -40,8 +40,11 @@ export const contactSchema = z.object({
   /** The newest line between us; null when nothing was said. */
   lastLine: z.string().nullable(),
   lastActivityMs: count,
-  /** Whether their number, or a device of theirs, was compared: only what is vouched for reads what is said. */
-  isCompared: z.boolean(),
+  /**
+   * `blind`: nothing was ever compared, and all of their devices read what is said. `compared`: their number, or a device of theirs,
+   * was: only what is vouched for reads. `asked`: that was taken back, or counts no more: only devices that were let in read.
+   */
+  trust: z.enum(['blind', 'compared', 'asked']),
   /** Devices that nobody vouched for, once the person is compared. */
   devices: z.array(chosenDeviceSchema),
 });

@@ -121,6 +121,8 @@ export const sphereSchema = z.object({
   continued: z.object({ sphereId: sphereIdSchema.nullable(), by: z.string() }).nullable(),
   /** We decide in it, and somebody who was removed since brought it to the server that it is on. */
   movedBy: z.object({ name: z.string(), server: z.string() }).nullable(),
+  /** Messages that its chat server kept back and members gave, until the person has read of it or the server gives them after all. */
+  withheld: z.object({ count, people: z.array(z.string()) }).nullable(),
   itemCount: count,
   unread: count,
   lastActivityMs: count,

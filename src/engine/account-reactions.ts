@@ -25,6 +25,7 @@ import { NewOwner } from '../spheres/new-owner.ts';
 import { settleStanding } from '../spheres/own-standing.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
+import type { OwnWords } from '../spheres/own-words.ts';
 import { ReadArchives } from '../spheres/read-archives.ts';
 import type { Reading } from '../spheres/reading.ts';
 import type { Relocation } from '../spheres/relocation.ts';
@@ -73,7 +74,8 @@ interface ReactionsDeps {
   readonly delivery: Delivery;
   readonly devices: OwnDevices;
   readonly vault: Vault;
-  readonly people: Pick<People, 'contacts' | 'blocked' | 'devices'>;
+  readonly ownWords: Pick<OwnWords, 'said'>;
+  readonly people: Pick<People, 'contacts' | 'blocked' | 'devices' | 'fingerprints'>;
   readonly ofTwo: Pick<SpheresOfTwo, 'takeInvitations'>;
   readonly onInvitation: Emitter<string>;
   readonly feed: SwarmFeed;
@@ -150,10 +152,12 @@ export function joinReactions(deps: ReactionsDeps): void {
 
 /** Who vouches for whose devices. */
 function followDevices(deps: ReactionsDeps): (() => void)[] {
-  const { list, devices, people } = deps;
+  const { list, devices, ownWords, people } = deps;
   return [
     list.onChange.on(({ changes }) => changes.some(({ kind }) => kind === 'members') && people.devices.lookAgain()),
     devices.onChange.on(() => people.devices.lookAgain()),
+    people.fingerprints.onSaid.on((jid) => ownWords.said(jid)),
+    people.contacts.onMoved.on(({ to }) => ownWords.said(to)),
     followOwnPrograms(deps),
   ];
 }

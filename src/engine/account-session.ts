@@ -33,6 +33,7 @@ import { Members } from '../spheres/members.ts';
 import { Outgoing } from '../spheres/outgoing.ts';
 import { OwnMove } from '../spheres/own-move.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
+import type { OwnWords } from '../spheres/own-words.ts';
 import { Reading } from '../spheres/reading.ts';
 import { Recipients } from '../spheres/recipients.ts';
 import type { Relocation } from '../spheres/relocation.ts';
@@ -107,6 +108,7 @@ export class AccountSession implements AsyncDisposable {
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly vault: Vault;
+  readonly ownWords: OwnWords;
   readonly exchange: EndpointExchange;
   readonly signals: SignalExchange;
   readonly logs: LogExchange;
@@ -168,7 +170,7 @@ export class AccountSession implements AsyncDisposable {
     this.delivery = new Delivery({ ...this.#following(deps), channel: this.#channel });
     this.typing = new Typing({ ...this.#following(deps), ...this.#parts(), channel: this.#channel, log });
     const opened = this.#openDevices(deps, omemo);
-    ({ devices: this.devices, vault: this.vault } = opened);
+    ({ devices: this.devices, vault: this.vault, ownWords: this.ownWords } = opened);
     this.#stack.defer(this.#channel.onHeard.on((device) => this.devices.seen(device)));
     ({ members: this.members, move: this.move } = this.#openMembers(deps, opened.certifier));
     this.ofTwo = this.#openSpheresOfTwo(deps);
@@ -217,25 +219,23 @@ export class AccountSession implements AsyncDisposable {
 
   #parts() {
     const { client, list, rooms, outgoing, caretaker, items, directory, exchange, signals, logs, epochs } = this;
-    const { people, ofTwo, devices, vault, reading, delivery, renewal, relocation, mover, packs } = this;
-    const note = trialNote(this.storage);
-    const told = {
-      exchange,
-      signals,
-      logs,
-      epochs,
-      packs,
-      ofTwo,
-      devices,
-      vault,
-      reading,
-      delivery,
-      renewal,
-      relocation,
-      mover,
-      note,
+    const { people, ofTwo, devices, vault, ownWords, reading, delivery, packs } = this;
+    const told = { exchange, signals, logs, epochs, packs, ofTwo, devices, vault, ownWords, reading, delivery };
+    const { relocation, mover, renewal } = this;
+    const moving = { renewal, relocation, mover, note: trialNote(this.storage) };
+    return {
+      client,
+      list,
+      rooms,
+      outgoing,
+      caretaker,
+      members: this.members,
+      items,
+      directory,
+      people,
+      ...told,
+      ...moving,
     };
-    return { client, list, rooms, outgoing, caretaker, members: this.members, items, directory, people, ...told };
   }
 
   #joinReactions({ feed, storage, clock, random }: AccountSessionDeps, log: Logger): void {
@@ -332,11 +332,11 @@ export class AccountSession implements AsyncDisposable {
   }
 
   #openDevices({ storage, identity, spheresFolder, clock, random, log }: AccountSessionDeps, omemo: Omemo) {
-    const { client, list, directory, own, rooms } = this;
+    const { client, list, directory, own, rooms, people } = this;
     return openDevices({
       vaultStore: vaultStoreOf(client),
       isOnline: () => client.state.kind === 'online',
-      ...{ storage, list, directory, omemo, identity, own, rooms, clock, random, log },
+      ...{ storage, list, directory, omemo, identity, own, rooms, people, clock, random, log },
       makeFolder: (name) => makeSphereFolder(spheresFolder, name, (folder) => storage.spheres.hasFolder(folder)),
       onInvitation: (id) => this.onInvitation.emit(id),
       logs: () => this.logs,

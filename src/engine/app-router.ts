@@ -134,6 +134,7 @@ function sphereRouter(spheres: AppServices['spheres']) {
       spheres.cancelFolderMove(input, given(signal)),
     ),
     changeOwner: os.spheres.changeOwner.handler(({ input, signal }) => spheres.changeOwner(input, given(signal))),
+    readWithheld: os.spheres.readWithheld.handler(({ input, signal }) => spheres.readWithheld(input, given(signal))),
     continue: os.spheres.continue.handler(({ input, signal }) => spheres.continue(input, given(signal))),
     rename: os.spheres.rename.handler(({ input, signal }) => spheres.rename(input, given(signal))),
     setPicture: os.spheres.setPicture.handler(({ input, signal }) => spheres.setPicture(input, given(signal))),

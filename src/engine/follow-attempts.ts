@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { BareJid, SphereId } from '../base/id.ts';
+import type { BareJid } from '../base/id.ts';
 import type { MendedRight } from '../spheres/caretaker.ts';
 import { roomRights } from '../spheres/caretaker.ts';
 import { domainOf } from '../xmpp/jid.ts';
@@ -70,17 +70,15 @@ function followAdded(session: AccountSession, tell: (notice: Notice) => void, cl
   });
 }
 
-/** All that a server kept from us in a sphere is told as one; what comes when that was done goes with the next. */
+/** All that a server kept from us in a sphere, and of which the person has not read, is told as one. */
 function followWithheld({ logs, names }: AccountSession, tellOnce: TellOnce): () => void {
-  const untold = new Map<SphereId, { readonly count: number; readonly by: readonly BareJid[] }>();
-  return logs.withheld.onFound.on(({ sphere, ...found }) => {
-    const before = untold.get(sphere.id) ?? { count: 0, by: [] };
-    const all = { count: before.count + found.count, by: [...new Set([...before.by, ...found.by])] };
-    untold.set(sphere.id, all);
+  return logs.withheld.onFound.on((sphere) => {
+    const all = logs.withheld.found(sphere);
+    if (all === null) return;
     const people = all.by.map((jid) => names.of(jid)).join(', ');
     const params = { sphere: sphere.state.name, count: String(all.count), people };
     const code = all.count === 1 ? 'message-withheld' : 'messages-withheld';
-    if (tellOnce(domainOf(sphere.row.room), { code, params }, `withheld ${sphere.id}`)) untold.delete(sphere.id);
+    tellOnce(domainOf(sphere.row.room), { code, params }, `withheld ${sphere.id}`);
   });
 }
 

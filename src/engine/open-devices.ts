@@ -4,11 +4,14 @@ import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Omemo } from '../omemo/omemo.ts';
+import type { People } from '../people/people.ts';
 import { Comeback } from '../spheres/comeback.ts';
 import { DeviceCertifier } from '../spheres/device-certifier.ts';
 import type { ComparedLogs } from '../spheres/device-ends.ts';
 import type { DeviceDirectory } from '../spheres/device-directory.ts';
 import { OwnDevices } from '../spheres/own-devices.ts';
+import { OwnWords } from '../spheres/own-words.ts';
+import type { ComparedWord } from '../spheres/protocol/own-words.ts';
 import { ReadArchives } from '../spheres/read-archives.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
@@ -33,6 +36,7 @@ interface DevicesDeps {
   readonly logs: () => ComparedLogs;
   readonly vaultStore: VaultStore;
   readonly isOnline: () => boolean;
+  readonly people: Pick<People, 'fingerprints' | 'hear'>;
   readonly queued: () => void;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   readonly clock: Clock;
@@ -45,8 +49,9 @@ export function openDevices(deps: DevicesDeps): {
   readonly certifier: DeviceCertifier;
   readonly devices: OwnDevices;
   readonly vault: Vault;
+  readonly ownWords: OwnWords;
 } {
-  const { identity, log } = deps;
+  const { identity, people, log } = deps;
   const { author, person } = identity;
   const certifier = new DeviceCertifier({ ...deps, author, person });
   const comeback = new Comeback(deps);
@@ -70,6 +75,11 @@ export function openDevices(deps: DevicesDeps): {
     // The name that people see in their own network anyway.
     defaultName: hostname().split('.', 1)[0] ?? '',
   });
+  const said = {
+    words: (accounts?: readonly BareJid[]) => people.fingerprints.words(accounts),
+    hear: (word: ComparedWord) => people.hear(word),
+  };
+  const ownWords = new OwnWords({ ...deps, devices, certifier, author, said });
   const vault = new Vault({
     ...{ ...deps, store: deps.vaultStore, log: log.child('vault') },
     isEnded: () => devices.isEnded,
@@ -79,5 +89,5 @@ export function openDevices(deps: DevicesDeps): {
     },
     offered: (offer) => devices.offered(offer),
   });
-  return { certifier, devices, vault };
+  return { certifier, devices, vault, ownWords };
 }

@@ -11,6 +11,7 @@ import type { LogExchange } from '../spheres/log-exchange.ts';
 import { Mailbox } from '../spheres/mailbox.ts';
 import type { Outgoing } from '../spheres/outgoing.ts';
 import type { OwnDevices } from '../spheres/own-devices.ts';
+import type { OwnWords } from '../spheres/own-words.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -29,6 +30,7 @@ interface IncomingParts {
     readonly packs: HistoryPacks;
     readonly outgoing: Outgoing;
     readonly devices: OwnDevices;
+    readonly ownWords: OwnWords;
   };
   readonly clock: Clock;
   readonly log: Logger;
@@ -51,7 +53,10 @@ export function openIncoming(deps: IncomingParts): { readonly incoming: Incoming
     onHeard: (sphere, events) => parts().logs.withheld.heard(sphere, events),
     onOwn: (message) => parts().outgoing.arrived(message),
     introductions: {
-      heard: (hello) => parts().devices.heard(hello),
+      heard: (hello) => {
+        parts().devices.heard(hello);
+        parts().ownWords.heard(hello);
+      },
       offered: (offer) => parts().devices.offered(offer),
     },
     packs: { offered: (sphere, offer) => parts().packs.offered(sphere, offer) },

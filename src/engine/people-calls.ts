@@ -1,10 +1,12 @@
 import { devicesUriOf, xmppUriOf } from '../base/xmpp-uri.ts';
-import type { PersonId } from '../base/id.ts';
+import type { BareJid, PersonId } from '../base/id.ts';
 import { AppError } from '../base/errors.ts';
 import { fingerprintOf } from '../people/fingerprints.ts';
+import { ManualTrust } from '../spheres/manual-trust.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import { toldMoves } from '../spheres/told-moves.ts';
+import type { AccountSession } from './account-session.ts';
 import type { AppCallsDeps } from './app-calls-deps.ts';
 import type { AppServices } from './app-services.ts';
 import { viewNumber } from './number-view.ts';
@@ -45,12 +47,8 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
     async follow({ jid: to }, signal) {
       const former = contacts().moved.formerOf(to);
       if (former === undefined) throw new AppError('not-found', 'nobody we know has moved there');
-      const { list, storage } = holder.session;
-      const { from } = former;
-      await contacts().follow({ from, to }, signal, () => {
-        const moves = list.all().flatMap((sphere) => toldMoves(sphere));
-        for (const move of moves) if (move.from === from && move.to === to) storage.verified.move(move.person, to);
-      });
+      const move = { from: former.from, to };
+      await contacts().follow(move, signal, () => takeNumbersAlong(holder.session, move));
       return DONE;
     },
     async block({ jid, report }, signal) {
@@ -72,6 +70,18 @@ export function peopleCalls(deps: AppCallsDeps): AppServices['people'] {
       return Promise.resolve(DONE);
     },
   };
+}
+
+/** Whose number was compared has it at the new address. */
+function takeNumbersAlong(
+  { list, storage }: AccountSession,
+  { from, to }: { readonly from: BareJid; readonly to: BareJid },
+): void {
+  const moves = list.all().flatMap((sphere) => toldMoves(sphere));
+  const meant = moves.filter((move) => move.from === from && move.to === to);
+  // Somebody else may sit at the old one next.
+  if (meant.some(({ person }) => storage.verified.has(person))) ManualTrust.keep(storage, from);
+  for (const { person } of meant) storage.verified.move(person, to);
 }
 
 /** Knowing that nobody stands between two people. */
@@ -102,7 +112,7 @@ function verifyCalls({
         // Who was compared before under this address is somebody else.
         if (isSame) storage.verified.removeAccount(jid);
         if (isSame) storage.verified.put({ person, jid, atMs: clock.now() });
-        else storage.verified.remove(person);
+        else if (storage.verified.remove(person)) ManualTrust.keep(storage, jid);
       });
       for (const sphere of known) {
         list.announce(sphere, [{ kind: 'members' }]);

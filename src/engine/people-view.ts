@@ -37,7 +37,7 @@ export function viewContact({ storage, people, ofTwo, own, names }: PeopleViewDe
     online: people.contacts.isOnline(jid),
     lastLine: newest?.line ?? null,
     lastActivityMs: Math.max(sinceMs, newest?.atMs ?? 0),
-    isCompared: people.devices.isCompared(jid),
+    trust: people.devices.trustIn(jid),
     devices: people.devices.list(jid).map(viewChosen),
   };
 }

@@ -112,6 +112,11 @@ export function sphereCalls(deps: AppCallsDeps): AppServices['spheres'] {
       return { ok: true as const, trouble: session.directory.trouble(jid) };
     },
     ...ownerCalls(deps),
+    readWithheld({ sphereId }) {
+      const { list, logs } = holder.session;
+      logs.withheld.read(list.get(sphereId));
+      return Promise.resolve(DONE);
+    },
     rename({ sphereId, name }) {
       holder.session.members.rename(sphereId, name);
       return Promise.resolve(DONE);

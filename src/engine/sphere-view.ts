@@ -16,6 +16,7 @@ import type { SpheresOfTwo } from '../spheres/spheres-of-two.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { InvitationRow } from '../storage/invitation-table.ts';
+import type { Withheld } from '../spheres/withheld.ts';
 import type { Storage } from '../storage/storage.ts';
 import { hasPreview } from './item-view.ts';
 import type { PeopleNames } from './people-names.ts';
@@ -28,6 +29,7 @@ interface SphereViewDeps {
   readonly folderWatch: Pick<FolderWatch, 'isOn'>;
   readonly names: Pick<PeopleNames, 'of'>;
   readonly folderMove: Pick<FolderMove, 'progress'>;
+  readonly logs: { readonly withheld: Pick<Withheld, 'found'> };
 }
 
 const NOBODY = '' as PersonId;
@@ -55,6 +57,7 @@ export function viewSphere(deps: SphereViewDeps, sphere: Sphere): SphereView {
     mayContinue: mayContinue(sphere),
     continued: viewContinued(deps, sphere),
     movedBy: viewMover(deps, sphere),
+    withheld: viewWithheld(deps, sphere),
     itemCount: Math.max(0, countItems(sphere) - storage.items.countOffList(sphere.id)),
     unread: storage.messages.countUnread(row, own),
     lastActivityMs: Math.max(row.createdAtMs, latest?.atMs ?? 0),
@@ -84,6 +87,11 @@ function viewContinued({ storage, names }: SphereViewDeps, sphere: Sphere): Sphe
 function viewMover({ names, own }: SphereViewDeps, sphere: Sphere): SphereView['movedBy'] {
   const mover = movedByFormer(sphere, own);
   return mover === null ? null : { name: names.of(mover.jid), server: mover.server };
+}
+
+function viewWithheld({ logs, names }: SphereViewDeps, sphere: Sphere): SphereView['withheld'] {
+  const found = logs.withheld.found(sphere);
+  return found === null ? null : { count: found.count, people: found.by.map((jid) => names.of(jid)) };
 }
 
 function viewCandidate({ names }: SphereViewDeps, { jid, voters, needed, atMs }: Candidacy): CandidateView {

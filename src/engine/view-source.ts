@@ -79,6 +79,7 @@ export class ViewSource {
       session.client.onState.on(() => this.accountChanged()),
       session.devices.onChange.on(() => this.accountChanged()),
       session.list.onChange.on((changed) => this.#sphereChanged(session, changed, pace)),
+      session.logs.withheld.onChange.on((sphere) => this.emitSphere(sphere)),
       session.folderMove.onProgress.on((id) => this.#sphereSoon(session, id, pace)),
       session.list.onChange.on(({ changes }) => {
         if (changes.some(({ kind }) => kind === 'moved')) this.accountChanged();

@@ -2,6 +2,7 @@ import type { BareJid, DeviceKey, PersonId } from '../base/id.ts';
 import { ComparedKeys } from '../people/compared-keys.ts';
 import type { KeysOfPerson } from '../people/talk-devices.ts';
 import { DeviceChoices } from '../spheres/device-choices.ts';
+import { ManualTrust } from '../spheres/manual-trust.ts';
 import type { Sphere } from '../spheres/sphere.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -22,7 +23,7 @@ interface Certificate {
 
 /**
  * The OMEMO keys that the person at an account certified or vouched for, and those compared one by one; null while nothing was
- * compared there, or ours says nothing.
+ * ever compared there, or ours says nothing.
  */
 export function vouchedKeys(deps: VouchedKeysDeps, jid: BareJid): KeysOfPerson | null {
   const { storage, own, person } = deps;
@@ -46,7 +47,7 @@ export function vouchedKeys(deps: VouchedKeysDeps, jid: BareJid): KeysOfPerson |
     }
   }
   const compared = ComparedKeys.list(storage, jid);
-  if (persons.size === 0 && compared.length === 0) return null;
+  if (persons.size === 0 && compared.length === 0 && !ManualTrust.isOn(storage, jid)) return null;
   const keys = gather(persons.size === 0 ? [] : certificatesOf(spheres, persons));
   const ended = compared.length === 0 ? new Set<string>() : endedKeys(spheres);
   for (const { identityKey, deviceId } of compared) {

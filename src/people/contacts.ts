@@ -21,6 +21,7 @@ import {
 import { fetchMoved, movedFrom, readMovedFrom } from '../xmpp/xep/0283-moved.ts';
 import { conversationIdOf } from './conversation-id.ts';
 import type { ToldMove } from '../spheres/told-moves.ts';
+import { ManualTrust } from '../spheres/manual-trust.ts';
 import { ComparedKeys } from './compared-keys.ts';
 import { MovedBook } from './moved-book.ts';
 import { PresenceBook } from './presence-book.ts';
@@ -195,6 +196,7 @@ export class Contacts implements Disposable {
       storage.portraits.move(from, to);
       // Lines that wait must find at the new address what protects them.
       ComparedKeys.carry(storage, { from, to });
+      ManualTrust.carry(storage, { from, to });
       along?.();
       this.#contacts.remove(from);
       this.moved.forget(to);

@@ -1,10 +1,14 @@
 import { fromHex, toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
 import { DeviceChoices } from '../spheres/device-choices.ts';
+import { ManualTrust } from '../spheres/manual-trust.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ComparedWord } from '../spheres/protocol/own-words.ts';
+import type { ComparedKey } from './compared-keys.ts';
 import { ComparedKeys } from './compared-keys.ts';
 import type { DeviceFinder, KeysOf, TalkDevices } from './talk-devices.ts';
 
@@ -35,9 +39,18 @@ interface FingerprintsDeps {
   readonly keysOf: KeysOf;
   readonly own: BareJid;
   readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What became of what was said elsewhere: who was met with another key than theirs, and whether a device was found the same. */
+interface Heard {
+  readonly swapped: readonly DeviceAddress[];
+  readonly isSame: boolean;
 }
 
 const MAX_PER_ACCOUNT = 50;
+/** Of so many people another computer of ours tells. */
+const MAX_ACCOUNTS = 1_000;
 const KEY_TYPE = '05';
 
 export function fingerprintOf(identityKey: string): string {
@@ -46,10 +59,13 @@ export function fingerprintOf(identityKey: string): string {
 
 /** Compares the devices of somebody one by one, as ordinary XMPP programs do, and as it goes with whoever is met in no sphere. */
 export class Fingerprints {
+  /** The person said here what they found. */
+  readonly onSaid: Emitter<BareJid>;
   readonly #deps: FingerprintsDeps;
 
   constructor(deps: FingerprintsDeps) {
     this.#deps = deps;
+    this.onSaid = new Emitter(deps.onError);
   }
 
   async list(jid: BareJid, signal: AbortSignal): Promise<ListedFingerprint[]> {
@@ -65,28 +81,92 @@ export class Fingerprints {
    * @returns those that were met with another key than the one that is theirs
    */
   compare({ jid, devices, isSame }: Comparison): DeviceAddress[] {
-    const { storage, readers, own, clock } = this.#deps;
+    const { storage, own, clock } = this.#deps;
     if (jid === own) throw new AppError('conflict', 'this is our own address');
+    const said = ComparedKeys.said(storage, jid);
+    const found = devices.map(({ deviceId, fingerprint }): ComparedKey => {
+      // Later than anything that was said of it at another computer, also where the clocks differ.
+      const afterMs = (said.find((key) => key.deviceId === deviceId)?.atMs ?? -1) + 1;
+      const key = { deviceId, identityKey: KEY_TYPE + fingerprint, atMs: Math.max(clock.now(), afterMs) };
+      return isSame ? key : { ...key, differs: true };
+    });
+    const swapped = storage.transaction(() => this.#keep(jid, found));
+    this.#changed(jid);
+    this.onSaid.emit(jid);
+    return swapped;
+  }
+
+  /** What the person has said here, for their other computers. */
+  words(accounts = ComparedKeys.accounts(this.#deps.storage)): ComparedWord[] {
+    const { storage } = this.#deps;
+    return accounts.flatMap((jid) => {
+      const devices = ComparedKeys.said(storage, jid).map(({ heard: _heard, differs, ...key }) => {
+        return { ...key, isSame: differs !== true };
+      });
+      return devices.length === 0 ? [] : [{ jid, isAsked: ManualTrust.isOn(storage, jid), devices }];
+    });
+  }
+
+  /** What the person said at another computer of theirs: the later word holds, but what was left out here stays out. */
+  hear({ jid, isAsked, devices }: ComparedWord): Heard {
+    const { storage, own } = this.#deps;
+    const isKnown = ComparedKeys.said(storage, jid).length > 0;
+    const isTooMany = !isKnown && ComparedKeys.accounts(storage).length >= MAX_ACCOUNTS;
+    const fresh = jid === own || isTooMany ? [] : devices.filter((device) => this.#isNews(jid, device));
+    const isNewlyAsked = isAsked && isKnown && !ManualTrust.isOn(storage, jid);
+    if (fresh.length === 0 && !isNewlyAsked) return { swapped: [], isSame: false };
+    const found = fresh.map(({ isSame, ...key }): ComparedKey => {
+      return { ...key, heard: true, ...(isSame ? {} : { differs: true as const }) };
+    });
+    const swapped = storage.transaction(() => {
+      if (isAsked) ManualTrust.keep(storage, jid);
+      return this.#keep(jid, found);
+    });
+    this.#changed(jid);
+    return { swapped, isSame: fresh.some(({ isSame }) => isSame) };
+  }
+
+  #isNews(jid: BareJid, { deviceId, isSame, atMs }: ComparedWord['devices'][number]): boolean {
+    const { storage } = this.#deps;
+    const known = ComparedKeys.said(storage, jid).find((key) => key.deviceId === deviceId);
+    const isLater = known === undefined || atMs > known.atMs || (atMs === known.atMs && !isSame && !known.differs);
+    if (!isSame || !isLater) return isLater;
+    const isLeftOut = DeviceChoices.list(storage, jid).some(
+      (one) => one.deviceId === deviceId && one.choice === 'left-out',
+    );
+    // Left out because of what was said elsewhere, it is taken in again by what is said elsewhere.
+    return !isLeftOut || known?.heard === true;
+  }
+
+  #keep(jid: BareJid, found: readonly ComparedKey[]): DeviceAddress[] {
+    const { storage, clock } = this.#deps;
     const nowMs = clock.now();
-    const keys = devices.map(({ deviceId, fingerprint }) => ({ deviceId, identityKey: KEY_TYPE + fingerprint }));
-    const isOther = ({ deviceId }: { deviceId: number }): boolean => !keys.some((key) => key.deviceId === deviceId);
-    const same = isSame ? keys.map((key) => ({ ...key, atMs: nowMs })) : [];
-    const leftOut = isSame ? [] : keys.map((key) => ({ ...key, choice: 'left-out' as const, sinceMs: nowMs }));
+    const isOther = ({ deviceId }: { deviceId: number }): boolean => !found.some((key) => key.deviceId === deviceId);
+    const [same, differing] = [found.filter((key) => !key.differs), found.filter((key) => key.differs)];
+    const leftOut = differing.map(({ deviceId, identityKey }) => {
+      return { deviceId, identityKey, choice: 'left-out' as const, sinceMs: nowMs };
+    });
+    const isTakenBack = ComparedKeys.list(storage, jid).some(({ deviceId: id }) =>
+      differing.some((key) => key.deviceId === id),
+    );
+    if (isTakenBack) ManualTrust.keep(storage, jid);
+    ComparedKeys.replace(storage, jid, [...ComparedKeys.said(storage, jid).filter(isOther), ...found]);
+    DeviceChoices.replace(storage, jid, [...DeviceChoices.list(storage, jid).filter(isOther), ...leftOut]);
     const swapped = same.filter(({ deviceId, identityKey }) => {
       const known = storage.knownDevices.get(jid, deviceId);
       return known !== undefined && toHex(known.identityKey) !== identityKey;
     });
-    storage.transaction(() => {
-      ComparedKeys.replace(storage, jid, [...ComparedKeys.list(storage, jid).filter(isOther), ...same]);
-      DeviceChoices.replace(storage, jid, [...DeviceChoices.list(storage, jid).filter(isOther), ...leftOut]);
-      for (const { deviceId, identityKey } of swapped) {
-        const key = fromHex(identityKey);
-        if (key !== undefined) storage.knownDevices.learn(jid, deviceId, key, nowMs);
-      }
-    });
+    for (const { deviceId, identityKey } of swapped) {
+      const key = fromHex(identityKey);
+      if (key !== undefined) storage.knownDevices.learn(jid, deviceId, key, nowMs);
+    }
+    return swapped.map(({ deviceId }) => ({ jid, deviceId }));
+  }
+
+  #changed(jid: BareJid): void {
+    const { readers } = this.#deps;
     readers.ask(jid);
     readers.onChange.emit(jid);
-    return swapped.map(({ deviceId }) => ({ jid, deviceId }));
   }
 
   async #look(jid: BareJid, deviceId: number, signal: AbortSignal): Promise<ListedFingerprint> {

@@ -10,6 +10,7 @@ import { openStorage } from '../storage/storage.ts';
 import { type Element, xml } from '../xmpp/element.ts';
 import { NS_PUBSUB } from '../xmpp/xep/0060-pubsub.ts';
 import { NS_MOVED } from '../xmpp/xep/0283-moved.ts';
+import { ManualTrust } from '../spheres/manual-trust.ts';
 import { ComparedKeys } from './compared-keys.ts';
 import { Contacts } from './contacts.ts';
 import { MovingIn } from './moving-in.ts';
@@ -105,6 +106,7 @@ test('whoever is followed stays compared, also when the old address cannot be ta
   await list(OLD, 'both');
   const key = { deviceId: 7, identityKey: '05aa', atMs: 1 };
   ComparedKeys.replace(storage, OLD, [key]);
+  ManualTrust.keep(storage, OLD);
   await request(NEW, OLD);
   const { iq } = client;
   client.iq = (type, to, payload) => {
@@ -117,6 +119,7 @@ test('whoever is followed stays compared, also when the old address cannot be ta
   await expect(contacts.follow({ from: OLD, to: NEW }, never, along)).rejects.toThrow('cut');
   expect(order).toEqual(['along', 'told']);
   expect([ComparedKeys.list(storage, OLD), ComparedKeys.list(storage, NEW)]).toEqual([[key], [key]]);
+  expect([ManualTrust.isOn(storage, OLD), ManualTrust.isOn(storage, NEW)]).toEqual([true, true]);
 });
 
 test('after a move of ours everybody on the old list is on the new one and hears from where we came, each once', async () => {

@@ -7,6 +7,7 @@ import type { Omemo } from '../omemo/omemo.ts';
 import type { DeviceAddress, TrustDecision } from '../omemo/types.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import type { ComparedWord } from '../spheres/protocol/own-words.ts';
 import type { TalkNote } from '../spheres/direct-talk.ts';
 import { errorCondition } from '../xmpp/stanza-error.ts';
 import { enableCarbons } from '../xmpp/xep/0280-carbons.ts';
@@ -72,7 +73,7 @@ export class People implements Disposable {
     this.devices.onChange.on((jid) => {
       if (this.contacts.get(jid) !== undefined) this.contacts.onChange.emit(jid);
     });
-    this.fingerprints = new Fingerprints({ ...deps, readers: this.devices, own });
+    this.fingerprints = new Fingerprints({ ...deps, readers: this.devices, own, onError });
     this.devices.onVouched.on((jid) => this.#sayAgain(jid));
     const encryption = new TalkEncryption({ ...deps, readers: this.devices, own });
     this.sender = new TalkSender({ ...deps, talk: this.talk, encryption });
@@ -131,6 +132,13 @@ export class People implements Disposable {
     // The session is with whoever stood between us.
     for (const address of swapped) this.#deps.omemo.onBroken.emit(address);
     if (input.isSame) this.#sayAgain(input.jid);
+  }
+
+  /** The person said at another computer of theirs whose devices are whose. */
+  hear(word: ComparedWord): void {
+    const { swapped, isSame } = this.fingerprints.hear(word);
+    for (const address of swapped) this.#deps.omemo.onBroken.emit(address);
+    if (isSame) this.#sayAgain(word.jid);
   }
 
   /** Words about lines wait for it as well. Nothing goes by itself to somebody who was blocked since. */

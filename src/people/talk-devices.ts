@@ -7,6 +7,7 @@ import type { DeviceAddress, OmemoBundle, TrustDecision } from '../omemo/types.t
 import type { ChosenDevice } from '../spheres/device-choices.ts';
 import { DeviceChoices } from '../spheres/device-choices.ts';
 import type { Storage } from '../storage/storage.ts';
+import { ComparedKeys } from './compared-keys.ts';
 
 /** What is known of people's OMEMO devices. */
 export interface DeviceFinder {
@@ -28,8 +29,14 @@ export interface KeysOfPerson {
   readonly vouched: ReadonlyMap<string, number>;
 }
 
-/** The keys of the person at an account; null while nobody's number or device was compared there. */
+/** The keys of the person at an account; null as long as nobody's number or device was ever compared there. */
 export type KeysOf = (jid: BareJid) => KeysOfPerson | null;
+
+/**
+ * `blind`: nothing was ever compared, and every device is trusted. `compared`: only what is vouched for is. `asked`: what was
+ * compared was taken back or counts no more, and each device is asked about.
+ */
+export type Trust = 'blind' | 'compared' | 'asked';
 
 /** Which devices may read what is said with one person, as it is known at one moment. */
 export interface Readers {
@@ -152,6 +159,7 @@ export class TalkDevices {
     const key = isAsked ? toHex((await devices.bundle({ jid, deviceId }, signal)).identityKey) : known.identityKey;
     const others = DeviceChoices.list(storage, jid).filter((one) => one.deviceId !== deviceId);
     DeviceChoices.replace(storage, jid, [...others, { ...known, identityKey: key, choice }]);
+    ComparedKeys.settle(storage, { jid, deviceId });
     this.onChange.emit(jid);
   }
 
@@ -183,8 +191,10 @@ export class TalkDevices {
     this.#lookSoon();
   }
 
-  isCompared(jid: BareJid): boolean {
-    return this.#deps.keysOf(jid) !== null;
+  trustIn(jid: BareJid): Trust {
+    const keys = this.#deps.keysOf(jid);
+    if (keys === null) return 'blind';
+    return keys.certified.size + keys.vouched.size > 0 ? 'compared' : 'asked';
   }
 
   /** Notes which devices of an account nobody vouches for, and tells of new ones. */

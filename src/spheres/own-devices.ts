@@ -192,8 +192,11 @@ export class OwnDevices {
 
   /** The person says that a new device is theirs. */
   confirm(device: DeviceKey): void {
-    const row = this.#row(device);
-    if (row.state === 'new') this.#deps.storage.ownDevices.update(device, { state: 'known' });
+    if (this.#row(device).state === 'new') {
+      this.#deps.storage.ownDevices.update(device, { state: 'known' });
+      // What it said until now of people counts from here on: it says it again to whoever makes itself known.
+      this.#introduce(this.#deps.own);
+    }
     this.onChange.emit();
   }
 

@@ -4,6 +4,7 @@ import type { BareJid, DeviceKey, EventId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { RateLimit } from '../base/rate-limit.ts';
 import { RecurringWork } from '../base/recurring-work.ts';
+import type { GivenEventRow } from '../storage/given-event-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { readSealed } from '../xmpp/sealed.ts';
 import type { SignedEvent } from './protocol/event.ts';
@@ -21,12 +22,9 @@ interface WithheldDeps {
   readonly log: Logger;
 }
 
-/** What a member gave us in another way than the room. */
-interface Given {
-  readonly by: BareJid;
-  /** Monotonic. */
-  readonly atMs: number;
-  isAsked: boolean;
+/** What a member gave us in another way than the room; `givenMs` is monotonic. */
+interface Given extends GivenEventRow {
+  readonly givenMs: number;
 }
 
 interface Span {
@@ -35,7 +33,6 @@ interface Span {
 }
 
 interface WithheldMessages {
-  readonly sphere: Sphere;
   readonly count: number;
   /** Who gave them. */
   readonly by: readonly BareJid[];
@@ -59,7 +56,9 @@ const SLACK_MS = 5_000;
  * off or was lost shows the same of everything, and of that nothing is told.
  */
 export class Withheld {
-  readonly onFound: Emitter<WithheldMessages>;
+  readonly onFound: Emitter<Sphere>;
+  /** There is more or less of it to be read of. */
+  readonly onChange: Emitter<Sphere>;
   readonly #deps: WithheldDeps;
   readonly #given = new Map<SphereId, Map<EventId, Given>>();
   /** Between which numbers each device was heard live, as long as we have been in the room without a break. */
@@ -69,31 +68,62 @@ export class Withheld {
 
   constructor(deps: WithheldDeps) {
     this.#deps = deps;
-    this.onFound = new Emitter((error) => deps.log.error('listener of what was withheld failed', { error }));
+    const onError = (error: unknown): void => deps.log.error('listener of what was withheld failed', { error });
+    this.onFound = new Emitter(onError);
+    this.onChange = new Emitter(onError);
     this.#asking = new RateLimit({ ...deps, ...ASKED });
     this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: PATIENCE_MS });
+    const [nowMs, monotonicMs] = [deps.clock.now(), deps.clock.monotonic()];
+    for (const row of deps.storage.givenEvents.list()) {
+      this.#note({ ...row, givenMs: monotonicMs - Math.max(0, nowMs - row.atMs) });
+    }
     deps.rooms.onPresence.on((room) => !deps.rooms.isInside(room) && this.#heard.delete(room));
   }
 
+  /** What the person has not read of yet: what the server kept back, and has not given since; null = nothing. */
+  found({ id }: Sphere): WithheldMessages | null {
+    const found = [...(this.#given.get(id)?.values() ?? [])].filter(({ state }) => state === 'withheld');
+    return found.length === 0 ? null : { count: found.length, by: [...new Set(found.map(({ by }) => by))] };
+  }
+
+  /** The person has read of it. */
+  read(sphere: Sphere): void {
+    const known = [...(this.#given.get(sphere.id)?.values() ?? [])];
+    this.#keepAll(
+      known.flatMap((given) => (given.state === 'withheld' ? [{ ...given, state: 'asked' as const }] : [])),
+    );
+    this.onChange.emit(sphere);
+  }
+
   /** The sphere's room gave us events. */
-  heard({ row: { room } }: Sphere, events: readonly SignedEvent[]): void {
+  heard(sphere: Sphere, events: readonly SignedEvent[]): void {
+    const { id, row } = sphere;
+    this.#forget(
+      sphere,
+      events.map((event) => event.id),
+    );
     // What its archive tells of the time that we were away may have been live for others.
-    if (!this.#deps.rooms.isCaughtUp(room)) return;
-    const spans = this.#heard.get(room) ?? new Map<DeviceKey, Span>();
-    this.#heard.set(room, spans);
+    if (!this.#deps.rooms.isCaughtUp(row.room)) return;
+    const spans = this.#heard.get(row.room) ?? new Map<DeviceKey, Span>();
+    this.#heard.set(row.room, spans);
     for (const { device, sequence } of events.map(({ header }) => header)) {
       const { from, to } = spans.get(device) ?? { from: sequence, to: sequence };
       spans.set(device, { from: Math.min(from, sequence), to: Math.max(to, sequence) });
     }
+    this.#noteLive(sphere, [...(this.#given.get(id)?.values() ?? [])]);
   }
 
   /** A member gave us events that were not here. */
-  given({ id }: Sphere, events: readonly SignedEvent[], by: BareJid): void {
-    const known = this.#given.get(id) ?? new Map<EventId, Given>();
-    this.#given.set(id, known);
-    const atMs = this.#deps.clock.monotonic();
-    for (const event of events) known.set(event.id, { by, atMs, isAsked: false });
-    for (const old of [...known.keys()].slice(0, -MAX_GIVEN)) known.delete(old);
+  given(sphere: Sphere, events: readonly SignedEvent[], by: BareJid): void {
+    const { clock } = this.#deps;
+    const times = { atMs: clock.now(), givenMs: clock.monotonic() };
+    const given = events.map((event): Given => {
+      return { sphereId: sphere.id, eventId: event.id, by, isLive: false, state: 'waiting', ...times };
+    });
+    this.#keepAll(given);
+    this.#noteLive(sphere, given);
+    const known = [...(this.#given.get(sphere.id)?.values() ?? [])];
+    for (const { sphereId, eventId } of known.slice(0, -MAX_GIVEN)) this.#drop(sphereId, eventId);
     this.#work.wake();
   }
 
@@ -105,7 +135,9 @@ export class Withheld {
   async #pass(): Promise<number> {
     const nowMs = this.#deps.clock.monotonic();
     for (const [id, known] of this.#given) {
-      for (const [event, { atMs }] of known) if (nowMs - atMs >= KEPT_MS) known.delete(event);
+      for (const { eventId, givenMs, state } of known.values()) {
+        if (nowMs - givenMs >= KEPT_MS && state !== 'withheld') this.#drop(id, eventId);
+      }
       const sphere = this.#deps.list.find(id);
       if (sphere === undefined || known.size === 0) this.#given.delete(id);
       else await this.#look(sphere, known);
@@ -118,17 +150,19 @@ export class Withheld {
     const { room, state } = sphere.row;
     if (state !== 'joined' || !rooms.isCaughtUp(room)) return;
     const suspects = [...known].flatMap(([id, given]) =>
-      given.isAsked ? [] : (this.#suspect(sphere, known, id) ?? []),
+      given.state === 'waiting' ? (this.#suspect(sphere, known, id) ?? []) : [],
     );
     if (suspects.length === 0 || !this.#asking.take(sphere.id)) return;
     const givenOf = ({ event }: Suspect): Given[] => [known.get(event.id)].filter((given) => given !== undefined);
-    for (const given of suspects.flatMap(givenOf)) given.isAsked = true;
+    this.#keepAll(suspects.flatMap(givenOf).map((given) => ({ ...given, state: 'asked' as const })));
     const fromMs = Math.min(...suspects.map(({ sinceMs }) => sinceMs)) - SLACK_MS;
     try {
       const entries = await this.#archived(sphere, storage.seen.lastBefore(room, fromMs) ?? null);
       const found = entries === undefined ? [] : withheldFrom(sphere, suspects, entries);
-      const by = new Set(found.flatMap(givenOf).map((given) => given.by));
-      if (found.length > 0) this.onFound.emit({ sphere, count: found.length, by: [...by] });
+      if (found.length === 0) return;
+      this.#keepAll(found.flatMap(givenOf).map((given) => ({ ...given, state: 'withheld' as const })));
+      this.onFound.emit(sphere);
+      this.onChange.emit(sphere);
     } catch (error) {
       // What cannot be asked shows nothing.
       log.info('archive not asked for what was withheld', { error });
@@ -137,10 +171,11 @@ export class Withheld {
 
   /** What people said, that was given long enough ago, and before and after which its device was heard in the room. */
   #suspect(sphere: Sphere, known: ReadonlyMap<EventId, Given>, id: EventId): Suspect | undefined {
-    const { log, state, row, person } = sphere;
+    const { log, state, person } = sphere;
     const event = log.get(id);
-    const { atMs = Infinity } = known.get(id) ?? {};
-    if (event === undefined || !isShown(event) || this.#deps.clock.monotonic() - atMs < PATIENCE_MS) return undefined;
+    const { givenMs = Infinity, isLive = false } = known.get(id) ?? {};
+    if (event === undefined || !isShown(event) || this.#deps.clock.monotonic() - givenMs < PATIENCE_MS)
+      return undefined;
     const { device, sequence } = event.header;
     const isDoubtful =
       log.verdict(id)?.kind !== 'accepted' || event.header.person === person || state.forks.has(device);
@@ -151,9 +186,46 @@ export class Withheld {
     const [after] = heard(sequence + 1, sequence + REACH);
     const sinceMs = before === undefined ? undefined : this.#deps.storage.events.get(before.id)?.receivedAtMs;
     if (sinceMs === undefined || after === undefined) return undefined;
-    const { from, to } = this.#heard.get(row.room)?.get(device) ?? { from: Infinity, to: -1 };
-    const isLive = from < sequence && sequence < to;
     return { event, isLive, sinceMs };
+  }
+
+  /** Once it is known it stays so, whatever becomes of the connection, or of the program. */
+  #noteLive({ log, row }: Sphere, given: readonly Given[]): void {
+    const spans = this.#heard.get(row.room);
+    const live = given.filter(({ eventId, isLive, state }) => {
+      const { device, sequence } = log.get(eventId)?.header ?? {};
+      const span = device === undefined ? undefined : spans?.get(device);
+      const isOpen = state === 'waiting' && !isLive;
+      return isOpen && span !== undefined && sequence !== undefined && span.from < sequence && sequence < span.to;
+    });
+    this.#keepAll(live.map((one) => ({ ...one, isLive: true })));
+  }
+
+  /** It came after all. */
+  #forget(sphere: Sphere, ids: readonly EventId[]): void {
+    const known = this.#given.get(sphere.id);
+    const came = ids.flatMap((id) => known?.get(id) ?? []);
+    for (const { sphereId, eventId } of came) this.#drop(sphereId, eventId);
+    if (came.some(({ state }) => state === 'withheld')) this.onChange.emit(sphere);
+  }
+
+  #note(given: Given): void {
+    const known = this.#given.get(given.sphereId) ?? new Map<EventId, Given>();
+    this.#given.set(given.sphereId, known.set(given.eventId, given));
+  }
+
+  #keepAll(all: readonly Given[]): void {
+    if (all.length === 0) return;
+    for (const given of all) this.#note(given);
+    const { storage } = this.#deps;
+    const keep = (): void => all.forEach(({ givenMs: _givenMs, ...row }) => storage.givenEvents.put(row));
+    // What is lost in a power cut is given again.
+    storage.transaction(keep, 'later');
+  }
+
+  #drop(sphereId: SphereId, eventId: EventId): void {
+    this.#given.get(sphereId)?.delete(eventId);
+    this.#deps.storage.givenEvents.remove({ sphereId, eventId });
   }
 
   /** What the archive holds, oldest first; undefined when that is too much to be looked through. */

@@ -31,6 +31,13 @@ export class SettingTable {
     return value === null ? undefined : parse(fromJson(value));
   }
 
+  /** All names that begin so. */
+  keys(prefix: string): string[] {
+    return this.#rows
+      .pick(['key'], 'WHERE substr(key, 1, length(@prefix)) = @prefix ORDER BY key', { prefix })
+      .map(({ key }) => key);
+  }
+
   remove(key: string): void {
     this.#known.delete(key);
     this.#rows.remove({ key });

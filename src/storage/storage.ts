@@ -9,6 +9,7 @@ import { TalkPartTable } from './talk-part-table.ts';
 import { TalkWordTable } from './talk-word-table.ts';
 import { EpochTable } from './epoch-table.ts';
 import { EventTable } from './event-table.ts';
+import { GivenEventTable } from './given-event-table.ts';
 import { HeardCounterTable } from './heard-counter-table.ts';
 import { HolderTable } from './holder-table.ts';
 import { IdentityTable } from './identity-table.ts';
@@ -49,6 +50,7 @@ export class Storage implements Disposable {
   readonly items: ItemTable;
   readonly holders: HolderTable;
   readonly shareJobs: ShareJobTable;
+  readonly givenEvents: GivenEventTable;
   readonly heardCounters: HeardCounterTable;
   readonly messages: MessageTable;
   readonly playback: PlaybackTable;
@@ -83,6 +85,7 @@ export class Storage implements Disposable {
     this.items = new ItemTable(deps);
     this.holders = new HolderTable(deps);
     this.shareJobs = new ShareJobTable(deps);
+    this.givenEvents = new GivenEventTable(deps);
     this.heardCounters = new HeardCounterTable(deps);
     this.messages = new MessageTable(deps);
     this.playback = new PlaybackTable(deps);

@@ -127,6 +127,41 @@ test('somebody whom one meets in no sphere is compared by the devices of their p
   expect(screen.complaints).toEqual([]);
 });
 
+test('whoever takes back the only device that they compared reads that each device is asked about from then on', async () => {
+  await using screen = await people({ locale: 'fr-FR' });
+  await screen.page.locator('[data-testid=person-row][data-jid="hugo@example.com"]').click();
+  await screen.picture('person-blind');
+  const compare = async (): Promise<void> => {
+    await screen.by('person-menu').click();
+    await screen.page.getByRole('menuitem', { name: 'Vérifier que c’est bien Hugo' }).click();
+    await screen.by('compared-device').first().waitFor();
+  };
+  await compare();
+  const line = screen.by('trust-line');
+  expect(await line.getAttribute('data-trust')).toBe('blind');
+  const device = screen.by('compared-device').first();
+  await device.getByTestId('device-same').click();
+  await line.getByText('Vous avez vérifié que c’est bien Hugo').waitFor();
+  await screen.picture('person-compared-dialog');
+  await screen.by('compare-close').click();
+  await screen.by('person-compared').waitFor();
+  await screen.picture('person-compared');
+  await compare();
+  await device.getByTestId('device-differs').click();
+  await line.getByText('ne vaut plus').waitFor();
+  expect(await screen.by('compare-warning').textContent()).toContain('aucun nouvel appareil n’est accepté');
+  // The title is not squeezed by what is below it.
+  const [dialog, title] = [screen.page.getByRole('dialog'), screen.page.getByText('Est-ce vraiment Hugo ?')];
+  const [box, text] = [await dialog.boundingBox(), await title.boundingBox()];
+  expect((text?.y ?? 0) - (box?.y ?? 0)).toBeGreaterThan(12);
+  expect(await screen.looks('person-taken-back-dialog')).toEqual([]);
+  await screen.by('compare-close').click();
+  await screen.by('person-asked').waitFor();
+  await screen.picture('person-taken-back');
+  expect(await screen.violations()).toEqual([]);
+  expect(screen.complaints).toEqual([]);
+});
+
 test('whom one meets in a sphere is compared by number from the talk as well', async () => {
   await using screen = await people({ locale: 'fr-FR' });
   const [member] = screen.engine.world.spheres.flatMap(({ members }) => members.filter(({ isMe }) => !isMe));

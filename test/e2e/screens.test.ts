@@ -53,6 +53,20 @@ describe('signing in', () => {
 });
 
 describe('spheres', () => {
+  test('what the chat server kept back stays in sight in its sphere until it was read', async () => {
+    await using screen = await Screen.open(browser);
+    const [sphere] = screen.engine.world.spheres;
+    if (sphere === undefined) throw new Error('there is no sphere');
+    sphere.withheld = { count: 2, people: ['Ben Moreau', 'Lise'] };
+    await screen.goToSphere();
+    const note = screen.by('withheld-note');
+    expect(await note.textContent()).toContain('did not pass on 2 messages in this sphere');
+    expect(await screen.looks('sphere-withheld')).toEqual([]);
+    await note.getByTestId('withheld-read').click();
+    await note.waitFor({ state: 'detached' });
+    expect(screen.complaints).toEqual([]);
+  });
+
   test('a new sphere opens at once, and somebody can be invited and removed', async () => {
     await using screen = await Screen.open(browser);
     await screen.goHome();

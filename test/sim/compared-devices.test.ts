@@ -59,7 +59,7 @@ test('until a device was compared all of them read what is said, from then on th
   const { world, ana, ben, computer, phone, compare, standings, readers } = await two();
   expect(await readers()).toEqual([computer.deviceId, phone.deviceId]);
   await compare(true, phone);
-  expect(ana.session.people.devices.isCompared(ben.jid)).toBe(true);
+  expect(ana.session.people.devices.trustIn(ben.jid)).toBe('compared');
   expect(await standings()).toEqual({ [computer.deviceId]: 'open', [phone.deviceId]: 'compared' });
   expect(await readers()).toEqual([phone.deviceId]);
   await compare(true, computer);
@@ -70,7 +70,7 @@ test('until a device was compared all of them read what is said, from then on th
   expect(ana.session.people.devices.list(ben.jid)).toMatchObject([{ deviceId: planted.deviceId, choice: 'open' }]);
   await ana.stop();
   await ana.start();
-  expect(ana.session.people.devices.isCompared(ben.jid)).toBe(true);
+  expect(ana.session.people.devices.trustIn(ben.jid)).toBe('compared');
 });
 
 test('the devices that are still to be compared are asked about without the news of a strange device', async () => {
@@ -138,10 +138,10 @@ test.each([
 test('that somebody’s number was compared shows in the talk with them at once', async () => {
   const { world, ana, ben, calls } = await two();
   await world.sphere(ana, ben);
-  const shown: boolean[] = [];
-  ana.session.people.contacts.onChange.on((jid) => shown.push(ana.session.people.devices.isCompared(jid)));
+  const shown: string[] = [];
+  ana.session.people.contacts.onChange.on((jid) => shown.push(ana.session.people.devices.trustIn(jid)));
   await calls.verify({ person: ben.session.sphere().person, jid: ben.jid, isSame: true }, noSignal);
-  expect(shown.at(-1)).toBe(true);
+  expect(shown.at(-1)).toBe('compared');
 });
 
 test('a device that their person has ended reads nothing more although its fingerprint was compared before', async () => {
@@ -174,4 +174,46 @@ test('a device said to differ reads nothing more although the number of its pers
   expect(known).toMatchObject({ choice: 'left-out' });
   await compare(true, computer);
   expect(await readers()).toContain(computer.deviceId);
+});
+
+test('whoever takes back the only device that they compared is asked about each device, and a new one reads nothing', async () => {
+  const { world, ana, ben, computer, phone, calls, compare, readers, newest } = await two();
+  await compare(true, phone);
+  await compare(false, phone);
+  expect(ana.session.people.devices.trustIn(ben.jid)).toBe('asked');
+  const planted = await plantDevice(world, ben.jid);
+  expect(await readers()).toEqual([]);
+  expect(newest()).toMatchObject({ state: 'failed', failure: 'not-vouched' });
+  const asked = ana.session.people.devices.list(ben.jid).map(({ deviceId, choice }) => [deviceId, choice]);
+  expect(asked).toContainEqual([planted.deviceId, 'open']);
+  await calls.chooseDevice({ jid: ben.jid, deviceId: computer.deviceId, choice: 'let-in' }, noSignal);
+  // What did not leave leaves now.
+  await world.until(() => newest()?.state === 'sent');
+  await ana.stop();
+  await ana.start();
+  expect(ana.session.people.devices.trustIn(ben.jid)).toBe('asked');
+  expect(await readers()).toEqual([computer.deviceId]);
+});
+
+test('whoever takes back a number that they compared is asked about each device, on their other computer too', async () => {
+  const { world, ana, ben, calls, readers } = await two();
+  await world.sphere(ana, ben);
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length === 1);
+  const person = ben.session.sphere().person;
+  await calls.verify({ person, jid: ben.jid, isSame: true }, noSignal);
+  await world.until(() => laptop.session.people.devices.trustIn(ben.jid) === 'compared');
+  await calls.verify({ person, jid: ben.jid, isSame: false }, noSignal);
+  await world.until(() => laptop.session.people.devices.trustIn(ben.jid) !== 'compared');
+  for (const { session } of [ana, laptop]) expect(session.people.devices.trustIn(ben.jid)).toBe('asked');
+  await plantDevice(world, ben.jid);
+  expect(await readers()).toEqual([]);
+});
+
+test('of somebody of whom nothing was ever compared all devices but those that differ read what is said', async () => {
+  const { world, ana, ben, computer, phone, compare, readers } = await two();
+  await compare(false, phone);
+  expect(ana.session.people.devices.trustIn(ben.jid)).toBe('blind');
+  const other = await plantDevice(world, ben.jid);
+  expect(await readers()).toEqual([computer.deviceId, other.deviceId]);
 });

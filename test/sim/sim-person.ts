@@ -45,6 +45,7 @@ import { NewOwner } from '../../src/spheres/new-owner.ts';
 import { Outgoing } from '../../src/spheres/outgoing.ts';
 import { OwnMove } from '../../src/spheres/own-move.ts';
 import type { OwnDevices } from '../../src/spheres/own-devices.ts';
+import type { OwnWords } from '../../src/spheres/own-words.ts';
 import { exportPkcs8 } from '../../src/spheres/protocol/keys.ts';
 import { Reading } from '../../src/spheres/reading.ts';
 import { Recipients } from '../../src/spheres/recipients.ts';
@@ -98,6 +99,7 @@ export class SimSession {
   readonly ofTwo: SpheresOfTwo;
   readonly devices: OwnDevices;
   readonly vault: Vault;
+  readonly ownWords: OwnWords;
   readonly list: SphereList;
   readonly rooms: Rooms;
   readonly outgoing: Outgoing;
@@ -219,16 +221,18 @@ export class SimSession {
     this.newOwner = new NewOwner({ list: this.list, clock });
     this.caretaker = new Caretaker(parts);
     const makeFolder = (name: string): Promise<string> => makeSphereFolder(join(folder.folder, 'spheres'), name);
-    const { certifier, devices, vault } = openDevices({
+    const { certifier, devices, vault, ownWords } = openDevices({
       ...{ ...parts, directory: this.directory, omemo, identity: this.identity, makeFolder, spawn, clock },
       onInvitation: (id) => this.onInvitation.emit(id),
       logs: () => this.logs,
       vaultStore: this.link,
+      people: this.people,
       isOnline: () => this.link.state.kind === 'online',
       queued: () => this.outgoing.poke(),
     });
     this.devices = devices;
     this.vault = vault;
+    this.ownWords = ownWords;
     this.#stack.defer(this.channel.onHeard.on((device) => devices.seen(device)));
     this.members = new Members({
       ...parts,
@@ -281,24 +285,8 @@ export class SimSession {
     );
     const { rooms, outgoing, caretaker, items, renewal, exchange, signals, scope, reading, delivery } = this;
     joinReactions({
-      ...{
-        list,
-        rooms,
-        outgoing,
-        caretaker,
-        members: this.members,
-        items,
-        renewal,
-        exchange,
-        signals,
-        logs,
-        epochs,
-        packs,
-        devices,
-        vault,
-        reading,
-        delivery,
-      },
+      ...{ list, rooms, outgoing, caretaker, members: this.members, items, renewal, exchange, signals, logs, epochs },
+      ...{ packs, devices, vault, ownWords, reading, delivery },
       ...{ people: this.people, ofTwo: this.ofTwo, onInvitation: this.onInvitation, relocation: this.relocation },
       ...{ feed, storage, own, scope, clock, random, log },
       stack: this.#stack,

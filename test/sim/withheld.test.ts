@@ -32,7 +32,10 @@ async function three() {
   };
   const told: { count: number; by: readonly string[] }[] = [];
   const listen = (): void =>
-    void eva.session.logs.withheld.onFound.on(({ count, by }) => told.push({ count, by: by.toSorted() }));
+    void eva.session.logs.withheld.onFound.on((sphere) => {
+      const { count, by } = eva.session.logs.withheld.found(sphere) ?? { count: 0, by: [] };
+      told.push({ count, by: by.toSorted() });
+    });
   listen();
   const say = async (person: SimPerson, text: string, isHidden = false): Promise<void> => {
     server.isHidden = isHidden;
@@ -209,4 +212,61 @@ test('where everything comes the archive is not asked', async () => {
   for (let line = 0; line < 6; line += 1) await say(line % 2 === 0 ? ana : ben, `line ${line}`);
   await wait(world, 5 * 60 * MINUTE);
   expect(server.questions).toBe(0);
+});
+
+test('what a server kept back is known over a restart, until the person has read of it', async () => {
+  const { world, ana, eva, say } = await three();
+  const found = (): number | undefined => eva.session.logs.withheld.found(eva.session.sphere())?.count;
+  const again = async (): Promise<void> => {
+    await eva.stop();
+    await eva.start();
+  };
+  await say(ana, 'first');
+  await say(ana, 'hidden', true);
+  await say(ana, 'last');
+  await wait(world, 40 * MINUTE);
+  await again();
+  expect(found()).toBe(1);
+  await wait(world, 26 * 60 * MINUTE);
+  expect(found()).toBe(1);
+  eva.session.logs.withheld.read(eva.session.sphere());
+  expect(found()).toBeUndefined();
+  await again();
+  expect(found()).toBeUndefined();
+});
+
+test('what a member gave before a restart is looked for in the archive after it', async () => {
+  const { world, ana, eva, say, told, listen } = await three();
+  await say(ana, 'first');
+  await say(ana, 'hidden', true);
+  await say(ana, 'last');
+  await wait(world, 5 * MINUTE);
+  expect(told).toEqual([]);
+  await eva.stop();
+  await eva.start();
+  listen();
+  await wait(world, 40 * MINUTE);
+  expect(told.map(({ count }) => count)).toEqual([1]);
+});
+
+test('what the room gives after all was not kept back', async () => {
+  const { world, ana, eva, say } = await three();
+  const shown: (number | null)[] = [];
+  const { withheld } = eva.session.logs;
+  withheld.onChange.on((sphere) => shown.push(withheld.found(sphere)?.count ?? null));
+  await say(ana, 'first');
+  for (const text of ['one', 'two']) await say(ana, text, true);
+  await say(ana, 'last');
+  await wait(world, 40 * MINUTE);
+  const sphere = eva.session.sphere();
+  const { storage, log } = { storage: eva.session.storage, log: sphere.log };
+  const [event] = storage.givenEvents
+    .list()
+    .flatMap(({ state, eventId }) => (state === 'withheld' ? (log.get(eventId) ?? []) : []));
+  if (event === undefined) throw new Error('nothing was found');
+  withheld.heard(sphere, [event]);
+  expect(shown).toEqual([2, 1]);
+  await eva.stop();
+  await eva.start();
+  expect(eva.session.logs.withheld.found(eva.session.sphere())?.count).toBe(1);
 });

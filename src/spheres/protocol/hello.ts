@@ -5,7 +5,7 @@ import type { DeviceBody } from './certificate.ts';
 import { isCertifiedByPerson } from './certificate.ts';
 import type { DeliveredEvent } from './envelope.ts';
 import { findAttachment } from './envelope.ts';
-import type { Author, KnownEvent } from './event.ts';
+import type { Author, KnownEvent, SignedEvent } from './event.ts';
 import { buildEvent } from './event.ts';
 import { sha256Hex } from './keys.ts';
 
@@ -19,6 +19,8 @@ export interface Hello {
   readonly omemoIdentityKey: string;
   /** What its owner calls it; null when that was not told. */
   readonly name: string | null;
+  /** What it says beside that, for the person's other devices alone. */
+  readonly rest: readonly SignedEvent[];
 }
 
 const MAX_NAME = 80;
@@ -30,10 +32,14 @@ export function helloScope(person: PersonId): SphereId {
 
 /** A `device` event that belongs to no sphere. */
 export function buildHello(author: Author, certificate: DeviceBody, wallMs: number): KnownEvent<'device'> {
-  const sphere = helloScope(author.person);
+  return buildEvent(author, helloHeader(author.person, wallMs), 'device', certificate);
+}
+
+/** Of an event that belongs to no sphere: none of them has a place behind another one. */
+export function helloHeader(person: PersonId, wallMs: number) {
+  const sphere = helloScope(person);
   const membership = sphere as string as EventId;
-  const header = { sphere, sequence: 0, previous: null, lamport: 0, wallMs, membership };
-  return buildEvent(author, header, 'device', certificate);
+  return { sphere, sequence: 0, previous: null, lamport: 0, wallMs, membership };
 }
 
 export interface HelloInput {
@@ -57,7 +63,8 @@ export function readHello({ delivered, sender, isDeviceProven }: HelloInput): He
     throw new AppError('forged', 'a device introduced itself as another one');
   }
   const name = fromUtf8(findAttachment(first?.attachments ?? [], 'device-name') ?? new Uint8Array());
-  return { person, device, jid, omemoDeviceId, omemoIdentityKey, name: readName(name) };
+  const rest = delivered.slice(1).map((one) => one.event);
+  return { person, device, jid, omemoDeviceId, omemoIdentityKey, name: readName(name), rest };
 }
 
 function readName(text: string | undefined): string | null {

@@ -22,6 +22,8 @@ export function useComparing(person: () => ContactView) {
   const shown = ref<Shown | null>(null);
   /** Why what was read says nothing about this person. */
   const problem = ref<string | null>(null);
+  /** What follows from a device that is not theirs; a notice would lie on the rows it is about. */
+  const warning = ref<{ readonly deviceId: number; readonly text: string } | null>(null);
 
   async function load(): Promise<void> {
     const { jid } = person();
@@ -31,21 +33,26 @@ export function useComparing(person: () => ContactView) {
   function open(): Promise<boolean> {
     shown.value = null;
     problem.value = null;
+    warning.value = null;
     return task.run(load);
   }
 
   function say(devices: readonly { readonly deviceId: number; readonly fingerprint: string }[], isSame: boolean) {
     const input = { jid: person().jid, devices: [...devices], isSame };
+    warning.value = null;
     return task.run(async () => {
       await engine.call((client) => client.people.compare(input));
       await load();
     });
   }
 
-  async function answer({ deviceId, fingerprint }: FingerprintView, isSame: boolean): Promise<void> {
+  async function answer({ deviceId, fingerprint, standing }: FingerprintView, isSame: boolean): Promise<void> {
     if (fingerprint === null || !(await say([{ deviceId, fingerprint }], isSame))) return;
-    if (!isSame)
-      notify.warning(t('contacts.deviceDiffers'), t('contacts.deviceDiffersText', { person: person().name }));
+    const about = { person: person().name };
+    if (isSame) return;
+    const code = standing === 'compared' ? 'takenBack' : 'deviceDiffers';
+    const text = `${t(`contacts.${code}`, about)}. ${t(`contacts.${code}Text`, about)}`;
+    warning.value = { deviceId, text };
   }
 
   /** The code on their screen names all of their devices. Whether it is theirs. */
@@ -63,5 +70,5 @@ export function useComparing(person: () => ContactView) {
     return true;
   }
 
-  return { shown, problem, task, open, answer, take };
+  return { shown, problem, warning, task, open, answer, take };
 }
