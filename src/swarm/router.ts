@@ -38,6 +38,14 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
       return done;
     }),
+    setOpened: os.setOpened.handler(async ({ input }) => {
+      await service.node.opened.set(input);
+      return done;
+    }),
+    openedAt: os.openedAt.handler(async ({ signal }) => {
+      const endpoints = await service.node.opened.endpoints(signal ?? new AbortController().signal);
+      return { port: service.node.opened.port, endpoints };
+    }),
     remove: os.remove.handler(async ({ input }) => {
       await service.node.remove(input.infoHash);
       return done;
