@@ -90,6 +90,18 @@ test('an open item that is taken off the list is closed, and is not open when it
   await expect.poll(() => told(ana)).toEqual({ infoHashes: [], port: 40_002 });
 });
 
+test('an open item stays open while the folder of its sphere is moved', async () => {
+  const { ana, itemId } = await shared();
+  await open(ana, itemId);
+  const { list, items } = ana.session;
+  const { id } = ana.session.sphere();
+  list.moving.add(id);
+  await items.setPaused(itemId, true, noSignal);
+  list.moving.delete(id);
+  await items.setPaused(itemId, false, noSignal);
+  expect([items.opened.has(itemId), told(ana)]).toMatchObject([true, { infoHashes: [items.row(itemId).infoHash] }]);
+});
+
 test('whoever leaves the sphere closes what they opened in it', async () => {
   const { world, ana, ben, itemId } = await shared();
   ben.session.items.get(itemId);

@@ -124,7 +124,7 @@ export class OpenedItems implements Disposable {
 
   /** Something may have become of these. */
   #look(itemIds: readonly ItemId[]): void {
-    const ended = itemIds.filter((itemId) => this.has(itemId) && !this.#mayStay(itemId));
+    const ended = itemIds.filter((itemId) => this.has(itemId) && !this.#isOnTheMove(itemId) && !this.#mayStay(itemId));
     if (ended.length === 0) return;
     this.#deps.log.info('items are not open any more', { count: ended.length });
     this.#keep({ ...this.#kept, items: this.#kept.items.filter((itemId) => !ended.includes(itemId)) });
@@ -134,6 +134,12 @@ export class OpenedItems implements Disposable {
 
   #ofSphere(sphere: Sphere): ItemId[] {
     return this.#kept.items.filter((itemId) => this.#row(itemId)?.sphereId === sphere.id);
+  }
+
+  /** While the folder of its sphere goes to another place it is not served, and nothing has become of it. */
+  #isOnTheMove(itemId: ItemId): boolean {
+    const row = this.#row(itemId);
+    return row !== undefined && this.#deps.list.moving.has(row.sphereId);
   }
 
   #row(itemId: ItemId): ItemRow | undefined {
