@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'file-changed',
   'file-missing',
   'not-complete',
+  'not-plain',
   'path-outside',
   'invalid-torrent',
   'torrent-version-2',

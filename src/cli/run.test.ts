@@ -59,6 +59,7 @@ test('each command prints exactly the shape that scripts rely on', async () => {
     atMs: 1_700_000_000_000,
     copies: 1,
     isPublic: false,
+    isOpened: false,
     files: [{ name: 'film.mp4', bytes: 1000 }],
   };
   const sphere = {
@@ -165,6 +166,9 @@ test('each command prints exactly the shape that scripts rely on', async () => {
     expect(services.asked.at(-1)).toMatchObject({ call, input: { itemId: ITEM_ID } });
   }
   expect(await json(['recheck', 'Family', 'film.mp4'])).toEqual({ item: listed, damaged: 0 });
+  const opened = { item: listed, file: '/home/ana/f.torrent', endpoints: [] };
+  expect(await json(['open', 'Family', 'film.mp4', '/home/ana'])).toEqual(opened);
+  expect(await json(['close', 'Family', 'film.mp4'])).toEqual({ item: listed });
   expect(await json(['priority', 'Family', 'film.mp4', 'high'])).toEqual({ ok: true });
   expect(services.asked.at(-1)?.input).toEqual({ sphereId: SPHERE_ID, itemId: ITEM_ID, priority: 'high' });
   expect(await json(['holders', 'Family', 'film.mp4'])).toEqual({

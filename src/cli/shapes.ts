@@ -156,6 +156,7 @@ const itemShape = z.object({
   atMs: timeMs,
   copies: z.number().int().describe('complete copies known elsewhere'),
   isPublic: z.boolean().describe('a torrent from elsewhere: strangers take part in it'),
+  isOpened: z.boolean().describe('other programs may fetch it from this computer'),
   files: z.array(z.object({ name: z.string(), bytes })),
 });
 export const itemsShape = z.object({ items: z.array(itemShape) });
@@ -171,6 +172,12 @@ export const sharedShape = z.object({
     }),
   ),
 });
+export const openedShape = z.object({
+  item: itemShape,
+  file: z.string().describe('the .torrent file that was written'),
+  endpoints: z.array(z.string()).describe('where other programs find this computer'),
+});
+export const closedShape = z.object({ item: itemShape });
 export const removedShape = okShape.extend({
   kept: z.number().int().describe('files that stayed because they had been changed'),
 });

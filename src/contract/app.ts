@@ -276,6 +276,15 @@ const items = {
   shareVersion: oc.input(ofItem).output(z.object({ item: itemSchema })),
   /** A received file that was edited stays as it is and is not shared; the item stands on the list as not here. */
   keepEdited: oc.input(ofItem).output(z.object({ item: itemSchema })),
+  /**
+   * Lets other programs fetch a plain item from this device, and writes the .torrent file that they need into the folder,
+   * the person's own when left out; for one that is open already another file. `not-plain` for an encrypted one.
+   */
+  openToPrograms: oc
+    .input(ofItem.extend({ folder: path.optional() }))
+    .output(z.object({ item: itemSchema, file: z.string(), endpoints: z.array(z.string()) })),
+  /** Ends that, at once. */
+  closeToPrograms: oc.input(ofItem).output(z.object({ item: itemSchema })),
   /** Reads the item on this disk again; resolves at the end. Damage of a received copy is fetched again. */
   recheck: oc.input(ofItem).output(z.object({ item: itemSchema, damaged: z.number().int().nonnegative() })),
 };

@@ -2,6 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { bytesSchema as bytes, deviceKeySchema, done, infoHashSchema, inSphere, sphereIdSchema } from './ids.ts';
+import { openedCalls } from './opened.ts';
 import { limitsSchema, NO_LIMITS, prioritySchema } from './views.ts';
 
 /** What the engine asks of the swarm process, which knows torrents, keys and addresses but no people. */
@@ -331,9 +332,7 @@ export const swarmContract = {
   /** Replaces all that were set before. */
   setIceServers: oc.input(z.object({ servers: z.array(iceServerSchema).max(16) })).output(done),
   /** A device's WebRTC signal, as it came in its order. */
-  signal: oc
-    .input(z.object({ sphereId: sphereIdSchema, device: deviceKeySchema, signal: rtcSignalSchema }))
-    .output(done),
+  signal: oc.input(inSphere.extend({ device: deviceKeySchema, signal: rtcSignalSchema })).output(done),
   /** Replaces the addresses of discovery: one that is new takes part in nothing before it is named here. */
   setDiscovery: oc.input(z.object({ addresses: z.array(z.string()) })).output(done),
   /** A member's word about one of our endpoints. */
@@ -380,6 +379,7 @@ export const swarmContract = {
   offerMetainfo: oc
     .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, metainfo: bytes }))
     .output(done),
+  ...openedCalls,
   remove: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   pause: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   resume: oc.input(z.object({ infoHash: infoHashSchema })).output(done),

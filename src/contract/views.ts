@@ -212,6 +212,8 @@ export const itemSchema = z.object({
   plain: z.boolean(),
   /** A torrent from elsewhere: strangers take part in it, and see whoever fetches it. */
   isPublic: z.boolean(),
+  /** A plain one that other programs may fetch from this device. */
+  isOpened: z.boolean(),
   atMs: count,
   /** Complete copies known elsewhere, our own not counted. */
   copies: count,

@@ -164,6 +164,10 @@ function itemRouter(items: AppServices['items']) {
     resume: os.items.resume.handler(({ input, signal }) => items.resume(input, given(signal))),
     remove: os.items.remove.handler(({ input, signal }) => items.remove(input, given(signal))),
     restore: os.items.restore.handler(({ input, signal }) => items.restore(input, given(signal))),
+    openToPrograms: os.items.openToPrograms.handler(({ input, signal }) => items.openToPrograms(input, given(signal))),
+    closeToPrograms: os.items.closeToPrograms.handler(({ input, signal }) =>
+      items.closeToPrograms(input, given(signal)),
+    ),
     shareVersion: os.items.shareVersion.handler(({ input, signal }) => items.shareVersion(input, given(signal))),
     keepEdited: os.items.keepEdited.handler(({ input, signal }) => items.keepEdited(input, given(signal))),
     setLimits: os.items.setLimits.handler(({ input, signal }) => items.setLimits(input, given(signal))),

@@ -11,6 +11,7 @@ import { editedItemCalls } from './edited-item-calls.ts';
 import { probeOf } from './file-probe.ts';
 import { viewFilesFrom } from './item-files.ts';
 import { keptItemCalls } from './kept-item-calls.ts';
+import { openedItemCalls } from './opened-item-calls.ts';
 import { openElsewhere, requireFile } from './open-elsewhere.ts';
 import { openOnDesktop } from './open-on-desktop.ts';
 import { keepPicture, PastedPictures } from './pasted-pictures.ts';
@@ -77,6 +78,7 @@ export function itemCalls(deps: AppCallsDeps): AppServices['items'] {
     },
     ...keptItemCalls(deps, view),
     ...editedItemCalls(deps, view),
+    ...openedItemCalls(deps, view),
   };
 }
 

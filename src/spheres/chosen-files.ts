@@ -54,3 +54,7 @@ export function widen(
   const all = new Set([...(row.wanted ? (row.chosen ?? []) : []), ...files]);
   return all.size >= fileCount ? null : Array.from(all).toSorted((a, b) => a - b);
 }
+
+export function isSameChoice(a: readonly number[] | null, b: readonly number[] | null): boolean {
+  return `${a}` === `${b}`;
+}

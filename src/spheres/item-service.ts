@@ -13,7 +13,7 @@ import { isOnList, type ItemRow } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ManyFiles } from '../torrent/file-thread.ts';
 import { requireSpace } from '../torrent/free-space.ts';
-import { chosenPlace, rangesOf, widen } from './chosen-files.ts';
+import { chosenPlace, isSameChoice, rangesOf, widen } from './chosen-files.ts';
 import { findPlace } from './find-place.ts';
 import { formerSpheres } from './carry-over.ts';
 import type { HaveWaiter } from './have-waiter.ts';
@@ -28,6 +28,7 @@ import type { ItemSource } from './item-source.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { SwarmFeed } from './swarm-feed.ts';
+import { OpenedItems } from './opened-items.ts';
 import { untilItemEnds } from './until-item-ends.ts';
 import { WatchSettings } from './watch-settings.ts';
 
@@ -56,6 +57,8 @@ const AT_REST: readonly ItemState[] = ['failed', 'changed', 'missing', 'disk-ful
 export class ItemService implements Disposable {
   /** What becomes of copies that the person edited. */
   readonly edits: ItemEdits;
+  /** Those that other programs may fetch. */
+  readonly opened: OpenedItems;
   readonly #deps: ItemServiceDeps;
   readonly #book: ItemBook;
   readonly #progress: ItemProgress;
@@ -73,6 +76,7 @@ export class ItemService implements Disposable {
     const activate = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.activate(itemId, signal);
     this.#recheck = new ItemRecheck({ ...deps, book: this.#book, activate });
     const resume = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.#resume(this.row(itemId), signal);
+    this.opened = new OpenedItems({ ...deps, book: this.#book });
     this.#adoption = new ItemAdoption({ ...deps, book: this.#book, resume });
   }
 
@@ -124,6 +128,7 @@ export class ItemService implements Disposable {
   async resumeAll(signal: AbortSignal): Promise<void> {
     for (const sphere of this.#deps.list.all()) await this.#deps.source.offerAll(sphere);
     await this.#resumeRows(this.#deps.storage.items.listWanted(), signal);
+    this.opened.resume();
   }
 
   /** Keys came: what waited for them goes on, and a sphere that was left and joined again. */
@@ -297,6 +302,7 @@ export class ItemService implements Disposable {
 
   [Symbol.dispose](): void {
     this.#progress[Symbol.dispose]();
+    this.opened[Symbol.dispose]();
   }
 
   /** A second item over one torrent, which no honest sharer makes, would take the swarm's hold off the first. */
@@ -392,5 +398,3 @@ export class ItemService implements Disposable {
     this.#book.update(itemId, { ...place, bitfield: null, state: row.paused ? 'paused' : 'downloading' });
   }
 }
-
-const isSameChoice = (a: readonly number[] | null, b: readonly number[] | null): boolean => `${a}` === `${b}`;

@@ -8,6 +8,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { EpochKeys, IceServer, RefusedTorrent, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { FedTorrent } from './fed-torrent.ts';
+import { inMessages } from './in-messages.ts';
 import { withIdentities } from '../torrent/torrent-spec.ts';
 import { stageSegments } from './stage-segments.ts';
 import { untilAborted } from '../base/until-aborted.ts';
@@ -30,6 +31,7 @@ export interface SwarmIdentity {
   readonly extraPorts: number[];
 }
 
+type Opened = Parameters<SwarmCalls['setOpened']>[0];
 type OfferedMetainfo = Parameters<SwarmCalls['offerMetainfo']>[0];
 type Endpoints = Parameters<SwarmCalls['setEndpoints']>[0] & { readonly device: DeviceKey };
 
@@ -42,9 +44,7 @@ interface SphereKeys {
 /** How long a question waits for a process: longer than a hang is noticed, and the next one is started and fed. */
 const PROCESS_MS = 60_000;
 const AGAIN_MS = 500;
-/** One message of torrents: not so long that the process answers nothing else meanwhile. */
-const MOST_IN_MESSAGE = 500;
-const MESSAGE_BYTES = 4 * 1024 * 1024;
+const NOTHING_OPEN: Opened = { infoHashes: [], port: 0 };
 /** A question that ends this many processes may be what ends them. */
 const MOST_PROCESSES = 3;
 
@@ -63,6 +63,7 @@ export class SwarmFeed {
   #identity: SwarmIdentity | null = null;
   #iceServers: IceServer[] = [];
   #discoverOn: readonly string[] = [];
+  #opened: Opened = NOTHING_OPEN;
   #limits: LimitsView = { up: 0, down: 0 };
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
@@ -110,6 +111,7 @@ export class SwarmFeed {
     if (identity === null) {
       for (const said of [this.#spheres, this.#endpoints, this.#torrents, this.#offers]) said.clear();
       this.#iceServers = [];
+      this.#opened = NOTHING_OPEN;
     }
     const calls = this.#calls;
     if (calls === null) return;
@@ -179,6 +181,12 @@ export class SwarmFeed {
   async offerMetainfo(offer: OfferedMetainfo): Promise<void> {
     this.#offers.set(`${offer.sphereId} ${offer.infoHash}`, offer);
     await this.#tell((calls) => calls.offerMetainfo(offer));
+  }
+
+  /** Which plain items other programs may fetch; replaces what was said before. */
+  async setOpened(opened: Opened): Promise<void> {
+    this.#opened = opened;
+    await this.#tell((calls) => calls.setOpened(opened));
   }
 
   has(infoHash: InfoHash): boolean {
@@ -305,6 +313,7 @@ export class SwarmFeed {
     if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
     await this.#addAll(calls, Array.from(this.#torrents.keys()));
+    if (this.#opened.infoHashes.length > 0) await calls.setOpened(this.#opened);
     for (const offer of this.#offers.values()) await calls.offerMetainfo(offer);
     for (const endpoints of this.#endpoints.values()) await calls.setEndpoints(endpoints);
   }
@@ -376,21 +385,6 @@ export class SwarmFeed {
 }
 
 const isOfSphere = (spec: FedTorrent): spec is FedTorrent & { readonly sphereId: SphereId } => spec.sphereId !== null;
-
-function* inMessages(specs: readonly FedTorrent[]): Generator<FedTorrent[]> {
-  let message: FedTorrent[] = [];
-  let bytes = 0;
-  for (const spec of specs) {
-    if (message.length === MOST_IN_MESSAGE || (message.length > 0 && bytes + spec.metainfo.length > MESSAGE_BYTES)) {
-      yield message;
-      message = [];
-      bytes = 0;
-    }
-    message.push(spec);
-    bytes += spec.metainfo.length;
-  }
-  if (message.length > 0) yield message;
-}
 
 function withProgress(spec: FedTorrent, have: Extract<SwarmEvent, { kind: 'have' }>): FedTorrent {
   if (have.identities === null) return { ...spec, bitfield: have.bitfield };

@@ -4,7 +4,7 @@ import type { DeviceKey } from '../base/id.ts';
 import { parseDeviceKey, parseInfoHash, parseSphereId } from '../base/id.ts';
 import type { Dialled } from '../torrent/dialer.ts';
 import type { Route } from '../torrent/route.ts';
-import type { ConnectionInfo } from '../torrent/torrent-swarm.ts';
+import type { ConnectionInfo } from '../torrent/connection-info.ts';
 import type { GatedTorrent } from './link-gate.ts';
 import { LinkGate } from './link-gate.ts';
 

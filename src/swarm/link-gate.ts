@@ -5,7 +5,7 @@ import type { Dialled } from '../torrent/dialer.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
 import type { PeerLink } from '../torrent/peer-link.ts';
 import type { Route } from '../torrent/route.ts';
-import type { ConnectionInfo } from '../torrent/torrent-swarm.ts';
+import type { ConnectionInfo } from '../torrent/connection-info.ts';
 import { arbitrate } from './duplicates.ts';
 
 const MOST_LINKS = 500;

@@ -38,6 +38,7 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
       return done;
     }),
+    ...openedCalls(service),
     remove: os.remove.handler(async ({ input }) => {
       await service.node.remove(input.infoHash);
       return done;
@@ -105,6 +106,20 @@ function reachCalls(service: SwarmService) {
     networkChanged: os.networkChanged.handler(() => {
       service.node.reach.networkChanged();
       return done;
+    }),
+  };
+}
+
+/** What other programs may fetch. */
+function openedCalls(service: SwarmService) {
+  return {
+    setOpened: os.setOpened.handler(async ({ input }) => {
+      await service.node.opened.set(input);
+      return done;
+    }),
+    openedAt: os.openedAt.handler(async ({ signal }) => {
+      const endpoints = await service.node.opened.endpoints(signal ?? new AbortController().signal);
+      return { port: service.node.opened.port, endpoints };
     }),
   };
 }

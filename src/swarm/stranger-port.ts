@@ -7,7 +7,7 @@ import { pathOf } from '../torrent/route.ts';
 import { hearsRouter } from './candidates.ts';
 import { listenOnAll } from './listen.ts';
 import { PendingStreams } from './pending-streams.ts';
-import type { PortMapping } from './port-mapping.ts';
+import type { PortMapping, RouterPort } from './port-mapping.ts';
 
 export interface StrangerPortDeps {
   readonly clock: Clock;
@@ -15,11 +15,15 @@ export interface StrangerPortDeps {
   readonly addresses: readonly string[];
   /** null = no router is asked for anything. */
   readonly portMapping: PortMapping | null;
+  /** 0 or left out = any. */
+  readonly preferredPort?: number;
+  /** What the router says of the port. */
+  readonly onRouter?: (state: RouterPort) => void;
   /** Settles when the stream has gone where it belongs, and fails when it belongs nowhere. */
   readonly onStream: (stream: Duplex, address: string, host: string) => Promise<void>;
 }
 
-/** The port of public torrents, open only as long as there are any. It is another one each time. */
+/** A port for strangers, open only as long as there is something for them. */
 export class StrangerPort implements AsyncDisposable {
   readonly port: number;
   readonly #servers: readonly Server[];
@@ -33,7 +37,8 @@ export class StrangerPort implements AsyncDisposable {
     const { portMapping, addresses } = deps;
     const nothing = (): void => undefined;
     const isAsked = portMapping !== null && hearsRouter(addresses);
-    this.#kept = isAsked ? [portMapping.keep(port, nothing), portMapping.keepPinholes(port, nothing)] : [];
+    const onRouter = deps.onRouter ?? nothing;
+    this.#kept = isAsked ? [portMapping.keep(port, onRouter), portMapping.keepPinholes(port, nothing)] : [];
   }
 
   static async open(deps: StrangerPortDeps): Promise<StrangerPort> {
@@ -50,7 +55,7 @@ export class StrangerPort implements AsyncDisposable {
       });
       return server;
     };
-    const { servers, port } = await listenOnAll(create, deps.addresses, 0);
+    const { servers, port } = await listenOnAll(create, deps.addresses, deps.preferredPort ?? 0);
     // Out of descriptors: the listener stays, the caller tries again.
     for (const server of servers) server.on('error', () => undefined);
     return new StrangerPort(deps, port, servers, pending);

@@ -30,6 +30,7 @@ import type { EventStream } from './event-stream.ts';
 import { FetchTeller } from './fetch-teller.ts';
 import { fetchMetainfo } from './metainfo-fetcher.ts';
 import { OfferedMetainfos } from './offered-metainfos.ts';
+import { OpenedHost } from './opened-host.ts';
 import { PublicHost } from './public-host.ts';
 import { SoughtMetainfos } from './sought-metainfos.ts';
 import type { PortMapping } from './port-mapping.ts';
@@ -74,6 +75,8 @@ export class SwarmNode implements AsyncDisposable {
   readonly host: TorrentHost;
   /** Torrents from elsewhere. */
   readonly public: PublicHost;
+  /** Plain items that the person opened to other programs. */
+  readonly opened: OpenedHost;
   readonly offered = new OfferedMetainfos();
   readonly reporter: Reporter;
   readonly reach: Reach;
@@ -115,6 +118,7 @@ export class SwarmNode implements AsyncDisposable {
       }),
     );
     this.public = this.#stack.use(this.#createPublicHost());
+    this.opened = this.#stack.use(this.#createOpenedHost());
     this.reporter = new Reporter({
       clock,
       stream,
@@ -263,6 +267,17 @@ export class SwarmNode implements AsyncDisposable {
         this.reporter.forget(torrent);
         this.host.limits.forget(torrent.spec.infoHash);
       },
+    });
+  }
+
+  #createOpenedHost(): OpenedHost {
+    const { addresses, mapPorts } = this.#options;
+    return new OpenedHost({
+      ...this.#deps,
+      addresses,
+      portMapping: mapPorts ? this.#deps.portMapping : null,
+      isServed: (infoHash) => this.host.servesPlain(infoHash),
+      use: (infoHash) => this.host.usePlain(infoHash),
     });
   }
 

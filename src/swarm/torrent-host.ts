@@ -157,6 +157,20 @@ export class TorrentHost implements AsyncDisposable {
     });
   }
 
+  /** Whether it is not encrypted, and served now. */
+  servesPlain(infoHash: InfoHash): boolean {
+    const torrent = this.#torrents.get(infoHash);
+    return torrent?.spec.mediaKey === null && torrent.serves;
+  }
+
+  /** What strangers may be handed to, in use from now on; undefined for everything that is encrypted or not served. */
+  async usePlain(infoHash: InfoHash): Promise<ActiveTorrent | undefined> {
+    const torrent = this.#torrents.get(infoHash);
+    if (torrent === undefined || !this.servesPlain(infoHash)) return undefined;
+    if (!(torrent instanceof ActiveTorrent)) await this.#wake(torrent);
+    return this.servesPlain(infoHash) ? this.#active.get(infoHash) : undefined;
+  }
+
   /** Fails with `not-found`. */
   get(infoHash: InfoHash): HeldTorrent {
     const torrent = this.#torrents.get(infoHash);
@@ -255,7 +269,8 @@ export class TorrentHost implements AsyncDisposable {
     for (const torrent of this.#active.values()) {
       const ids = spheresOf(torrent.spec);
       if (!ids.includes(sphereId)) continue;
-      torrent.disconnect(({ device }) => !ids.some((id) => this.spheres.admits(id, device)));
+      const isAdmitted = (device: DeviceKey): boolean => ids.some((id) => this.spheres.admits(id, device));
+      torrent.disconnect(({ device, isStranger }) => !isStranger && !isAdmitted(device));
     }
   }
 

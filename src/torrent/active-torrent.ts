@@ -22,7 +22,8 @@ import {
   withIdentities,
 } from './torrent-spec.ts';
 import { torrentPhase } from './torrent-phase.ts';
-import { type ConnectionInfo, TorrentSwarm } from './torrent-swarm.ts';
+import type { ConnectionInfo } from './connection-info.ts';
+import { TorrentSwarm } from './torrent-swarm.ts';
 
 /** How often files are looked at (without reading them) while something is wrong. */
 const FAULTY_CHECK_MS = 5_000;
@@ -145,7 +146,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   }
 
   get links(): PeerLink[] {
-    return this.#swarm?.links ?? [];
+    return (this.#swarm?.links ?? []).filter(({ isStranger }) => !isStranger);
   }
 
   bytesOf(link: PeerLink): number {
@@ -179,7 +180,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
       bytesHave: this.bytesHave,
       downBps: Math.round(rates.down),
       upBps: Math.round(rates.up),
-      peers: links.length,
+      peers: swarm?.links.length ?? 0,
       seeds: swarm === null ? 0 : links.filter((link) => swarm.isSeed(link)).length,
     };
   }
@@ -225,7 +226,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   /** Once a second. */
   tick(): void {
     this.#swarm?.tick();
-    if (this.links.length > 0) this.#quietMs = this.#deps.clock.monotonic();
+    if ((this.#swarm?.links.length ?? 0) > 0) this.#quietMs = this.#deps.clock.monotonic();
   }
 
   disconnect(leaves: (link: PeerLink) => boolean): void {
@@ -342,7 +343,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     if (swarm === null || !this.#settled || this.#parting) return;
     const full = swarm.links.filter((link) => swarm.isSeed(link));
     if (full.length === 0) return;
-    for (const link of full) this.#fullCopies.add(link.device);
+    for (const { device, isStranger } of full) if (!isStranger) this.#fullCopies.add(device);
     this.#parting = true;
     this.#scope.spawn('part from full copies', async (signal) => {
       await this.#deps.clock.sleep(PARTING_MS, signal);

@@ -48,6 +48,8 @@ export interface PeerLinkDeps {
   readonly route: Route;
   /** Which of the two dialled: decides between two connections of one pair. */
   readonly weDialled: boolean;
+  /** Of a stranger only. */
+  readonly strangersId?: Uint8Array;
   readonly stream: Duplex;
   readonly peer: Peer;
   readonly wire: Wire;
@@ -68,6 +70,8 @@ export class PeerLink {
   readonly device: DeviceKey;
   readonly route: Route;
   readonly weDialled: boolean;
+  /** Admitted by nobody: the item was opened to other programs. */
+  readonly isStranger: boolean;
   readonly id: string;
   readonly wire: Wire;
   readonly #deps: PeerLinkDeps;
@@ -91,6 +95,7 @@ export class PeerLink {
     this.device = deps.device;
     this.route = deps.route;
     this.weDialled = deps.weDialled;
+    this.isStranger = deps.strangersId !== undefined;
     this.id = deps.peer.id;
     this.wire = deps.wire;
     this.#bornMs = deps.clock.monotonic();

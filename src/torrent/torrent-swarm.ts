@@ -6,6 +6,7 @@ import type { DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Assemblies } from './assemblies.ts';
 import type { Assembly } from './assembly.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 import { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
@@ -14,9 +15,9 @@ import { PeerLink, type Buckets } from './peer-link.ts';
 import { PeerPieces } from './peer-pieces.ts';
 import type { PieceRange } from './piece-range.ts';
 import { PiecePicker } from './picker.ts';
-import type { Route } from './route.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 import { checkParts } from './self-check.ts';
+import { nameOurselves } from './wire-guard.ts';
 
 /** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
 const SLOW_BPS = 48 * 1024;
@@ -48,12 +49,6 @@ export interface TorrentSwarmDeps {
   readonly onLinksChanged: () => void;
   /** A connection ended that neither end had a reason to end: the network failed, or the other process. */
   readonly onLost: (device: DeviceKey) => void;
-}
-
-export interface ConnectionInfo {
-  readonly device: DeviceKey;
-  readonly route: Route;
-  readonly weDialled: boolean;
 }
 
 interface Member {
@@ -165,6 +160,8 @@ export class TorrentSwarm implements AsyncDisposable {
     peer.setThrottlePipes = () => {
       const { wire } = peer;
       if (wire === null) return;
+      const { strangersId } = info;
+      if (strangersId !== undefined) nameOurselves(wire, strangersId);
       this.#join(
         new PeerLink({
           ...info,
@@ -269,7 +266,7 @@ export class TorrentSwarm implements AsyncDisposable {
       this.#picker.peerLeft(link.id);
       const isParting = pieces.complete && this.isComplete;
       const wasWanted = link.ageMs > ESTABLISHED_MS || link.brokeInUse;
-      if (!link.isLetGo && !isParting && wasWanted) this.#deps.onLost(link.device);
+      if (!link.isLetGo && !link.isStranger && !isParting && wasWanted) this.#deps.onLost(link.device);
       this.#deps.onLinksChanged();
       // What this one owed is asked of the others.
       this.refresh();

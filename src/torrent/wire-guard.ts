@@ -1,6 +1,7 @@
 // BEP 3: peer messages, BEP 6: Fast Extension, BEP 10: Extension Protocol
 import { EventEmitter } from 'node:events';
 import type { Wire } from 'webtorrent';
+import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { Bencoded } from './bencode/bencode.ts';
 import { decodeCanonical, isDict } from './bencode/bencode.ts';
@@ -55,6 +56,12 @@ export function disarmExtensions(wire: Wire, capacity: PeerCapacity): void {
     if (reqq !== undefined) capacity.queue = Math.min(reqq, REQUEST_QUEUE);
     if (block !== undefined) capacity.block = Math.max(SMALLEST_BLOCK, Math.min(block, LARGEST_BLOCK));
   };
+}
+
+/** Strangers are told another peer id than members: nobody is to find the one by the other. */
+export function nameOurselves(wire: Wire, peerId: Uint8Array): void {
+  const shake = wire.handshake.bind(wire);
+  wire.handshake = (infoHash, _ofMembers, extensions) => shake(infoHash, toHex(peerId), extensions);
 }
 
 /** Hands one message to the wire when an honest peer could have sent it; fails with `bad-input` when not. Blocks do not

@@ -13,8 +13,8 @@ test('a place for the folder of a sphere is chosen among folders, and the person
   await screen.goToSphere();
   if ((await screen.by('move-folder').count()) === 0) await screen.by('panel-people').click();
   await screen.by('move-folder').click();
-  await screen.by('move-choose').click();
-  await expect.poll(() => screen.by('move-into').inputValue()).not.toBe('');
+  await screen.by('folder-choose').click();
+  await expect.poll(() => screen.by('folder-path').inputValue()).not.toBe('');
   expect(await screen.looks('folder-move')).toEqual([]);
   await screen.by('move-folder-confirm').click();
   await screen.page.getByText('The folder is moved').first().waitFor();

@@ -1,8 +1,9 @@
+import path from 'node:path';
 import { withAllFiles } from '../all-files.ts';
 import { defineCommand } from '../command.ts';
 import { usageFailure } from '../failure.ts';
 import { resolveItem, resolveSphere } from '../resolve.ts';
-import { gotItemShape, holdersShape, recheckedShape, removedShape } from '../shapes.ts';
+import { closedShape, gotItemShape, holdersShape, openedShape, recheckedShape, removedShape } from '../shapes.ts';
 import { percent, plain, table } from '../words.ts';
 
 const FATES: ReadonlySet<string> = new Set(['share', 'keep', 'original']);
@@ -90,6 +91,38 @@ export const keptItemCommands = [
         ),
         `complete copies elsewhere: ${copies}`,
       ].join('\n'),
+  }),
+  defineCommand({
+    name: 'open',
+    usage: 'S ITEM FOLDER',
+    summary:
+      'Lets other BitTorrent programs fetch an item from this computer, and writes the .torrent file that they need into ' +
+      'a folder. Only for what was shared with --plain. Whoever has the file may then read the item, and sees the address ' +
+      'of this computer. They save it as one file, “data”.',
+    positionals: { min: 3, max: 3 },
+    shape: openedShape,
+    async run({ connect, signal, positionals, io }) {
+      const folder = path.resolve(io.cwd, positionals[2] ?? '');
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      return await engine.client.items.openToPrograms({ sphereId: sphere.id, itemId, folder }, { signal });
+    },
+    describe: ({ file, endpoints }) => `${plain(file)}\n${endpoints.join('  ')}`,
+  }),
+  defineCommand({
+    name: 'close',
+    usage: 'S ITEM',
+    summary: 'Other programs fetch an item from this computer no more; what they have they keep.',
+    positionals: { min: 2, max: 2 },
+    shape: closedShape,
+    async run({ connect, signal, positionals }) {
+      using engine = await connect();
+      const sphere = await resolveSphere(engine.client, positionals[0] ?? '', signal);
+      const { id: itemId } = await resolveItem(engine.client, sphere, positionals[1] ?? '', signal);
+      return await engine.client.items.closeToPrograms({ sphereId: sphere.id, itemId }, { signal });
+    },
+    describe: ({ item }) => `${plain(item.name)} is closed to other programs`,
   }),
   defineCommand({
     name: 'recheck',

@@ -56,6 +56,12 @@ export function isOwnFile(item: Pick<ItemView, 'mine' | 'isPublic'>): boolean {
   return item.mine && !item.isPublic;
 }
 
+/** It is not encrypted, and here or on its way: other programs can be let fetch it. */
+export function canBeOpened(item: Pick<ItemView, 'state' | 'plain' | 'isPublic' | 'path'>): boolean {
+  const isLost = ['listed', 'changed', 'missing', 'failed'].includes(item.state);
+  return item.plain && !item.isPublic && item.path !== null && !isLost;
+}
+
 /** Our own file was edited: the new content can be given in place of the old one. */
 export function canShareAgain(item: Pick<ItemView, 'state' | 'mine' | 'isPublic' | 'path'>): boolean {
   return item.state === 'changed' && isOwnFile(item) && item.path !== null;

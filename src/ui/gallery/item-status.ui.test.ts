@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { fakeItem, fakeSphere } from '../../../test/fixtures/fake-views.ts';
 import { itemStateSchema } from '../../contract/views.ts';
-import { canShareAgain, canShareVersion, groupByDay, isArriving, itemStatus, lacksKey } from './item-status.ts';
+import {
+  canBeOpened,
+  canShareAgain,
+  canShareVersion,
+  groupByDay,
+  isArriving,
+  itemStatus,
+  lacksKey,
+} from './item-status.ts';
 
 const sphere = fakeSphere('Sea');
 
@@ -40,6 +48,14 @@ test('only an edited file of somebody else is offered as a version of ours', () 
   expect(canShareVersion({ state: 'changed', mine: false, isPublic: false, path: '/a' })).toBe(true);
   expect(canShareVersion({ state: 'changed', mine: true, isPublic: false, path: '/a' })).toBe(false);
   expect(canShareVersion({ state: 'complete', mine: false, isPublic: false, path: '/a' })).toBe(false);
+});
+
+test('only what is not encrypted, is of members and is here can be opened to other programs', () => {
+  const item = { state: 'sharing', plain: true, isPublic: false, path: '/a' } as const;
+  expect(canBeOpened(item)).toBe(true);
+  for (const other of [{ plain: false }, { isPublic: true }, { path: null }, { state: 'changed' as const }]) {
+    expect(canBeOpened({ ...item, ...other })).toBe(false);
+  }
 });
 
 test('items are cut into days without changing their order', () => {

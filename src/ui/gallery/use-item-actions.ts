@@ -55,6 +55,17 @@ export function useItemActions() {
     shareVersion: (item: ItemView) => attempt(() => engine.call((client) => client.items.shareVersion(of(item)))),
     /** The edited copy is left alone, and nobody gets it. */
     keepEdited: (item: ItemView) => attempt(() => engine.call((client) => client.items.keepEdited(of(item)))),
+    /** Lets other programs fetch it, with the .torrent file that is saved in the folder. Fails as the engine does. */
+    async openToPrograms(item: ItemView, folder: string): Promise<void> {
+      const input = { ...of(item), ...(folder === '' ? {} : { folder }) };
+      const { file } = await engine.call((client) => client.items.openToPrograms(input));
+      notify.success(t('item.opened', { name: item.name }), t('item.openedFile', { file }));
+    },
+    closeToPrograms: (item: ItemView) =>
+      attempt(async () => {
+        await engine.call((client) => client.items.closeToPrograms(of(item)));
+        notify.success(t('item.closed', { name: item.name }));
+      }),
     showInFolder: (item: ItemView) => attempt(() => engine.call((client) => client.items.showInFolder(of(item)))),
     openElsewhere: (item: ItemView, file = 0) =>
       attempt(() => engine.call((client) => client.items.openElsewhere({ ...of(item), file }))),
