@@ -59,7 +59,7 @@ export function useItemActions() {
     async openToPrograms(item: ItemView, folder: string): Promise<void> {
       const input = { ...of(item), ...(folder === '' ? {} : { folder }) };
       const { file } = await engine.call((client) => client.items.openToPrograms(input));
-      notify.success(t('item.opened', { name: item.name }), t('item.openedFile', { file }));
+      notify.success(t('item.opened', { name: item.name }), t('advanced.openedFile', { file }));
     },
     closeToPrograms: (item: ItemView) =>
       attempt(async () => {
