@@ -52,14 +52,16 @@ test('what is gathered before the last is told is told only when it is kept itse
   await Promise.resolve();
   expect(told).toEqual([['first']]);
   await turn();
+  await turn();
   expect([told, reloaded]).toEqual([[['first']], [spheres[1].id]]);
 });
 
-test('what is gathered in one turn is told in one word for each sphere', async () => {
+test('what is gathered without a pause is told in one word for each sphere', async () => {
   const { spheres, take, told, reloaded } = begin();
   take(spheres[0], 'first');
   take(spheres[1], 'second');
   take(spheres[0], 'third');
+  await turn();
   await turn();
   expect([told, reloaded]).toEqual([[['first', 'third'], ['second']], []]);
 });

@@ -29,7 +29,7 @@ export interface IncomingDeps {
   readonly sphereOfId: (id: SphereId) => Sphere | undefined;
   /** A line could not be read: what it said is asked for. */
   readonly onUnread: (sphere: Sphere, isEvent: boolean) => void;
-  /** After the transaction: what became different, of what a room's archive gives all that came in one turn. */
+  /** After the transaction: what became different, of what a room's archive gives all that came without a pause. */
   readonly onChanges: (sphere: Sphere, changes: readonly SphereChange[]) => void;
   /** A member gave us in another way than the room what was not here. */
   readonly onGiven?: (sphere: Sphere, events: readonly SignedEvent[], by: BareJid) => void;
@@ -70,7 +70,7 @@ const ALONE = new Set(['leave', 'decline', 'object']);
 /**
  * Reads messages: known ones are dropped, the rest decrypted, opened and taken in, all in the one transaction
  * that also moves the ratchet. What cannot be read or is forged is shown as such. What a room's archive has may come to the
- * disk a little later, with what comes in the same turn; all hear of it only when the database has it, and others only when the
+ * disk a little later, with what comes right after it; all hear of it only when the database has it, and others only when the
  * disk has it, too.
  */
 export class Incoming {

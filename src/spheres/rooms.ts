@@ -52,8 +52,8 @@ interface Kept {
 }
 
 const RETRY = { baseMs: 3_000, maxMs: 120_000 };
-/** Messages of the archive between two notes of the place read to. */
-const NOTED_EVERY = 200;
+/** Messages of the archive between two notes of the place read to; each waits for a disk that others use as well. */
+const NOTED_EVERY = 1_000;
 /** Whoever leaves gaps in their events must not have us read an archive of years. */
 const MAX_READ_BACK = 2_000;
 

@@ -18,6 +18,8 @@ import type { SecretBox } from './secret-box.ts';
 
 const CHECK_LABEL = 'master_key_check.sealed';
 const CHECK_TEXT = 'spherecast';
+/** So long what is gathered may wait for more: whoever looks on is to see it come. */
+const GATHERED_MS = 250;
 
 type Parameters = Readonly<Record<string, SqlValue>>;
 
@@ -61,7 +63,7 @@ export function openDatabase(deps: DatabaseDeps): Database {
     throw databaseError(error, path);
   }
   log.debug('database opened', { version: migrations.length, tookMs: deps.clock.monotonic() - startedAt });
-  return new Database({ sqlite, path, secretBox });
+  return new Database({ sqlite, path, secretBox, clock: deps.clock });
 }
 
 function configure(sqlite: Sqlite.Database): void {
@@ -103,6 +105,7 @@ export class Database implements Disposable {
   readonly path: string;
   readonly secretBox: SecretBox;
   readonly #sqlite: Sqlite.Database;
+  readonly #clock: Clock;
   /** Made once: making it takes longer than what it does. */
   readonly #together: (work: () => unknown) => unknown;
   readonly #statements = new Map<string, Sqlite.Statement<[Parameters]>>();
@@ -112,12 +115,15 @@ export class Database implements Disposable {
   #depth = 0;
   /** Who waits for the transaction that is open between pieces of work, by what began it; null: none is open. */
   #gathered: Map<() => Gathered, Gathered> | null = null;
-  #onDisk: OnDisk = 'now';
+  /** Whether anything was gathered in this turn. */
+  #hasGathered = false;
+  #begunAs: OnDisk | 'gathered' = 'now';
   /** Whether something was kept that a power cut may undo. */
   #isUnsettled = false;
 
-  constructor(deps: { sqlite: Sqlite.Database; path: string; secretBox: SecretBox }) {
+  constructor(deps: { sqlite: Sqlite.Database; path: string; secretBox: SecretBox; clock: Clock }) {
     this.#sqlite = deps.sqlite;
+    this.#clock = deps.clock;
     this.path = deps.path;
     this.secretBox = deps.secretBox;
     this.#together = deps.sqlite.transaction((work: () => unknown) => work()).immediate;
@@ -141,7 +147,7 @@ export class Database implements Disposable {
     return this.#guard(() => {
       this.#keepBefore();
       const isRelaxed = onDisk === 'later' && !this.#sqlite.inTransaction;
-      this.#keepFrom(onDisk);
+      this.#beginAs(onDisk);
       const result = this.#within(work);
       if (isRelaxed) this.#isUnsettled = true;
       return result;
@@ -149,15 +155,17 @@ export class Database implements Disposable {
   }
 
   /**
-   * Like a transaction of its own that may come to the disk later, but all that are gathered in one turn end together: the
-   * end of each takes longer than most of what is in it. Whatever else is written ends it before. `begin` is called with the
-   * first of a gathering, and gives who hears of it: the next one may be under way when this one is told.
+   * Like a transaction of its own that may come to the disk later, but all that are gathered end together, after the first
+   * turn in which nothing comes: most of them change the same pages, and the end of each takes longer than most of what is in
+   * it. Whatever else is written ends it before. `begin` is called with the first of a gathering, and gives who hears of it:
+   * the next one may be under way when this one is told.
    */
   gather<T>(work: () => T, begin: () => Gathered): T {
     return this.#guard(() => {
       if (this.#depth > 0) throw new AppError('internal', 'what is gathered belongs into no other transaction');
       const open = this.#gathered ?? this.#beginGathering();
       const result = this.#within(work);
+      this.#hasGathered = true;
       if (!open.has(begin)) open.set(begin, begin());
       return result;
     });
@@ -180,7 +188,7 @@ export class Database implements Disposable {
   run(sql: string, parameters: Parameters = {}): { readonly changes: number; readonly lastId: number } {
     const { changes, lastInsertRowid } = this.#guard(() => {
       this.#keepBefore();
-      this.#keepFrom('now');
+      this.#beginAs('now');
       return this.#statement(sql).run(parameters);
     });
     return { changes, lastId: Number(lastInsertRowid) };
@@ -215,14 +223,22 @@ export class Database implements Disposable {
   }
 
   #beginGathering(): Map<() => Gathered, Gathered> {
-    this.#keepFrom('later');
+    this.#beginAs('gathered');
     this.#statement('BEGIN IMMEDIATE').run({});
     const gathered = new Map<() => Gathered, Gathered>();
     this.#gathered = gathered;
-    setImmediate(() => {
-      if (this.#sqlite.open) this.#keepOrLose();
-    });
+    this.#keepAfterTurn(gathered, this.#clock.monotonic() + GATHERED_MS);
     return gathered;
+  }
+
+  /** A turn in which more is gathered goes on with the same transaction, but not for ever. */
+  #keepAfterTurn(gathered: Map<() => Gathered, Gathered>, latestMs: number): void {
+    setImmediate(() => {
+      if (!this.#sqlite.open || this.#gathered !== gathered) return;
+      if (!this.#hasGathered || this.#clock.monotonic() >= latestMs) return this.#keepOrLose();
+      this.#hasGathered = false;
+      this.#keepAfterTurn(gathered, latestMs);
+    });
   }
 
   #keepOrLose(): void {
@@ -261,11 +277,13 @@ export class Database implements Disposable {
     for (const { lost } of gathered.values()) lost();
   }
 
-  /** Whether what is written next waits for the disk; a transaction that has begun goes on as it began. */
-  #keepFrom(onDisk: OnDisk): void {
-    if (this.#sqlite.inTransaction || onDisk === this.#onDisk) return;
-    this.#sqlite.pragma(`synchronous = ${onDisk === 'now' ? 'FULL' : 'NORMAL'}`);
-    this.#onDisk = onDisk;
+  /** How what is written next is kept; a transaction that has begun goes on as it began. */
+  #beginAs(as: OnDisk | 'gathered'): void {
+    if (this.#sqlite.inTransaction || as === this.#begunAs) return;
+    this.#sqlite.pragma(`synchronous = ${as === 'now' ? 'FULL' : 'NORMAL'}`);
+    // Before a part of a transaction changes a page, that is copied: of many small parts more than is written in the end.
+    this.#sqlite.pragma(`temp_store = ${as === 'gathered' ? 'MEMORY' : 'DEFAULT'}`);
+    this.#begunAs = as;
   }
 
   #statement(sql: string): Sqlite.Statement<[Parameters]> {

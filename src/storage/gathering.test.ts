@@ -1,7 +1,10 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { event } from '../../test/fixtures/storage-rows.ts';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
+import type { Clock } from '../base/clock.ts';
+import { systemClock } from '../base/system-clock.ts';
 import type { Database } from './database.ts';
 import { openDatabase } from './database.ts';
 import { Storage } from './storage.ts';
@@ -9,10 +12,29 @@ import { Storage } from './storage.ts';
 const idsIn = (database: Database): unknown[] =>
   database.all<{ id: string }>('SELECT id FROM seen ORDER BY id').map(({ id }) => id);
 
+/** All that is gathered is kept after the first turn in which nothing is. */
+const pause = async (): Promise<void> => {
+  await turn();
+  await turn();
+};
+
+/** Those that SQLite has open. */
+const temporaryFiles = (): string[] => {
+  const files = readdirSync('/proc/self/fd').flatMap((file) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${file}`)];
+    } catch {
+      // The one that the list was read with is gone.
+      return [];
+    }
+  });
+  return files.filter((file) => file.includes('etilqs'));
+};
+
 /** A database in which rows are gathered, and what another program would find after a crash. */
-function begin() {
+function begin(clock: Clock = systemClock) {
   const folder = new StorageFolder();
-  const database = openDatabase(folder.deps());
+  const database = openDatabase(folder.deps({ clock }));
   const other = openDatabase(folder.deps());
   onTestFinished(() => {
     for (const one of [database, other, folder]) one[Symbol.dispose]();
@@ -38,20 +60,47 @@ const fail = (): never => {
   throw new Error('no');
 };
 
-test('what is gathered in one turn comes into the database at its end, and is told only then', async () => {
+test('what is gathered in turns that follow one another comes into the database together, and is told only then', async () => {
   const { told, gather, left, ids } = begin();
   gather('a');
   await Promise.resolve();
   gather('b');
-  expect([ids(), left(), told]).toEqual([['a', 'b'], [], []]);
   await turn();
-  expect([left(), told]).toEqual([
-    ['a', 'b'],
-    ['kept a', 'kept b'],
-  ]);
   gather('c');
   await turn();
-  expect([left(), told.at(-1)]).toEqual([['a', 'b', 'c'], 'kept c']);
+  expect([ids(), left(), told]).toEqual([['a', 'b', 'c'], [], []]);
+  await turn();
+  expect([left(), told]).toEqual([
+    ['a', 'b', 'c'],
+    ['kept a', 'kept b', 'kept c'],
+  ]);
+  gather('d');
+  await pause();
+  expect([left(), told.at(-1)]).toEqual([['a', 'b', 'c', 'd'], 'kept d']);
+});
+
+test('whoever looks on while more is gathered in every turn sees it come all the same', async () => {
+  let nowMs = 0;
+  const { gather, left } = begin({ ...systemClock, monotonic: () => nowMs });
+  for (let number = 0; number < 7; number += 1) {
+    gather(`${number}`);
+    await turn();
+    nowMs += 100;
+  }
+  expect(left()).toEqual(['0', '1', '2', '3']);
+});
+
+test.runIf(process.platform === 'linux')('what is gathered makes no file, however many pages it changes', async () => {
+  const { database, gather } = begin();
+  const change = (sql: string): void => gather(sql, () => void database.run(sql));
+  const numbers = 'WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 9999)';
+  change(`INSERT INTO seen ${numbers} SELECT 's', CAST(n AS TEXT), 0 FROM number`);
+  change('UPDATE seen SET at_ms = 1');
+  expect(temporaryFiles()).toEqual([]);
+  // As else, where a few parts may change very much.
+  database.transaction(() => database.transaction(() => database.run('UPDATE seen SET at_ms = 2')));
+  await pause();
+  expect(database.one('PRAGMA temp_store')).toEqual({ temp_store: 0 });
 });
 
 test('one that fails among those that are gathered takes nothing of the others with it', async () => {
@@ -59,7 +108,7 @@ test('one that fails among those that are gathered takes nothing of the others w
   gather('a');
   expect(() => gather('b', fail)).toThrow('no');
   gather('c');
-  await turn();
+  await pause();
   expect([left(), told, database.lost]).toEqual([['a', 'c'], ['kept a', 'kept c'], 0]);
 });
 
@@ -76,7 +125,7 @@ test('whatever else is written comes after what was gathered, and the first that
   database.settle();
   expect(left()).toEqual(['a', 'b', 'c', 'd', 'e']);
   expect(database.transaction(() => database.one('PRAGMA synchronous'))).toEqual({ synchronous: 2 });
-  await turn();
+  await pause();
   expect(told).toEqual(['kept a', 'kept c', 'kept e']);
 });
 
@@ -84,12 +133,12 @@ test('what was gathered and cannot be kept is lost as a whole, and whoever gathe
   const { database, seen, told, gather, spoil, left, ids } = begin();
   gather('a');
   gather('b', spoil);
-  await turn();
+  await pause();
   expect([ids(), left(), told, database.lost]).toEqual([[], [], ['lost a', 'lost b'], 1]);
   gather('c', spoil);
   expect(() => seen.add('s', 'd', 0)).toThrow(expect.objectContaining({ code: 'conflict' }));
   gather('e');
-  await turn();
+  await pause();
   expect([left(), told.slice(2), database.lost]).toEqual([['e'], ['lost c', 'kept e'], 2]);
 });
 

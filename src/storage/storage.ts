@@ -107,7 +107,7 @@ export class Storage implements Disposable {
     return this.#database.transaction(work, onDisk);
   }
 
-  /** Like a transaction that may come to the disk later; all that are gathered in one turn of the program end together. */
+  /** Like a transaction that may come to the disk later; all that are gathered without a pause end together. */
   gather<T>(work: () => T, begin: () => Gathered): T {
     return this.#database.gather(work, begin);
   }

@@ -201,8 +201,15 @@ async function gather(world: EngineWorld, ana: Person, talkers: readonly Talker[
 const percentile99 = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN;
 
-async function measure({ count }: BenchOptions): Promise<BenchResult[]> {
-  const encrypting = await measureEncrypting();
+interface Conversation {
+  readonly ana: Person;
+  readonly sphere: string;
+  /** Five people say `count` lines while Ana's engine is off; how long it takes until she has them. */
+  readonly backlog: (count: number) => Promise<Backlog>;
+}
+
+/** What `work` measures in a sphere of Ana's and five people who talk. */
+async function inConversation<T>(work: (conversation: Conversation) => Promise<T>): Promise<T> {
   const users = Object.fromEntries(TALKERS.map((name) => [name, passwordOf(name)]));
   await using world = await EngineWorld.start(['ana'], { users, globalLines: ARCHIVES });
   const ana = world.person('ana');
@@ -210,33 +217,49 @@ async function measure({ count }: BenchOptions): Promise<BenchResult[]> {
   const talkers: Talker[] = [];
   for (const name of TALKERS) talkers.push(stack.use(await Talker.start(world.prosody, name)));
   const sphere = await gather(world, ana, talkers);
-  const sending = await measureSending(ana, sphere);
-  await ana.engine.stop();
-  const each = Math.ceil(count / talkers.length);
-  await Promise.all(
-    talkers.map((talker) => {
-      const texts = Array.from({ length: each }, (_, number) => lineAbout(talker.name, number));
-      return talker.talk(sphere, texts, AbortSignal.timeout(LIMIT_MS));
-    }),
-  );
-  const backlog = await measureBacklog(ana, sphere, each * talkers.length);
-  await ana.engine.stop();
-  const older = { count: (HISTORY - 1) * count, text: (number: number) => lineAbout('ana', number) };
-  await addHistory(ana, parseSphereId(sphere), older);
-  const history = await measureHistory(ana, sphere);
-  const lines = count.toLocaleString('en');
-  const all = (HISTORY * count).toLocaleString('en');
-  return [
-    line('from the wish to the server’s receipt', 'ms', sending, atMost(50)),
-    line(`${lines} lines of five people, after a start`, 's', [backlog.seconds], atMost(30)),
-    line('answers to a page meanwhile, p99', 'ms', [percentile99(backlog.answers)], atMost(100)),
-    line('answers to a page meanwhile, median', 'ms', [median(backlog.answers)], null),
-    line(`the newest ${PAGE} of ${all} lines`, 'ms', history.opening, atMost(100)),
-    line(`a search in ${all} lines`, 'ms', history.searching, atMost(100)),
-    line(`reading ${all} lines for the search`, 's', [history.read.seconds], null),
-    line('the newest lines meanwhile, p99', 'ms', [percentile99(history.read.answers)], atMost(100)),
-    line(`one line for ${MEMBERS * DEVICES_EACH} devices`, 'ms', encrypting, atMost(200)),
-  ];
+  const backlog = async (count: number): Promise<Backlog> => {
+    await ana.engine.stop();
+    const each = Math.ceil(count / talkers.length);
+    await Promise.all(
+      talkers.map((talker) => {
+        const texts = Array.from({ length: each }, (_, number) => lineAbout(talker.name, number));
+        return talker.talk(sphere, texts, AbortSignal.timeout(LIMIT_MS));
+      }),
+    );
+    return await measureBacklog(ana, sphere, each * talkers.length);
+  };
+  return await work({ ana, sphere, backlog });
 }
 
-await runBench('chat', measure, { count: BACKLOG });
+const backlogLines = (count: number, { seconds, answers }: Backlog): BenchResult[] => [
+  line(`${count.toLocaleString('en')} lines of five people, after a start`, 's', [seconds], atMost(30)),
+  line('answers to a page meanwhile, p99', 'ms', [percentile99(answers)], atMost(100)),
+  line('answers to a page meanwhile, median', 'ms', [median(answers)], null),
+];
+
+async function measure({ count, only }: BenchOptions): Promise<BenchResult[]> {
+  if (only === 'backlog') {
+    return await inConversation(async ({ backlog }) => backlogLines(count, await backlog(count)));
+  }
+  const encrypting = await measureEncrypting();
+  return await inConversation(async ({ ana, sphere, backlog }) => {
+    const sending = await measureSending(ana, sphere);
+    const taken = await backlog(count);
+    await ana.engine.stop();
+    const older = { count: (HISTORY - 1) * count, text: (number: number) => lineAbout('ana', number) };
+    await addHistory(ana, parseSphereId(sphere), older);
+    const history = await measureHistory(ana, sphere);
+    const all = (HISTORY * count).toLocaleString('en');
+    return [
+      line('from the wish to the server’s receipt', 'ms', sending, atMost(50)),
+      ...backlogLines(count, taken),
+      line(`the newest ${PAGE} of ${all} lines`, 'ms', history.opening, atMost(100)),
+      line(`a search in ${all} lines`, 'ms', history.searching, atMost(100)),
+      line(`reading ${all} lines for the search`, 's', [history.read.seconds], null),
+      line('the newest lines meanwhile, p99', 'ms', [percentile99(history.read.answers)], atMost(100)),
+      line(`one line for ${MEMBERS * DEVICES_EACH} devices`, 'ms', encrypting, atMost(200)),
+    ];
+  });
+}
+
+await runBench('chat', measure, { count: BACKLOG, parts: ['backlog'] });

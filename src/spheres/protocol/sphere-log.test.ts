@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { createPerson, isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
 import { admit, foundWorld, settle, Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
 import { buildAnyEvent, buildEvent } from './event.ts';
+import type { SignedEvent } from './event.ts';
 import { isAhead } from './gaps.ts';
+import { compareEvents } from './log-order.ts';
 import { SphereLog } from './sphere-log.ts';
 
 const ana = createPerson('ana');
@@ -154,6 +156,46 @@ test('an item of somebody who did not know of a removal is to be shared again un
     [old.id, false],
     [unaware.id, true],
   ]);
+});
+
+/** Ana has said a lot, then Ben much more without hearing from Eve. How often is looked at each of their lines when she is heard? */
+function hearLate(evesLines: number) {
+  const { owner } = foundWorld(ana);
+  const [second, third] = [admit(owner, ben), admit(owner, eve)];
+  for (let number = 0; number < 1_000; number += 1) owner.say(`ana ${number}`);
+  settle(owner, second, third);
+  const late = Array.from({ length: evesLines }, (_none, number) => third.say(`eve ${number}`) as SignedEvent);
+  for (let number = 0; number < 300; number += 1) second.say(`ben ${number}`);
+  const { log } = second;
+  const order = log.events();
+  const looks = new Map<number, number>();
+  for (const [index, event] of order.entries()) {
+    const { header } = event;
+    const get = (): typeof header => {
+      looks.set(index, (looks.get(index) ?? 0) + 1);
+      return header;
+    };
+    Object.defineProperty(event, 'header', { get });
+  }
+  log.state();
+  looks.clear();
+  log.addAll(late);
+  log.state();
+  const [early = 0, last = 0] = [looks.get(100), looks.get(order.length - 1)];
+  return { early, last, events: log.events() };
+}
+
+test('a line that was said before hundreds that are here is put in its place without a look at all of the past', () => {
+  const { early, last, events } = hearLate(1);
+  expect([early, last > 0]).toEqual([0, true]);
+  expect(events).toEqual(events.toSorted(compareEvents));
+});
+
+test('of many such lines at once each costs little: the past is looked at once', () => {
+  const { early, last, events } = hearLate(50);
+  expect(early).toBeGreaterThan(0);
+  expect(last).toBeLessThan(60);
+  expect(events).toEqual(events.toSorted(compareEvents));
 });
 
 test('an event of another sphere is refused and not kept', () => {

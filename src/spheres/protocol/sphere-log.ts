@@ -48,6 +48,8 @@ export class SphereLog {
   readonly #certified = new Map<EventId, boolean>();
   #fold: Fold | null = null;
   #state: SphereState | null = null;
+  /** So many lines may still be taken away and put behind an earlier one: folding everything anew would take no longer. */
+  #lateLeft = 0;
 
   constructor(deps: SphereLogDeps) {
     this.sphereId = deps.sphereId;
@@ -65,6 +67,7 @@ export class SphereLog {
 
   /** Adds many events and judges them once, in their order. */
   addAll(events: readonly SignedEvent[]): readonly AddResult[] {
+    this.#lateLeft = Math.max(MIN_LATE, this.#byId.size / 4);
     const fresh = events.map(
       (event) => sphereOf(event) === this.sphereId && !this.#byId.has(event.id) && this.#store(event),
     );
@@ -245,7 +248,9 @@ export class SphereLog {
     const extendsFold = this.#canExtend(event);
     this.#byId.set(event.id, event);
     this.#note(event);
-    if (!extendsFold || this.#fold === null || !extend(this.#fold, event)) this.#fold = null;
+    const late = extendsFold && this.#fold !== null ? extend(this.#fold, event, this.#lateLeft) : undefined;
+    if (late === undefined) this.#fold = null;
+    else this.#lateLeft -= late;
     return true;
   }
 
@@ -297,19 +302,19 @@ export class SphereLog {
 
 /** What a removal can name. */
 const MAX_LINES = 32;
-/** So many lines may have been said at the same time as a later one before everything is folded anew. */
-const MAX_LATE = 256;
+/** Of a short log this is less than all of it is worth. */
+const MIN_LATE = 256;
 
-/** Puts content in its place; false when that changes more than the lines after it. */
-function extend({ order, content }: Fold, event: SignedEvent): boolean {
+/** Puts content in its place; how many lines are after it, undefined when they are too many or more than lines. */
+function extend({ order, content }: Fold, event: SignedEvent, maxLate: number): number | undefined {
   const later = order.beyond(event);
   const isBehindItself = later.some(({ header }) => header.device === event.header.device);
-  if (later.length > MAX_LATE || isBehindItself || !content.takeLast(later) || !order.takeLast(later)) return false;
+  if (later.length > maxLate || isBehindItself || !content.takeLast(later) || !order.takeLast(later)) return undefined;
   for (const one of [event, ...later]) {
     order.append(one);
     content.apply(one);
   }
-  return true;
+  return later.length;
 }
 
 /** The events that must be here before this one can be judged for good. */
