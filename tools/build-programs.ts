@@ -19,6 +19,8 @@ const PROGRAMS = {
   engine: 'electron/engine.ts',
   child: 'electron/child.ts',
 };
+/** What consists of many small files: to find and read them takes longer than to run them. */
+const BUNDLED = [/^zod($|\/)/, /^@orpc\//, /^radash$/, /^@noble\//, /^@xmpp\//, /^ltx($|\/)/, /^sasl/, /^koa-compose$/];
 // `new URL('./x.ts', import.meta.url)` is how our code names a program that another process or thread runs.
 const PROGRAM = /new URL\(\s*'(\.{1,2}\/[^']+)\.ts'\s*,\s*import\.meta\.url\s*\)/g;
 
@@ -58,7 +60,7 @@ function configuration(
     logLevel: 'warn',
     publicDir: false,
     plugins: [bundlePrograms()],
-    ssr: { target: 'node', external: true },
+    ssr: { target: 'node', external: true, noExternal: BUNDLED },
     build: {
       ssr: true,
       target: 'node24',

@@ -86,6 +86,8 @@ interface ReactionsDeps {
   readonly random: RandomBytes;
   readonly stack: AsyncDisposableStack;
   readonly log: Logger;
+  /** After a start: resolves when whoever opens a page has it. */
+  readonly letPagesOpen: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What follows from what: keys for the swarm, welcomes for newcomers, addresses for those who arrive. */
@@ -193,7 +195,7 @@ async function startSpheres(deps: ReactionsDeps, signal: AbortSignal): Promise<v
   deps.reading.start();
   deps.outgoing.poke();
   deps.scope.spawn('exchange packs', (stop) => deps.packs.run(stop));
-  await deps.items.resumeAll(signal);
+  await deps.items.resumeAll(deps.letPagesOpen, signal);
   for (const sphere of deps.list.all()) {
     takeOver(deps, sphere);
     deps.scope.spawn('renew keys', () => deps.renewal.renew(sphere));

@@ -80,6 +80,9 @@ const NO_SPHERE = '' as SphereId;
 /** Archives rarely go back further; what they repeat later is recognised by its event. */
 const SEEN_KEPT_MS = 180 * 24 * 3_600_000;
 
+/** With ten thousand items a page needs so long after a start; nobody who fetches from us notices. */
+const PAGES_OPEN_MS = 1000;
+
 /** Everything that belongs to one account, put together; it lives from signing in to signing out. */
 export class AccountSession implements AsyncDisposable {
   readonly own: BareJid;
@@ -240,7 +243,8 @@ export class AccountSession implements AsyncDisposable {
 
   #joinReactions({ feed, storage, clock, random }: AccountSessionDeps, log: Logger): void {
     const rest = { own: this.own, scope: this.scope, onInvitation: this.onInvitation, stack: this.#stack, log };
-    joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random });
+    const letPagesOpen = (signal: AbortSignal): Promise<void> => clock.sleep(PAGES_OPEN_MS, signal);
+    joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random, letPagesOpen });
   }
 
   /** Its network, and its sleep: after that the connections of before are mostly dead, and the network may be another. */

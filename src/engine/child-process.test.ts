@@ -154,3 +154,21 @@ test.runIf(process.platform === 'linux')('a child may have the disk sync sixteen
   const { pid } = await recall(start());
   expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toContain('UV_THREADPOOL_SIZE=16');
 });
+
+test('a process that is there on demand is started once, for the first who waits for it', async () => {
+  let started = 0;
+  const launch: typeof nodeLauncher.launch = (...given) => {
+    started += 1;
+    return nodeLauncher.launch(...given);
+  };
+  await using child = new ChildProcess<EchoContract>({
+    ...{ name: 'echo', entry: ENTRY, launcher: { launch }, clock: fastClock, log: silentLogger },
+    ...{ closedCode: 'swarm-unavailable', random: Math.random, isOnDemand: true },
+  });
+  await systemClock.sleep(20);
+  expect([started, child.pid]).toEqual([0, undefined]);
+  const signal = new AbortController().signal;
+  const clients = await Promise.all([child.ready(signal), child.ready(signal)]);
+  await clients[0].remember({ text: 'asked' });
+  expect([started, (await clients[1].recall()).text]).toEqual([1, 'asked']);
+});

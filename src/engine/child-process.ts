@@ -29,6 +29,8 @@ interface ChildProcessDeps<Contract extends AnyContractRouter> {
   /** The code of calls that meet a dead process. */
   readonly closedCode: ErrorCode;
   readonly maxHeapMb?: number;
+  /** It is started once somebody waits for it. */
+  readonly isOnDemand?: boolean;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** A cheap call; a process that leaves it unanswered for 5 s (its first one for 15 s) is ended and replaced. */
@@ -61,11 +63,12 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
   #running: Running<Contract> | undefined;
   readonly #waiting = new Set<() => void>();
   #stopping = false;
+  #isBegun = false;
 
   constructor(deps: ChildProcessDeps<Contract>) {
     this.#deps = deps;
     this.#scope = new Scope({ log: deps.log });
-    this.#scope.spawn(`${deps.name} process`, (signal) => this.#keepAlive(signal));
+    if (deps.isOnDemand !== true) this.#begin();
   }
 
   /** The client of the process that runs now; throws the closed code between two of them. */
@@ -78,6 +81,7 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
 
   /** The client of the process that runs now, or of the next one. */
   async ready(signal: AbortSignal): Promise<ContractRouterClient<Contract>> {
+    this.#begin();
     while (this.#running === undefined) {
       signal.throwIfAborted();
       await new Promise<void>((resolve) => {
@@ -101,6 +105,12 @@ export class ChildProcess<Contract extends AnyContractRouter> implements AsyncDi
     this.#stopping = true;
     await this.#askToStop();
     await this.#scope[Symbol.asyncDispose]();
+  }
+
+  #begin(): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    this.#scope.spawn(`${this.#deps.name} process`, (signal) => this.#keepAlive(signal));
   }
 
   async #askToStop(): Promise<void> {

@@ -134,5 +134,6 @@ function openMedia(deps: ServicesDeps, entry: URL): ChildProcess<MediaContract> 
     closedCode: 'internal',
     random: () => randomFraction(deps.random),
     maxHeapMb: 512,
+    isOnDemand: true,
   });
 }

@@ -332,6 +332,16 @@ test('a frame beyond one megabyte or of garbage costs its sender the connection 
   second.socket.close();
 });
 
+test('an answer is written as JSON, and not copied first in search of what JSON cannot say', async () => {
+  await using started = await startTestEngine();
+  const { client, socket } = await connect(started.engine);
+  const snapshot = started.services.snapshot.bind(started.services);
+  const items = [{ atMs: new Date(0) }];
+  started.services.snapshot = async (signal) => ({ ...(await snapshot(signal)), items: items as never });
+  expect((await client.system.snapshot()).items).toEqual([{ atMs: new Date(0).toJSON() }]);
+  socket.close();
+});
+
 test('a client that does not read is dropped instead of filling the memory', async () => {
   await using started = await startTestEngine();
   const { client, socket } = await connect(started.engine);

@@ -8,6 +8,16 @@ test('the library in use refuses every forgery of the self-test', async () => {
   await expect(loadSignal({ random: systemRandom })).resolves.toBeDefined();
 });
 
+test('nothing is signed to prove the library: the first signature of a process takes longer than all of the test', async () => {
+  const drawn = vi.spyOn(crypto, 'getRandomValues');
+  await loadSignal({ random: systemRandom });
+  const lengths = drawn.mock.calls.map(([into]) => into?.byteLength);
+  drawn.mockRestore();
+  expect(lengths).toContain(32);
+  // What a signature draws.
+  expect(lengths).not.toContain(64);
+});
+
 test('encryption does not start on a version of the library that does not check the MAC', async () => {
   await expect(loadSignal({ random: systemRandom, packageName: unsafe })).rejects.toMatchObject({
     code: 'encryption-unsafe',

@@ -127,6 +127,23 @@ test('after a start items go to the swarm together, and none waits for one that 
   await resumed;
 });
 
+test('after a start what was on its way goes on at once, and what is only served when others had their turn', async () => {
+  const film = await sharedFilm();
+  await fetchBegun(film);
+  for (const { session } of [film.ana, film.ben]) {
+    const { items, feed, swarm } = session;
+    const { infoHash, state } = items.row(film.itemId);
+    await feed.remove(infoHash);
+    const turn = Promise.withResolvers<void>();
+    const resumed = items.resumeAll(() => turn.promise, noSignal);
+    await film.world.quiet();
+    expect(swarm.torrents.has(infoHash)).toBe(state === 'downloading');
+    turn.resolve();
+    await resumed;
+    expect(swarm.torrents.has(infoHash)).toBe(true);
+  }
+});
+
 test('an item the disk cannot hold puts nothing on the disk, and begins by itself when there is room', async () => {
   const { ben, itemId, world } = await sharedFilm();
   const event = ben.session.source.event(ben.session.sphere(), itemId);

@@ -124,8 +124,10 @@ export class ItemService implements Disposable {
     return !items.hasWanted(false) && items.hasWanted(true);
   }
 
-  /** After a start: everything that is wanted goes on where it was. */
-  async resumeAll(signal: AbortSignal): Promise<void> {
+  /** After a start: everything that is wanted goes on where it was; what is only served waits until others had their turn. */
+  async resumeAll(letOthersGo: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    await this.#resumeRows(this.#deps.storage.items.listUnfinished(), signal);
+    await letOthersGo(signal);
     for (const sphere of this.#deps.list.all()) await this.#deps.source.offerAll(sphere);
     await this.#resumeRows(this.#deps.storage.items.listWanted(), signal);
     this.opened.resume();

@@ -74,6 +74,18 @@ export function sealedJson<T>(name: string, parse: (value: unknown) => T): Colum
   };
 }
 
+/** For what is mostly the same in one row as in the row before: it is read once. */
+export function repeated<T extends object>(column: Column<Readonly<T>>): Column<Readonly<T>> {
+  let last: { readonly value: SqlValue; readonly read: Readonly<T> } | undefined;
+  return {
+    ...column,
+    decode: (value, context) => {
+      if (last?.value !== value) last = { value, read: column.decode(value, context) };
+      return last.read;
+    },
+  };
+}
+
 export function nullable<T>(column: Column<T>): Column<T | null> {
   return {
     name: column.name,

@@ -10,9 +10,9 @@ const OWNER_ONLY = 0o600;
 
 /**
  * Looks at an existing file without changing a byte of it and returns its schema version.
- * A damaged or newer file is refused and stays where it is: replacing it would be a silent loss of identity.
+ * `isLookedOver`: it need not be read from end to end. A damaged or newer file is refused and stays where it is: replacing it would be a silent loss of identity.
  */
-export function inspectDatabaseFile(path: string, newestVersion: number): number {
+export function inspectDatabaseFile(path: string, newestVersion: number, isLookedOver: boolean): number {
   if (statSync(path).size === 0) throw new AppError('database-damaged', 'the database file is empty', { path });
   try {
     using checked = closing(new Sqlite(path, { readonly: true, fileMustExist: true }));
@@ -20,7 +20,7 @@ export function inspectDatabaseFile(path: string, newestVersion: number): number
     if (version > newestVersion) {
       throw new AppError('database-newer', 'a newer program wrote this database', { path, version, newestVersion });
     }
-    const verdict: unknown = checked.sqlite.pragma('quick_check(1)', { simple: true });
+    const verdict: unknown = isLookedOver ? 'ok' : checked.sqlite.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new AppError('database-damaged', 'the database is damaged', { path, verdict });
     if (version === 0) throw new AppError('database-damaged', 'the database has no schema', { path });
     return version;

@@ -1,15 +1,18 @@
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   readFileSync,
   readdirSync,
   statSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { StorageFolder } from '../../test/fixtures/storage.ts';
 import { ben, event, sphere } from '../../test/fixtures/storage-rows.ts';
 import { createLogger } from '../base/log.ts';
@@ -138,6 +141,35 @@ test.each([
   expect(() => openStorage(folder.deps())).toThrow(refused('database-damaged'));
   expect(() => openStorage(folder.deps())).toThrow(refused('database-damaged'));
   expect(readFileSync(folder.path).equals(before)).toBe(true);
+});
+
+test('a database is looked over for damage after any end but our own, after any touch, and each week', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const isLookedOver = (clock = systemClock, path = folder.path): boolean => {
+    const asked = vi.spyOn(Sqlite.prototype, 'pragma');
+    openStorage(folder.deps({ clock, path }))[Symbol.dispose]();
+    const isAsked = asked.mock.calls.some(([pragma]) => pragma.startsWith('quick_check'));
+    asked.mockRestore();
+    return isAsked;
+  };
+  const later = (ms: number) => ({ ...systemClock, now: () => systemClock.now() + ms });
+  const first = isLookedOver();
+  const weekLess = 7 * 86_400_000 - 60_000;
+  expect([isLookedOver(), isLookedOver(later(weekLess)), isLookedOver(later(weekLess + 60_000))]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  // By a clock that was ahead.
+  expect([first, isLookedOver(), isLookedOver()]).toEqual([false, true, false]);
+  const crashed = join(folder.folder, 'crashed.db');
+  using storage = openStorage(folder.deps());
+  storage.seen.add('scope', 'id', 0);
+  for (const end of ['', '-wal']) copyFileSync(`${folder.path}${end}`, `${crashed}${end}`);
+  expect([isLookedOver(systemClock, crashed), isLookedOver(systemClock, crashed)]).toEqual([true, false]);
+  utimesSync(crashed, 1, 1);
+  expect([isLookedOver(systemClock, crashed), isLookedOver(systemClock, crashed)]).toEqual([true, false]);
 });
 
 test('a write-ahead log whose database is gone is not taken for a first start', () => {

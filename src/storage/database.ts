@@ -3,6 +3,7 @@ import { toUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { ClosedNote } from './closed-note.ts';
 import type { SqlValue } from './columns.ts';
 import { databaseError } from './database-error.ts';
 import {
@@ -47,7 +48,10 @@ export function openDatabase(deps: DatabaseDeps): Database {
       sqlite.prepare('INSERT INTO master_key_check (id, sealed) VALUES (1, ?)').run(sealed);
     });
   }
-  const version = inspectDatabaseFile(path, migrations.length);
+  const closed = new ClosedNote(path);
+  const lookedOver = closed.take(deps.clock.now());
+  const version = inspectDatabaseFile(path, migrations.length, lookedOver !== null);
+  const lookedOverMs = lookedOver ?? deps.clock.now();
   const sqlite = new Sqlite(path, { fileMustExist: true });
   try {
     configure(sqlite);
@@ -63,7 +67,7 @@ export function openDatabase(deps: DatabaseDeps): Database {
     throw databaseError(error, path);
   }
   log.debug('database opened', { version: migrations.length, tookMs: deps.clock.monotonic() - startedAt });
-  return new Database({ sqlite, path, secretBox, clock: deps.clock });
+  return new Database({ sqlite, path, secretBox, clock: deps.clock, onClosed: () => closed.leave(lookedOverMs) });
 }
 
 function configure(sqlite: Sqlite.Database): void {
@@ -106,6 +110,7 @@ export class Database implements Disposable {
   readonly secretBox: SecretBox;
   readonly #sqlite: Sqlite.Database;
   readonly #clock: Clock;
+  readonly #onClosed: () => void;
   /** Made once: making it takes longer than what it does. */
   readonly #together: (work: () => unknown) => unknown;
   readonly #statements = new Map<string, Sqlite.Statement<[Parameters]>>();
@@ -121,9 +126,16 @@ export class Database implements Disposable {
   /** Whether something was kept that a power cut may undo. */
   #isUnsettled = false;
 
-  constructor(deps: { sqlite: Sqlite.Database; path: string; secretBox: SecretBox; clock: Clock }) {
+  constructor(deps: {
+    sqlite: Sqlite.Database;
+    path: string;
+    secretBox: SecretBox;
+    clock: Clock;
+    onClosed: () => void;
+  }) {
     this.#sqlite = deps.sqlite;
     this.#clock = deps.clock;
+    this.#onClosed = deps.onClosed;
     this.path = deps.path;
     this.secretBox = deps.secretBox;
     this.#together = deps.sqlite.transaction((work: () => unknown) => work()).immediate;
@@ -205,7 +217,9 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     this.#keepOrLose();
     this.#statements.clear();
+    if (!this.#sqlite.open) return;
     this.#sqlite.close();
+    this.#onClosed();
   }
 
   #within<T>(work: () => T): T {

@@ -4,7 +4,7 @@ import type { Segment } from '../contract/swarm.ts';
 import type { ItemState, LimitsView, Priority } from '../contract/views.ts';
 import { limitsSchema } from '../contract/views.ts';
 import type { Columns, SqlValue } from './columns.ts';
-import { blob, flag, integer, json, nullable, text } from './columns.ts';
+import { blob, flag, integer, json, nullable, repeated, text } from './columns.ts';
 import type { Database } from './database.ts';
 import { LayoutTable } from './layout-table.ts';
 import { Rows } from './rows.ts';
@@ -60,7 +60,7 @@ const COLUMNS: Columns<BareRow> = {
   deletedAtMs: integer('deleted_at_ms'),
   chosen: nullable(json<readonly number[]>('chosen', (value) => z.array(z.number().int()).parse(value))),
   priority: text('priority'),
-  limits: json('limits', (value) => limitsSchema.parse(value)),
+  limits: repeated(json('limits', (value) => limitsSchema.parse(value))),
 };
 
 export class ItemTable {
@@ -109,6 +109,12 @@ export class ItemTable {
     return this.#select(`WHERE wanted = 1 AND ${ON_LIST} ORDER BY sphere_id, item_id`);
   }
 
+  /** Those of which not everything is here as it should be. */
+  listUnfinished(): ItemRow[] {
+    const where = `wanted = 1 AND ${ON_LIST} AND state NOT IN ('complete', 'sharing')`;
+    return this.#select(`WHERE ${where} ORDER BY sphere_id, item_id`);
+  }
+
   /** Whether a wanted item is paused, or runs; what was taken off the list does neither. Ends at the first: it is asked often. */
   hasWanted(paused: boolean): boolean {
     const where = `WHERE wanted = 1 AND paused = ${paused ? 1 : 0} AND ${ON_LIST} LIMIT 1`;
@@ -148,6 +154,7 @@ export class ItemTable {
   #select(rest: string, parameters: Readonly<Record<string, SqlValue>> = {}): ItemRow[] {
     const rows = this.#rows.select(rest, parameters);
     const layouts = this.#layouts.getAll(rows.map(({ itemId }) => itemId));
-    return rows.map((row) => ({ ...row, layout: layouts.get(row.itemId) ?? null }));
+    // Not copied: there may be ten thousand of them.
+    return rows.map((row) => Object.assign(row, { layout: layouts.get(row.itemId) ?? null }));
   }
 }

@@ -130,6 +130,17 @@ test('writing a sphere again does not remove what belongs to it, removing it doe
   expect(left()).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
+test('what items have in common is read once for all of them', () => {
+  storage.spheres.put(sphere);
+  const limits = [item.limits, item.limits, { up: 1, down: 2 }];
+  for (const [digit, own] of limits.entries()) {
+    storage.items.put({ ...item, itemId: parseItemId(`${digit}`.repeat(64)), limits: own });
+  }
+  const read = storage.items.list(sphere.id).map((row) => row.limits);
+  expect(read).toEqual(limits);
+  expect(read[0]).toBe(read[1]);
+});
+
 test('an event is kept once, and listed in the order of the log', () => {
   storage.spheres.put(sphere);
   const other = parseDeviceKey('0'.repeat(64));

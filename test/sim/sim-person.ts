@@ -290,6 +290,7 @@ export class SimSession {
       ...{ people: this.people, ofTwo: this.ofTwo, onInvitation: this.onInvitation, relocation: this.relocation },
       ...{ feed, storage, own, scope, clock, random, log },
       stack: this.#stack,
+      letPagesOpen: () => Promise.resolve(),
     });
     this.#stack.use(this.scope);
   }
