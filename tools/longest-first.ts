@@ -1,8 +1,9 @@
 import type { TestSpecification } from 'vitest/node';
 import { BaseSequencer } from 'vitest/node';
 
-/** Files that run for minutes: begun last, they would run alone while the other workers have nothing left to do. */
+/** Files that run for a minute and more: begun last, they would run alone while the other workers have nothing left to do. */
 const LONG = [
+  /\/test\/integration\/engine-(chaos|edited|kill)\.test\.ts$/,
   /\/test\/(netlab\/matrix|e2e\/screens-access)\.test\.ts$/,
   /\/test\/netlab\/(port-mapping|rtc)\.test\.ts$/,
 ];
