@@ -57,7 +57,6 @@ const AT_REST: readonly ItemState[] = ['failed', 'changed', 'missing', 'disk-ful
 export class ItemService implements Disposable {
   /** What becomes of copies that the person edited. */
   readonly edits: ItemEdits;
-  /** Those that other programs may fetch. */
   readonly opened: OpenedItems;
   readonly #deps: ItemServiceDeps;
   readonly #book: ItemBook;
@@ -70,14 +69,13 @@ export class ItemService implements Disposable {
   constructor(deps: ItemServiceDeps) {
     this.#deps = deps;
     this.#book = new ItemBook(deps);
-    this.#progress = new ItemProgress({ ...deps, book: this.#book });
-    this.edits = new ItemEdits({ ...deps, book: this.#book, settings: new WatchSettings(deps) });
-    this.#removal = new ItemRemoval({ ...deps, book: this.#book, edits: this.edits });
-    const activate = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.activate(itemId, signal);
-    this.#recheck = new ItemRecheck({ ...deps, book: this.#book, activate });
-    const resume = (itemId: ItemId, signal: AbortSignal): Promise<void> => this.#resume(this.row(itemId), signal);
-    this.opened = new OpenedItems({ ...deps, book: this.#book });
-    this.#adoption = new ItemAdoption({ ...deps, book: this.#book, resume });
+    const parts = { ...deps, book: this.#book };
+    this.#progress = new ItemProgress(parts);
+    this.edits = new ItemEdits({ ...parts, settings: new WatchSettings(deps) });
+    this.#removal = new ItemRemoval({ ...parts, edits: this.edits });
+    this.#recheck = new ItemRecheck({ ...parts, activate: (id, signal) => this.activate(id, signal) });
+    this.opened = new OpenedItems(parts);
+    this.#adoption = new ItemAdoption({ ...parts, resume: (id, signal) => this.#resume(this.row(id), signal) });
   }
 
   get onItem(): Emitter<ItemId> {
@@ -372,7 +370,7 @@ export class ItemService implements Disposable {
   }
 
   async #continue(row: ItemRow, signal: AbortSignal): Promise<void> {
-    const { feed } = this.#deps;
+    const { feed, source } = this.#deps;
     const isSame = isSameChoice(row.chosen, this.row(row.itemId).chosen);
     if (isSame && !AT_REST.includes(row.state) && feed.has(row.infoHash)) {
       if (row.state === 'paused') this.#book.update(row.itemId, { state: 'downloading' });
@@ -382,7 +380,7 @@ export class ItemService implements Disposable {
     this.#book.update(row.itemId, { state: 'queued' });
     await feed.remove(row.infoHash);
     // What is wanted now has its place elsewhere; the pieces at its edge come again.
-    if (!isSame) await rm(this.#deps.source.parts(row.infoHash).path, { recursive: true, force: true });
+    if (!isSame) await rm(source.parts(row.infoHash).path, { recursive: true, force: true });
     await this.activate(row.itemId, signal, row.state === 'partial' ? (row.chosen ?? []) : []);
   }
 
