@@ -62,6 +62,7 @@ import { openDirectory } from './open-directory.ts';
 import { openIncoming } from './open-incoming.ts';
 import { openLogs } from './open-logs.ts';
 import { knownMembers } from './known-members.ts';
+import { letPagesOpen } from './let-pages-open.ts';
 import { openMoving } from './open-moving.ts';
 import { openRooms } from './open-rooms.ts';
 import { openOwnRun } from './own-run.ts';
@@ -79,9 +80,6 @@ import { vaultStoreOf } from './vault-store.ts';
 const NO_SPHERE = '' as SphereId;
 /** Archives rarely go back further; what they repeat later is recognised by its event. */
 const SEEN_KEPT_MS = 180 * 24 * 3_600_000;
-
-/** With ten thousand items a page needs so long after a start; nobody who fetches from us notices. */
-const PAGES_OPEN_MS = 1000;
 
 /** Everything that belongs to one account, put together; it lives from signing in to signing out. */
 export class AccountSession implements AsyncDisposable {
@@ -243,8 +241,7 @@ export class AccountSession implements AsyncDisposable {
 
   #joinReactions({ feed, storage, clock, random }: AccountSessionDeps, log: Logger): void {
     const rest = { own: this.own, scope: this.scope, onInvitation: this.onInvitation, stack: this.#stack, log };
-    const letPagesOpen = (signal: AbortSignal): Promise<void> => clock.sleep(PAGES_OPEN_MS, signal);
-    joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random, letPagesOpen });
+    joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random, letPagesOpen: letPagesOpen(clock) });
   }
 
   /** Its network, and its sleep: after that the connections of before are mostly dead, and the network may be another. */
