@@ -53,7 +53,8 @@ export default defineConfig({
           // Every wait inside is bounded; real processes on a busy machine take several times as long.
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          // More than half of it is waiting: three files at once keep two cores busy.
+          maxWorkers: 3,
         },
       },
       {

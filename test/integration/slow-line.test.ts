@@ -19,7 +19,9 @@ test('what goes over a slow line arrives in its order, however busy the machine 
   stack.defer(() => void server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as net.AddressInfo;
-  const line = stack.use(await startSlowLine({ host: '127.0.0.1', port }, { bitsPerSecond: 5_000_000, roundTripMs: 100 }));
+  const line = stack.use(
+    await startSlowLine({ host: '127.0.0.1', port }, { bitsPerSecond: 5_000_000, roundTripMs: 100 }),
+  );
   const socket = net.connect({ host: line.host, port: line.port, noDelay: true });
   stack.defer(() => void socket.destroy());
   await once(socket, 'connect');
