@@ -241,7 +241,10 @@ export class PublicHost implements AsyncDisposable {
             downloaded: Math.max(0, torrent.bytesHave - running.startBytes),
             left: torrent.length - torrent.bytesHave,
           }),
-          onPeer: (endpoint) => dials.add(endpoint),
+          onPeer: (endpoint) => {
+            dials.add(endpoint);
+            this.#dialMore(running);
+          },
         },
         signal,
       ),
