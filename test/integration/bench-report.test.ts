@@ -58,11 +58,18 @@ test('a bench whose peer is missing ends with 2 and does not pass', async () => 
 });
 
 test('size and rounds come from the arguments or the environment, with at least three rounds', () => {
-  expect(benchOptions([], {})).toEqual({ json: false, bytes: 2 ** 30, count: 1, rounds: 3 });
+  expect(benchOptions([], {})).toEqual({ json: false, only: null, bytes: 2 ** 30, count: 1, rounds: 3 });
   const given = ['--rounds', '1', '--bytes', '5', '--count', '9', '--json'];
-  expect(benchOptions(given, {})).toEqual({ json: true, bytes: 5, count: 9, rounds: 3 });
+  expect(benchOptions(given, {})).toMatchObject({ json: true, bytes: 5, count: 9, rounds: 3 });
   expect(benchOptions([], { BENCH_BYTES: '7', BENCH_ROUNDS: '9' })).toMatchObject({ bytes: 7, rounds: 9 });
   expect(() => benchOptions(['--bytes', 'many'], {})).toThrow('--bytes');
+});
+
+test('one part of a bench is measured alone, and a part that it does not have is refused', () => {
+  const parts = ['libtorrent', 'aria2'];
+  expect(benchOptions(['--only', 'aria2'], {}, { parts })).toMatchObject({ only: 'aria2' });
+  expect(() => benchOptions(['--only', 'aria'], {}, { parts })).toThrow('libtorrent, aria2');
+  expect(() => benchOptions(['--only', 'aria2'], {})).toThrow('it has none');
 });
 
 test('an option that no bench has is refused before anything is measured', async () => {

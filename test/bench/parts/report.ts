@@ -39,6 +39,8 @@ export interface BenchOptions {
   /** How many of what a bench counts. */
   readonly count: number;
   readonly rounds: number;
+  /** The only one of a bench's parts that is asked for; null = all. */
+  readonly only: string | null;
 }
 
 export const GIB = 2 ** 30;
@@ -50,20 +52,24 @@ export class MissingPeer extends Error {}
 /** Arguments that no bench understands. */
 class WrongUse extends Error {}
 
-const USAGE = 'usage: npm run bench -- NAME [--json] [--bytes N] [--count N] [--rounds N]';
+const USAGE = 'usage: npm run bench -- NAME [--json] [--bytes N] [--count N] [--rounds N] [--only PART]';
 /** Each option with the number of values that follow it. */
 const OPTIONS = new Map([
   ['--json', 0],
   ['--bytes', 1],
   ['--count', 1],
   ['--rounds', 1],
+  ['--only', 1],
 ]);
 
 /** What a bench does when nothing else is asked for. */
-export type BenchDefaults = Partial<Omit<BenchOptions, 'json'>>;
+export interface BenchDefaults extends Partial<Pick<BenchOptions, 'bytes' | 'count' | 'rounds'>> {
+  /** What may be asked for alone. */
+  readonly parts?: readonly string[];
+}
 
 /**
- * Reads `--json`, `--bytes N`, `--count N` and `--rounds N`; BENCH_BYTES and the like stand in for the numbers. Anything else is
+ * Reads `--json`, `--bytes N`, `--count N`, `--rounds N` and `--only PART`; BENCH_BYTES and the like stand in for the numbers. Anything else is
  * refused: a mistyped option would measure for minutes what nobody asked for.
  */
 export function benchOptions(
@@ -80,8 +86,14 @@ export function benchOptions(
     if (!Number.isSafeInteger(value) || value < 1) throw new WrongUse(`${flag} needs a whole number above 0\n${USAGE}`);
     return value;
   };
+  const only = argv.includes('--only') ? (argv[argv.indexOf('--only') + 1] ?? '') : null;
+  const { parts = [] } = defaults;
+  if (only !== null && !parts.includes(only)) {
+    throw new WrongUse(`--only needs one of this bench's parts: ${parts.join(', ') || 'it has none'}\n${USAGE}`);
+  }
   return {
     json: argv.includes('--json'),
+    only,
     bytes: number('--bytes', 'BENCH_BYTES', defaults.bytes ?? GIB),
     count: number('--count', 'BENCH_COUNT', defaults.count ?? 1),
     rounds: Math.max(MIN_ROUNDS, number('--rounds', 'BENCH_ROUNDS', defaults.rounds ?? MIN_ROUNDS)),
