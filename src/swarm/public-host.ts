@@ -298,7 +298,7 @@ export class PublicHost implements AsyncDisposable {
       return;
     }
     const route = { path: pathOf(from.address), address: from.address };
-    torrent.connect(stream, { device, route, weDialled: from.weDialled });
+    torrent.connect(stream, { device, route, weDialled: from.weDialled, isStranger: true });
   }
 
   get #linkCount(): number {

@@ -48,6 +48,8 @@ export interface PeerLinkDeps {
   readonly route: Route;
   /** Which of the two dialled: decides between two connections of one pair. */
   readonly weDialled: boolean;
+  /** Another program, which knows no signs of life: aria2 ends a connection that brings two of them in five seconds. */
+  readonly isStranger?: boolean;
   readonly stream: Duplex;
   readonly peer: Peer;
   readonly wire: Wire;
@@ -161,6 +163,7 @@ export class PeerLink {
     if (this.isResting) this.#liveness.heard();
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
+    if (this.#deps.isStranger === true) return;
     if (this.#liveness.tick(this.#isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
     // It changes nothing, and is answered as any message is.
     if (this.#liveness.isQuestionDue && !this.wire.amChoking) this.wire.push(unchokeMessage());

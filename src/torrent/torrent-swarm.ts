@@ -10,11 +10,10 @@ import { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
 import type { TorrentShape } from './metainfo.ts';
 import { pieceCount, pieceSize } from './metainfo.ts';
-import { PeerLink, type Buckets } from './peer-link.ts';
+import { PeerLink, type Buckets, type PeerLinkDeps } from './peer-link.ts';
 import { PeerPieces } from './peer-pieces.ts';
 import type { PieceRange } from './piece-range.ts';
 import { PiecePicker } from './picker.ts';
-import type { Route } from './route.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 import { checkParts } from './self-check.ts';
 
@@ -52,11 +51,7 @@ export interface TorrentSwarmDeps {
   readonly onLost: (device: DeviceKey) => void;
 }
 
-export interface ConnectionInfo {
-  readonly device: DeviceKey;
-  readonly route: Route;
-  readonly weDialled: boolean;
-}
+export type ConnectionInfo = Pick<PeerLinkDeps, 'device' | 'route' | 'weDialled' | 'isStranger'>;
 
 interface Member {
   readonly link: PeerLink;
