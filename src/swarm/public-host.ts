@@ -241,7 +241,10 @@ export class PublicHost implements AsyncDisposable {
             downloaded: Math.max(0, torrent.bytesHave - running.startBytes),
             left: torrent.length - torrent.bytesHave,
           }),
-          onPeer: (endpoint) => dials.add(endpoint),
+          onPeer: (endpoint) => {
+            dials.add(endpoint);
+            this.#dialMore(running);
+          },
         },
         signal,
       ),
@@ -295,7 +298,7 @@ export class PublicHost implements AsyncDisposable {
       return;
     }
     const route = { path: pathOf(from.address), address: from.address };
-    torrent.connect(stream, { device, route, weDialled: from.weDialled });
+    torrent.connect(stream, { device, route, weDialled: from.weDialled, isForeign: true });
   }
 
   get #linkCount(): number {

@@ -8,4 +8,6 @@ export interface ConnectionInfo {
   readonly weDialled: boolean;
   /** Of a stranger, whom nobody admitted: the 20 bytes that we are called there. Left out = a member. */
   readonly strangersId?: Uint8Array;
+  /** Another program; left out = ours. */
+  readonly isForeign?: boolean;
 }

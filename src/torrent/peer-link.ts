@@ -50,6 +50,8 @@ export interface PeerLinkDeps {
   readonly weDialled: boolean;
   /** Of a stranger only. */
   readonly strangersId?: Uint8Array;
+  /** Another program, which knows no signs of life: aria2 ends a connection that brings two of them in five seconds. */
+  readonly isForeign?: boolean;
   readonly stream: Duplex;
   readonly peer: Peer;
   readonly wire: Wire;
@@ -166,6 +168,7 @@ export class PeerLink {
     if (this.isResting) this.#liveness.heard();
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
+    if (this.#deps.isForeign === true || this.isStranger) return;
     if (this.#liveness.tick(this.#isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
     // It changes nothing, and is answered as any message is.
     if (this.#liveness.isQuestionDue && !this.wire.amChoking) this.wire.push(unchokeMessage());

@@ -249,6 +249,23 @@ test('of what others are late with a member that has given nothing yet is asked 
   expect(swarm.links[0]?.requests.length).toBe(0);
 });
 
+test('another program that lets us wait hears no keep-alives, which it might take for a flood; a member hears them', async () => {
+  await using beginning = await Beginning.start();
+  const { swarm } = beginning;
+  const heard = [true, false].map((isForeign, index) => {
+    const [ours, theirs] = duplexPair();
+    swarm.connect(ours, { ...info, device: parseDeviceKey(`${index}`.repeat(64)), isForeign });
+    const wire = new RawWire(theirs, item, () => undefined);
+    for (const message of [[HAVE_NONE], [HAVE, 0, 0, 0, index], [UNCHOKE]]) wire.say(...message);
+    const keepAlives: number[] = [];
+    theirs.on('data', (bytes: Buffer) => bytes.equals(Buffer.alloc(4)) && keepAlives.push(1));
+    return keepAlives;
+  });
+  await expect.poll(() => (swarm.tick(), heard[1]?.length ?? 0), SOON).toBeGreaterThan(2);
+  expect(swarm.links.map(({ requests }) => requests.length)).toEqual([BLOCKS, BLOCKS]);
+  expect(heard[0]).toEqual([]);
+});
+
 test('a connection that broke before it is handed over is none', async () => {
   await using beginning = await Beginning.start();
   const [ours] = duplexPair();

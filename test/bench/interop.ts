@@ -92,14 +92,15 @@ async function prepare(root: string, tracker: NamedTracker, bytes: number): Prom
   return { folder, torrent, tracker, bytes, digest: await sha256(path) };
 }
 
-async function inFolder(root: string, bytes: number, rounds: number): Promise<Map<string, Sample[]>> {
+async function inFolder(root: string, { bytes, rounds, only }: BenchOptions): Promise<Map<string, Sample[]>> {
   const folder = await mkdtemp(join(root, 'bench-interop-'));
   using tracker = await NamedTracker.start();
   try {
-    const settings = await Promise.all(OTHERS.map(([, part]) => prepare(folder, tracker, Math.ceil(bytes / part))));
+    const others = OTHERS.filter(([name]) => only === null || name === only);
+    const settings = await Promise.all(others.map(([, part]) => prepare(folder, tracker, Math.ceil(bytes / part))));
     const samples = new Map<string, Sample[]>();
     for (let round = 0; round < rounds; round += 1) {
-      for (const [index, [other]] of OTHERS.entries()) {
+      for (const [index, [other]] of others.entries()) {
         const setting = settings[index];
         if (setting === undefined) continue;
         for (const [name, sample] of await bothWays(setting, other)) {
@@ -131,12 +132,12 @@ function lines(taken: ReadonlyMap<string, Sample[]>, where: string, bar: Bar | n
   );
 }
 
-async function measure({ bytes, rounds }: BenchOptions): Promise<BenchResult[]> {
+async function measure(options: BenchOptions): Promise<BenchResult[]> {
   await requirePrograms();
-  const disk = await inFolder(tmpdir(), bytes, rounds);
+  const disk = await inFolder(tmpdir(), options);
   if (!(await hasMemory())) return lines(disk, 'on the disk', AS_FAST);
-  const memory = await inFolder(MEMORY, bytes, rounds);
+  const memory = await inFolder(MEMORY, options);
   return [...lines(memory, 'in memory', AS_FAST), ...lines(disk, 'on the disk', null)];
 }
 
-await runBench('interop', measure, { rounds: 5, bytes: GIB });
+await runBench('interop', measure, { rounds: 5, bytes: GIB, parts: OTHERS.map(([name]) => name) });

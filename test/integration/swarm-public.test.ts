@@ -69,7 +69,8 @@ class Home implements AsyncDisposable {
   readonly host: PublicHost;
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(ofSphere: readonly InfoHash[] = [], policy: (address: string) => boolean = () => true) {
+  /** `tickMs`: how often it looks around; 0 = never. */
+  constructor(ofSphere: readonly InfoHash[] = [], policy: (address: string) => boolean = () => true, tickMs = 200) {
     const up = this.#stack.use(new TokenBucket({ clock: systemClock, rate: 0 }));
     const down = this.#stack.use(new TokenBucket({ clock: systemClock, rate: 0 }));
     const files = this.#stack.use(new FilePool());
@@ -92,7 +93,8 @@ class Home implements AsyncDisposable {
         onRemoved: () => undefined,
       }),
     );
-    const timer = setInterval(() => this.host.tick(), 200);
+    if (tickMs === 0) return;
+    const timer = setInterval(() => this.host.tick(), tickMs);
     this.#stack.defer(() => clearInterval(timer));
   }
 
@@ -139,6 +141,17 @@ test('a hybrid torrent comes from a stranger whom its tracker names, and the tra
   await home.host.remove(metainfo.infoHash);
   expect(tracker.told.findLast((query) => query.get('port') === port)?.get('event')).toBe('stopped');
   expect(home.host.port).toBe(0);
+});
+
+test('a stranger whom a tracker names is called at once, not when it is looked next', async () => {
+  await using tracker = await OpenTracker.start();
+  await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'v1', tracker.url);
+  await expect.poll(() => tracker.told.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  const bytes = await readFile(torrentFile());
+  const metainfo = parsePublicMetainfo(bytes);
+  await using home = new Home([], () => true, 0);
+  await home.add(metainfo, bytes, join(folder, 'received'));
+  await expect.poll(() => home.host.find(metainfo.infoHash)?.links.length, { timeout: 20_000 }).toBe(1);
 });
 
 test('a stranger fetches from us what its tracker says we have, and nothing else', async () => {

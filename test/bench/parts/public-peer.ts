@@ -62,7 +62,7 @@ await warmUp();
 process.stdout.write('ready\n');
 process.stdin.once('data', () => {
   start = performance.now();
-  setInterval(() => host.tick(), 100);
+  setInterval(() => host.tick(), 1000);
   const { infoHash } = metainfo;
   const bitfield = isSeed ? fullBitfield(pieceCount(metainfo)) : null;
   void host.addAll([
