@@ -77,17 +77,19 @@ export class OpenedItems implements Disposable {
     if (event.type !== 'item' || !event.body.plain) throw new AppError('not-plain', 'only a plain item can be opened');
     if (!this.#mayStay(itemId)) throw new AppError('not-complete', 'nothing of it is served here', { itemId });
     const metainfo = await source.metainfo(sphere, event, signal);
-    if (!this.has(itemId) && this.#kept.items.length === MOST_OPENED) throw new AppError('too-large', 'too many');
+    const wasOpen = this.has(itemId);
+    if (!wasOpen && this.#kept.items.length === MOST_OPENED) throw new AppError('too-large', 'too many');
     await this.#change([...this.#kept.items.filter((other) => other !== itemId), itemId]);
     try {
       const { port, endpoints } = await feed.ask((calls) => calls.openedAt(undefined, { signal }), signal);
       if (endpoints.length === 0) throw new AppError('swarm-unavailable', 'no port for other programs');
       // The .torrent file names it: it has to be the same after the next start.
       this.#keep({ ...this.#kept, port });
+      await this.#announce();
       book.onItem.emit(itemId);
       return { torrent: openedTorrentFile(metainfo, endpoints), endpoints };
     } catch (error) {
-      await this.close(itemId);
+      if (!wasOpen) await this.close(itemId);
       throw error;
     }
   }

@@ -29,6 +29,7 @@ const HANDSHAKE_BYTES = 68;
 class Home implements AsyncDisposable {
   readonly torrents: TorrentHost;
   readonly opened: OpenedHost;
+  isBanned = false;
   readonly #stack = new AsyncDisposableStack();
 
   constructor() {
@@ -50,6 +51,7 @@ class Home implements AsyncDisposable {
       new OpenedHost({
         ...{ ...common, random: systemRandom, addresses: ['127.0.0.1'], portMapping: null },
         isServed: (infoHash) => this.torrents.servesPlain(infoHash),
+        isBanned: () => this.isBanned,
         use: (infoHash) => this.torrents.usePlain(infoHash),
       }),
     );
@@ -169,5 +171,15 @@ test('of one address so many are let in and no more', async () => {
   const infoHash = await home.hold(film);
   await home.opened.set({ infoHashes: [infoHash], port: 0 });
   for (let count = 0; count < 3; count += 1) await peerIdOf(home.call(handshake(infoHash)));
+  expect(await heardOf(home.call(handshake(infoHash)))).toBe('');
+});
+
+test('who was banned for wrong pieces is not let in again', async () => {
+  await using film = await SharedItem.make({ ...LAYOUT, plain: true });
+  await using home = new Home();
+  const infoHash = await home.hold(film);
+  await home.opened.set({ infoHashes: [infoHash], port: 0 });
+  await peerIdOf(home.call(handshake(infoHash)));
+  home.isBanned = true;
   expect(await heardOf(home.call(handshake(infoHash)))).toBe('');
 });

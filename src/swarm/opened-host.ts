@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { concatBytes, equalBytes, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
+import { householdOf } from '../base/ip-address.ts';
 import type { DeviceKey, InfoHash } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
@@ -48,6 +49,7 @@ export interface OpenedHostDeps {
   readonly portMapping: PortMapping | null;
   /** Whether it is a plain torrent of a sphere that is served now. */
   readonly isServed: (infoHash: InfoHash) => boolean;
+  readonly isBanned: (stranger: DeviceKey) => boolean;
   /** Such a torrent, in use; undefined for every other. */
   readonly use: (infoHash: InfoHash) => Promise<ActiveTorrent | undefined>;
 }
@@ -165,7 +167,7 @@ export class OpenedHost implements AsyncDisposable {
 
   async #join(infoHash: InfoHash, stream: Duplex, address: string, host: string): Promise<void> {
     const torrent = this.#opened.has(infoHash) ? await this.#deps.use(infoHash) : undefined;
-    const device = strangerAt(host);
+    const device = strangerAt(householdOf(host));
     const guests = Array.from(this.#guests.values());
     const ofTorrent = guests.filter((guest) => guest.infoHash === infoHash);
     const isFull = guests.length >= MOST_GUESTS || ofTorrent.length >= MOST_GUESTS_PER_TORRENT;
@@ -173,7 +175,10 @@ export class OpenedHost implements AsyncDisposable {
     // It may have been closed while the torrent was got ready.
     if (torrent === undefined || !this.#opened.has(infoHash))
       throw new AppError('not-found', 'nothing of that is open');
-    if (isFull || ofAddress >= MOST_GUESTS_OF_ADDRESS) throw new AppError('not-allowed', 'one too many');
+    if (isFull || ofAddress >= MOST_GUESTS_OF_ADDRESS || this.#deps.isBanned(device))
+      throw new AppError('not-allowed', 'one too many, or banned');
+    // Its end was told while the torrent was got ready, and is not told again.
+    if (stream.destroyed) throw new AppError('disconnected', 'the caller is gone');
     this.#guests.set(stream, { infoHash, device });
     stream.once('close', () => void this.#guests.delete(stream));
     const route = { path: pathOf(address), address };

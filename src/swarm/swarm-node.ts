@@ -277,6 +277,7 @@ export class SwarmNode implements AsyncDisposable {
       addresses,
       portMapping: mapPorts ? this.#deps.portMapping : null,
       isServed: (infoHash) => this.host.servesPlain(infoHash),
+      isBanned: (stranger) => this.host.isBanned(stranger),
       use: (infoHash) => this.host.usePlain(infoHash),
     });
   }

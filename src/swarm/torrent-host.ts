@@ -80,7 +80,7 @@ export class TorrentHost implements AsyncDisposable {
     const { tags, small } = deps;
     this.#pieces = { crypto: this.#threads, ...createPieceMemory(), tags, ...(small === undefined ? {} : { small }) };
     this.limits = new LimitTree(deps);
-    this.spheres = new SphereRegistry({ isBanned: (device) => this.#bans.has(device) });
+    this.spheres = new SphereRegistry({ isBanned: (device) => this.isBanned(device) });
     this.#gate = new LinkGate({ device: deps.device, torrents: () => this.#active.values() });
     this.#watch = new FileWatch({
       clock: deps.clock,
@@ -385,6 +385,10 @@ export class TorrentHost implements AsyncDisposable {
     const isActive = this.#active.has(copy.spec.infoHash);
     if (isActive && !stream.destroyed) this.connect(dialled, weDialled);
     else stream.destroy();
+  }
+
+  isBanned(device: DeviceKey): boolean {
+    return this.#bans.has(device);
   }
 
   #badPiece(device: DeviceKey): void {

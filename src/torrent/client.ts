@@ -12,9 +12,13 @@ import { DIGEST_BYTES, pieceCount, pieceSize } from './metainfo.ts';
 /** webtorrent counts its own dialled connections only; ours are counted by the dialer. */
 const NO_LIMIT = 1_000_000;
 
+/** Members who are given something at the same time; strangers come on top and take no place from them. */
+export const UPLOADS = 10;
+
 /** What is used of webtorrent 3.0.21 and bittorrent-protocol 5.0.9 beyond what they promise. */
 const TORRENT_PARTS = [
   ...['addPeer', '_peers', '_verifyPieces', '_updateWire', '_updateWireWrapper', '_markVerified', '_markUnverified'],
+  '_rechokeNumSlots',
 ];
 const WIRE_PARTS = [
   ...['reject', 'choke', 'have', 'keepAlive', 'use', 'push', '_onHandshakeBuffer', '_onMessage', '_onRequest'],

@@ -78,11 +78,11 @@ class Beginning implements AsyncDisposable {
   waiting = 0;
   /** Pieces fail their check instead of waiting for the disk. */
   isWrong = false;
-  readonly #torrent: Torrent;
+  readonly torrent: Torrent;
   readonly #stack = new AsyncDisposableStack();
 
   private constructor(torrent: Torrent, client: TorrentClient) {
-    this.#torrent = torrent;
+    this.torrent = torrent;
     this.#stack.use(client);
     const { clock } = this;
     const bucket = (): TokenBucket => this.#stack.use(new TokenBucket({ clock, rate: 0 }));
@@ -121,7 +121,7 @@ class Beginning implements AsyncDisposable {
 
   /** How often it is asked whether a piece is here while it is decided once what to ask each member for. */
   looksOfOneRefresh(): number {
-    const { bitfield } = this.#torrent;
+    const { bitfield } = this.torrent;
     const get = bitfield.get.bind(bitfield);
     let looks = 0;
     bitfield.get = (piece) => {
@@ -264,6 +264,17 @@ test('another program that lets us wait hears no keep-alives, which it might tak
   await expect.poll(() => (swarm.tick(), heard[1]?.length ?? 0), SOON).toBeGreaterThan(2);
   expect(swarm.links.map(({ requests }) => requests.length)).toEqual([BLOCKS, BLOCKS]);
   expect(heard[0]).toEqual([]);
+});
+
+test('strangers take no place of those that members are given something in', async () => {
+  await using beginning = await Beginning.start();
+  const { swarm, torrent } = beginning;
+  const [ours, theirs] = duplexPair();
+  swarm.connect(ours, { ...info, strangersId: randomBytes(20) });
+  expect(torrent._rechokeNumSlots).toBe(11);
+  theirs.destroy();
+  ours.destroy();
+  await expect.poll(() => torrent._rechokeNumSlots, SOON).toBe(10);
 });
 
 test('a connection that broke before it is handed over is none', async () => {

@@ -6,6 +6,7 @@ import type { DeviceKey } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Assemblies } from './assemblies.ts';
 import type { Assembly } from './assembly.ts';
+import { UPLOADS } from './client.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
@@ -267,10 +268,15 @@ export class TorrentSwarm implements AsyncDisposable {
       const isParting = pieces.complete && this.isComplete;
       const wasWanted = link.ageMs > ESTABLISHED_MS || link.brokeInUse;
       if (!link.isLetGo && !link.isStranger && !isParting && wasWanted) this.#deps.onLost(link.device);
-      this.#deps.onLinksChanged();
+      this.#linksChanged();
       // What this one owed is asked of the others.
       this.refresh();
     });
+    this.#linksChanged();
+  }
+
+  #linksChanged(): void {
+    this.#deps.torrent._rechokeNumSlots = UPLOADS + this.links.filter(({ isStranger }) => isStranger).length;
     this.#deps.onLinksChanged();
   }
 

@@ -78,6 +78,8 @@ declare module 'webtorrent' {
     _verifyPieces(done: (error: Error | null) => void): void;
     _updateWire(wire: Wire): void;
     _updateWireWrapper(): void;
+    /** How many are given something at the same time. */
+    _rechokeNumSlots: number;
     _markVerified(index: number): void;
     _markUnverified(index: number): void;
     destroy(options: { destroyStore: boolean }, done: (error?: Error | null) => void): void;
