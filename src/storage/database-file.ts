@@ -20,7 +20,9 @@ export function inspectDatabaseFile(path: string, newestVersion: number, isLooke
     if (version > newestVersion) {
       throw new AppError('database-newer', 'a newer program wrote this database', { path, version, newestVersion });
     }
-    const verdict: unknown = isLookedOver ? 'ok' : checked.sqlite.pragma('quick_check(1)', { simple: true });
+    // Whatever is rewritten as a whole is looked over first.
+    const verdict: unknown =
+      isLookedOver && version === newestVersion ? 'ok' : checked.sqlite.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new AppError('database-damaged', 'the database is damaged', { path, verdict });
     if (version === 0) throw new AppError('database-damaged', 'the database has no schema', { path });
     return version;

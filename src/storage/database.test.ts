@@ -172,6 +172,18 @@ test('a database is looked over for damage after any end but our own, after any 
   expect([isLookedOver(systemClock, crashed), isLookedOver(systemClock, crashed)]).toEqual([true, false]);
 });
 
+test('damage that was met while the program ran is looked for at the next start', () => {
+  using folder = new StorageFolder();
+  fill(folder);
+  const storage = openStorage(folder.deps());
+  const page = 4096;
+  const whole = readFileSync(folder.path);
+  writeFileSync(folder.path, Buffer.concat([whole.subarray(0, page), Buffer.alloc(whole.length - page, 0xff)]));
+  expect(() => storage.seen.has('scope', 'id')).toThrow(refused('database-damaged'));
+  storage[Symbol.dispose]();
+  expect(existsSync(`${folder.path}.closed`)).toBe(false);
+});
+
 test('a write-ahead log whose database is gone is not taken for a first start', () => {
   using folder = new StorageFolder();
   const storage = openStorage(folder.deps());

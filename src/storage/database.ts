@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import { toUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, errorCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { ClosedNote } from './closed-note.ts';
 import type { SqlValue } from './columns.ts';
@@ -123,6 +123,8 @@ export class Database implements Disposable {
   /** Whether anything was gathered in this turn. */
   #hasGathered = false;
   #begunAs: OnDisk | 'gathered' = 'now';
+  /** Whether the disk failed, or what it gave was damaged: the next start looks everything over. */
+  #isDoubtful = false;
   /** Whether something was kept that a power cut may undo. */
   #isUnsettled = false;
 
@@ -219,7 +221,7 @@ export class Database implements Disposable {
     this.#statements.clear();
     if (!this.#sqlite.open) return;
     this.#sqlite.close();
-    this.#onClosed();
+    if (!this.#isDoubtful) this.#onClosed();
   }
 
   #within<T>(work: () => T): T {
@@ -259,6 +261,7 @@ export class Database implements Disposable {
     try {
       this.#keepBefore();
     } catch {
+      this.#isDoubtful = true;
       // Whoever gathered it was told that it is lost, and reads it again.
     }
   }
@@ -313,7 +316,9 @@ export class Database implements Disposable {
     try {
       return work();
     } catch (error) {
-      throw databaseError(error, this.path);
+      const failure = databaseError(error, this.path);
+      this.#isDoubtful ||= ['database-damaged', 'disk-error'].includes(errorCode(failure));
+      throw failure;
     }
   }
 }
