@@ -47,15 +47,17 @@ export function followAttempts(session: AccountSession, tell: (notice: Notice) =
 
 /** Whom a room lets in although no member ever invited them, unless word of that comes a moment later. */
 function followAdded(session: AccountSession, tell: (notice: Notice) => void, clock: Clock): () => void {
-  const { storage, rooms, list, names, scope } = session;
+  const { storage, rooms, list, logs, names, scope } = session;
   const waiting = new Set<BareJid>();
   const untold = (room: BareJid): BareJid[] => {
-    const state = list.ofRoom(room)?.state;
-    if (state === undefined || state.genesis === null) return [];
+    const sphere = list.ofRoom(room);
+    // Who lacks a part of the log may lack the invitation.
+    if (sphere === undefined || sphere.state.genesis === null || !logs.isComplete(sphere)) return [];
+    const { state } = sphere;
     const isKnown = (jid: BareJid): boolean => state.members.has(jid) || state.moved.has(jid);
     return [...rooms.listed(room)].filter((jid) => !isKnown(jid) && !storage.seen.has(TOLD, `added ${room} ${jid}`));
   };
-  return rooms.onPresence.on((room) => {
+  const look = (room: BareJid): void => {
     if (waiting.has(room) || untold(room).length === 0) return;
     waiting.add(room);
     scope.spawn('tell of people whom a server added', async (signal) => {
@@ -67,7 +69,11 @@ function followAdded(session: AccountSession, tell: (notice: Notice) => void, cl
       const people = added.map((jid) => names.of(jid)).join(', ');
       tell({ code: 'people-added', params: { people, sphere: sphere.state.name, server: domainOf(room) } });
     });
-  });
+  };
+  const stops = [rooms.onPresence.on(look), logs.onGathered.on(({ row }) => look(row.room))];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 /** All that a server kept from us in a sphere, and of which the person has not read, is told as one. */

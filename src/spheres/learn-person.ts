@@ -7,14 +7,16 @@ import type { Sphere } from './sphere.ts';
 /** Whom we know on one of our devices we know on all. */
 export function learnPerson(
   { sphere, storage, clock }: { sphere: Sphere; storage: Storage; clock: Clock },
-  { header, body: { person } }: KnownEvent<'introduce'>,
+  { header, body }: KnownEvent<'introduce'>,
 ): void {
   const { verified } = storage;
+  const { person } = body;
   const jid = sphere.jidOf(person);
   if (header.person !== sphere.person || jid === undefined) return;
   // An older word may come after the one that took it back.
   const isKnown = sphere.log.introduced.get(header.person)?.has(person) === true;
-  if (!isKnown && verified.remove(person)) ManualTrust.keep(storage, jid);
+  // Also where both words come together, and it was never known here.
+  if (!isKnown && (verified.remove(person) || !body.isKnown)) ManualTrust.keep(storage, jid);
   else if (isKnown && !verified.has(person)) {
     verified.removeAccount(jid);
     verified.put({ person, jid, atMs: clock.now() });

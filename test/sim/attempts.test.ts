@@ -148,6 +148,20 @@ test.each(ATTEMPTS)(
   },
 );
 
+test('whom a member may have invited of whom nobody is there to tell is not said to be added by a server', async () => {
+  const at = await compared();
+  for (const person of [at.ben, at.ana]) await person.stop();
+  await at.ana.start();
+  const told: Told[] = [];
+  followNotices(at.ana.session as never, (notice) => told.push(notice), at.world.clock);
+  await addStranger(at);
+  await at.world.pass(10 * MINUTE);
+  expect(told).toEqual([]);
+  await at.ben.start();
+  await at.world.pass(10 * MINUTE);
+  expect(told.map(({ code }) => code)).toEqual(['people-added']);
+});
+
 test('somebody invited a moment ago was not added by a server', async () => {
   const { world, ana, ben, id, told } = await compared();
   const { session } = await world.person('cleo');

@@ -210,6 +210,17 @@ test('whoever takes back a number that they compared is asked about each device,
   expect(await readers()).toEqual([]);
 });
 
+test('whoever took a number back is asked about each device also on a computer that hears of both words at once', async () => {
+  const { world, ana, ben, calls } = await two();
+  await world.sphere(ana, ben);
+  const person = ben.session.sphere().person;
+  for (const isSame of [true, false]) await calls.verify({ person, jid: ben.jid, isSame }, noSignal);
+  const laptop = await world.another(ana);
+  await world.until(() => laptop.session.list.all().length === 1);
+  await world.quiet();
+  expect(laptop.session.people.devices.trustIn(ben.jid)).toBe('asked');
+});
+
 test('of somebody of whom nothing was ever compared all devices but those that differ read what is said', async () => {
   const { world, ana, ben, computer, phone, compare, readers } = await two();
   await compare(false, phone);
