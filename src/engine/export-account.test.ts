@@ -3,12 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { NO_REAL_PICTURE } from '../../test/fixtures/protocol/picture-vectors.ts';
+import type { SimPerson } from '../../test/sim/sim-world.ts';
 import { noSignal, SimWorld } from '../../test/sim/sim-world.ts';
 import { parseBareJid } from '../base/id.ts';
 import { silentLogger } from '../base/log.ts';
 import { setPicture } from '../spheres/set-picture.ts';
 import { exportAccount } from './export-account.ts';
 import { ViewSource } from './view-source.ts';
+
+async function exportOf(world: SimWorld, { session }: SimPerson, withFiles: boolean) {
+  const views = new ViewSource({ feed: session.feed, clock: world.clock, log: silentLogger });
+  views.follow(session.shown);
+  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
+  onTestFinished(() => rm(parent, { recursive: true }));
+  return exportAccount({ session: session.shown, views, clock: world.clock }, { parent, withFiles }, noSignal);
+}
 
 test('everything that was said and shared is in files that anybody can read, and no key is', async () => {
   const world = new SimWorld();
@@ -20,12 +29,7 @@ test('everything that was said and shared is in files that anybody can read, and
   ana.session.people.talk.say(parseBareJid('zoe@c.test'), 'just for you');
   await world.quiet();
 
-  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
-  views.follow(ana.session.shown);
-  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
-  onTestFinished(() => rm(parent, { recursive: true }));
-  const deps = { session: ana.session.shown, views, clock: world.clock };
-  const exported = await exportAccount(deps, { parent, withFiles: false }, noSignal);
+  const exported = await exportOf(world, ana, false);
 
   expect(exported).toMatchObject({ messages: 5, files: 0 });
   const files = (await readdir(exported.path, { recursive: true })).toSorted();
@@ -83,12 +87,7 @@ test('talks with two people whose addresses are one name on a disk stay two', as
   const world = new SimWorld();
   const ana = await world.person('ana');
   for (const jid of ['a*b@c.test', 'a?b@c.test']) ana.session.people.talk.say(parseBareJid(jid), `to ${jid}`);
-  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
-  views.follow(ana.session.shown);
-  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
-  onTestFinished(() => rm(parent, { recursive: true }));
-  const deps = { session: ana.session.shown, views, clock: world.clock };
-  const exported = await exportAccount(deps, { parent, withFiles: false }, noSignal);
+  const exported = await exportOf(world, ana, false);
   const files = await readdir(join(exported.path, 'people'));
   const talks = await Promise.all(
     files.map(async (name) => JSON.parse(await readFile(join(exported.path, 'people', name), 'utf8'))),
@@ -109,12 +108,7 @@ test('what was deleted by hand and what links lead to does not keep the other fi
   for (const [name, target] of Object.entries({ again: '.', nowhere: 'nothing' }))
     await symlink(target, join(album, name));
   await rm(join(ana.folder.folder, 'gone.mp4'));
-  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
-  views.follow(ana.session.shown);
-  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
-  onTestFinished(() => rm(parent, { recursive: true }));
-  const deps = { session: ana.session.shown, views, clock: world.clock };
-  const exported = await exportAccount(deps, { parent, withFiles: true }, noSignal);
+  const exported = await exportOf(world, ana, true);
   expect(exported.files).toBe(1);
   const files = await readdir(join(exported.path, 'spheres/Summer/files'), { recursive: true });
   expect(files.toSorted()).toEqual(['Album', 'Album/beach.jpg']);
@@ -132,12 +126,7 @@ async function exportAlbum(count: number, chosen: number[] | null = null) {
   if (itemId === undefined) throw new Error('nothing was shared');
   await world.quiet();
   if (chosen !== null) ana.session.storage.items.update(itemId, { state: 'partial', chosen });
-  const views = new ViewSource({ feed: ana.session.feed, clock: world.clock, log: silentLogger });
-  views.follow(ana.session.shown);
-  const parent = await mkdtemp(join(tmpdir(), 'spherecast-export-'));
-  onTestFinished(() => rm(parent, { recursive: true }));
-  const deps = { session: ana.session.shown, views, clock: world.clock };
-  const exported = await exportAccount(deps, { parent, withFiles: true }, noSignal);
+  const exported = await exportOf(world, ana, true);
   return { ...exported, sphere: join(exported.path, 'spheres/Summer') };
 }
 

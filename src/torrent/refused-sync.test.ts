@@ -77,16 +77,18 @@ test('a chosen file for which the disk is full at the end is waited for and writ
   expect(await readFile(three.received('b.jpg'))).toEqual(FILES[1]?.content);
 });
 
+/** What a run that fetched the chosen file told of its pieces. */
+async function fetchChosen(three: SharedItem, sharer: TorrentEnd): Promise<TorrentEnd['told']> {
+  await using first = await TorrentEnd.start(three, systemClock, CHOSEN);
+  await join(sharer.torrent, first.torrent);
+  await expect.poll(() => first.torrent.state.state).toBe('partial');
+  return first.told;
+}
+
 test('what a power cut lost of a chosen file is found before it is called here', async () => {
   await using three = await item();
   await using sharer = await TorrentEnd.start(three, systemClock, whole(three));
-  let { told }: Pick<TorrentEnd, 'told'> = { told: null };
-  {
-    await using first = await TorrentEnd.start(three, systemClock, CHOSEN);
-    await join(sharer.torrent, first.torrent);
-    await expect.poll(() => first.torrent.state.state).toBe('partial');
-    told = first.told;
-  }
+  const told = await fetchChosen(three, sharer);
   {
     await using file = await open(three.received('b.jpg'), 'r+');
     await file.write(Buffer.alloc(PIECE), 0, PIECE, 2 * PIECE);
@@ -102,13 +104,7 @@ test('what a power cut lost of a chosen file is found before it is called here',
 test('a chosen file that its person edited is left alone when another one is chosen beside it', async () => {
   await using three = await item();
   await using sharer = await TorrentEnd.start(three, systemClock, whole(three));
-  let { told }: Pick<TorrentEnd, 'told'> = { told: null };
-  {
-    await using first = await TorrentEnd.start(three, systemClock, CHOSEN);
-    await join(sharer.torrent, first.torrent);
-    await expect.poll(() => first.torrent.state.state).toBe('partial');
-    told = first.told;
-  }
+  const told = await fetchChosen(three, sharer);
   const edited = randomBytes(6 * PIECE);
   await writeFile(three.received('b.jpg'), edited);
   const both = { wanted: [{ from: 6 * PIECE, to: 18 * PIECE }], synced: CHOSEN.wanted, bitfield: told };
