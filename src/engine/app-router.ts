@@ -1,5 +1,6 @@
 import { implement } from '@orpc/server';
 import type { Logger } from '../base/log.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import { appContract } from '../contract/app.ts';
 import type { AppServices } from './app-services.ts';
 import { browseFolder } from './browse-folder.ts';
@@ -203,6 +204,7 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
       return { ...(await services.snapshot(given(signal))), seq, version: host.version };
     }),
     events: os.system.events.handler(({ input, signal }) => translated(events.since(input.since, given(signal)), log)),
+    looking: os.system.looking.handler(({ signal }) => lookingOn(services.onlookers, given(signal))),
     browse: os.system.browse.handler(({ input, signal }) => browseFolder(host.home, input.path, given(signal))),
     sync: os.system.sync.handler(({ signal }) => system.sync(given(signal))),
     exportLog: os.system.exportLog.handler(({ input, signal }) => system.exportLog(input, given(signal))),
@@ -212,6 +214,12 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
       return { ok: true as const };
     }),
   };
+}
+
+/** Over as soon as the caller stops, or its line is gone. */
+async function* lookingOn(onlookers: AppServices['onlookers'], signal: AbortSignal): AsyncGenerator<never, void, void> {
+  using _look = onlookers.begin();
+  await untilAborted(signal).catch(() => undefined);
 }
 
 /** Failures inside a stream do not pass the interceptors, so they are translated here. */
