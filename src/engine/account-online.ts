@@ -220,11 +220,12 @@ export class AccountOnline implements Disposable {
     const beginning = this.#beginning;
     for (let attempt = 0; beginning === this.#beginning && client.state.kind === 'online'; attempt += 1) {
       try {
-        // Asked while the run is settled: on a slow line each question takes a second.
-        const asking = checkServer(client, signal);
-        asking.catch(() => undefined);
-        if (!this.#deps.devices.isEnded && !(await this.#deps.run.begin(signal))) return void this.#copied();
-        this.#deps.server.features = await asking;
+        // On a slow line each question takes a second: nothing waits for what it does not need, and the run is asked for first.
+        const settling = this.#deps.devices.isEnded ? Promise.resolve(true) : this.#deps.run.begin(signal);
+        const asking = Promise.all([checkServer(client, signal), this.#deps.people.begin(signal)]);
+        for (const begun of [settling, asking]) begun.catch(() => undefined);
+        if (!(await settling)) return void this.#copied();
+        [this.#deps.server.features] = await asking;
         await this.#setUp(this.#deps.server.features, signal);
         this.#setUpSession = session;
         break;
@@ -251,12 +252,14 @@ export class AccountOnline implements Disposable {
 
   async #setUp(features: ServerFeatures, signal: AbortSignal): Promise<void> {
     const { client, directory, list, rooms, direct, outgoing, people, devices } = this.#deps;
-    await people.begin(features, signal);
-    await sendPresence(client, FIRST_ABILITIES);
     directory.forget();
     for (const room of list.wantedRooms()) rooms.keepJoined(room);
+    const hearing = features.carbons ? people.hearOthers(signal) : undefined;
+    hearing?.catch(() => undefined);
+    await sendPresence(client, FIRST_ABILITIES);
     await direct.begin();
     await this.#catchUp(signal);
+    await hearing;
     await this.#publishKeys(signal);
     await devices.begin();
     await this.#settleMoves(signal);

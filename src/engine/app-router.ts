@@ -204,7 +204,7 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
       return { ...(await services.snapshot(given(signal))), seq, version: host.version };
     }),
     events: os.system.events.handler(({ input, signal }) => translated(events.since(input.since, given(signal)), log)),
-    looking: os.system.looking.handler(({ signal }) => lookingOn(services.onlookers, given(signal))),
+    looking: os.system.looking.handler(({ signal }) => lookOn(services.onlookers, given(signal))),
     browse: os.system.browse.handler(({ input, signal }) => browseFolder(host.home, input.path, given(signal))),
     sync: os.system.sync.handler(({ signal }) => system.sync(given(signal))),
     exportLog: os.system.exportLog.handler(({ input, signal }) => system.exportLog(input, given(signal))),
@@ -216,10 +216,9 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
   };
 }
 
-/** Over as soon as the caller stops, or its line is gone. */
-async function* lookingOn(onlookers: AppServices['onlookers'], signal: AbortSignal): AsyncGenerator<never, void, void> {
+async function lookOn(onlookers: AppServices['onlookers'], signal: AbortSignal): Promise<typeof DONE> {
   using _look = onlookers.begin();
-  await untilAborted(signal).catch(() => undefined);
+  return await untilAborted(signal);
 }
 
 /** Failures inside a stream do not pass the interceptors, so they are translated here. */

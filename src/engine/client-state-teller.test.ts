@@ -19,7 +19,8 @@ function signedIn({ heedsState = true } = {}) {
   };
   const teller = new ClientStateTeller({ client: port, onlookers, spawn, clock });
   const online = (resumed: boolean): void => port.setState({ kind: 'online', resumed });
-  const told = (): string[] => port.sent.map((element) => (element.getNS() === NS_CLIENT_STATE ? element.name : 'else'));
+  const told = (): string[] =>
+    port.sent.map((element) => (element.getNS() === NS_CLIENT_STATE ? element.name : 'else'));
   online(false);
   return { clock, onlookers, port, teller, online, told };
 }

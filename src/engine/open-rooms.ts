@@ -23,13 +23,15 @@ interface OpenRoomsDeps extends Pick<RoomsDeps, Given> {
 export function openRooms(deps: OpenRoomsDeps): Rooms {
   const { client, list, own, device, scope, clock, log } = deps;
   const nick = `${own.slice(0, own.indexOf('@'))}${nickMark(device)}`;
+  const extras = () => [capsTag(ABILITIES)];
   return new Rooms({
     ...deps,
     openRoom: (address) => {
       // One that the sphere has left is not missed.
       const isOurs = (room: BareJid): boolean => list.ofRoom(room)?.row.room === room;
       const mayRebuild = (): boolean => isOurs(address) && list.ofRoom(address)?.role === 'owner';
-      return new Room({ client, address, nick, clock, log, extras: () => [capsTag(ABILITIES)], mayRebuild });
+      const cursor = (): string | null => list.cursorOf(address);
+      return new Room({ client, address, nick, clock, log, extras, cursor, mayRebuild });
     },
     cursor: { get: (room) => list.cursorOf(room), set: (room, id) => list.noteCursor(room, id) },
     spawn: (name, task) => scope.spawn(name, task),
