@@ -42,7 +42,7 @@ export class EarlyHistory {
     if (this.#begun?.state.isAnswered === true) this.#forget();
   }
 
-  /** Everything after this entry: what was asked for, else asked for now. */
+  /** Everything after this entry: what was asked for, else it is asked for. */
   async *take(after: string | null, signal: AbortSignal): AsyncGenerator<RoomMessage, void, undefined> {
     const begun = this.#begun;
     this.#begun = undefined;
