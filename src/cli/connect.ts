@@ -45,6 +45,8 @@ export async function connectEngine(profile: Profile, signal: AbortSignal): Prom
       ],
     }),
   );
+  // Until the connection ends, which is how it is told that nobody looks any more.
+  client.system.looking().catch(() => undefined);
   return { client, origin: engine.url, [Symbol.dispose]: () => socket.terminate() };
 }
 

@@ -325,6 +325,8 @@ const system = {
   snapshot: oc.output(type<Snapshot>()),
   /** Everything after `since`; ends with `conflict` when that is too long ago: take a new snapshot. */
   events: oc.input(z.object({ since: z.number().int().nonnegative() })).output(eventIterator(sequencedEventSchema)),
+  /** A person looks until this call is given up, or its line is gone. */
+  looking: oc.output(done),
   /** Folders and files below the person's home, for the path picker of the browser. */
   browse: oc.input(z.object({ path: path.optional() })).output(
     z.object({

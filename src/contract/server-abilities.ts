@@ -111,6 +111,12 @@ export const SERVER_ABILITIES = {
     prosody: '"register"; -- into modules_enabled',
     ejabberd: 'mod_register: {} # under modules',
   },
+  'client-state': {
+    spec: 'XEP-0352',
+    need: 'nice',
+    prosody: '"csi_simple"; -- into modules_enabled',
+    ejabberd: 'mod_client_state: {} # under modules',
+  },
   time: {
     spec: 'XEP-0202',
     need: 'nice',

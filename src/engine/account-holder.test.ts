@@ -19,6 +19,7 @@ import { createSecretBox } from '../storage/secret-box.ts';
 import { openStorage } from '../storage/storage.ts';
 import { AccountHolder } from './account-holder.ts';
 import { changeAccount } from './change-account.ts';
+import { Onlookers } from './onlookers.ts';
 import { nodeLauncher } from './process-launcher.ts';
 import { locateProfile, readConfig } from './profile.ts';
 import { renameAccount } from './rename-account.ts';
@@ -68,6 +69,7 @@ async function holderWith(options: { password?: string; openOmemo?: typeof Omemo
     mediaTools: mediaOfNothing,
     files: manyFiles(),
     views,
+    onlookers: new Onlookers(),
     openOmemo: options.openOmemo ?? ((deps) => Omemo.open(deps)),
   });
   onTestFinished(async () => {

@@ -28,6 +28,7 @@ import { leaveAccount } from './leave-account.ts';
 import { loginOf, parseServer } from './login-of.ts';
 import { proveAccount } from './prove-account.ts';
 import { followNotices } from './notices.ts';
+import type { Onlookers } from './onlookers.ts';
 import { becomeNewDevice, becomePerson, openIdentity, recoveryKeyOf } from './own-identity.ts';
 import { readSmallFile } from './read-small-file.ts';
 import { noteMoved, noteSignedIn, readSignedIn } from './signed-in.ts';
@@ -42,6 +43,7 @@ interface AccountHolderDeps extends ServicesDeps {
   readonly mediaTools: MediaTools & PortraitTools;
   readonly files: ManyFiles;
   readonly views: ViewSource;
+  readonly onlookers: Onlookers;
   readonly openOmemo: typeof Omemo.open;
 }
 
@@ -284,7 +286,7 @@ export class AccountHolder implements AsyncDisposable {
   }
 
   async #open(storage: Storage, login: XmppLogin): Promise<AccountSession> {
-    const { profile, config, feed, mediaTools, files, openOmemo, clock, random, log } = this.#deps;
+    const { profile, config, feed, mediaTools, files, openOmemo, onlookers, clock, random, log } = this.#deps;
     try {
       return await AccountSession.open({
         login,
@@ -296,6 +298,7 @@ export class AccountHolder implements AsyncDisposable {
         keepEverything: config.keepEverything,
         media: mediaTools,
         files,
+        onlookers,
         accountFolder: this.#folder(login.jid),
         spheresFolder: profile.spheresFolder,
         clock,

@@ -13,7 +13,6 @@ import type { Element } from '../xmpp/element.ts';
 import { xml } from '../xmpp/element.ts';
 import { capsVersion, readCapsTag } from '../xmpp/xep/0115-caps.ts';
 import { fetchBundle } from '../xmpp/xep/0384-omemo.ts';
-import { NS_PING, pingElement } from '../xmpp/xep/0199-ping.ts';
 import { ABILITIES, FIRST_ABILITIES } from './abilities.ts';
 import { openDirectory } from './open-directory.ts';
 
@@ -28,14 +27,6 @@ function newList(from: string, deviceId: number): Element {
   const items = xml('items', { node: `${NS_OMEMO}.devicelist` }, xml('item', { id: 'current' }, list));
   return xml('message', { from }, xml('event', { xmlns: NS_EVENT }, items));
 }
-
-test('whoever pings us gets an answer, which our abilities promise', async () => {
-  const { client } = signIn({ error: slow, times: 0 });
-  const request = { type: 'get' as const, from: 'ben@b.test/phone', payload: pingElement() };
-  expect(client.answering.get(NS_PING)).toBeDefined();
-  expect(await client.answering.get(NS_PING)?.(request)).toBeUndefined();
-  for (const { features } of [ABILITIES, FIRST_ABILITIES]) expect(features).toContain(NS_PING);
-});
 
 test('one slow answer of the server does not fail the sign-in', async () => {
   const { clock, server, ready } = signIn({ error: slow, times: 1 });

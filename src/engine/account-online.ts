@@ -22,7 +22,6 @@ import { checkServer } from '../xmpp/features.ts';
 import type { TrialNote } from '../xmpp/trial-room.ts';
 import { sweepTrialRooms } from '../xmpp/trial-room.ts';
 import { answerDisco, sendPresence } from '../xmpp/xep/0115-caps.ts';
-import { answerPing } from '../xmpp/xep/0199-ping.ts';
 import { onDeviceList } from '../xmpp/xep/0384-omemo.ts';
 import { ABILITIES, FIRST_ABILITIES } from './abilities.ts';
 import { LateNews } from './late-news.ts';
@@ -72,7 +71,7 @@ export class AccountOnline implements Disposable {
   readonly onCopied: Emitter<void>;
   readonly #deps: AccountOnlineDeps;
   readonly #stops: (() => void)[];
-  readonly #answers: readonly Disposable[];
+  readonly #answers: Disposable;
   readonly #lateNews: LateNews;
   #first = Promise.withResolvers<void>();
   /** Of the server's sessions: how many there were, and which one was set up last. */
@@ -97,7 +96,7 @@ export class AccountOnline implements Disposable {
   constructor(deps: AccountOnlineDeps) {
     this.#deps = deps;
     this.onCopied = new Emitter((error) => deps.log.error('copy listener failed', { error }));
-    this.#answers = [answerDisco(deps.client, ABILITIES, FIRST_ABILITIES), answerPing(deps.client)];
+    this.#answers = answerDisco(deps.client, ABILITIES, FIRST_ABILITIES);
     const isRead = (): boolean => deps.list.wantedRooms().every((room) => deps.rooms.isCaughtUp(room));
     this.#lateNews = new LateNews({ ...deps, isRead, session: () => this.#session });
     deps.scope.spawn('care for keys regularly', async (signal) => {
@@ -176,7 +175,7 @@ export class AccountOnline implements Disposable {
 
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
-    for (const answer of this.#answers) answer[Symbol.dispose]();
+    this.#answers[Symbol.dispose]();
   }
 
   /** What was written into the connection of before may have come through: the archive is read before it is said again. */
@@ -221,11 +220,12 @@ export class AccountOnline implements Disposable {
     const beginning = this.#beginning;
     for (let attempt = 0; beginning === this.#beginning && client.state.kind === 'online'; attempt += 1) {
       try {
-        // Asked while the run is settled: on a slow line each question takes a second.
-        const asking = checkServer(client, signal);
-        asking.catch(() => undefined);
-        if (!this.#deps.devices.isEnded && !(await this.#deps.run.begin(signal))) return void this.#copied();
-        this.#deps.server.features = await asking;
+        // On a slow line each question takes a second: nothing waits for what it does not need, and the run is asked for first.
+        const settling = this.#deps.devices.isEnded ? Promise.resolve(true) : this.#deps.run.begin(signal);
+        const asking = Promise.all([checkServer(client, signal), this.#deps.people.begin(signal)]);
+        for (const begun of [settling, asking]) begun.catch(() => undefined);
+        if (!(await settling)) return void this.#copied();
+        [this.#deps.server.features] = await asking;
         await this.#setUp(this.#deps.server.features, signal);
         this.#setUpSession = session;
         break;
@@ -252,12 +252,14 @@ export class AccountOnline implements Disposable {
 
   async #setUp(features: ServerFeatures, signal: AbortSignal): Promise<void> {
     const { client, directory, list, rooms, direct, outgoing, people, devices } = this.#deps;
-    await people.begin(features, signal);
-    await sendPresence(client, FIRST_ABILITIES);
     directory.forget();
     for (const room of list.wantedRooms()) rooms.keepJoined(room);
+    const hearing = features.carbons ? people.hearOthers(signal) : undefined;
+    hearing?.catch(() => undefined);
+    await sendPresence(client, FIRST_ABILITIES);
     await direct.begin();
     await this.#catchUp(signal);
+    await hearing;
     await this.#publishKeys(signal);
     await devices.begin();
     await this.#settleMoves(signal);

@@ -9,6 +9,7 @@ import type { SwarmFeed } from '../spheres/swarm-feed.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ManyFiles } from '../torrent/file-thread.ts';
 import type { XmppLogin } from '../xmpp/login.ts';
+import type { Onlookers } from './onlookers.ts';
 import type { OwnIdentity } from './own-identity.ts';
 
 /** What an account works with. */
@@ -25,6 +26,8 @@ export interface AccountSessionDeps {
   readonly keepEverything: boolean;
   readonly media: MediaTools & PortraitTools;
   readonly files: ManyFiles;
+  /** Whether anybody looks at what happens. */
+  readonly onlookers: Onlookers;
   readonly accountFolder: string;
   readonly spheresFolder: string;
   readonly clock: Clock;

@@ -5,7 +5,6 @@ import type { BareJid, EventId, ItemId, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { Scope } from '../base/scope.ts';
 import type { Omemo } from '../omemo/omemo.ts';
-import { ownNetworks } from '../nat/local-addresses.ts';
 import { People } from '../people/people.ts';
 import { Typing } from '../people/typing.ts';
 import type { Carrier } from '../spheres/carrier.ts';
@@ -48,15 +47,12 @@ import type { Vault } from '../spheres/vault.ts';
 import { XmppCarrier } from '../spheres/xmpp-carrier.ts';
 import type { Storage } from '../storage/storage.ts';
 import { freeSpace } from '../torrent/free-space.ts';
-import { systemResolve } from '../torrent/guarded-lookup.ts';
 import { XmppClient } from '../xmpp/client.ts';
 import { roomServiceOf } from '../xmpp/features.ts';
 import { ABILITIES } from './abilities.ts';
 import { AccountOnline, type ServerKnowledge } from './account-online.ts';
 import { joinReactions } from './account-reactions.ts';
 import type { AccountSessionDeps } from './account-session-deps.ts';
-import { IceServers } from './ice-servers.ts';
-import { NetworkWatch } from './network-watch.ts';
 import { openDevices } from './open-devices.ts';
 import { openDirectory } from './open-directory.ts';
 import { openIncoming } from './open-incoming.ts';
@@ -71,10 +67,11 @@ import { openSharing } from './open-sharing.ts';
 import { personName } from './person-name.ts';
 import { HistorySearch } from './search/history-search.ts';
 import { settleMoves } from './settle-moves.ts';
-import { watchForSleep } from './sleep-watch.ts';
 import { makeSphereFolder } from './sphere-folder.ts';
+import { tellClientState } from './tell-client-state.ts';
 import { trialNote } from './trial-note.ts';
 import { vaultStoreOf } from './vault-store.ts';
+import { watchComputer } from './watch-computer.ts';
 
 /** Of what goes to one person outside any sphere. */
 const NO_SPHERE = '' as SphereId;
@@ -188,7 +185,9 @@ export class AccountSession implements AsyncDisposable {
     const run = openOwnRun({ ...deps, client: this.client, omemo }, this.#stack);
     const serving = { ...this.#parts(), ...this.#settling(deps), omemo, direct, server, run };
     this.online = this.#stack.use(new AccountOnline(serving));
-    this.#watchComputer(deps, log);
+    const around = { ...deps, scope: this.scope, stack: this.#stack, log };
+    watchComputer({ ...around, client: this.client, exchange: this.exchange });
+    tellClientState({ ...around, ...this.#parts(), carrier, channel: this.#channel });
     if (deps.keepEverything) this.#keepEverything(deps);
     this.#joinReactions(deps, log);
     const searched = { ...this.#parts(), ...this.#following(deps), own: this.own, names: this.names, log };
@@ -242,18 +241,6 @@ export class AccountSession implements AsyncDisposable {
   #joinReactions({ feed, storage, clock, random }: AccountSessionDeps, log: Logger): void {
     const rest = { own: this.own, scope: this.scope, onInvitation: this.onInvitation, stack: this.#stack, log };
     joinReactions({ ...this.#parts(), ...rest, feed, storage, clock, random, letPagesOpen: letPagesOpen(clock) });
-  }
-
-  /** Its network, and its sleep: after that the connections of before are mostly dead, and the network may be another. */
-  #watchComputer({ clock, feed, iceServers: configured }: AccountSessionDeps, log: Logger): void {
-    const ice = { client: this.client, feed, configured, resolve: systemResolve, ownNetworks };
-    this.#stack.use(new IceServers({ ...ice, scope: this.scope, clock, log }));
-    this.#stack.use(new NetworkWatch({ ...this.#parts(), feed, scope: this.scope }));
-    const onWake = (): void => {
-      this.client.checkNow();
-      this.scope.spawn('tell that the computer slept', () => feed.networkChanged());
-    };
-    this.scope.spawn('watch for sleep', (signal) => watchForSleep(clock, onWake, signal));
   }
 
   #settling({ storage, clock, log }: AccountSessionDeps) {

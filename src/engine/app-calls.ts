@@ -36,6 +36,7 @@ export function createAppServices(deps: AppCallsDeps): AppServices {
     system: systemCalls(deps),
     snapshot: () => Promise.resolve(views.snapshot()),
     onEvent: views.onEvent,
+    onlookers: deps.onlookers,
   };
 }
 

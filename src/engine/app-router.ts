@@ -1,5 +1,6 @@
 import { implement } from '@orpc/server';
 import type { Logger } from '../base/log.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import { appContract } from '../contract/app.ts';
 import type { AppServices } from './app-services.ts';
 import { browseFolder } from './browse-folder.ts';
@@ -203,6 +204,7 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
       return { ...(await services.snapshot(given(signal))), seq, version: host.version };
     }),
     events: os.system.events.handler(({ input, signal }) => translated(events.since(input.since, given(signal)), log)),
+    looking: os.system.looking.handler(({ signal }) => lookOn(services.onlookers, given(signal))),
     browse: os.system.browse.handler(({ input, signal }) => browseFolder(host.home, input.path, given(signal))),
     sync: os.system.sync.handler(({ signal }) => system.sync(given(signal))),
     exportLog: os.system.exportLog.handler(({ input, signal }) => system.exportLog(input, given(signal))),
@@ -212,6 +214,11 @@ function systemRouter({ services, events, host, log }: RouterDeps) {
       return { ok: true as const };
     }),
   };
+}
+
+async function lookOn(onlookers: AppServices['onlookers'], signal: AbortSignal): Promise<typeof DONE> {
+  using _look = onlookers.begin();
+  return await untilAborted(signal);
 }
 
 /** Failures inside a stream do not pass the interceptors, so they are translated here. */

@@ -2,6 +2,7 @@ import type { ContractProcedure, InferSchemaInput, InferSchemaOutput } from '@or
 import type { Emitter } from '../base/emitter.ts';
 import type { AppContract } from '../contract/app.ts';
 import type { AppEvent, Snapshot } from '../contract/views.ts';
+import type { Onlookers } from './onlookers.ts';
 
 /** A contract call as a plain function: checked input in, view out, cancelled by the signal. */
 type Method<Procedure> =
@@ -14,7 +15,7 @@ type Method<Procedure> =
 type Service<Group> = { readonly [Call in keyof Group]: Method<Group[Call]> };
 
 /** What the engine host answers by itself: it owns the sequence numbers, the port and its own life. */
-type HostCalls = 'snapshot' | 'events' | 'status' | 'browse' | 'shutDown';
+type HostCalls = 'snapshot' | 'events' | 'looking' | 'status' | 'browse' | 'shutDown';
 
 /** Everything the UI and the command line can ask of the product, without the transport. */
 export interface AppServices {
@@ -32,4 +33,6 @@ export interface AppServices {
   snapshot(signal: AbortSignal): Promise<Omit<Snapshot, 'seq' | 'version'>>;
   /** Every change after it is in the database. The host numbers and slows them down. */
   readonly onEvent: Emitter<AppEvent>;
+  /** Who looks at all this. */
+  readonly onlookers: Pick<Onlookers, 'begin'>;
 }

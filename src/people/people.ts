@@ -82,13 +82,13 @@ export class People implements Disposable {
     deps.spawn('send what is said one to one', (signal) => this.sender.run(signal));
   }
 
-  /** In each new session, before presence is sent. */
-  async begin(features: { readonly carbons: boolean }, signal: AbortSignal): Promise<void> {
-    const carbons = features.carbons ? this.#enableCarbons(signal) : undefined;
-    await Promise.all([this.blocked.begin(signal), this.contacts.begin(signal), carbons]);
+  /** In each new session, before presence is sent: reads the lists that the server keeps. */
+  async begin(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.blocked.begin(signal), this.contacts.begin(signal)]);
   }
 
-  async #enableCarbons(signal: AbortSignal): Promise<void> {
+  /** Has the server bring what our other devices say from now on. */
+  async hearOthers(signal: AbortSignal): Promise<void> {
     const { client, log } = this.#deps;
     try {
       await enableCarbons(client, signal);

@@ -37,6 +37,15 @@ export interface HeardHeads extends Speaker {
 }
 
 type Kind = keyof EphemeralBodies;
+
+/** What was said to a room. */
+export interface Said {
+  readonly room: BareJid;
+  readonly kind: Kind;
+  /** The device that it is for; null = for everybody who is there. */
+  readonly to: string | null;
+}
+
 type Listener<K extends Kind> = (from: Speaker, body: EphemeralBodies[K]) => Promise<void> | void;
 
 /** How many epochs back a word is still believed: the one being replaced may be in flight. */
@@ -57,6 +66,8 @@ export class EphemeralChannel {
   readonly onUnheard: Emitter<Sphere>;
   /** A device told its heads, or that it lacks the newest key. */
   readonly onHeads: Emitter<HeardHeads>;
+  /** Something was said from here. */
+  readonly onSaid: Emitter<Said>;
   readonly #deps: EphemeralChannelDeps;
   readonly #listeners: { [K in Kind]?: Listener<K> } = {};
   readonly #lastCounters = new Map<string, number>();
@@ -73,6 +84,7 @@ export class EphemeralChannel {
     this.onUnheard = new Emitter(onError);
     this.onHere = new Emitter(onError);
     this.onHeads = new Emitter(onError);
+    this.onSaid = new Emitter(onError);
     this.#reserved = deps.storage.settings.get(COUNTER, Number) ?? 0;
     this.#counter = this.#reserved;
   }
@@ -119,6 +131,7 @@ export class EphemeralChannel {
       const context = { sphere: sphere.id, epoch: epoch.eventId };
       const input = { context, epoch: epoch.secrets, device: author.device, counter: this.#nextCounter(), random };
       await carrier.toRoomNow(room, { ...context, bytes: sealEphemeral(input, kind, body) });
+      this.onSaid.emit({ room, kind, to: 'to' in body ? body.to : null });
       return true;
     } catch (error) {
       // What is worth it is said again: who joins or returns next is told anew, and calls are repeated.

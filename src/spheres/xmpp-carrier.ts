@@ -2,6 +2,7 @@ import type { BareJid } from '../base/id.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import { encryptedMessage, ephemeralMessage } from '../xmpp/message.ts';
 import type { XmppPort } from '../xmpp/port.ts';
+import type { Occupant } from '../xmpp/room-types.ts';
 import type { DiscoInfo } from '../xmpp/xep/0030-disco.ts';
 import type { CapsTag } from '../xmpp/xep/0115-caps.ts';
 import { CapsCache } from '../xmpp/xep/0115-caps.ts';
@@ -63,6 +64,15 @@ export class XmppCarrier implements Carrier {
     const reading = others.flatMap(({ nick, caps }) => (caps === null ? [] : [this.#reads(`${room}/${nick}`, caps)]));
     // The first who does settles it; that of one who does not answer nobody waits for.
     return await Promise.any(reading).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Whether an occupant says that it reads ephemeral messages; false when it does not answer. */
+  async isReader(room: BareJid, { nick, caps }: Pick<Occupant, 'nick' | 'caps'>): Promise<boolean> {
+    if (caps === null) return false;
+    return await this.#reads(`${room}/${nick}`, caps).then(
       () => true,
       () => false,
     );

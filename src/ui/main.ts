@@ -6,6 +6,7 @@ import { systemClock } from '../base/system-clock.ts';
 import App from './App.vue';
 import { EngineConnection } from './connection/engine-connection.ts';
 import { openWebSocket } from './connection/open-web-socket.ts';
+import { whileShown } from './connection/while-shown.ts';
 import { createTranslations } from './i18n/create-translations.ts';
 import { createScreens } from './router.ts';
 import { refuseStrayDrops } from './share/refuse-stray-drops.ts';
@@ -24,6 +25,7 @@ const connection = new EngineConnection({
   listener: {
     onState(state) {
       useEngine().state = state;
+      tellShown(state.kind === 'online');
     },
     onSnapshot(snapshot) {
       useWorld().applySnapshot(snapshot);
@@ -52,6 +54,7 @@ const connection = new EngineConnection({
     },
   },
 });
+const tellShown = whileShown({ page: document, call: (ask) => connection.call(ask) });
 app.provide(engineLineKey, connection);
 app.use(createPinia());
 

@@ -21,6 +21,8 @@ export interface Entry {
   readonly nick: string;
   readonly extras: readonly Element[];
   settle: ((outcome: EntryOutcome) => void) | undefined;
+  /** The wish to enter is on its way. */
+  readonly onAsked: () => void;
 }
 
 export interface Entered {
@@ -42,6 +44,7 @@ export async function enterRoom(
       const { promise, resolve } = Promise.withResolvers<EntryOutcome>();
       entry.settle = resolve;
       await deps.client.send(joinPresence(entry.address, nick, ...entry.extras));
+      entry.onAsked();
       return await promise;
     });
     if (outcome.kind === 'entered') return outcome;

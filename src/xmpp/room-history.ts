@@ -6,14 +6,18 @@ import type { RoomMessage } from './room-types.ts';
 import { readArchivedAuthor } from './xep/0045-muc.ts';
 import { type ArchiveEntry, resumeArchive } from './xep/0313-mam.ts';
 
-/** The room's archive after the message with this id, oldest first; from its beginning when it knows no such id. */
+/**
+ * The room's archive after the message with this id, oldest first; from its beginning when it knows no such id.
+ * `onEntry` hears of each at the moment it comes.
+ */
 export async function* readHistory(
   { client, address }: { readonly client: XmppPort; readonly address: BareJid },
   afterStanzaId: string | null,
   signal: AbortSignal,
+  onEntry?: () => void,
 ): AsyncGenerator<RoomMessage, void, undefined> {
   const after = afterStanzaId ?? undefined;
-  for await (const entry of resumeArchive(client, { archive: address, after }, signal)) {
+  for await (const entry of resumeArchive(client, { archive: address, after, onEntry }, signal)) {
     const message = roomMessage(entry, address);
     if (message !== undefined) yield message;
   }

@@ -11,6 +11,8 @@ import { splitJid } from './jid.ts';
 import { OccupantTable } from './occupant-table.ts';
 import type { XmppPort, XmppState } from './port.ts';
 import { Reflections } from './reflections.ts';
+import { CutPause } from './cut-pause.ts';
+import { EarlyHistory } from './early-history.ts';
 import { enterRoom, type Entry, readEntryError } from './room-entry.ts';
 import { unlessForgotten } from './room-doubt.ts';
 import { isExpelled, isNewsOfEntry, refusalOf, refusalReason } from './room-refusal.ts';
@@ -45,6 +47,8 @@ interface RoomDeps {
   readonly log: Logger;
   /** What else our presence in the room says, such as our abilities. */
   readonly extras?: () => readonly Element[];
+  /** The last entry of its archive that was dealt with; undefined = nobody is going to read it. */
+  readonly cursor?: () => string | null;
   /** Whether a room that is gone is ours to make again; anybody else's would be a trap for its members. */
   readonly mayRebuild?: () => boolean;
 }
@@ -63,13 +67,14 @@ export class Room implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #occupants = new OccupantTable();
   readonly #reflections: Reflections;
+  readonly #early: EarlyHistory;
   readonly #stopListening: readonly (() => void)[];
   #nick: string;
   #state: RoomState = { kind: 'outside' };
   #wanted = false;
   #entry: Entry | undefined;
   #isReturning = false;
-  #hurry = new AbortController();
+  readonly #pause: CutPause;
   /** Inside when the connection was lost: a resumed one finds us there again. */
   #wasInside = false;
   readonly #stayAway = new StayAway();
@@ -84,6 +89,8 @@ export class Room implements AsyncDisposable {
     this.#log = deps.log.child('room');
     this.#scope = new Scope({ log: this.#log });
     this.#reflections = new Reflections({ clock: deps.clock, line: deps.client, ask: (end) => this.#checkInside(end) });
+    this.#early = new EarlyHistory((...query) => readHistory(deps, ...query));
+    this.#pause = new CutPause(deps.clock);
     this.#heardMs = deps.clock.monotonic();
     const onError = (error: unknown): void => this.#log.error('a listener failed', { error });
     this.onState = new Emitter(onError);
@@ -180,7 +187,7 @@ export class Room implements AsyncDisposable {
 
   /** The archive after the message with this id, oldest first; all of it for null, or when the archive has forgotten the id. */
   history(afterStanzaId: string | null, signal: AbortSignal): AsyncIterable<RoomMessage> {
-    return readHistory({ client: this.#client, address: this.address }, afterStanzaId, signal);
+    return this.#early.take(afterStanzaId, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -223,11 +230,12 @@ export class Room implements AsyncDisposable {
   /** True when the room did not exist before. */
   async #enter(signal: AbortSignal): Promise<boolean> {
     if (this.#entry !== undefined) throw new AppError('conflict', 'already on the way into the room');
-    const { clock, nick, extras } = this.#deps;
+    const { clock, nick, extras, cursor } = this.#deps;
     if (this.#state.kind !== 'refused') this.#setState({ kind: 'entering' });
     this.#wasInside = false;
     this.#occupants.clear();
-    const entry: Entry = { address: this.address, nick, extras: extras?.() ?? [], settle: undefined };
+    const onAsked = (): void => void (cursor && this.#early.begin(cursor(), this.#scope.signal));
+    const entry: Entry = { address: this.address, nick, extras: extras?.() ?? [], settle: undefined, onAsked };
     this.#entry = entry;
     try {
       const { nick: own, created } = await enterRoom({ client: this.#client, clock }, entry, signal);
@@ -263,15 +271,15 @@ export class Room implements AsyncDisposable {
 
   /** Whoever calls while a return is under way ends its pause. */
   async #return(waitMs: number, signal: AbortSignal): Promise<void> {
-    this.#hurry.abort();
+    this.#pause.cut();
     if (this.#isReturning) return;
     this.#isReturning = true;
     try {
-      if (waitMs > 0) await this.#pause(waitMs, signal);
+      if (waitMs > 0) await this.#pause.wait(waitMs, signal);
       for (let attempt = 0; this.#wanted && this.#client.state.kind === 'online'; attempt += 1) {
         if (await this.#hasReturned(signal)) return;
         const limits = this.#state.kind === 'refused' ? RETRY_REFUSED : RETRY;
-        await this.#pause(
+        await this.#pause.wait(
           backoffDelay(attempt, limits, () => this.#client.jitter()),
           signal,
         );
@@ -279,14 +287,6 @@ export class Room implements AsyncDisposable {
     } finally {
       this.#isReturning = false;
     }
-  }
-
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    this.#hurry = new AbortController();
-    await this.#deps.clock.sleep(ms, AbortSignal.any([signal, this.#hurry.signal])).catch(() => {
-      // Ended early: by news, or because the room is given up.
-      signal.throwIfAborted();
-    });
   }
 
   async #hasReturned(signal: AbortSignal): Promise<boolean> {
@@ -363,6 +363,7 @@ export class Room implements AsyncDisposable {
     const codes = new Set(presence.statusCodes);
     if (presence.isAvailable) {
       const created = codes.has(STATUS.created);
+      this.#early.entered();
       if (this.#entry === undefined) this.#nick = presence.nick;
       this.#entry?.settle?.({ kind: 'entered', nick: presence.nick, created });
       return;

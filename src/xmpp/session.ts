@@ -21,6 +21,7 @@ import { Sasl } from './sasl.ts';
 import { signInError } from './sign-in-error.ts';
 import { streamError } from './negotiation-stream.ts';
 import { StreamParser } from './stream-parser.ts';
+import { NS_CLIENT_STATE } from './xep/0352-client-state.ts';
 
 const NS_SM = 'urn:xmpp:sm:3';
 const NS_SASL2 = 'urn:xmpp:sasl:2';
@@ -46,6 +47,8 @@ export interface ConnectionTraits {
   readonly resumes: boolean;
   /** How it signed in, as "SCRAM-SHA-1"; empty when it was resumed. */
   readonly mechanism: string;
+  /** Whether it wants to know whether somebody looks (XEP-0352). */
+  readonly heedsState: boolean;
   /** Where the server was reached; undefined once the connection is lost. */
   readonly serverAddress: string | undefined;
 }
@@ -87,6 +90,7 @@ export class Session implements Line {
   #isOnline = false;
   #isClosing = false;
   #offersSm = false;
+  #heedsState = false;
   #resumed = false;
   #hasTakenOver = false;
   #failure: AppError | undefined;
@@ -148,6 +152,7 @@ export class Session implements Line {
       tls: this.#deps.socket.getProtocol(),
       resumes: this.resumption() !== undefined,
       mechanism: this.#sasl.mechanism,
+      heedsState: this.#heedsState,
       serverAddress: this.#deps.socket.remoteAddress,
     };
   }
@@ -266,7 +271,9 @@ export class Session implements Line {
       if (element.is('resumed', NS_SM)) this.#hasTakenOver = true;
     });
     entity.on('nonza', (element: Element) => {
-      if (element.is('features', NS_STREAM)) this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
+      if (!element.is('features', NS_STREAM)) return;
+      this.#offersSm = child(element, 'sm', NS_SM) !== undefined;
+      this.#heedsState = child(element, 'csi', NS_CLIENT_STATE) !== undefined;
     });
     entity.on('error', (error: unknown) => {
       if (!this.#isOnline) return;

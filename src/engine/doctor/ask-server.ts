@@ -82,11 +82,12 @@ export async function askServer(deps: AskServerDeps, signal: AbortSignal): Promi
   };
 }
 
-function ofConnection({ tls, resumes, mechanism }: ConnectionTraits): Abilities {
+function ofConnection({ tls, resumes, mechanism, heedsState }: ConnectionTraits): Abilities {
   const signedIn = mechanism === '' ? null : mechanism;
   return {
     encryption: tls !== null,
     resumption: resumes,
+    'client-state': heedsState,
     scram: signedIn?.startsWith('SCRAM-') ?? null,
     'channel-binding': signedIn?.endsWith('-PLUS') ?? null,
   };

@@ -9,9 +9,15 @@ export function pingElement(): Element {
   return xml('ping', { xmlns: NS_PING });
 }
 
-/** Tells whoever asks that we are there, until disposed. §4.2: a refusal would tell the same. */
-export function answerPing(client: Pick<XmppPort, 'handleIq'>): Disposable {
-  return client.handleIq('get', NS_PING, 'ping', () => undefined);
+/**
+ * Tells whoever asks that we are there, until disposed. §4.2: a refusal would tell the same.
+ * `onPing` hears the full address of who asked.
+ */
+export function answerPing(client: Pick<XmppPort, 'handleIq'>, onPing?: (from: string) => void): Disposable {
+  return client.handleIq('get', NS_PING, 'ping', ({ from }) => {
+    onPing?.(from);
+    return undefined;
+  });
 }
 
 /** Resolves when `to` has answered. Any answer will do: a server without ping refuses (§4.2), and so proves that it is there. */

@@ -28,6 +28,8 @@ export interface ArchiveQuery {
   readonly newest?: boolean;
   readonly with?: string;
   readonly pageSize?: number;
+  /** Hears of each entry at the moment it comes. */
+  readonly onEntry?: (() => void) | undefined;
 }
 
 export interface ArchivePage {
@@ -93,6 +95,7 @@ async function fetchPage(client: XmppPort, query: ArchiveQuery, signal: AbortSig
   let isCut = false;
   const collect = (stanza: Element): void => {
     const entry = readArchiveEntry(stanza);
+    query.onEntry?.();
     if (entry === undefined) return;
     if (entries.length < MAX_PAGE) entries.push(entry);
     else isCut = true;
