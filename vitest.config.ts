@@ -81,6 +81,8 @@ export default defineConfig({
           testTimeout: 240_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          // Of those that a file lets run side by side: pages wait for what fades and slides, and a third one would make the others late.
+          maxConcurrency: 2,
         },
       },
     ],

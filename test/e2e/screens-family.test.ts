@@ -25,7 +25,7 @@ function theSea(screen: Screen) {
   return sea;
 }
 
-test('an organiser looks at a picture before the sphere gets it; then all see it, and those without that right cannot change it', async () => {
+test.concurrent('an organiser looks at a picture before the sphere gets it; then all see it, and those without that right cannot change it', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   const sea = theSea(screen);
   await screen.goToSphere();
@@ -66,7 +66,7 @@ test('an organiser looks at a picture before the sphere gets it; then all see it
   expect(screen.complaints).toEqual([]);
 });
 
-test('a wrong address is told in the form and at the row, and the address stays to be corrected', async () => {
+test.concurrent('a wrong address is told in the form and at the row, and the address stays to be corrected', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
   await screen.by('panel-people').click();
@@ -80,7 +80,7 @@ test('a wrong address is told in the form and at the row, and the address stays 
   expect(await screen.violations()).toEqual([]);
 });
 
-test('the numbers of two people are shown to be compared, and whom one knows by them has a sign', async () => {
+test.concurrent('the numbers of two people are shown to be compared, and whom one knows by them has a sign', async () => {
   await using screen = await Screen.open(browser);
   const other = theSea(screen).members.find(({ isMe }) => !isMe);
   if (other === undefined) throw new Error('nobody else is there');
@@ -101,7 +101,7 @@ test('the numbers of two people are shown to be compared, and whom one knows by 
   expect(await row.getByTestId('member-changed').count()).toBe(0);
 });
 
-test('the code of a person is read by the camera and compared, and that of somebody else proves nothing', async () => {
+test.concurrent('the code of a person is read by the camera and compared, and that of somebody else proves nothing', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'camera-'));
   const film = join(folder, 'code.y4m');
   const [sea] = (await familyWorld()).spheres;
@@ -130,7 +130,7 @@ test('the code of a person is read by the camera and compared, and that of someb
   }
 });
 
-test('who declined and who only the server lists are told apart, and can be invited', async () => {
+test.concurrent('who declined and who only the server lists are told apart, and can be invited', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   const sea = theSea(screen);
   const away = { online: false, person: null } as const;
@@ -149,7 +149,7 @@ test('who declined and who only the server lists are told apart, and can be invi
   await marc.waitFor({ state: 'detached' });
 });
 
-test('a sphere whose server keeps us out says what becomes of the files and what to do', async () => {
+test.concurrent('a sphere whose server keeps us out says what becomes of the files and what to do', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   Object.assign(theSea(screen), { state: 'refused', myRole: 'member' });
   await screen.goToSphere();
@@ -157,7 +157,7 @@ test('a sphere whose server keeps us out says what becomes of the files and what
   expect(await screen.looks('sphere-refused')).toEqual([]);
 });
 
-test('a sphere that ended is taken off the list, and the files stay', async () => {
+test.concurrent('a sphere that ended is taken off the list, and the files stay', async () => {
   await using screen = await Screen.open(browser);
   Object.assign(theSea(screen), { state: 'removed', myRole: 'member' });
   await screen.goToSphere();
@@ -169,7 +169,7 @@ test('a sphere that ended is taken off the list, and the files stay', async () =
   expect(await screen.page.getByText('Summer by the sea').count()).toBe(0);
 });
 
-test('without a connection the banner says so, and the sphere does not say it once more', async () => {
+test.concurrent('without a connection the banner says so, and the sphere does not say it once more', async () => {
   await using screen = await Screen.open(browser);
   theSea(screen).state = 'offline';
   await screen.goToSphere();
@@ -179,7 +179,7 @@ test('without a connection the banner says so, and the sphere does not say it on
   await expect.poll(() => screen.by('sphere-note').count()).toBe(0);
 });
 
-test('a film goes on where it was left, and from the beginning when asked', async () => {
+test.concurrent('a film goes on where it was left, and from the beginning when asked', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
   const [film] = screen.engine.world.items;
@@ -207,7 +207,7 @@ test('a film goes on where it was left, and from the beginning when asked', asyn
   expect(screen.complaints).toEqual([]);
 });
 
-test('a folder of photos is looked at, and each opens from its picture', async () => {
+test.concurrent('a folder of photos is looked at, and each opens from its picture', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   const photos = Array.from({ length: 9 }, (_, index) =>
     fakeFile(`Photo ${index + 1}.jpg`, 'image', { index, previewUrl: `/preview/${index + 1}` }),
@@ -223,7 +223,7 @@ test('a folder of photos is looked at, and each opens from its picture', async (
   await screen.by('folder-files').waitFor({ state: 'detached' });
 });
 
-test('many shares at once are one card in the chat, and links are links in the lines of people who were verified', async () => {
+test.concurrent('many shares at once are one card in the chat, and links are links in the lines of people who were verified', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   const sea = theSea(screen);
   const ben = sea.members[1];
@@ -257,7 +257,7 @@ test('many shares at once are one card in the chat, and links are links in the l
   expect(screen.complaints).toEqual([]);
 });
 
-test('buttons under the mouse stay readable', async () => {
+test.concurrent('buttons under the mouse stay readable', async () => {
   await using screen = await Screen.open(browser);
   await screen.goToSphere();
   await screen.by('add').hover();
@@ -269,7 +269,7 @@ test('buttons under the mouse stay readable', async () => {
   expect(violations).toEqual([]);
 });
 
-test('joining by an invitation that was just taken back says so in plain words', async () => {
+test.concurrent('joining by an invitation that was just taken back says so in plain words', async () => {
   await using screen = await Screen.open(browser);
   screen.engine.closedRooms = true;
   await screen.goHome();
@@ -280,7 +280,7 @@ test('joining by an invitation that was just taken back says so in plain words',
   expect(await screen.by('invitation').count()).toBe(1);
 });
 
-test('what is given so slowly that it would read as zero is not among the transfers', async () => {
+test.concurrent('what is given so slowly that it would read as zero is not among the transfers', async () => {
   await using screen = await Screen.open(browser);
   for (const item of screen.engine.world.items) item.upBps = item.upBps > 0 ? 300 : 0;
   Object.assign(screen.engine.state.swarm, { downBps: 0, upBps: 300 });
@@ -290,7 +290,7 @@ test('what is given so slowly that it would read as zero is not among the transf
   expect(await screen.by('transfers-page').textContent()).not.toMatch(/(^|\D)0 kB\/s/);
 });
 
-test('before somebody is removed one reads how much they have, and afterwards the conversation says it', async () => {
+test.concurrent('before somebody is removed one reads how much they have, and afterwards the conversation says it', async () => {
   await using screen = await Screen.open(browser, FRENCH);
   const sea = theSea(screen);
   const ben = sea.members.find(({ isMe }) => !isMe);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseBareJid, parseSphereId } from '../../src/base/id.ts';
 import { addItems } from '../bench/parts/many-items.ts';
 import { EngineProcess, eventually } from '../fixtures/engine-process.ts';
@@ -22,7 +22,8 @@ const album = (person: Person, sphere: string, count: number) =>
     return items.length === count ? items.map(({ id, name, bytes }) => ({ id, name, bytes })) : undefined;
   });
 
-test('a copy of a whole profile becomes a computer of its own: both go on, and everything arrives once', async () => {
+// The first three wait for other things and share at most Ben, who takes part and stays: they run side by side.
+test.concurrent('a copy of a whole profile becomes a computer of its own: both go on, and everything arrives once', async () => {
   const [carl, ben] = [world.person('carl'), world.person('ben')];
   const sphere = await world.sphere('Copied', carl, ben);
   const content = randomBytes(100_000);
@@ -40,8 +41,7 @@ test('a copy of a whole profile becomes a computer of its own: both go on, and e
   const address = carl.address.replace(/\.\d+$/, '.90');
   await writeFile(join(profile, 'config.json'), JSON.stringify({ swarm: { addresses: [address], mapPorts: false } }));
   const engine = await EngineProcess.start({ profile });
-  const copy = new Person({ name: 'carl', jid: carl.jid, engine, options: { address } });
-  onTestFinished(async () => await copy[Symbol.asyncDispose]());
+  await using copy = new Person({ name: 'carl', jid: carl.jid, engine, options: { address } });
   const ownDevices = async (person: Person) => (await person.ask((client) => client.system.snapshot())).account;
   await eventually('the copy is told apart', async () =>
     (await ownDevices(copy))?.warnings?.includes('copied-profile') === true ? true : undefined,
@@ -59,7 +59,7 @@ test('a copy of a whole profile becomes a computer of its own: both go on, and e
   expect((await copy.items(sphere)).map(({ id, state }) => ({ id, state }))).toEqual([{ id: item, state: 'sharing' }]);
 });
 
-test('a second computer has the album and plays it; wiped and restored from the kit alone it has the same', async () => {
+test.concurrent('a second computer has the album and plays it; wiped and restored from the kit alone it has the same', async () => {
   const [anna, ben] = [world.person('anna'), world.person('ben')];
   const sphere = await world.sphere('Summer', anna, ben);
   // Whom she has on her list is asked when nothing else is left.
@@ -94,7 +94,7 @@ test('a second computer has the album and plays it; wiped and restored from the 
   expect(await fresh.log(sphere)).toEqual(await ben.log(sphere));
 });
 
-test(`of an album of ${ITEMS} things a second computer has all and plays them; restored from the kit it is the same`, async () => {
+test.concurrent(`of an album of ${ITEMS} things a second computer has all and plays them; restored from the kit it is the same`, async () => {
   await using home = await EngineWorld.start(['anna', 'ben']);
   const [anna, ben] = [home.person('anna'), home.person('ben')];
   const sphere = await home.sphere('A thousand', ben, anna);

@@ -42,6 +42,19 @@ test('a signature of one kind is none of another kind, key or text', () => {
   expect(isSignedBy('event', 'no key', bytes, signature)).toBe(false);
 });
 
+test('what was found to be signed once makes nothing else signed, and is signed again', () => {
+  const key = generateSigningKey(seededRandom('twice'));
+  const signature = signFor('event', key, bytes);
+  expect([1, 2].map(() => isSignedBy('event', key.id, bytes, signature))).toEqual([true, true]);
+  const altered = Uint8Array.from(signature, (byte, index) => (index === 63 ? byte ^ 1 : byte));
+  expect([1, 2].map(() => isSignedBy('event', key.id, bytes, altered))).toEqual([false, false]);
+  // The same bytes divided in another way between signature and text.
+  const joined = Uint8Array.of(...signature, ...bytes);
+  expect(isSignedBy('event', key.id, joined.subarray(63), joined.subarray(0, 63))).toBe(false);
+  expect(isSignedBy('event', key.id.slice(1), bytes, signature)).toBe(false);
+  expect(isSignedBy('alive', key.id, bytes, signature)).toBe(false);
+});
+
 test('public keys of low order are refused, whatever their sign bit', () => {
   const points = ed25519.Point.BASE.constructor as typeof ed25519.Point;
   const torsion = points.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05');
