@@ -2,6 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { bytesSchema as bytes, deviceKeySchema, done, infoHashSchema, inSphere, sphereIdSchema } from './ids.ts';
+import { publicTorrentCalls } from './finding.ts';
 import { openedCalls } from './opened.ts';
 import { limitsSchema, NO_LIMITS, prioritySchema } from './views.ts';
 
@@ -375,10 +376,7 @@ export const swarmContract = {
       }),
     )
     .output(z.object({ refused: z.array(refusedTorrentSchema) })),
-  /** Gives members of the sphere the description of a public torrent when they ask. */
-  offerMetainfo: oc
-    .input(z.object({ sphereId: sphereIdSchema, infoHash: infoHashSchema, metainfo: bytes }))
-    .output(done),
+  ...publicTorrentCalls,
   ...openedCalls,
   remove: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
   pause: oc.input(z.object({ infoHash: infoHashSchema })).output(done),
