@@ -34,6 +34,14 @@ export type Finding = z.infer<typeof findingSchema>;
 /** As it is before a person says otherwise: strangers are asked nothing that the makers of a torrent did not name. */
 export const NO_FINDING: Finding = { dht: false, pex: false, dhtNodes: [] };
 
+/** How many strangers each way named first, since the torrent was begun or the program started. */
+export const foundBySchema = z.object({
+  trackers: z.number().int().nonnegative(),
+  dht: z.number().int().nonnegative(),
+  pex: z.number().int().nonnegative(),
+});
+export type FoundBy = z.infer<typeof foundBySchema>;
+
 export const publicTorrentCalls = {
   /** Gives members of the sphere the description of a public torrent when they ask. */
   offerMetainfo: oc

@@ -2,7 +2,7 @@ import { eventIterator, oc } from '@orpc/contract';
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { bytesSchema as bytes, deviceKeySchema, done, infoHashSchema, inSphere, sphereIdSchema } from './ids.ts';
-import { publicTorrentCalls } from './finding.ts';
+import { foundBySchema, publicTorrentCalls } from './finding.ts';
 import { openedCalls } from './opened.ts';
 import { limitsSchema, NO_LIMITS, prioritySchema } from './views.ts';
 
@@ -197,6 +197,8 @@ export const torrentStateSchema = z.object({
   peers: count,
   /** Connected peers that hold every piece. */
   seeds: count,
+  /** Of a public one. */
+  foundBy: foundBySchema.optional(),
 });
 export type TorrentState = z.infer<typeof torrentStateSchema>;
 

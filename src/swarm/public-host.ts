@@ -8,7 +8,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { randomFraction } from '../base/random.ts';
 import { withinTime } from '../base/within-time.ts';
-import type { Finding } from '../contract/finding.ts';
+import type { Finding, FoundBy } from '../contract/finding.ts';
 import type { RefusedTorrent } from '../contract/swarm.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import { Bans } from '../torrent/bans.ts';
@@ -30,7 +30,6 @@ import { readWantedHash, strangerAt } from '../torrent/stranger-handshake.ts';
 import type { HeldSpec, TorrentChange } from '../torrent/torrent-spec.ts';
 import { letFirstGo } from './let-first-go.ts';
 import type { PortMapping } from './port-mapping.ts';
-import type { FoundBy } from './public-ways.ts';
 import { PublicWays } from './public-ways.ts';
 import { StrangerPort } from './stranger-port.ts';
 
@@ -44,6 +43,8 @@ const CONNECT_MS = 8_000;
 const HANDSHAKE_MS = 10_000;
 const SILENT_MS = 150_000;
 const CHECK_MS = 30_000;
+
+const NOTHING_FOUND: FoundBy = { trackers: 0, dht: 0, pex: 0 };
 
 export type PublicTorrent = ActiveTorrent<HeldSpec>;
 
@@ -218,6 +219,7 @@ export class PublicHost implements AsyncDisposable {
       files: resources.files,
       pieces: this.#pieces,
       buckets: resources.bucketsOf(spec.infoHash),
+      more: () => ({ foundBy: this.foundBy(spec.infoHash) ?? NOTHING_FOUND }),
       onChange,
       onBadPiece: (stranger) => this.#badPiece(stranger),
     });

@@ -1,20 +1,13 @@
 import type { Duplex } from 'node:stream';
 import type { InfoHash } from '../base/id.ts';
 import { Scope } from '../base/scope.ts';
-import type { Finding } from '../contract/finding.ts';
+import type { Finding, FoundBy } from '../contract/finding.ts';
 import { NO_FINDING } from '../contract/finding.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
 import { PeerExchange } from '../torrent/peer-exchange.ts';
 import type { PublicMetainfo } from '../torrent/public-metainfo.ts';
 import type { PublicDhtDeps } from './public-dht.ts';
 import { PublicDht } from './public-dht.ts';
-
-/** Who named how many strangers first, since the torrent was added. */
-export interface FoundBy {
-  readonly trackers: number;
-  readonly dht: number;
-  readonly pex: number;
-}
 
 interface Way {
   readonly metainfo: PublicMetainfo;

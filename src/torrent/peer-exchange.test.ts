@@ -3,10 +3,19 @@ import { expect, test } from 'vitest';
 import type { Wire } from 'webtorrent';
 import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import { errorCode } from '../base/errors.ts';
 import { decode, encode } from './bencode/bencode.ts';
 import { encodeExchange, parseExchange, PeerExchange } from './peer-exchange.ts';
 
 const refused = expect.objectContaining({ code: 'bad-input' });
+function outcome(bytes: Uint8Array): string {
+  try {
+    return parseExchange(bytes).added.length <= 50 ? 'read' : 'too many';
+  } catch (error) {
+    return errorCode(error);
+  }
+}
+
 const many = (count: number): string[] => Array.from({ length: count }, (_, index) => `198.51.100.${index}:80`);
 
 /** What the exchange uses of a wire. */
@@ -57,11 +66,7 @@ test('lists that are none are empty; what is no dictionary or too long is refuse
   }
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-      try {
-        expect(parseExchange(bytes).added.length).toBeLessThanOrEqual(50);
-      } catch (error) {
-        expect(error).toEqual(refused);
-      }
+      expect(['read', 'bad-input']).toContain(outcome(bytes));
     }),
     { numRuns: fuzzRuns(500) },
   );

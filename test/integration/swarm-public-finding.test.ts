@@ -147,7 +147,7 @@ test('with peer exchange off, and for private torrents, no connection offers it'
   expect(said.includes('ut_pex')).toBe(false);
 });
 
-test('with everything off, and for a private torrent with everything on, not a datagram goes to the DHT', async () => {
+test('with everything off, and for private torrents and those of spheres with everything on, not a datagram goes to the DHT', async () => {
   const heard: Buffer[] = [];
   const node = createSocket('udp4');
   node.on('message', (datagram) => heard.push(datagram));
@@ -163,6 +163,12 @@ test('with everything off, and for a private torrent with everything on, not a d
   expect(home.host.dhtPort).toBe(0);
   await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'none');
   const open = await read();
+  // What a sphere shares is not even known here.
+  await using ofSphere = new PublicHome([open.metainfo.infoHash]);
+  ofSphere.host.setFinding({ dht: true, pex: true, dhtNodes });
+  expect(await ofSphere.add(open.metainfo, open.bytes, join(folder, 'ours'))).toBe('conflict');
+  ofSphere.host.tick();
+  expect(ofSphere.host.dhtPort).toBe(0);
   home.host.setFinding({ dht: false, pex: false, dhtNodes });
   expect(await home.add(open.metainfo, open.bytes, join(folder, 'ours'))).toBe('added');
   home.host.tick();
