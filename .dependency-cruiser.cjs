@@ -55,6 +55,18 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(base|contract|torrent|player)/' },
     },
     {
+      name: 'only-public-torrents-are-sought-among-strangers',
+      severity: 'error',
+      from: { pathNot: `^src/torrent/dht/|^src/swarm/public-(dht|ways)\\.ts$|${test}` },
+      to: { path: '^src/torrent/dht/' },
+    },
+    {
+      name: 'only-public-torrents-exchange-peers',
+      severity: 'error',
+      from: { pathNot: `^src/swarm/public-ways\\.ts$|^src/torrent/(connection-info|peer-link)\\.ts$|${test}` },
+      to: { path: '^src/torrent/peer-exchange\\.ts$' },
+    },
+    {
       name: 'spheres-below-player-and-hosts',
       severity: 'error',
       from: { path: '^src/spheres/', pathNot: test },

@@ -59,6 +59,7 @@ test('each command prints exactly the shape that scripts rely on', async () => {
     atMs: 1_700_000_000_000,
     copies: 1,
     isPublic: false,
+    foundBy: null,
     isOpened: false,
     files: [{ name: 'film.mp4', bytes: 1000 }],
   };

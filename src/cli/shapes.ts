@@ -156,6 +156,10 @@ const itemShape = z.object({
   atMs: timeMs,
   copies: z.number().int().describe('complete copies known elsewhere'),
   isPublic: z.boolean().describe('a torrent from elsewhere: strangers take part in it'),
+  foundBy: z
+    .record(z.string(), z.number())
+    .nullable()
+    .describe('of a public one: how many strangers each way named first'),
   isOpened: z.boolean().describe('other programs may fetch it from this computer'),
   files: z.array(z.object({ name: z.string(), bytes })),
 });

@@ -1,5 +1,6 @@
 import { oc } from '@orpc/contract';
 import * as z from 'zod';
+import { findingSchema } from './finding.ts';
 import { limitsSchema } from './views.ts';
 
 /** What a person can set on this computer, beyond how the page looks. */
@@ -39,6 +40,8 @@ export const settingsSchema = z.object({
   quiet: quietSchema,
   /** Whether others see when the person writes. */
   tellTyping: z.boolean(),
+  /** How strangers who share public torrents are found beside trackers; holds at once. */
+  public: findingSchema,
   /** Takes effect when the engine starts. */
   network: networkSettingsSchema,
   /** The limits that hold now. */
@@ -52,6 +55,7 @@ export const settingsChangeSchema = z
   .object({
     limits: limitsSchema.partial(),
     quiet: z.object({ on: z.boolean(), limits: limitsSchema.partial(), schedule: scheduleSchema.partial() }).partial(),
+    public: findingSchema.partial(),
     network: networkSettingsSchema.partial(),
     tellTyping: z.boolean(),
   })

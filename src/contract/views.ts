@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
+import { foundBySchema } from './finding.ts';
 import { chosenDeviceSchema, contactSchema, peopleEvents, pictureSchema } from './people.ts';
 import { bareJidSchema, deviceKeySchema, eventIdSchema, itemIdSchema, personIdSchema, sphereIdSchema } from './ids.ts';
 
@@ -212,6 +213,7 @@ export const itemSchema = z.object({
   plain: z.boolean(),
   /** A torrent from elsewhere: strangers take part in it, and see whoever fetches it. */
   isPublic: z.boolean(),
+  foundBy: foundBySchema.nullable(),
   /** A plain one that other programs may fetch from this device. */
   isOpened: z.boolean(),
   atMs: count,

@@ -15,6 +15,7 @@ import { previewsOf } from './preview-source.ts';
 import { NetworkPlaces } from './network-places.ts';
 import { Onlookers } from './onlookers.ts';
 import { changeConfig, readConfig } from './profile.ts';
+import { findingOf } from './settings-calls.ts';
 import type { CreateServices, RunningServices, ServicesDeps } from './start-engine.ts';
 import { SpeedRules } from './speed-rules.ts';
 import { ViewSource } from './view-source.ts';
@@ -43,6 +44,7 @@ export function createServicesFrom(parts: ServiceParts): CreateServices {
     await using stack = new AsyncDisposableStack();
     const { log } = deps;
     const feed = new SwarmFeed({ clock: deps.clock, log: log.child('swarm-feed') });
+    await feed.setFinding(findingOf(deps.config));
     const views = new ViewSource({ feed, clock: deps.clock, log });
     const speed = openSpeed(deps, feed, stack);
     views.setLimits(deps.config.limits);

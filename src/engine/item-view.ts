@@ -58,6 +58,7 @@ export function viewItem(deps: ItemViewDeps, sphere: Sphere, row: ItemRow): Item
     mine,
     plain: body.plain,
     isPublic: event.type === 'torrent',
+    foundBy: live?.foundBy ?? null,
     isOpened: deps.items.opened.has(row.itemId),
     atMs: body.origin?.wallMs ?? header.wallMs,
     copies: countCopies(deps, sphere, row, live?.seeds ?? 0),

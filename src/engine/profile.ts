@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { SerialQueue } from '../base/queue.ts';
+import { DHT_ENTRANCES, dhtEntrancesSchema } from '../contract/finding.ts';
 import { iceServerSchema } from '../contract/swarm.ts';
 import { quietSchema } from '../contract/settings.ts';
 import { limitsSchema } from '../contract/views.ts';
@@ -48,6 +49,12 @@ const configSchema = z.object({
       discoverLan: z.boolean().default(true),
       /** Keep a tracker for members, and announce to theirs. */
       tracker: z.boolean().default(true),
+      /** Look for strangers who share public torrents in the DHT, and tell it about us. */
+      dht: z.boolean().default(false),
+      /** Whom the DHT is entered by. */
+      dhtNodes: dhtEntrancesSchema.default(DHT_ENTRANCES),
+      /** Tell strangers who share a public torrent about each other, and listen to them. */
+      pex: z.boolean().default(true),
       /** Networks in which this computer does not show itself, by router and range. */
       publicNetworks: z.array(z.string().max(100)).max(100).default([]),
       /** Also listened on when the system allows it, for members that only some ports are open to. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
+import type { Finding } from '../contract/finding.ts';
 import type { LimitsView } from '../contract/views.ts';
 import { createProfileFolders, locateProfile, readConfig } from './profile.ts';
 import { settingsCalls } from './settings-calls.ts';
@@ -20,7 +21,9 @@ test('a change keeps what it does not name, holds at once, and is there after a 
   const speed = new SpeedRules({ settings: readConfig(profile), apply, clock: new VirtualClock() });
   const shown: LimitsView[] = [];
   const views = { setLimits: (limits: LimitsView) => void shown.push(limits) } as never;
-  const settings = settingsCalls({ profile, speed, views });
+  const found: Finding[] = [];
+  const feed = { setFinding: async (finding: Finding): Promise<void> => void found.push(finding) };
+  const settings = settingsCalls({ profile, speed, views, feed });
 
   const before = await settings.get(signal);
   expect(before).toMatchObject({ inForce: { up: 0, down: 0 }, restartNeeded: false, network: { mapPorts: true } });
@@ -37,9 +40,29 @@ test('a change keeps what it does not name, holds at once, and is there after a 
     quiet: { ...before.quiet, on: true, limits: { up: 1000, down: 2000 } },
     network: { ...before.network, dataPort: 6881 },
     tellTyping: false,
+    public: before.public,
     inForce: { up: 1000, down: 2000 },
     restartNeeded: true,
   });
-  const started = settingsCalls({ profile, speed, views });
+  const started = settingsCalls({ profile, speed, views, feed });
   expect(await started.get(signal)).toEqual({ ...after, restartNeeded: false });
+});
+
+test('how strangers are found holds at once, and nobody is asked for any before a person says so', async () => {
+  const profile = locateProfile(folder);
+  createProfileFolders(profile);
+  const speed = new SpeedRules({
+    settings: readConfig(profile),
+    apply: async () => undefined,
+    clock: new VirtualClock(),
+  });
+  const told: Finding[] = [];
+  const feed = { setFinding: async (finding: Finding): Promise<void> => void told.push(finding) };
+  const settings = settingsCalls({ profile, speed, views: { setLimits: () => undefined } as never, feed });
+  const before = await settings.get(signal);
+  expect(before.public).toMatchObject({ dht: false, pex: true });
+  const after = await settings.set({ public: { dht: true, dhtNodes: ['192.0.2.7:6881'] } }, signal);
+  expect(after.public).toEqual({ dht: true, pex: true, dhtNodes: ['192.0.2.7:6881'] });
+  expect(after.restartNeeded).toBe(false);
+  expect(told).toEqual([after.public]);
 });

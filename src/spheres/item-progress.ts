@@ -22,7 +22,7 @@ interface ItemProgressDeps {
 }
 
 /** What people see of a torrent beside its state. */
-type Movement = Pick<TorrentState, 'downBps' | 'upBps' | 'seeds'>;
+type Movement = Pick<TorrentState, 'downBps' | 'upBps' | 'seeds' | 'foundBy'>;
 
 const QUIET: Movement = { downBps: 0, upBps: 0, seeds: 0 };
 
@@ -151,5 +151,6 @@ export class ItemProgress implements Disposable {
 
 /** After a start the swarm tells of everything that it took: showing a thousand items anew would take seconds. */
 function looksSame(a: Movement, b: Movement): boolean {
-  return a.downBps === b.downBps && a.upBps === b.upBps && a.seeds === b.seeds;
+  const isAsFound = JSON.stringify(a.foundBy) === JSON.stringify(b.foundBy);
+  return a.downBps === b.downBps && a.upBps === b.upBps && a.seeds === b.seeds && isAsFound;
 }

@@ -183,6 +183,18 @@ test('limits of a sphere and of an item are told at once, and the next process h
   expect(next.told.find(({ name }) => name === 'setSphere')?.input).toMatchObject({ limits: ofSphere });
 });
 
+test('how strangers are found is told at once, and the next process hears it too', async () => {
+  const { feed, swarm, died } = attachedFeed();
+  await feed.setIdentity(identity);
+  const finding = { dht: true, pex: false, dhtNodes: ['203.0.113.1:6881'] };
+  await feed.setFinding(finding);
+  expect(swarm.told.at(-1)).toEqual({ name: 'setFinding', input: finding });
+  swarm.die();
+  await died;
+  const { swarm: next } = attachedFeed(feed);
+  await expect.poll(() => next.told.find(({ name }) => name === 'setFinding')?.input).toEqual(finding);
+});
+
 test('telling a process that dies meanwhile is no failure: the next one hears it', async () => {
   const { feed, swarm } = attachedFeed();
   await feed.setIdentity(identity);

@@ -5,6 +5,7 @@ import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
 import { SerialQueue } from '../base/queue.ts';
+import { NO_FINDING, type Finding } from '../contract/finding.ts';
 import type { EpochKeys, IceServer, RefusedTorrent, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
 import type { FedTorrent } from './fed-torrent.ts';
@@ -65,6 +66,7 @@ export class SwarmFeed {
   #discoverOn: readonly string[] = [];
   #opened: Opened = NOTHING_OPEN;
   #limits: LimitsView = { up: 0, down: 0 };
+  #finding: Finding = NO_FINDING;
   #calls: SwarmCalls | null = null;
   /** Settles when the process has been told everything; what is new meanwhile is told after that. */
   #feeding: Promise<unknown> = Promise.resolve();
@@ -236,6 +238,11 @@ export class SwarmFeed {
     await this.#tell((calls) => calls.setLimits(limits));
   }
 
+  async setFinding(finding: Finding): Promise<void> {
+    this.#finding = finding;
+    await this.#tell((calls) => calls.setFinding(finding));
+  }
+
   async window(infoHash: InfoHash, reader: string, from: number, to: number): Promise<void> {
     await this.#tell((calls) => calls.window({ infoHash, reader, from, to }));
   }
@@ -310,6 +317,7 @@ export class SwarmFeed {
     const discoverOn = this.#discoveryOf(identity);
     const { dataPort } = await calls.start({ ...identity, discoverOn, limits: this.#limits });
     this.#port = dataPort;
+    if (this.#finding !== NO_FINDING) await calls.setFinding(this.#finding);
     if (this.#iceServers.length > 0) await calls.setIceServers({ servers: this.#iceServers });
     for (const [sphereId, keys] of this.#spheres) await calls.setSphere({ sphereId, ...keys });
     await this.#addAll(calls, Array.from(this.#torrents.keys()));

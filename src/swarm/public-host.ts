@@ -8,6 +8,7 @@ import type { RandomBytes } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { randomFraction } from '../base/random.ts';
 import { withinTime } from '../base/within-time.ts';
+import type { Finding, FoundBy } from '../contract/finding.ts';
 import type { RefusedTorrent } from '../contract/swarm.ts';
 import { ActiveTorrent } from '../torrent/active-torrent.ts';
 import { Bans } from '../torrent/bans.ts';
@@ -29,6 +30,7 @@ import { readWantedHash, strangerAt } from '../torrent/stranger-handshake.ts';
 import type { HeldSpec, TorrentChange } from '../torrent/torrent-spec.ts';
 import { letFirstGo } from './let-first-go.ts';
 import type { PortMapping } from './port-mapping.ts';
+import { PublicWays } from './public-ways.ts';
 import { StrangerPort } from './stranger-port.ts';
 
 const MOST_LINKS = 200;
@@ -41,6 +43,8 @@ const CONNECT_MS = 8_000;
 const HANDSHAKE_MS = 10_000;
 const SILENT_MS = 150_000;
 const CHECK_MS = 30_000;
+
+const NOTHING_FOUND: FoundBy = { trackers: 0, dht: 0, pex: 0 };
 
 export type PublicTorrent = ActiveTorrent<HeldSpec>;
 
@@ -89,6 +93,7 @@ export class PublicHost implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #bans = new Bans();
   readonly #announcer: PublicAnnouncer;
+  readonly #ways: PublicWays;
   readonly #pieces: PieceTools;
   #port: StrangerPort | null = null;
   #dialling = 0;
@@ -100,6 +105,23 @@ export class PublicHost implements AsyncDisposable {
     const { crypto, tags } = deps.resources;
     this.#pieces = { crypto, ...createPieceMemory(), tags };
     this.#announcer = new PublicAnnouncer({ ...deps, port: () => this.port });
+    this.#ways = new PublicWays({ ...deps, port: () => this.port });
+  }
+
+  /** How strangers are found beside trackers, from now on. */
+  setFinding(finding: Finding): void {
+    this.#ways.set(finding);
+    this.tick();
+  }
+
+  /** How many strangers each way named first; null = no such torrent. */
+  foundBy(infoHash: InfoHash): FoundBy | null {
+    return this.#ways.foundBy(infoHash);
+  }
+
+  /** Of the DHT; 0 while nothing is sought there. */
+  get dhtPort(): number {
+    return this.#ways.dhtPort;
   }
 
   /** Where strangers call; 0 while there is nothing they could want. */
@@ -146,6 +168,7 @@ export class PublicHost implements AsyncDisposable {
       running.torrent.tick();
       running.torrent.disconnect((link) => link.silentMs > SILENT_MS);
       this.#announceOrNot(running);
+      this.#ways.tick(running.metainfo.infoHash, running.torrent.serves);
       this.#dialMore(running);
     }
   }
@@ -155,6 +178,7 @@ export class PublicHost implements AsyncDisposable {
       await Promise.all(Array.from(this.#running.keys(), (infoHash) => this.#dispose(infoHash)));
       await this.#closePort();
     });
+    await this.#ways[Symbol.asyncDispose]();
     await this.#scope[Symbol.asyncDispose]();
     await this.#client[Symbol.asyncDispose]();
   }
@@ -175,8 +199,10 @@ export class PublicHost implements AsyncDisposable {
       this.#deps.onRemoved(torrent);
       throw error;
     }
-    this.#running.set(spec.infoHash, { torrent, metainfo, dials, announcing: null, startBytes: torrent.bytesHave });
+    const running: Running = { torrent, metainfo, dials, announcing: null, startBytes: torrent.bytesHave };
+    this.#running.set(spec.infoHash, running);
     await this.#openPort();
+    this.#ways.add(metainfo, (endpoint) => this.#found(running, endpoint));
     this.tick();
   }
 
@@ -193,6 +219,7 @@ export class PublicHost implements AsyncDisposable {
       files: resources.files,
       pieces: this.#pieces,
       buckets: resources.bucketsOf(spec.infoHash),
+      more: () => ({ foundBy: this.foundBy(spec.infoHash) ?? NOTHING_FOUND }),
       onChange,
       onBadPiece: (stranger) => this.#badPiece(stranger),
     });
@@ -203,6 +230,7 @@ export class PublicHost implements AsyncDisposable {
     if (running === undefined) return;
     this.#running.delete(infoHash);
     await running.announcing?.[Symbol.asyncDispose]();
+    await this.#ways.remove(infoHash);
     await running.torrent[Symbol.asyncDispose]();
     this.#deps.onRemoved(running.torrent);
   }
@@ -222,7 +250,7 @@ export class PublicHost implements AsyncDisposable {
 
   /** Who pauses takes no part: its trackers hear so. */
   #announceOrNot(running: Running): void {
-    const { torrent, metainfo, dials } = running;
+    const { torrent, metainfo } = running;
     if (torrent.serves === (running.announcing !== null)) return;
     if (!torrent.serves) {
       const ending = running.announcing;
@@ -241,14 +269,18 @@ export class PublicHost implements AsyncDisposable {
             downloaded: Math.max(0, torrent.bytesHave - running.startBytes),
             left: torrent.length - torrent.bytesHave,
           }),
-          onPeer: (endpoint) => {
-            dials.add(endpoint);
-            this.#dialMore(running);
-          },
+          onPeer: (endpoint) => this.#ways.found(metainfo.infoHash, 'trackers', endpoint),
         },
         signal,
       ),
     );
+  }
+
+  /** Whether it was not known before. */
+  #found(running: Running, endpoint: string): boolean {
+    const isNew = running.dials.add(endpoint);
+    this.#dialMore(running);
+    return isNew;
   }
 
   #dialMore({ torrent, dials }: Running): void {
@@ -298,7 +330,8 @@ export class PublicHost implements AsyncDisposable {
       return;
     }
     const route = { path: pathOf(from.address), address: from.address };
-    torrent.connect(stream, { device, route, weDialled: from.weDialled, isForeign: true });
+    const exchange = this.#ways.exchange(torrent.spec.infoHash, stream, from);
+    torrent.connect(stream, { device, route, weDialled: from.weDialled, isForeign: true, ...exchange });
   }
 
   get #linkCount(): number {

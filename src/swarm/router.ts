@@ -38,6 +38,10 @@ export function createSwarmRouter(service: SwarmService) {
       service.node.offered.set(input.sphereId, input.infoHash, input.metainfo);
       return done;
     }),
+    setFinding: os.setFinding.handler(({ input }) => {
+      service.node.public.setFinding(input);
+      return done;
+    }),
     ...openedCalls(service),
     remove: os.remove.handler(async ({ input }) => {
       await service.node.remove(input.infoHash);

@@ -182,6 +182,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
       upBps: Math.round(rates.up),
       peers: swarm?.links.length ?? 0,
       seeds: swarm === null ? 0 : links.filter((link) => swarm.isSeed(link)).length,
+      ...this.#deps.more?.(),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { DeviceKey } from '../base/id.ts';
+import type { PeerExchange } from './peer-exchange.ts';
 import type { Route } from './route.ts';
 
 /** Of a connection that is handed to a torrent. */
@@ -10,4 +11,6 @@ export interface ConnectionInfo {
   readonly strangersId?: Uint8Array;
   /** Another program; left out = ours. */
   readonly isForeign?: boolean;
+  /** Told and heard of other strangers; left out = nothing is, as with every member. */
+  readonly exchange?: PeerExchange;
 }

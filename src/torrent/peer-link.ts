@@ -11,6 +11,7 @@ import type { Bucket } from './limits.ts';
 import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
 import type { OpenConnections } from './open-connections.ts';
+import type { PeerExchange } from './peer-exchange.ts';
 import type { Route } from './route.ts';
 import { readIntoOneBuffer } from './socket-input.ts';
 import { Uploads } from './uploads.ts';
@@ -52,6 +53,8 @@ export interface PeerLinkDeps {
   readonly strangersId?: Uint8Array;
   /** Another program, which knows no signs of life: aria2 ends a connection that brings two of them in five seconds. */
   readonly isForeign?: boolean;
+  /** Of a public torrent only. */
+  readonly exchange?: PeerExchange;
   readonly stream: Duplex;
   readonly peer: Peer;
   readonly wire: Wire;
@@ -108,6 +111,7 @@ export class PeerLink {
     this.#uploads = this.#createUploads();
     this.requests = this.#createRequests();
     disarmExtensions(deps.wire, this.requests.capacity);
+    deps.exchange?.arm(deps.wire);
     this.#takeOverRequests();
     this.#takeOverOutput();
     this.#takeOverInput();

@@ -70,6 +70,21 @@ describe('a .torrent file from elsewhere', () => {
     expect(read.infoHash).toBe(toHex(createHash('sha1').update(encode(hybrid)).digest()));
   });
 
+  test('is private when its makers say anything but no, and names nodes that can be ones', () => {
+    const isPrivate = (flag: unknown): boolean =>
+      parsePublicMetainfo(torrentOf(flag === undefined ? single : { ...single, private: flag })).isPrivate;
+    expect([undefined, 0, 1, 2, 'yes'].map(isPrivate)).toEqual([false, false, true, true, true]);
+    const good = [
+      ['dht.example.org', 6881],
+      ['203.0.113.1', 1],
+    ];
+    const bad = [['a b', 1], ['::1', 1], ['x.example', 0], ['x.example', 70_000], ['x.example'], 'x', [1, 1], 7];
+    const { nodes } = parsePublicMetainfo(torrentOf(single, { nodes: [...good, ...bad] }));
+    expect(nodes).toEqual(['dht.example.org:6881', '203.0.113.1:1']);
+    const flood = Array.from({ length: 500 }, (_, port) => ['x.example', port + 1]);
+    expect(parsePublicMetainfo(torrentOf(single, { nodes: flood })).nodes).toHaveLength(16);
+  });
+
   test('of version 2 alone is refused by its own name', () => {
     const info = { 'file tree': {}, 'meta version': 2, name: 'film.mkv', 'piece length': PIECE };
     expect(refusal(torrentOf(info))).toBe('torrent-version-2');

@@ -1,4 +1,4 @@
-// BEP 3: metainfo files; BEP 12: several trackers; BEP 27: private torrents; BEP 47: padding files; BEP 52: version 2
+// BEP 3: metainfo files; BEP 5: nodes of the DHT; BEP 12: several trackers; BEP 27: private torrents; BEP 47: padding files; BEP 52: version 2
 import { createHash } from 'node:crypto';
 import { equalBytes, fromUtf8, toHex, toUtf8 } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
@@ -23,11 +23,17 @@ export interface PublicMetainfo extends Metainfo {
   readonly files: readonly PublicFile[];
   /** Each once, in the order of the file; those of kinds that are never called are left out. */
   readonly trackers: readonly string[];
+  /** Its makers want it found by its trackers alone. */
+  readonly isPrivate: boolean;
+  /** Nodes of the DHT that its makers name, `host:port`. */
+  readonly nodes: readonly string[];
 }
 
 /** As many as an item of a sphere may have. */
 export const MAX_PUBLIC_FILES = 10_000;
 const MAX_TRACKERS = 16;
+const MAX_NODES = 16;
+const MAX_HOST_CHARACTERS = 253;
 const MAX_URL_CHARACTERS = 1000;
 const MAX_NAME_CHARACTERS = 1024;
 const MAX_DEPTH = 16;
@@ -68,6 +74,9 @@ export function parsePublicMetainfo(bytes: Uint8Array): PublicMetainfo {
     root: info['files'] === undefined ? 'file' : 'folder',
     files: stored.map(({ path, length, offset }) => ({ path, length, offset })),
     trackers: readTrackers(torrent),
+    // Whatever is written there but a zero: a mistake must not show to everybody what was meant for few.
+    isPrivate: info['private'] !== undefined && info['private'] !== 0,
+    nodes: readNodes(torrent['nodes']),
   };
 }
 
@@ -108,6 +117,18 @@ function readTrackers(torrent: BencodedDict): string[] {
   const all = listed.length > 0 ? listed : [torrent['announce']];
   const urls = all.flatMap((value) => (value instanceof Uint8Array ? (fromUtf8(value) ?? []) : []));
   return Array.from(new Set(urls.filter(isTrackerAddress))).slice(0, MAX_TRACKERS);
+}
+
+/** BEP 5: pairs of a host and a port. */
+function readNodes(value: Bencoded | undefined): string[] {
+  if (!Array.isArray(value)) return [];
+  const named = value.slice(0, MAX_NODES).flatMap((pair) => {
+    const [host, port] = Array.isArray(pair) ? pair : [];
+    const name = host instanceof Uint8Array && host.length <= MAX_HOST_CHARACTERS ? fromUtf8(host) : undefined;
+    const isHost = name !== undefined && /^[a-z0-9][a-z0-9.-]*$/i.test(name);
+    return isHost && typeof port === 'number' && port >= 1 && port <= 65_535 ? [`${name}:${port}`] : [];
+  });
+  return Array.from(new Set(named));
 }
 
 function isTrackerAddress(url: string): boolean {

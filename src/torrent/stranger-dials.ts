@@ -25,12 +25,13 @@ export class StrangerDials {
     this.#policy = deps.policy;
   }
 
-  /** A tracker names `host:port`; what lies in networks of our own is not called because of it. */
-  add(text: string): void {
+  /** Somebody names `host:port`; what lies in networks of our own is not called because of it. Whether it is new. */
+  add(text: string): boolean {
     const endpoint = parseEndpoint(text);
-    if (endpoint === undefined || this.#known.has(text) || !this.#policy(endpoint.host)) return;
+    if (endpoint === undefined || this.#known.has(text) || !this.#policy(endpoint.host)) return false;
     if (this.#known.size >= MOST_KNOWN) this.#forgetWorst();
     this.#known.set(text, { nextMs: 0, vain: 0, busy: false });
+    return true;
   }
 
   /** Up to so many that may be called now, each marked as being called until it `ended`. */

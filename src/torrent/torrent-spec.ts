@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey, InfoHash, SphereId } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import type { FileIdentity, Segment } from '../contract/swarm.ts';
+import type { FileIdentity, Segment, TorrentState } from '../contract/swarm.ts';
 import type { LimitsView, Priority } from '../contract/views.ts';
 import type { ByteRange } from './byte-space.ts';
 import type { TorrentClient } from './client.ts';
@@ -71,6 +71,8 @@ export interface ActiveTorrentDeps<Torrent, Spec extends HeldSpec = TorrentSpec>
   readonly log: Logger;
   readonly onChange: (torrent: Torrent, change: TorrentChange) => void;
   readonly onBadPiece: (device: DeviceKey) => void;
+  /** What is told of a public one beside its state. */
+  readonly more?: () => Pick<TorrentState, 'foundBy'>;
 }
 
 /** `written`: every piece that is to come is here, of which nobody knows yet whether it is on the disk for good; `complete` carries what the files are from now on. */

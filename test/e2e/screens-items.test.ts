@@ -115,6 +115,29 @@ test('sharing what is put into the folder of a sphere is switched off beside its
   expect(screen.complaints).toEqual([]);
 });
 
+test('public torrents are looked for among strangers once a person says so, after reading what they see of it', async () => {
+  await using screen = await Screen.open(browser);
+  await screen.goHome();
+  await screen.by('nav-settings').click();
+  await screen.by('advanced').click();
+  const search = screen.page.getByRole('switch', { name: 'Look for public torrents' });
+  expect(await search.getAttribute('aria-checked')).toBe('false');
+  await screen.page.getByText('they see the address of this computer').waitFor();
+  await search.press('Space');
+  await screen.page.getByRole('textbox', { name: 'Computers that are asked first' }).fill('192.0.2.1:6881');
+  await screen.page.keyboard.press('Enter');
+  await expect
+    .poll(() => screen.engine.calls)
+    .toEqual(
+      expect.arrayContaining([
+        'settings {"public":{"dht":true}}',
+        'settings {"public":{"dhtNodes":["192.0.2.1:6881"]}}',
+      ]),
+    );
+  expect(await screen.by('restart-needed').count()).toBe(0);
+  expect(await screen.violations()).toEqual([]);
+});
+
 test('slower hours and a port of one’s own are set by a person, in words and by keyboard', async () => {
   await using screen = await Screen.open(browser);
   await screen.goHome();

@@ -9,23 +9,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { InfoHash } from '../../src/base/id.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { systemRandom } from '../../src/base/random.ts';
-import { systemClock } from '../../src/base/system-clock.ts';
-import type { Segment } from '../../src/contract/swarm.ts';
-import { PublicHost } from '../../src/swarm/public-host.ts';
-import { readIdentity } from '../../src/torrent/file-identity.ts';
-import { FilePool } from '../../src/torrent/file-pool.ts';
-import { systemResolve } from '../../src/torrent/guarded-lookup.ts';
-import { TokenBucket } from '../../src/torrent/limits.ts';
-import { OpenConnections } from '../../src/torrent/open-connections.ts';
-import { pieceCount } from '../../src/torrent/metainfo.ts';
-import type { PublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { parsePublicMetainfo } from '../../src/torrent/public-metainfo.ts';
 import { OpenTracker } from '../fixtures/open-tracker.ts';
-import { fullBitfield } from './swarm-peer.ts';
-import { pieceTools } from '../fixtures/piece-tools.ts';
+import { PublicHome } from '../fixtures/public-home.ts';
 
 const PEER = fileURLToPath(new URL('../fixtures/libtorrent-swarm.py', import.meta.url));
 const FILES = { 'one.bin': randomBytes(150_001), 'deep/two.bin': randomBytes(70_000), empty: Buffer.alloc(0) };
@@ -64,63 +50,6 @@ async function freeAddress(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
-/** The second client, which may call this computer because a test says so. */
-class Home implements AsyncDisposable {
-  readonly host: PublicHost;
-  readonly #stack = new AsyncDisposableStack();
-
-  /** `tickMs`: how often it looks around; 0 = never. */
-  constructor(ofSphere: readonly InfoHash[] = [], policy: (address: string) => boolean = () => true, tickMs = 200) {
-    const up = this.#stack.use(new TokenBucket({ clock: systemClock, rate: 0 }));
-    const down = this.#stack.use(new TokenBucket({ clock: systemClock, rate: 0 }));
-    const files = this.#stack.use(new FilePool());
-    this.host = this.#stack.use(
-      new PublicHost({
-        clock: systemClock,
-        random: systemRandom,
-        log: silentLogger,
-        policy,
-        resolve: systemResolve,
-        resources: {
-          files,
-          ...pieceTools(),
-          bucketsOf: () => ({ up, down, connections: new OpenConnections(), isHeldBack: false }),
-        },
-        isOfSphere: (infoHash) => ofSphere.includes(infoHash),
-        addresses: ['127.0.0.1'],
-        portMapping: null,
-        onChange: () => undefined,
-        onRemoved: () => undefined,
-      }),
-    );
-    if (tickMs === 0) return;
-    const timer = setInterval(() => this.host.tick(), tickMs);
-    this.#stack.defer(() => clearInterval(timer));
-  }
-
-  async add(metainfo: PublicMetainfo, bytes: Uint8Array, from: string, isWhole = false): Promise<string> {
-    const segments = await Promise.all(
-      metainfo.files.map(async ({ path, length, offset }): Promise<Segment> => {
-        const place = join(from, metainfo.name, ...path);
-        const identity = isWhole ? await readIdentity(place) : null;
-        return { kind: 'file', offset, length, path: place, root: isWhole ? null : from, identity };
-      }),
-    );
-    const bitfield = isWhole ? fullBitfield(pieceCount(metainfo)) : null;
-    const spec = { infoHash: metainfo.infoHash, metainfo: bytes, mediaKey: null, segments, bitfield };
-    const [refused] = await this.host.addAll([{ ...spec, paused: false, background: true }]);
-    return refused?.code ?? 'added';
-  }
-
-  state(infoHash: InfoHash): string {
-    return this.host.find(infoHash)?.state.state ?? 'none';
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
-  }
-}
-
 async function expectReceived(): Promise<void> {
   for (const [name, bytes] of Object.entries(FILES)) {
     if (bytes.length === 0) continue;
@@ -133,7 +62,7 @@ test('a hybrid torrent comes from a stranger whom its tracker names, and the tra
   await libtorrent('seed', join(folder, 'Album'), torrentFile(), await freeAddress(), 'hybrid', tracker.url);
   const bytes = await readFile(torrentFile());
   const metainfo = parsePublicMetainfo(bytes);
-  await using home = new Home();
+  await using home = new PublicHome();
   expect(await home.add(metainfo, bytes, join(folder, 'received'))).toBe('added');
   await expect.poll(() => home.state(metainfo.infoHash), { timeout: 60_000 }).toBe('complete');
   await expectReceived();
@@ -149,7 +78,7 @@ test('a stranger whom a tracker names is called at once, not when it is looked n
   await expect.poll(() => tracker.told.length, { timeout: 20_000 }).toBeGreaterThan(0);
   const bytes = await readFile(torrentFile());
   const metainfo = parsePublicMetainfo(bytes);
-  await using home = new Home([], () => true, 0);
+  await using home = new PublicHome([], () => true, 0);
   await home.add(metainfo, bytes, join(folder, 'received'));
   // The connection itself is over as soon as both have everything.
   await expect.poll(() => home.host.find(metainfo.infoHash)?.bytesHave, { timeout: 20_000 }).toBeGreaterThan(0);
@@ -161,7 +90,7 @@ test('a stranger fetches from us what its tracker says we have, and nothing else
   for (const child of children.splice(0)) child.kill('SIGKILL');
   const bytes = await readFile(torrentFile());
   const metainfo = parsePublicMetainfo(bytes);
-  await using home = new Home();
+  await using home = new PublicHome();
   expect(await home.add(metainfo, bytes, folder, true)).toBe('added');
   // Whoever asked before us would ask again only after a minute.
   const isTold = (): boolean => tracker.told.some((query) => query.get('port') === String(home.host.port));
@@ -191,10 +120,10 @@ test('what is shared in a sphere never runs beside strangers, and own networks a
   const bytes = await readFile(torrentFile());
   const metainfo = parsePublicMetainfo(bytes);
   const before = tracker.told.length;
-  await using sphere = new Home([metainfo.infoHash]);
+  await using sphere = new PublicHome([metainfo.infoHash]);
   expect(await sphere.add(metainfo, bytes, join(folder, 'received'))).toBe('conflict');
   expect(sphere.host.port).toBe(0);
-  await using careful = new Home([], (address) => !address.startsWith('127.'));
+  await using careful = new PublicHome([], (address) => !address.startsWith('127.'));
   expect(await careful.add(metainfo, bytes, join(folder, 'received'))).toBe('added');
   for (let tick = 0; tick < 5; tick += 1) careful.host.tick();
   expect(careful.host.find(metainfo.infoHash)?.links).toEqual([]);

@@ -41,6 +41,11 @@ export function isArriving(item: Pick<ItemView, 'state' | 'downBps'>): boolean {
   return kind === 'moving' || kind === 'waiting' || kind === 'paused' || kind === 'checking';
 }
 
+/** A public one whose trackers name nobody, and nobody else was found: people may want to look further. */
+export function findsNobody({ foundBy, ...item }: Pick<ItemView, 'state' | 'downBps' | 'foundBy'>): boolean {
+  return foundBy !== null && foundBy.trackers + foundBy.dht + foundBy.pex === 0 && itemStatus(item).kind === 'waiting';
+}
+
 /** It is wanted or served, and its key is not here: neither time nor another connection brings it, but somebody who has it. */
 export function lacksKey({ error }: Pick<ItemView, 'error'>): boolean {
   return error?.code === 'cannot-encrypt';

@@ -5,6 +5,7 @@ import {
   canBeOpened,
   canShareAgain,
   canShareVersion,
+  findsNobody,
   groupByDay,
   isArriving,
   itemStatus,
@@ -30,6 +31,15 @@ test('of an item that waits for its key, or cannot be served without it, one rea
     false,
     false,
   ]);
+});
+
+test('of a public item for which nobody was found one reads so, but of no other', () => {
+  const none = { trackers: 0, dht: 0, pex: 0 };
+  const waiting = { state: 'downloading', downBps: 0 } as const;
+  expect(findsNobody({ ...waiting, foundBy: none })).toBe(true);
+  expect(findsNobody({ ...waiting, foundBy: { ...none, trackers: 1 } })).toBe(false);
+  expect(findsNobody({ ...waiting, foundBy: null })).toBe(false);
+  expect(findsNobody({ state: 'paused', downBps: 0, foundBy: none })).toBe(false);
 });
 
 test('what was never started is not arriving', () => {
