@@ -108,7 +108,8 @@ test('stopping asks the engine and does not start it again', async () => {
 test('children are started for the engine, and their ends joined', async () => {
   const { child, forker } = started();
   child().emit('message', { kind: 'launch', id: 7, program: 'swarm-main.js', maxHeapMb: 512 });
-  const swarm = forker.children[1];
+  const [parent, swarm] = forker.children;
+  expect(parent?.options.execArgv).toEqual(['--max-semi-space-size=4']);
   expect([swarm?.program, swarm?.options.args, swarm?.options.execArgv]).toEqual([
     'child.js',
     ['swarm-main.js'],

@@ -2,6 +2,7 @@ import { backoffDelay } from '../src/base/backoff.ts';
 import type { Clock } from '../src/base/clock.ts';
 import type { ErrorCode } from '../src/base/errors.ts';
 import { Emitter } from '../src/base/emitter.ts';
+import { ENGINE_OPTIONS } from '../src/engine/process-launcher.ts';
 import type { FromEngine, ToEngine } from './engine-messages.ts';
 import { fromEngineSchema } from './engine-messages.ts';
 import type { SecretSealer } from './secret-sealer.ts';
@@ -135,7 +136,11 @@ export class EngineProcess<Port> {
   /** Resolves when the process is gone. */
   #runOnce(address: EngineAddress | undefined): Promise<Outcome> {
     const { forker, clock, profile, asksWho } = this.#deps;
-    const child = forker.fork('engine.js', { args: [], execArgv: [], serviceName: 'Spherecast engine' });
+    const child = forker.fork('engine.js', {
+      args: [],
+      execArgv: ENGINE_OPTIONS,
+      serviceName: 'Spherecast engine',
+    });
     this.#child = child;
     const children = new UtilityChildren<Port>({
       forker,

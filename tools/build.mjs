@@ -17,6 +17,9 @@ const ENGINE_FOLDERS = readdirSync(inRoot('src')).filter((name) => name !== 'ui'
 /** The command line, and with `serve` the engine: built by the target `programs`. */
 export const SPHERECAST = inRoot('dist', 'programs', 'spherecast.js');
 
+/** Node.js options of the engine, as the desktop shell gives them (`ENGINE_OPTIONS` of the sources). */
+export const ENGINE_OPTIONS = ['--max-semi-space-size=4'];
+
 /** @type {Record<string, Target>} */
 export const TARGETS = {
   ui: {

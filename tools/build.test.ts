@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sourceHash } from './build.mjs';
+import { ENGINE_OPTIONS as OF_SOURCES } from '../src/engine/process-launcher.ts';
+import { ENGINE_OPTIONS, sourceHash } from './build.mjs';
 
 let folder = '';
 
@@ -30,4 +31,8 @@ test('tests beside the sources and absent sources change nothing', () => {
   const before = sourceHash(folder, ['src']);
   writeFileSync(path.join(folder, 'src', 'main.test.ts'), 'test');
   expect(sourceHash(folder, ['src', 'absent'])).toBe(before);
+});
+
+test('whoever starts the engine gives it the options that the desktop shell gives it', () => {
+  expect(ENGINE_OPTIONS).toEqual(OF_SOURCES);
 });

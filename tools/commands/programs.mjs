@@ -4,7 +4,7 @@ import { inRoot, root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { Told, say } from '../bootstrap/say.mjs';
 import { run } from '../bootstrap/spawn.mjs';
-import { SPHERECAST, build, buildAll } from '../build.mjs';
+import { ENGINE_OPTIONS, SPHERECAST, build, buildAll } from '../build.mjs';
 
 /**
  * `npm run -s spherecast -- …`: our streams are the program's, relative paths are those of the person's folder.
@@ -15,7 +15,7 @@ export async function spherecast(runtime, args) {
   await build('programs', runtime);
   if (args.includes('serve')) await build('ui', runtime);
   const cwd = process.env['INIT_CWD'] ?? process.cwd();
-  return runProgram(runtime, SPHERECAST, args, cwd);
+  return runProgram(runtime, SPHERECAST, args, cwd, ENGINE_OPTIONS);
 }
 
 /**
@@ -74,9 +74,10 @@ export async function smoke(runtime, args) {
  * @param {string} script
  * @param {readonly string[]} args
  * @param {string} cwd
+ * @param {readonly string[]} options of Node.js
  */
-async function runProgram(runtime, script, args, cwd) {
+async function runProgram(runtime, script, args, cwd, options = []) {
   if (!existsSync(script)) throw new Told(`This checkout has no ${script.slice(root.length + 1)}.`);
-  const result = await run(runtime, [script, ...args], { cwd, env: childEnvironment(runtime) });
+  const result = await run(runtime, [...options, script, ...args], { cwd, env: childEnvironment(runtime) });
   return result.code;
 }

@@ -6,7 +6,7 @@ import { root } from '../bootstrap/root.mjs';
 import { childEnvironment } from '../bootstrap/runtime.mjs';
 import { say } from '../bootstrap/say.mjs';
 import { exitCode, run } from '../bootstrap/spawn.mjs';
-import { SPHERECAST, buildAll } from '../build.mjs';
+import { ENGINE_OPTIONS, SPHERECAST, buildAll } from '../build.mjs';
 
 /** Options of the program that stand before its command, with the number of values that follow each. */
 const GLOBAL_OPTIONS = new Map([
@@ -71,7 +71,7 @@ async function openWindow(program, runtime, args) {
 async function serve(runtime, args) {
   const { before, after, open } = splitArguments(args);
   const json = after.includes('--json');
-  const main = [SPHERECAST, '--json', ...before];
+  const main = [...ENGINE_OPTIONS, SPHERECAST, '--json', ...before];
   // Nobody is asked where no page opens, nor by `serve` when a profile is named.
   const options = [open ? '--ask' : '--no-open', ...after.filter((arg) => arg !== '--json')];
   const cwd = process.env['INIT_CWD'] ?? root;
