@@ -283,6 +283,22 @@ test('the socket takes the token or the cookie, and no page of another origin', 
   expect(await upgrade(started, { cookie, 'sec-fetch-site': 'same-site' })).toBe(403);
 });
 
+test('whoever looks over a line that breaks without a goodbye, or gives the look up, looks no longer', async () => {
+  await using started = await startTestEngine();
+  const { onlookers } = started.services;
+  const [page, command] = [await connect(started.engine), await connect(started.engine)];
+  const hidden = new AbortController();
+  page.client.system.looking(undefined, { signal: hidden.signal }).catch(() => undefined);
+  await expect.poll(() => onlookers.isAnyone).toBe(true);
+  hidden.abort();
+  await expect.poll(() => onlookers.isAnyone).toBe(false);
+  command.client.system.looking().catch(() => undefined);
+  await expect.poll(() => onlookers.isAnyone).toBe(true);
+  command.socket.terminate();
+  await expect.poll(() => onlookers.isAnyone).toBe(false);
+  page.socket.terminate();
+});
+
 /** Sends a request and then neither reads nor closes, as a program does that wants to be in the way. */
 function hold({ engine }: TestEngine, text: string): Socket {
   const port = Number(new URL(engine.origin).port);
