@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
 import { connect, startTestEngine } from '../../test/fixtures/test-engine.ts';
+import { Onlookers } from './onlookers.ts';
 
 interface Answer {
   readonly status: number;
@@ -285,7 +286,8 @@ test('the socket takes the token or the cookie, and no page of another origin', 
 
 test('whoever looks over a line that breaks without a goodbye, or gives the look up, looks no longer', async () => {
   await using started = await startTestEngine();
-  const { onlookers } = started.services;
+  const onlookers = new Onlookers();
+  Object.assign(started.services, { onlookers });
   const [page, command] = [await connect(started.engine), await connect(started.engine)];
   const hidden = new AbortController();
   page.client.system.looking(undefined, { signal: hidden.signal }).catch(() => undefined);
