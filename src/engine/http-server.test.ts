@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TestEngine } from '../../test/fixtures/test-engine.ts';
 import { connect, startTestEngine } from '../../test/fixtures/test-engine.ts';
+import { Onlookers } from './onlookers.ts';
 
 interface Answer {
   readonly status: number;
@@ -281,6 +282,23 @@ test('the socket takes the token or the cookie, and no page of another origin', 
   expect(await upgrade(started, { cookie }, 'http://evil.example')).toBe(403);
   expect(await upgrade(started, { cookie, host: 'evil.example' }, origin)).toBe(403);
   expect(await upgrade(started, { cookie, 'sec-fetch-site': 'same-site' })).toBe(403);
+});
+
+test('whoever looks over a line that breaks without a goodbye, or gives the look up, looks no longer', async () => {
+  await using started = await startTestEngine();
+  const onlookers = new Onlookers();
+  Object.assign(started.services, { onlookers });
+  const [page, command] = [await connect(started.engine), await connect(started.engine)];
+  const hidden = new AbortController();
+  page.client.system.looking(undefined, { signal: hidden.signal }).catch(() => undefined);
+  await expect.poll(() => onlookers.isAnyone).toBe(true);
+  hidden.abort();
+  await expect.poll(() => onlookers.isAnyone).toBe(false);
+  command.client.system.looking().catch(() => undefined);
+  await expect.poll(() => onlookers.isAnyone).toBe(true);
+  command.socket.terminate();
+  await expect.poll(() => onlookers.isAnyone).toBe(false);
+  page.socket.terminate();
 });
 
 /** Sends a request and then neither reads nor closes, as a program does that wants to be in the way. */

@@ -11,6 +11,7 @@ import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Scope } from '../base/scope.ts';
 import { xml } from '../xmpp/element.ts';
+import type { RoomMessage } from '../xmpp/room-types.ts';
 import type { IncomingMessage } from './incoming-message.ts';
 import { Rooms } from './rooms.ts';
 
@@ -28,9 +29,10 @@ async function inRoom() {
   const read: string[] = [];
   const fails = (_text: string): boolean => false;
   const reading = (): Promise<void> => Promise.resolve();
-  const state = { lost: 0, cursor: null as string | null, onSettle: (): unknown => undefined, reading, fails };
+  const open = (deps: ConstructorParameters<typeof SimRoomPort>[0]): SimRoomPort => new SimRoomPort(deps);
+  const state = { lost: 0, cursor: null as string | null, onSettle: (): unknown => undefined, reading, fails, open };
   const rooms = new Rooms({
-    openRoom: (address) => new SimRoomPort({ server, link, address }),
+    openRoom: (address) => state.open({ server, link, address }),
     service: () => null,
     receive: (message: IncomingMessage) => {
       if (state.fails(message.body ?? '')) return Promise.reject(new AppError('disk-full', 'no room'));
@@ -253,4 +255,45 @@ test('arrivals are told once each, and nothing can be sent from outside', async 
   const accounts = [...rooms.present(room)].map((full) => full.split('/', 1)[0]);
   expect(accounts.toSorted()).toEqual([ana, ben, zoe.jid]);
   expect(() => rooms.domain).toThrow(/not connected/);
+});
+
+/** Its archive answers the first question as of our entry; what is said right then comes live before we know that we are inside. */
+class EarlyRoomPort extends SimRoomPort {
+  saidAtEntry: (() => RoomMessage) | undefined;
+
+  override async join(): Promise<void> {
+    const said = this.saidAtEntry?.();
+    if (said !== undefined) this.onMessage.emit(said);
+    await turns();
+    await super.join();
+  }
+
+  override async *history(after: string | null): AsyncGenerator<RoomMessage, void, undefined> {
+    const isEarly = this.saidAtEntry !== undefined;
+    this.saidAtEntry = undefined;
+    if (!isEarly) yield* super.history(after);
+  }
+}
+
+test('what could not be kept while we came in is read again, though the archive was asked before it was said', async () => {
+  const { clock, link, rooms, read, state, say } = await inRoom();
+  state.open = (deps) => {
+    const port = new EarlyRoomPort(deps);
+    port.saidAtEntry = () => {
+      const stanza = xml('message', {}, xml('body', {}, 'at the door'));
+      const rest = { from: ana, nick: 'ana', archived: false, isReflection: false, delayMs: null };
+      return { stanza, stanzaId: say('at the door'), ...rest };
+    };
+    return port;
+  };
+  state.fails = () => read.length === 0 && !rooms.isInside(room);
+  await link.goOnline();
+  rooms.keepJoined(room);
+  await sleep(20);
+  const last = say('later');
+  await turns();
+  await clock.advance(10_000);
+  await turns();
+  expect(read.filter((text) => text === 'at the door')).toHaveLength(1);
+  expect([state.cursor, rooms.isCaughtUp(room)]).toEqual([last, true]);
 });

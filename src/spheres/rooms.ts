@@ -5,7 +5,6 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { Logger } from '../base/log.ts';
-import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import { randomFraction } from '../base/random.ts';
 import type { Element } from '../xmpp/element.ts';
@@ -13,6 +12,7 @@ import { bareJidOf } from '../xmpp/jid.ts';
 import type { Occupant, RoomMessage } from '../xmpp/room-types.ts';
 import type { Affiliate } from '../xmpp/xep/0045-muc.ts';
 import type { IncomingEphemeral, IncomingMessage } from './incoming-message.ts';
+import { keepRoom, type Kept } from './kept-room.ts';
 import type { RoomRight, RoomService } from './members.ts';
 import type { RoomPort } from './room-port.ts';
 import { readRoomEphemeral, readRoomMessage } from './read-stanza.ts';
@@ -34,21 +34,6 @@ export interface RoomsDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
-}
-
-interface Kept {
-  readonly room: RoomPort;
-  /** One message after the other: their order is the archive's. */
-  readonly queue: SerialQueue;
-  /** Jobs in the queue. */
-  waiting: number;
-  /** False while something before the newest message may be missing: then the cursor stays where it is. */
-  isCaughtUp: boolean;
-  /** The archive was read since we came in, or cannot be. */
-  isLookedThrough: boolean;
-  present: ReadonlySet<string>;
-  /** Everybody the room lets in, as far as it told us. */
-  listed: ReadonlySet<BareJid>;
 }
 
 const RETRY = { baseMs: 3_000, maxMs: 120_000 };
@@ -256,9 +241,7 @@ export class Rooms implements RoomService, AsyncDisposable {
     const known = this.#kept.get(address);
     if (known !== undefined) return known;
     const room = this.#deps.openRoom(address);
-    const nobody = { present: new Set<string>(), listed: new Set<BareJid>() };
-    const unread = { isCaughtUp: false, isLookedThrough: false };
-    const kept: Kept = { room, queue: new SerialQueue(), waiting: 0, ...unread, ...nobody };
+    const kept = keepRoom(room);
     this.#kept.set(address, kept);
     room.onMessage.on((message) => this.#take(address, kept, message));
     room.onOccupants.on(() => this.#occupantsChanged(address, kept));
@@ -338,6 +321,8 @@ export class Rooms implements RoomService, AsyncDisposable {
         this.#deps.settle();
       }
       if (last !== undefined) this.#advance(address, last, lost);
+      if (attempt === 0 && kept.isMissing) return this.#catchUpLater(address, kept, attempt);
+      kept.isMissing = false;
       kept.isCaughtUp = true;
       kept.isLookedThrough = true;
       this.onCaughtUp.emit(address);
@@ -380,6 +365,7 @@ export class Rooms implements RoomService, AsyncDisposable {
 
   /** The cursor stays in front of the message: the archive gives it again. */
   #readAgain(address: BareJid, kept: Kept): void {
+    kept.isMissing ||= !kept.isCaughtUp;
     if (!kept.isCaughtUp) return;
     kept.isCaughtUp = false;
     this.#catchUpLater(address, kept, 0);

@@ -94,8 +94,10 @@ export class WakeCalls implements Disposable {
     const nowMs = clock.monotonic();
     const isRecent = (atMs: number | undefined, ms: number): boolean => atMs !== undefined && nowMs - atMs < ms;
     if (isRecent(this.#spoke.get(address), OPEN_MS) || isRecent(this.#woken.get(device), AWAKE_MS)) return;
-    this.#woken.set(device, nowMs);
     const atMs = Math.max(nowMs, this.#nextMs);
+    // Who is there is the room's to say: what it makes up must not grow here.
+    if (atMs - nowMs >= MOST_AT_ONCE * PACE_MS) return;
+    this.#woken.set(device, nowMs);
     this.#nextMs = atMs + PACE_MS;
     spawn('wake a device', async (signal) => {
       await clock.sleep(atMs - nowMs, signal);

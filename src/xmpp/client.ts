@@ -174,8 +174,8 @@ export class XmppClient implements XmppPort, AsyncDisposable {
     await ping(this, this.domain, signal);
   }
 
-  async iq(type: 'get' | 'set', to: string | undefined, payload: Element, signal?: AbortSignal): Promise<Element> {
-    return await this.#iqs.request((stanza) => this.send(stanza), { type, to, payload }, signal);
+  async iq(...[type, to, payload, signal, onAnswer]: Parameters<XmppPort['iq']>): Promise<Element> {
+    return await this.#iqs.request((stanza) => this.send(stanza), { type, to, payload, onAnswer }, signal);
   }
 
   handleIq(type: 'get' | 'set', xmlns: string, name: string, handler: IqHandler): Disposable {

@@ -1,8 +1,8 @@
 // XEP-0045: Multi-User Chat, version 1.35.3; XEP-0313: Message Archive Management, version 1.1.0
 import type { RoomMessage } from './room-types.ts';
 
-/** Reads everything after an entry; `onEntry` hears of each as it comes. */
-type Read = (after: string | null, signal: AbortSignal, onEntry?: () => void) => AsyncIterable<RoomMessage>;
+/** Reads everything after an entry; `onPart` hears of each part of the answer, its end as well, at the moment it comes. */
+type Read = (after: string | null, signal: AbortSignal, onPart?: () => void) => AsyncIterable<RoomMessage>;
 
 interface Begun {
   readonly after: string | null;

@@ -11,10 +11,18 @@ import { isDropped } from './stream-parser.ts';
 
 const ANSWER_MS = 15_000;
 
+interface Request {
+  readonly type: 'get' | 'set';
+  readonly to: string | undefined;
+  readonly payload: Element;
+  readonly onAnswer?: (() => void) | undefined;
+}
+
 interface Pending {
   readonly to: string | undefined;
   /** How often the asked address has sent a part of what was asked for. */
   parts: number;
+  readonly onAnswer: (() => void) | undefined;
   readonly resolve: (answer: Element) => void;
   readonly reject: (error: AppError) => void;
 }
@@ -32,19 +40,15 @@ export class IqTable {
     this.#line = deps.line;
   }
 
-  /** Sends a request and waits for the answer: the whole result stanza. */
-  async request(
-    send: (stanza: Element) => Promise<void>,
-    request: { readonly type: 'get' | 'set'; readonly to: string | undefined; readonly payload: Element },
-    signal?: AbortSignal,
-  ): Promise<Element> {
+  /** Sends a request and waits for the answer: the whole result stanza. `onAnswer` hears of it before any stanza behind it is read. */
+  async request(send: (stanza: Element) => Promise<void>, request: Request, signal?: AbortSignal): Promise<Element> {
     signal?.throwIfAborted();
-    const { type, to, payload } = request;
+    const { type, to, payload, onAnswer } = request;
     const id = toHex(this.#random(12));
     const { promise, resolve, reject } = Promise.withResolvers<Element>();
     // The connection may end while the request is being written, before anybody waits for the answer.
     promise.catch(() => undefined);
-    const pending: Pending = { to, parts: 0, resolve, reject };
+    const pending: Pending = { to, parts: 0, onAnswer, resolve, reject };
     this.#pending.set(id, pending);
     const limit = { ms: ANSWER_MS, line: this.#line };
     const sent = send(xml('iq', { type, id, to }, payload));
@@ -74,6 +78,7 @@ export class IqTable {
     if (id === undefined || pending === undefined) return false;
     if (!mayAnswer(attr(stanza, 'from'), pending.to, own)) return false;
     this.#pending.delete(id);
+    pending.onAnswer?.();
     if (isDropped(stanza)) pending.reject(new AppError('too-large', 'the answer is over the limits'));
     else if (attr(stanza, 'type') === 'error') pending.reject(stanzaError(stanza));
     else pending.resolve(stanza);

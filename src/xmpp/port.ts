@@ -39,8 +39,17 @@ export interface XmppPort extends Line {
   send(stanza: Element): Promise<void>;
   /** Resolves when the server has acknowledged the stanza. Rejects with `disconnected` when it may be lost. */
   sendConfirmed(stanza: Element, signal?: AbortSignal): Promise<void>;
-  /** Resolves with the answering stanza. `to` undefined asks our own account. */
-  iq(type: 'get' | 'set', to: string | undefined, payload: Element, signal?: AbortSignal): Promise<Element>;
+  /**
+   * Resolves with the answering stanza. `to` undefined asks our own account. `onAnswer` hears of any answer, a refusal as well, before
+   * a stanza that came behind it is told.
+   */
+  iq(
+    type: 'get' | 'set',
+    to: string | undefined,
+    payload: Element,
+    signal?: AbortSignal,
+    onAnswer?: () => void,
+  ): Promise<Element>;
   handleIq(type: 'get' | 'set', xmlns: string, name: string, handler: IqHandler): Disposable;
   /** Takes the results of one archive query (XEP-0313); `archive` is a bare address. */
   openArchiveQuery(archive: string, queryId: string, onResult: (message: Element) => void): Disposable;

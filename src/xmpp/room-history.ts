@@ -8,16 +8,16 @@ import { type ArchiveEntry, resumeArchive } from './xep/0313-mam.ts';
 
 /**
  * The room's archive after the message with this id, oldest first; from its beginning when it knows no such id.
- * `onEntry` hears of each at the moment it comes.
+ * `onPart` hears of each part of the answer, its end as well, at the moment it comes.
  */
 export async function* readHistory(
   { client, address }: { readonly client: XmppPort; readonly address: BareJid },
   afterStanzaId: string | null,
   signal: AbortSignal,
-  onEntry?: () => void,
+  onPart?: () => void,
 ): AsyncGenerator<RoomMessage, void, undefined> {
   const after = afterStanzaId ?? undefined;
-  for await (const entry of resumeArchive(client, { archive: address, after, onEntry }, signal)) {
+  for await (const entry of resumeArchive(client, { archive: address, after, onPart }, signal)) {
     const message = roomMessage(entry, address);
     if (message !== undefined) yield message;
   }

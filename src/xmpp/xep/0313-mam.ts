@@ -28,8 +28,8 @@ export interface ArchiveQuery {
   readonly newest?: boolean;
   readonly with?: string;
   readonly pageSize?: number;
-  /** Hears of each entry at the moment it comes. */
-  readonly onEntry?: (() => void) | undefined;
+  /** Hears of each part of the answer, its end as well, at the moment it comes. */
+  readonly onPart?: (() => void) | undefined;
 }
 
 export interface ArchivePage {
@@ -95,13 +95,15 @@ async function fetchPage(client: XmppPort, query: ArchiveQuery, signal: AbortSig
   let isCut = false;
   const collect = (stanza: Element): void => {
     const entry = readArchiveEntry(stanza);
-    query.onEntry?.();
+    query.onPart?.();
     if (entry === undefined) return;
     if (entries.length < MAX_PAGE) entries.push(entry);
     else isCut = true;
   };
   using _open = client.openArchiveQuery(query.archive ?? client.jid, queryId, collect);
-  const page = readArchivePage(await client.iq('set', query.archive, archiveQuery(queryId, query), signal));
+  const page = readArchivePage(
+    await client.iq('set', query.archive, archiveQuery(queryId, query), signal, query.onPart),
+  );
   const last = isCut ? entries.at(-1)?.id : (page.last ?? entries.at(-1)?.id);
   // A page that leads nowhere would be asked for without end.
   const isEnd = (page.isComplete && !isCut) || last === query.after;
