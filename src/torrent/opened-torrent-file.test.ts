@@ -14,6 +14,9 @@ test('the .torrent file of an open item is the same torrent, and names our own t
     name: 'data',
     root: 'file',
     files: [{ path: ['data'], length: 40_000, offset: 0 }],
+    // No program looks for it at strangers.
+    isPrivate: true,
+    nodes: [],
     trackers: ['http://192.0.2.7:6881/announce', 'http://[2001:db8::7]:6881/announce'],
   });
 });
