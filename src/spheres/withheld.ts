@@ -43,6 +43,8 @@ const PATIENCE_MS = 600_000;
 /** So long somebody is waited for who says something after it. */
 const KEPT_MS = 24 * 3_600_000;
 const MAX_GIVEN = 1024;
+/** What was found and not read of makes room for what is to be looked for, but for so many. */
+const MAX_UNREAD = 512;
 const MAX_ENTRIES = 2_000;
 const ASKED = { burst: 2, intervalMs: 3_600_000 };
 /** How many events of a device are looked through for one that came by the room. */
@@ -123,7 +125,7 @@ export class Withheld {
     this.#keepAll(given);
     this.#noteLive(sphere, given);
     const known = [...(this.#given.get(sphere.id)?.values() ?? [])];
-    for (const { sphereId, eventId } of known.slice(0, -MAX_GIVEN)) this.#drop(sphereId, eventId);
+    for (const { sphereId, eventId } of tooMany(known)) this.#drop(sphereId, eventId);
     this.#work.wake();
   }
 
@@ -238,6 +240,14 @@ export class Withheld {
     }
     return entries;
   }
+}
+
+/** What goes first when there is too much, of all that is noted, oldest first: what nothing is left to be done about. */
+function tooMany(known: readonly Given[]): readonly Given[] {
+  const of = (state: Given['state']): readonly Given[] => known.filter((given) => given.state === state);
+  const unread = of('withheld');
+  const ranked = [...of('asked'), ...unread.slice(0, -MAX_UNREAD), ...of('waiting'), ...unread.slice(-MAX_UNREAD)];
+  return ranked.slice(0, Math.max(0, known.length - MAX_GIVEN));
 }
 
 /** Each of them goes into the room by itself, with a line that every archive keeps. */
