@@ -11,7 +11,7 @@ import { JoinedHistory } from './joined-history.ts';
 import { MemberBook } from './member-book.ts';
 import type { MembershipInput } from './membership-input.ts';
 import type { MemberRecord, MemberState, Span, StructuralEvent } from './member-record.ts';
-import { isStructural, RANK, spansOf } from './member-record.ts';
+import { RANK, spansOf } from './member-record.ts';
 import type { Moving } from './ownership.ts';
 import { Ownership } from './ownership.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
@@ -56,16 +56,14 @@ export class Membership {
     this.#voids = voids;
     const genesis = input.byId.get(input.sphereId as string as EventId);
     if (genesis?.type === 'genesis') this.genesis = genesis;
-    const { ordered } = input.order;
-    const usable = ordered.filter((event) => this.#contradiction(event) === null);
+    const usable = input.structural.filter((event) => this.#contradiction(event) === null);
     this.certificates = new Certificates(usable, input.isCertified);
   }
 
   /** False when an earlier decision was found void: then everything must be folded again. */
   run(): boolean {
     const before = this.#voids.size;
-    for (const event of this.#input.order.ordered) {
-      if (!isStructural(event)) continue;
+    for (const event of this.#input.structural) {
       const verdict = this.#contradiction(event) ?? this.#fold(event);
       this.verdicts.set(event.id, verdict);
       if (verdict.kind === 'accepted' && event.type !== 'device') this.#take(event);
@@ -312,12 +310,17 @@ export class Membership {
   /** Whoever still has the owner's key is the owner, whatever was decided without them and whenever they say so. */
   #foldObject(event: KnownEvent<'object'>): Verdict {
     if (this.ended.has(event.header.device)) return refused('removed');
-    const voided = this.ownership.object(event);
-    for (const id of voided ?? []) this.#voids.add(id, 'overruled', event.id);
-    return voided === null ? refused('not-allowed') : ACCEPTED;
+    const votes = this.ownership.object(event);
+    if (votes === null) return refused('not-allowed');
+    // Also those that would come into force only once the others do not.
+    for (const id of votes.flatMap((vote) => this.#input.successions.get(vote) ?? [])) {
+      if (this.#input.order.isBefore(id, event.id)) this.#voids.add(id, 'overruled', event.id);
+    }
+    return ACCEPTED;
   }
 
   #foldNewOwner(event: KnownEvent<'accept' | 'succeed'>, standing: Standing): Verdict {
+    if (this.#voids.isSpent(event)) return refused('overruled');
     const owner = this.book.owner();
     const next = this.#ofNow(standing);
     if (owner === undefined || next === undefined) return refused('not-a-member');
