@@ -11,7 +11,7 @@ import type { Sphere } from './sphere.ts';
  * What the server of a sphere's room does that no server should, and that harms nobody. `repeats`: says again what was said
  * long ago; `reorders`: mixes up what one computer said; `forgets`: its archive no longer has what was said on the same day.
  */
-type ServerHabit = 'repeats' | 'reorders' | 'forgets';
+export type ServerHabit = 'repeats' | 'reorders' | 'forgets';
 
 interface ServerHabitsDeps {
   readonly storage: Pick<Storage, 'seen'>;

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { followNotices } from '../../src/engine/notices.ts';
 import { readEphemeral } from '../../src/xmpp/sealed.ts';
 import type { RoomMessage } from '../../src/xmpp/room-types.ts';
 import type { Kept } from './sim-server.ts';
@@ -151,4 +153,28 @@ test.each([
   await away(at, answer);
   expect(at.found).toEqual([]);
   expect(at.eva.session.texts()).toHaveLength(10);
+});
+
+test('each is told in plain words, once a month and sphere', async () => {
+  const { world, eva } = await three();
+  const told: string[] = [];
+  followNotices(
+    eva.session as never,
+    ({ code, params }) => told.push(`${code} ${params['sphere']} ${params['server']}`),
+    world.clock,
+  );
+  const [sphere, { habits }] = [eva.session.sphere(), eva.session.logs];
+  const all = ['repeats', 'reorders', 'forgets', 'repeats'] as const;
+  for (const habit of all) habits.onFound.emit({ sphere, habit });
+  const expected = ['messages-repeated', 'messages-reordered', 'archive-forgets'].map(
+    (code) => `${code} Summer rooms.sim`,
+  );
+  expect(told).toEqual(expected);
+  const words = JSON.parse(readFileSync('src/ui/i18n/en.json', 'utf8')) as {
+    notice: Record<string, { title: string }>;
+  };
+  for (const line of told) expect(words.notice[line.split(' ')[0] ?? '']?.title).toContain('{sphere}');
+  await world.clock.advance(31 * 24 * HOUR);
+  habits.onFound.emit({ sphere, habit: 'repeats' });
+  expect(told).toHaveLength(4);
 });
