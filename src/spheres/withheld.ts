@@ -181,8 +181,8 @@ export class Withheld {
    */
   #hasForgotten({ log, row }: Sphere, suspects: readonly Suspect[], entries: readonly Archived[]): boolean {
     const { habits, clock } = this.#deps;
-    const [oldest] = entries;
-    const oldestTime = oldest?.event == null ? undefined : log.get(oldest.event)?.header.lamport;
+    const named = entries[0]?.event ?? null;
+    const oldestTime = named === null ? undefined : log.get(named)?.header.lamport;
     if (oldestTime === undefined) return false;
     return suspects.some(({ earlier, sinceMs }) => {
       const isOfToday = clock.now() - sinceMs < DAY_MS;
