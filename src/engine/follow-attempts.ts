@@ -2,14 +2,21 @@ import type { Clock } from '../base/clock.ts';
 import type { BareJid } from '../base/id.ts';
 import type { MendedRight } from '../spheres/caretaker.ts';
 import { roomRights } from '../spheres/caretaker.ts';
+import type { ServerHabit } from '../spheres/server-habits.ts';
 import { domainOf } from '../xmpp/jid.ts';
 import type { AccountSession } from './account-session.ts';
 import type { Notice } from './notice.ts';
 
 const DAY_MS = 24 * 3_600_000;
+const MONTH_MS = 30 * DAY_MS;
 /** Word of a change that another organiser made may come after the change. */
 const PATIENCE_MS = 120_000;
 const TOLD = 'told-attempt';
+const HABITS: Readonly<Record<ServerHabit, string>> = {
+  repeats: 'messages-repeated',
+  reorders: 'messages-reordered',
+  forgets: 'archive-forgets',
+};
 
 /** Whether it was told now: of what was told before on the same day it is not. */
 type TellOnce = (server: string, notice: Notice, about?: string) => boolean;
@@ -39,6 +46,7 @@ export function followAttempts(session: AccountSession, tell: (notice: Notice) =
     }),
     followAdded(session, tell, clock),
     followWithheld(session, tellOnce),
+    followHabits(session, tell, clock),
   ];
   return () => {
     for (const stop of stops) stop();
@@ -85,6 +93,15 @@ function followWithheld({ logs, names }: AccountSession, tellOnce: TellOnce): ()
     const params = { sphere: sphere.state.name, count: String(all.count), people };
     const code = all.count === 1 ? 'message-withheld' : 'messages-withheld';
     tellOnce(domainOf(sphere.row.room), { code, params }, `withheld ${sphere.id}`);
+  });
+}
+
+/** What a server does again and again, and what harms nobody, is told once a month and sphere. */
+function followHabits({ storage, logs }: AccountSession, tell: (notice: Notice) => void, clock: Clock): () => void {
+  return logs.habits.onFound.on(({ sphere, habit }) => {
+    const nowMs = clock.now();
+    if (!storage.seen.add(TOLD, `${habit} ${sphere.id} ${Math.floor(nowMs / MONTH_MS)}`, nowMs)) return;
+    tell({ code: HABITS[habit], params: { sphere: sphere.state.name, server: domainOf(sphere.row.room) } });
   });
 }
 

@@ -41,7 +41,11 @@ function sessionWith(rows: Map<string, { itemId: string; sphereId: string; state
     people: { contacts: { isStranger: () => isStranger, onMoved }, devices: { onStrange: new Emitter<never>() } },
     directory: { onSwapped: new Emitter<never>() },
     caretaker: { onMended: new Emitter<never>() },
-    logs: { withheld: { onFound: new Emitter<never>() }, onGathered: new Emitter<never>() },
+    logs: {
+      withheld: { onFound: new Emitter<never>() },
+      habits: { onFound: new Emitter<never>() },
+      onGathered: new Emitter<never>(),
+    },
     names: { of: personName },
     ofTwo: { isTaken: () => false },
     onInvitation,

@@ -50,6 +50,8 @@ export function openIncoming(deps: IncomingParts): { readonly incoming: Incoming
     onUnread: (sphere, isEvent) => parts().logs.unread(sphere, isEvent),
     onChanges: (sphere, changes) => list.announce(sphere, changes),
     onGiven: (sphere, events, by) => parts().logs.withheld.given(sphere, events, by),
+    onLive: (sphere, event, from) => parts().logs.habits.came(sphere, event, from),
+    onRepeated: (sphere, firstMs) => parts().logs.habits.repeated(sphere, firstMs),
     onHeard: (sphere, events) => parts().logs.withheld.heard(sphere, events),
     onOwn: (message) => parts().outgoing.arrived(message),
     introductions: {

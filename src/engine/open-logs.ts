@@ -9,6 +9,7 @@ import type { Mailbox } from '../spheres/mailbox.ts';
 import type { Rooms } from '../spheres/rooms.ts';
 import type { SphereList } from '../spheres/sphere-list.ts';
 import type { SwarmFeed } from '../spheres/swarm-feed.ts';
+import { ServerHabits } from '../spheres/server-habits.ts';
 import { Withheld } from '../spheres/withheld.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -38,8 +39,10 @@ interface Logs {
 export function openLogs(deps: LogsDeps): Logs {
   const { rooms } = deps;
   const packs = new HistoryPacks({ ...deps, folder: deps.packsFolder, log: deps.log.child('packs') });
+  const habits = new ServerHabits({ ...deps, log: deps.log.child('habits') });
+  const withheld = new Withheld({ ...deps, habits, log: deps.log.child('withheld') });
   const logs = new LogExchange({
-    ...{ ...deps, packs, withheld: new Withheld({ ...deps, log: deps.log.child('withheld') }) },
+    ...{ ...deps, packs, withheld, habits },
     isCaughtUp: (room) => rooms.isCaughtUp(room),
     readBack: (room, after, isWanted) => rooms.readBack(room, after, isWanted),
     log: deps.log.child('log'),

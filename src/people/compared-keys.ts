@@ -13,6 +13,8 @@ const schema = z.array(
     differs: z.literal(true).optional(),
     /** The person said it at another computer of theirs. */
     heard: z.literal(true).optional(),
+    /** The highest time that a clock far ahead of ours has named for a word about it: what is not above it is known. */
+    aheadMs: z.number().optional(),
   }),
 );
 
@@ -20,6 +22,11 @@ const schema = z.array(
 export type ComparedKey = z.infer<typeof schema>[number];
 
 type Place = Pick<Storage, 'settings'>;
+
+interface DeviceOf {
+  readonly jid: BareJid;
+  readonly deviceId: number;
+}
 
 /** As many as one message is made for. */
 const MAX_KEYS = 50;
@@ -49,8 +56,14 @@ export const ComparedKeys = {
     else settings.set(PREFIX + jid, ranked.slice(-MAX_KEYS));
   },
 
+  /** A time later than that of anything that was said of a device, also where the clocks differ. */
+  laterMs(place: Place, { jid, deviceId }: DeviceOf, nowMs: number): number {
+    const known = ComparedKeys.said(place, jid).find((key) => key.deviceId === deviceId);
+    return Math.max(nowMs, (known?.atMs ?? -1) + 1);
+  },
+
   /** The person has said something else of a device here: what they say elsewhere no longer changes it back. */
-  settle(place: Place, { jid, deviceId }: { readonly jid: BareJid; readonly deviceId: number }): void {
+  settle(place: Place, { jid, deviceId }: DeviceOf): void {
     const said = ComparedKeys.said(place, jid);
     if (!said.some((key) => key.deviceId === deviceId && key.heard === true)) return;
     const settled = said.map((key) => (key.deviceId === deviceId ? { ...key, heard: undefined } : key));

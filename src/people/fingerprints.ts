@@ -4,6 +4,7 @@ import { Emitter } from '../base/emitter.ts';
 import { AppError } from '../base/errors.ts';
 import type { BareJid } from '../base/id.ts';
 import type { DeviceAddress } from '../omemo/types.ts';
+import type { ChosenDevice } from '../spheres/device-choices.ts';
 import { DeviceChoices } from '../spheres/device-choices.ts';
 import { ManualTrust } from '../spheres/manual-trust.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -48,7 +49,12 @@ interface Heard {
   readonly isSame: boolean;
 }
 
+/** What was said elsewhere, at a time that our clock can be asked about; `aheadMs`: the one named, where it cannot. */
+type HeardDevice = ComparedWord['devices'][number] & { readonly aheadMs?: number };
+
 const MAX_PER_ACCOUNT = 50;
+/** Between clocks that nobody has noticed to be wrong lies a day or so, by the zone or by the date. */
+const CLOCKS_MS = 2 * 24 * 3_600_000;
 /** Of so many people another computer of ours tells. */
 const MAX_ACCOUNTS = 1_000;
 const KEY_TYPE = '05';
@@ -83,11 +89,9 @@ export class Fingerprints {
   compare({ jid, devices, isSame }: Comparison): DeviceAddress[] {
     const { storage, own, clock } = this.#deps;
     if (jid === own) throw new AppError('conflict', 'this is our own address');
-    const said = ComparedKeys.said(storage, jid);
     const found = devices.map(({ deviceId, fingerprint }): ComparedKey => {
-      // Later than anything that was said of it at another computer, also where the clocks differ.
-      const afterMs = (said.find((key) => key.deviceId === deviceId)?.atMs ?? -1) + 1;
-      const key = { deviceId, identityKey: KEY_TYPE + fingerprint, atMs: Math.max(clock.now(), afterMs) };
+      const atMs = ComparedKeys.laterMs(storage, { jid, deviceId }, clock.now());
+      const key = { deviceId, identityKey: KEY_TYPE + fingerprint, atMs };
       return isSame ? key : { ...key, differs: true };
     });
     const swapped = storage.transaction(() => this.#keep(jid, found));
@@ -100,7 +104,7 @@ export class Fingerprints {
   words(accounts = ComparedKeys.accounts(this.#deps.storage)): ComparedWord[] {
     const { storage } = this.#deps;
     return accounts.flatMap((jid) => {
-      const devices = ComparedKeys.said(storage, jid).map(({ heard: _heard, differs, ...key }) => {
+      const devices = ComparedKeys.said(storage, jid).map(({ heard: _heard, aheadMs: _aheadMs, differs, ...key }) => {
         return { ...key, isSame: differs !== true };
       });
       return devices.length === 0 ? [] : [{ jid, isAsked: ManualTrust.isOn(storage, jid), devices }];
@@ -112,7 +116,8 @@ export class Fingerprints {
     const { storage, own } = this.#deps;
     const isKnown = ComparedKeys.said(storage, jid).length > 0;
     const isTooMany = !isKnown && ComparedKeys.accounts(storage).length >= MAX_ACCOUNTS;
-    const fresh = jid === own || isTooMany ? [] : devices.filter((device) => this.#isNews(jid, device));
+    const heard = devices.map((device) => this.#byOurClock(device));
+    const fresh = jid === own || isTooMany ? [] : heard.filter((device) => this.#isNews(jid, device));
     const isNewlyAsked = isAsked && isKnown && !ManualTrust.isOn(storage, jid);
     if (fresh.length === 0 && !isNewlyAsked) return { swapped: [], isSame: false };
     const found = fresh.map(({ isSame, ...key }): ComparedKey => {
@@ -126,16 +131,26 @@ export class Fingerprints {
     return { swapped, isSame: fresh.some(({ isSame }) => isSame) };
   }
 
-  #isNews(jid: BareJid, { deviceId, isSame, atMs }: ComparedWord['devices'][number]): boolean {
+  /**
+   * By a clock that is far ahead nobody can tell what was said before and what after, and whoever has a computer of ours may
+   * name any time: that one differs counts as said now, when it is heard of first, and that it is the same before all else.
+   */
+  #byOurClock(device: ComparedWord['devices'][number]): HeardDevice {
+    const { clock } = this.#deps;
+    const nowMs = clock.now();
+    if (device.atMs <= nowMs + CLOCKS_MS) return device;
+    return { ...device, atMs: device.isSame ? 0 : nowMs, aheadMs: device.atMs };
+  }
+
+  #isNews(jid: BareJid, { deviceId, isSame, atMs, aheadMs }: HeardDevice): boolean {
     const { storage } = this.#deps;
     const known = ComparedKeys.said(storage, jid).find((key) => key.deviceId === deviceId);
+    const choice = DeviceChoices.list(storage, jid).find((one) => one.deviceId === deviceId);
+    if (aheadMs !== undefined && aheadMs <= (known?.aheadMs ?? 0)) return false;
     const isLater = known === undefined || atMs > known.atMs || (atMs === known.atMs && !isSame && !known.differs);
-    if (!isSame || !isLater) return isLater;
-    const isLeftOut = DeviceChoices.list(storage, jid).some(
-      (one) => one.deviceId === deviceId && one.choice === 'left-out',
-    );
+    if (!isSame) return isLater && atMs > (choice?.letInAtMs ?? -1);
     // Left out because of what was said elsewhere, it is taken in again by what is said elsewhere.
-    return !isLeftOut || known?.heard === true;
+    return isLater && (choice?.choice !== 'left-out' || known?.heard === true);
   }
 
   #keep(jid: BareJid, found: readonly ComparedKey[]): DeviceAddress[] {
@@ -150,8 +165,14 @@ export class Fingerprints {
       differing.some((key) => key.deviceId === id),
     );
     if (isTakenBack) ManualTrust.keep(storage, jid);
-    ComparedKeys.replace(storage, jid, [...ComparedKeys.said(storage, jid).filter(isOther), ...found]);
-    DeviceChoices.replace(storage, jid, [...DeviceChoices.list(storage, jid).filter(isOther), ...leftOut]);
+    const said = ComparedKeys.said(storage, jid);
+    const kept = found.map((key) => ({ aheadMs: said.find((one) => one.deviceId === key.deviceId)?.aheadMs, ...key }));
+    ComparedKeys.replace(storage, jid, [...said.filter(isOther), ...kept]);
+    // Let in later than it was found the same elsewhere, it is still so.
+    const isLetIn = ({ deviceId, letInAtMs = -1 }: ChosenDevice): boolean =>
+      same.some((key) => key.deviceId === deviceId && key.atMs < letInAtMs);
+    const choices = DeviceChoices.list(storage, jid).filter((one) => isOther(one) || isLetIn(one));
+    DeviceChoices.replace(storage, jid, [...choices, ...leftOut]);
     const swapped = same.filter(({ deviceId, identityKey }) => {
       const known = storage.knownDevices.get(jid, deviceId);
       return known !== undefined && toHex(known.identityKey) !== identityKey;

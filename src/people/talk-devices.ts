@@ -151,14 +151,15 @@ export class TalkDevices {
     { jid, deviceId, choice }: { jid: BareJid; deviceId: number; choice: 'let-in' | 'left-out' },
     signal: AbortSignal,
   ): Promise<void> {
-    const { storage, devices } = this.#deps;
+    const { storage, devices, clock } = this.#deps;
     const known = this.list(jid).find((one) => one.deviceId === deviceId);
     if (known === undefined) throw new AppError('not-found', 'no such device');
     // Nobody is let in without the key that they are to keep.
     const isAsked = choice === 'let-in' && known.identityKey === null;
     const key = isAsked ? toHex((await devices.bundle({ jid, deviceId }, signal)).identityKey) : known.identityKey;
     const others = DeviceChoices.list(storage, jid).filter((one) => one.deviceId !== deviceId);
-    DeviceChoices.replace(storage, jid, [...others, { ...known, identityKey: key, choice }]);
+    const letInAtMs = choice === 'let-in' ? ComparedKeys.laterMs(storage, { jid, deviceId }, clock.now()) : undefined;
+    DeviceChoices.replace(storage, jid, [...others, { ...known, identityKey: key, choice, letInAtMs }]);
     ComparedKeys.settle(storage, { jid, deviceId });
     this.onChange.emit(jid);
   }

@@ -9,6 +9,8 @@ const schema = z.array(
     identityKey: z.string().nullable(),
     choice: z.enum(['open', 'let-in', 'left-out']),
     sinceMs: z.number(),
+    /** When the person let it in here, by the same clock as the words of what they compared; later ones alone overrule it. */
+    letInAtMs: z.number().optional(),
   }),
 );
 

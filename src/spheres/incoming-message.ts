@@ -40,6 +40,8 @@ export interface IncomingMessage {
   readonly marks?: LineMarks | undefined;
   /** When it was sent, as the archive says, else when it came. */
   readonly atMs: number;
+  /** In a room: it came as it was said, not out of the archive. */
+  readonly isLive?: boolean | undefined;
 }
 
 /** One of our own messages, as the archive of where it went holds it. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { toHex } from '../base/bytes.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { BareJid, SphereId } from '../base/id.ts';
@@ -12,6 +11,7 @@ import type { DirectLine, DirectTalk } from './direct-talk.ts';
 import { GatheredChanges } from './gathered-changes.ts';
 import type { IncomingMessage, OwnMessage } from './incoming-message.ts';
 import type { Introductions } from './introductions.ts';
+import { KnownMessages } from './known-messages.ts';
 import { lineId } from './line-id.ts';
 import type { Mailbox, PackOffer } from './mailbox.ts';
 import { isOwnFault } from './own-fault.ts';
@@ -35,6 +35,9 @@ export interface IncomingDeps {
   readonly onGiven?: (sphere: Sphere, events: readonly SignedEvent[], by: BareJid) => void;
   /** The sphere's room gave us events. */
   readonly onHeard?: (sphere: Sphere, events: readonly SignedEvent[]) => void;
+  /** The sphere's room gave us live what is new; the same for a message that came before, at this time, under another id. */
+  readonly onLive?: (sphere: Sphere, event: SignedEvent, from: BareJid) => void;
+  readonly onRepeated?: (sphere: Sphere, firstMs: number) => void;
   /** A room has a message that this device sent. */
   readonly onOwn: (message: OwnMessage) => Promise<void>;
   /** Takes what is said one to one; without it such lines are dropped. */
@@ -76,14 +79,16 @@ const ALONE = new Set(['leave', 'decline', 'object']);
 export class Incoming {
   readonly #deps: IncomingDeps;
   readonly #gathered: GatheredChanges;
+  readonly #known: KnownMessages;
 
   constructor(deps: IncomingDeps) {
     this.#deps = deps;
+    this.#known = new KnownMessages({ ...deps, deviceId: () => deps.omemo.deviceId });
     this.#gathered = new GatheredChanges(deps);
   }
 
   async receive(message: IncomingMessage, signal: AbortSignal): Promise<void> {
-    if (this.#isKnown(message)) return;
+    if (this.#known.has(message)) return this.#noteRepeated(message);
     // Once its sphere is here the room's archive gives it again: nothing of it is used up before.
     if (message.room !== null && this.#sphereOf(message) === undefined && !this.#isOwnEcho(message)) return;
     const isShutOut = message.room === null && this.#deps.talk?.admits(message) === false;
@@ -132,7 +137,7 @@ export class Incoming {
     try {
       const keep = (): Outcome => {
         storage.omemo.apply(changes);
-        this.#markSeen(message);
+        this.#known.add(message);
         return this.#open(message, result);
       };
       if (!isKeptElsewhere(message)) return storage.transaction(keep);
@@ -158,8 +163,12 @@ export class Incoming {
     if (sphere === undefined) return { kind: 'nothing' };
     const deliveries = this.#refusing(() => this.#deps.mailbox.read(sphere, message, result));
     if (deliveries === undefined) return this.#showForged(message);
+    const [first] = eventsOf(deliveries);
+    const isNew = first !== undefined && !sphere.log.has(first.id);
     const changes = this.#deps.mailbox.take(sphere, deliveries, result.text !== null);
-    if (message.room === sphere.row.room) this.#deps.onHeard?.(sphere, eventsOf(deliveries));
+    if (message.room !== sphere.row.room) return { kind: 'changes', sphere, changes };
+    this.#deps.onHeard?.(sphere, eventsOf(deliveries));
+    if (isNew && isLive(message)) this.#deps.onLive?.(sphere, first, message.from);
     return { kind: 'changes', sphere, changes };
   }
 
@@ -242,7 +251,7 @@ export class Incoming {
   #showPlain(message: IncomingMessage): Outcome {
     if (message.body === null) return this.#finish(message, { kind: 'nothing' });
     return this.#deps.storage.transaction(() => {
-      this.#markSeen(message);
+      this.#known.add(message);
       return this.#line(message, { state: 'guest', text: message.body ?? '', encrypted: false });
     });
   }
@@ -264,7 +273,7 @@ export class Incoming {
     const sphere = this.#sphereOf(message);
     if (sphere !== undefined) this.#deps.onUnread(sphere, sealed !== null);
     return this.#deps.storage.transaction(() => {
-      this.#markSeen(message);
+      this.#known.add(message);
       return this.#line(message, { state, text: '', encrypted: true });
     });
   }
@@ -328,31 +337,18 @@ export class Incoming {
 
   /** Read again after a power cut, it says as little. */
   #passOver(message: IncomingMessage): void {
-    this.#deps.storage.transaction(() => this.#markSeen(message), 'later');
+    this.#deps.storage.transaction(() => this.#known.add(message), 'later');
   }
 
-  #isKnown(message: IncomingMessage): boolean {
-    const { seen } = this.#deps.storage;
-    if (message.archiveId !== null && seen.has(scopeOf(message), message.archiveId)) return true;
-    const hash = this.#keyHash(message);
-    return hash !== undefined && seen.has('key', hash);
-  }
-
-  #markSeen(message: IncomingMessage): void {
-    const { seen } = this.#deps.storage;
-    const nowMs = this.#deps.nowMs();
-    if (message.archiveId !== null) seen.add(scopeOf(message), message.archiveId, nowMs);
-    const hash = this.#keyHash(message);
-    if (hash !== undefined) seen.add('key', hash, nowMs);
-  }
-
-  /** A key element is never made twice, whatever a server does to the ids around it. A copy that another member
-   * sends as her own stands for nothing: it must not hide the one it was copied from. */
-  #keyHash(message: IncomingMessage): string | undefined {
-    const { omemo, from } = message;
-    const key = omemo?.keys.find((element) => element.deviceId === this.#deps.omemo.deviceId);
-    if (omemo === null || key === undefined) return undefined;
-    return createHash('sha256').update(`${from}\0${omemo.senderDeviceId}\0`).update(key.data).digest('hex');
+  /** Only of what members' programs say: they encrypt anew what they say again, but for what a resumed connection repeats. */
+  #noteRepeated(message: IncomingMessage): void {
+    const sphere = this.#sphereOf(message);
+    if (sphere === undefined || message.sealed === null || !isLive(message)) return;
+    const firstMs = this.#known.firstMsOfCopy(message);
+    if (firstMs === undefined) return;
+    // Under this id it is known from now on, too.
+    this.#passOver(message);
+    this.#deps.onRepeated?.(sphere, firstMs);
   }
 }
 
@@ -367,6 +363,11 @@ function keysOf(read: Decrypted | undefined): Pick<DirectLine, 'identityKey' | '
 /** A room's archive gives it again: the place read to is on the disk after what was read. */
 function isKeptElsewhere({ room, archiveId }: IncomingMessage): boolean {
   return room !== null && archiveId !== null;
+}
+
+/** Said to all who are in the room, and kept by its archive. */
+function isLive({ isLive: isNow, archiveId }: IncomingMessage): boolean {
+  return isNow === true && archiveId !== null;
 }
 
 /** Of a move also what proves it; one that stands among others was told to all when it was said. */
@@ -385,8 +386,4 @@ function isByGone({ row, log, state: { members, moved } }: Sphere, { room, from,
   const { state } = members.get(moved.get(from) ?? from) ?? {};
   const isSince = atMs >= (log.moved?.header.wallMs ?? 0);
   return room !== row.room && isSince && state !== 'joined' && state !== 'invited';
-}
-
-function scopeOf(message: IncomingMessage): string {
-  return message.room ?? 'direct';
 }

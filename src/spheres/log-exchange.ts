@@ -24,6 +24,7 @@ import { mostWanted } from './most-wanted.ts';
 import type { Lack } from './lack-of.ts';
 import { lackOf } from './lack-of.ts';
 import { LogAnswers } from './log-answers.ts';
+import type { ServerHabits } from './server-habits.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import { ToldHeads } from './told-heads.ts';
@@ -35,6 +36,7 @@ interface LogExchangeDeps {
   readonly channel: EphemeralChannel;
   readonly packs: PackExchange;
   readonly withheld: Withheld;
+  readonly habits: ServerHabits;
   /** Whether everything that the room's archive holds has been read. */
   readonly isCaughtUp: (room: BareJid) => boolean;
   /** Reads the room's archive once more from this entry on, for as long as it is wanted. */
@@ -102,6 +104,7 @@ export class LogExchange {
   readonly onGathered: Emitter<Sphere>;
   /** What the server kept from us of what the others gave. */
   readonly withheld: Withheld;
+  readonly habits: ServerHabits;
   readonly #deps: LogExchangeDeps;
   readonly #rounds = new Map<SphereId, Round>();
   /** When who said anything last. */
@@ -116,6 +119,7 @@ export class LogExchange {
   constructor(deps: LogExchangeDeps) {
     this.#deps = deps;
     this.withheld = deps.withheld;
+    this.habits = deps.habits;
     this.onGathered = new Emitter((error) => deps.log.error('listener of the logs failed', { error }));
     this.#work = new RecurringWork({ ...deps, pass: () => this.#pass(), retryMs: REST_MS });
     this.#hearing = new RateLimit({ ...deps, ...HEARD });

@@ -33,8 +33,8 @@ interface OwnWordsDeps {
 
 /** As in what is passed on of a sphere: room for base64 and the header in a stanza of 64 KiB, and for the introduction. */
 const MAX_GROUP_BYTES = 34 * 1024;
-/** To each device that makes itself known, which it does in each session. */
-const GIVEN = { burst: 3, intervalMs: 24 * 3_600_000 };
+/** To each device that makes itself known, which it does in each session, and when its person has said that another is theirs. */
+const GIVEN = { burst: 6, intervalMs: 3_600_000 };
 
 /**
  * What the person found when they compared devices of somebody holds on all of their computers. After the model of XEP-0450, in

@@ -23,7 +23,7 @@ export function readRoomMessage(room: BareJid, message: RoomMessage, nowMs: numb
   const atMs = Math.max(0, message.delayMs ?? nowMs);
   const id = readId(message.stanza);
   const { from, stanzaId: archiveId } = message;
-  return { room, from, peer: null, id, archiveId, atMs, ...content };
+  return { room, from, peer: null, id, archiveId, atMs, isLive: !message.archived, ...content };
 }
 
 /**

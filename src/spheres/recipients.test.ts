@@ -32,6 +32,7 @@ function book(
   devices: SphereDevice[],
   published: Partial<Record<BareJid, number[]>> = {},
   toEnd: readonly string[] = [],
+  ended: readonly SphereDevice[] = [],
 ) {
   const state = {
     members: new Map(members.map((one) => [one.jid, one])),
@@ -42,7 +43,8 @@ function book(
   const directory = { deviceIds: ids, askDeviceIds: ids } as never;
   const get = (name: string, read: (value: unknown) => unknown): unknown =>
     name === 'devices-to-end' ? read(toEnd) : undefined;
-  const storage = { settings: { get } } as never;
+  const ownDevices = { list: () => ended.map((one) => ({ ...one, state: 'ended' })) };
+  const storage = { settings: { get }, ownDevices, events: { get: () => undefined } } as never;
   const at = { own: { jid: ana, deviceId: 1 }, device: 'a1' as DeviceKey };
   const recipients = new Recipients({ directory, stateOf: () => state, ...at, storage });
   const reached = async (audience: Audience): Promise<string[]> =>
@@ -136,4 +138,14 @@ test('what is told to somebody outside the room reaches the devices of their cer
   expect(Buffer.from(identity ?? []).toString('hex')).toBe(key(2));
   // A key that fits nothing: whoever shows up there is not written to.
   expect(recipients.expectedIdentity(told, { jid: ben, deviceId: 666 })).toEqual(new Uint8Array());
+});
+
+test('what was written for a computer of ours that was taken away meanwhile reaches only the others', async () => {
+  const audience: Audience = {
+    ...{ kind: 'known', jid: ana },
+    devices: [4, 5].map((deviceId) => ({ deviceId, identityKey: key(deviceId) })),
+  };
+  const stolen = device('a2', ana, person('aa'), 4);
+  expect(await book(both, [anas, bens]).reached(audience)).toEqual(['ana 4', 'ana 5']);
+  expect(await book(both, [anas, bens], {}, [], [stolen]).reached(audience)).toEqual(['ana 5']);
 });

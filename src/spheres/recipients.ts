@@ -8,6 +8,7 @@ import type { Audience, KnownDevice } from './audience.ts';
 import { parseAudience } from './audience.ts';
 import type { DeviceDirectory } from './device-directory.ts';
 import { devicesToEnd } from './devices-to-end.ts';
+import { parseEvent } from './protocol/event.ts';
 import type { SphereDevice, SphereState } from './protocol/sphere-state.ts';
 
 /** Who may read an entry of the outbox, at this moment. */
@@ -26,7 +27,7 @@ interface RecipientsDeps {
   readonly own: DeviceAddress;
   /** Ours, which gets nothing, whatever account it is at. */
   readonly device: DeviceKey;
-  readonly storage: Pick<Storage, 'settings'>;
+  readonly storage: Pick<Storage, 'settings' | 'ownDevices' | 'events'>;
 }
 
 /**
@@ -86,7 +87,10 @@ export class Recipients implements RecipientBook {
     if (audience.kind === 'account') {
       return fairly([addressesOf(audience.jid, await this.#directory.askDeviceIds(audience.jid))]);
     }
-    if (audience.kind === 'known') return audience.devices.map(({ deviceId }) => ({ jid: audience.jid, deviceId }));
+    if (audience.kind === 'known') {
+      const devices = audience.jid === this.#own.jid ? this.#stillOurs(row, audience.devices) : audience.devices;
+      return devices.map(({ deviceId }) => ({ jid: audience.jid, deviceId }));
+    }
     const state = this.#stateOf(row);
     if (state === undefined) throw new AppError('not-found', 'the sphere is gone');
     // What its person says is gone for good gets nothing, also before everybody can be told.
@@ -103,6 +107,19 @@ export class Recipients implements RecipientBook {
           devices.filter(({ device }) => device === audience.device),
         );
     }
+  }
+
+  /** One that its person took away after this was written for it gets nothing but the word of its end. */
+  #stillOurs({ eventId }: OutboxRow, devices: readonly KnownDevice[]): readonly KnownDevice[] {
+    const { ownDevices, events } = this.#storage;
+    const toEnd = devicesToEnd(this.#storage);
+    const gone = ownDevices.list().filter(({ device, state }) => state === 'ended' || toEnd.has(device));
+    const said = events.get(eventId);
+    const end = said?.type === 'device-end' ? parseEvent(said.bytes, said.signature) : undefined;
+    const told = end?.type === 'device-end' ? end.body.device : undefined;
+    return devices.filter(({ identityKey }) => {
+      return !gone.some((one) => one.omemoIdentityKey === identityKey && one.device !== told);
+    });
   }
 
   async #reached(state: SphereState, devices: readonly SphereDevice[]): Promise<DeviceAddress[]> {

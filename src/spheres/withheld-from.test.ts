@@ -17,7 +17,7 @@ function found(given: readonly number[], archived: readonly number[], { joinedLa
   const events = new Map(Array.from({ length: 20 }, (_, number) => [eventOf(number).id, eventOf(number)]));
   const state = { devices: new Map([[device, { jid: ben }]]) };
   const sphere = { log: events, state, row: { joinedLamport } } as unknown as Sphere;
-  const suspects = given.map((number) => ({ event: eventOf(number), isLive, sinceMs: 0 }));
+  const suspects = given.map((number) => ({ event: eventOf(number), isLive, earlier: eventOf(number), sinceMs: 0 }));
   const entries = archived.map((number) => ({ from: ben, event: eventOf(number).id }));
   return withheldFrom(sphere, suspects, entries).map(({ event }) => event.header.sequence);
 }

@@ -13,7 +13,8 @@ export interface Suspect {
   readonly event: SignedEvent;
   /** What its device said before and after it came live, while we were in the room without a break. */
   readonly isLive: boolean;
-  /** When what its device said before it came. */
+  /** What its device said before it, by the room, and when that came. */
+  readonly earlier: SignedEvent;
   readonly sinceMs: number;
 }
 

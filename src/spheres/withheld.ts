@@ -9,6 +9,7 @@ import type { Storage } from '../storage/storage.ts';
 import { readSealed } from '../xmpp/sealed.ts';
 import type { SignedEvent } from './protocol/event.ts';
 import type { Rooms } from './rooms.ts';
+import type { ServerHabits } from './server-habits.ts';
 import type { Sphere } from './sphere.ts';
 import type { SphereList } from './sphere-list.ts';
 import type { Archived, Suspect } from './withheld-from.ts';
@@ -18,6 +19,7 @@ interface WithheldDeps {
   readonly storage: Storage;
   readonly list: Pick<SphereList, 'find'>;
   readonly rooms: Pick<Rooms, 'isCaughtUp' | 'isInside' | 'onPresence' | 'archive'>;
+  readonly habits: Pick<ServerHabits, 'forgot' | 'wasLive'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -42,7 +44,10 @@ interface WithheldMessages {
 const PATIENCE_MS = 600_000;
 /** So long somebody is waited for who says something after it. */
 const KEPT_MS = 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
 const MAX_GIVEN = 1024;
+/** What was found and not read of makes room for what is to be looked for, but for so many. */
+const MAX_UNREAD = 512;
 const MAX_ENTRIES = 2_000;
 const ASKED = { burst: 2, intervalMs: 3_600_000 };
 /** How many events of a device are looked through for one that came by the room. */
@@ -123,7 +128,7 @@ export class Withheld {
     this.#keepAll(given);
     this.#noteLive(sphere, given);
     const known = [...(this.#given.get(sphere.id)?.values() ?? [])];
-    for (const { sphereId, eventId } of known.slice(0, -MAX_GIVEN)) this.#drop(sphereId, eventId);
+    for (const { sphereId, eventId } of tooMany(known)) this.#drop(sphereId, eventId);
     this.#work.wake();
   }
 
@@ -146,7 +151,7 @@ export class Withheld {
   }
 
   async #look(sphere: Sphere, known: ReadonlyMap<EventId, Given>): Promise<void> {
-    const { rooms, storage, log } = this.#deps;
+    const { rooms, storage, habits, log } = this.#deps;
     const { room, state } = sphere.row;
     if (state !== 'joined' || !rooms.isCaughtUp(room)) return;
     const suspects = [...known].flatMap(([id, given]) =>
@@ -158,6 +163,7 @@ export class Withheld {
     const fromMs = Math.min(...suspects.map(({ sinceMs }) => sinceMs)) - SLACK_MS;
     try {
       const entries = await this.#archived(sphere, storage.seen.lastBefore(room, fromMs) ?? null);
+      if (entries !== undefined && this.#hasForgotten(sphere, suspects, entries)) habits.forgot(sphere);
       const found = entries === undefined ? [] : withheldFrom(sphere, suspects, entries);
       if (found.length === 0) return;
       this.#keepAll(found.flatMap(givenOf).map((given) => ({ ...given, state: 'withheld' as const })));
@@ -167,6 +173,21 @@ export class Withheld {
       // What cannot be asked shows nothing.
       log.info('archive not asked for what was withheld', { error });
     }
+  }
+
+  /**
+   * Whether an archive that is on has nothing any more of the time when something was said that came by the room today, and
+   * that it had: told by what the entries name, for the server's clock may be another one.
+   */
+  #hasForgotten({ log, row }: Sphere, suspects: readonly Suspect[], entries: readonly Archived[]): boolean {
+    const { habits, clock } = this.#deps;
+    const named = entries[0]?.event ?? null;
+    const oldestTime = named === null ? undefined : log.get(named)?.header.lamport;
+    if (oldestTime === undefined) return false;
+    return suspects.some(({ earlier, sinceMs }) => {
+      const isOfToday = clock.now() - sinceMs < DAY_MS;
+      return isOfToday && earlier.header.lamport < oldestTime && habits.wasLive(row.room, earlier.id);
+    });
   }
 
   /** What people said, that was given long enough ago, and before and after which its device was heard in the room. */
@@ -185,8 +206,8 @@ export class Withheld {
     const before = heard(Math.max(0, sequence - REACH), sequence - 1).at(-1);
     const [after] = heard(sequence + 1, sequence + REACH);
     const sinceMs = before === undefined ? undefined : this.#deps.storage.events.get(before.id)?.receivedAtMs;
-    if (sinceMs === undefined || after === undefined) return undefined;
-    return { event, isLive, sinceMs };
+    if (before === undefined || sinceMs === undefined || after === undefined) return undefined;
+    return { event, isLive, earlier: before, sinceMs };
   }
 
   /** Once it is known it stays so, whatever becomes of the connection, or of the program. */
@@ -238,6 +259,14 @@ export class Withheld {
     }
     return entries;
   }
+}
+
+/** What goes first when there is too much, of all that is noted, oldest first: what nothing is left to be done about. */
+function tooMany(known: readonly Given[]): readonly Given[] {
+  const of = (state: Given['state']): readonly Given[] => known.filter((given) => given.state === state);
+  const unread = of('withheld');
+  const ranked = [...of('asked'), ...unread.slice(0, -MAX_UNREAD), ...of('waiting'), ...unread.slice(-MAX_UNREAD)];
+  return ranked.slice(0, Math.max(0, known.length - MAX_GIVEN));
 }
 
 /** Each of them goes into the room by itself, with a line that every archive keeps. */

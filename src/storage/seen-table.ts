@@ -25,6 +25,11 @@ export class SeenTable {
     return this.#rows.has({ scope, id });
   }
 
+  /** When it was dealt with; undefined when it was not. */
+  atMs(scope: string, id: string): number | undefined {
+    return this.#rows.get({ scope, id })?.atMs;
+  }
+
   /** Returns true the first time only. */
   add(scope: string, id: string, atMs: number): boolean {
     return this.#rows.insertIfAbsent({ scope, id, atMs });

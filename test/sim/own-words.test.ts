@@ -11,6 +11,7 @@ import type { SimPerson } from './sim-world.ts';
 import { CONTACT, noSignal, SimWorld } from './sim-world.ts';
 
 const MINUTE = 60_000;
+const FAR_AHEAD_MS = 2 ** 52;
 const fingerprintOf = ({ identityKey }: Omemo): string => toHex(identityKey).slice(2);
 
 /** Ana has two computers, and talks with Ben, whom she meets in no sphere, and who has a telephone with another program, too. */
@@ -38,9 +39,9 @@ async function computers({ isKnown = true } = {}) {
       trusts({ jid: ben.jid, deviceId }, identityKey, 'new');
     return [computer, phone].filter(isRead);
   };
-  /** That a device of his was found the same, by a clock far ahead. */
-  const word = ({ deviceId, identityKey }: Omemo): ComparedWord => {
-    const device = { deviceId, identityKey: toHex(identityKey), isSame: true, atMs: 2 ** 50 };
+  /** What was found of a device of his; of itself the same, by a clock far ahead. */
+  const word = ({ deviceId, identityKey }: Omemo, isSame = true, atMs: number = FAR_AHEAD_MS): ComparedWord => {
+    const device = { deviceId, identityKey: toHex(identityKey), isSame, atMs };
     return { jid: ben.jid, isAsked: false, devices: [device] };
   };
   return { world, desk, laptop, ben, phone, computer, compare, trust, readers, word };
@@ -116,6 +117,53 @@ test('a device that was let in by hand stays in when the word that it differs co
   expect(readers(desk)).toEqual([phone]);
 });
 
+test('a device that was let in by hand stays in when what was found of it before, elsewhere, comes late', async () => {
+  const { world, desk, ben, phone, computer, compare, readers, word } = await computers();
+  const calls = peopleCalls({ holder: { session: desk.session }, clock: world.clock } as never);
+  await desk.session.people.fingerprints.list(ben.jid, noSignal);
+  await compare(desk, true, computer);
+  const beforeMs = world.clock.now();
+  await world.pass(MINUTE);
+  await calls.chooseDevice({ jid: ben.jid, deviceId: phone.deviceId, choice: 'let-in' }, noSignal);
+  desk.session.people.hear(word(phone, false, beforeMs));
+  expect(readers(desk)).toEqual([computer, phone]);
+  // Also when it is found the same in between, which says nothing new.
+  desk.session.people.hear(word(phone, true, beforeMs - 1));
+  desk.session.people.hear(word(phone, false, beforeMs));
+  expect(readers(desk)).toEqual([computer, phone]);
+  await world.pass(MINUTE);
+  desk.session.people.hear(word(phone, false, world.clock.now()));
+  expect(readers(desk)).toEqual([computer]);
+});
+
+test('what a clock far ahead says counts as said when it was first heard of, and overrules no later word', async () => {
+  const { world, desk, laptop, ben, phone, computer, compare, readers, word } = await computers();
+  const calls = peopleCalls({ holder: { session: desk.session }, clock: world.clock } as never);
+  await desk.session.people.fingerprints.list(ben.jid, noSignal);
+  await compare(desk, true, computer);
+  const forged = word(phone, false);
+  desk.session.people.hear(forged);
+  expect(readers(desk)).toEqual([computer]);
+  await world.pass(MINUTE);
+  await calls.chooseDevice({ jid: ben.jid, deviceId: phone.deviceId, choice: 'let-in' }, noSignal);
+  desk.session.people.hear(forged);
+  expect(readers(desk)).toEqual([computer, phone]);
+  // Passed on to a computer that has not heard of it, it changes nothing behind a later word there.
+  const passedOn = desk.session.people.fingerprints.words();
+  await world.pass(MINUTE);
+  await compare(laptop, true, phone);
+  for (const told of passedOn) laptop.session.people.hear(told);
+  desk.session.people.hear(forged);
+  expect([readers(desk), readers(laptop)]).toEqual([
+    [computer, phone],
+    [computer, phone],
+  ]);
+  // Nor does it say that one is the same that was found to differ.
+  await compare(desk, false, phone);
+  for (const { session } of [desk, laptop]) session.people.hear(word(phone, true));
+  expect([readers(desk), readers(laptop)]).toEqual([[computer], [computer]]);
+});
+
 test('an earlier word changes nothing behind a later one, whichever computer says it again', async () => {
   const { desk, laptop, phone, compare, trust, readers } = await computers();
   await compare(laptop, true, phone);
@@ -150,6 +198,38 @@ test('what a computer says that was taken away changes nothing, and it is told n
   expect(readers(desk)).toEqual([phone]);
   await compare(desk, false, phone);
   expect(trust(laptop)).toBe('compared');
+});
+
+test('a computer that makes itself known over and over in one evening is told six times, and then once an hour', async () => {
+  const { world, desk, laptop, phone, compare } = await computers();
+  await compare(desk, true, phone);
+  const hello = helloOf(laptop);
+  desk.session.link.goOffline();
+  const { outbox } = desk.session.storage;
+  const tellings = (times: number): number => {
+    const before = outbox.list('queued').length;
+    for (let time = 0; time < times; time += 1) desk.session.ownWords.heard(hello);
+    return outbox.list('queued').length - before;
+  };
+  // What the two told each other when they met counts as well.
+  await world.clock.advance(6 * 60 * MINUTE);
+  expect(tellings(9)).toBe(6);
+  await world.clock.advance(60 * MINUTE);
+  expect(tellings(9)).toBe(1);
+});
+
+test('what was to be told to a computer that was taken away meanwhile is not sent to it', async () => {
+  const { world, desk, laptop, phone, compare, trust } = await computers();
+  desk.session.link.goOffline();
+  await compare(desk, true, phone);
+  desk.session.devices.end(helloOf(laptop).device, true);
+  const { mail } = world.server.account(desk.jid);
+  const before = mail.length;
+  await desk.session.goOnline();
+  await world.pass(MINUTE);
+  const sealedFor = mail.slice(before).flatMap(({ stanza }) => readOmemoMessage(stanza)?.keys ?? []);
+  expect(sealedFor.map(({ deviceId }) => deviceId)).not.toContain(laptop.session.omemo.deviceId);
+  expect([trust(desk), trust(laptop), desk.session.storage.outbox.list('queued')]).toEqual(['compared', 'blind', []]);
 });
 
 test('devices that the person key does not certify are told nothing, and what they say changes nothing', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
+import type { SignedEvent } from '../../src/spheres/protocol/event.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { attr, xml } from '../../src/xmpp/element.ts';
 import { readEphemeral } from '../../src/xmpp/sealed.ts';
@@ -269,4 +270,44 @@ test('what the room gives after all was not kept back', async () => {
   await eva.stop();
   await eva.start();
   expect(eva.session.logs.withheld.found(eva.session.sphere())?.count).toBe(1);
+});
+
+/** Something else that a member gives, of which nobody knows anything. */
+const other = (number: number): SignedEvent => ({ id: number.toString(16).padStart(64, '0') }) as SignedEvent;
+
+test('however much members give, what the person has not read of stays, and what is looked for already goes first', async () => {
+  const { world, ana, eva, say } = await three();
+  const sphere = () => eva.session.sphere();
+  await say(ana, 'first');
+  await say(ana, 'hidden', true);
+  await say(ana, 'last');
+  await wait(world, 40 * MINUTE);
+  const { withheld } = eva.session.logs;
+  const many = Array.from({ length: 1500 }, (_, number) => other(number));
+  withheld.given(sphere(), many, ana.jid);
+  expect(withheld.found(sphere())?.count).toBe(1);
+  expect(eva.session.storage.givenEvents.list()).toHaveLength(1024);
+  withheld.read(sphere());
+  const read = eva.session.storage.givenEvents.list().filter(({ state }) => state === 'asked');
+  expect(read).toHaveLength(1);
+  withheld.given(sphere(), [other(1500)], ana.jid);
+  const left = eva.session.storage.givenEvents.list();
+  expect(left.filter(({ state }) => state === 'asked')).toEqual([]);
+  expect(left).toHaveLength(1024);
+});
+
+test('where nothing of all that was kept back was read, the oldest of it makes room for what is new', async () => {
+  const { ana, eva } = await three();
+  const { id } = eva.session.sphere();
+  const rows = Array.from({ length: 1024 }, (_, number) => ({ eventId: other(number).id, atMs: number }));
+  for (const row of rows) {
+    eva.session.storage.givenEvents.put({ ...row, sphereId: id, by: ana.jid, isLive: true, state: 'withheld' });
+  }
+  await eva.stop();
+  await eva.start();
+  const { withheld } = eva.session.logs;
+  withheld.given(eva.session.sphere(), [other(5000), other(5001)], ana.jid);
+  const left = eva.session.storage.givenEvents.list().map(({ eventId }) => eventId);
+  const has = (...numbers: number[]): boolean[] => numbers.map((number) => left.includes(other(number).id));
+  expect([left.length, ...has(0, 1, 2, 1023, 5000, 5001)]).toEqual([1024, false, false, true, true, true, true]);
 });

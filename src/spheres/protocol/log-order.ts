@@ -92,6 +92,10 @@ export class LogOrder {
     return this.#position.get(id);
   }
 
+  isBefore(id: EventId, other: EventId): boolean {
+    return (this.position(id) ?? Infinity) < (this.position(other) ?? -1);
+  }
+
   /**
    * Position of the newest membership event that the author had seen: the event's own reference or that of any
    * earlier event of the same device, so that nobody can go back behind what they once acknowledged. Nothing behind the

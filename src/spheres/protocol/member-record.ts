@@ -27,6 +27,12 @@ export interface MemberRecord {
   readonly removal: { readonly id: EventId; readonly from: MemberState } | null;
 }
 
+/** Who founded the sphere. */
+export function founder({ id, header, body }: KnownEvent<'genesis'>): MemberRecord {
+  const rest = { invites: new Map(), span: { cuts: [] }, pastSpans: [], began: id, removal: null };
+  return { jid: body.ownerJid, person: header.person, role: 'owner', state: 'joined', ...rest };
+}
+
 export const RANK: Record<SphereRole, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
 
 /** Move the sphere from one owner to the next. */

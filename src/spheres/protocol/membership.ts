@@ -1,5 +1,6 @@
 import type { BareJid, DeviceKey, EventId, PersonId } from '../../base/id.ts';
 import { Certificates } from './certificates.ts';
+import { ContestedOffers } from './contested-offers.ts';
 import type { Cut } from './cut.ts';
 import { drawCut, isBeyond } from './cut.ts';
 import type { Decision } from './decisions.ts';
@@ -11,7 +12,7 @@ import { JoinedHistory } from './joined-history.ts';
 import { MemberBook } from './member-book.ts';
 import type { MembershipInput } from './membership-input.ts';
 import type { MemberRecord, MemberState, Span, StructuralEvent } from './member-record.ts';
-import { isStructural, RANK, spansOf } from './member-record.ts';
+import { founder, RANK, spansOf } from './member-record.ts';
 import type { Moving } from './ownership.ts';
 import { Ownership } from './ownership.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
@@ -49,6 +50,7 @@ export class Membership {
   readonly #decided = new Set<EventId>();
   readonly #inviteJids = new Map<EventId, BareJid>();
   readonly #acts: Act[] = [];
+  readonly #offers: ContestedOffers;
   readonly #deviceCuts = new Map<DeviceKey, Cut[]>();
 
   constructor(input: MembershipInput, voids: Voids) {
@@ -56,16 +58,15 @@ export class Membership {
     this.#voids = voids;
     const genesis = input.byId.get(input.sphereId as string as EventId);
     if (genesis?.type === 'genesis') this.genesis = genesis;
-    const { ordered } = input.order;
-    const usable = ordered.filter((event) => this.#contradiction(event) === null);
+    const usable = input.structural.filter((event) => this.#contradiction(event) === null);
     this.certificates = new Certificates(usable, input.isCertified);
+    this.#offers = new ContestedOffers({ input, voids, certificates: this.certificates });
   }
 
   /** False when an earlier decision was found void: then everything must be folded again. */
   run(): boolean {
     const before = this.#voids.size;
-    for (const event of this.#input.order.ordered) {
-      if (!isStructural(event)) continue;
+    for (const event of this.#input.structural) {
       const verdict = this.#contradiction(event) ?? this.#fold(event);
       this.verdicts.set(event.id, verdict);
       if (verdict.kind === 'accepted' && event.type !== 'device') this.#take(event);
@@ -129,8 +130,11 @@ export class Membership {
 
   #foldAct(event: ActEvent): Verdict {
     if (event.type === 'join') return this.#foldAnswer(event);
+    const accountOf = (person: PersonId): BareJid | undefined => this.book.accounts.get(person);
+    if (event.type === 'accept') this.#offers.uphold(event, this.#acts, accountOf(event.header.person));
     const standing = this.standing(event);
     if (typeof standing === 'string') return refused(standing);
+    if (event.type === 'remove' || event.type === 'handover') this.#offers.refuse(event, accountOf);
     switch (event.type) {
       case 'invite':
         return this.#foldInvite(event, standing);
@@ -156,18 +160,7 @@ export class Membership {
 
   #foldGenesis(event: KnownEvent<'genesis'>): Verdict {
     if (event !== this.genesis) return refused('other-sphere');
-    const { ownerJid } = event.body;
-    this.book.put({
-      jid: ownerJid,
-      person: event.header.person,
-      role: 'owner',
-      state: 'joined',
-      invites: new Map(),
-      span: { cuts: [] },
-      pastSpans: [],
-      began: event.id,
-      removal: null,
-    });
+    this.book.put(founder(event));
     return ACCEPTED;
   }
 
@@ -312,12 +305,17 @@ export class Membership {
   /** Whoever still has the owner's key is the owner, whatever was decided without them and whenever they say so. */
   #foldObject(event: KnownEvent<'object'>): Verdict {
     if (this.ended.has(event.header.device)) return refused('removed');
-    const voided = this.ownership.object(event);
-    for (const id of voided ?? []) this.#voids.add(id, 'overruled', event.id);
-    return voided === null ? refused('not-allowed') : ACCEPTED;
+    const votes = this.ownership.object(event);
+    if (votes === null) return refused('not-allowed');
+    // Also those that would come into force only once the others do not.
+    for (const id of votes.flatMap((vote) => this.#input.successions.get(vote) ?? [])) {
+      if (this.#input.order.isBefore(id, event.id)) this.#voids.add(id, 'overruled', event.id);
+    }
+    return ACCEPTED;
   }
 
   #foldNewOwner(event: KnownEvent<'accept' | 'succeed'>, standing: Standing): Verdict {
+    if (this.#voids.isSpent(event)) return refused('overruled');
     const owner = this.book.owner();
     const next = this.#ofNow(standing);
     if (owner === undefined || next === undefined) return refused('not-a-member');
@@ -326,6 +324,7 @@ export class Membership {
     this.book.put({ ...owner, role });
     this.book.put({ ...next, role: 'owner' });
     this.#acts.push({ event, needs: RANK.viewer, span: next.span });
+    if (event.type === 'accept' && owner.person !== null) this.#offers.note(event, owner.person);
     this.#cut(event, owner.span, { role, isStrict: true, lastAccepted: event.body.lastAccepted });
     return ACCEPTED;
   }

@@ -212,3 +212,52 @@ test('a sphere that a device took which its person had ended before goes back to
   const again = tablet.accept();
   expect(verdict(tablet, again)).toBe('accepted');
 });
+
+/** Ana has offered the sphere to Zoe, and has another computer that does not know of what comes after. */
+function offered() {
+  const { owner, first, second, member, all } = family();
+  owner.handOver(zoe);
+  settle(...all);
+  const tablet = secondComputer(owner, 'ana');
+  const laptop = secondComputer(member, 'zoe');
+  return { owner, first, second, member, all, tablet, laptop };
+}
+
+test.each([
+  ['takes back the offer', (tablet: Writer) => tablet.handOver(null)],
+  ['removes who took it', (tablet: Writer) => tablet.remove(zoe.jid)],
+  ['offers it to somebody else', (tablet: Writer) => tablet.handOver(ben)],
+])(
+  'whoever has handed over a sphere, and knows that it was taken, does not undo it when a computer of theirs %s by an older date',
+  (_, undo) => {
+    const { owner, first, member, all, tablet } = offered();
+    const undone = undo(tablet);
+    for (let word = 0; word < 4; word += 1) member.say('meanwhile');
+    const taken = member.accept();
+    settle(...all);
+    owner.say('knows of it');
+    settle(...all, tablet);
+    for (const writer of [...all, tablet]) {
+      expect([taken, undone].map((event) => verdict(writer, event))).toEqual(['accepted', 'not-allowed']);
+    }
+    expect([rolesIn(first), statesIn(first)]).toMatchObject([{ ana: 'admin', zoe: 'owner' }, { zoe: 'joined' }]);
+  },
+);
+
+test.each([
+  ['has taken back the offer', (owner: Writer) => owner.handOver(null)],
+  ['has removed them', (owner: Writer) => owner.remove(zoe.jid)],
+])('nobody takes a sphere by an older date when its owner %s and knew of nothing', (_, refuse) => {
+  const { owner, first, all, laptop } = offered();
+  for (let word = 0; word < 4; word += 1) owner.say('meanwhile');
+  const refusal = refuse(owner);
+  settle(...all);
+  const taken = laptop.accept();
+  settle(...all, laptop);
+  for (const writer of [...all, laptop]) {
+    expect([taken, refusal].map((event) => verdict(writer, event))).toEqual(['overruled', 'accepted']);
+  }
+  owner.say('is still the owner');
+  settle(...all, laptop);
+  expect(rolesIn(first)).toMatchObject({ ana: 'owner' });
+});

@@ -78,12 +78,12 @@ export class Ownership {
     return event.type === 'accept' ? 'admin' : 'member';
   }
 
-  /** The owner of then is not gone: gives the successions that are void by it, or null when nobody else may say so. */
+  /** The owner of then is not gone: gives the votes that never count, or null when nobody else may say so. */
   object({ header, body }: KnownEvent<'object'>): readonly EventId[] | null {
     const theirs = body.votes.filter((id) => this.#votes.get(id)?.owner === header.person);
     if (theirs.length === 0) return null;
     for (const id of theirs) this.#objected.add(id);
-    return [...this.#successions].flatMap(([id, votes]) => (votes.some((vote) => theirs.includes(vote)) ? [id] : []));
+    return theirs;
   }
 
   #obstacleToOffer({ header, body }: KnownEvent<'accept'>, { owner }: Moving): RefusalReason | null {

@@ -5,6 +5,9 @@ import { admit, foundWorld, settle } from '../../../test/fixtures/protocol/spher
 import { parseBareJid } from '../../base/id.ts';
 import type { KnownEvent, SignedEvent } from './event.ts';
 import type { LastAccepted } from './event-body.ts';
+import { buildEvent } from './event.ts';
+import { foldMembership } from './fold-membership.ts';
+import { LogOrder } from './log-order.ts';
 import { SUCCESSION_MS } from './ownership.ts';
 
 const ana = createPerson('ana');
@@ -72,4 +75,62 @@ test('a move that a removal had voided counts again once the owner’s decision 
     role: 'viewer',
     state: 'joined',
   });
+});
+
+/** Successions one after the other, by the same vote and line; nobody has looked at any in between. */
+function takeOverAndOver(heir: Writer, count: number, lastAccepted: LastAccepted): SignedEvent[] {
+  const { author } = heir.who;
+  const vote = heir.vote(heir.who);
+  const wallMs = vote.header.wallMs + SUCCESSION_MS;
+  const taken: SignedEvent[] = [];
+  for (let header = heir.log.nextHeader(author.device.id, wallMs); taken.length < count;) {
+    const event = buildEvent(author, header, 'succeed', { votes: [vote.id as string], lastAccepted });
+    taken.push(event as SignedEvent);
+    header = { ...header, sequence: header.sequence + 1, previous: event.id, lamport: header.lamport + 1 };
+  }
+  return taken;
+}
+
+/** How often everything is folded until it is settled. */
+function foldsOf(sphereId: Writer['log']['sphereId'], events: readonly SignedEvent[]): number {
+  const byId = new Map(events.map((event) => [event.id, event]));
+  const certificates = events.filter(({ type }) => type === 'device').length;
+  let asked = 0;
+  const isCertified = (): boolean => {
+    asked += 1;
+    return true;
+  };
+  foldMembership({ sphereId, order: new LogOrder(sphereId, byId), byId, isCertified });
+  return asked / certificates;
+}
+
+test('however often somebody takes the sphere in a way that defeats itself, everything is folded a few times only', () => {
+  const { owner, admin, member } = family();
+  const before = membersOf(owner);
+  const taken = takeOverAndOver(admin, 300, []);
+  expect(foldsOf(owner.log.sphereId, [...admin.log.events(), ...taken])).toBeLessThan(20);
+  owner.log.addAll([...admin.log.events(), ...taken]);
+  expect(membersOf(owner)).toEqual(before);
+  settle(owner, admin, member);
+  expect(new Set(taken.map((event) => verdict(member, event)))).toEqual(new Set(['not-a-member', 'overruled']));
+});
+
+test('however many successions one objection voids, everything is folded a few times only', () => {
+  const { owner, admin } = family();
+  const taken = takeOverAndOver(admin, 300, admin.log.lastAccepted(ana.author.person));
+  owner.log.addAll([...admin.log.events(), ...taken]);
+  expect(membersOf(owner)[0]).toBe('ana member joined');
+  owner.object();
+  expect(foldsOf(owner.log.sphereId, owner.log.events())).toBeLessThan(10);
+  expect(membersOf(owner)).toEqual(['ana owner joined', 'ben admin joined', 'zoe member joined']);
+  expect(new Set(taken.map((event) => verdict(owner, event)))).toEqual(new Set(['overruled']));
+});
+
+test('who has once taken the sphere in a way that defeats itself may take it again', () => {
+  const { owner, admin, member } = family();
+  const line = admin.log.lastAccepted(ana.author.person);
+  const [failed, taken] = [takeOver(admin, []), takeOver(admin, line)];
+  settle(owner, admin, member);
+  expect([failed, taken].map((event) => verdict(owner, event))).toEqual(['not-a-member', 'accepted']);
+  expect(membersOf(owner)).toEqual(['ana member joined', 'ben owner joined', 'zoe member joined']);
 });

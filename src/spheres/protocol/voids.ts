@@ -1,4 +1,6 @@
-import type { EventId } from '../../base/id.ts';
+import type { EventId, PersonId } from '../../base/id.ts';
+import type { SignedEvent } from './event.ts';
+import type { MembershipInput } from './membership-input.ts';
 import type { RefusalReason, Verdict } from './verdict.ts';
 
 interface Void {
@@ -12,10 +14,20 @@ interface Folded {
   counts(id: EventId): boolean;
 }
 
+/** Nobody who means well takes the sphere once in a way that defeats itself; each costs a fold of its own. */
+const MAX_DEFEATED = 4;
+
 /** Events that count as never made because of another one, as long as that one counts itself. */
 export class Voids {
+  readonly #input: Pick<MembershipInput, 'byId' | 'order'>;
+  /** Places of what would have given the sphere to somebody and defeated itself, by its author. */
+  readonly #defeated = new Map<PersonId, number[]>();
   /** In the order in which they were found. */
   #all = new Map<EventId, Void>();
+
+  constructor(input: Pick<MembershipInput, 'byId' | 'order'>) {
+    this.#input = input;
+  }
 
   get size(): number {
     return this.#all.size;
@@ -26,7 +38,14 @@ export class Voids {
   }
 
   add(id: EventId, reason: RefusalReason, by: EventId): void {
-    this.#all.set(id, { reason, by });
+    if (!this.#all.has(id)) this.#all.set(id, { reason, by });
+  }
+
+  /** Whether its author has tried too often before to take the sphere in a way that defeats itself. */
+  isSpent({ id, header }: SignedEvent): boolean {
+    const position = this.#input.order.position(id) ?? 0;
+    const before = (this.#defeated.get(header.person) ?? []).filter((place) => place < position);
+    return before.length >= MAX_DEFEATED;
   }
 
   /**
@@ -42,6 +61,15 @@ export class Voids {
     this.#all = new Map(found.filter(([, { by }], index) => index < from || by === null));
     // Otherwise both would be found again and again.
     this.#all.set(groundless, { reason: verdict?.kind === 'refused' ? verdict.reason : 'overruled', by: null });
+    this.#noteDefeated(groundless);
     return false;
+  }
+
+  #noteDefeated(id: EventId): void {
+    const { byId, order } = this.#input;
+    const event = byId.get(id);
+    if (event?.type !== 'accept' && event?.type !== 'succeed') return;
+    const { person } = event.header;
+    this.#defeated.set(person, [...(this.#defeated.get(person) ?? []), order.position(id) ?? 0]);
   }
 }
