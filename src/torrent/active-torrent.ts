@@ -266,10 +266,10 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   async #openSwarm(pieces: Uint8Array): Promise<boolean> {
     const { signal } = this.#scope;
     const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
-    const torrent = await client.add({ metainfo: this.metainfo, bitfield: pieces });
+    const wires = await client.add({ metainfo: this.metainfo, bitfield: pieces });
     this.#quietMs = clock.monotonic();
     this.#swarm = new TorrentSwarm({
-      torrent,
+      wires,
       shape: this.metainfo,
       background: backgroundOf(this.spec, this.metainfo),
       buckets,
