@@ -8,6 +8,7 @@ import { drained } from './drained.ts';
 import type { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
 import type { Bucket } from './limits.ts';
+import type { Link } from './link.ts';
 import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
 import type { OpenConnections } from './open-connections.ts';
@@ -76,7 +77,7 @@ export interface PeerLinkDeps {
 }
 
 /** One admitted connection of one torrent: limits, back-pressure and checks between its stream and webtorrent's wire. */
-export class PeerLink {
+export class PeerLink implements Link {
   readonly device: DeviceKey;
   readonly route: Route;
   readonly weDialled: boolean;
@@ -137,9 +138,12 @@ export class PeerLink {
     return this.#resting === 'limit' ? 0 : this.#deps.clock.monotonic() - this.#heardMs;
   }
 
-  /** Blocks, in bytes per second. */
-  get rates(): { readonly down: number; readonly up: number } {
+  get rates(): Link['rates'] {
     return this.wire.rates;
+  }
+
+  get moved(): Link['moved'] {
+    return this.wire.moved;
   }
 
   /** Since the last block, in either direction. */

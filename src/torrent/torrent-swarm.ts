@@ -1,21 +1,18 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
-import type { Logger } from '../base/log.ts';
 import { Assemblies } from './assemblies.ts';
 import type { Assembly } from './assembly.ts';
 import { UPLOADS } from './client.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { Giving } from './giving.ts';
-import type { HeldPiece } from './held-piece.ts';
-import type { TorrentShape } from './metainfo.ts';
+import type { Link } from './link.ts';
 import { pieceCount, pieceSize } from './metainfo.ts';
-import { PeerLink, type Buckets } from './peer-link.ts';
+import { PeerLink } from './peer-link.ts';
 import { PeerPieces } from './peer-pieces.ts';
 import type { PieceRange } from './piece-range.ts';
+import type { PieceSwarm, PieceSwarmDeps } from './piece-swarm.ts';
 import { PiecePicker } from './picker.ts';
-import type { PieceBuffers } from './piece-buffers.ts';
 import type { PeerWire, TorrentWires } from './webtorrent-inside.ts';
 
 /** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
@@ -25,29 +22,8 @@ const LATE_MS = 2_000;
 /** Who ends a connection that is younger may not want it. */
 const ESTABLISHED_MS = 10_000;
 
-export interface TorrentSwarmDeps {
+export interface TorrentSwarmDeps extends PieceSwarmDeps {
   readonly wires: TorrentWires;
-  readonly shape: TorrentShape;
-  /** Pieces that are fetched without any window: null = all. */
-  readonly background: readonly PieceRange[] | null;
-  readonly buckets: Buckets;
-  /** A checked piece, to be served from. */
-  readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;
-  /** Checks a piece and puts it on the disk; false = it is wrong. The bytes are left alone and not kept. */
-  readonly write: (piece: number, bytes: Uint8Array) => Promise<boolean>;
-  /** Memory for pieces as they travel. */
-  readonly buffers: PieceBuffers;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Logger;
-  readonly onVerified: (piece: number) => void;
-  /** A write failed, or webtorrent gave the torrent up. */
-  readonly onFailed: (error: unknown) => void;
-  /** A piece that came from this device alone failed its check. */
-  readonly onBadPiece: (device: DeviceKey) => void;
-  readonly onLinksChanged: () => void;
-  /** A connection ended that neither end had a reason to end: the network failed, or the other process. */
-  readonly onLost: (device: DeviceKey) => void;
 }
 
 interface Member {
@@ -58,7 +34,7 @@ interface Member {
 }
 
 /** All admitted connections of one torrent, and what is asked of each. */
-export class TorrentSwarm implements AsyncDisposable {
+export class TorrentSwarm implements PieceSwarm {
   readonly #deps: TorrentSwarmDeps;
   readonly #picker: PiecePicker;
   readonly #members = new Map<PeerWire, Member>();
@@ -102,13 +78,13 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   /** Bytes that the other end of a link is known to hold. */
-  bytesOf(link: PeerLink): number {
-    const held = this.#members.get(link.wire)?.pieces.held ?? 0;
+  bytesOf(link: Link): number {
+    const held = this.#memberOf(link)?.pieces.held ?? 0;
     return Math.min(held * this.#deps.shape.pieceLength, this.#deps.shape.length);
   }
 
-  isSeed(link: PeerLink): boolean {
-    return this.#members.get(link.wire)?.pieces.complete ?? false;
+  isSeed(link: Link): boolean {
+    return this.#memberOf(link)?.pieces.complete ?? false;
   }
 
   get wantsAnything(): boolean {
@@ -221,13 +197,17 @@ export class TorrentSwarm implements AsyncDisposable {
     this.refresh();
   }
 
-  disconnect(leaves: (link: PeerLink) => boolean): void {
+  disconnect(leaves: (link: Link) => boolean): void {
     for (const { link } of Array.from(this.#members.values())) if (leaves(link)) link.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.disconnect(() => true);
     await this.#deps.wires.close();
+  }
+
+  #memberOf(link: Link): Member | undefined {
+    return link instanceof PeerLink ? this.#members.get(link.wire) : undefined;
   }
 
   #recount(wire: PeerWire, change: () => void): void {
