@@ -127,6 +127,12 @@ module.exports = {
       'webtorrent|create-torrent|bittorrent-[a-z]+|torrent-piece|parse-torrent',
       'src/torrent/',
     ),
+    {
+      name: 'inside-of-webtorrent-behind-one-door',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/torrent/(client|torrent-swarm|peer-link)\\.ts$|${test}` },
+      to: { path: '^src/torrent/webtorrent-inside\\.ts$' },
+    },
     vendor('xmpp-packages-only-in-xmpp', '@xmpp|ltx', 'src/xmpp/'),
     vendor('signal-only-in-omemo', 'libsignal-protocol-typescript|@privacyresearch', 'src/omemo/'),
     vendor('webrtc-only-in-nat-rtc', 'node-datachannel|@node-datachannel', 'src/nat/rtc/'),

@@ -3,7 +3,7 @@ import type { DeviceKey } from '../base/id.ts';
 import { householdOf } from '../base/ip-address.ts';
 import type { Dialled } from '../torrent/dialer.ts';
 import { parseEndpoint } from '../torrent/endpoint.ts';
-import type { PeerLink } from '../torrent/peer-link.ts';
+import type { Link as AnyLink } from '../torrent/link.ts';
 import type { Route } from '../torrent/route.ts';
 import type { ConnectionInfo } from '../torrent/connection-info.ts';
 import { arbitrate } from './duplicates.ts';
@@ -17,7 +17,7 @@ const MOST_SPARE_LINKS = 8;
 const MOST_KNOWN_ADDRESSES = 2_000;
 
 type Link = Pick<
-  PeerLink,
+  AnyLink,
   'device' | 'weDialled' | 'route' | 'ageMs' | 'silentMs' | 'idleMs' | 'isSuspect' | 'isLetGo' | 'destroy'
 >;
 

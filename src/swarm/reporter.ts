@@ -147,8 +147,8 @@ export class Reporter {
         address: link.route.address,
         path: link.route.path,
         bytesHave: torrent.bytesOf(link),
-        downBps: Math.round(link.wire.downloadSpeed()),
-        upBps: Math.round(link.wire.uploadSpeed()),
+        downBps: Math.round(link.rates.down),
+        upBps: Math.round(link.rates.up),
       })),
     );
   }

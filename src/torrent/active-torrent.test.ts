@@ -202,7 +202,7 @@ test('a full copy that gives hardly anything while something is wanted counts as
   waits(20);
   expect(isServed(torrent)).toBe(false);
   const gives = async (blocks: number): Promise<void> => {
-    const got = (): number => torrent.links.reduce((sum, { wire }) => sum + wire.downloaded, 0);
+    const got = (): number => torrent.links.reduce((sum, { moved }) => sum + moved.down, 0);
     const had = got();
     miser.give(blocks);
     await expect.poll(got, { timeout: 20_000 }).toBe(had + blocks * PIECE);
@@ -271,7 +271,7 @@ test('a member that falls silent after its last word is doubted, wherever the bl
       wire.fallDeaf();
     });
     torrent.connect(ours, { device: ben, route: { path: 'tcp', address: '192.0.2.9:1' }, weDialled: false });
-    await expect.poll(() => torrent.links[0]?.wire.uploaded, { timeout: 20_000 }).toBe(blocks * PIECE);
+    await expect.poll(() => torrent.links[0]?.moved.up, { timeout: 20_000 }).toBe(blocks * PIECE);
     torrent.tick();
     // Said before any of the blocks has come.
     wire.say();

@@ -8,7 +8,7 @@ import { DiskWait } from './disk-wait.ts';
 import { requireSpaceFor } from './free-space.ts';
 import type { HeldTorrent } from './held-torrent.ts';
 import { type Metainfo, parseMetainfo, pieceCount } from './metainfo.ts';
-import type { PeerLink } from './peer-link.ts';
+import type { Link } from './link.ts';
 import type { StoreFault } from './store-fault.ts';
 import { PieceStore } from './piece-store.ts';
 import { PiecesToCome } from './pieces-to-come.ts';
@@ -23,7 +23,8 @@ import {
 } from './torrent-spec.ts';
 import { torrentPhase } from './torrent-phase.ts';
 import type { ConnectionInfo } from './connection-info.ts';
-import { TorrentSwarm } from './torrent-swarm.ts';
+import { openSwarm } from './open-swarm.ts';
+import type { PieceSwarm } from './piece-swarm.ts';
 
 /** How often files are looked at (without reading them) while something is wrong. */
 const FAULTY_CHECK_MS = 5_000;
@@ -46,7 +47,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   #started = false;
   #toCome = new PiecesToCome([], new Uint8Array());
   /** null before the start. */
-  #swarm: TorrentSwarm | null = null;
+  #swarm: PieceSwarm | null = null;
   /** Since when nobody is connected, monotonic. */
   #quietMs = 0;
   #paused: boolean;
@@ -145,11 +146,11 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     return this.#swarm?.uploaded ?? 0;
   }
 
-  get links(): PeerLink[] {
+  get links(): Link[] {
     return (this.#swarm?.links ?? []).filter(({ isStranger }) => !isStranger);
   }
 
-  bytesOf(link: PeerLink): number {
+  bytesOf(link: Link): number {
     return this.#swarm?.bytesOf(link) ?? 0;
   }
 
@@ -230,7 +231,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     if ((this.#swarm?.links.length ?? 0) > 0) this.#quietMs = this.#deps.clock.monotonic();
   }
 
-  disconnect(leaves: (link: PeerLink) => boolean): void {
+  disconnect(leaves: (link: Link) => boolean): void {
     this.#swarm?.disconnect(leaves);
   }
 
@@ -266,11 +267,10 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
   async #openSwarm(pieces: Uint8Array): Promise<boolean> {
     const { signal } = this.#scope;
     const { client, buckets, clock, random, log, pieces: tools, onBadPiece } = this.#deps;
-    const torrent = await client.add({ metainfo: this.metainfo, bitfield: pieces });
-    this.#quietMs = clock.monotonic();
-    this.#swarm = new TorrentSwarm({
-      torrent,
-      shape: this.metainfo,
+    this.#swarm = await openSwarm({
+      client,
+      metainfo: this.metainfo,
+      bitfield: pieces,
       background: backgroundOf(this.spec, this.metainfo),
       buckets,
       clock,
@@ -294,6 +294,7 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
         this.#tell({ kind: 'peers' });
       },
     });
+    this.#quietMs = clock.monotonic();
     return this.#swarm.isComplete;
   }
 

@@ -1,7 +1,7 @@
 import type { DeviceKey } from '../base/id.ts';
 import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
 import type { Priority } from '../contract/views.ts';
-import type { PeerLink } from './peer-link.ts';
+import type { Link } from './link.ts';
 import type { Appetite, HeldSpec, TorrentSpec } from './torrent-spec.ts';
 
 /** A torrent, of a sphere where nothing else is said, while this process holds it, in use or not. */
@@ -13,7 +13,7 @@ export interface HeldTorrent<Spec extends HeldSpec = TorrentSpec> extends AsyncD
   readonly bytesHave: number;
   /** What the files are since this process completed them; null before that. */
   readonly identities: FileIdentity[] | null;
-  readonly links: readonly PeerLink[];
+  readonly links: readonly Link[];
   /** Whether admitted devices may connect now. */
   readonly serves: boolean;
   readonly appetite: Appetite;
@@ -22,7 +22,7 @@ export interface HeldTorrent<Spec extends HeldSpec = TorrentSpec> extends AsyncD
   readonly state: TorrentState;
   /** Whether its pieces and files are what the spec says: nobody has to be told. */
   readonly isAsTold: boolean;
-  bytesOf(link: PeerLink): number;
+  bytesOf(link: Link): number;
   setPaused(paused: boolean): void;
   setPriority(priority: Priority): void;
   setWindow(reader: string, from: number, to: number): void;

@@ -5,7 +5,7 @@ import type { FileIdentity, TorrentState } from '../contract/swarm.ts';
 import { readIdentity, sameIdentity } from './file-identity.ts';
 import type { HeldTorrent } from './held-torrent.ts';
 import { parseMetainfo, pieceCount } from './metainfo.ts';
-import type { PeerLink } from './peer-link.ts';
+import type { Link } from './link.ts';
 import type { Appetite, Learnt, TorrentChange, TorrentSpec } from './torrent-spec.ts';
 import { filesAreFixed, startBitfield } from './torrent-spec.ts';
 
@@ -27,7 +27,7 @@ export class IdleCopy implements HeldTorrent {
   readonly length: number;
   readonly bitfield: Uint8Array<ArrayBuffer>;
   readonly identities: FileIdentity[] | null;
-  readonly links: readonly PeerLink[] = [];
+  readonly links: readonly Link[] = [];
   readonly fullCopies: ReadonlySet<DeviceKey>;
   readonly #onChange: IdleCopyDeps['onChange'];
   #spec: TorrentSpec;

@@ -1,11 +1,11 @@
-import type { PeerLink } from './peer-link.ts';
+import type { Link } from './link.ts';
 
 /** What tells whether a torrent comes. */
 export interface Served {
   /** Of the whole byte space. */
   readonly length: number;
-  readonly links: readonly Pick<PeerLink, 'isBarren'>[];
-  bytesOf(link: Pick<PeerLink, 'isBarren'>): number;
+  readonly links: readonly Pick<Link, 'isBarren'>[];
+  bytesOf(link: Pick<Link, 'isBarren'>): number;
 }
 
 /** Whether somebody who has all of it gives it: then nobody else is needed. Who only says so keeps nobody away. */

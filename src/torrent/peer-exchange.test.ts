@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Wire } from 'webtorrent';
 import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { VirtualClock } from '../../test/fixtures/virtual-clock.ts';
 import { errorCode } from '../base/errors.ts';
@@ -23,8 +22,15 @@ class FakeWire {
   readonly sent: Uint8Array[] = [];
   extendedHandshake: Record<string, unknown> = { reqq: 250 };
   extendedMapping: Record<string, string> = {};
-  _onExtended = (_extension: number, _bytes: Uint8Array): void => undefined;
-  push = (message: Uint8Array): boolean => this.sent.push(message) > 0;
+
+  offer(mapping: Record<string, string>, more: Record<string, unknown>): void {
+    this.extendedMapping = mapping;
+    this.extendedHandshake = { ...this.extendedHandshake, ...more };
+  }
+
+  send(message: Uint8Array): void {
+    this.sent.push(message);
+  }
 }
 
 function talk(calledAt: string | null = null) {
@@ -38,8 +44,8 @@ function talk(calledAt: string | null = null) {
     host: '198.51.100.7',
     onPeer: (at) => found.push(at),
   });
-  exchange.arm(wire as unknown as Wire);
-  const greet = (handshake: Record<string, unknown>): void => wire._onExtended(0, encode(handshake));
+  exchange.arm(wire);
+  const greet = (handshake: Record<string, unknown>): void => exchange.receive(0, encode(handshake));
   const last = () => parseExchange((wire.sent.at(-1) ?? new Uint8Array()).subarray(6));
   return { clock, wire, found, exchange, greet, last };
 }
@@ -103,8 +109,8 @@ test('more than fifty are told in several minutes, and each is', async () => {
 });
 
 test('who tells of others without pause is let go, and what it names too soon is not called', async () => {
-  const { clock, wire, found } = talk();
-  const tell = (at: string): void => wire._onExtended(1, encodeExchange({ added: [at], dropped: [] }));
+  const { clock, exchange, found } = talk();
+  const tell = (at: string): void => exchange.receive(1, encodeExchange({ added: [at], dropped: [] }));
   tell('198.51.100.1:1');
   await clock.advance(60_000);
   tell('198.51.100.1:2');

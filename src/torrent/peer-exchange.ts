@@ -1,5 +1,4 @@
 // BEP 11: Peer Exchange (2015), over BEP 10: Extension Protocol; compact lists as in BEP 23 and BEP 7
-import type { Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { addressBytes } from '../base/ip-address.ts';
@@ -60,6 +59,14 @@ export function encodeExchange({ added, dropped }: ExchangeMessage): Uint8Array 
   });
 }
 
+/** What the exchange needs of a connection. */
+export interface ExchangeWire {
+  /** Offers extensions by their numbers, and says `more` in the handshake of the Extension Protocol. */
+  offer(mapping: Readonly<Record<number, string>>, more: Readonly<Record<string, unknown>>): void;
+  /** Sends a whole message. */
+  send(message: Uint8Array): void;
+}
+
 export interface PeerExchangeDeps {
   readonly clock: Clock;
   /** Where strangers reach us. */
@@ -74,7 +81,7 @@ export interface PeerExchangeDeps {
 /** One stranger's connection: what it tells of others and what it is told. Members of spheres never have one. */
 export class PeerExchange {
   readonly #deps: PeerExchangeDeps;
-  #wire: Wire | null = null;
+  #wire: ExchangeWire | null = null;
   #theirId = 0;
   #takesCallsAt: string | null;
   #told: ReadonlySet<string> = new Set();
@@ -93,16 +100,15 @@ export class PeerExchange {
   }
 
   /** Offers the extension on a wire that offers none so far, before anything was said on it. */
-  arm(wire: Wire): void {
+  arm(wire: ExchangeWire): void {
     this.#wire = wire;
-    wire['extendedMapping'] = { [OUR_ID]: NAME };
-    wire.extendedHandshake = { ...wire.extendedHandshake, p: this.#deps.port };
-    const before = wire._onExtended.bind(wire);
-    wire._onExtended = (extension, bytes) => {
-      before(extension, bytes);
-      if (extension === HANDSHAKE) this.#greeted(bytes);
-      else if (extension === OUR_ID) this.#heard(bytes);
-    };
+    wire.offer({ [OUR_ID]: NAME }, { p: this.#deps.port });
+  }
+
+  /** A message of the Extension Protocol came; a handshake is well-formed. Fails with `bad-input`. */
+  receive(extension: number, bytes: Uint8Array): void {
+    if (extension === HANDSHAKE) this.#greeted(bytes);
+    else if (extension === OUR_ID) this.#heard(bytes);
   }
 
   /** Tells who came and who left since the last time, at most once a minute; `connected` are endpoints that can be called. */
@@ -115,7 +121,7 @@ export class PeerExchange {
     if (added.length + dropped.length === 0) return;
     this.#told = this.#told.union(new Set(added)).difference(new Set(dropped));
     this.#toldMs = nowMs;
-    this.#wire?.push(extendedMessage(this.#theirId, encodeExchange({ added, dropped })));
+    this.#wire?.send(extendedMessage(this.#theirId, encodeExchange({ added, dropped })));
   }
 
   /** Bytes were found to be a well-formed handshake. */

@@ -1,13 +1,14 @@
 import type { Duplex } from 'node:stream';
-import type { Peer, Wire } from 'webtorrent';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import type { Assembly } from './assembly.ts';
 import { BlockRequests } from './block-requests.ts';
+import { drained } from './drained.ts';
 import type { Giving } from './giving.ts';
 import type { HeldPiece } from './held-piece.ts';
 import type { Bucket } from './limits.ts';
+import type { Link } from './link.ts';
 import { Liveness } from './liveness.ts';
 import { Manners } from './manners.ts';
 import type { OpenConnections } from './open-connections.ts';
@@ -17,8 +18,9 @@ import { readIntoOneBuffer } from './socket-input.ts';
 import { Uploads } from './uploads.ts';
 import type { BlockHeader, BlockSink } from './wire-framer.ts';
 import { WireFramer } from './wire-framer.ts';
+import type { PeerWire } from './webtorrent-inside.ts';
 import type { WireGeometry } from './wire-guard.ts';
-import { checkBlock, disarmExtensions, dispatchMessage } from './wire-guard.ts';
+import { checkBlock, dispatchMessage, OUR_HANDSHAKE, readCapacity } from './wire-guard.ts';
 import { blockHeader, cancelMessage, requestMessage, unchokeMessage } from './wire-messages.ts';
 
 /** BEP 3: a keep-alive is the length of nothing, and no other message is as short. */
@@ -56,8 +58,7 @@ export interface PeerLinkDeps {
   /** Of a public torrent only. */
   readonly exchange?: PeerExchange;
   readonly stream: Duplex;
-  readonly peer: Peer;
-  readonly wire: Wire;
+  readonly wire: PeerWire;
   readonly geometry: WireGeometry;
   readonly buckets: Buckets;
   readonly giving: Giving;
@@ -66,19 +67,24 @@ export interface PeerLinkDeps {
   readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;
   /** A block that we asked for is in its piece. */
   readonly onBlock: (assembly: Assembly) => void;
+  /** The other end says what it holds, in BEP 3 bit order; null = everything. */
+  readonly onPieces: (bitfield: Uint8Array | null) => void;
+  readonly onHave: (piece: number) => void;
+  /** The other end gives nothing from now on. */
+  readonly onChoking: () => void;
   /** The connection ends because of `error`: hostile input or an unreadable file. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /** One admitted connection of one torrent: limits, back-pressure and checks between its stream and webtorrent's wire. */
-export class PeerLink {
+export class PeerLink implements Link {
   readonly device: DeviceKey;
   readonly route: Route;
   readonly weDialled: boolean;
   /** Admitted by nobody: the item was opened to other programs. */
   readonly isStranger: boolean;
   readonly id: string;
-  readonly wire: Wire;
+  readonly wire: PeerWire;
   readonly #deps: PeerLinkDeps;
   /** What we asked for. */
   readonly requests: BlockRequests;
@@ -94,6 +100,9 @@ export class PeerLink {
   #brokeInUse = false;
   #corked = false;
   #unsent = 0;
+  readonly #onSent = (): void => {
+    this.#unsent -= 1;
+  };
 
   constructor(deps: PeerLinkDeps) {
     this.#deps = deps;
@@ -101,7 +110,7 @@ export class PeerLink {
     this.route = deps.route;
     this.weDialled = deps.weDialled;
     this.isStranger = deps.strangersId !== undefined;
-    this.id = deps.peer.id;
+    this.id = deps.wire.id;
     this.wire = deps.wire;
     this.#bornMs = deps.clock.monotonic();
     this.#heardMs = this.#bornMs;
@@ -110,10 +119,7 @@ export class PeerLink {
     deps.buckets.connections.opened(deps.device);
     this.#uploads = this.#createUploads();
     this.requests = this.#createRequests();
-    disarmExtensions(deps.wire, this.requests.capacity);
-    deps.exchange?.arm(deps.wire);
-    this.#takeOverRequests();
-    this.#takeOverOutput();
+    this.#takeOverWire();
     this.#takeOverInput();
     deps.stream.once('close', () => {
       deps.buckets.connections.closed(deps.device);
@@ -130,6 +136,14 @@ export class PeerLink {
    */
   get silentMs(): number {
     return this.#resting === 'limit' ? 0 : this.#deps.clock.monotonic() - this.#heardMs;
+  }
+
+  get rates(): Link['rates'] {
+    return this.wire.rates;
+  }
+
+  get moved(): Link['moved'] {
+    return this.wire.moved;
   }
 
   /** Since the last block, in either direction. */
@@ -173,14 +187,14 @@ export class PeerLink {
     else if (this.requests.stalledMs > STALLED_MS)
       this.#fail(new AppError('timed-out', 'peer sends nothing it was asked for'));
     if (this.#deps.isForeign === true || this.isStranger) return;
-    if (this.#liveness.tick(this.#isWaiting) && !this.#deps.peer.destroyed) this.wire.keepAlive();
+    if (this.#liveness.tick(this.#isWaiting) && !this.wire.isClosed) this.wire.keepAlive();
     // It changes nothing, and is answered as any message is.
-    if (this.#liveness.isQuestionDue && !this.wire.amChoking) this.wire.push(unchokeMessage());
+    if (this.#liveness.isQuestionDue && !this.wire.amChoking) this.#push(unchokeMessage());
   }
 
   destroy(): void {
     this.#isLetGo = true;
-    this.#deps.peer.destroy();
+    this.wire.destroy();
   }
 
   /** Blocks are owed in either direction. */
@@ -195,16 +209,14 @@ export class PeerLink {
   }
 
   #createUploads(): Uploads {
-    const { wire, buckets, device, geometry } = this.#deps;
+    const { buckets, device, geometry } = this.#deps;
     return new Uploads({
       bucket: buckets.up,
       pieceBytes: geometry.pieceSize(0),
       connections: () => ({ all: buckets.connections.count, ofDevice: buckets.connections.of(device) }),
       borrow: this.#deps.borrow,
       send: ({ index, offset }, block, sent) => this.#sendBlock(index, offset, block, sent),
-      reject: ({ index, offset, length }) => {
-        if (wire.hasFast) wire.reject(index, offset, length);
-      },
+      reject: ({ index, offset, length }) => this.#reject({ piece: index, offset, length }),
       onFailure: (error) => this.#fail(error),
     });
   }
@@ -214,11 +226,10 @@ export class PeerLink {
     return new BlockRequests({
       clock,
       device,
-      ask: (block) => void wire.push(requestMessage(block)),
-      takeBack: (block) => void wire.push(cancelMessage(block)),
+      ask: (block) => void this.#push(requestMessage(block)),
+      takeBack: (block) => void this.#push(cancelMessage(block)),
       onArrived: (assembly, bytes) => {
-        wire.downloaded += bytes;
-        wire.downloadSpeed(bytes);
+        wire.gotBlock(bytes);
         giving.gave(device, bytes);
         this.#movedMs = clock.monotonic();
         this.#deps.onBlock(assembly);
@@ -227,52 +238,61 @@ export class PeerLink {
   }
 
   /** Requests wait in our own queue instead of being answered all at once into the stream's buffer. */
-  #takeOverRequests(): void {
-    const { wire, have } = this.#deps;
-    wire._onRequest = (index, offset, length) => {
-      const request = { index, offset, length };
-      if (wire.amChoking || !have(index)) {
-        if (wire.hasFast) wire.reject(index, offset, length);
-        return;
-      }
-      if (!this.#uploads.request(request)) this.#fail(new AppError('bad-input', 'peer asks for more than it may'));
-    };
-    wire._onCancel = (index, offset, length) => this.#uploads.cancel({ index, offset, length });
-    wire._onReject = (piece, offset, length) => {
-      if (wire.hasFast) this.requests.rejected({ piece, offset, length });
-      else this.#fail(new AppError('bad-input', 'peer rejects without the Fast Extension'));
-    };
-    const choke = wire.choke.bind(wire);
-    wire.choke = () => {
-      choke();
-      this.#uploads.rejectAll();
-    };
-    // BEP 6: with the extension each request is rejected by itself.
-    wire.on('choke', () => {
-      if (!wire.hasFast) this.requests.forgetAll();
-    });
+  #takeOverWire(): void {
+    const { wire, exchange, onPieces, onHave, onChoking } = this.#deps;
+    wire.takeOver(
+      {
+        send: (bytes) => this.#push(bytes),
+        onRequest: (block) => this.#requested(block),
+        onCancel: ({ piece, offset, length }) => this.#uploads.cancel({ index: piece, offset, length }),
+        onReject: (block) => {
+          if (wire.hasFast) this.requests.rejected(block);
+          else this.#fail(new AppError('bad-input', 'peer rejects without the Fast Extension'));
+        },
+        onChoked: () => this.#uploads.rejectAll(),
+        onExtended: (extension, bytes) => {
+          if (extension === 0) readCapacity(bytes, this.requests.capacity);
+          exchange?.receive(extension, bytes);
+        },
+        onPieces,
+        onHave,
+        onChoking: () => {
+          onChoking();
+          // BEP 6: with the extension each request is rejected by itself.
+          if (!wire.hasFast) this.requests.forgetAll();
+        },
+      },
+      OUR_HANDSHAKE,
+    );
+    exchange?.arm({ offer: (mapping, more) => wire.offer(mapping, more), send: (bytes) => this.#push(bytes) });
+  }
+
+  #requested({ piece, offset, length }: BlockHeader): void {
+    if (this.wire.amChoking || !this.#deps.have(piece)) this.#reject({ piece, offset, length });
+    else if (!this.#uploads.request({ index: piece, offset, length })) {
+      this.#fail(new AppError('bad-input', 'peer asks for more than it may'));
+    }
+  }
+
+  #reject(block: BlockHeader): void {
+    if (this.wire.hasFast) this.wire.reject(block);
   }
 
   /** What the wire sends goes straight to the stream, all of one tick in one write. */
-  #takeOverOutput(): void {
-    const { stream, wire, peer, buckets } = this.#deps;
-    const sent = (): void => {
-      this.#unsent -= 1;
-    };
-    wire.push = (chunk) => {
-      if (chunk === null || stream.destroyed) return false;
-      peer.emit('upload', chunk.length);
-      this.#liveness.sent(chunk.length === KEEP_ALIVE_BYTES);
-      buckets.up.debit(chunk.length);
-      this.#cork();
-      this.#unsent += 1;
-      return stream.write(chunk, sent);
-    };
+  #push(chunk: Uint8Array): boolean {
+    const { stream, wire, buckets } = this.#deps;
+    if (stream.destroyed) return false;
+    wire.sent(chunk.length);
+    this.#liveness.sent(chunk.length === KEEP_ALIVE_BYTES);
+    buckets.up.debit(chunk.length);
+    this.#cork();
+    this.#unsent += 1;
+    return stream.write(chunk, this.#onSent);
   }
 
   /** The limit was asked before, and the memory of the block is somebody else's until it is sent. */
   #sendBlock(piece: number, offset: number, block: Uint8Array, sent: () => void): void {
-    const { stream, wire, peer, clock } = this.#deps;
+    const { stream, wire, clock } = this.#deps;
     if (stream.destroyed) {
       sent();
       return;
@@ -283,9 +303,8 @@ export class PeerLink {
     stream.write(block, sent);
     this.#liveness.gave();
     this.#movedMs = clock.monotonic();
-    wire.uploaded += block.length;
-    wire.uploadSpeed(block.length);
-    peer.emit('upload', header.length + block.length);
+    wire.gaveBlock(block.length);
+    wire.sent(header.length + block.length);
   }
 
   #cork(): void {
@@ -300,11 +319,11 @@ export class PeerLink {
   }
 
   #takeOverInput(): void {
-    const { stream, wire, peer, geometry, buckets } = this.#deps;
+    const { stream, wire, geometry, buckets } = this.#deps;
     const framer = new WireFramer({
       pieceCount: geometry.pieceCount,
       // What the wire keeps is copied: the chunk's memory is used again.
-      onHandshake: (bytes) => wire._onHandshakeBuffer(new Uint8Array(bytes)),
+      onHandshake: (bytes) => wire.handshake(new Uint8Array(bytes)),
       onMessage: (bytes) => {
         this.#liveness.gotMessage();
         this.#manners.check(bytes[0] ?? -1);
@@ -313,10 +332,10 @@ export class PeerLink {
       onBlock: (header) => this.#beginBlock(header),
     });
     const take = (chunk: Buffer): void => {
-      if (peer.destroyed) return;
+      if (wire.isClosed) return;
       this.#heardMs = this.#deps.clock.monotonic();
       this.#liveness.heard();
-      peer.emit('download', chunk.length);
+      wire.received(chunk.length);
       buckets.down.debit(chunk.length);
       try {
         framer.push(chunk);
@@ -362,22 +381,4 @@ export class PeerLink {
     this.#deps.onFailure(error);
     this.destroy();
   }
-}
-
-function drained(stream: Duplex, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void): void => {
-      stream.off('drain', onDrain);
-      stream.off('close', onClose);
-      signal.removeEventListener('abort', onAbort);
-      act();
-    };
-    const onDrain = (): void => settle(resolve);
-    const onClose = (): void => settle(resolve);
-    const onAbort = (): void => settle(() => reject(signal.reason));
-    stream.on('drain', onDrain);
-    stream.on('close', onClose);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (!stream.writableNeedDrain) onDrain();
-  });
 }

@@ -11,7 +11,7 @@ import type { Segment } from '../contract/swarm.ts';
 import { Hasher } from './hasher.ts';
 import { runPieceJob } from './piece-crypto.ts';
 import { PieceTags } from './piece-tags.ts';
-import { checkParts, checkPieces } from './self-check.ts';
+import { checkPieces } from './self-check.ts';
 
 const never = new AbortController().signal;
 const worker = (code: string): URL =>
@@ -75,11 +75,4 @@ test('pieces that are sealed wrongly, or whose memory is given to somebody else,
   for (const run of failures) {
     expect(() => checkPieces(run)).toThrow(expect.objectContaining({ code: 'transfer-unsafe' }));
   }
-});
-
-test('a library without a part that is used of it is named', () => {
-  expect(() => checkParts({ add: 1 }, ['add'], 'torrent')).not.toThrow();
-  expect(() => checkParts({ add: 1 }, ['add', '_update'], 'torrent')).toThrow(
-    expect.objectContaining({ code: 'transfer-unsafe', details: { check: 'torrent', missing: ['_update'] } }),
-  );
 });

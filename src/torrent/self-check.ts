@@ -51,13 +51,3 @@ export function checkPieces(run: typeof runPieceJob = runPieceJob): void {
     opened.fill(0);
   }
 }
-
-/** Whether a library has what is used of it beyond what it promises. Fails with `transfer-unsafe`. */
-export function checkParts(library: object, parts: readonly string[], check: string): void {
-  const missing = parts.filter((part) => !(part in library));
-  if (missing.length === 0) return;
-  throw new AppError('transfer-unsafe', 'a library is another version than this program was made for', {
-    check,
-    missing,
-  });
-}

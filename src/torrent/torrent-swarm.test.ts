@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { duplexPair } from 'node:stream';
-import type { Torrent } from 'webtorrent';
 import { expect, test } from 'vitest';
 import { Miser } from '../../test/fixtures/miser.ts';
 import { RawWire } from '../../test/fixtures/raw-wire.ts';
@@ -14,6 +13,7 @@ import { OpenConnections } from './open-connections.ts';
 import { buildMetainfo, DIGEST_BYTES, parseMetainfo } from './metainfo.ts';
 import { PieceBuffers } from './piece-buffers.ts';
 import { TorrentSwarm } from './torrent-swarm.ts';
+import type { TorrentWires } from './webtorrent-inside.ts';
 
 const PIECE = 64 * 1024;
 const PIECES = 4096;
@@ -78,18 +78,18 @@ class Beginning implements AsyncDisposable {
   waiting = 0;
   /** Pieces fail their check instead of waiting for the disk. */
   isWrong = false;
-  readonly torrent: Torrent;
+  readonly wires: TorrentWires;
   readonly #stack = new AsyncDisposableStack();
 
-  private constructor(torrent: Torrent, client: TorrentClient) {
-    this.torrent = torrent;
+  private constructor(wires: TorrentWires, client: TorrentClient) {
+    this.wires = wires;
     this.#stack.use(client);
     const { clock } = this;
     const bucket = (): TokenBucket => this.#stack.use(new TokenBucket({ clock, rate: 0 }));
     this.down = bucket();
     this.swarm = this.#stack.use(
       new TorrentSwarm({
-        torrent,
+        wires,
         shape,
         background: null,
         buckets: { up: bucket(), down: this.down, connections: new OpenConnections(), isHeldBack: false },
@@ -115,21 +115,20 @@ class Beginning implements AsyncDisposable {
     const client = new TorrentClient({ log: silentLogger });
     const { metainfo, infoHash } = buildMetainfo(shape);
     const bitfield = new Uint8Array(PIECES / 8);
-    const torrent = await client.add({ metainfo: parseMetainfo(metainfo, { infoHash, sha256: null }), bitfield });
-    return new Beginning(torrent, client);
+    const wires = await client.add({ metainfo: parseMetainfo(metainfo, { infoHash, sha256: null }), bitfield });
+    return new Beginning(wires, client);
   }
 
   /** How often it is asked whether a piece is here while it is decided once what to ask each member for. */
   looksOfOneRefresh(): number {
-    const { bitfield } = this.torrent;
-    const get = bitfield.get.bind(bitfield);
+    const has = this.wires.has.bind(this.wires);
     let looks = 0;
-    bitfield.get = (piece) => {
+    this.wires.has = (piece) => {
       looks += 1;
-      return get(piece);
+      return has(piece);
     };
     this.swarm.refresh();
-    bitfield.get = get;
+    this.wires.has = has;
     return looks;
   }
 
@@ -268,13 +267,13 @@ test('another program that lets us wait hears no keep-alives, which it might tak
 
 test('strangers take no place of those that members are given something in', async () => {
   await using beginning = await Beginning.start();
-  const { swarm, torrent } = beginning;
+  const { swarm, wires } = beginning;
   const [ours, theirs] = duplexPair();
   swarm.connect(ours, { ...info, strangersId: randomBytes(20) });
-  expect(torrent._rechokeNumSlots).toBe(11);
+  expect(wires.slots).toBe(11);
   theirs.destroy();
   ours.destroy();
-  await expect.poll(() => torrent._rechokeNumSlots, SOON).toBe(10);
+  await expect.poll(() => wires.slots, SOON).toBe(10);
 });
 
 test('a connection that broke before it is handed over is none', async () => {

@@ -1,24 +1,19 @@
 import type { Duplex } from 'node:stream';
-import type { Torrent, Wire } from 'webtorrent';
-import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
-import type { Logger } from '../base/log.ts';
 import { Assemblies } from './assemblies.ts';
 import type { Assembly } from './assembly.ts';
 import { UPLOADS } from './client.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { Giving } from './giving.ts';
-import type { HeldPiece } from './held-piece.ts';
-import type { TorrentShape } from './metainfo.ts';
+import type { Link } from './link.ts';
 import { pieceCount, pieceSize } from './metainfo.ts';
-import { PeerLink, type Buckets } from './peer-link.ts';
+import { PeerLink } from './peer-link.ts';
 import { PeerPieces } from './peer-pieces.ts';
 import type { PieceRange } from './piece-range.ts';
+import type { PieceSwarm, PieceSwarmDeps } from './piece-swarm.ts';
 import { PiecePicker } from './picker.ts';
-import type { PieceBuffers } from './piece-buffers.ts';
-import { checkParts } from './self-check.ts';
-import { nameOurselves } from './wire-guard.ts';
+import type { PeerWire, TorrentWires } from './webtorrent-inside.ts';
 
 /** A block is taken over from a connection this slow, in bytes a second, by one at least twice as fast. */
 const SLOW_BPS = 48 * 1024;
@@ -27,29 +22,8 @@ const LATE_MS = 2_000;
 /** Who ends a connection that is younger may not want it. */
 const ESTABLISHED_MS = 10_000;
 
-export interface TorrentSwarmDeps {
-  readonly torrent: Torrent;
-  readonly shape: TorrentShape;
-  /** Pieces that are fetched without any window: null = all. */
-  readonly background: readonly PieceRange[] | null;
-  readonly buckets: Buckets;
-  /** A checked piece, to be served from. */
-  readonly borrow: (piece: number, signal: AbortSignal) => Promise<HeldPiece>;
-  /** Checks a piece and puts it on the disk; false = it is wrong. The bytes are left alone and not kept. */
-  readonly write: (piece: number, bytes: Uint8Array) => Promise<boolean>;
-  /** Memory for pieces as they travel. */
-  readonly buffers: PieceBuffers;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Logger;
-  readonly onVerified: (piece: number) => void;
-  /** A write failed, or webtorrent gave the torrent up. */
-  readonly onFailed: (error: unknown) => void;
-  /** A piece that came from this device alone failed its check. */
-  readonly onBadPiece: (device: DeviceKey) => void;
-  readonly onLinksChanged: () => void;
-  /** A connection ended that neither end had a reason to end: the network failed, or the other process. */
-  readonly onLost: (device: DeviceKey) => void;
+export interface TorrentSwarmDeps extends PieceSwarmDeps {
+  readonly wires: TorrentWires;
 }
 
 interface Member {
@@ -60,10 +34,10 @@ interface Member {
 }
 
 /** All admitted connections of one torrent, and what is asked of each. */
-export class TorrentSwarm implements AsyncDisposable {
+export class TorrentSwarm implements PieceSwarm {
   readonly #deps: TorrentSwarmDeps;
   readonly #picker: PiecePicker;
-  readonly #members = new Map<Wire, Member>();
+  readonly #members = new Map<PeerWire, Member>();
   readonly #assemblies: Assemblies;
   readonly #giving = new Giving();
   readonly #count: number;
@@ -74,7 +48,6 @@ export class TorrentSwarm implements AsyncDisposable {
 
   constructor(deps: TorrentSwarmDeps) {
     this.#deps = deps;
-    const { torrent } = deps;
     this.#count = pieceCount(deps.shape);
     this.#assemblies = new Assemblies({
       pieceLength: deps.shape.pieceLength,
@@ -90,12 +63,14 @@ export class TorrentSwarm implements AsyncDisposable {
     const missing = Array.from({ length: this.#count }, (_, piece) => piece).filter((piece) => !this.has(piece));
     this.#missing = missing.length;
     this.#bytesHave = deps.shape.length - missing.reduce((bytes, piece) => bytes + pieceSize(deps.shape, piece), 0);
-    torrent._updateWire = (wire) => {
-      const member = this.#members.get(wire);
-      if (member !== undefined) this.#requestMore(member);
-    };
-    torrent.on('warning', (warning: unknown) => deps.log.warn('torrent client warns', { warning }));
-    torrent.on('error', (error: unknown) => deps.onFailed(error));
+    deps.wires.listen({
+      ask: (wire) => {
+        const member = this.#members.get(wire);
+        if (member !== undefined) this.#requestMore(member);
+      },
+      warned: (warning) => deps.log.warn('torrent client warns', { warning }),
+      failed: (error) => deps.onFailed(error),
+    });
   }
 
   get links(): PeerLink[] {
@@ -103,13 +78,13 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   /** Bytes that the other end of a link is known to hold. */
-  bytesOf(link: PeerLink): number {
-    const held = this.#members.get(link.wire)?.pieces.held ?? 0;
+  bytesOf(link: Link): number {
+    const held = this.#memberOf(link)?.pieces.held ?? 0;
     return Math.min(held * this.#deps.shape.pieceLength, this.#deps.shape.length);
   }
 
-  isSeed(link: PeerLink): boolean {
-    return this.#members.get(link.wire)?.pieces.complete ?? false;
+  isSeed(link: Link): boolean {
+    return this.#memberOf(link)?.pieces.complete ?? false;
   }
 
   get wantsAnything(): boolean {
@@ -126,11 +101,11 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   has(piece: number): boolean {
-    return this.#deps.torrent.bitfield.get(piece);
+    return this.#deps.wires.has(piece);
   }
 
   get bitfield(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.#deps.torrent.bitfield.buffer.subarray(0, Math.ceil(this.#count / 8)));
+    return Uint8Array.from(this.#deps.wires.bits.subarray(0, Math.ceil(this.#count / 8)));
   }
 
   get bytesHave(): number {
@@ -138,51 +113,43 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   get rates(): { down: number; up: number } {
-    return { down: this.#deps.torrent.downloadSpeed, up: this.#deps.torrent.uploadSpeed };
+    return this.#deps.wires.rates;
   }
 
   /** Bytes sent since the start. */
   get uploaded(): number {
-    return this.#deps.torrent.uploaded;
+    return this.#deps.wires.uploaded;
   }
 
   /** Takes over an admitted stream. One that has closed says so no more: its link would never leave. */
   connect(stream: Duplex, info: ConnectionInfo): void {
-    const { torrent } = this.#deps;
     this.#connections += 1;
     const id = `${info.device} ${this.#connections}`;
-    if (stream.destroyed || torrent.destroyed || !torrent.addPeer(Object.assign(stream, { id, connected: false }))) {
-      stream.destroy();
-      return;
-    }
-    const peer = torrent._peers.get(id);
-    if (peer === undefined) throw new Error('webtorrent did not register the peer');
-    checkParts(peer, ['setThrottlePipes'], 'peer');
-    peer.setThrottlePipes = () => {
-      const { wire } = peer;
-      if (wire === null) return;
-      const { strangersId } = info;
-      if (strangersId !== undefined) nameOurselves(wire, strangersId);
-      this.#join(
-        new PeerLink({
-          ...info,
-          stream,
-          peer,
-          wire,
-          geometry: { pieceCount: this.#count, pieceSize: (piece) => pieceSize(this.#deps.shape, piece) },
-          buckets: this.#deps.buckets,
-          giving: this.#giving,
-          clock: this.#deps.clock,
-          have: (piece) => this.has(piece),
-          borrow: this.#deps.borrow,
-          onBlock: (assembly) => this.#blockArrived(wire, assembly),
-          onFailure: (error) => this.#logEnd(info.device, error),
-        }),
-        stream,
-      );
-    };
-    // webtorrent waits for this event of a stream that says it is not connected yet; now its peer is prepared.
-    stream.emit('connect');
+    const isTaken =
+      !stream.destroyed && this.#deps.wires.connect(stream, id, (wire) => this.#begin(wire, stream, info));
+    if (!isTaken) stream.destroy();
+  }
+
+  #begin(wire: PeerWire, stream: Duplex, info: ConnectionInfo): void {
+    if (info.strangersId !== undefined) wire.nameOurselves(info.strangersId);
+    const pieces = new PeerPieces(this.#count);
+    const link = new PeerLink({
+      ...info,
+      stream,
+      wire,
+      geometry: { pieceCount: this.#count, pieceSize: (piece) => pieceSize(this.#deps.shape, piece) },
+      buckets: this.#deps.buckets,
+      giving: this.#giving,
+      clock: this.#deps.clock,
+      have: (piece) => this.has(piece),
+      borrow: this.#deps.borrow,
+      onBlock: (assembly) => this.#blockArrived(wire, assembly),
+      onPieces: (bitfield) => this.#recount(wire, () => (bitfield === null ? pieces.fill() : pieces.replace(bitfield))),
+      onHave: (piece) => this.#has(wire, piece),
+      onChoking: () => this.#picker.peerLeft(wire.id),
+      onFailure: (error) => this.#logEnd(info.device, error),
+    });
+    this.#join({ link, pieces, spent: null }, stream);
   }
 
   /** Bytes in the torrent's byte space; an empty range drops the reader. */
@@ -202,7 +169,7 @@ export class TorrentSwarm implements AsyncDisposable {
 
   /** Looks again at what to ask of every peer. */
   refresh(): void {
-    if (!this.#deps.torrent.destroyed) this.#deps.torrent._updateWireWrapper();
+    if (!this.#deps.wires.isClosed) this.#deps.wires.askAll();
   }
 
   /** Once a second: what somebody gave back, by a choke or a reject, is asked of whoever has it. */
@@ -224,43 +191,47 @@ export class TorrentSwarm implements AsyncDisposable {
       if (!this.has(piece)) continue;
       this.#missing += 1;
       this.#bytesHave -= pieceSize(this.#deps.shape, piece);
-      this.#deps.torrent._markUnverified(piece);
+      this.#deps.wires.lost(piece);
       this.#picker.lost(piece);
     }
     this.refresh();
   }
 
-  disconnect(leaves: (link: PeerLink) => boolean): void {
+  disconnect(leaves: (link: Link) => boolean): void {
     for (const { link } of Array.from(this.#members.values())) if (leaves(link)) link.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { torrent } = this.#deps;
     this.disconnect(() => true);
-    if (torrent.destroyed) return;
-    await new Promise<void>((resolve) => torrent.destroy({ destroyStore: false }, () => resolve()));
+    await this.#deps.wires.close();
   }
 
-  #join(link: PeerLink, stream: Duplex): void {
+  #memberOf(link: Link): Member | undefined {
+    return link instanceof PeerLink ? this.#members.get(link.wire) : undefined;
+  }
+
+  #recount(wire: PeerWire, change: () => void): void {
+    const member = this.#members.get(wire);
+    if (member === undefined) return;
+    const { pieces } = member;
+    member.spent = null;
+    if (pieces.held > 0) this.#picker.countAll((piece) => pieces.has(piece), -1);
+    change();
+    this.#picker.countAll((piece) => pieces.has(piece), 1);
+    this.#deps.onLinksChanged();
+  }
+
+  #has(wire: PeerWire, piece: number): void {
+    const member = this.#members.get(wire);
+    if (member === undefined || !member.pieces.add(piece)) return;
+    member.spent = null;
+    this.#picker.count(piece, 1);
+  }
+
+  #join(member: Member, stream: Duplex): void {
+    const { link, pieces } = member;
     const { wire } = link;
-    const pieces = new PeerPieces(this.#count);
-    const member: Member = { link, pieces, spent: null };
     this.#members.set(wire, member);
-    const recount = (change: () => void): void => {
-      member.spent = null;
-      if (pieces.held > 0) this.#picker.countAll((piece) => pieces.has(piece), -1);
-      change();
-      this.#picker.countAll((piece) => pieces.has(piece), 1);
-      this.#deps.onLinksChanged();
-    };
-    wire.on('bitfield', () => recount(() => pieces.replace(wire.peerPieces.buffer)));
-    wire.on('have-all', () => recount(() => pieces.fill()));
-    wire.on('have', (piece: number) => {
-      if (!pieces.add(piece)) return;
-      member.spent = null;
-      this.#picker.count(piece, 1);
-    });
-    wire.on('choke', () => this.#picker.peerLeft(link.id));
     stream.once('close', () => {
       this.#members.delete(wire);
       this.#picker.countAll((piece) => pieces.has(piece), -1);
@@ -276,14 +247,14 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   #linksChanged(): void {
-    this.#deps.torrent._rechokeNumSlots = UPLOADS + this.links.filter(({ isStranger }) => isStranger).length;
+    this.#deps.wires.slots = UPLOADS + this.links.filter(({ isStranger }) => isStranger).length;
     this.#deps.onLinksChanged();
   }
 
   #requestMore(member: Member): void {
     const { requests, wire } = member.link;
     requests.isReading = this.#picker.reading;
-    if (wire.destroyed || wire.peerChoking || this.#held || !requests.isLow) return;
+    if (wire.isClosed || wire.peerChoking || this.#held || !requests.isLow) return;
     if (this.#ask(member) && this.#takeLate(member)) this.#ask(member);
   }
 
@@ -334,31 +305,31 @@ export class TorrentSwarm implements AsyncDisposable {
 
   /** A reader waits for the piece: what a slow peer owes of it is asked of this one. */
   #takeOver(piece: number, by: PeerLink): void {
-    const speed = by.wire.downloadSpeed();
+    const speed = by.wire.rates.down;
     for (const { link } of this.#members.values()) {
-      const theirs = link.wire.downloadSpeed();
+      const theirs = link.wire.rates.down;
       if (link === by || theirs >= SLOW_BPS || theirs * 2 > speed) continue;
       link.requests.takeBack((block) => block.piece === piece);
     }
   }
 
-  #blockArrived(wire: Wire, assembly: Assembly): void {
+  #blockArrived(wire: PeerWire, assembly: Assembly): void {
     if (assembly.isComplete) void this.#finish(assembly);
     const member = this.#members.get(wire);
     if (member !== undefined) this.#requestMore(member);
   }
 
   async #finish(assembly: Assembly): Promise<void> {
-    const { torrent, log } = this.#deps;
+    const { wires, log } = this.#deps;
     const { piece } = assembly;
     this.#assemblies.completed(assembly);
     try {
       const isRight = await this.#deps.write(piece, assembly.bytes);
-      if (torrent.destroyed) return;
+      if (wires.isClosed) return;
       if (isRight) this.#right(assembly);
       else this.#wrong(piece, Array.from(assembly.sources));
     } catch (error) {
-      if (torrent.destroyed) log.debug('a piece was not written any more', { piece });
+      if (wires.isClosed) log.debug('a piece was not written any more', { piece });
       else this.#deps.onFailed(error);
     } finally {
       this.#assemblies.close(assembly);
@@ -381,14 +352,14 @@ export class TorrentSwarm implements AsyncDisposable {
   }
 
   #right({ piece, sources }: Assembly): void {
-    const { torrent } = this.#deps;
+    const { wires } = this.#deps;
     for (const { link } of this.#members.values()) if (sources.has(link.device)) link.requests.prove();
-    torrent._markVerified(piece);
+    wires.verified(piece);
     this.#picker.verified(piece);
     this.#missing -= 1;
     this.#bytesHave += pieceSize(this.#deps.shape, piece);
     this.#deps.onVerified(piece);
-    for (const wire of torrent.wires) wire.have(piece);
+    wires.announce(piece);
   }
 
   #wrong(piece: number, authors: readonly DeviceKey[]): void {

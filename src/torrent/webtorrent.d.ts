@@ -1,87 +1,20 @@
-/** What we use of webtorrent 3.0.21 and bittorrent-protocol 5.0.9; members with an underscore are theirs, not public. */
+/** What webtorrent 3.0.21 promises, as far as we use it; the rest stands in `webtorrent-inside.ts`. */
 declare module 'webtorrent' {
   import type { EventEmitter } from 'node:events';
-  import type { Server } from 'node:net';
   import type { Duplex } from 'node:stream';
-
-  export interface BitField {
-    readonly buffer: Uint8Array;
-    get(index: number): boolean;
-    set(index: number, value: boolean): void;
-  }
-
-  export interface Wire extends EventEmitter {
-    readonly destroyed: boolean;
-    readonly amChoking: boolean;
-    readonly peerChoking: boolean;
-    readonly hasFast: boolean;
-    readonly peerId: string | null;
-    isSeeder?: boolean;
-    peerPieces: { get(index: number): boolean | number; readonly buffer: Uint8Array };
-    peerExtensions: { extended?: boolean; fast?: boolean; dht?: boolean };
-    extendedHandshake: Record<string, unknown>;
-    peerExtendedHandshake: Record<string, unknown>;
-    downloadSpeed(bytes?: number): number;
-    uploadSpeed(bytes?: number): number;
-    uploaded: number;
-    downloaded: number;
-    destroy(): void;
-    handshake(infoHash: string, peerId: string, extensions: { fast: boolean }): void;
-    reject(index: number, offset: number, length: number): void;
-    choke(): void;
-    keepAlive(): void;
-    have(index: number): void;
-    use(extension: ExtensionClass): void;
-    push(chunk: Uint8Array | null): boolean;
-    _onHandshakeBuffer(bytes: Uint8Array): void;
-    _onMessage(bytes: Uint8Array): void;
-    _onRequest(index: number, offset: number, length: number): void;
-    _onCancel(index: number, offset: number, length: number): void;
-    _onReject(index: number, offset: number, length: number): void;
-    _onExtended(extension: number, bytes: Uint8Array): void;
-    [extension: string]: unknown;
-  }
-
-  export interface ExtensionClass {
-    readonly prototype: { readonly name: string };
-    new (wire: Wire): object;
-  }
-
-  export interface Peer extends EventEmitter {
-    readonly id: string;
-    readonly wire: Wire | null;
-    readonly conn: Duplex | null;
-    readonly destroyed: boolean;
-    setThrottlePipes(): void;
-    destroy(error?: Error): void;
-  }
-
-  export interface Piece {
-    readonly length: number;
-    readonly missing: number;
-    readonly sources: readonly Wire[] | null;
-  }
 
   export interface Torrent extends EventEmitter {
     readonly infoHash: string;
     readonly ready: boolean;
     readonly destroyed: boolean;
-    readonly done: boolean;
-    readonly pieces: readonly (Piece | null)[];
-    readonly bitfield: BitField;
-    readonly wires: readonly Wire[];
+    readonly downloaded: number;
     readonly downloadSpeed: number;
     readonly uploadSpeed: number;
     readonly uploaded: number;
     addPeer(peer: Duplex & { id: string; connected: boolean }): boolean;
-    readonly _peers: Map<string, Peer>;
-    _verifyPieces(done: (error: Error | null) => void): void;
-    _updateWire(wire: Wire): void;
-    _updateWireWrapper(): void;
-    /** How many are given something at the same time. */
-    _rechokeNumSlots: number;
-    _markVerified(index: number): void;
-    _markUnverified(index: number): void;
+    /** Pieces from `from` to `to`, both of them too. */
+    select(from: number, to: number, priority: number): void;
+    deselect(from: number, to: number): void;
     destroy(options: { destroyStore: boolean }, done: (error?: Error | null) => void): void;
   }
 
@@ -111,23 +44,37 @@ declare module 'webtorrent' {
     readonly pieces: readonly string[];
   }
 
+  /** abstract-chunk-store: of a range, or all of a piece where nothing is said. */
+  export interface ChunkStore {
+    get(
+      index: number,
+      range: { readonly offset?: number; readonly length?: number } | null,
+      done: (error: Error | null, bytes?: Uint8Array) => void,
+    ): void;
+    put(index: number, bytes: Uint8Array, done: (error: Error | null) => void): void;
+    close(done?: () => void): void;
+    destroy(done?: () => void): void;
+  }
+
   export interface AddOptions {
     readonly announce: readonly [];
     readonly urlList: readonly [];
     readonly path: string;
     readonly private: true;
-    readonly preloadedStore: object;
+    readonly preloadedStore: ChunkStore;
     readonly storeCacheSlots: 0;
     readonly destroyStoreOnDestroy: false;
     readonly deselect: true;
-    readonly bitfield?: Uint8Array;
+    /** How many are given something at the same time. */
+    readonly uploads: number;
+    readonly bitfield: Uint8Array;
   }
 
   export default class WebTorrent extends EventEmitter {
+    static readonly VERSION: string;
     constructor(options: ClientOptions);
     readonly listening: boolean;
     readonly destroyed: boolean;
-    readonly _connPool: { readonly tcpServer: Server };
     add(torrent: ParsedTorrent, options: AddOptions): Torrent;
     destroy(done: (error?: Error | null) => void): void;
   }
@@ -179,8 +126,6 @@ declare module 'bittorrent-tracker' {
 }
 
 declare module 'bittorrent-protocol' {
-  import type { Wire } from 'webtorrent';
-
-  const Constructor: new (type: string, encryption: 0) => Wire;
-  export default Constructor;
+  const Wire: new (type: string, encryption: 0) => object;
+  export default Wire;
 }

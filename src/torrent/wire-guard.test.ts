@@ -1,24 +1,55 @@
+import { EventEmitter } from 'node:events';
 import fc from 'fast-check';
-import PeerWire from 'bittorrent-protocol';
-import type { Wire } from 'webtorrent';
+import Wire from 'bittorrent-protocol';
 import { expect, test } from 'vitest';
 import { fuzzRuns } from '../../test/fixtures/fuzz-runs.ts';
 import { failureOf } from '../../test/fixtures/failure.ts';
 import { encode } from './bencode/bencode.ts';
 import type { PeerCapacity } from './block-requests.ts';
 import type { WireGeometry } from './wire-guard.ts';
-import { disarmExtensions, dispatchMessage } from './wire-guard.ts';
+import { dispatchMessage, OUR_HANDSHAKE, readCapacity } from './wire-guard.ts';
+import { PeerWire } from './webtorrent-inside.ts';
 
 const geometry: WireGeometry = { pieceCount: 10, pieceSize: (index) => (index === 9 ? 20_000 : 32_768) };
 
-function newWire(capacity: PeerCapacity = { queue: 250, block: 16_384 }): Wire {
-  const wire = new PeerWire('webrtc', 0);
-  disarmExtensions(wire, capacity);
-  wire.handshake('a'.repeat(40), 'b'.repeat(40), { fast: true });
-  wire._onHandshakeBuffer(
-    Buffer.concat([Buffer.from('BitTorrent protocol'), Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 4]), Buffer.alloc(40, 1)]),
-  );
-  return wire;
+/** What the tests look at of a wire of bittorrent-protocol. */
+interface Inside extends EventEmitter {
+  readonly peerExtendedHandshake: object;
+  readonly peerExtendedMapping: object;
+  readonly peerPieces: { get(index: number): boolean };
+  handshake(infoHash: string, peerId: string, extensions: { fast: boolean }): void;
+  destroy(): void;
+}
+
+/** A wire as connections have it, after the handshakes. */
+class GuardedWire {
+  readonly inside: Inside;
+  readonly sent: Uint8Array[] = [];
+  readonly #wire: PeerWire;
+
+  constructor(capacity: PeerCapacity = { queue: 250, block: 16_384 }) {
+    const wire = new Wire('webrtc', 0) as ConstructorParameters<typeof PeerWire>[1];
+    this.inside = wire as unknown as Inside;
+    this.#wire = new PeerWire(Object.assign(new EventEmitter(), { id: '1', wire, destroyed: false }) as never, wire);
+    const nothing = (): void => undefined;
+    const about = { onRequest: nothing, onCancel: nothing, onReject: nothing, onChoked: nothing };
+    this.#wire.takeOver(
+      {
+        ...{ ...about, onPieces: nothing, onHave: nothing, onChoking: nothing },
+        send: (bytes) => this.sent.push(bytes) > 0,
+        onExtended: (extension, bytes) => extension === 0 && readCapacity(bytes, capacity),
+      },
+      OUR_HANDSHAKE,
+    );
+    this.inside.handshake('a'.repeat(40), 'b'.repeat(40), { fast: true });
+    const reserved = Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 4]);
+    this.#wire.handshake(Buffer.concat([Buffer.from('BitTorrent protocol'), reserved, Buffer.alloc(40, 1)]));
+    this.sent.length = 0;
+  }
+
+  dispatch(message: Uint8Array): void {
+    dispatchMessage(this.#wire, message, geometry);
+  }
 }
 
 function extended(payload: Uint8Array): Uint8Array {
@@ -41,21 +72,17 @@ test.each([
   ['ext_deep', Buffer.from('l'.repeat(3000) + 'e'.repeat(3000))],
   ['ext_long', Buffer.concat([Buffer.from('d1:a4096:'), Buffer.alloc(4096), Buffer.from('e')])],
 ])('the extended handshake %s is refused or ignored, and never thrown as anything else', (_name, payload) => {
-  const wire = newWire();
-  expect(failureOf(() => dispatchMessage(wire, extended(payload), geometry))).toBeOneOf([null, 'bad-input']);
-  expect(wire.peerExtendedHandshake).toEqual({});
+  const wire = new GuardedWire();
+  expect(failureOf(() => wire.dispatch(extended(payload)))).toBeOneOf([null, 'bad-input']);
+  expect(wire.inside.peerExtendedHandshake).toEqual({});
 });
 
 test('only what a peer keeps is read of its extended handshake, within what is sensible', () => {
   const read = (given: { reqq?: number; block?: number }): PeerCapacity => {
     const capacity = { queue: 250, block: 16_384 };
-    const wire = newWire(capacity);
-    dispatchMessage(
-      wire,
-      extended(encode({ ...given, m: { ut_metadata: 1, ut_pex: 2 }, metadata_size: 100 })),
-      geometry,
-    );
-    expect([wire.peerExtendedHandshake, wire['peerExtendedMapping']]).toEqual([{}, {}]);
+    const wire = new GuardedWire(capacity);
+    wire.dispatch(extended(encode({ ...given, m: { ut_metadata: 1, ut_pex: 2 }, metadata_size: 100 })));
+    expect([wire.inside.peerExtendedHandshake, wire.inside.peerExtendedMapping]).toEqual([{}, {}]);
     return capacity;
   };
   expect(read({ reqq: 77, block: 65_536 })).toEqual({ queue: 77, block: 65_536 });
@@ -65,12 +92,10 @@ test('only what a peer keeps is read of its extended handshake, within what is s
 });
 
 test('messages of extensions are ignored: metadata is neither given nor taken', () => {
-  const wire = newWire();
-  const sent: unknown[] = [];
-  wire.push = (chunk) => sent.push(chunk) > 0;
-  dispatchMessage(wire, Buffer.concat([Buffer.from([20, 1]), encode({ msg_type: 0, piece: 0 })]), geometry);
-  dispatchMessage(wire, Buffer.from([20]), geometry);
-  expect(sent).toEqual([]);
+  const wire = new GuardedWire();
+  wire.dispatch(Buffer.concat([Buffer.from([20, 1]), encode({ msg_type: 0, piece: 0 })]));
+  wire.dispatch(Buffer.from([20]));
+  expect(wire.sent).toEqual([]);
 });
 
 test.each([
@@ -84,16 +109,14 @@ test.each([
   ['a short bitfield', Buffer.from([5, 0xff])],
   ['a bitfield with spare bits', Buffer.from([5, 0xff, 0xff])],
 ])('%s ends the connection', (_name, message) => {
-  expect(() => dispatchMessage(newWire(), message, geometry)).toThrowError(
-    expect.objectContaining({ code: 'bad-input' }),
-  );
+  expect(() => new GuardedWire().dispatch(message)).toThrowError(expect.objectContaining({ code: 'bad-input' }));
 });
 
 test('a proper bitfield and have arrive', () => {
-  const wire = newWire();
-  dispatchMessage(wire, Buffer.from([5, 0x80, 0x40]), geometry);
-  dispatchMessage(wire, numbers(4, 3), geometry);
-  const held = Array.from({ length: 10 }, (_, piece) => piece).filter((piece) => wire.peerPieces.get(piece));
+  const wire = new GuardedWire();
+  wire.dispatch(Buffer.from([5, 0x80, 0x40]));
+  wire.dispatch(numbers(4, 3));
+  const held = Array.from({ length: 10 }, (_, piece) => piece).filter((piece) => wire.inside.peerPieces.get(piece));
   expect(held).toEqual([0, 3, 9]);
 });
 
@@ -107,12 +130,12 @@ test('arbitrary messages are taken, ignored or refused as bad input', () => {
   );
   fc.assert(
     fc.property(fc.array(message, { minLength: 1, maxLength: 5 }), (messages) => {
-      const wire = newWire();
-      wire.on('error', () => undefined);
+      const wire = new GuardedWire();
+      wire.inside.on('error', () => undefined);
       for (const bytes of messages) {
-        expect(failureOf(() => dispatchMessage(wire, bytes, geometry))).toBeOneOf([null, 'bad-input']);
+        expect(failureOf(() => wire.dispatch(bytes))).toBeOneOf([null, 'bad-input']);
       }
-      wire.destroy();
+      wire.inside.destroy();
     }),
     { numRuns: fuzzRuns(2_000) },
   );

@@ -1,7 +1,4 @@
 // BEP 3: peer messages, BEP 6: Fast Extension, BEP 10: Extension Protocol
-import { EventEmitter } from 'node:events';
-import type { Wire } from 'webtorrent';
-import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { Bencoded } from './bencode/bencode.ts';
 import { decodeCanonical, isDict } from './bencode/bencode.ts';
@@ -41,40 +38,30 @@ const FIXED_LENGTHS: Readonly<Record<number, number>> = {
   [REJECT]: 13,
 };
 
+/** What we say of ourselves by the Extension Protocol: what we keep, and no extension. */
+export const OUR_HANDSHAKE: Readonly<Record<string, number | string>> = {
+  block: LARGEST_BLOCK,
+  reqq: REQUEST_QUEUE,
+  v: PROTOCOL_VERSION,
+};
+
+/** Of a peer's extended handshake only what it keeps is read, into `capacity`. Fails with `bad-input`. */
+export function readCapacity(bytes: Uint8Array, capacity: PeerCapacity): void {
+  const { reqq, block } = readExtendedHandshake(bytes);
+  if (reqq !== undefined) capacity.queue = Math.min(reqq, REQUEST_QUEUE);
+  if (block !== undefined) capacity.block = Math.max(SMALLEST_BLOCK, Math.min(block, LARGEST_BLOCK));
+}
+
 /**
- * Replaces the extensions of one wire: none is offered, none is answered, and of a peer's extended handshake only what
- * it keeps is read into `capacity`. ut_metadata and ut_pex would tell what only events may tell.
+ * `known`: an honest peer could have sent it, and it means something here; `extended`: of the Extension Protocol;
+ * `idle`: of no use. Fails with `bad-input` for what no honest peer sends.
  */
-export function disarmExtensions(wire: Wire, capacity: PeerCapacity): void {
-  wire.use = (extension) => {
-    wire[extension.prototype.name] = new InertExtension();
-  };
-  wire.extendedHandshake = { block: LARGEST_BLOCK, reqq: REQUEST_QUEUE, v: PROTOCOL_VERSION };
-  wire._onExtended = (extension, bytes) => {
-    if (extension !== 0) return;
-    const { reqq, block } = readExtendedHandshake(bytes);
-    if (reqq !== undefined) capacity.queue = Math.min(reqq, REQUEST_QUEUE);
-    if (block !== undefined) capacity.block = Math.max(SMALLEST_BLOCK, Math.min(block, LARGEST_BLOCK));
-  };
-}
-
-/** Strangers are told another peer id than members: nobody is to find the one by the other. */
-export function nameOurselves(wire: Wire, peerId: Uint8Array): void {
-  const shake = wire.handshake.bind(wire);
-  wire.handshake = (infoHash, _ofMembers, extensions) => shake(infoHash, toHex(peerId), extensions);
-}
-
-/** Hands one message to the wire when an honest peer could have sent it; fails with `bad-input` when not. Blocks do not
- * come this way, but one that is cut short is judged here. */
-export function dispatchMessage(wire: Wire, message: Uint8Array, geometry: WireGeometry): void {
+export function judgeMessage(message: Uint8Array, geometry: WireGeometry): 'known' | 'extended' | 'idle' {
   const id = message[0] ?? -1;
-  if (id === EXTENDED) {
-    wire._onExtended(message[1] ?? -1, message.subarray(2));
-    return;
-  }
+  if (id === EXTENDED) return 'extended';
   const fixed = FIXED_LENGTHS[id];
   // Unknown messages, ports, suggestions and allowed-fast sets are of no use here.
-  if (fixed === undefined && id !== BITFIELD && id !== PIECE) return;
+  if (fixed === undefined && id !== BITFIELD && id !== PIECE) return 'idle';
   if (fixed !== undefined && message.length !== fixed) throw refused('length', id);
   if (id === PIECE && message.length < SHORTEST_PIECE) throw refused('length', id);
   if (id === BITFIELD) checkBitfield(message.subarray(1), geometry.pieceCount);
@@ -82,13 +69,16 @@ export function dispatchMessage(wire: Wire, message: Uint8Array, geometry: WireG
   else if (id === REQUEST || id === CANCEL || id === REJECT) {
     checkBlock(uint32(message, 1), uint32(message, 5), uint32(message, 9), geometry);
   } else if (id === 4 && uint32(message, 1) >= geometry.pieceCount) throw refused('piece', id);
-  wire._onMessage(message);
+  return 'known';
 }
 
-class InertExtension extends EventEmitter {
-  setMetadata(): void {}
-  fetch(): void {}
-  cancel(): void {}
+/** Hands one message to the wire unless it is idle; fails as `judgeMessage` does. Blocks do not come this way, but one that is cut short is judged here. */
+export function dispatchMessage(
+  wire: { receive(message: Uint8Array): void },
+  message: Uint8Array,
+  geometry: WireGeometry,
+): void {
+  if (judgeMessage(message, geometry) !== 'idle') wire.receive(message);
 }
 
 function checkBitfield(bits: Uint8Array, pieceCount: number): void {
