@@ -189,6 +189,7 @@ describe('a member who forges', () => {
       await carl.join(name);
     }
     await ben.say(first, 'pay the plumber');
+    await carl.sees(first, 'pay the plumber');
     await carl.session.messages.say(carl.sphere(first).id, 'carl said this once');
     await anna.sees(first, 'pay the plumber');
     await anna.sees(first, 'carl said this once');
