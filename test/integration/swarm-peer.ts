@@ -20,7 +20,7 @@ import type {
   SwarmEvent,
   TorrentState,
 } from '../../src/contract/swarm.ts';
-import { childOptions } from '../../src/engine/process-launcher.ts';
+import { childEnvironment, childOptions } from '../../src/engine/process-launcher.ts';
 import { eventsOf } from '../fixtures/events-of.ts';
 import { SWARM } from '../fixtures/programs.ts';
 import { buildMetainfo } from '../../src/torrent/metainfo.ts';
@@ -87,6 +87,7 @@ export class SwarmPeer implements AsyncDisposable {
     const child = fork(SWARM, {
       serialization: 'advanced',
       execArgv: [...childOptions(), ...(options.execArgv ?? [])],
+      env: childEnvironment(),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     return SwarmPeer.of(child, options);
