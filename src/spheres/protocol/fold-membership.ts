@@ -1,5 +1,4 @@
 import type { EventId } from '../../base/id.ts';
-import { Followers } from './followers.ts';
 import { Membership } from './membership.ts';
 import type { MembershipInput } from './membership-input.ts';
 import type { StructuralEvent } from './member-record.ts';
@@ -10,15 +9,10 @@ import { Voids } from './voids.ts';
  * Who is in the sphere, folded over its structural events. When a decision turns out to be void because of a later
  * one, the fold starts again without it: each round excludes at least one more event, or one for good, so it ends.
  */
-export function foldMembership(given: Omit<MembershipInput, 'structural' | 'successions' | 'followers'>): Membership {
+export function foldMembership(given: Omit<MembershipInput, 'structural' | 'successions'>): Membership {
   // Among ever so many lines; each round looks at these alone.
   const structural = given.order.ordered.filter(isStructural);
-  const input = {
-    ...given,
-    structural,
-    successions: successionsIn(structural),
-    followers: new Followers(given.order.ordered),
-  };
+  const input = { ...given, structural, successions: successionsIn(structural) };
   const voids = new Voids(input);
   for (;;) {
     const membership = new Membership(input, voids);

@@ -3,10 +3,17 @@ import type { SignedEvent } from './event.ts';
 
 type Speakers = ReadonlyMap<PersonId, ReadonlySet<DeviceKey>>;
 
+/** What goes back to one event. */
+interface Following {
+  readonly speakers: Map<PersonId, Set<DeviceKey>>;
+  /** The event itself, and all that goes back to it. */
+  readonly events: Set<EventId>;
+}
+
 /** Who has said anything that goes back to an event: by what it names as `membership` or `previous`, or what that names. */
 export class Followers {
   readonly #events: readonly SignedEvent[];
-  readonly #known = new Map<EventId, Speakers>();
+  readonly #known = new Map<EventId, Following>();
   #byNamed: ReadonlyMap<EventId, readonly SignedEvent[]> | null = null;
 
   constructor(events: readonly SignedEvent[]) {
@@ -17,21 +24,30 @@ export class Followers {
   of(id: EventId): Speakers {
     const known = this.#known.get(id) ?? this.#find(id);
     this.#known.set(id, known);
-    return known;
+    return known.speakers;
   }
 
-  #find(id: EventId): Speakers {
+  /** Takes in what nothing here names yet. False when an answer that was given would be another one with it. */
+  add(event: SignedEvent): boolean {
+    return [...this.#known.values()].every((following) => {
+      if (!namesOf(event).some((named) => following.events.has(named))) return true;
+      following.events.add(event.id);
+      return following.speakers.get(event.header.person)?.has(event.header.device) === true;
+    });
+  }
+
+  #find(id: EventId): Following {
     const speakers = new Map<PersonId, Set<DeviceKey>>();
-    const met = new Set<EventId>([id]);
+    const events = new Set<EventId>([id]);
     // A set is gone through in order, with what is added meanwhile.
-    for (const one of met) {
+    for (const one of events) {
       for (const { id: next, header } of this.#naming().get(one) ?? []) {
-        met.add(next);
+        events.add(next);
         const devices = speakers.get(header.person) ?? new Set();
         speakers.set(header.person, devices.add(header.device));
       }
     }
-    return speakers;
+    return { speakers, events };
   }
 
   /** Made when somebody first asks, which hardly ever happens. */
@@ -39,9 +55,7 @@ export class Followers {
     if (this.#byNamed !== null) return this.#byNamed;
     const byNamed = new Map<EventId, SignedEvent[]>();
     for (const event of this.#events) {
-      const { membership, previous } = event.header;
-      for (const named of new Set([membership, previous])) {
-        if (named === null) continue;
+      for (const named of namesOf(event)) {
         const known = byNamed.get(named);
         if (known === undefined) byNamed.set(named, [event]);
         else known.push(event);
@@ -50,4 +64,8 @@ export class Followers {
     this.#byNamed = byNamed;
     return byNamed;
   }
+}
+
+function namesOf({ header: { membership, previous } }: SignedEvent): EventId[] {
+  return [...new Set([membership, previous])].filter((named) => named !== null);
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { createPerson } from '../../../test/fixtures/protocol/people.ts';
+import { createPerson, isDeviceProven } from '../../../test/fixtures/protocol/people.ts';
 import { admit, foundWorld, settle, Writer } from '../../../test/fixtures/protocol/sphere-world.ts';
 import type { EventId } from '../../base/id.ts';
+import { SphereLog } from './sphere-log.ts';
 
 const ana = createPerson('ana');
 const ben = createPerson('ben');
@@ -243,6 +244,21 @@ test.each([
     expect([rolesIn(first), statesIn(first)]).toMatchObject([{ ana: 'admin', zoe: 'owner' }, { zoe: 'joined' }]);
   },
 );
+
+test('that the old owner knew counts as soon as their word comes, as if it had been there from the beginning', () => {
+  const { owner, member, all, tablet } = offered();
+  const undone = tablet.handOver(null);
+  for (let word = 0; word < 4; word += 1) member.say('meanwhile');
+  const taken = member.accept();
+  settle(...all);
+  const word = owner.say('knows of it');
+  settle(...all, tablet);
+  const log = new SphereLog({ sphereId: owner.log.sphereId, isDeviceProven });
+  log.addAll(owner.log.events().filter(({ id }) => id !== word.id));
+  expect([taken, undone].map(({ id }) => log.verdict(id)?.kind)).toEqual(['refused', 'accepted']);
+  log.add(word);
+  expect([taken, undone].map(({ id }) => log.verdict(id)?.kind)).toEqual(['accepted', 'refused']);
+});
 
 test.each([
   ['has taken back the offer', (owner: Writer) => owner.handOver(null)],

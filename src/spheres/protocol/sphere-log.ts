@@ -2,6 +2,7 @@ import type { BareJid, DeviceKey, EventId, PersonId, SphereId } from '../../base
 import type { Annotations } from './annotations.ts';
 import { isCertifiedByPerson } from './certificate.ts';
 import { Content } from './content.ts';
+import { Followers } from './followers.ts';
 import type { EventInput, KnownType, LastAccepted } from './event-body.ts';
 import type { Author, EventHeader, KnownEvent, SignedEvent } from './event.ts';
 import { buildEvent, sphereOf } from './event.ts';
@@ -33,6 +34,8 @@ export interface Missing {
 
 interface Fold {
   readonly order: LogOrder;
+  /** By whom the membership was judged, where people contradict each other. */
+  readonly followers: Followers;
   readonly membership: Membership;
   readonly content: Content;
 }
@@ -279,15 +282,17 @@ export class SphereLog {
   #folded(): Fold {
     if (this.#fold !== null) return this.#fold;
     const order = new LogOrder(this.sphereId, this.#byId);
+    const followers = new Followers(order.ordered);
     const membership = foldMembership({
       sphereId: this.sphereId,
       order,
+      followers,
       byId: this.#byId,
       isCertified: (event) => this.#isCertified(event),
     });
     const content = new Content({ membership, order });
     for (const event of order.ordered) content.apply(event);
-    this.#fold = { order, membership, content };
+    this.#fold = { order, followers, membership, content };
     return this.#fold;
   }
 
@@ -306,10 +311,11 @@ const MAX_LINES = 32;
 const MIN_LATE = 256;
 
 /** Puts content in its place; how many lines are after it, undefined when they are too many or more than lines. */
-function extend({ order, content }: Fold, event: SignedEvent, maxLate: number): number | undefined {
+function extend({ order, followers, content }: Fold, event: SignedEvent, maxLate: number): number | undefined {
   const later = order.beyond(event);
   const isBehindItself = later.some(({ header }) => header.device === event.header.device);
-  if (later.length > maxLate || isBehindItself || !content.takeLast(later) || !order.takeLast(later)) return undefined;
+  if (later.length > maxLate || isBehindItself || !followers.add(event)) return undefined;
+  if (!content.takeLast(later) || !order.takeLast(later)) return undefined;
   for (const one of [event, ...later]) {
     order.append(one);
     content.apply(one);

@@ -7,6 +7,7 @@ import type { KnownEvent, SignedEvent } from './event.ts';
 import type { LastAccepted } from './event-body.ts';
 import { buildEvent } from './event.ts';
 import { foldMembership } from './fold-membership.ts';
+import { Followers } from './followers.ts';
 import { LogOrder } from './log-order.ts';
 import { SUCCESSION_MS } from './ownership.ts';
 
@@ -100,7 +101,8 @@ function foldsOf(sphereId: Writer['log']['sphereId'], events: readonly SignedEve
     asked += 1;
     return true;
   };
-  foldMembership({ sphereId, order: new LogOrder(sphereId, byId), byId, isCertified });
+  const order = new LogOrder(sphereId, byId);
+  foldMembership({ sphereId, order, followers: new Followers(order.ordered), byId, isCertified });
   return asked / certificates;
 }
 
