@@ -130,11 +130,6 @@ export function piecesToCome({ wanted }: Pick<HeldSpec, 'wanted'>, shape: Torren
   return ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, index) => from + index));
 }
 
-/** Bytes that are fetched in the background, of those that are here too. */
-export function wantedBytes({ wanted = null }: Pick<HeldSpec, 'wanted'>, { length }: { length: number }): number {
-  return wanted === null ? length : wanted.reduce((bytes, { from, to }) => bytes + to - from, 0);
-}
-
 /** `identities` are in the order of the file segments; those that are left over keep what they have. */
 export function withIdentities(segments: readonly Segment[], identities: readonly FileIdentity[]): Segment[] {
   let next = 0;
