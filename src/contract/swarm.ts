@@ -264,6 +264,8 @@ const publicSpecSchema = z.object({
   wanted: parts.nullable().default(null),
   /** Parts that are known to be on the disk for good. */
   synced: parts.default([]),
+  /** Parts that were written, and that the disk may have refused. */
+  doubted: parts.default([]),
   priority: prioritySchema.default('normal'),
   /** Of this torrent alone. */
   limits: limitsSchema.default(NO_LIMITS),

@@ -92,8 +92,10 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     this.#toCome = new PiecesToCome(toCome, pieces, synced);
     this.#hasChosen = !this.#isWanted && this.#toCome.areHere && this.#toCome.earlier.size === 0;
     // The disk may not have taken it, which it says once; what it dropped is shown by the system's memory still.
-    const isDoubted = !isFixed && !this.#hasChosen && new PiecesToCome(toCome, given).areHere;
-    if (isDoubted) this.#store.doubt(this.#toCome.earlier);
+    const { earlier } = this.#toCome;
+    const doubted = new Set(piecesToCome({ wanted: this.spec.doubted ?? [] }, this.metainfo));
+    const areAllDoubted = !this.#hasChosen && new PiecesToCome(toCome, given).areHere;
+    if (!isFixed) this.#store.doubt(areAllDoubted ? earlier : earlier.intersection(doubted));
     this.#settled = (await this.#openSwarm(pieces)) && isFixed;
     this.#started = true;
     if (this.#toCome.areHere && !this.#isSafe) this.#completeSoon();

@@ -27,6 +27,8 @@ export interface HeldSpec {
   readonly wanted?: readonly ByteRange[] | null;
   /** Parts that an earlier run put on the disk for good; none is known when left out. */
   readonly synced?: readonly ByteRange[];
+  /** Parts that an earlier run wrote, and that the disk may have refused; none is known when left out. */
+  readonly doubted?: readonly ByteRange[];
   /** `normal` when left out. */
   readonly priority?: Priority;
   /** Of this item alone; none when left out. */
