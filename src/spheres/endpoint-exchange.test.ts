@@ -118,6 +118,21 @@ test('a device that is not certified has no say, whoever gave it the key', async
   expect(heard(ben.session)).toEqual([]);
 });
 
+test('what a device says a moment before its certificate comes is heard once that is here', async () => {
+  const { world, ana, ben } = await two();
+  ben.session.link.goOffline();
+  const laptop = await world.another(ana);
+  const { device } = laptop.session.identity;
+  await world.until(() => ana.session.sphere().state.devices.has(device.id));
+  const early = sealed(ben.session, later, device, ['10.9.9.9:1']);
+  await ben.session.channel.receive(early);
+  const ofLaptop = () => heard(ben.session).filter((told) => told['device'] === device.id);
+  expect(ofLaptop()).toEqual([]);
+  await ben.session.goOnline();
+  await world.quiet();
+  expect(ofLaptop().at(-1)).toMatchObject({ endpoints: ['10.9.9.9:1'] });
+});
+
 test('a removed member’s device has no say, even under the key it still has', async () => {
   const { world, ana, ben } = await two();
   const old = sealed(ben.session, Number.MAX_SAFE_INTEGER - 1);

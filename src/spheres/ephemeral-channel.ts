@@ -7,6 +7,7 @@ import { SerialQueue } from '../base/queue.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Carrier } from './carrier.ts';
+import { EarlyWords } from './early-words.ts';
 import type { IncomingEphemeral } from './incoming-message.ts';
 import type { EphemeralBodies, EphemeralInput } from './protocol/ephemeral.ts';
 import { openEphemeral, sealEphemeral } from './protocol/ephemeral.ts';
@@ -73,6 +74,7 @@ export class EphemeralChannel {
   readonly #lastCounters = new Map<string, number>();
   /** A later word must not overtake an earlier one: its reader would refuse that. */
   readonly #sending = new Map<BareJid, SerialQueue>();
+  readonly #early: EarlyWords;
   #counter: number;
   /** Below this everything counts as used, also after a restart. */
   #reserved: number;
@@ -84,6 +86,8 @@ export class EphemeralChannel {
     this.onUnheard = new Emitter(onError);
     this.onHere = new Emitter(onError);
     this.onHeads = new Emitter(onError);
+    this.#early = new EarlyWords(deps.clock);
+    deps.list.onChange.on(({ sphere }) => this.#hearEarly(sphere));
     this.onSaid = new Emitter(onError);
     this.#reserved = deps.storage.settings.get(COUNTER, Number) ?? 0;
     this.#counter = this.#reserved;
@@ -162,7 +166,14 @@ export class EphemeralChannel {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn('ephemeral message refused', { error });
+      if (error.code === 'not-a-member') this.#early.keep(message, error.details['device'] as DeviceKey);
     }
+  }
+
+  #hearEarly(sphere: Sphere): void {
+    const { log } = this.#deps;
+    for (const message of this.#early.take(sphere))
+      this.receive(message).catch((error: unknown) => log.error('an early word failed', { error }));
   }
 
   /** What was acted on is noted, so that a restart makes old words no new ones. */

@@ -139,7 +139,8 @@ export function sealEphemeral<K extends Known>(
 }
 
 /**
- * Throws `forged` for anything that is not a new message of a device in good standing.
+ * Throws `forged` for anything that is not a new message of the device that it names, and `not-a-member`, with that device,
+ * when it has no say.
  * `lastCounter` gives the counter last heard of a device, -1 for none yet, undefined for a device that has no say.
  */
 export function openEphemeral(
@@ -167,7 +168,7 @@ export function openEphemeral(
   }
   const device = data.device as DeviceKey;
   const last = input.lastCounter(device);
-  if (last === undefined) throw new AppError('forged', 'the device has no say in this sphere');
+  if (last === undefined) throw new AppError('not-a-member', 'the device has no say in this sphere', { device });
   if (data.counter <= last) throw new AppError('forged', 'the ephemeral message was heard before');
   return { ...readBody(data.kind, data.body), device, counter: data.counter };
 }
