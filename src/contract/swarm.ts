@@ -262,10 +262,10 @@ const publicSpecSchema = z.object({
   background: z.boolean(),
   /** With `background`: only these parts of the byte space, `to` exclusive; null = everything. */
   wanted: parts.nullable().default(null),
-  /** Parts that are known to be on the disk for good. */
+  /** Parts that are known to be on the disk for good, and those that were written and that it may have refused. */
   synced: parts.default([]),
+  doubted: parts.default([]),
   priority: prioritySchema.default('normal'),
-  /** Of this torrent alone. */
   limits: limitsSchema.default(NO_LIMITS),
 });
 

@@ -35,7 +35,8 @@ async function album() {
     const { folder: own } = ben.session.sphere().row;
     const files = (spec?.segments ?? []).filter((segment) => segment.kind === 'file');
     const inPlace = files.map(({ path }) => path.startsWith(own));
-    return { wanted: spec?.wanted?.length ?? null, inPlace, synced: spec?.synced?.length };
+    const { synced, doubted } = spec ?? {};
+    return { wanted: spec?.wanted?.length ?? null, inPlace, synced: synced?.length, doubted: doubted?.length };
   };
   const arrived = async (index: number): Promise<void> => {
     const segment = (items.row(itemId).layout ?? [])[index];
@@ -52,7 +53,7 @@ async function album() {
 test('one file of a folder is fetched, its neighbours go nowhere in the folder of the sphere', async () => {
   const { ben, itemId, get, told, arrived, state } = await album();
   await get([1]);
-  expect(told()).toEqual({ wanted: 1, inPlace: [false, true, false], synced: 0 });
+  expect(told()).toEqual({ wanted: 1, inPlace: [false, true, false], synced: 0, doubted: 0 });
   await arrived(1);
   await expect.poll(state).toBe('partial');
   await ben.session.items.wait(itemId, noSignal);
@@ -67,9 +68,9 @@ test('what is chosen later is added, and in the end everything can be wanted', a
   await get([1]);
   expect([state(), told().wanted]).toEqual(['partial', 1]);
   await get([2]);
-  expect(told()).toEqual({ wanted: 2, inPlace: [false, true, true], synced: 1 });
+  expect(told()).toEqual({ wanted: 2, inPlace: [false, true, true], synced: 1, doubted: 0 });
   await get(null);
-  expect(told()).toEqual({ wanted: null, inPlace: [true, true, true], synced: 0 });
+  expect(told()).toMatchObject({ wanted: null, inPlace: [true, true, true] });
   await get([0]);
   expect(told().wanted).toBeNull();
 });
@@ -117,6 +118,34 @@ test('chosen files that are on the disk for good are not written again, also aft
   ben.session.swarm.say(infoHash, 'downloading');
   await world.quiet();
   expect(row().state).toBe('downloading');
+});
+
+test('a chosen file that the disk refused is doubted also when all files are wanted after that, and after a restart', async () => {
+  const { world, ben, itemId, get, told } = await album();
+  await get([1]);
+  const { infoHash } = ben.session.items.row(itemId);
+  const { swarm } = ben.session;
+  swarm.emit({ kind: 'have', infoHash, bitfield: fullBitfield(1), bytesHave: 5, identities: null });
+  swarm.say(infoHash, 'failed', { error: { code: 'disk-error', message: 'cannot sync a file' } });
+  await world.quiet();
+  await get(null);
+  expect(told()).toMatchObject({ wanted: null, synced: 0, doubted: 1 });
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(told()).toMatchObject({ wanted: null, synced: 0, doubted: 1 });
+});
+
+test('a chosen file that is on the disk for good stays so known while others come, also after a restart', async () => {
+  const { world, ben, get, told, arrived, state } = await album();
+  await get([1]);
+  await arrived(1);
+  await expect.poll(state).toBe('partial');
+  await get([2]);
+  await ben.stop();
+  await ben.start();
+  await world.quiet();
+  expect(told()).toMatchObject({ wanted: 2, synced: 1, doubted: 0 });
 });
 
 test('a chosen file that is not the one that was shared is not called here', async () => {

@@ -9,6 +9,7 @@ import type { ItemRow } from '../storage/item-table.ts';
 import type { FileSegment } from '../torrent/byte-space.ts';
 import { isOnList } from '../storage/item-table.ts';
 import type { Storage } from '../storage/storage.ts';
+import { DiskPromises } from './disk-promise.ts';
 import { hasRange, isComplete } from './piece-map.ts';
 import type { ItemEvent } from './protocol/event.ts';
 import { isItemEvent } from './protocol/event.ts';
@@ -30,12 +31,14 @@ export const NOWHERE = { layout: null, path: null, bitfield: null, bytesHave: 0 
 /** What is written down of each item on this device, and why the last attempt at it failed. */
 export class ItemBook {
   readonly onItem: Emitter<ItemId>;
+  readonly disk: DiskPromises;
   readonly #deps: ItemBookDeps;
   readonly #errors = new Map<ItemId, ErrorView>();
   readonly #checked = new Map<ItemId, number>();
 
   constructor(deps: ItemBookDeps) {
     this.#deps = deps;
+    this.disk = new DiskPromises(deps);
     this.onItem = new Emitter((error) => deps.log.error('item listener failed', { error }));
   }
 
@@ -123,6 +126,7 @@ export class ItemBook {
   update(itemId: ItemId, change: Partial<Omit<ItemRow, 'itemId'>>, error: ErrorView | null = null): void {
     if (error !== null) this.#errors.set(itemId, error);
     else if (change.state !== undefined) this.#errors.delete(itemId);
+    if (change.bitfield === null) this.disk.forget(itemId);
     this.#deps.storage.items.update(itemId, { ...change, updatedAtMs: this.#deps.clock.now() });
     this.onItem.emit(itemId);
   }

@@ -80,6 +80,7 @@ export class ItemProgress implements Disposable {
     this.#live.set(torrent.infoHash, torrent);
     for (const row of this.#placed(torrent.infoHash)) {
       const state = this.#nextState(row, torrent);
+      this.#noteDisk(row, state);
       if (state !== row.state || torrent.error !== null) this.#deps.book.update(row.itemId, { state }, torrent.error);
       else if (isNews) this.#deps.book.onItem.emit(row.itemId);
       if (state === 'verifying') this.#verify(row.itemId);
@@ -113,6 +114,14 @@ export class ItemProgress implements Disposable {
     }
   }
 
+  /** What becomes of files that were on the disk for good while others were fetched too. */
+  #noteDisk(row: ItemRow, state: ItemState): void {
+    const { book } = this.#deps;
+    const isRefused = (state === 'disk-full' || state === 'failed') && state !== row.state && book.hasChosen(row);
+    if (isRefused) book.disk.doubt(row);
+    if (row.state === 'partial' && state === 'downloading') book.disk.forget(row.itemId);
+  }
+
   #verify(itemId: ItemId): void {
     if (this.#verifying.has(itemId)) return;
     this.#verifying.add(itemId);
@@ -123,6 +132,7 @@ export class ItemProgress implements Disposable {
         const event = book.event(row);
         const manifest = event === undefined ? undefined : source.knownManifest(event);
         if (manifest !== undefined) await verifyItem(manifest, row, files, signal);
+        if (row.chosen === null) book.disk.forget(itemId);
         if (row.chosen === null) book.update(itemId, { state: 'complete', bytesHave: book.bytes(row) });
         else if (book.row(itemId).state === 'verifying') book.update(itemId, { state: 'partial' });
       } catch (error) {

@@ -118,8 +118,7 @@ export class ItemService implements Disposable {
 
   /** Whether there is something to fetch or serve, and all of it is paused. */
   get isAllPaused(): boolean {
-    const { items } = this.#deps.storage;
-    return !items.hasWanted(false) && items.hasWanted(true);
+    return !this.#deps.storage.items.hasWanted(false) && this.#deps.storage.items.hasWanted(true);
   }
 
   /** After a start: everything that is wanted goes on where it was; what is only served waits until others had their turn. */
@@ -145,8 +144,8 @@ export class ItemService implements Disposable {
     return this.#adoption.run(sphere, signal, ids);
   }
 
-  /** Tells the swarm about an item that has its place on this disk; `kept`: files that were here before others were wanted too. */
-  async activate(itemId: ItemId, signal: AbortSignal, kept: readonly number[] = []): Promise<void> {
+  /** Tells the swarm about an item that has its place on this disk. */
+  async activate(itemId: ItemId, signal: AbortSignal): Promise<void> {
     const { list, source, feed, waiter } = this.#deps;
     const placed = this.row(itemId);
     if (placed.layout === null || !this.#book.isInForce(placed)) return;
@@ -166,7 +165,8 @@ export class ItemService implements Disposable {
         mediaKey: source.mediaKey(sphere, event),
         ...chosenPlace(row.layout, row.chosen, source.parts(row.infoHash)),
         bitfield: row.bitfield,
-        synced: rangesOf(row.layout, row.state === 'partial' ? (row.chosen ?? []) : kept),
+        synced: rangesOf(row.layout, this.#book.disk.of(row).synced),
+        doubted: rangesOf(row.layout, this.#book.disk.of(row).doubted),
         paused: row.paused,
         background: true,
         priority: row.priority,
@@ -199,6 +199,7 @@ export class ItemService implements Disposable {
     const isLost = row.layout !== null && !this.#book.isMine(row) && this.#isLost(row);
     // What lies there now may be the person's own work: the item gets a new place beside it.
     if (isLost) this.edits.disown(row);
+    else if (!isSameChoice(row.chosen, chosen)) this.#book.disk.widen(row, this.#book.hasChosen(row));
     const isQueued = isLost || row.layout === null;
     this.#book.update(itemId, {
       wanted: true,
@@ -241,7 +242,7 @@ export class ItemService implements Disposable {
       await feed.setPaused(row.infoHash, true);
       return;
     }
-    const next = row.layout === null ? ('queued' as const) : ('downloading' as const);
+    const next: ItemState = row.layout === null ? 'queued' : 'downloading';
     this.#book.update(itemId, { paused, ...(row.state === 'paused' ? { state: next } : {}) });
     if (feed.has(row.infoHash)) await feed.setPaused(row.infoHash, false);
     else if (row.state === 'paused') await this.#resume(this.row(itemId), signal);
@@ -254,7 +255,7 @@ export class ItemService implements Disposable {
   }
 
   async pauseAll(paused: boolean, signal: AbortSignal): Promise<void> {
-    for (const row of this.#deps.storage.items.listWanted()) await this.setPaused(row.itemId, paused, signal);
+    for (const { itemId } of this.#deps.storage.items.listWanted()) await this.setPaused(itemId, paused, signal);
   }
 
   /** Takes it off the list of this device; gives how many of its files stayed because the person had changed them. */
@@ -293,11 +294,10 @@ export class ItemService implements Disposable {
 
   /** The sphere was left or we were removed: nothing of it is served or fetched any more. */
   async stopSphere(sphere: Sphere): Promise<void> {
-    const { storage, feed } = this.#deps;
-    const rows = storage.items.list(sphere.id);
+    const rows = this.#deps.storage.items.list(sphere.id);
     for (const row of rows) this.#giveUp(row);
     // All at once, in front of whatever the swarm is told when the sphere is joined again.
-    await Promise.all([...rows.map((row) => this.#release(row)), feed.removeSphere(sphere.id)]);
+    await Promise.all([...rows.map((row) => this.#release(row)), this.#deps.feed.removeSphere(sphere.id)]);
   }
 
   [Symbol.dispose](): void {
@@ -381,7 +381,7 @@ export class ItemService implements Disposable {
     await feed.remove(row.infoHash);
     // What is wanted now has its place elsewhere; the pieces at its edge come again.
     if (!isSame) await rm(source.parts(row.infoHash).path, { recursive: true, force: true });
-    await this.activate(row.itemId, signal, row.state === 'partial' ? (row.chosen ?? []) : []);
+    await this.activate(row.itemId, signal);
   }
 
   /** Decides where the files go, once everything needed for fetching them is here. */

@@ -8,9 +8,8 @@ import { SerialQueue } from '../base/queue.ts';
 import { NO_FINDING, type Finding } from '../contract/finding.ts';
 import type { EpochKeys, IceServer, RefusedTorrent, SwarmContract, SwarmEvent } from '../contract/swarm.ts';
 import type { LimitsView } from '../contract/views.ts';
-import type { FedTorrent } from './fed-torrent.ts';
+import { afterEvent, type FedTorrent } from './fed-torrent.ts';
 import { inMessages } from './in-messages.ts';
-import { withIdentities } from '../torrent/torrent-spec.ts';
 import { stageSegments } from './stage-segments.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { withinTime } from '../base/within-time.ts';
@@ -379,22 +378,13 @@ export class SwarmFeed {
   }
 
   #take(event: SwarmEvent): void {
-    if (event.kind === 'have') {
-      const spec = this.#torrents.get(event.infoHash);
-      // A restarted process continues from what this one had verified.
-      if (spec !== undefined) this.#torrents.set(event.infoHash, withProgress(spec, event));
-    }
-    if (event.kind === 'state' && event.torrent.state === 'partial') {
-      const spec = this.#torrents.get(event.torrent.infoHash);
-      if (spec !== undefined) this.#torrents.set(spec.infoHash, { ...spec, synced: spec.wanted ?? [] });
+    if (event.kind === 'have' || event.kind === 'state') {
+      const { infoHash } = event.kind === 'have' ? event : event.torrent;
+      const spec = this.#torrents.get(infoHash);
+      if (spec !== undefined) this.#torrents.set(infoHash, afterEvent(spec, event));
     }
     this.onEvent.emit(event);
   }
 }
 
 const isOfSphere = (spec: FedTorrent): spec is FedTorrent & { readonly sphereId: SphereId } => spec.sphereId !== null;
-
-function withProgress(spec: FedTorrent, have: Extract<SwarmEvent, { kind: 'have' }>): FedTorrent {
-  if (have.identities === null) return { ...spec, bitfield: have.bitfield };
-  return { ...spec, bitfield: have.bitfield, segments: withIdentities(spec.segments, have.identities) };
-}

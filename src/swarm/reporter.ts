@@ -71,7 +71,7 @@ export class Reporter {
     const events: SwarmEvent[] = this.#candidates === null ? [] : [this.#candidates];
     for (const torrent of this.#deps.torrents()) {
       const { state } = torrent;
-      if (state.bytesHave > 0 && !torrent.isAsTold) events.push(haveEvent(torrent, torrent.identities));
+      if (!torrent.isAsTold) events.push(haveEvent(torrent, torrent.identities));
       events.push({ kind: 'state', torrent: state });
     }
     const network = { kind: 'network' as const, network: this.#deps.network() };

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { hasBit } from '../base/bitfield.ts';
 import { AppError, errorCode } from '../base/errors.ts';
 import type { DeviceKey } from '../base/id.ts';
 import { Scope } from '../base/scope.ts';
@@ -13,14 +14,7 @@ import type { StoreFault } from './store-fault.ts';
 import { PieceStore } from './piece-store.ts';
 import { PiecesToCome } from './pieces-to-come.ts';
 import type { ActiveTorrentDeps, Appetite, HeldSpec, TorrentChange, TorrentSpec } from './torrent-spec.ts';
-import {
-  backgroundOf,
-  filesAreFixed,
-  startBitfield,
-  piecesToCome,
-  wantedBytes,
-  withIdentities,
-} from './torrent-spec.ts';
+import { backgroundOf, filesAreFixed, piecesToCome, startBitfield, withIdentities } from './torrent-spec.ts';
 import { torrentPhase } from './torrent-phase.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { openSwarm } from './open-swarm.ts';
@@ -38,7 +32,6 @@ const CACHE_BYTES = 4 * 1024 * 1024;
 export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldTorrent<Spec> {
   readonly spec: Spec;
   readonly metainfo: Metainfo;
-  readonly isAsTold = false;
   priority: Priority;
   readonly #deps: ActiveTorrentDeps<ActiveTorrent<Spec>, Spec>;
   readonly #scope: Scope;
@@ -99,19 +92,22 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
     this.#toCome = new PiecesToCome(toCome, pieces, synced);
     this.#hasChosen = !this.#isWanted && this.#toCome.areHere && this.#toCome.earlier.size === 0;
     // The disk may not have taken it, which it says once; what it dropped is shown by the system's memory still.
-    const isDoubted = !isFixed && !this.#hasChosen && new PiecesToCome(toCome, given).areHere;
-    if (isDoubted) this.#store.doubt(this.#toCome.earlier);
+    const { earlier } = this.#toCome;
+    const doubted = new Set(piecesToCome({ wanted: this.spec.doubted ?? [] }, this.metainfo));
+    const areAllDoubted = !this.#hasChosen && new PiecesToCome(toCome, given).areHere;
+    if (!isFixed) this.#store.doubt(areAllDoubted ? earlier : earlier.intersection(doubted));
     this.#settled = (await this.#openSwarm(pieces)) && isFixed;
     this.#started = true;
     if (this.#toCome.areHere && !this.#isSafe) this.#completeSoon();
     else if (!this.#isSafe && this.spec.background) {
-      const lacks = (): number => wantedBytes(this.spec, this.metainfo) - this.bytesHave;
+      const lacks = (): number => this.#toCome.lacking * this.metainfo.pieceLength;
       const look = (): Promise<void> => requireSpaceFor(this.spec.segments, lacks());
       this.#scope.spawn('reserve space', (waiting) => this.#disk.forSpace(look, waiting));
     }
     this.#scope.spawn('watch files', (watching) => this.#watchFiles(watching));
+    // The pieces come first: what the state means for chosen files depends on them.
+    if (!this.#settled && !this.isAsTold) this.#tell({ kind: 'have' });
     this.#tell({ kind: 'state' });
-    if (this.bytesHave > 0 && !this.#settled) this.#tell({ kind: 'have' });
   }
 
   /** What is to be held in its place once nobody uses it: a full copy that is well; null for all others. */
@@ -134,6 +130,11 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
 
   get bytesHave(): number {
     return this.#swarm?.bytesHave ?? 0;
+  }
+
+  /** Not while there are pieces, nor when all that were given are gone. */
+  get isAsTold(): boolean {
+    return this.#swarm === null || (this.bytesHave === 0 && this.spec.bitfield === null);
   }
 
   /** What the files are since this process completed them; null before that. */
@@ -323,10 +324,9 @@ export class ActiveTorrent<Spec extends HeldSpec = TorrentSpec> implements HeldT
       this.#tell({ kind: 'have' });
       return;
     }
-    const { wanted } = this.spec;
-    if (wanted === null || wanted === undefined) this.#completed(await this.#store.sync(signal));
+    if (this.#isWanted) this.#completed(await this.#store.sync(signal));
     else {
-      await this.#store.flush(wanted, signal);
+      await this.#store.flush(this.#toCome.pieces, (piece) => hasBit(this.bitfield, piece), signal);
       this.#hasChosen = true;
     }
     this.#tell({ kind: 'state' });

@@ -2,7 +2,7 @@ import { clearBit, hasAnyBit } from '../base/bitfield.ts';
 import { toHex } from '../base/bytes.ts';
 import { AppError } from '../base/errors.ts';
 import type { FileIdentity, Segment } from '../contract/swarm.ts';
-import type { ByteRange, Span } from './byte-space.ts';
+import type { Span } from './byte-space.ts';
 import { ByteSpace } from './byte-space.ts';
 import { checkSpan } from './check-span.ts';
 import { cipherKey } from './cipher.ts';
@@ -37,6 +37,12 @@ export interface PieceStoreDeps {
   /** Checked pieces kept in memory, in bytes; 16 MiB when left out. */
   readonly cacheBytes?: number;
   readonly tools: PieceTools;
+}
+
+/** Files by their index; all of their pieces were written, unless `isHere` says which. */
+interface ToSync {
+  readonly files: readonly number[];
+  readonly isHere?: ((piece: number) => boolean) | undefined;
 }
 
 const BY_DIGEST: SealCheck = { digested: true, unlockTag: null };
@@ -195,14 +201,14 @@ export class PieceStore implements AsyncDisposable {
   async sync(signal: AbortSignal): Promise<FileIdentity[]> {
     this.#requireNoDoubt();
     await this.#requireTaken(await finishFiles(this.#many, signal));
-    return this.#putOnDisk(Array.from(this.#files.keys()), (file) => file.finish(), signal);
+    return this.#putOnDisk({ files: Array.from(this.#files.keys()) }, (file) => file.finish(), signal);
   }
 
-  /** The same for the files in parts of the byte space, which may be written to further. */
-  async flush(parts: readonly ByteRange[], signal: AbortSignal): Promise<void> {
+  /** The same for all files with bytes in these pieces, which may be written to further; `isHere` says which were written. */
+  async flush(pieces: readonly number[], isHere: (piece: number) => boolean, signal: AbortSignal): Promise<void> {
     this.#requireNoDoubt();
-    const files = new Set(parts.flatMap(({ from, to }) => this.#filesIn(from, Math.min(to, this.shape.length) - from)));
-    await this.#putOnDisk(Array.from(files), (file) => file.flush(), signal);
+    const files = new Set(pieces.flatMap((piece) => this.#filesOf(piece)));
+    await this.#putOnDisk({ files: Array.from(files), isHere }, (file) => file.flush(), signal);
   }
 
   /** Looks at the files without reading them, so that a disk that went away or came back is noticed. */
@@ -251,9 +257,9 @@ export class PieceStore implements AsyncDisposable {
     if (this.#doubted.size > 0) throw new AppError('internal', 'what the disk did not take was not read back');
   }
 
-  async #putOnDisk<T>(files: readonly number[], job: (file: StoreFile) => Promise<T>, signal: AbortSignal) {
+  async #putOnDisk<T>({ files, isHere }: ToSync, job: (file: StoreFile) => Promise<T>, signal: AbortSignal) {
     const { done, refused } = await syncTogether(files, (file) => this.#onFile(file, job), signal);
-    await this.#requireTaken(refused);
+    await this.#requireTaken(refused, isHere);
     for (const folder of foldersOf(files.flatMap((file) => this.#space.files[file] ?? []))) {
       signal.throwIfAborted();
       await syncFolder(folder);
@@ -265,11 +271,12 @@ export class PieceStore implements AsyncDisposable {
     return { thread: this.#tools.small, files: this.#files };
   }
 
-  /** Fails with the first of the errors, by file, and doubts all pieces of these files. */
-  async #requireTaken(refused: ReadonlyMap<number, Error>): Promise<void> {
+  /** Fails with the first of the errors, by file, and doubts all pieces of these files that were written. */
+  async #requireTaken(refused: ReadonlyMap<number, Error>, isHere: ToSync['isHere'] = () => true): Promise<void> {
     for (const file of refused.keys()) {
       const { first, last } = this.#space.piecesOf(file, this.shape.pieceLength) ?? { first: 0, last: -1 };
       for (let piece = first; piece <= last; piece += 1) {
+        if (!isHere(piece)) continue;
         if (!this.#doubted.has(piece)) for (const near of this.#filesOf(piece)) await this.#files[near]?.reopen();
         this.#doubted.add(piece);
       }
@@ -369,11 +376,7 @@ export class PieceStore implements AsyncDisposable {
   }
 
   #filesOf(index: number): number[] {
-    return this.#filesIn(index * this.shape.pieceLength, this.size(index));
-  }
-
-  #filesIn(offset: number, length: number): number[] {
-    const spans = this.#space.plan(offset, length);
+    const spans = this.#space.plan(index * this.shape.pieceLength, this.size(index));
     return spans.flatMap((span) => (span.kind === 'file' ? [span.file] : []));
   }
 

@@ -2,16 +2,26 @@ import { hasBit } from '../base/bitfield.ts';
 
 /** Pieces that a torrent is to have here, windows of readers aside: all, or those of parts that were chosen. */
 export class PiecesToCome {
+  /** In their order. */
+  readonly pieces: readonly number[];
+  readonly #all: ReadonlySet<number>;
   readonly #lacking = new Set<number>();
   readonly #earlier = new Set<number>();
 
   /** `bitfield`: those that an earlier run wrote; `synced`: those that it put on the disk for good. */
   constructor(pieces: readonly number[], bitfield: Uint8Array, synced: readonly number[] = []) {
+    this.pieces = pieces;
+    this.#all = new Set(pieces);
     const known = new Set(synced);
     for (const piece of pieces) {
       if (!hasBit(bitfield, piece)) this.#lacking.add(piece);
       else if (!known.has(piece)) this.#earlier.add(piece);
     }
+  }
+
+  /** How many of them. */
+  get lacking(): number {
+    return this.#lacking.size;
   }
 
   get areHere(): boolean {
@@ -32,6 +42,7 @@ export class PiecesToCome {
   /** Those of earlier runs were read back, and these are not on the disk. */
   compared(bad: readonly number[]): void {
     this.#earlier.clear();
-    for (const piece of bad) this.#lacking.add(piece);
+    // A neighbour's other pieces, which a reader asked for, may be among them.
+    for (const piece of bad) if (this.#all.has(piece)) this.#lacking.add(piece);
   }
 }

@@ -114,3 +114,24 @@ test('a chosen file that its person edited is left alone when another one is cho
   expect(await readFile(three.received('b.jpg'))).toEqual(edited);
   expect(await readFile(three.received('c.jpg'))).toEqual(FILES[2]?.content);
 });
+
+for (const code of ['ENOSPC', 'EIO']) {
+  test(`a chosen file that the disk refused with ${code} is written anew when all files are wanted after that`, async () => {
+    await using three = await item();
+    await using disk = new RefusingDisk(NOTHING, code, (path) => path.endsWith('b.jpg'));
+    await using sharer = await TorrentEnd.start(three, systemClock, whole(three));
+    let { told }: Pick<TorrentEnd, 'told'> = { told: null };
+    {
+      await using first = await TorrentEnd.start(three, new VirtualClock(0), CHOSEN, disk);
+      await join(sharer.torrent, first.torrent);
+      await expect.poll(() => first.torrent.state.state).toMatch(/^(?:disk-full|failed)$/);
+      told = first.told;
+    }
+    const all = { bitfield: told, doubted: CHOSEN.wanted };
+    await using next = await TorrentEnd.start(three, fastClock, all, disk);
+    await join(sharer.torrent, next.torrent);
+    await expect.poll(() => next.torrent.state.state).toBe('complete');
+    // Each of the files.
+    for (const position of ALL) expect(disk.written.filter((at) => at === position)).toHaveLength(3);
+  });
+}

@@ -27,6 +27,8 @@ export interface HeldSpec {
   readonly wanted?: readonly ByteRange[] | null;
   /** Parts that an earlier run put on the disk for good; none is known when left out. */
   readonly synced?: readonly ByteRange[];
+  /** Parts that an earlier run wrote, and that the disk may have refused; none is known when left out. */
+  readonly doubted?: readonly ByteRange[];
   /** `normal` when left out. */
   readonly priority?: Priority;
   /** Of this item alone; none when left out. */
@@ -128,11 +130,6 @@ export function piecesToCome({ wanted }: Pick<HeldSpec, 'wanted'>, shape: Torren
     { from: 0, to: pieceCount(shape) },
   ];
   return ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, index) => from + index));
-}
-
-/** Bytes that are fetched in the background, of those that are here too. */
-export function wantedBytes({ wanted = null }: Pick<HeldSpec, 'wanted'>, { length }: { length: number }): number {
-  return wanted === null ? length : wanted.reduce((bytes, { from, to }) => bytes + to - from, 0);
 }
 
 /** `identities` are in the order of the file segments; those that are left over keep what they have. */
