@@ -141,13 +141,17 @@ async function startTransmission(job: Job, make: Make): Promise<OtherProgram> {
   const words = ['transmission-cli', ...config, '-f', script, job.torrent];
   for (let attempt = 1; ; attempt += 1) {
     const program = make(words, () => existsSync(mark));
-    await program.listens(job.port);
-    // A fifth of a second after its start it ends when it has not begun with the torrent by then, as on a busy machine.
-    await sleep(500);
-    if (program.hasEnded && attempt < MOST_STARTS) continue;
-    // It looks through the file first, and says in the same way when that is done.
-    if (job.mode === 'seed') await program.done();
-    return program;
+    try {
+      await program.listens(job.port);
+      await sleep(500);
+      // It looks through the file first, and says in the same way when that is done.
+      if (job.mode === 'seed') await program.done();
+      if (!program.hasEnded) return program;
+    } catch (error) {
+      if (!program.hasEnded) throw error;
+    }
+    // It ends by itself when it finds the torrent stopped, which it is for a moment at its start, on a busy machine for longer.
+    if (attempt === MOST_STARTS) throw new Error('transmission ends at each start');
   }
 }
 
