@@ -103,13 +103,14 @@ export const SERVER_ABILITIES = {
     need: 'nice',
     prosody:
       '"turn_external"; -- into modules_enabled\nturn_external_host = "turn.{domain}"\nturn_external_secret = "…"',
-    ejabberd: 'mod_stun_disco: { secret: "…" } # under modules',
+    ejabberd:
+      '- { port: 3478, transport: udp, module: ejabberd_stun, use_turn: true, turn_ipv4_address: "…" } # under listen\nmod_stun_disco: {} # under modules',
   },
   'account-changes': {
     spec: 'XEP-0077',
     need: 'nice',
     prosody: '"register"; -- into modules_enabled',
-    ejabberd: 'mod_register: {} # under modules',
+    ejabberd: 'mod_register: { access: none } # under modules',
   },
   'client-state': {
     spec: 'XEP-0352',

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,15 +9,14 @@ import type { DirectMessageRow } from '../../src/storage/direct-message-table.ts
 import { attr, type Element, xml } from '../../src/xmpp/element.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
 import { Room } from '../../src/xmpp/room.ts';
-import { makeTestCa } from '../fixtures/certificates.ts';
 import { startCutProxy } from '../fixtures/cut-proxy.ts';
 import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
 import { FakeSwarm } from '../fixtures/fake-swarm.ts';
+import { startFederation } from '../fixtures/federation.ts';
 import { knownVersion } from '../fixtures/known-version.ts';
 import { eventually } from '../fixtures/engine-process.ts';
 import { passwordOf } from '../fixtures/engine-world.ts';
 import { hasOldmemo, OldmemoPeer } from '../fixtures/oldmemo-peer.ts';
-import { startProsody } from '../fixtures/prosody.ts';
 import { RawMember } from '../fixtures/raw-member.ts';
 import { loginAt, machine, never, until } from '../fixtures/xmpp-accounts.ts';
 import { memoryNote } from '../fixtures/memory-note.ts';
@@ -194,12 +192,8 @@ test.skipIf(!hasEjabberd())('a sphere lives on ejabberd, and a talk', { timeout:
 });
 
 test('a sphere lives across two servers, and a talk', { timeout: 2 * LONG_MS }, async () => {
-  await using ca = await makeTestCa();
-  const network = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
-  const federation = { 'a.test': `${network}.2`, 'b.test': `${network}.3` };
-  await using here = await startProsody({ domain: 'a.test', address: federation['a.test'], ca, federation });
-  await using there = await startProsody({ domain: 'b.test', address: federation['b.test'], ca, federation });
-  expect((await liveTogether(here, there)).toSorted()).toEqual(SAID.toSorted());
+  await using servers = await startFederation();
+  expect((await liveTogether(servers.here, servers.there)).toSorted()).toEqual(SAID.toSorted());
 });
 
 test('a program of another version than the one these tests are about is named, and one with other patches is not', () => {

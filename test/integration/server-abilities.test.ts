@@ -1,18 +1,22 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { ServerFacts } from '../../src/contract/doctor.ts';
-import { linesToAdd, type ServerAbility } from '../../src/contract/server-abilities.ts';
+import { ABILITY_NAMES, linesToAdd, type ServerAbility } from '../../src/contract/server-abilities.ts';
 import { askServer } from '../../src/engine/doctor/ask-server.ts';
 import { registerAccount } from '../../src/xmpp/register.ts';
 import { parseBareJid } from '../../src/base/id.ts';
+import { XmppClient } from '../../src/xmpp/client.ts';
 import { Room } from '../../src/xmpp/room.ts';
 import type { SrvResolver } from '../../src/xmpp/server-address.ts';
 import { sweepTrialRooms } from '../../src/xmpp/trial-room.ts';
+import { changePassword, removeOwnAccount } from '../../src/xmpp/xep/0077-own-account.ts';
+import { askExternalServices } from '../../src/xmpp/xep/0215-external-services.ts';
 import { publishDeviceList } from '../../src/xmpp/xep/0384-omemo.ts';
 import { hasEjabberd, startEjabberd } from '../fixtures/ejabberd.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { memoryNote } from '../fixtures/memory-note.ts';
 import { type Prosody, type ProsodyOptions, startProsody } from '../fixtures/prosody.ts';
-import { loginAt, machine, never, signIn } from '../fixtures/xmpp-accounts.ts';
+import { codeOf, loginAt, machine, never, signIn } from '../fixtures/xmpp-accounts.ts';
 import type { XmppServer } from '../fixtures/xmpp-server.ts';
 
 /** What the check says of a server like this. */
@@ -144,18 +148,52 @@ describe('what the check of the server prints, put into the configuration, mends
     }
   });
 
-  test.skipIf(!hasEjabberd())('the archive and the blocking of ejabberd', async () => {
-    const withoutModules = ['mod_mam', 'mod_privacy', 'mod_blocking'];
-    const ask = async (moduleLines: readonly string[]): Promise<ServerAbility[]> => {
-      await using server = await startEjabberd({ withoutModules, moduleLines });
-      await registerAccount(await loginAt(server, 'romeo', 'pw'), machine, never);
-      return missing(await examine(server, direct));
-    };
-    const before = await ask([]);
-    expect(before).toEqual(expect.arrayContaining(['archive', 'blocking']));
-    const lines = (['archive', 'blocking'] as const).flatMap((name) => linesToAdd(name, 'e.test').ejabberd ?? []);
-    const after = await ask(lines.flatMap((line) => line.split('\n')));
-    // The archive of its rooms is in the same module.
-    expect(after).toEqual(before.filter((name) => !['archive', 'room-archive', 'blocking'].includes(name)));
+  test.skipIf(!hasEjabberd())('the modules of ejabberd, all at once', async () => {
+    const withoutModules = [
+      ...['mod_blocking', 'mod_caps', 'mod_carboncopy', 'mod_client_state', 'mod_mam', 'mod_muc', 'mod_privacy'],
+      ...['mod_pubsub', 'mod_register', 'mod_stream_mgmt', 'mod_time'],
+    ];
+    const names = ABILITY_NAMES.filter((name) => !UNTRIED.includes(name));
+    const start = (addedLines: readonly string[]): ReturnType<typeof startEjabberd> =>
+      startEjabberd({ withoutModules, addedLines, users: { romeo: 'pw' } });
+    await using bare = await start([]);
+    const before = missing(await examine(bare, direct));
+    expect(before).toEqual(expect.arrayContaining(names));
+    const lines = names.flatMap((name) => linesToAdd(name, bare.domain).ejabberd?.split('\n') ?? []);
+    const port = await freePort();
+    const filled = lines.map((line) => line.replace('3478', String(port)).replace('"…"', '"203.0.113.7"'));
+    await using mended = await start(filled);
+    expect(missing(await examine(mended, direct))).toEqual(before.filter((name) => !names.includes(name)));
+    await relaysAreNamed(mended);
+    await onlyOwnAccountChanges(mended);
   });
+
+  /** What lies in the connection and the records, and is there whatever the modules are. */
+  const UNTRIED: readonly ServerAbility[] = [
+    'encryption',
+    'scram',
+    'channel-binding',
+    'starttls-record',
+    'direct-tls-record',
+  ];
+
+  async function relaysAreNamed(server: XmppServer): Promise<void> {
+    const client = await signIn(server, 'romeo');
+    const named = (await askExternalServices(client, never)).map(({ type, host }) => `${type} at ${host}`);
+    expect(named).toEqual(expect.arrayContaining(['turn at 203.0.113.7']));
+  }
+
+  /** The password is changed and the account deleted; a stranger gets none from a line that we told somebody to add. */
+  async function onlyOwnAccountChanges(server: XmppServer): Promise<void> {
+    const stranger = await loginAt(server, 'stranger', 'pw');
+    expect(await codeOf(registerAccount(stranger, machine, never))).toBe('registration-refused');
+    const client = await signIn(server, 'romeo');
+    await changePassword(client, 'another', never);
+    const login = await loginAt(server, 'romeo', 'another');
+    await using again = new XmppClient({ ...machine, login });
+    await again.connect(never);
+    await removeOwnAccount(again, never);
+    await using gone = new XmppClient({ ...machine, login });
+    expect(await codeOf(gone.connect(never))).toBe('wrong-password');
+  }
 });

@@ -11,6 +11,7 @@ import type { TrialNote } from '../../xmpp/trial-room.ts';
 import { tryRoom } from '../../xmpp/trial-room.ts';
 import { readNodeConfig } from '../../xmpp/xep/0060-pubsub.ts';
 import { askServerTime } from '../../xmpp/xep/0202-entity-time.ts';
+import { askExternalServices } from '../../xmpp/xep/0215-external-services.ts';
 import { DEVICE_LIST_NODE } from '../../xmpp/xep/0384-omemo.ts';
 import { inTime } from './in-time.ts';
 
@@ -36,7 +37,6 @@ const FEATURES = {
   archive: 'urn:xmpp:mam:2',
   carbons: 'urn:xmpp:carbons:2',
   blocking: 'urn:xmpp:blocking',
-  relays: 'urn:xmpp:extdisco:2',
   'account-changes': 'jabber:iq:register',
 } as const satisfies Partial<Record<ServerAbility, string>>;
 
@@ -45,18 +45,21 @@ export async function askServer(deps: AskServerDeps, signal: AbortSignal): Promi
   const { client } = deps;
   const { connection } = client;
   if (connection === null) return null;
-  const [time, profile, rooms, keys, records] = await Promise.all([
+  const [time, profile, rooms, keys, records, helpers] = await Promise.all([
     inTime(deps, signal, (limited) => askServerTime(client, deps.clock, limited)),
     inTime(deps, signal, (limited) => askProfile(client, limited)),
     askRooms(deps, signal),
     inTime(deps, signal, (limited) => readNodeConfig(client, DEVICE_LIST_NODE, limited)),
     askRecords(deps, signal),
+    inTime(deps, signal, (limited) => askExternalServices(client, limited)),
   ]);
   const known: Abilities = {
     ...ofConnection(connection),
     ...ofProfile(profile),
     ...rooms,
     ...records,
+    // A server that knows how to name some may have none to name.
+    relays: helpers === undefined ? null : helpers.length > 0,
     'open-keys': keys === undefined ? null : isOpen(keys),
     time: time === undefined ? null : time.aheadMs !== null,
   };
