@@ -113,7 +113,7 @@ test('children are started for the engine, and their ends joined', async () => {
   expect([swarm?.program, swarm?.options.args, swarm?.options.execArgv]).toEqual([
     'child.js',
     ['swarm-main.js'],
-    ['--max-semi-space-size=2', '--max-old-space-size=512'],
+    ['--max-semi-space-size=2', '--no-parallel-scavenge', '--max-old-space-size=512'],
   ]);
   expect(swarm?.heard).toEqual([{ message: { kind: 'connect' }, ports: ['near 1'] }]);
   swarm?.emit('spawn');
