@@ -202,7 +202,7 @@ export class PublicHost implements AsyncDisposable {
     const running: Running = { torrent, metainfo, dials, announcing: null, startBytes: torrent.bytesHave };
     this.#running.set(spec.infoHash, running);
     await this.#openPort();
-    this.#ways.add(metainfo, (endpoint) => this.#found(running, endpoint));
+    this.#ways.add(metainfo, (endpoint, source) => this.#found(running, endpoint, source));
     this.tick();
   }
 
@@ -277,8 +277,8 @@ export class PublicHost implements AsyncDisposable {
   }
 
   /** Whether it was not known before. */
-  #found(running: Running, endpoint: string): boolean {
-    const isNew = running.dials.add(endpoint);
+  #found(running: Running, endpoint: string, source: string): boolean {
+    const isNew = running.dials.add(endpoint, source);
     this.#dialMore(running);
     return isNew;
   }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { InfoHash } from '../base/id.ts';
+import { householdOf } from '../base/ip-address.ts';
 import { Scope } from '../base/scope.ts';
 import type { Finding, FoundBy } from '../contract/finding.ts';
 import { NO_FINDING } from '../contract/finding.ts';
@@ -12,7 +13,7 @@ import { PublicDht } from './public-dht.ts';
 interface Way {
   readonly metainfo: PublicMetainfo;
   /** Says whether it was new. */
-  readonly onPeer: (endpoint: string) => boolean;
+  readonly onPeer: (endpoint: string, source: string) => boolean;
   readonly found: Record<keyof FoundBy, number>;
   readonly exchanges: Set<PeerExchange>;
   /** Seeking in the DHT, as long as that is wanted. */
@@ -56,7 +57,7 @@ export class PublicWays implements AsyncDisposable {
     }
   }
 
-  add(metainfo: PublicMetainfo, onPeer: (endpoint: string) => boolean): void {
+  add(metainfo: PublicMetainfo, onPeer: Way['onPeer']): void {
     const found = { trackers: 0, dht: 0, pex: 0 };
     this.#ways.set(metainfo.infoHash, { metainfo, onPeer, found, exchanges: new Set(), seeking: null });
   }
@@ -67,9 +68,10 @@ export class PublicWays implements AsyncDisposable {
     await way?.seeking?.[Symbol.asyncDispose]();
   }
 
-  found(infoHash: InfoHash, by: keyof FoundBy, endpoint: string): void {
+  /** `who`: which of several by whom strangers are found this way. */
+  found(infoHash: InfoHash, by: keyof FoundBy, endpoint: string, who = ''): void {
     const way = this.#ways.get(infoHash);
-    if (way?.onPeer(endpoint) === true) way.found[by] += 1;
+    if (way?.onPeer(endpoint, `${by} ${who}`) === true) way.found[by] += 1;
   }
 
   foundBy(infoHash: InfoHash): FoundBy | null {
@@ -105,7 +107,7 @@ export class PublicWays implements AsyncDisposable {
       calledAt: from.weDialled ? from.address : null,
       host: from.host,
       onPeer: (endpoint) => {
-        if (way.exchanges.has(exchange)) this.found(infoHash, 'pex', endpoint);
+        if (way.exchanges.has(exchange)) this.found(infoHash, 'pex', endpoint, householdOf(from.host));
       },
     });
     way.exchanges.add(exchange);
