@@ -34,8 +34,8 @@ test('signs that turn the direction of writing end an address', () => {
   expect(urls('https://example.org/\u202egro.live')).toEqual(['https://example.org/']);
 });
 
-test('a long text of nothing but brackets is read in no time', () => {
+test('the longest text of nothing but brackets after an address is read in no time', () => {
   const startedMs = performance.now();
-  textParts(`https://example.org/${')'.repeat(8_000)}`);
+  expect(urls(`https://example.org/${')'.repeat(200_000)}`)).toEqual(['https://example.org/']);
   expect(performance.now() - startedMs).toBeLessThan(2_000);
 });

@@ -26,13 +26,17 @@ export function textParts(text: string): TextPart[] {
 
 /** Without the punctuation of the sentence around it; a bracket that was opened inside belongs to it. */
 function withoutTail(address: string): string {
+  // Counted once: an address may be as long as a message, and nothing but brackets.
+  const counts = new Map<string, number>();
+  for (const sign of address) counts.set(sign, (counts.get(sign) ?? 0) + 1);
+  const count = (sign: string): number => counts.get(sign) ?? 0;
   let end = address.length;
   for (; end > 0; end -= 1) {
     const last = address[end - 1] ?? '';
     const opening = CLOSING[last as keyof typeof CLOSING];
-    const inside = address.slice(0, end);
-    const isOpened = opening !== undefined && inside.split(opening).length >= inside.split(last).length;
+    const isOpened = opening !== undefined && count(opening) >= count(last);
     if (!/[.,;:!?'’”»)\]}]/.test(last) || isOpened) break;
+    counts.set(last, count(last) - 1);
   }
   return address.slice(0, end);
 }
